@@ -1,0 +1,6 @@
+"""``python -m batch_analogy``: the same as ``batch-analogy``."""
+
+from batch_analogy.cli import main
+
+if __name__ == "__main__":
+    main()

