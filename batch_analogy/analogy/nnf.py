@@ -1,0 +1,120 @@
+"""Nearest-neighbour fields as such: starting them, carrying them to a finer level, reading them.
+
+A field has shape (B, 2, H, W), int32, and holds for each cell of one map the absolute (y, x) of
+its match, in cells of the other map at the same level.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Size = tuple[int, int]
+"""(height, width), in cells or pixels."""
+
+
+def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu") -> Tensor:
+    """The identity, scaled to the other map: each cell starts at the same relative place.
+
+    The official code starts from the unscaled identity, which leaves cells beyond a smaller map
+    without any valid match for ever (facts §2).
+
+    Returns:
+        (1, 2, H, W) int32.
+
+    >>> initial_nnf((1, 4), (1, 2))[0, 1].tolist()
+    [[0, 0, 1, 1]]
+    """
+    axes = []
+    for count, target_count in zip(size, target_size, strict=True):
+        cells = torch.arange(count, device=device, dtype=torch.float64)
+        axes.append(((cells + 0.5) * target_count / count).floor().to(torch.int32))
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
+
+
+def upsample_nnf(nnf: Tensor, target_size: Size, size: Size, finer_target_size: Size) -> Tensor:
+    """Carry a field to a finer level, keeping each child's place inside its parent.
+
+    Args:
+        nnf: (B, 2, h, w) int32 field at the coarser level.
+        target_size: the other map's size at the coarser level, cells.
+        size: this map's size at the finer level, cells.
+        finer_target_size: the other map's size at the finer level, cells.
+
+    Returns:
+        (B, 2, H, W) int32, inside the finer target.
+
+    Source: facts §2 "Upsampling", with each map scaled by its own ratio and the result clamped.
+    """
+    coarse = (int(nnf.shape[2]), int(nnf.shape[3]))
+    parents, fractions = zip(
+        *(_parents(n, c, nnf.device) for n, c in zip(size, coarse, strict=True)), strict=True
+    )
+    matches = nnf[:, :, parents[0]][:, :, :, parents[1]].to(torch.float64)
+    children = []
+    for axis in range(2):
+        scale = finer_target_size[axis] / target_size[axis]
+        inside = fractions[axis].view((-1, 1) if axis == 0 else (1, -1))
+        position = (matches[:, axis] + 0.5 + inside) * scale - 0.5
+        child = (
+            position + 0.5 + 1e-6
+        ).floor()  # halves round up; 1e-6 absorbs the division's error
+        children.append(child.clamp(0, finer_target_size[axis] - 1))
+    return torch.stack(children, dim=1).to(torch.int32)
+
+
+def _parents(count: int, coarse_count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For each fine cell: its parent, and where its centre lies from the parent's, in parents."""
+    centres = (torch.arange(count, device=device, dtype=torch.float64) + 0.5) * coarse_count / count
+    parents = centres.floor().clamp(0, coarse_count - 1)
+    return parents.long(), centres - parents - 0.5
+
+
+def consistency(nnf: Tensor, back: Tensor) -> Tensor:
+    """How far each cell is from where its match's own match lies, in cells.
+
+    Args:
+        nnf: (1, 2, H, W) field from this map. back: (1, 2, H', W') field of the other map.
+
+    Returns:
+        (1, 1, H, W) float32; 0 where both directions agree.
+    """
+    y, x = nnf[0].long()
+    returned = back[0][:, y, x].float()
+    own = torch.stack(
+        torch.meshgrid(
+            torch.arange(nnf.shape[2], device=nnf.device),
+            torch.arange(nnf.shape[3], device=nnf.device),
+            indexing="ij",
+        )
+    ).float()
+    return (returned - own).square().sum(dim=0).sqrt()[None, None]
+
+
+def nnf_to_flow(
+    nnf: Tensor, target_cells: Size, full_size: Size, full_target_size: Size
+) -> NDArray[np.float32]:
+    """A field as a displacement at full resolution.
+
+    Args:
+        nnf: (1, 2, h, w) int32 field. target_cells: the other map's size in cells.
+        full_size: (H, W) of this picture in pixels. full_target_size: of the other picture.
+
+    Returns:
+        (H, W, 2) float32: (dx, dy) in pixels, match − self; both in their own picture's pixels.
+    """
+    cells = (int(nnf.shape[2]), int(nnf.shape[3]))
+    position = []
+    for axis in range(2):
+        parents, fractions = _parents(full_size[axis], cells[axis], nnf.device)
+        other, _ = _parents(full_size[1 - axis], cells[1 - axis], nnf.device)
+        rows, columns = (parents, other) if axis == 0 else (other, parents)
+        match = nnf[0, axis][rows][:, columns].to(torch.float64)
+        inside = fractions.view((-1, 1) if axis == 0 else (1, -1))
+        scale = full_target_size[axis] / target_cells[axis]
+        own = torch.arange(full_size[axis], device=nnf.device, dtype=torch.float64)
+        own = own.view((-1, 1) if axis == 0 else (1, -1))
+        position.append((match + 0.5 + inside) * scale - 0.5 - own)
+    return torch.stack([position[1], position[0]], dim=-1).to(torch.float32).cpu().numpy()

@@ -1,0 +1,214 @@
+"""PatchMatch on the CPU, compiled by Numba. Same candidates and answers as ``reference``.
+
+What makes it fast is all exact; no candidate that could win is left out:
+
+- A patch row is one contiguous run of floats in (H, W, C) order, so its dot products are one
+  long vector loop.
+- Terms 1 − s·t are never negative, so a candidate is dropped as soon as its partial sum
+  reaches the best.
+- A neighbour whose match has not changed since it was last asked at this jump would offer a
+  candidate that already lost; it is not asked again.
+- Cells are done in tiles, so that what they read stays in cache; memory is what limits the rest.
+- Each cell remembers the candidates it tried last, in sixteen slots that no 4×4 block of
+  candidates shares, one cache line: coherent neighbours and small random windows offer the same
+  ones again and again.
+
+Passes are double-buffered: a cell reads only its neighbours' matches of the pass before, so the
+result depends neither on the number of threads nor on timing.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+from numba import njit, prange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
+from batch_analogy.analogy.patchmatch.spec import SearchSpec
+
+JUMPS = (8, 4, 2, 1)
+_SLOTS = 16
+_TILE = 32  # cells: a tile's patches in both maps stay in the cache of one core
+_REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf keep meaning
+_M1, _M2, _STRIDE, _MASK = (np.uint64(v) for v in (MIX_1, MIX_2, STRIDE, MASK))
+
+
+@njit(fastmath=_REASSOCIATE, cache=True, nogil=True)
+def _patch_cost(s, t, size, py, px, qy, qx, reach, best):  # type: ignore[no-untyped-def]
+    """Mean of 1 − s·t over the patch cells valid in both maps, or inf once it reaches best."""
+    hs, ws, ht, wt, channels = size
+    up = min(reach, py, qy)
+    down = min(reach, hs - 1 - py, ht - 1 - qy)
+    left = min(reach, px, qx)
+    right = min(reach, ws - 1 - px, wt - 1 - qx)
+    columns = left + right + 1
+    run = columns * channels
+    count = np.float32((up + down + 1) * columns)
+    limit = best * count
+    total = np.float32(0.0)
+    for dy in range(-up, down + 1):
+        start_s = ((py + dy) * ws + px - left) * channels
+        start_t = ((qy + dy) * wt + qx - left) * channels
+        row_s = s[start_s : start_s + run]
+        row_t = t[start_t : start_t + run]
+        dot = np.float32(0.0)
+        for k in range(run):
+            dot += row_s[k] * row_t[k]
+        total += np.float32(columns) - dot
+        if total >= limit:
+            return np.float32(np.inf)
+    return total / count
+
+
+@njit(cache=True, nogil=True)
+def _hash(x):  # type: ignore[no-untyped-def]
+    x = ((x ^ (x >> np.uint64(16))) * _M1) & _MASK
+    x = ((x ^ (x >> np.uint64(15))) * _M2) & _MASK
+    return x ^ (x >> np.uint64(16))
+
+
+@njit(cache=True, nogil=True)
+def _draw(cell_hash, number, low, high):  # type: ignore[no-untyped-def]
+    """A uniform integer in [low, high]."""
+    h = _hash((cell_hash + np.uint64(number) * _STRIDE) & _MASK)
+    return low + np.int64((h * np.uint64(high - low + 1)) >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True)
+def _tiles(size):  # type: ignore[no-untyped-def]
+    return -(-size[0] // _TILE) * -(-size[1] // _TILE)
+
+
+@njit(cache=True, nogil=True)
+def _tile_bounds(tile, size):  # type: ignore[no-untyped-def]
+    """(top, bottom, left, right) of a tile, half-open."""
+    across = -(-size[1] // _TILE)
+    top, left = tile // across * _TILE, tile % across * _TILE
+    return top, min(top + _TILE, size[0]), left, min(left + _TILE, size[1])
+
+
+@njit(cache=True, nogil=True)
+def _is_new(tried, y, x, qy, qx, width):  # type: ignore[no-untyped-def]
+    """Whether a candidate is not among those remembered as tried; it is remembered from now on."""
+    slot = ((qy & 3) << 2) | (qx & 3)
+    key = qy * width + qx
+    if tried[y, x, slot] == key:
+        return False
+    tried[y, x, slot] = key
+    return True
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _initial_costs(s, t, size, reach, nnf, cost, tried):  # type: ignore[no-untyped-def]
+    for tile in prange(_tiles(size)):
+        top, bottom, left, right = _tile_bounds(tile, size)
+        for y in range(top, bottom):
+            for x in range(left, right):
+                _is_new(tried, y, x, nnf[0, y, x], nnf[1, y, x], size[3])
+                cost[y, x] = _patch_cost(
+                    s, t, size, y, x, nnf[0, y, x], nnf[1, y, x], reach, np.float32(np.inf)
+                )
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _propagate(s, t, size, reach, jump, old, new, tried, changed, now, before):  # type: ignore[no-untyped-def]
+    """One jump of propagation: offer each cell its four neighbours' matches, shifted back."""
+    hs, ws, ht, wt, _ = size
+    nnf, cost = old
+    nnf_new, cost_new = new
+    for tile in prange(_tiles(size)):
+        top, bottom, left, right = _tile_bounds(tile, size)
+        for y in range(top, bottom):
+            for x in range(left, right):
+                best, by, bx = cost[y, x], nnf[0, y, x], nnf[1, y, x]
+                improved = False
+                for side in range(4):
+                    dy = 0 if side < 2 else (-jump if side == 2 else jump)
+                    dx = (-jump if side == 0 else jump) if side < 2 else 0
+                    ny, nx = y + dy, x + dx
+                    if ny < 0 or ny >= hs or nx < 0 or nx >= ws or changed[ny, nx] < before:
+                        continue
+                    qy = min(max(nnf[0, ny, nx] - dy, 0), ht - 1)
+                    qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
+                    if not _is_new(tried, y, x, qy, qx, wt):
+                        continue
+                    found = _patch_cost(s, t, size, y, x, qy, qx, reach, best)
+                    if found < best:
+                        best, by, bx = found, np.int32(qy), np.int32(qx)
+                        improved = True
+                cost_new[y, x], nnf_new[0, y, x], nnf_new[1, y, x] = best, by, bx
+                if improved:
+                    changed[y, x] = now  # a racing reader at most asks once more, and is refused
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _random_search(s, t, size, reach, radii, first_draw, seed, best_so_far, tried, changed, now):  # type: ignore[no-untyped-def]
+    """Try one uniform sample per radius around each cell's best match, in place."""
+    _, ws, ht, wt, _ = size
+    nnf, cost = best_so_far
+    for tile in prange(_tiles(size)):
+        top, bottom, left, right = _tile_bounds(tile, size)
+        for y in range(top, bottom):
+            for x in range(left, right):
+                cell = _hash(np.uint64(y * ws + x) ^ np.uint64(seed))
+                best, by, bx = cost[y, x], nnf[0, y, x], nnf[1, y, x]
+                for k in range(radii.size):
+                    r = radii[k]
+                    number = 2 * (first_draw + k)
+                    qy = _draw(cell, number, max(by - r, 0), min(by + r, ht - 1))
+                    qx = _draw(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
+                    if not _is_new(tried, y, x, qy, qx, wt):
+                        continue
+                    found = _patch_cost(s, t, size, y, x, qy, qx, reach, best)
+                    if found < best:
+                        best, by, bx = found, np.int32(qy), np.int32(qx)
+                        changed[y, x] = now
+                cost[y, x], nnf[0, y, x], nnf[1, y, x] = best, by, bx
+
+
+def search(
+    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+) -> tuple[Tensor, Tensor]:
+    """Improve a nearest-neighbour field; arguments and result as ``reference.search``."""
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    fields, costs = zip(
+        *(_search_one(s, t, f, spec) for s, t, f in zip(source, target, initial, strict=True)),
+        strict=True,
+    )
+    return torch.from_numpy(np.stack(fields)), torch.from_numpy(np.stack(costs))[:, None]
+
+
+def _search_one(
+    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    s, t = _flat_cells(source), _flat_cells(target)
+    channels, hs, ws = source.shape
+    size = (hs, ws, target.shape[1], target.shape[2], channels)
+    nnf = np.array(initial.numpy(), dtype=np.int32)  # a copy: the caller's field stays as it was
+    old = (nnf, np.empty((hs, ws), np.float32))
+    new = (np.empty_like(nnf), np.empty((hs, ws), np.float32))
+    tried = np.full((hs, ws, _SLOTS), -1, np.int32)
+    changed = np.zeros((hs, ws), np.int32)  # the pass in which a cell's match last changed
+    asked = dict.fromkeys(JUMPS, 0)  # jump → the pass in which it was last tried
+    reach, radii = spec.reach, np.array(spec.radii, np.int64)
+    _initial_costs(s, t, size, reach, *old, tried)
+    now = 0
+    for iteration in range(spec.iterations):
+        for jump in JUMPS:
+            now += 1
+            _propagate(s, t, size, reach, jump, old, new, tried, changed, now, asked[jump])
+            asked[jump] = now
+            old, new = new, old
+        now += 1
+        draw = iteration * radii.size
+        _random_search(s, t, size, reach, radii, draw, spec.seed, old, tried, changed, now)
+    return old
+
+
+def _flat_cells(features: Tensor) -> NDArray[np.float32]:
+    """(C, H, W) → one flat array in (H, W, C) order, without a copy where it lies so already."""
+    cells = features.permute(1, 2, 0).contiguous().numpy()
+    return np.ascontiguousarray(cells, dtype=np.float32).reshape(-1)

@@ -1,0 +1,141 @@
+"""PatchMatch in plain PyTorch: the readable version that defines the answer.
+
+Every cell keeps one match and its cost. An iteration asks the four neighbours at distances
+8, 4, 2 and 1 for their matches, shifted back (propagation), then tries random cells around the
+best match at halving radii (random search). Each step sees only the step before, so the answer
+does not depend on any order of work.
+
+Source: Barnes et al. 2009 (PatchMatch); jumps and radii of the official Deep Image Analogy code
+(deep-image-analogy facts §2), double-buffered instead of racing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
+from batch_analogy.analogy.patchmatch.spec import SearchSpec
+
+JUMPS = (8, 4, 2, 1)
+SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # left, right, up, down, as (dy, dx)
+
+
+def search(
+    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+) -> tuple[Tensor, Tensor]:
+    """Improve a nearest-neighbour field from source cells to target cells.
+
+    Args:
+        source: (B, C, H, W) float32, each cell of length at most 1 over channels.
+        target: (B, C, H', W') float32, likewise.
+        initial: (B, 2, H, W) int32, absolute (y, x) in target cells, inside the target.
+        spec: patch, radius, iterations and seed.
+
+    Returns:
+        The field (B, 2, H, W) int32, and its cost (B, 1, H, W) float32: the mean of 1 − s·t over
+        those patch cells that lie inside both maps.
+    """
+    results = [
+        _search_one(s, t, f.long(), spec) for s, t, f in zip(source, target, initial, strict=True)
+    ]
+    nnf = torch.stack([field for field, _ in results]).to(torch.int32)
+    return nnf, torch.stack([cost for _, cost in results])[:, None]
+
+
+def _search_one(
+    source: Tensor, target: Tensor, nnf: Tensor, spec: SearchSpec
+) -> tuple[Tensor, Tensor]:
+    reach, radii = spec.reach, spec.radii
+    cost = patch_cost(source, target, nnf, reach)
+    for iteration in range(spec.iterations):
+        for jump in JUMPS:
+            offers = [_shifted_matches(nnf, dy * jump, dx * jump, target) for dy, dx in SIDES]
+            for candidate, inside in offers:
+                nnf, cost = _keep_better(source, target, reach, nnf, cost, candidate, inside)
+        for k, r in enumerate(radii):
+            candidate = _random_matches(nnf, r, iteration * len(radii) + k, spec.seed, target)
+            everywhere = torch.ones_like(cost, dtype=torch.bool)
+            nnf, cost = _keep_better(source, target, reach, nnf, cost, candidate, everywhere)
+    return nnf, cost
+
+
+def patch_cost(source: Tensor, target: Tensor, nnf: Tensor, reach: int) -> Tensor:
+    """Mean of 1 − s·t over the patch cells valid in both maps, for every source cell.
+
+    Args:
+        source: (C, H, W). target: (C, H', W'). nnf: (2, H, W) int64. reach: patch // 2, cells.
+
+    Returns:
+        (H, W) float32.
+    """
+    _, height, width = source.shape
+    _, target_height, target_width = target.shape
+    ys, xs = _grid(height, width, source.device)
+    total = torch.zeros((height, width), device=source.device)
+    count = torch.zeros_like(total)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            py, px, qy, qx = ys + dy, xs + dx, nnf[0] + dy, nnf[1] + dx
+            valid = _inside(py, px, height, width) & _inside(qy, qx, target_height, target_width)
+            s = source[:, py.clamp(0, height - 1), px.clamp(0, width - 1)]
+            t = target[:, qy.clamp(0, target_height - 1), qx.clamp(0, target_width - 1)]
+            total += torch.where(valid, 1.0 - (s * t).sum(dim=0), 0.0)
+            count += valid
+    return total / count
+
+
+def _keep_better(
+    source: Tensor,
+    target: Tensor,
+    reach: int,
+    nnf: Tensor,
+    cost: Tensor,
+    candidate: Tensor,
+    allowed: Tensor,
+) -> tuple[Tensor, Tensor]:
+    found = patch_cost(source, target, candidate, reach)
+    better = allowed & (found < cost)
+    return torch.where(better, candidate, nnf), torch.where(better, found, cost)
+
+
+def _shifted_matches(nnf: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The neighbour's match moved back by the jump, and where there is a neighbour."""
+    _, height, width = nnf.shape
+    ys, xs = _grid(height, width, nnf.device)
+    inside = _inside(ys + dy, xs + dx, height, width)
+    neighbour = nnf[:, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)]
+    qy = (neighbour[0] - dy).clamp(0, target.shape[1] - 1)
+    qx = (neighbour[1] - dx).clamp(0, target.shape[2] - 1)
+    return torch.stack([qy, qx]), inside
+
+
+def _random_matches(nnf: Tensor, radius: int, draw: int, seed: int, target: Tensor) -> Tensor:
+    """One uniform cell per match from the clipped square window around it."""
+    _, height, width = nnf.shape
+    cells = torch.arange(height * width, device=nnf.device).view(height, width)
+    cell_hash = _hash(cells ^ seed)
+    axes = []
+    for axis, limit in enumerate(target.shape[1:]):
+        low = (nnf[axis] - radius).clamp_min(0)
+        high = (nnf[axis] + radius).clamp_max(limit - 1)
+        h = _hash((cell_hash + (2 * draw + axis) * STRIDE) & MASK)
+        axes.append(low + ((h * (high - low + 1)) >> 32))
+    return torch.stack(axes)
+
+
+def _hash(x: Tensor) -> Tensor:
+    """A 32-bit integer hash in int64; products may wrap, their low 32 bits stay right."""
+    x = ((x ^ (x >> 16)) * MIX_1) & MASK
+    x = ((x ^ (x >> 15)) * MIX_2) & MASK
+    return x ^ (x >> 16)
+
+
+def _grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    ys = torch.arange(height, device=device).view(-1, 1).expand(height, width)
+    xs = torch.arange(width, device=device).view(1, -1).expand(height, width)
+    return ys, xs
+
+
+def _inside(y: Tensor, x: Tensor, height: int, width: int) -> Tensor:
+    return (y >= 0) & (y < height) & (x >= 0) & (x < width)

@@ -1,0 +1,110 @@
+"""The latent pictures' features: what A' and B look like at the next finer level.
+
+Source: paper §4.2 and the official code (deep-image-analogy facts §3).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork, response
+from batch_analogy.analogy.nnf import upsample_nnf
+from batch_analogy.analogy.solver import least_squares
+from batch_analogy.analogy.vote import vote
+from batch_analogy.config import LEVEL_SPECS, AnalogyConfig
+
+RESPONSE_GATE = 0.05  # own structure is kept only where the response reaches this (facts §3)
+_PIXEL_PATCH = 3
+
+
+def reconstruct_latent(
+    network: FeatureNetwork,
+    own: EncodedPicture,
+    other: EncodedPicture,
+    nnf: Tensor,
+    level: int,
+    config: AnalogyConfig,
+) -> Tensor:
+    """The latent picture's features one level finer than the field.
+
+    For A', ``own`` is A, ``other`` is B' and ``nnf`` is A→B; for B, B', A and B→A.
+
+    Args:
+        network: the feature network.
+        own: the picture whose structure the latent one has.
+        other: the picture whose look it takes.
+        nnf: (1, 2, H, W) int32 field from ``own`` to ``other`` at ``level``.
+        level: 5 … 2; the result is at ``level − 1``.
+        config: blend weight, quality and solve precision.
+
+    Returns:
+        (1, C, H', W') float32: W·own + (1 − W)·reconstruction, W = α where own responds.
+    """
+    iterations = config.solve_iterations[level]
+    if iterations == 0:
+        rebuilt = _warp(own, other, nnf, level, level - 1)
+    else:
+        rebuilt = _solve(network, own, other, nnf, level, iterations, config)
+    return blend(own.features[level - 1], rebuilt, config.alphas[level - 1])
+
+
+def blend(own: Tensor, rebuilt: Tensor, alpha: float) -> Tensor:
+    """Mix own structure into a reconstruction where own features respond.
+
+    The gate is hard, as in the official code; the paper's sigmoid (κ = 300) is nearly that.
+    """
+    weight = alpha * (response(own) >= RESPONSE_GATE).to(own.dtype)
+    return rebuilt + weight * (own - rebuilt)
+
+
+def _warp(own: EncodedPicture, other: EncodedPicture, nnf: Tensor, level: int, to: int) -> Tensor:
+    """The other picture's raw values at a finer level, voted through the upsampled field."""
+    while level > max(to, 1):
+        nnf = upsample_nnf(nnf, other.size(level), own.size(level - 1), other.size(level - 1))
+        level -= 1
+    if to >= 1:
+        return vote(other.features[to], nnf, LEVEL_SPECS[to].patch)
+    return vote(other.seen, nnf, _PIXEL_PATCH)
+
+
+def _solve(
+    network: FeatureNetwork,
+    own: EncodedPicture,
+    other: EncodedPicture,
+    nnf: Tensor,
+    level: int,
+    iterations: int,
+    config: AnalogyConfig,
+) -> Tensor:
+    """Find activations two levels finer that give the warped features, then forward by one.
+
+    Two levels, not the paper's one: it keeps the result on the network's natural distribution,
+    as its authors explain (facts §3).
+    """
+    target = vote(other.features[level], nnf, LEVEL_SPECS[level].patch)
+    start = _warp(own, other, nnf, level, level - 2)
+    dtype = torch.bfloat16 if config.solve_precision == "bfloat16" else torch.float32
+
+    inner = _inner_cells(target)
+
+    def residual(x: Tensor) -> Tensor:
+        seen = x.to(dtype).contiguous(memory_format=torch.channels_last)
+        return (network.forward(seen, start=level - 2, stop=level).float() - target) * inner
+
+    solved, _ = least_squares(residual, start, iterations)
+    with torch.no_grad():
+        solved = solved.contiguous(memory_format=torch.channels_last)
+        return network.forward(solved, start=level - 2, stop=level - 1)
+
+
+def _inner_cells(features: Tensor) -> Tensor:
+    """1 inside, 0 in the outermost ring of cells, (1, 1, H, W).
+
+    A departure from the official code: the network pads with zeros, so a border cell cannot have
+    the features of an inner one; asking for them pushes the solution off natural features.
+    """
+    _, _, height, width = features.shape
+    inner = features.new_zeros((1, 1, height, width))
+    inner[:, :, 1 : height - 1, 1 : width - 1] = 1.0
+    return inner

@@ -1,0 +1,141 @@
+"""Rebuilding one map from another through a nearest-neighbour field, by patch voting.
+
+A cell is covered by the patches of all its neighbours; each says which value of the other map
+belongs here, and the cell takes their mean. ``vote`` does it cell for cell on feature maps;
+``vote_picture`` does it once at the end, at a picture's full resolution.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from batch_analogy.analogy.nnf import Size
+
+_ROWS_AT_ONCE_PX = 1 << 20  # output pixels voted together: bounds memory at any resolution
+
+
+def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
+    """Mean of what the neighbours' patches say of each cell.
+
+    Args:
+        values: (B, C, H', W') float32, the map that is read.
+        nnf: (B, 2, H, W) int32, matches in ``values``.
+        patch: odd side, cells.
+
+    Returns:
+        (B, C, H, W) float32. Neighbours outside this map, and matches that fall outside the
+        other once shifted back, do not vote.
+
+    Source: paper §4.2 (warp), facts §3 and §4.
+    """
+    if values.device.type == "cpu":
+        from batch_analogy.analogy import vote_cpu  # Numba is slow to import
+
+        return vote_cpu.vote(values, nnf, patch)
+    return vote_reference(values, nnf, patch)
+
+
+def vote_reference(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
+    """``vote`` in plain PyTorch: the readable version that defines the answer."""
+    reach = patch // 2
+    return torch.stack([_vote_one(v, f.long(), reach) for v, f in zip(values, nnf, strict=True)])
+
+
+def _vote_one(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
+    _, target_height, target_width = values.shape
+    _, height, width = nnf.shape
+    ys = torch.arange(height, device=nnf.device).view(-1, 1)
+    xs = torch.arange(width, device=nnf.device).view(1, -1)
+    total = values.new_zeros((values.shape[0], height, width))
+    count = values.new_zeros((height, width))
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            inside = (ys + dy >= 0) & (ys + dy < height) & (xs + dx >= 0) & (xs + dx < width)
+            neighbour = nnf[:, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)]
+            qy, qx = neighbour[0] - dy, neighbour[1] - dx
+            inside = inside & (qy >= 0) & (qy < target_height) & (qx >= 0) & (qx < target_width)
+            value = values[:, qy.clamp(0, target_height - 1), qx.clamp(0, target_width - 1)]
+            total += torch.where(inside, value, 0.0)
+            count += inside
+    return total / count
+
+
+def vote_picture(
+    picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, patch: int = 3
+) -> Tensor:
+    """Rebuild a picture at full resolution out of another, through a field of any resolution.
+
+    Every pixel averages what the patches of the cells around it say, reading the other picture
+    at its own full resolution between pixels where a cell covers several. At scale 1 this is the
+    official final vote (facts §4); above it, a cell's say fades out at its patch's edge so that
+    no cell borders show.
+
+    Args:
+        picture: (1, 3, H', W') float32, the picture that is read, at its full resolution.
+        nnf: (1, 2, h, w) int32, at matching resolution.
+        target_cells: (h', w'), the size at which ``picture`` was matched.
+        size: (H, W) of the result in pixels.
+        patch: odd side, cells.
+
+    Returns:
+        (1, 3, H, W) float32.
+    """
+    height, width = size
+    rows = max(1, _ROWS_AT_ONCE_PX // width)
+    pieces = [
+        _vote_rows(picture, nnf, target_cells, size, (top, min(top + rows, height)), patch // 2)
+        for top in range(0, height, rows)
+    ]
+    return torch.cat(pieces, dim=2)
+
+
+def _vote_rows(
+    picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, rows: tuple[int, int], reach: int
+) -> Tensor:
+    cells = (int(nnf.shape[2]), int(nnf.shape[3]))
+    device = nnf.device
+    parent_y, inside_y = _cells_of(torch.arange(*rows, device=device), size[0], cells[0])
+    parent_x, inside_x = _cells_of(torch.arange(size[1], device=device), size[1], cells[1])
+    total = picture.new_zeros((1, picture.shape[1], rows[1] - rows[0], size[1]))
+    weight_sum = picture.new_zeros(total.shape[2:])
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            y, x = parent_y + dy, parent_x + dx
+            field = nnf[0][:, y.clamp(0, cells[0] - 1)][:, :, x.clamp(0, cells[1] - 1)].float()
+            at_y = field[0] - dy + inside_y[:, None]
+            at_x = field[1] - dx + inside_x[None, :]
+            weight = _fade(inside_y - dy, reach)[:, None] * _fade(inside_x - dx, reach)[None, :]
+            valid = ((y >= 0) & (y < cells[0]))[:, None] & ((x >= 0) & (x < cells[1]))[None, :]
+            valid = valid & _within(at_y, target_cells[0]) & _within(at_x, target_cells[1])
+            weight = weight * valid
+            total += weight * _sample(picture, at_y, at_x, target_cells)
+            weight_sum += weight
+    return total / weight_sum
+
+
+def _cells_of(pixels: Tensor, count: int, cells: int) -> tuple[Tensor, Tensor]:
+    """Each pixel's cell, and its place from the cell's centre, in cells (−0.5 … 0.5)."""
+    centres = (pixels.double() + 0.5) * cells / count
+    parents = centres.floor().clamp(0, cells - 1)
+    return parents.long(), (centres - parents - 0.5).float()
+
+
+def _fade(distance: Tensor, reach: int) -> Tensor:
+    """1 up to ``reach`` cells from a patch's centre, falling to 0 at its edge half a cell on."""
+    return ((reach + 0.5 - distance.abs()) * 2.0).clamp(0.0, 1.0)
+
+
+def _within(position: Tensor, cells: int) -> Tensor:
+    return (position >= -0.5) & (position <= cells - 0.5)
+
+
+def _sample(picture: Tensor, at_y: Tensor, at_x: Tensor, target_cells: Size) -> Tensor:
+    """Read a picture at positions given in matching cells; bilinear, edges held."""
+    grid = torch.stack(
+        [(at_x + 0.5) * 2 / target_cells[1] - 1, (at_y + 0.5) * 2 / target_cells[0] - 1], dim=-1
+    )
+    return F.grid_sample(
+        picture, grid[None], mode="bilinear", padding_mode="border", align_corners=False
+    )

@@ -1,0 +1,67 @@
+"""Voting: hand-worked values, the compiled kernel against the reference, full resolution."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from batch_analogy.analogy import vote_cpu
+from batch_analogy.analogy.nnf import initial_nnf
+from batch_analogy.analogy.vote import vote, vote_picture, vote_reference
+
+
+@pytest.mark.parametrize("patch", [1, 3, 5])
+def test_kernel_gives_the_references_answer(patch: int, generator: torch.Generator) -> None:
+    values = torch.rand(2, 5, 9, 14, generator=generator)
+    nnf = torch.stack(
+        [
+            torch.randint(0, 9, (2, 12, 7), generator=generator),
+            torch.randint(0, 14, (2, 12, 7), generator=generator),
+        ],
+        dim=1,
+    ).int()
+    expected = vote_reference(values, nnf, patch)
+    torch.testing.assert_close(vote_cpu.vote(values, nnf, patch), expected, atol=1e-6, rtol=0)
+
+
+def test_votes_of_three_cells_by_hand() -> None:
+    values = torch.tensor([[[[10.0, 20.0, 30.0]]]])
+    nnf = torch.tensor([[[[0, 0, 0]], [[2, 1, 0]]]], dtype=torch.int32)  # mirrored
+    # Cell 0: its own match says 30; cell 1's patch says values[1 - 1] = 10.
+    # Cell 1: 20 itself; cell 0 says values[2 + 1], outside; cell 2 says values[0 - 1], outside.
+    # Cell 2: 10 itself; cell 1 says values[1 + 1] = 30.
+    assert vote(values, nnf, 3).flatten().tolist() == [20.0, 20.0, 20.0]
+
+
+def test_identity_field_returns_the_values(generator: torch.Generator) -> None:
+    values = torch.rand(1, 4, 8, 9, generator=generator)
+    torch.testing.assert_close(vote(values, initial_nnf((8, 9), (8, 9)), 5), values)
+
+
+@pytest.mark.parametrize("size", [(24, 32), (61, 83), (7, 200)])
+def test_identity_field_returns_the_picture_at_any_resolution(
+    size: tuple[int, int], generator: torch.Generator
+) -> None:
+    picture = torch.rand(1, 3, *size, generator=generator)
+    cells = (24, 32)
+    voted = vote_picture(picture, initial_nnf(cells, cells), cells, size)
+    torch.testing.assert_close(voted, picture, atol=1e-3, rtol=0)
+
+
+def test_picture_vote_at_scale_one_is_the_plain_vote(generator: torch.Generator) -> None:
+    picture = torch.rand(1, 3, 20, 26, generator=generator)
+    nnf = torch.stack(
+        [
+            torch.randint(0, 20, (1, 18, 15), generator=generator),
+            torch.randint(0, 26, (1, 18, 15), generator=generator),
+        ],
+        dim=1,
+    ).int()
+    voted = vote_picture(picture, nnf, (20, 26), (18, 15))
+    torch.testing.assert_close(voted, vote(picture, nnf, 3), atol=1e-3, rtol=0)
+
+
+def test_full_resolution_detail_is_read_from_the_picture_itself() -> None:
+    fine = (torch.arange(64) % 2).float().expand(1, 3, 64, 64).contiguous()  # 1-pixel stripes
+    voted = vote_picture(fine, initial_nnf((16, 16), (16, 16)), (16, 16), (64, 64))
+    torch.testing.assert_close(voted, fine, atol=1e-3, rtol=0)
