@@ -1,0 +1,136 @@
+"""Running the ffmpeg program that comes with imageio-ffmpeg."""
+
+from __future__ import annotations
+
+import collections
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, cast
+
+import imageio_ffmpeg
+
+from batch_analogy.errors import MachineError
+
+_QUIET = ("-hide_banner", "-nostdin", "-nostats")
+_KEPT_LINES = 200
+_DISK_TEXTS = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a call of ffmpeg ended: its exit code (0 is good), its result and its messages."""
+
+    code: int
+    output: str
+    messages: str
+
+
+def ffmpeg_program() -> str:
+    """The path of the ffmpeg program.
+
+    Raises:
+        MachineError: there is none.
+    """
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise MachineError(
+            "no ffmpeg program was found; install the imageio-ffmpeg wheel for this machine, "
+            "or name a program in IMAGEIO_FFMPEG_EXE"
+        ) from error
+
+
+def as_url(path: Path) -> str:
+    """A file's name in a form that ffmpeg takes for nothing else, whatever letters it holds."""
+    return f"file:{path}"
+
+
+def run_ffmpeg(arguments: Sequence[str]) -> Finished:
+    """Run ffmpeg to its end.
+
+    Args:
+        arguments: everything after the program's name.
+
+    Raises:
+        MachineError: there is no ffmpeg.
+    """
+    with FfmpegPipe(arguments, reads=True) as pipe:
+        output = pipe.stream.read()
+    return Finished(pipe.code, output.decode(errors="replace"), pipe.messages)
+
+
+def last_words(messages: str) -> str:
+    """The end of ffmpeg's messages on one line, for use in an error."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    return "; ".join(lines[-2:]) or "no message"
+
+
+def is_disk_trouble(messages: str) -> bool:
+    """Whether ffmpeg's messages say that the disk is full or read-only."""
+    return any(text in messages for text in _DISK_TEXTS)
+
+
+class FfmpegPipe:
+    """A running ffmpeg with one end of a pipe: its output is read, or its input written.
+
+    Leaving the ``with`` block closes the pipe and waits; leaving by an exception stops ffmpeg.
+    Afterwards ``code`` and ``messages`` tell how it ended.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, reads: bool) -> None:
+        command = [ffmpeg_program(), *_QUIET, *arguments]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL if reads else subprocess.PIPE,
+            stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is the driver's to handle
+        )
+        process = self._process
+        self.stream = cast("IO[bytes]", process.stdout if reads else process.stdin)
+        self._head: list[str] = []
+        self._tail: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self._drain = threading.Thread(target=self._collect, daemon=True)
+        self._drain.start()
+
+    @property
+    def code(self) -> int:
+        """The exit code, once the block is left."""
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+    @property
+    def messages(self) -> str:
+        """The first and last lines of ffmpeg's messages."""
+        return "".join([*self._head, *self._tail])
+
+    def _collect(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            kept = self._head if len(self._head) < _KEPT_LINES else self._tail
+            kept.append(line.decode(errors="replace"))
+
+    def __enter__(self) -> FfmpegPipe:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        try:
+            self.stream.close()
+        except BrokenPipeError:
+            pass  # ffmpeg ended early; its exit code and messages say why
+        finally:
+            self._process.wait()
+            self._drain.join()
+            if self._process.stderr is not None:
+                self._process.stderr.close()

@@ -1,0 +1,316 @@
+"""Reading and writing single pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from batch_analogy.errors import FrameError
+from batch_analogy.media.files import atomic_write_bytes
+
+MIN_SIDE_PX = 16
+MAX_MEGAPIXELS = 200
+
+FloatPixels = npt.NDArray[np.float32]
+BytePixels = npt.NDArray[np.uint8]
+
+_log = logging.getLogger(__name__)
+_pillow_limit = threading.Lock()
+
+# What Pillow's parsers raise on damaged files, besides OSError.
+_PARSE_ERRORS = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
+_DECODE_ERRORS = (OSError, *_PARSE_ERRORS, OverflowError, struct.error, zlib.error)
+
+_ORIENTATION = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA = 256, 257, 258, 338
+_UNASSOCIATED_ALPHA = 2
+
+
+def read_still(path: Path) -> FloatPixels:
+    """Read a picture as it is meant to be seen.
+
+    Grey becomes RGB, transparency is laid over white, EXIF rotation is applied, an embedded
+    colour profile is converted to sRGB. Sixteen bits are kept, except where a profile other than
+    sRGB has to be converted. Of an animation the first frame is taken.
+
+    Args:
+        path: the picture.
+
+    Returns:
+        (H, W, 3) float32 RGB in [0, 1].
+
+    Raises:
+        FrameError: the file is missing, no picture, truncated, too small or too large.
+    """
+    with _decoding(path), _opened(path) as image:
+        _check_size(path, *_upright_size(image))
+        deep = _is_deep(image) and _foreign_profile(image) is None
+        tiff_orientation = _tiff_tag(image, _ORIENTATION, 1)
+        image.load()  # before OpenCV, which passes over truncation
+        orientation = _orientation(image)
+        pixels = _decode_deep(path, image, tiff_orientation) if deep else None
+        if pixels is None:
+            pixels = _decode_bytes(image)
+    return np.ascontiguousarray(_turn_upright(_flatten(pixels), orientation))
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Read a picture's size from its header alone.
+
+    Args:
+        path: the picture.
+
+    Returns:
+        Height and width in px, after EXIF rotation.
+
+    Raises:
+        FrameError: the file is missing, no picture, too small or too large.
+    """
+    with _decoding(path), _opened(path) as image:
+        height, width = _upright_size(image)
+    _check_size(path, height, width)
+    return height, width
+
+
+def write_png(path: Path, pixels: FloatPixels | BytePixels) -> None:
+    """Write a picture without loss beyond its rounding to 8 bits.
+
+    Args:
+        path: the file; written whole or not at all.
+        pixels: (H, W, 3) RGB, float32 in [0, 1] or uint8.
+
+    Raises:
+        OutputDiskError: the disk is full, read-only or closed to this user.
+        ValueError: the pixels have another shape or type, or are not finite.
+    """
+    _write(path, pixels, "PNG", compress_level=3)
+
+
+def write_jpeg(path: Path, pixels: FloatPixels | BytePixels, quality: int = 90) -> None:
+    """Write a picture small, for previews and sheets; otherwise as ``write_png``.
+
+    Args:
+        path: the file; written whole or not at all.
+        pixels: (H, W, 3) RGB, float32 in [0, 1] or uint8, at most 65500 px a side.
+        quality: 1 (smallest) to 95 (best).
+    """
+    _write(path, pixels, "JPEG", quality=quality, subsampling=0)
+
+
+def to_bytes(pixels: FloatPixels | BytePixels) -> BytePixels:
+    """Round pixels to 8 bits.
+
+    Args:
+        pixels: (H, W, 3) RGB, float32 in [0, 1] (clipped) or uint8 (returned as it is).
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ValueError: the pixels have another shape or type, or are not finite.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels have shape {pixels.shape}; it must be (H, W, 3)")
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, dtype=np.uint8)
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise ValueError(f"pixels are {pixels.dtype}; they must be float32 or uint8")
+    if not np.isfinite(pixels).all():
+        raise ValueError("pixels hold NaN or infinity; they must be finite")
+    scaled = np.multiply(np.clip(pixels, 0.0, 1.0), 255.0)
+    rounded: BytePixels = np.rint(scaled).astype(np.uint8)
+    return rounded
+
+
+def _write(path: Path, pixels: FloatPixels | BytePixels, kind: str, **options: int) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(to_bytes(pixels)).save(buffer, kind, **options)
+    atomic_write_bytes(path, buffer.getvalue())
+
+
+@contextlib.contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        kind = "is empty" if path.stat().st_size == 0 else "is not a picture this program can read"
+        raise FrameError(f"{path} {kind}; replace it or take it out") from error
+    except _DECODE_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FrameError(f"cannot open {path}: {error.strerror}; check the file") from error
+        raise FrameError(
+            f"{path} is damaged or cut short ({error}); copy it again from its source"
+        ) from error
+    except MemoryError as error:
+        raise FrameError(f"{path} does not fit into memory; use a smaller copy") from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open without Pillow's own size limit, which is lower than ours and warns on stderr."""
+    with _pillow_limit:
+        saved, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = saved
+    with image:
+        yield image
+
+
+def _check_size(path: Path, height: int, width: int) -> None:
+    if min(height, width) < MIN_SIDE_PX:
+        raise FrameError(
+            f"{path} is {width}×{height} px; each side must be at least {MIN_SIDE_PX} px: "
+            "use a larger picture"
+        )
+    if height * width > MAX_MEGAPIXELS * 1_000_000:
+        raise FrameError(
+            f"{path} is {width}×{height} px, {height * width / 1e6:.0f} megapixels; "
+            f"at most {MAX_MEGAPIXELS} can be worked on: use a smaller copy"
+        )
+
+
+def _tiff_tag(image: Image.Image, tag: int, default: Any) -> Any:
+    tags = getattr(image, "tag_v2", None)
+    return default if tags is None else tags.get(tag, default)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except (OSError, struct.error, *_PARSE_ERRORS):
+        return 1  # a damaged EXIF block beside sound pixels
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    # Newer Pillows report a TIFF's size already turned, older ones do not: ask the tags.
+    width = int(_tiff_tag(image, _TIFF_WIDTH, image.width))
+    height = int(_tiff_tag(image, _TIFF_HEIGHT, image.height))
+    return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the file holds more than 8 bits a channel."""
+    if image.mode.startswith(("I", "F")):
+        return True
+    if image.format == "PNG":
+        with open(image.filename, "rb") as stream:  # type: ignore[attr-defined]
+            return bool(stream.read(25)[24:] == b"\x10")  # the header's bit depth
+    bits = _tiff_tag(image, _TIFF_BITS, (8,))
+    return bool(image.format == "TIFF" and max(bits) == 16)
+
+
+def _decode_deep(path: Path, image: Image.Image, tiff_orientation: int) -> FloatPixels | None:
+    """Decode 16-bit and float pictures; None where only Pillow's 8 bits can be trusted."""
+    if image.mode.startswith(("I", "F")):  # grey, which Pillow decodes in full
+        scale = 1.0 if image.mode == "F" else 65535.0
+        return (np.asarray(image).astype(np.float32) / np.float32(scale))[..., None]
+    if image.format == "TIFF":  # OpenCV ignores rotation and premultiplied alpha there
+        extra = tuple(_tiff_tag(image, _TIFF_EXTRA, (_UNASSOCIATED_ALPHA,)))
+        if tiff_orientation != 1 or extra != (_UNASSOCIATED_ALPHA,):
+            return None
+    return _decode_by_opencv(path) if image.mode in ("RGB", "RGBA", "LA") else None
+
+
+def _decode_by_opencv(path: Path) -> FloatPixels | None:
+    data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    try:
+        decoded: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if decoded is None or decoded.dtype != np.uint16:
+        return None
+    pixels = decoded.astype(np.float32) / np.float32(65535.0)
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+
+
+def _decode_bytes(image: Image.Image) -> FloatPixels:
+    """Decode through Pillow, converting an embedded profile to sRGB."""
+    profile = _foreign_profile(image)
+    if image.mode.startswith(("I", "F")):
+        scale = 255.0 if image.mode == "F" else 255.0 / 65535.0
+        grey = np.clip(np.asarray(image).astype(np.float64) * scale, 0, 255)
+        image = Image.fromarray(np.rint(grey).astype(np.uint8))
+    alpha = None
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+    if image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    if image.mode == "LAB" and profile is None:
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    converted = None if profile is None else _to_srgb(image, profile)
+    rgb = image.convert("RGB") if converted is None else converted
+    pixels = np.asarray(rgb, dtype=np.float32) / np.float32(255.0)
+    if alpha is None:
+        return pixels
+    opacity = np.asarray(alpha, dtype=np.float32) / np.float32(255.0)
+    return np.concatenate([pixels, opacity[..., None]], axis=2)
+
+
+def _foreign_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
+    """The embedded colour profile, unless there is none, it is sRGB, or it is unreadable."""
+    data = image.info.get("icc_profile")
+    if not data:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        name = ImageCms.getProfileDescription(profile)
+    except (OSError, ImageCms.PyCMSError):
+        _log.warning("ignoring a colour profile that cannot be read")
+        return None
+    return None if "srgb" in name.lower() else profile
+
+
+def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image | None:
+    if profile.profile.xcolor_space.strip() == "GRAY" and image.mode == "RGB":
+        image = image.convert("L")
+    try:
+        return ImageCms.profileToProfile(
+            image,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except ImageCms.PyCMSError:
+        _log.warning("ignoring a colour profile that does not fit the picture's %s", image.mode)
+        return None
+
+
+def _flatten(pixels: FloatPixels) -> FloatPixels:
+    """Make 1, 2, 3 or 4 channels three, over white."""
+    channels = pixels.shape[2]
+    colour = pixels[..., :-1] if channels in (2, 4) else pixels
+    if channels in (2, 4):
+        opacity = pixels[..., -1:]
+        colour = colour * opacity + (np.float32(1.0) - opacity)
+    rgb = np.broadcast_to(colour, (*colour.shape[:2], 3))
+    return np.clip(np.nan_to_num(rgb), np.float32(0.0), np.float32(1.0))
+
+
+def _turn_upright(pixels: FloatPixels, orientation: int) -> FloatPixels:
+    """Undo the rotation and mirroring that EXIF orientation 1 … 8 stands for."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
