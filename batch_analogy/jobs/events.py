@@ -1,0 +1,136 @@
+"""What a run tells whoever is watching: small facts, one class each, no text formatting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class PlanProgress:
+    """The input is being read: ``done`` of ``total`` frames."""
+
+    step: Literal["checking", "extracting"]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RunOpened:
+    """The plan stands. Sent once, before any work."""
+
+    run_dir: Path
+    total: int
+    done: int  # finished by earlier runs, including the adopted ones
+    failed: int  # given up by earlier runs and not tried again
+    adopted: int  # found finished on the disk though not journaled
+    segments: int
+
+
+@dataclass(frozen=True)
+class PoolStarted:
+    """Workers are being started."""
+
+    kind: Literal["inline", "ray"]
+    workers: int
+    threads_per_worker: int | None
+    dashboard_url: str | None
+    token_hint: str | None  # how to log in to the dashboard, where it asks for a token
+
+
+@dataclass(frozen=True)
+class WorkersReady:
+    """One more worker has loaded its model."""
+
+    worker: str
+    ready: int
+    wanted: int
+    node: str
+    device: str
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """A frame is finished, on the disk and journaled."""
+
+    index: int
+    name: str
+    worker: str
+    seconds: float  # the worker's time for this frame
+    done: int
+    failed: int
+    total: int
+    rate: float | None  # frames a second, from recent new frames
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True)
+class FrameFailed:
+    """A try of a frame failed; ``will_retry`` is False when it is given up."""
+
+    index: int
+    name: str
+    worker: str
+    message: str
+    attempt: int
+    will_retry: bool
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker died or was retired; its unfinished frames go to others."""
+
+    worker: str
+    message: str
+    deaths: int
+    replacement: str | None
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The first Ctrl-C was received; the frames in hand are being finished."""
+
+    in_hand: int
+
+
+@dataclass(frozen=True)
+class FilmProgress:
+    """A film is being encoded."""
+
+    path: Path
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class FilmWritten:
+    """A film is complete and verified."""
+
+    path: Path
+    frames: int
+    height: int  # px
+    width: int  # px
+    duration_seconds: float
+    missing: tuple[int, ...]  # frames that were held or skipped
+
+
+RunEvent = (
+    PlanProgress
+    | RunOpened
+    | PoolStarted
+    | WorkersReady
+    | FrameDone
+    | FrameFailed
+    | WorkerLost
+    | Stopping
+    | FilmProgress
+    | FilmWritten
+)
+
+OnEvent = Callable[[RunEvent], None]
+
+
+def ignore(event: RunEvent) -> None:
+    """A listener that does nothing."""

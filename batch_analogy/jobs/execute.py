@@ -1,0 +1,227 @@
+"""Executing an opened run: the frames that are left, then the films."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from batch_analogy.analogy.weights import WeightsFile
+from batch_analogy.errors import BatchAnalogyError, FilmError
+from batch_analogy.jobs import assemble
+from batch_analogy.jobs.driver import Driver, StopRequest
+from batch_analogy.jobs.events import OnEvent, RunEvent, RunOpened, ignore
+from batch_analogy.jobs.journal import Journal
+from batch_analogy.jobs.manifest import Manifest
+from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.pools import make_pool
+from batch_analogy.jobs.progress import Progress
+from batch_analogy.jobs.resume import Standing
+from batch_analogy.jobs.scheduler import Scheduler, works_of
+from batch_analogy.jobs.status import failed_frames
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.worker import WorkerSpec
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How an execution ended."""
+
+    total: int
+    done: int
+    failed: list[tuple[int, str, str]]  # index, name, message
+    films: list[Path]
+    interrupted: bool
+    seconds: float
+
+
+class _StoppedEncodingError(Exception):
+    """Ends an encoding from within when Ctrl-C was pressed."""
+
+
+class Run:
+    """An opened run; it holds the lock of its folder until ``close``."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        store: RunStore,
+        plan: Plan,
+        weights: WeightsFile,
+        standing: Standing,
+    ) -> None:
+        self.config = manifest.config
+        self.store = store
+        self.plan = plan
+        self.standing = standing
+        self._run_id = manifest.run_id
+        self._weights = weights
+
+    def execute(self, on_event: OnEvent = ignore) -> RunResult:
+        """Do the frames that are left and make the films; the lock is given back at the end.
+
+        The first Ctrl-C lets the frames in hand be finished, the second raises
+        KeyboardInterrupt.
+
+        Args:
+            on_event: called with each event, in the calling thread.
+
+        Raises:
+            OutputDiskError: the disk is full or may not be written to.
+            JobError: too many workers were lost.
+            ClusterError: there is no cluster, or no worker could be started.
+            FilmError: a film could not be made.
+        """
+        started = time.monotonic()
+        progress = Progress(
+            self.config,
+            self.store,
+            self.plan,
+            done=self.standing.done,
+            given_up=dict(self.standing.given_up),
+        )
+        on_event(self._opened())
+        stop = StopRequest()
+        try:
+            with self._recording_failure(progress), stop.listening():
+                finished = self._work(progress, stop, on_event)
+                films = self._finish(progress, stop, on_event) if finished else None
+                self._write_end(progress, films)
+        finally:
+            self.close()
+        failed = failed_frames(self.plan, progress.given_up)
+        return RunResult(
+            total=len(self.plan.frames),
+            done=len(progress.done),
+            failed=[(frame.index, frame.name, frame.message) for frame in failed],
+            films=films or [],
+            interrupted=films is None,
+            seconds=time.monotonic() - started,
+        )
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self.store.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> RunOpened:
+        return RunOpened(
+            run_dir=self.store.run_dir,
+            total=len(self.plan.frames),
+            done=len(self.standing.done),
+            failed=len(failed_frames(self.plan, self.standing.given_up)),
+            adopted=self.standing.adopted,
+            segments=len(self._works()),
+        )
+
+    def _works(self) -> list[list[int]]:
+        segments = [(segment.start, segment.stop) for segment in self.plan.segments]
+        return works_of(segments, self.standing.to_do)
+
+    def _work(self, progress: Progress, stop: StopRequest, on_event: OnEvent) -> bool:
+        """Do the frames that are left. Returns False if it was told to stop before the end."""
+        works = self._works()
+        if not works:
+            return True
+        execution = self.config.execution
+        scheduler = Scheduler(
+            works,
+            max_attempts=execution.max_attempts,
+            max_worker_deaths=execution.max_worker_deaths,
+        )
+        pool = make_pool(self._spec(), execution, segments=len(works))
+        progress.write("running")
+        with Journal(self.store.journal) as journal:
+            journal.append("started", pid=os.getpid(), to_do=len(self.standing.to_do))
+            driver = Driver(
+                pool, scheduler, self.plan, journal, progress, execution, stop, on_event
+            )
+            driver.run()
+        return scheduler.finished
+
+    def _spec(self) -> WorkerSpec:
+        return WorkerSpec(
+            name="styler",
+            run_dir=str(self.store.run_dir),
+            run_id=self._run_id,
+            reference=self.plan.reference.path,
+            reference_blake2b=self.plan.reference.blake2b,
+            weights=self.config.weights,
+            weights_sha256=self._weights.sha256,
+            target=self.config.target,
+            analogy=self.config.analogy,
+            device=self.plan.device,
+            threads=None,
+        )
+
+    def _finish(
+        self, progress: Progress, stop: StopRequest, on_event: OnEvent
+    ) -> list[Path] | None:
+        """Make the films, as far as the missing frames and ``--on-missing`` allow.
+
+        Returns:
+            Their paths; None if it was told to stop before the end.
+        """
+        missing = len(self.plan.frames) - len(progress.done)
+        if not progress.done or (missing and self.config.on_missing == "error"):
+            progress.finish_previews()
+            return []
+        if not assemble.up_to_date(self.config, self.store, self.plan, progress.done):
+            progress.write("encoding")
+            progress.finish_previews()
+        try:
+            films = assemble.assemble(
+                self.config, self.store, self.plan, progress.done, _stoppable(on_event, stop)
+            )
+        except (_StoppedEncodingError, FilmError):
+            if not stop.requested:  # Ctrl-C in a terminal also reaches the encoder
+                raise
+            return None
+        if not missing:
+            self.store.clear_input()
+        return films
+
+    def _write_end(self, progress: Progress, films: list[Path] | None) -> None:
+        if films is None:
+            progress.write("interrupted")
+        elif len(progress.done) == len(self.plan.frames):
+            progress.write("finished", films=films)
+        else:
+            progress.write("partial", films=films)
+
+    @contextlib.contextmanager
+    def _recording_failure(self, progress: Progress) -> Iterator[None]:
+        """Note in status.json how the run ended when it ends by an error."""
+        try:
+            yield
+        except BatchAnalogyError as error:
+            with contextlib.suppress(BatchAnalogyError):  # the disk may be what failed
+                progress.write("failed", message=str(error))
+            raise
+        except KeyboardInterrupt:
+            with contextlib.suppress(BatchAnalogyError):
+                progress.write("interrupted")
+            raise
+
+
+def _stoppable(on_event: OnEvent, stop: StopRequest) -> OnEvent:
+    def pass_on(event: RunEvent) -> None:
+        if stop.requested:
+            raise _StoppedEncodingError
+        on_event(event)
+
+    return pass_on

@@ -1,0 +1,155 @@
+"""The journal: one JSON line per frame event, appended by the driver alone.
+
+It is the truth about a run. Every line is flushed to the disk before the driver goes on, so a
+killed driver loses at most the line that it was writing; that torn line is cut off at the next
+start. A frame that was finished but not journaled is found on the disk and adopted (``resume``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from batch_analogy.errors import UsageError
+from batch_analogy.media.files import disk_errors
+
+
+@dataclass(frozen=True)
+class DoneRecord:
+    """A finished frame as journaled."""
+
+    index: int
+    input: str | None  # blake2b of the frame's file when it was done
+    output_bytes: dict[str, int]  # "a_prime" or "b" → size of the file
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FailedRecord:
+    """A frame that was given up."""
+
+    index: int
+    input: str | None
+    message: str
+    retryable: bool  # may succeed another time, although nothing in the input changes
+
+
+@dataclass
+class History:
+    """What the journal says about each frame; later lines win."""
+
+    done: dict[int, DoneRecord] = field(default_factory=dict)
+    failed: dict[int, FailedRecord] = field(default_factory=dict)
+
+    def apply(self, line: dict[str, Any]) -> None:
+        """Take one journal line into account; lines of other kinds are for people."""
+        kind = line.get("event")
+        if kind == "done":
+            index = int(line["index"])
+            self.done[index] = DoneRecord(
+                index, line["input"], dict(line["output_bytes"]), float(line["seconds"])
+            )
+            self.failed.pop(index, None)
+        elif kind == "failed":
+            index = int(line["index"])
+            self.failed[index] = FailedRecord(
+                index, line["input"], str(line["message"]), bool(line["retryable"])
+            )
+            self.done.pop(index, None)
+        elif kind == "reset":
+            index = int(line["index"])
+            self.done.pop(index, None)
+            self.failed.pop(index, None)
+
+
+class Journal:
+    """The journal open for appending; use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _cut_torn_line(path)
+            self._file: IO[str] = path.open("a", encoding="utf-8")
+
+    def append(self, event: str, **values: Any) -> None:
+        """Write one line and bring it to the disk.
+
+        Raises:
+            OutputDiskError: the disk is full or may not be written to.
+        """
+        line = {"event": event, **values, "at": round(time.time(), 3)}
+        with disk_errors(self._path):
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file; what was appended is on the disk already."""
+        with disk_errors(self._path):
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_history(path: Path) -> History:
+    """Read the journal; a torn last line is left out.
+
+    Raises:
+        UsageError: a line before the last is no JSON, so something else changed the file.
+    """
+    history = History()
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return history
+    lines = text.split(b"\n")[:-1]  # what follows the last newline is torn, or nothing
+    for number, line in enumerate(lines, start=1):
+        try:
+            history.apply(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if number == len(lines):  # a crash of the machine may leave a last line of zeros
+                break
+            raise UsageError(
+                f"{path} line {number} is damaged ({error}); delete that line, and its frame is "
+                "looked for on the disk"
+            ) from error
+    return history
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Truncate the file after its last whole line."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    whole = data.rfind(b"\n") + 1
+    last = data[data.rfind(b"\n", 0, max(whole - 1, 0)) + 1 : whole]
+    if last and not _is_json(last):
+        whole -= len(last)
+    if whole < len(data):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

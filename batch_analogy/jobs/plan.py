@@ -1,0 +1,235 @@
+"""The plan: which frames there are, how they are cut into segments, and what they were made of.
+
+A plan depends on the input and the configuration alone, never on the number of workers. It is
+written to ``plan.json`` and compared when the same command runs again, so that frames of
+different origin are never mixed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from batch_analogy.errors import PlanChangedError
+
+PLAN_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FileMark:
+    """A file's content, and what tells cheaply that it has not changed."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    blake2b: str
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """One frame of the input.
+
+    Frames of a video carry no size, time and hash of their own: the video file has them.
+    """
+
+    index: int
+    source: str
+    name: str
+    height: int  # px; 0 where it could not be read
+    width: int  # px
+    bytes: int
+    mtime_ns: int
+    blake2b: str | None
+    error: str | None = None  # why it cannot be used, found when planning
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Frames between two cuts, half-open."""
+
+    index: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The frames that one worker does in order, half-open."""
+
+    index: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run does, and everything that decides its pixels."""
+
+    frames: tuple[FramePlan, ...]
+    shots: tuple[Shot, ...]
+    segments: tuple[Segment, ...]
+    fps: Fraction
+    reference: FileMark
+    reference_height: int  # px
+    reference_width: int  # px
+    weights_sha256: str
+    device: str  # "cpu" or "cuda": pixels are the same only on one type of device
+    version: str  # of batch-analogy
+    pixels: dict[str, Any]  # RunConfig.pixel_fields()
+    segment_frames: int
+    video: FileMark | None = None
+    estimated: bool = False  # a dry run of a video: the number of frames is a guess
+
+    @property
+    def plan_hash(self) -> str:
+        """A hash of all that decides the pixels: equal hashes, equal frames."""
+        content = [
+            self.pixels,
+            self.weights_sha256,
+            self.device,
+            self.version,
+            self.reference.blake2b,
+            self.video.blake2b if self.video else [f.blake2b for f in self.frames],
+            len(self.frames),
+        ]
+        return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def usable(self) -> list[FramePlan]:
+        """The frames that can be tried."""
+        return [frame for frame in self.frames if frame.error is None]
+
+    def picture_size(self, output: str, index: int) -> tuple[int, int]:
+        """(height, width) in pixels of ``a_prime`` or ``b`` of one frame."""
+        if output == "b":
+            return self.reference_height, self.reference_width
+        return self.frames[index].height, self.frames[index].width
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values that ``from_json`` restores."""
+        values = dataclasses.asdict(self)
+        values["fps"] = str(self.fps)
+        return {"format": PLAN_FORMAT, "plan_hash": self.plan_hash, **values}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Plan:
+        """Restore a plan.
+
+        Raises:
+            PlanChangedError: it was written by another version or is damaged.
+        """
+        if values.get("format") != PLAN_FORMAT:
+            raise PlanChangedError(
+                f"the plan has format {values.get('format')}, this version reads {PLAN_FORMAT}; "
+                "start afresh with --overwrite, or use the version that made it"
+            )
+        try:
+            fields = {k: v for k, v in values.items() if k not in ("format", "plan_hash")}
+            fields["frames"] = tuple(FramePlan(**frame) for frame in fields["frames"])
+            fields["shots"] = tuple(Shot(**shot) for shot in fields["shots"])
+            fields["segments"] = tuple(Segment(**segment) for segment in fields["segments"])
+            fields["fps"] = Fraction(fields["fps"])
+            fields["reference"] = FileMark(**fields["reference"])
+            fields["video"] = FileMark(**fields["video"]) if fields["video"] else None
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlanChangedError(
+                f"the plan is damaged ({error}); start afresh with --overwrite"
+            ) from error
+
+
+def cut_segments(shots: Iterable[Shot], segment_frames: int) -> tuple[Segment, ...]:
+    """Cut shots into segments of at most ``segment_frames`` frames.
+
+    >>> [(s.start, s.stop) for s in cut_segments([Shot(0, 0, 5), Shot(1, 5, 7)], 3)]
+    [(0, 3), (3, 5), (5, 7)]
+    """
+    segments: list[Segment] = []
+    for shot in shots:
+        for start in range(shot.start, shot.stop, segment_frames):
+            stop = min(start + segment_frames, shot.stop)
+            segments.append(Segment(len(segments), start, stop))
+    return tuple(segments)
+
+
+def compare(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
+    """Check that a run begun with one plan may go on with another.
+
+    A frame that is not finished may have changed: that is how a broken picture is replaced.
+
+    Args:
+        old: the plan that the run folder holds.
+        new: the plan made now.
+        done: indices of finished frames.
+
+    Returns:
+        Unfinished frames whose content is another now.
+
+    Raises:
+        PlanChangedError: it names what changed.
+    """
+    changes = [*_setting_changes(old, new), *_input_changes(old, new, done)]
+    if changes:
+        raise PlanChangedError(
+            "the run folder was begun with something else: "
+            + "; ".join(changes)
+            + ". Use --overwrite to start afresh, or name another folder with --run-dir"
+        )
+    pairs = zip(old.frames, new.frames, strict=True)
+    return {now.index for was, now in pairs if was.blake2b != now.blake2b}
+
+
+def _setting_changes(old: Plan, new: Plan) -> list[str]:
+    was, now = _flat(old.pixels), _flat(new.pixels)
+    changes = [
+        f"{name} was {was.get(name)}, is {now.get(name)}"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    ]
+    for name, before, after in (
+        ("weights' content", old.weights_sha256[:12], new.weights_sha256[:12]),
+        ("device", old.device, new.device),
+        ("batch-analogy's version", old.version, new.version),
+    ):
+        if before != after:
+            changes.append(f"{name} was {before}, is {after}")
+    if old.reference.blake2b != new.reference.blake2b:
+        changes.append(f"the reference {new.reference.path} has another content")
+    return changes
+
+
+def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:
+    if (old.video is None) != (new.video is None):
+        return ["the frames came from " + ("pictures" if old.video is None else "a video")]
+    if old.video and new.video:
+        if old.video.blake2b != new.video.blake2b:
+            return [f"the video {new.video.path} has another content"]
+        return []
+    if len(old.frames) != len(new.frames):
+        return [f"there were {len(old.frames)} frames, there are {len(new.frames)}"]
+    moved = [
+        f"frame {now.index} was {was.name}, is {now.name}"
+        for was, now in zip(old.frames, new.frames, strict=True)
+        if was.name != now.name
+    ]
+    changed = [
+        f"frame {now.index} ({now.name}) has another content"
+        for was, now in zip(old.frames, new.frames, strict=True)
+        if was.blake2b != now.blake2b and now.index in done
+    ]
+    found = moved or changed
+    return found if len(found) <= 3 else [*found[:3], f"{len(found) - 3} more frames changed"]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

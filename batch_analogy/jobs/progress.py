@@ -1,0 +1,118 @@
+"""What has been done so far, shown in status.json and the preview folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from batch_analogy.config import RunConfig
+from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.preview import SHEET_CELLS, spread, write_last, write_sheet
+from batch_analogy.jobs.status import Pace, RunState, RunStatus, failed_frames, write_status
+from batch_analogy.jobs.store import RunStore, outputs_of
+
+STATUS_SECONDS = 1.0
+LAST_SECONDS = 5.0
+SHEET_SECONDS = 60.0
+
+
+class Progress:
+    """Counts of one execution; writes status.json and the previews now and then."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        store: RunStore,
+        plan: Plan,
+        *,
+        done: Iterable[int],
+        given_up: dict[int, str],
+    ) -> None:
+        self.done = set(done)
+        self.given_up = given_up  # index → message, without those that planning gave up
+        self.pace = Pace()
+        self.dashboard_url: str | None = None
+        self._config, self._store, self._plan = config, store, plan
+        self._workers = 0
+        self._latest: int | None = None
+        self._started_at = time.time()
+        self._next_status = self._next_last = 0.0
+        self._next_sheet = time.monotonic() + SHEET_SECONDS
+
+    def frame_done(self, index: int, seconds: float) -> None:
+        """A new frame is finished."""
+        self.done.add(index)
+        self.given_up.pop(index, None)
+        self.pace.add(seconds)
+        self._latest = index
+
+    def frame_given_up(self, index: int, message: str) -> None:
+        """A frame will not be tried again in this execution."""
+        self.given_up[index] = message
+
+    def refresh(self, *, workers: int) -> None:
+        """Write what is due.
+
+        Raises:
+            OutputDiskError: the disk is full or may not be written to.
+        """
+        self._workers = workers
+        now = time.monotonic()
+        if now >= self._next_status:
+            self.write("running")
+            self._next_status = now + STATUS_SECONDS
+        if self._latest is not None and now >= self._next_last:
+            write_last(self._store.last_preview, self._picture(self._latest))
+            self._latest = None
+            self._next_last = time.monotonic() + LAST_SECONDS
+        if now >= self._next_sheet:
+            self.write_sheet()
+            self._next_sheet = time.monotonic() + SHEET_SECONDS
+
+    def finish_previews(self) -> None:
+        """Bring both previews up to date."""
+        if self.done:
+            write_last(self._store.last_preview, self._picture(max(self.done)))
+            self.write_sheet()
+
+    def write_sheet(self) -> None:
+        """Write the sheet of evenly spread finished frames."""
+        if self.done:
+            chosen = spread(sorted(self.done), SHEET_CELLS)
+            write_sheet(self._store.sheet_preview, [self._picture(index) for index in chosen])
+
+    def write(self, state: RunState, *, films: Iterable[Path] = (), message: str = "") -> None:
+        """Write status.json now."""
+        failed = failed_frames(self._plan, self.given_up)
+        left = len(self._plan.frames) - len(self.done) - len(failed)
+        running = state == "running"
+        write_status(
+            self._store,
+            RunStatus(
+                state=state,
+                command=self._config.command,
+                source=self._config.source,
+                output=str(self._config.output),
+                run_dir=str(self._store.run_dir),
+                total=len(self._plan.frames),
+                done=len(self.done),
+                left=left,
+                failed=failed,
+                workers=self._workers if running else 0,
+                rate=self.pace.rate(self._workers) if running else None,
+                eta_seconds=self.pace.eta_seconds(left, self._workers) if running else None,
+                dashboard_url=self.dashboard_url if running else None,
+                films=tuple(str(path) for path in films),
+                message=message,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                started_at=self._started_at,
+                updated_at=time.time(),
+            ),
+        )
+
+    def _picture(self, index: int) -> Path:
+        return self._store.frame(outputs_of(self._config.target)[0], index)

@@ -1,0 +1,112 @@
+"""Taking up a run: which frames are finished, which were given up, which are to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batch_analogy.config import RunConfig
+from batch_analogy.errors import FrameError
+from batch_analogy.jobs.journal import FailedRecord, History, Journal, read_history
+from batch_analogy.jobs.plan import Plan, compare
+from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.media.files import disk_errors
+from batch_analogy.media.stills import read_still
+
+OnCount = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far earlier executions came."""
+
+    done: frozenset[int]
+    given_up: dict[int, str]  # index → message; not tried again, for nothing has changed
+    to_do: set[int]
+    adopted: int  # of the done ones: found on the disk though not journaled
+
+
+def accept(store: RunStore, old: Plan, new: Plan) -> None:
+    """Check that the new plan may take the old one's place, and forget frames that changed.
+
+    Raises:
+        PlanChangedError: it may not; nothing has been touched.
+    """
+    changed = compare(old, new, done=set(read_history(store.journal).done))
+    if not changed:
+        return
+    with Journal(store.journal) as journal, disk_errors(store.frames):
+        for index in sorted(changed):  # before the plan is written, so that none is mistaken
+            for output in ("a_prime", "b"):
+                store.frame(output, index).unlink(missing_ok=True)
+            journal.append("reset", index=index, reason="input changed")
+
+
+def take_stock(
+    store: RunStore, plan: Plan, history: History, journal: Journal, config: RunConfig
+) -> Standing:
+    """Compare the journal with the disk.
+
+    A journaled frame whose file is gone or has another size is done again. A frame that is whole
+    on the disk but not journaled (its driver was killed) is adopted.
+    """
+    outputs = outputs_of(config.target)
+    store.remove_torn_frames(outputs)
+    done: set[int] = set()
+    adopted = 0
+    for frame in plan.usable():
+        record = history.done.get(frame.index)
+        if record is not None and _sizes(store, outputs, frame.index) == record.output_bytes:
+            done.add(frame.index)
+        elif record is not None:
+            journal.append("reset", index=frame.index, reason="its file is gone or was changed")
+        elif (sizes := _find_whole(store, plan, outputs, frame.index)) is not None:
+            journal.append(
+                "done",
+                index=frame.index,
+                name=frame.name,
+                input=frame.blake2b,
+                output_bytes=sizes,
+                seconds=0.0,
+                adopted=True,
+            )
+            done.add(frame.index)
+            adopted += 1
+    given_up = {
+        index: record.message
+        for index, record in history.failed.items()
+        if index not in done and _stays_failed(plan, record)
+    }
+    open_frames = {frame.index for frame in plan.usable()} - done - given_up.keys()
+    for index in sorted(open_frames & history.failed.keys()):
+        journal.append("reset", index=index, reason="tried again")
+    return Standing(frozenset(done), given_up, open_frames, adopted)
+
+
+def _stays_failed(plan: Plan, record: FailedRecord) -> bool:
+    frame = plan.frames[record.index]
+    return frame.error is None and not record.retryable and record.input == frame.blake2b
+
+
+def _sizes(store: RunStore, outputs: tuple[str, ...], index: int) -> dict[str, int] | None:
+    paths = {output: store.frame(output, index) for output in outputs}
+    if not all(path.is_file() for path in paths.values()):
+        return None
+    return {output: path.stat().st_size for output, path in paths.items()}
+
+
+def _find_whole(
+    store: RunStore, plan: Plan, outputs: tuple[str, ...], index: int
+) -> dict[str, int] | None:
+    """The files' sizes, if all pictures of a frame are on the disk, whole and of the right size."""
+    sizes = _sizes(store, outputs, index)
+    if sizes is None:
+        return None
+    for output in outputs:
+        try:
+            pixels = read_still(store.frame(output, index))
+        except FrameError:
+            return None
+        if pixels.shape[:2] != plan.picture_size(output, index):
+            return None
+    return sizes

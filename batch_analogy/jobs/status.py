@@ -1,0 +1,159 @@
+"""status.json: how a run is going, for whoever looks into the folder; and the pace behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import statistics
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from batch_analogy.errors import UsageError
+from batch_analogy.jobs.journal import read_history
+from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.store import RunStore, read_json, write_json
+
+RunState = Literal["running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"]
+
+RECENT_FRAMES = 24
+STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so long is gone
+
+
+@dataclass(frozen=True)
+class FailedFrame:
+    """A frame that was given up."""
+
+    index: int
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run at one moment. ``stopped``: its driver was killed; the same command continues it."""
+
+    state: RunState
+    command: str
+    source: str
+    output: str
+    run_dir: str
+    total: int
+    done: int
+    left: int
+    failed: tuple[FailedFrame, ...]
+    workers: int
+    rate: float | None  # frames a second, from recent new frames
+    eta_seconds: float | None
+    dashboard_url: str | None
+    films: tuple[str, ...]
+    message: str  # why it failed, if it did
+    pid: int
+    host: str
+    started_at: float  # seconds since 1970
+    updated_at: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+class Pace:
+    """How fast frames get done, from the recent new ones alone: skipped ones never count."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[float] = deque(maxlen=RECENT_FRAMES)
+
+    def add(self, seconds: float) -> None:
+        """A new frame took a worker so long."""
+        self._seconds.append(seconds)
+
+    def rate(self, workers: int) -> float | None:
+        """Frames a second of so many workers; None while nothing is known."""
+        if not self._seconds or workers < 1:
+            return None
+        return workers / max(statistics.median(self._seconds), 1e-6)
+
+    def eta_seconds(self, left: int, workers: int) -> float | None:
+        """Seconds until so many frames are done; None while nothing is known."""
+        rate = self.rate(min(workers, max(left, 1)))
+        return None if rate is None else left / rate
+
+
+def write_status(store: RunStore, status: RunStatus) -> None:
+    """Write status.json.
+
+    Raises:
+        OutputDiskError: the disk is full or may not be written to.
+    """
+    write_json(store.status, status.to_json())
+
+
+def read_status(run_dir: Path) -> RunStatus:
+    """How the run in a folder is going, or how it ended.
+
+    Counts come from the journal, which is always up to date; the rest from status.json. It takes
+    no lock, so it may be called while the run is going on.
+
+    Raises:
+        UsageError: the folder holds no run.
+    """
+    store = RunStore(run_dir)
+    manifest, planned = read_json(store.manifest), read_json(store.plan)
+    if manifest is None or planned is None:
+        raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
+    plan, written = Plan.from_json(planned), read_json(store.status) or {}
+    history = read_history(store.journal)
+    failed = failed_frames(plan, {k: v.message for k, v in history.failed.items()})
+    done = len(history.done)
+    left = len(plan.frames) - done - len(failed)
+    state: RunState = written.get("state", "stopped")
+    running = state in ("running", "encoding")
+    if running and not _driver_lives(written):
+        state, running = "stopped", False
+    config = manifest.get("config", {})
+    return RunStatus(
+        state=state,
+        command=str(config.get("command", "")),
+        source=str(config.get("source", "")),
+        output=str(config.get("output", "")),
+        run_dir=str(run_dir),
+        total=len(plan.frames),
+        done=done,
+        left=max(0, left),
+        failed=failed,
+        workers=int(written.get("workers", 0)) if running else 0,
+        rate=written.get("rate") if running else None,
+        eta_seconds=written.get("eta_seconds") if running else None,
+        dashboard_url=written.get("dashboard_url") if running else None,
+        films=tuple(written.get("films", ())),
+        message=str(written.get("message", "")),
+        pid=int(written.get("pid", 0)),
+        host=str(written.get("host", "")),
+        started_at=float(written.get("started_at", 0.0)),
+        updated_at=float(written.get("updated_at", 0.0)),
+    )
+
+
+def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ...]:
+    """The frames that planning or working has given up, in order."""
+    messages = {frame.index: frame.error for frame in plan.frames if frame.error is not None}
+    messages.update(given_up)
+    return tuple(
+        FailedFrame(index, plan.frames[index].name, messages[index]) for index in sorted(messages)
+    )
+
+
+def _driver_lives(written: dict[str, Any]) -> bool:
+    if written.get("host") != socket.gethostname():
+        return time.time() - float(written.get("updated_at", 0.0)) < STALE_SECONDS
+    try:
+        os.kill(int(written.get("pid", 0)), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it lives and belongs to somebody else
+    return True

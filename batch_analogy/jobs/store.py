@@ -1,0 +1,184 @@
+"""The run folder: where everything of a run lies, its lock, and JSON that is never half-written."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from batch_analogy.config import Target
+from batch_analogy.errors import RunLockedError, UsageError
+from batch_analogy.media.files import atomic_write_text, disk_errors
+
+LOCK_PATIENCE_SECONDS = 1.0
+
+_FULL_TARGETS: dict[Target, tuple[str, ...]] = {
+    "frames": ("a_prime",),
+    "reference": ("b",),
+    "both": ("a_prime", "b"),
+}
+
+
+def outputs_of(target: Target) -> tuple[str, ...]:
+    """The pictures that each frame gives: ``"a_prime"``, ``"b"`` or both.
+
+    >>> outputs_of("both")
+    ('a_prime', 'b')
+    """
+    return _FULL_TARGETS[target]
+
+
+class RunStore:
+    """Every path of one run folder, and the lock that keeps a second driver out."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.manifest = run_dir / "run.json"
+        self.plan = run_dir / "plan.json"
+        self.journal = run_dir / "journal.jsonl"
+        self.status = run_dir / "status.json"
+        self.films = run_dir / "film.json"
+        self.frames = run_dir / "frames"
+        self.input = run_dir / "input"  # frames of a video, deleted once the film is there
+        self.input_mark = run_dir / "input.json"  # which video they come from
+        self.logs = run_dir / "logs"
+        self.last_preview = run_dir / "preview" / "last.jpg"
+        self.sheet_preview = run_dir / "preview" / "sheet.jpg"
+        self.lock = run_dir / "run.lock"
+        self._lock_file: IO[str] | None = None
+
+    def frame(self, output: str, index: int) -> Path:
+        """The file of one finished picture; ``output`` is ``"a_prime"`` or ``"b"``."""
+        return self.frames / output / f"{index:06d}.png"
+
+    def log(self, worker: str) -> Path:
+        """The JSON-lines log of one worker."""
+        return self.logs / f"{worker}.jsonl"
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.manifest.is_file()
+
+    def open(self) -> None:
+        """Make the folder and lock it.
+
+        Raises:
+            RunLockedError: another driver is working here.
+            UsageError: the folder holds other things and is no run folder.
+            OutputDiskError: it cannot be written to.
+        """
+        if self.run_dir.exists() and not self.run_dir.is_dir():
+            raise UsageError(f"run folder {self.run_dir} is a file; name another with --run-dir")
+        if self.run_dir.is_dir() and not self.exists() and not self.lock.exists():
+            _refuse_foreign(self.run_dir)
+        deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+        while (handle := self._try_lock()) is None:
+            if time.monotonic() > deadline:  # a driver that was just killed may still be dying
+                owner = self.lock.read_text().strip() if self.lock.exists() else "unknown"
+                raise RunLockedError(
+                    f"another batch-analogy (process {owner}) is working in {self.run_dir}; wait "
+                    "for it, stop it, or name another folder with --run-dir"
+                )
+            time.sleep(0.05)
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        self._lock_file = handle
+
+    def _try_lock(self) -> IO[str] | None:
+        with disk_errors(self.run_dir):
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            handle = self.lock.open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle.fileno()), self.lock.stat()):
+                return handle
+        except (BlockingIOError, FileNotFoundError):
+            pass  # held by another driver, or by one that has just discarded its folder
+        handle.close()
+        return None
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock_file is not None:
+            self._lock_file.close()  # closing the file drops its flock
+            self._lock_file = None
+
+    def clear(self) -> None:
+        """Delete what an earlier run left here, and nothing else.
+
+        The manifest goes first: a folder without one is cleared again, should this be killed.
+        """
+        with disk_errors(self.run_dir):
+            for path in (self.manifest, self.journal, self.films, self.status, self.plan):
+                path.unlink(missing_ok=True)
+            for folder in (self.frames, self.logs, self.last_preview.parent):
+                _remove_tree(folder)
+
+    def discard_empty(self) -> None:
+        """Remove a folder in which nothing was begun; the lock must be held."""
+        found = [entry for entry in self.run_dir.iterdir() if entry != self.lock]
+        if not found:
+            self.lock.unlink(missing_ok=True)
+            self.run_dir.rmdir()
+
+    def clear_input(self) -> None:
+        """Delete the extracted frames of a video."""
+        self.input_mark.unlink(missing_ok=True)
+        _remove_tree(self.input)
+
+    def remove_torn_frames(self, outputs: tuple[str, ...]) -> None:
+        """Delete temporary files that a killed worker left among the frames."""
+        for output in outputs:
+            folder = self.frames / output
+            for path in folder.iterdir() if folder.is_dir() else ():
+                if not (path.suffix == ".png" and path.stem.isdigit()):
+                    path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object so that a reader finds the old or the new one, never half.
+
+    Raises:
+        OutputDiskError: the disk is full or may not be written to.
+    """
+    atomic_write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object, or None where there is no such file.
+
+    Raises:
+        UsageError: the file is no JSON object, so the folder was changed by something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read ({error}); mend it, or delete the run folder to start afresh"
+        ) from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} holds no JSON object; delete the run folder to start afresh")
+    return value
+
+
+def _refuse_foreign(run_dir: Path) -> None:
+    found = sorted(entry.name for entry in run_dir.iterdir() if not entry.name.startswith("."))
+    if found:
+        raise UsageError(
+            f"run folder {run_dir} is not empty and was not made by batch-analogy (it holds "
+            f"{', '.join(found[:3])}{' …' if len(found) > 3 else ''}); name another with --run-dir"
+        )
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder)

@@ -1,0 +1,211 @@
+"""Making the plan: looking at the input, hashing it, cutting it into segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from batch_analogy import __version__
+from batch_analogy.analogy.weights import WeightsFile
+from batch_analogy.config import RunConfig
+from batch_analogy.errors import FrameError, InputError, UsageError
+from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
+from batch_analogy.media.files import hash_file
+from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.stills import read_size, read_still
+
+DEFAULT_FPS = Fraction(24)
+
+OnFrame = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """The frames of a video as far as the plan needs them."""
+
+    mark: FileMark
+    paths: tuple[str, ...]
+    height: int  # px, upright
+    width: int  # px
+    fps: Fraction
+    estimated: bool = False
+
+
+def make_plan(
+    config: RunConfig,
+    *,
+    weights: WeightsFile,
+    video: VideoFrames | None = None,
+    previous: Plan | None = None,
+    on_frame: OnFrame | None = None,
+) -> Plan:
+    """Look at the input and plan the run.
+
+    Args:
+        config: the run; its precision is resolved already.
+        weights: the resolved weights.
+        video: the frames of the source where that is a video.
+        previous: the plan that the run folder holds; files with the size and time they had then
+            are not hashed again.
+        on_frame: called with (frames looked at, all frames).
+
+    Raises:
+        InputError: the reference or all frames cannot be used, or no frame size prevails.
+        UsageError: the source does not exist.
+    """
+    known = _known_marks(previous)
+    reference, (height, width) = _survey_reference(config.reference, known)
+    if video is not None:
+        frames = _video_frames(video)
+        fps = config.fps or video.fps
+    else:
+        frames = _survey_stills(find_stills(config.source), previous, on_frame)
+        if config.target != "reference":  # B has the reference's size, whatever the frame's is
+            frames = _mark_odd_sizes(frames)
+        fps = config.fps or DEFAULT_FPS
+    _require_usable(frames)
+    shots = (Shot(0, 0, len(frames)),)
+    return Plan(
+        frames=tuple(frames),
+        shots=shots,
+        segments=cut_segments(shots, config.segment_frames),
+        fps=fps,
+        reference=reference,
+        reference_height=height,
+        reference_width=width,
+        weights_sha256=weights.sha256,
+        device=device_of(config),
+        version=__version__,
+        pixels=config.pixel_fields(),
+        segment_frames=config.segment_frames,
+        video=video.mark if video else None,
+        estimated=video.estimated if video else False,
+    )
+
+
+def device_of(config: RunConfig) -> str:
+    """Where the pixels are computed: ``"cuda"`` if a worker is given a share of a GPU."""
+    return "cuda" if config.execution.gpus_per_worker > 0 else "cpu"
+
+
+def mark_file(path: Path, known: dict[str, FileMark] | None = None) -> FileMark:
+    """A file's size, time and content hash.
+
+    Args:
+        path: the file.
+        known: earlier marks by path; one with the same size and time is believed.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    before = (known or {}).get(str(path))
+    if before and (before.bytes, before.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
+        return before
+    return FileMark(str(path), facts.st_size, facts.st_mtime_ns, hash_file(path))
+
+
+def _known_marks(previous: Plan | None) -> dict[str, FileMark]:
+    if previous is None:
+        return {}
+    marks = [previous.reference, *([previous.video] if previous.video else [])]
+    return {mark.path: mark for mark in marks}
+
+
+def _survey_reference(path: Path, known: dict[str, FileMark]) -> tuple[FileMark, tuple[int, int]]:
+    if not path.exists():
+        raise UsageError(f"reference {path} does not exist; give a picture")
+    mark = mark_file(path, known)
+    pixels = read_still(path)  # wholly: no worker can do anything without it
+    return mark, (int(pixels.shape[0]), int(pixels.shape[1]))
+
+
+def _video_frames(video: VideoFrames) -> list[FramePlan]:
+    return [
+        FramePlan(index, path, f"{index:06d}", video.height, video.width, 0, 0, None)
+        for index, path in enumerate(video.paths)
+    ]
+
+
+def _survey_stills(
+    paths: Sequence[Path], previous: Plan | None, on_frame: OnFrame | None
+) -> list[FramePlan]:
+    before = {frame.source: frame for frame in previous.frames} if previous else {}
+    frames: list[FramePlan] = []
+    names = _names(paths)
+    for index, (path, name) in enumerate(zip(paths, names, strict=True)):
+        frames.append(_survey_still(index, path, name, before.get(str(path))))
+        if on_frame is not None:
+            on_frame(index + 1, len(paths))
+    return frames
+
+
+def _survey_still(index: int, path: Path, name: str, before: FramePlan | None) -> FramePlan:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}"
+        return FramePlan(index, str(path), name, 0, 0, 0, 0, None, message)
+    size, time_ns = facts.st_size, facts.st_mtime_ns
+    unchanged = before and (before.bytes, before.mtime_ns) == (size, time_ns)
+    digest = before.blake2b if before and unchanged else None
+    if before and digest and before.error is None:
+        return dataclasses.replace(before, index=index, name=name)
+    try:
+        digest = digest or hash_file(path)
+        height, width = read_size(path)
+    except InputError as error:
+        return FramePlan(index, str(path), name, 0, 0, size, time_ns, digest, str(error))
+    return FramePlan(index, str(path), name, height, width, size, time_ns, digest)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Names of the frames: paths below their common folder, so that a folder may be moved."""
+    top = os.path.commonpath([path.parent for path in paths])
+    return [os.path.relpath(path, top) for path in paths]
+
+
+def _mark_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
+    """Fail the frames whose size is not that of most frames: a film has one size."""
+    readable = [frame for frame in frames if frame.error is None]
+    sizes = Counter((frame.height, frame.width) for frame in readable)
+    if len(sizes) <= 1:
+        return frames
+    (usual, count), *_ = sizes.most_common(1)
+    if 2 * count <= len(readable):
+        found = ", ".join(f"{n} of {w}×{h}" for (h, w), n in sizes.most_common(4))
+        raise InputError(
+            f"the frames have different sizes and none prevails (width×height: {found}); a film "
+            "has one size: bring them to one, or give a pattern that picks those of one size"
+        )
+    height, width = usual
+    return [
+        frame
+        if frame.error is not None or (frame.height, frame.width) == usual
+        else dataclasses.replace(
+            frame,
+            error=f"{frame.source} is {frame.width}×{frame.height} px, most frames are "
+            f"{width}×{height}; resize or remove it",
+        )
+        for frame in frames
+    ]
+
+
+def _require_usable(frames: Sequence[FramePlan]) -> None:
+    broken = [frame for frame in frames if frame.error is not None]
+    if len(broken) < len(frames):
+        return
+    if not frames:
+        raise InputError("the video holds no frames; give another file")
+    first = f"{broken[0].error}"
+    if len(broken) == 1:
+        raise FrameError(first)
+    raise InputError(f"none of the {len(broken)} frames can be used; the first: {first}")

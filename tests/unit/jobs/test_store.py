@@ -1,0 +1,121 @@
+"""The run folder's lock and what it may delete."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from batch_analogy.errors import RunLockedError, UsageError
+from batch_analogy.jobs.store import RunStore, read_json, write_json
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from batch_analogy.jobs.store import RunStore
+store = RunStore(Path(sys.argv[1]))
+store.open()
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_driver_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
+    first, second = RunStore(tmp_path / "run"), RunStore(tmp_path / "run")
+    first.open()
+    with pytest.raises(RunLockedError, match=str(os.getpid())):
+        second.open()
+    first.close()
+    second.open()
+    second.close()
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "locked\n"
+    with pytest.raises(RunLockedError, match=str(holder.pid)):
+        RunStore(tmp_path / "run").open()
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    RunStore(tmp_path / "run").open()
+
+
+def test_a_folder_with_other_things_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"holiday\.jpg"):
+        RunStore(tmp_path).open()
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    with pytest.raises(UsageError, match="is a file"):
+        RunStore(tmp_path / "run").open()
+
+
+def test_clear_deletes_what_a_run_makes_and_nothing_else(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "run")
+    store.open()
+    for path in (store.frame("b", 3), store.journal, store.plan, store.manifest, store.log("w")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    (store.run_dir / "notes.txt").write_text("mine")
+    store.clear()
+    assert sorted(p.name for p in store.run_dir.iterdir()) == ["notes.txt", "run.lock"]
+
+
+def test_torn_frames_are_removed_and_whole_ones_kept(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    folder = store.frame("a_prime", 0).parent
+    folder.mkdir(parents=True)
+    for name in ("000000.png", ".tmp-1.png", "000001.png.tmp"):
+        (folder / name).write_text("x")
+    store.remove_torn_frames(("a_prime",))
+    assert [path.name for path in folder.iterdir()] == ["000000.png"]
+
+
+def test_an_empty_folder_is_discarded_and_a_used_one_is_not(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "run")
+    store.open()
+    store.discard_empty()
+    assert not store.run_dir.exists()
+    store.close()
+    store.open()
+    write_json(store.plan, {})
+    store.discard_empty()
+    assert store.plan.exists()
+    store.close()
+
+
+def test_damaged_json_is_named_and_missing_json_is_none(tmp_path: Path) -> None:
+    assert read_json(tmp_path / "none.json") is None
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(UsageError, match=r"run\.json"):
+        read_json(tmp_path / "run.json")
+
+
+def _rewrite(path: Path) -> None:
+    for number in range(10**9):
+        write_json(path, {"number": number, "filling": "x" * 5000})
+
+
+def test_json_is_whole_after_a_kill_at_any_moment(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    for _ in range(5):
+        writer = multiprocessing.get_context("fork").Process(target=_rewrite, args=(path,))
+        writer.start()
+        time.sleep(0.05)
+        writer.kill()
+        writer.join()
+        value = read_json(path)
+        assert value is None or len(value["filling"]) == 5000
+    assert path.exists()

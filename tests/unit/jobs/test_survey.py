@@ -1,0 +1,95 @@
+"""Looking at real input: sizes, broken files, hashes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+from run_samples import picture, sample_config, write_frames
+
+from batch_analogy.analogy.weights import WeightsFile, resolve_weights
+from batch_analogy.errors import BatchAnalogyError, FrameError, InputError, UsageError
+from batch_analogy.jobs.survey import make_plan
+from batch_analogy.media.stills import write_png
+
+
+@pytest.fixture(scope="module")
+def weights() -> WeightsFile:
+    return resolve_weights()
+
+
+def test_frames_are_in_natural_order_and_hashed(tmp_path: Path, weights: WeightsFile) -> None:
+    plan = make_plan(sample_config(tmp_path, 11), weights=weights)
+    assert [frame.name for frame in plan.frames] == [f"img{i}.png" for i in range(11)]
+    assert len({frame.blake2b for frame in plan.frames}) == 11
+    assert (plan.frames[0].height, plan.frames[0].width) == (64, 80)
+    assert (plan.reference_height, plan.reference_width) == (70, 66)
+
+
+def test_an_unchanged_file_is_not_hashed_again(tmp_path: Path, weights: WeightsFile) -> None:
+    config = sample_config(tmp_path, 2)
+    first = make_plan(config, weights=weights)
+    wrong = dataclasses.replace(first.frames[0], blake2b="as remembered")
+    remembered = dataclasses.replace(first, frames=(wrong, *first.frames[1:]))
+    assert make_plan(config, weights=weights, previous=remembered).frames[0] == wrong
+    os.utime(tmp_path / "in/img0.png", ns=(1, 1))
+    again = make_plan(config, weights=weights, previous=remembered)
+    assert again.frames[0].blake2b == first.frames[0].blake2b
+
+
+def test_a_file_that_is_no_picture_is_a_failed_frame(tmp_path: Path, weights: WeightsFile) -> None:
+    config = sample_config(tmp_path, 3)
+    (tmp_path / "in/img1.png").write_text("shopping list")
+    plan = make_plan(config, weights=weights)
+    assert [frame.error is None for frame in plan.frames] == [True, False, True]
+    assert "img1.png" in str(plan.frames[1].error)
+
+
+def test_a_frame_of_another_size_fails_unless_only_the_reference_is_shown(
+    tmp_path: Path, weights: WeightsFile
+) -> None:
+    config = sample_config(tmp_path, 3)
+    write_png(tmp_path / "in/img2.png", picture(2, 40, 40))
+    plan = make_plan(config, weights=weights)
+    assert [frame.error is None for frame in plan.frames] == [True, True, False]
+    assert "40×40 px, most frames are 80×64" in str(plan.frames[2].error)
+    plan = make_plan(dataclasses.replace(config, target="reference"), weights=weights)
+    assert all(frame.error is None for frame in plan.frames)
+
+
+def test_no_prevailing_size_is_refused(tmp_path: Path, weights: WeightsFile) -> None:
+    config = sample_config(tmp_path, 4)
+    write_png(tmp_path / "in/img0.png", picture(0, 40, 40))
+    write_png(tmp_path / "in/img1.png", picture(1, 40, 40))
+    with pytest.raises(InputError, match="none prevails"):
+        make_plan(config, weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        ("reference missing", UsageError, "reference .* does not exist"),
+        ("reference broken", FrameError, "reference.png"),
+        ("source missing", UsageError, "does not exist"),
+        ("source empty", InputError, "is empty"),
+        ("all broken", InputError, "none of the 2 frames"),
+    ],
+)
+def test_input_that_cannot_be_used(
+    tmp_path: Path, weights: WeightsFile, kind: str, error: type[BatchAnalogyError], message: str
+) -> None:
+    config = sample_config(tmp_path, 2)
+    if kind == "reference missing":
+        (tmp_path / "reference.png").unlink()
+    elif kind == "reference broken":
+        data = (tmp_path / "reference.png").read_bytes()
+        (tmp_path / "reference.png").write_bytes(data[: len(data) // 2])
+    else:
+        for path in write_frames(tmp_path / "in", 2):
+            path.unlink() if kind != "all broken" else path.write_text("x")
+        if kind == "source missing":
+            (tmp_path / "in").rmdir()
+    with pytest.raises(error, match=message):
+        make_plan(config, weights=weights)
