@@ -1,0 +1,77 @@
+"""The command line's commands, put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import batch_analogy
+from batch_analogy.cli import machine, pair, runs, timelapse
+from batch_analogy.cli.failures import DEBUG_VARIABLE
+
+EPILOG = """\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some frames failed, 4 machine, 130 interrupted.
+
+Examples:
+
+batch-analogy timelapse reference.jpg frames/
+
+batch-analogy pair portrait.jpg painting.jpg -o out
+
+batch-analogy COMMAND --help says more about each command."""
+
+
+def build_app() -> typer.Typer:
+    """The Typer application with every command."""
+    app = typer.Typer(
+        name="batch-analogy",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        epilog=EPILOG,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback(epilog=EPILOG)(_main_options)
+    app.command(epilog=pair.EPILOG)(pair.pair)
+    app.command(epilog=timelapse.TIMELAPSE_EPILOG)(timelapse.timelapse)
+    app.command(epilog=timelapse.STYLIZE_EPILOG)(timelapse.stylize)
+    app.command(epilog=runs.STATUS_EPILOG)(runs.status)
+    app.command(epilog=runs.RESUME_EPILOG)(runs.resume)
+    app.command(epilog=machine.DOCTOR_EPILOG)(machine.doctor)
+    app.command(epilog=machine.WEIGHTS_EPILOG)(machine.weights)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; always ends by raising SystemExit.
+
+    Args:
+        arguments: what follows the program's name; by default the process's own arguments.
+    """
+    build_app()(args=arguments, prog_name="batch-analogy")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"batch-analogy {batch_analogy.__version__}")
+        raise typer.Exit
+
+
+def _main_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and stop.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Style pictures, folders of frames and videos after a reference, by Deep Image Analogy."""
+    level = logging.DEBUG if os.environ.get(DEBUG_VARIABLE) else logging.WARNING
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s"
+    )
+    logging.getLogger("batch_analogy").setLevel(level)

