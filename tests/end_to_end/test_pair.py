@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from command import QUICK, Call, picture, run, write_picture
+from PIL import Image
+
+
+def test_pair_writes_both_pictures_at_full_size(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a.png", 0, 64, 90)
+    bp = write_picture(tmp_path / "bp.jpg", 9, 80, 70)
+    out = tmp_path / "out"
+    everything = ["--save-flow", "--save-confidence", "--sheet"]
+    ended = call("pair", a, bp, "-o", out, *everything, *QUICK)
+    ended.assert_ended(0)
+    names = ["a_prime.png", "b.png", "flow_ab.npy", "flow_ba.npy"]
+    names += ["confidence_a.png", "confidence_b.png", "sheet.png"]
+    assert ended.out.splitlines() == [str(out / name) for name in names]
+    assert {path.name for path in out.iterdir()} == set(names)
+    assert Image.open(out / "a_prime.png").size == (90, 64)
+    assert Image.open(out / "b.png").size == (70, 80)
+    assert Image.open(out / "confidence_a.png").size == (90, 64)
+    flow = np.load(out / "flow_ab.npy")
+    assert (flow.shape, flow.dtype) == ((64, 90, 2), np.float32)
+    x = np.arange(90)[None] + flow[..., 0]  # dx first: matches lie within B'
+    y = np.arange(64)[:, None] + flow[..., 1]
+    assert x.min() > -1
+    assert x.max() < 70
+    assert y.min() > -1
+    assert y.max() < 80
+
+
+def test_a_picture_with_itself_stays_itself(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a.png")
+    call("pair", a, a, "-o", tmp_path, "--save-flow", *QUICK).assert_ended(0)
+    ap = np.asarray(Image.open(tmp_path / "a_prime.png")).astype(float)
+    assert np.abs(ap - picture(0)).mean() < 2
+    assert np.abs(np.load(tmp_path / "flow_ab.npy")).mean() < 1
+
+
+def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    a, bp = write_picture(tmp_path / "a.png", 0), write_picture(tmp_path / "bp.png", 9)
+    first, second = tmp_path / "first", tmp_path / "second"
+    for out in (first, second):
+        run("pair", a, bp, "-o", out, "--save-flow", *QUICK).assert_ended(0)
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes(), path.name
+
+
+def test_json_lines_tell_levels_and_result(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a.png")
+    lines = call("pair", a, a, "-o", tmp_path / "out", "--json", *QUICK).json
+    assert [line["level"] for line in lines if line["event"] == "level-done"] == [5, 4, 3, 2, 1]
+    assert lines[-1]["event"] == "result"
+    assert lines[-1]["exit_code"] == 0
+    assert Path(lines[-1]["outputs"]["a_prime"]).is_file()
+
+
+def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
+    a, bp = write_picture(tmp_path / "a.png"), write_picture(tmp_path / "bp.png", 9, 70, 66)
+    out = tmp_path / "out"
+    ended = call("pair", a, bp, "-o", out, "--dry-run", "--max-area", "4096")
+    ended.assert_ended(0, "80x64", "66x70", str(out / "a_prime.png"))
+    assert not out.exists()
+
+
+def test_existing_output_is_refused_and_overwritten_on_request(call: Call, tmp_path: Path) -> None:
+    a, out = write_picture(tmp_path / "a.png"), tmp_path / "out"
+    out.mkdir()
+    (out / "b.png").write_text("precious")
+    call("pair", a, a, "-o", out, *QUICK).assert_failed(2, "b.png exists", "--overwrite")
+    assert (out / "b.png").read_text() == "precious"
+    assert not (out / "a_prime.png").exists()
+    call("pair", a, a, "-o", out, "--overwrite", *QUICK).assert_ended(0)
+    assert Image.open(out / "b.png").size == (80, 64)
+
+
+def test_an_input_is_never_overwritten(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a_prime.png")
+    before = a.read_bytes()
+    call("pair", a, a, "-o", tmp_path, "--overwrite", *QUICK).assert_failed(2, "replace an input")
+    assert a.read_bytes() == before
+
+
+def test_a_20000_pixel_panorama_keeps_its_size(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "panorama.png", 0, 40, 20_000)
+    bp = write_picture(tmp_path / "bp.png", 9)
+    call("pair", a, bp, "-o", tmp_path / "out", *QUICK).assert_ended(0)
+    assert Image.open(tmp_path / "out" / "a_prime.png").size == (20_000, 40)

@@ -1,0 +1,65 @@
+"""Drivers in processes of their own, which can be killed: helpers of the cluster tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from batch_analogy.config import RunConfig
+from batch_analogy.jobs.journal import read_history
+from batch_analogy.jobs.manifest import config_to_json
+
+DRIVE = """
+import dataclasses, json, sys
+from batch_analogy.jobs.manifest import config_from_json
+from batch_analogy.jobs.run import open_run
+
+config = config_from_json(json.loads(sys.argv[1]))
+result = open_run(config).execute(lambda event: print(event, flush=True))
+values = dataclasses.asdict(result)
+print(json.dumps({**values, "films": [str(film) for film in result.films]}), flush=True)
+"""
+
+PATIENCE_SECONDS = 120.0
+
+StartDriver = Callable[[RunConfig], "subprocess.Popen[str]"]
+
+
+def wait_for_frames(run_dir: Path, count: int) -> None:
+    """Wait until so many frames are journaled."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(read_history(run_dir / "journal.jsonl").done) < count:
+        assert time.monotonic() < deadline, f"{count} frames were not done in time"
+        time.sleep(0.02)
+
+
+def worker_pid(run_dir: Path, worker: str) -> int:
+    """The process of a worker, from its log."""
+    first = (run_dir / "logs" / f"{worker}.jsonl").read_text().splitlines()[0]
+    return int(json.loads(first)["pid"])
+
+
+def starting_drivers() -> Iterator[StartDriver]:
+    """For a fixture: starts drivers in process groups of their own, and ends what is left."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(config: RunConfig) -> subprocess.Popen[str]:
+        driver = subprocess.Popen(
+            [sys.executable, "-c", DRIVE, json.dumps(config_to_json(config))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(driver)
+        return driver
+
+    yield start
+    for driver in started:
+        if driver.poll() is None:
+            driver.kill()
+        driver.communicate()

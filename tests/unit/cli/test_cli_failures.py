@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+
+from batch_analogy import errors
+from batch_analogy.cli.failures import exit_code, reports_failures
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConfigError("x"), 2),
+        (errors.OutputExistsError("x"), 2),
+        (errors.PlanChangedError("x"), 2),
+        (errors.FrameError("x"), 1),
+        (errors.InputError("x"), 1),
+        (errors.RunLockedError("x"), 1),
+        (errors.WeightsError("x"), 4),
+        (errors.OutputDiskError("x"), 4),
+        (errors.FilmError("x"), 4),
+        (errors.ClusterError("x"), 4),
+        (errors.BatchAnalogyError("x"), 1),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("x"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_class_has_its_code(error: BaseException, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def fail(error: BaseException, *, json_lines: bool = False) -> int:
+    @reports_failures
+    def command(*, json_lines: bool) -> int:
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        command(json_lines=json_lines)
+    return ended.value.exit_code
+
+
+def test_a_deliberate_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(errors.WeightsError("the weights are missing. Get them.")) == 4
+    streams = capsys.readouterr()
+    assert streams.err == "error: the weights are missing. Get them.\n"
+    assert streams.out == ""
+
+
+def test_a_failure_is_a_json_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    fail(errors.UsageError("no such folder"), json_lines=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "error",
+        "error": "UsageError",
+        "message": "no such folder",
+        "exit_code": 2,
+    }
+
+
+def test_a_bug_is_one_line_unless_debugging(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BATCH_ANALOGY_DEBUG", raising=False)
+    assert fail(ZeroDivisionError("division\nby zero")) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "ZeroDivisionError: division by zero" in message
+    assert "BATCH_ANALOGY_DEBUG=1" in message
+    monkeypatch.setenv("BATCH_ANALOGY_DEBUG", "1")
+    fail(ZeroDivisionError("division by zero"))
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_command_decides_the_code_otherwise() -> None:
+    @reports_failures
+    def command(*, json_lines: bool) -> int:
+        return 3
+
+    with pytest.raises(typer.Exit) as ended:
+        command(json_lines=False)
+    assert ended.value.exit_code == 3

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from batch_analogy import __version__
+from batch_analogy.cli.app import main
+
+COMMANDS = ["pair", "timelapse", "stylize", "status", "resume", "doctor", "weights"]
+SLOW_PACKAGES = ("torch", "ray", "numba", "cv2", "numpy", "scipy")
+
+
+def run_main(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(command, "--help") == 0
+    text = capsys.readouterr().out
+    assert "Usage" in text
+    assert "Examples:" in text
+    assert f"batch-analogy {command} " in text or f"batch-analogy {command}\n" in text
+    assert "--json" in text
+
+
+def test_the_first_page_lists_all_commands_and_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("--help") == 0
+    text = capsys.readouterr().out
+    assert [command for command in COMMANDS if command not in text] == []
+    assert "130" in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("--version") == 0
+    assert capsys.readouterr().out == f"batch-analogy {__version__}\n"
+
+
+def test_no_command_is_a_usage_error() -> None:
+    assert run_main() == 2
+
+
+def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("timelaps") == 2
+    assert "timelaps" in capsys.readouterr().err
+
+
+def test_help_comes_at_once_and_imports_nothing_slow() -> None:
+    code = (
+        "import sys\n"
+        "from batch_analogy.cli.app import main\n"
+        "try:\n    main(['timelapse', '--help'])\n"
+        "except SystemExit: pass\n"
+        f"print([p for p in {SLOW_PACKAGES} if p in sys.modules], file=sys.stderr)"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds = time.monotonic() - started
+    assert done.stderr.strip() == "[]"
+    assert seconds < 1.5
+
+
+def test_completion_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = {"_BATCH_ANALOGY_COMPLETE": "complete_bash", "COMP_WORDS": "batch-analogy ti"}
+    for name, value in {**shell, "COMP_CWORD": "1"}.items():
+        monkeypatch.setenv(name, value)
+    done = subprocess.run(
+        [sys.executable, "-m", "batch_analogy"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["timelapse"]

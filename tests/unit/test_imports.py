@@ -1,0 +1,98 @@
+"""The rooms' one-way rule: cli → report → jobs → motion, media → analogy → config, errors."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import batch_analogy
+
+PACKAGE = Path(batch_analogy.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+FLOORS = [["cli"], ["report"], ["jobs"], ["motion", "media"], ["analogy"], ["config"], ["errors"]]
+"""From the top down; a room imports lower floors and itself, never its own floor's neighbour."""
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+ONLY_IN = {
+    "ray": {"jobs/ray_pool.py"},
+    "typer": {"cli/*"},
+    "rich": {"cli/*"},
+    "click": set(),
+    "numba": {"analogy/patchmatch/cpu.py", "analogy/vote_cpu.py"},
+    "triton": {"analogy/patchmatch/cuda.py"},
+}
+"""Foreign package → the modules that may import it."""
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """Dotted names of all that is imported anywhere in a module, functions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *([base] if base else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def names_in(path: Path) -> list[str]:
+    relative = path.relative_to(PACKAGE.parent).with_suffix("")
+    return list(imported(ast.parse(path.read_text()), ".".join(relative.parts[:-1])))
+
+
+def breaches(own_room: str, names: list[str]) -> list[str]:
+    """Imports by a module of ``own_room`` that the rule forbids."""
+    found = []
+    for name in names:
+        parts = name.split(".")
+        if parts[0] != "batch_analogy" or len(parts) < 2 or parts[1] not in FLOOR_OF:
+            continue
+        room = parts[1]
+        if room != own_room and FLOOR_OF[room] <= FLOOR_OF[own_room]:
+            found.append(name)
+    return found
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    assert rooms <= FLOOR_OF.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room in FLOOR_OF:  # the package's own __init__ and __main__ stand outside
+        assert breaches(room, names_in(path)) == []
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_a_foreign_package_stays_where_it_belongs(package: str) -> None:
+    for path in MODULES:
+        relative = path.relative_to(PACKAGE)
+        if any(relative.match(pattern) for pattern in ONLY_IN[package]):
+            continue
+        assert package not in {name.split(".")[0] for name in names_in(path)}, relative
+
+
+def test_the_rule_notices_breaches() -> None:
+    up = ast.parse("def f():\n    from batch_analogy.jobs.run import open_run")
+    assert breaches("media", list(imported(up, "batch_analogy.media")))
+    neighbour = ast.parse("from ..motion import flow")
+    assert breaches("media", list(imported(neighbour, "batch_analogy.media")))
+    down = ast.parse("from batch_analogy import errors\nimport batch_analogy.analogy.deep")
+    assert breaches("media", list(imported(down, "batch_analogy.media"))) == []
+
+
+def test_modules_stay_short() -> None:
+    long = {str(p.relative_to(PACKAGE)): n for p in MODULES if (n := lines_of(p)) > 400}
+    assert long == {}
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text().splitlines())
