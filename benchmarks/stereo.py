@@ -12,43 +12,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import cv2
 import numpy as np
-import skimage.data
-from numpy.typing import NDArray
 
 from batch_analogy.analogy.deep import deep_image_analogy
 from batch_analogy.analogy.features import load_network
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
 from benchmarks.common import as_tensor, report
-
-Picture = NDArray[np.uint8]
-
-
-def sunset(picture: Picture) -> Picture:
-    """Re-grade to a warm sunset: reds lifted, blues sunk, brighter at the top, harder contrast."""
-    x = picture.astype(np.float32) / 255.0
-    x = x ** np.float32([0.75, 1.05, 1.5]) * np.float32([1.0, 0.82, 0.62]) + np.float32(
-        [0.06, 0, 0]
-    )
-    glow = np.linspace(1.15, 0.8, len(x), dtype=np.float32)[:, None, None]
-    return np.round(np.clip(x * glow, 0, 1) * 255).astype(np.uint8)
-
-
-def stereo_pair(width: int) -> tuple[Picture, Picture, NDArray[np.float32]]:
-    """Left view, re-graded right view, and the left view's disparity in pixels (NaN: unknown)."""
-    left, right, disparity = skimage.data.stereo_motorcycle()
-    scale = width / left.shape[1]
-    size = (width, round(left.shape[0] * scale))
-    left, right = (cv2.resize(v, size, interpolation=cv2.INTER_AREA) for v in (left, right))
-    disparity = np.where(np.isfinite(disparity), disparity, np.nan).astype(np.float32)
-    disparity = cv2.resize(disparity, size, interpolation=cv2.INTER_NEAREST) * np.float32(scale)
-    return left, sunset(right), disparity
+from benchmarks.known import stereo_views
 
 
 def measure(quality: str, width: int) -> dict[str, Any]:
-    left, right, disparity = stereo_pair(width)
+    left, right, disparity = stereo_views(width)
     config = AnalogyConfig.for_preset("photo-to-photo", quality=quality, refine="none")
     network = load_network(resolve_weights())
     result = deep_image_analogy(as_tensor(left), as_tensor(right), config=config, network=network)

@@ -1,0 +1,307 @@
+"""Pairs whose dense correspondence is known, and how right the matches of each are.
+
+    python -m benchmarks.known [--quality draft standard] [--pairs plain|hard|all] [--sheet FOLDER]
+
+A is a view of a photograph; B' is another, warped view of the same photograph in another look, so
+where each pixel of A lies in B' is arithmetic. Plain pairs are bent and turned a little; one is a
+real stereo pair with measured disparity. Hard ones show the content at 0.7 or 1.4 times the size,
+or mirrored. Nothing is painted in: around each view the photograph goes on.
+
+Prints, for each quality, the scores and seconds of every pair and their means. With ``--sheet``
+also writes A, B', A', B' pulled back by the truth, and the error of each pixel, one PNG a pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import matplotlib.cbook
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from sklearn.datasets import load_sample_image
+
+from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
+from batch_analogy.analogy.features import FeatureNetwork, load_network
+from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.config import AnalogyConfig, Quality
+from batch_analogy.errors import ConfigError
+from batch_analogy.media.stills import to_bytes, write_png
+from batch_analogy.report.sheets import side_by_side
+from benchmarks.common import as_tensor, report
+from benchmarks.restyle import RESTYLES, Picture, sunset
+from benchmarks.views import Field, View, fit, grid, tilt, truth_between, waves
+
+_PLAIN = (
+    ("astronaut", "painted"), ("cat", "pencil"), ("coffee", "night"), ("rocket", "duotone"),
+    ("temple", "woodcut"), ("flower", "inverted"), ("hopper", "grainy"), ("cat", "embossed"),
+    ("temple", "poster"), ("astronaut", "sunset"),
+)  # fmt: skip
+_HARD = (
+    ("astronaut", ("pencil", "poster", "night")),
+    ("cat", ("sunset", "painted", "inverted")),
+    ("coffee", ("woodcut", "duotone", "painted")),
+    ("temple", ("night", "embossed", "sunset")),
+)  # the looks at 0.7x, at 1.4x and mirrored
+_UNKNOWN = 128  # grey, on sheets
+_VIEW_SHARE = 0.78  # of the photograph's width; the rest is where a warped view may reach
+
+
+@dataclass(frozen=True)
+class KnownPair:
+    """A, B' and where each pixel of A lies in B'.
+
+    Warped pairs: A and B' are two views of one photograph, each rendered through its own map from
+    the frame to the photograph, B''s smooth and one to one; the truth is A's map followed by the
+    inverse of B''s, found to 0.001 px. The stereo pair: the left view's measured disparity,
+    without what the right view hides.
+    """
+
+    name: str
+    a: Picture  # (H, W, 3) uint8 RGB
+    bp: Picture  # (H', W', 3) uint8 RGB
+    truth: Field  # (H, W, 2) float32: (x, y) in B' pixels; NaN: unknown, hidden or outside B'
+    kind: str  # "plain" or "hard"
+
+
+@cache
+def photographs() -> Mapping[str, tuple[Picture, tuple[float, float]]]:
+    """Name → (picture, where to look: (x, y) as shares of its sides), out of installed wheels."""
+    hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    hopper = cv2.cvtColor(cv2.imread(str(hopper)), cv2.COLOR_BGR2RGB)
+    return {
+        "astronaut": (skimage.data.astronaut(), (0.45, 0.3)),
+        "cat": (skimage.data.chelsea(), (0.5, 0.45)),
+        "coffee": (skimage.data.coffee(), (0.55, 0.5)),
+        "rocket": (skimage.data.rocket(), (0.5, 0.5)),
+        "temple": (load_sample_image("china.jpg"), (0.4, 0.5)),
+        "flower": (load_sample_image("flower.jpg"), (0.5, 0.5)),
+        "hopper": (hopper, (0.5, 0.4)),
+    }
+
+
+def plain_pairs(width: int = 256) -> list[KnownPair]:
+    """Pairs that are bent by up to 6 % of the width, turned, scaled and tilted a little."""
+    pairs = [stereo_pair(width)]
+    for photo, style in _PLAIN:
+        name = f"{photo}-{style}"
+        a, _ = _straight_view(photo, width, _VIEW_SHARE)
+        rng = _generator(name)
+        projection = tilt(rng, turn=5.0, scale=0.05, perspective=0.08, shift=0.03)
+        bp = View(a.size, a.centre, a.span_px, projection, waves(rng, 0.055))
+        pairs.append(_pair(name, photo, style, a, bp, "plain"))
+    return pairs
+
+
+def hard_pairs(width: int = 256) -> list[KnownPair]:
+    """Pairs whose content is shown at 0.7 or 1.4 times the size, or mirrored left to right."""
+    pairs = []
+    for photo, styles in _HARD:
+        for change, style in zip(("0.7x", "1.4x", "mirror"), styles, strict=True):
+            name = f"{photo}-{change}-{style}"
+            share = {"0.7x": 0.6, "1.4x": 0.85, "mirror": _VIEW_SHARE}[change]
+            a, focus = _straight_view(photo, width, share)
+            rng = _generator(name)
+            projection = tilt(rng, turn=3.0, scale=0.0, perspective=0.03, shift=0.02)
+            if change == "mirror":
+                projection = projection @ np.diag([-1.0, 1.0, 1.0])
+            span = a.span_px / {"0.7x": 0.7, "1.4x": 1.4, "mirror": 1.0}[change]
+            centre = focus if change == "1.4x" else a.centre
+            bp = View(a.size, centre, span, projection, waves(rng, 0.025))
+            pairs.append(_pair(name, photo, style, a, bp, "hard"))
+    return pairs
+
+
+def _straight_view(photo: str, width: int, share: float) -> tuple[View, tuple[float, float]]:
+    """An unbent view of this share of the photograph, and the point to look at, in its pixels."""
+    picture, focus = photographs()[photo]
+    h, w = picture.shape[:2]
+    point = (focus[0] * (w - 1), focus[1] * (h - 1))
+    view = View((width, round(width * h / w)), point, share * w, np.eye(3), np.zeros((0, 5)))
+    return fit(view, w, h), point
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def _pair(name: str, photo: str, style: str, a: View, bp: View, kind: str) -> KnownPair:
+    picture, _ = photographs()[photo]
+    bp = fit(bp, picture.shape[1], picture.shape[0])
+    return KnownPair(
+        name, a.render(picture), RESTYLES[style](bp.render(picture)), truth_between(a, bp), kind
+    )
+
+
+def stereo_views(width: int) -> tuple[Picture, Picture, Field]:
+    """Left view, re-graded right view, and the left view's disparity in pixels (NaN: unknown).
+
+    scikit-image's motorcycle (Middlebury 2014); the right view gets a warm sunset's colours.
+    """
+    left, right, disparity = skimage.data.stereo_motorcycle()
+    scale = width / left.shape[1]
+    size = (width, round(left.shape[0] * scale))
+    left, right = (cv2.resize(v, size, interpolation=cv2.INTER_AREA) for v in (left, right))
+    disparity = np.where(np.isfinite(disparity), disparity, np.nan).astype(np.float32)
+    disparity = cv2.resize(disparity, size, interpolation=cv2.INTER_NEAREST) * np.float32(scale)
+    return left, sunset(right), disparity
+
+
+def stereo_pair(width: int) -> KnownPair:
+    """The motorcycle as a known pair; what the right view hides has no truth."""
+    left, right, disparity = stereo_views(width)
+    where = np.stack(np.broadcast_arrays(*np.ogrid[: left.shape[0], :width][::-1]), axis=-1)
+    truth = where.astype(np.float32)
+    truth[..., 0] -= disparity
+    unknown = ~(truth[..., 0] >= 0) | hidden(disparity)  # NaN compares false
+    truth[unknown] = np.nan
+    return KnownPair("motorcycle-sunset", left, right, truth, "plain")
+
+
+def hidden(disparity: Field) -> NDArray[np.bool_]:
+    """Which pixels of a left view (H, W) lie behind something nearer in the right view.
+
+    Each pixel claims the two columns of the right view that it falls between; it is hidden if one
+    of more than 1 px larger disparity, so nearer, claims the same.
+    """
+    height, width = disparity.shape
+    known = np.isfinite(disparity)
+    rows, columns = np.nonzero(known)
+    d = disparity[known]
+    left = np.floor(columns - d).astype(np.int64)
+    nearest = np.full((height, width + 2), -np.inf, dtype=np.float32)
+    for column in (left, left + 1):
+        claimed = np.clip(column, -1, width) + 1
+        np.maximum.at(nearest, (rows, claimed), d)
+    result = np.zeros(disparity.shape, dtype=bool)
+    nearer = np.minimum(*(nearest[rows, np.clip(c, -1, width) + 1] for c in (left, left + 1)))
+    result[known] = nearer > d + 1
+    return result
+
+
+def scores(flow: Field, truth: Field) -> dict[str, float | int]:
+    """How right a flow is, over every pixel of A with a known truth.
+
+    Args:
+        flow: (H, W, 2) float32 (dx, dy) in pixels, match − self, as ``AnalogyResult.flow_ab``.
+        truth: (H, W, 2) float32 (x, y) in B' pixels, NaN where unknown.
+
+    Returns:
+        The shares within 2 % and 5 % of A's width, median and mean endpoint error in pixels, and
+        how many pixels were counted.
+
+    Raises:
+        ConfigError: the shapes differ, or nothing is known.
+    """
+    if flow.shape != truth.shape:
+        raise ConfigError(f"flow has shape {flow.shape} but truth {truth.shape}; give A's both")
+    error = endpoint_error(flow, truth)
+    error = error[np.isfinite(truth).all(axis=-1)]
+    if not error.size:
+        raise ConfigError("no pixel of this truth is known; nothing can be scored")
+    width = truth.shape[1]
+    return {
+        "share_within_2_percent": round(float((error <= 0.02 * width).mean()), 4),
+        "share_within_5_percent": round(float((error <= 0.05 * width).mean()), 4),
+        "median_error_px": round(float(np.median(error)), 3),
+        "mean_error_px": round(float(error.mean()), 3),
+        "known_px": int(error.size),
+    }
+
+
+def endpoint_error(flow: Field, truth: Field) -> Field:
+    """(H, W) float32 pixels between match and truth; NaN where the truth is unknown."""
+    own = grid(truth.shape[1], truth.shape[0])
+    return np.linalg.norm(flow + own - truth, axis=-1).astype(np.float32)
+
+
+def evaluate(
+    config: AnalogyConfig,
+    pairs: Iterable[KnownPair],
+    network: FeatureNetwork,
+    on_pair: Callable[[KnownPair, AnalogyResult], None] | None = None,
+) -> dict[str, dict[str, float | int]]:
+    """Match every pair: name → its scores and the seconds it took. ``on_pair`` sees each result."""
+    results = {}
+    for pair in pairs:
+        a, bp = (as_tensor(picture).to(network.device) for picture in (pair.a, pair.bp))
+        start = time.perf_counter()
+        result = deep_image_analogy(a, bp, config=config, network=network)
+        seconds = time.perf_counter() - start
+        results[pair.name] = {
+            **scores(result.flow_ab(), pair.truth), "seconds": round(seconds, 3),
+        }  # fmt: skip
+        if on_pair is not None:
+            on_pair(pair, result)
+    return results
+
+
+def means(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Each score's mean over the pairs, every pair counting the same."""
+    names = next(iter(results.values()))
+    return {
+        name: round(float(np.mean([scored[name] for scored in results.values()])), 4)
+        for name in names
+    }
+
+
+def write_sheet(path: Path, pair: KnownPair, result: AnalogyResult) -> None:
+    """Write A, B', A', B' pulled back by the truth and the error's colours as one PNG.
+
+    Colours run from blue (exact) to dark red (a tenth of A's width or more); grey: no truth.
+    """
+    ap = to_bytes(result.a_prime[0].permute(1, 2, 0).cpu().numpy())
+    known = np.isfinite(pair.truth).all(axis=-1)
+    pulled = cv2.remap(pair.bp, np.nan_to_num(pair.truth), None, cv2.INTER_LINEAR)
+    error = endpoint_error(result.flow_ab(), pair.truth)
+    share = np.clip(np.nan_to_num(error) / (0.1 * pair.a.shape[1]), 0, 1)
+    colours = cv2.applyColorMap(np.round(share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+    pulled[~known], colours[~known] = _UNKNOWN, _UNKNOWN
+    scored = scores(result.flow_ab(), pair.truth)
+    labels = (
+        pair.name, "B'", "A'", "B' by the truth",
+        f"{scored['share_within_5_percent']:.0%} within 5 %",
+    )  # fmt: skip
+    sheet = side_by_side([pair.a, pair.bp, ap, pulled, colours[..., ::-1]], labels)
+    write_png(path, sheet)
+
+
+def measure(quality: Quality, pairs: Iterable[KnownPair], folder: Path | None) -> dict[str, Any]:
+    """Scores of every pair at this quality, and their means; sheets into the folder, if given."""
+
+    def draw(pair: KnownPair, result: AnalogyResult) -> None:
+        if folder is not None:
+            write_sheet(folder / f"{pair.name}-{quality}.png", pair, result)
+
+    config = AnalogyConfig(quality=quality)
+    scored = evaluate(config, pairs, load_network(resolve_weights()), draw)
+    return {"means": means(scored), "pairs": scored}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    qualities = get_args(Quality)
+    parser.add_argument("--quality", nargs="+", choices=qualities, default=["draft", "standard"])
+    parser.add_argument("--pairs", choices=["plain", "hard", "all"], default="all")
+    parser.add_argument("--width", type=int, default=256, help="of every A and B', pixels")
+    parser.add_argument("--sheet", type=Path, metavar="FOLDER", help="where to put pictures")
+    options = parser.parse_args()
+    if options.sheet is not None:
+        options.sheet.mkdir(parents=True, exist_ok=True)
+    pairs = plain_pairs(options.width) if options.pairs != "hard" else []
+    pairs += hard_pairs(options.width) if options.pairs != "plain" else []
+    report("known", {q: measure(q, pairs, options.sheet) for q in options.quality})
+
+
+if __name__ == "__main__":
+    main()
