@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from batch_analogy.analogy.compact import compact_terms
 from batch_analogy.analogy.features import (
     EncodedPicture,
     FeatureNetwork,
     encode_picture,
     load_network,
     resolve_precision,
-    unit_features,
 )
 from batch_analogy.analogy.nnf import Size, consistency, initial_nnf, nnf_to_flow, upsample_nnf
 from batch_analogy.analogy.patchmatch import SearchSpec, derive_seed, search
@@ -135,8 +135,11 @@ def _match(
     start_ab = initial_nnf(a.size(5), bp.size(5), network.device)
     start_ba = initial_nnf(bp.size(5), a.size(5), network.device)
     for level in LEVELS:
-        a_side = _two_terms(a.features[level], ap_latent)
-        b_side = _two_terms(b_latent, bp.features[level])
+        a_side, b_side = compact_terms(
+            (a.features[level], ap_latent),
+            (b_latent, bp.features[level]),
+            config.search_channels[level],
+        )
         fields = _match_level(a_side, b_side, start_ab, start_ba, level, config)
         if on_level is not None:
             on_level(LevelDone(level, float(fields.cost_ab.mean()), float(fields.cost_ba.mean())))
@@ -163,15 +166,6 @@ def _match_level(
     ab, cost_ab = _search(a_side, b_side, start_ab, level, config, "ab")
     ba, cost_ba = _search(b_side, a_side, start_ba, level, config, "ba")
     return _Fields(ab, ba, cost_ab, cost_ba)
-
-
-def _two_terms(first: Tensor, second: Tensor) -> Tensor:
-    """One map whose cosine is the mean of the two terms' cosines (paper eq. 4, facts §2)."""
-    if first is second:
-        return unit_features(first)
-    half = 0.5**0.5
-    pair = torch.cat([unit_features(first) * half, unit_features(second) * half], dim=1)
-    return pair.contiguous(memory_format=torch.channels_last)
 
 
 def _search(

@@ -1,0 +1,140 @@
+"""Fewer channels for the search: both maps in the few directions that hold nearly all of them.
+
+The channels of a fine level are far from independent: at conv1_1, 32 of the 128 directions of the
+two-term maps hold 99.5 % of the energy. PatchMatch only needs dot products, and what it reads is
+what limits it, so at the fine levels it is given both maps projected on the principal directions
+of the pair. A projection never lengthens a vector, so 1 − s·t stays in its range; it grows by at
+most the energy left out.
+
+Nothing here depends on the number of threads: the directions are found in a serial loop from a
+fixed sample of cells, and a 1×1 convolution projects (CONTRIBUTING, determinism).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from batch_analogy.analogy.features import cell_norms
+
+_SAMPLED_CELLS = 512  # of each term of each map
+_ROUNDS = 6  # of subspace iteration
+
+
+def two_terms(first: Tensor, second: Tensor) -> Tensor:
+    """One map whose cosine is the mean of the two terms' cosines (paper eq. 4, facts §2).
+
+    Args:
+        first: (B, C, H, W) float32. second: likewise, or ``first`` itself.
+
+    Returns:
+        (B, 2C, H, W) float32, each cell of length 1 (0 where both terms are 0); (B, C, H, W)
+        where both terms are one tensor.
+    """
+    if first is second:
+        return first / cell_norms(first)
+    half = 0.5**0.5
+    pair = torch.cat([first * (half / cell_norms(first)), second * (half / cell_norms(second))], 1)
+    return pair.contiguous(memory_format=torch.channels_last)
+
+
+def compact_terms(
+    a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], channels: int
+) -> tuple[Tensor, Tensor]:
+    """The two-term maps of both sides, projected on their common principal directions.
+
+    Args:
+        a: A's two terms, (1, C, H, W) float32 each. b: B's, (1, C, H', W').
+        channels: directions kept; where there are no more than these, all of them are kept.
+
+    Returns:
+        (1, channels, H, W) and (1, channels, H', W') float32, channels-last.
+    """
+    count = a[0].shape[1]
+    if channels >= 2 * count:
+        return two_terms(*a), two_terms(*b)
+    sample = np.concatenate([_sample(a), _sample(b)])
+    basis = torch.from_numpy(_principal_directions(sample, channels)).to(a[0].device)
+    return _project(a, basis), _project(b, basis)
+
+
+def _sample(terms: tuple[Tensor, Tensor]) -> NDArray[np.float64]:
+    """Evenly spread cells of a two-term map, (cells, 2C)."""
+    parts = []
+    for term in terms:
+        cells = term.permute(0, 2, 3, 1).reshape(-1, term.shape[1])
+        step = max(1, len(cells) // _SAMPLED_CELLS)
+        chosen = cells[::step][:_SAMPLED_CELLS]
+        parts.append(chosen / cell_norms(chosen))
+    joined: NDArray[np.float64] = (torch.cat(parts, dim=1).double() * 0.5**0.5).cpu().numpy()
+    return joined
+
+
+def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
+    half = 0.5**0.5
+    count = terms[0].shape[1]
+    total: Tensor | None = None
+    for term, part in zip(terms, (basis[:, :count], basis[:, count:]), strict=True):
+        kernel = part[:, :, None, None].contiguous(memory_format=torch.channels_last)
+        projected = F.conv2d(term, kernel).mul_(half / cell_norms(term))
+        total = projected if total is None else total.add_(projected)
+    assert total is not None
+    return total.contiguous(memory_format=torch.channels_last)
+
+
+def _principal_directions(cells: NDArray[np.float64], count: int) -> NDArray[np.float32]:
+    """Orthonormal rows (count, C) that span the strongest directions, by subspace iteration.
+
+    Rows beyond the number of directions that hold anything come out as zeros.
+    """
+    moment = _second_moment(cells)
+    rows = np.random.default_rng(0).standard_normal((count, cells.shape[1]))
+    for _ in range(_ROUNDS):
+        rows = _times(rows, moment)
+        _orthonormalise(rows)
+    return rows.astype(np.float32)
+
+
+@njit(cache=True)
+def _second_moment(cells):  # type: ignore[no-untyped-def]
+    """Σ x xᵀ over rows."""
+    number, channels = cells.shape
+    moment = np.zeros((channels, channels))
+    for i in range(number):
+        for c in range(channels):
+            for d in range(channels):
+                moment[c, d] += cells[i, c] * cells[i, d]
+    return moment
+
+
+@njit(cache=True)
+def _times(a, b):  # type: ignore[no-untyped-def]
+    """The matrix product in one fixed order; BLAS sums by the number of its threads."""
+    product = np.zeros((a.shape[0], b.shape[1]))
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            for j in range(b.shape[1]):
+                product[i, j] += a[i, k] * b[k, j]
+    return product
+
+
+@njit(cache=True)
+def _orthonormalise(rows):  # type: ignore[no-untyped-def]
+    """Gram-Schmidt in place, row after row; rows without a direction of their own become zero."""
+    count, channels = rows.shape
+    for k in range(count):
+        before = np.sqrt((rows[k] ** 2).sum())
+        for _ in range(2):  # the second time removes what rounding left of the first
+            for j in range(k):
+                along = (rows[k] * rows[j]).sum()
+                for c in range(channels):
+                    rows[k, c] -= along * rows[j, c]
+        norm = np.sqrt((rows[k] ** 2).sum())
+        if norm <= 1e-9 * before or norm == 0.0:
+            rows[k] = 0.0
+        else:
+            rows[k] /= norm
