@@ -126,5 +126,5 @@ def waves(rng: np.random.Generator, most: float) -> Points:
 def truth_between(a: View, bp: View) -> Field:
     """(H, W, 2) float32: where each pixel of A lies in B', NaN outside it."""
     where = bp.to_frame(a.to_photo(grid(*a.size)))
-    inside = ((where >= 0) & (where <= np.array(bp.size) - 1)).all(axis=-1)
+    inside = np.all((where >= 0) & (where <= np.array(bp.size) - 1), axis=-1)
     return np.where(inside[..., None], where, np.nan).astype(np.float32)
