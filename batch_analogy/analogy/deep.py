@@ -20,18 +20,20 @@ from batch_analogy.analogy.features import (
     FeatureNetwork,
     encode_picture,
     load_network,
+    resize,
     resolve_precision,
 )
 from batch_analogy.analogy.nnf import Size, consistency, initial_nnf, nnf_to_flow, upsample_nnf
 from batch_analogy.analogy.patchmatch import SearchSpec, derive_seed, search
 from batch_analogy.analogy.reconstruct import reconstruct_latent
 from batch_analogy.analogy.refine import refine
-from batch_analogy.analogy.vote import vote_picture
+from batch_analogy.analogy.vote import vote, vote_picture
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import LEVEL_SPECS, LEVELS, AnalogyConfig
 
 _COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
 _NOTHING = torch.empty(0)
+_VOTE_PATCH = 3  # facts §4
 _CONSISTENCY_SCALE_CELLS = 4.0  # at this distance two directions half disagree
 
 
@@ -192,16 +194,31 @@ def _search(
 def _assemble(
     a: EncodedPicture, bp: EncodedPicture, fields: _Fields, config: AnalogyConfig
 ) -> AnalogyResult:
-    a_prime = vote_picture(bp.image, fields.ab, bp.size(1), a.full_size)
-    b = vote_picture(a.image, fields.ba, a.size(1), bp.full_size)
+    confidence_a = _confidence(fields.ab, fields.ba, fields.cost_ab)
+    confidence_b = _confidence(fields.ba, fields.ab, fields.cost_ba)
     return AnalogyResult(
-        a_prime=refine(a.image, a_prime, config.refine, config.max_area_px),
-        b=refine(bp.image, b, config.refine, config.max_area_px),
+        a_prime=_render(a, bp, fields.ab, confidence_a, config),
+        b=_render(bp, a, fields.ba, confidence_b, config),
         nnf_ab=fields.ab,
         nnf_ba=fields.ba,
-        confidence_a=_confidence(fields.ab, fields.ba, fields.cost_ab),
-        confidence_b=_confidence(fields.ba, fields.ab, fields.cost_ba),
+        confidence_a=confidence_a,
+        confidence_b=confidence_b,
     )
+
+
+def _render(
+    own: EncodedPicture,
+    other: EncodedPicture,
+    nnf: Tensor,
+    confidence: Tensor,
+    config: AnalogyConfig,
+) -> Tensor:
+    """One picture in the other's look. A refinement takes colours alone: a small vote is enough."""
+    if config.refine == "none":
+        voted = vote_picture(other.image, nnf, other.size(1), own.full_size)
+        return voted.clamp_(0.0, 1.0)
+    voted = vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
+    return refine(own.image, voted, config.refine, confidence)
 
 
 def _confidence(nnf: Tensor, back: Tensor, cost: Tensor) -> Tensor:

@@ -8,8 +8,6 @@ contrast of details together with their surroundings).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
@@ -35,25 +33,28 @@ _WLS_LAMBDA, _WLS_ALPHA, _WLS_EPSILON = 0.8, 1.0, 1e-4
 _JOINT_RADIUS, _JOINT_RIDGE = 4, 1e-4
 
 
-def refine(picture: Tensor, styled: Tensor, method: Refine, max_area_px: int) -> Tensor:
+def refine(
+    picture: Tensor, styled: Tensor, method: Refine, confidence: Tensor | None = None
+) -> Tensor:
     """Give a styled picture the detail of the picture it was made from.
 
     Args:
         picture: A, (1, 3, H, W) float32 RGB [0, 1].
-        styled: A' as voted, same shape.
-        method: ``none`` returns ``styled``.
-        max_area_px: area at which transforms are fitted; they are applied at full resolution.
+        styled: A' as voted, (1, 3, h, w) float32. Transforms are fitted at its size and applied
+            at A's; for ``none``, which returns it, it has A's size.
+        method: how.
+        confidence: (1, 1, h, w) float32 [0, 1], how far ``styled`` can be believed; everywhere
+            alike by default.
 
     Returns:
         (1, 3, H, W) float32 in [0, 1].
     """
     if method == "none":
         return styled.clamp(0.0, 1.0)
-    size = _working_size(picture, max_area_px)
-    small, small_styled = resize(picture, size), resize(styled, size)
+    small = resize(picture, (int(styled.shape[2]), int(styled.shape[3])))
     if method == "wls":
-        return _add_correction(picture, small, wls_smooth(small_styled - small, small))
-    return apply_affine(picture, fit_colour_transforms(small, small_styled)).clamp_(0.0, 1.0)
+        return _add_correction(picture, small, wls_smooth(styled - small, small))
+    return apply_affine(picture, fit_colour_transforms(small, styled)).clamp_(0.0, 1.0)
 
 
 def fit_colour_transforms(picture: Tensor, styled: Tensor) -> Tensor:
@@ -165,12 +166,6 @@ def _add_correction(picture: Tensor, small: Tensor, correction: Tensor) -> Tenso
     offset = mean_correction - (matrix * mean_small[:, None]).sum(dim=2)
     transforms = _box(torch.cat([matrix.flatten(1, 2), offset], dim=1), _JOINT_RADIUS)
     return (picture + apply_affine(picture, transforms)).clamp_(0.0, 1.0)
-
-
-def _working_size(picture: Tensor, max_area_px: int) -> tuple[int, int]:
-    height, width = picture.shape[2:]
-    scale = min(1.0, math.sqrt(max_area_px / (height * width)))
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _moments(x: Tensor, y: Tensor) -> Tensor:
