@@ -17,12 +17,12 @@ from batch_analogy.analogy.features import unit_features
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import reference
 from batch_analogy.analogy.patchmatch.rng import derive_seed
-from batch_analogy.analogy.patchmatch.spec import SearchSpec
+from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
 from batch_analogy.errors import ConfigError
 
-Kernel = Callable[[Tensor, Tensor, Tensor, SearchSpec], tuple[Tensor, Tensor]]
+Kernel = Callable[[Tensor, Tensor, Tensor, SearchSpec, Prior | None], tuple[Tensor, Tensor]]
 
-__all__ = ["PatchMatchResult", "SearchSpec", "derive_seed", "patchmatch", "search"]
+__all__ = ["PatchMatchResult", "Prior", "SearchSpec", "derive_seed", "patchmatch", "search"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def patchmatch(
 
 
 def search(
-    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec, prior: Prior | None = None
 ) -> tuple[Tensor, Tensor]:
     """``reference.search`` by the fastest kernel there is for the tensors' device."""
     kernel = _kernel_for(source.device)
-    return kernel(source, target, initial, spec)
+    return kernel(source, target, initial, spec, prior)
 
 
 def _kernel_for(device: torch.device) -> Kernel:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
-from batch_analogy.analogy.patchmatch.spec import SearchSpec
+from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
 
 JUMPS = (8, 4, 2, 1)
 _SLOTS = 16
@@ -61,6 +61,25 @@ def _patch_cost(s, t, size, py, px, qy, qx, reach, best):  # type: ignore[no-unt
         if total >= limit:
             return np.float32(np.inf)
     return total / count
+
+
+@njit(cache=True, nogil=True)
+def _prior_cost(prior, y, x, qy, qx):  # type: ignore[no-untyped-def]
+    """What a match costs for being away from where the prior expects it; 0 without a prior."""
+    expected, weight, per_square = prior
+    if weight.size == 0:
+        return np.float32(0.0)
+    dy, dx = np.float32(qy) - expected[0, y, x], np.float32(qx) - expected[1, y, x]
+    return weight[y, x] * min((dy * dy + dx * dx) * per_square, np.float32(1.0))
+
+
+@njit(cache=True, nogil=True)
+def _match_cost(s, t, size, prior, py, px, qy, qx, reach, best):  # type: ignore[no-untyped-def]
+    """Patch and prior cost together, or inf once they reach best."""
+    extra = _prior_cost(prior, py, px, qy, qx)
+    if extra >= best:
+        return np.float32(np.inf)
+    return _patch_cost(s, t, size, py, px, qy, qx, reach, best - extra) + extra
 
 
 @njit(cache=True, nogil=True)
@@ -102,19 +121,27 @@ def _is_new(tried, y, x, qy, qx, width):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _initial_costs(s, t, size, reach, nnf, cost, tried):  # type: ignore[no-untyped-def]
+def _initial_costs(s, t, size, prior, reach, nnf, cost, tried):  # type: ignore[no-untyped-def]
     for tile in prange(_tiles(size)):
         top, bottom, left, right = _tile_bounds(tile, size)
         for y in range(top, bottom):
             for x in range(left, right):
                 _is_new(tried, y, x, nnf[0, y, x], nnf[1, y, x], size[3])
-                cost[y, x] = _patch_cost(
-                    s, t, size, y, x, nnf[0, y, x], nnf[1, y, x], reach, np.float32(np.inf)
+                best = _match_cost(
+                    s, t, size, prior, y, x, nnf[0, y, x], nnf[1, y, x], reach, np.float32(np.inf)
                 )
+                if prior[1].size > 0:
+                    qy = min(max(np.int32(np.rint(prior[0][0, y, x])), 0), size[2] - 1)
+                    qx = min(max(np.int32(np.rint(prior[0][1, y, x])), 0), size[3] - 1)
+                    if _is_new(tried, y, x, qy, qx, size[3]):
+                        found = _match_cost(s, t, size, prior, y, x, qy, qx, reach, best)
+                        if found < best:
+                            best, nnf[0, y, x], nnf[1, y, x] = found, np.int32(qy), np.int32(qx)
+                cost[y, x] = best
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _propagate(s, t, size, reach, jump, old, new, tried, changed, now, before):  # type: ignore[no-untyped-def]
+def _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, before):  # type: ignore[no-untyped-def]
     """One jump of propagation: offer each cell its four neighbours' matches, shifted back."""
     hs, ws, ht, wt, _ = size
     nnf, cost = old
@@ -135,7 +162,7 @@ def _propagate(s, t, size, reach, jump, old, new, tried, changed, now, before): 
                     qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
                     if not _is_new(tried, y, x, qy, qx, wt):
                         continue
-                    found = _patch_cost(s, t, size, y, x, qy, qx, reach, best)
+                    found = _match_cost(s, t, size, prior, y, x, qy, qx, reach, best)
                     if found < best:
                         best, by, bx = found, np.int32(qy), np.int32(qx)
                         improved = True
@@ -145,7 +172,7 @@ def _propagate(s, t, size, reach, jump, old, new, tried, changed, now, before): 
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _random_search(s, t, size, reach, radii, first_draw, seed, best_so_far, tried, changed, now):  # type: ignore[no-untyped-def]
+def _random_search(s, t, size, prior, reach, radii, first_draw, seed, best_so_far, tried, changed, now):  # type: ignore[no-untyped-def]
     """Try one uniform sample per radius around each cell's best match, in place."""
     _, ws, ht, wt, _ = size
     nnf, cost = best_so_far
@@ -162,27 +189,56 @@ def _random_search(s, t, size, reach, radii, first_draw, seed, best_so_far, trie
                     qx = _draw(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
                     if not _is_new(tried, y, x, qy, qx, wt):
                         continue
-                    found = _patch_cost(s, t, size, y, x, qy, qx, reach, best)
+                    found = _match_cost(s, t, size, prior, y, x, qy, qx, reach, best)
                     if found < best:
                         best, by, bx = found, np.int32(qy), np.int32(qx)
                         changed[y, x] = now
                 cost[y, x], nnf[0, y, x], nnf[1, y, x] = best, by, bx
 
 
+@njit(parallel=True, cache=True, nogil=True)
+def _without_prior(prior, nnf, cost):  # type: ignore[no-untyped-def]
+    """Take the prior's share out of the costs again, in place."""
+    for y in prange(cost.shape[0]):
+        for x in range(cost.shape[1]):
+            cost[y, x] -= _prior_cost(prior, y, x, nnf[0, y, x], nnf[1, y, x])
+
+
 def search(
-    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec, prior: Prior | None = None
 ) -> tuple[Tensor, Tensor]:
     """Improve a nearest-neighbour field; arguments and result as ``reference.search``."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     fields, costs = zip(
-        *(_search_one(s, t, f, spec) for s, t, f in zip(source, target, initial, strict=True)),
+        *(
+            _search_one(source[i], target[i], initial[i], spec, _prior_of(prior, i))
+            for i in range(len(source))
+        ),
         strict=True,
     )
     return torch.from_numpy(np.stack(fields)), torch.from_numpy(np.stack(costs))[:, None]
 
 
+def _prior_of(
+    prior: Prior | None, index: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], np.float32]:
+    """One picture's expected matches, their weight (empty: no prior) and 1 / radius²."""
+    if prior is None:
+        return np.zeros((2, 0, 0), np.float32), np.zeros((0, 0), np.float32), np.float32(0.0)
+    expected, weight = prior.expected[index], prior.weight[index, 0]
+    return (
+        np.ascontiguousarray(expected.numpy(), np.float32),
+        np.ascontiguousarray(weight.numpy(), np.float32),
+        np.float32(1.0 / prior.radius**2),
+    )
+
+
 def _search_one(
-    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+    source: Tensor,
+    target: Tensor,
+    initial: Tensor,
+    spec: SearchSpec,
+    prior: tuple[NDArray[np.float32], NDArray[np.float32], np.float32],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     s, t = _flat_cells(source), _flat_cells(target)
     channels, hs, ws = source.shape
@@ -194,17 +250,19 @@ def _search_one(
     changed = np.zeros((hs, ws), np.int32)  # the pass in which a cell's match last changed
     asked = dict.fromkeys(JUMPS, 0)  # jump → the pass in which it was last tried
     reach, radii = spec.reach, np.array(spec.radii, np.int64)
-    _initial_costs(s, t, size, reach, *old, tried)
+    _initial_costs(s, t, size, prior, reach, *old, tried)
     now = 0
     for iteration in range(spec.iterations):
         for jump in JUMPS:
             now += 1
-            _propagate(s, t, size, reach, jump, old, new, tried, changed, now, asked[jump])
+            _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, asked[jump])
             asked[jump] = now
             old, new = new, old
         now += 1
         draw = iteration * radii.size
-        _random_search(s, t, size, reach, radii, draw, spec.seed, old, tried, changed, now)
+        _random_search(s, t, size, prior, reach, radii, draw, spec.seed, old, tried, changed, now)
+    if prior[1].size > 0:
+        _without_prior(prior, *old)
     return old
 
 

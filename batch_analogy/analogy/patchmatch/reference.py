@@ -11,18 +11,20 @@ Source: Barnes et al. 2009 (PatchMatch); jumps and radii of the official Deep Im
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
-from batch_analogy.analogy.patchmatch.spec import SearchSpec
+from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
 
 JUMPS = (8, 4, 2, 1)
 SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # left, right, up, down, as (dy, dx)
 
 
 def search(
-    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec
+    source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec, prior: Prior | None = None
 ) -> tuple[Tensor, Tensor]:
     """Improve a nearest-neighbour field from source cells to target cells.
 
@@ -31,33 +33,66 @@ def search(
         target: (B, C, H', W') float32, likewise.
         initial: (B, 2, H, W) int32, absolute (y, x) in target cells, inside the target.
         spec: patch, radius, iterations and seed.
+        prior: where matches are expected; the expected ones are the first candidates.
 
     Returns:
         The field (B, 2, H, W) int32, and its cost (B, 1, H, W) float32: the mean of 1 − s·t over
-        those patch cells that lie inside both maps.
+        those patch cells that lie inside both maps, without what the prior adds.
     """
     results = [
-        _search_one(s, t, f.long(), spec) for s, t, f in zip(source, target, initial, strict=True)
+        _search_one(_Pair(source[i], target[i], spec.reach, prior, i), initial[i].long(), spec)
+        for i in range(len(source))
     ]
     nnf = torch.stack([field for field, _ in results]).to(torch.int32)
     return nnf, torch.stack([cost for _, cost in results])[:, None]
 
 
-def _search_one(
-    source: Tensor, target: Tensor, nnf: Tensor, spec: SearchSpec
-) -> tuple[Tensor, Tensor]:
-    reach, radii = spec.reach, spec.radii
-    cost = patch_cost(source, target, nnf, reach)
+@dataclass(frozen=True)
+class _Pair:
+    """One picture of the batch: its maps, and what a field between them costs."""
+
+    source: Tensor
+    target: Tensor
+    reach: int
+    prior: Prior | None
+    index: int
+
+    def cost(self, nnf: Tensor) -> Tensor:
+        """Patch cost and prior cost, (H, W)."""
+        return patch_cost(self.source, self.target, nnf, self.reach) + self.prior_cost(nnf)
+
+    def prior_cost(self, nnf: Tensor) -> Tensor:
+        if self.prior is None:
+            return nnf.new_zeros(nnf.shape[1:], dtype=torch.float32)
+        away = (nnf - self.prior.expected[self.index]).square().sum(dim=0)
+        return self.prior.weight[self.index, 0] * (away / self.prior.radius**2).clamp_max(1.0)
+
+    def expected(self) -> Tensor | None:
+        """The prior's matches as candidates, (2, H, W)."""
+        if self.prior is None:
+            return None
+        rounded = self.prior.expected[self.index].round().long()
+        limits = [size - 1 for size in self.target.shape[1:]]
+        return torch.stack([rounded[axis].clamp(0, limits[axis]) for axis in range(2)])
+
+
+def _search_one(pair: _Pair, nnf: Tensor, spec: SearchSpec) -> tuple[Tensor, Tensor]:
+    radii = spec.radii
+    cost = pair.cost(nnf)
+    everywhere = torch.ones_like(cost, dtype=torch.bool)
+    expected = pair.expected()
+    if expected is not None:
+        nnf, cost = _keep_better(pair, nnf, cost, expected, everywhere)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            offers = [_shifted_matches(nnf, dy * jump, dx * jump, target) for dy, dx in SIDES]
+            offers = [_shifted_matches(nnf, dy * jump, dx * jump, pair.target) for dy, dx in SIDES]
             for candidate, inside in offers:
-                nnf, cost = _keep_better(source, target, reach, nnf, cost, candidate, inside)
+                nnf, cost = _keep_better(pair, nnf, cost, candidate, inside)
         for k, r in enumerate(radii):
-            candidate = _random_matches(nnf, r, iteration * len(radii) + k, spec.seed, target)
-            everywhere = torch.ones_like(cost, dtype=torch.bool)
-            nnf, cost = _keep_better(source, target, reach, nnf, cost, candidate, everywhere)
-    return nnf, cost
+            draw = iteration * len(radii) + k
+            candidate = _random_matches(nnf, r, draw, spec.seed, pair.target)
+            nnf, cost = _keep_better(pair, nnf, cost, candidate, everywhere)
+    return nnf, cost - pair.prior_cost(nnf)
 
 
 def patch_cost(source: Tensor, target: Tensor, nnf: Tensor, reach: int) -> Tensor:
@@ -86,15 +121,9 @@ def patch_cost(source: Tensor, target: Tensor, nnf: Tensor, reach: int) -> Tenso
 
 
 def _keep_better(
-    source: Tensor,
-    target: Tensor,
-    reach: int,
-    nnf: Tensor,
-    cost: Tensor,
-    candidate: Tensor,
-    allowed: Tensor,
+    pair: _Pair, nnf: Tensor, cost: Tensor, candidate: Tensor, allowed: Tensor
 ) -> tuple[Tensor, Tensor]:
-    found = patch_cost(source, target, candidate, reach)
+    found = pair.cost(candidate)
     better = allowed & (found < cost)
     return torch.where(better, candidate, nnf), torch.where(better, found, cost)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec:
@@ -32,3 +34,16 @@ class SearchSpec:
             radii.append(radius)
             radius //= 2
         return tuple(radii)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Where matches are expected, and how much it costs to be elsewhere.
+
+    A match at distance d (target cells) from the expected one costs weight · min(d² / radius², 1)
+    more. A little weight decides only where features do not: in plain areas.
+    """
+
+    expected: Tensor  # (B, 2, H, W) float32: absolute (y, x) in target cells
+    weight: Tensor  # (B, 1, H, W) float32 >= 0, in units of the patch cost
+    radius: float  # target cells

@@ -11,7 +11,7 @@ from batch_analogy.analogy.features import unit_features
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import cpu, reference
 from batch_analogy.analogy.patchmatch.rng import derive_seed
-from batch_analogy.analogy.patchmatch.spec import SearchSpec
+from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
 from batch_analogy.errors import ConfigError
 
 SHAPES = [  # channels, source size, target size, patch, radius
@@ -37,6 +37,50 @@ def test_kernel_gives_the_references_answer(shape: tuple, generator: torch.Gener
     fast_nnf, fast_cost = cpu.search(source, target, initial, spec)
     torch.testing.assert_close(fast_cost, cost, atol=1e-6, rtol=0)
     assert torch.equal(fast_nnf, nnf)  # random features: no ties
+
+
+def random_prior(shape: tuple, weight: float, generator: torch.Generator) -> Prior:
+    """Expected matches anywhere in the target and a little outside, weighted unevenly."""
+    _, (h, w), target_size, _, _ = shape
+    limits = torch.tensor(target_size).view(1, 2, 1, 1)
+    expected = torch.rand(2, 2, h, w, generator=generator) * (limits + 2) - 1.3
+    return Prior(expected, weight * torch.rand(2, 1, h, w, generator=generator), radius=3.0)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_kernel_gives_the_references_answer_with_a_prior(
+    shape: tuple, generator: torch.Generator
+) -> None:
+    source, target, initial = random_pair(shape, generator)
+    spec = SearchSpec(patch=shape[3], radius=shape[4], iterations=4, seed=7)
+    prior = random_prior(shape, 0.2, generator)
+    nnf, cost = reference.search(source, target, initial, spec, prior)
+    fast_nnf, fast_cost = cpu.search(source, target, initial, spec, prior)
+    torch.testing.assert_close(fast_cost, cost, atol=1e-6, rtol=0)
+    assert torch.equal(fast_nnf, nnf)
+    for b in range(2):  # what is reported is the patch's cost alone
+        patch = reference.patch_cost(source[b], target[b], nnf[b].long(), spec.reach)
+        torch.testing.assert_close(cost[b, 0], patch, atol=1e-5, rtol=0)
+
+
+def test_a_strong_prior_decides_and_a_weightless_one_changes_only_the_start(
+    generator: torch.Generator,
+) -> None:
+    shape = SHAPES[0]
+    source, target, initial = random_pair(shape, generator)
+    spec = SearchSpec(patch=3, radius=6, iterations=4, seed=7)
+    strong = random_prior(shape, 0.0, generator)
+    strong = Prior(strong.expected, torch.full_like(strong.weight, 50.0), radius=20.0)
+    nnf, _ = cpu.search(source, target, initial, spec, strong)
+    limits = torch.tensor(target.shape[2:]).view(1, 2, 1, 1) - 1
+    wanted = strong.expected.round().clamp_min(0).minimum(limits)
+    assert (nnf - wanted).abs().max() <= 1  # a border cell may do as well as its neighbour
+
+    free = Prior(initial.float(), torch.zeros_like(strong.weight), radius=3.0)
+    assert torch.equal(
+        cpu.search(source, target, initial, spec, free)[0],
+        cpu.search(source, target, initial, spec)[0],
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
