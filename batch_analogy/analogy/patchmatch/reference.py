@@ -40,8 +40,13 @@ def search(
         those patch cells that lie inside both maps, without what the prior adds.
     """
     results = [
-        _search_one(_Pair(source[i], target[i], spec.reach, prior, i), initial[i].long(), spec)
-        for i in range(len(source))
+        _search_one(
+            _Pair(source[i], target[i], spec.reach, prior and prior.item(i)),
+            initial[i].long(),
+            spec,
+            seed,
+        )
+        for i, seed in enumerate(spec.seeds(len(source)))
     ]
     nnf = torch.stack([field for field, _ in results]).to(torch.int32)
     return nnf, torch.stack([cost for _, cost in results])[:, None]
@@ -54,8 +59,7 @@ class _Pair:
     source: Tensor
     target: Tensor
     reach: int
-    prior: Prior | None
-    index: int
+    prior: Prior | None  # of this picture alone
 
     def cost(self, nnf: Tensor) -> Tensor:
         """Patch cost and prior cost, (H, W)."""
@@ -64,19 +68,17 @@ class _Pair:
     def prior_cost(self, nnf: Tensor) -> Tensor:
         if self.prior is None:
             return nnf.new_zeros(nnf.shape[1:], dtype=torch.float32)
-        away = (nnf - self.prior.expected[self.index]).square().sum(dim=0)
-        return self.prior.weight[self.index, 0] * (away / self.prior.radius**2).clamp_max(1.0)
+        return self.prior.cost(nnf[None])[0, 0]
 
     def expected(self) -> Tensor | None:
         """The prior's matches as candidates, (2, H, W)."""
         if self.prior is None:
             return None
-        rounded = self.prior.expected[self.index].round().long()
-        limits = [size - 1 for size in self.target.shape[1:]]
-        return torch.stack([rounded[axis].clamp(0, limits[axis]) for axis in range(2)])
+        _, height, width = self.target.shape
+        return self.prior.candidates((height, width))[0].long()
 
 
-def _search_one(pair: _Pair, nnf: Tensor, spec: SearchSpec) -> tuple[Tensor, Tensor]:
+def _search_one(pair: _Pair, nnf: Tensor, spec: SearchSpec, seed: int) -> tuple[Tensor, Tensor]:
     radii = spec.radii
     cost = pair.cost(nnf)
     everywhere = torch.ones_like(cost, dtype=torch.bool)
@@ -90,7 +92,7 @@ def _search_one(pair: _Pair, nnf: Tensor, spec: SearchSpec) -> tuple[Tensor, Ten
                 nnf, cost = _keep_better(pair, nnf, cost, candidate, inside)
         for k, r in enumerate(radii):
             draw = iteration * len(radii) + k
-            candidate = _random_matches(nnf, r, draw, spec.seed, pair.target)
+            candidate = _random_matches(nnf, r, draw, seed, pair.target)
             nnf, cost = _keep_better(pair, nnf, cost, candidate, everywhere)
     return nnf, cost - pair.prior_cost(nnf)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from batch_analogy.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,19 @@ class SearchSpec:
     patch: int  # odd side of the compared patch, cells
     radius: int  # largest random-search radius, target cells
     iterations: int  # propagation and search rounds
-    seed: int  # 32-bit seed of the random search
+    seed: int | tuple[int, ...]  # 32-bit seed of the random search; a tuple: one for each picture
+
+    def seeds(self, batch: int) -> tuple[int, ...]:
+        """The seed of every picture of a batch.
+
+        Raises:
+            ConfigError: there is not one seed for each picture.
+        """
+        if isinstance(self.seed, int):
+            return (self.seed,) * batch
+        if len(self.seed) != batch:
+            raise ConfigError(f"{len(self.seed)} seeds were given for {batch} pictures")
+        return self.seed
 
     @property
     def reach(self) -> int:
@@ -47,3 +62,19 @@ class Prior:
     expected: Tensor  # (B, 2, H, W) float32: absolute (y, x) in target cells
     weight: Tensor  # (B, 1, H, W) float32 >= 0, in units of the patch cost
     radius: float  # target cells
+
+    def item(self, index: int) -> Prior:
+        """The prior of one picture of the batch."""
+        here = slice(index, index + 1)
+        return Prior(self.expected[here], self.weight[here], self.radius)
+
+    def cost(self, nnf: Tensor) -> Tensor:
+        """What the matches of a field (B, 2, H, W) pay, (B, 1, H, W) float32."""
+        away = (nnf - self.expected).square().sum(dim=1, keepdim=True)
+        return self.weight * (away / self.radius**2).clamp_max(1.0)
+
+    def candidates(self, target_size: tuple[int, int]) -> Tensor:
+        """The expected matches as a field: the nearest cells (halves to even) in the target."""
+        rounded = self.expected.round()
+        axes = [rounded[:, axis].clamp(0, target_size[axis] - 1) for axis in range(2)]
+        return torch.stack(axes, dim=1).to(torch.int32)

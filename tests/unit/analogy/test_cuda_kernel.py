@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
 
 from batch_analogy.analogy.features import unit_features
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.patchmatch import SearchSpec, cpu, search
+from batch_analogy.analogy.patchmatch import Prior, SearchSpec, cpu, search
 
 triton = pytest.importorskip("triton", reason="this PyTorch build comes without Triton")
 
@@ -23,26 +24,43 @@ COMPARE = """
 import torch
 from batch_analogy.analogy.features import unit_features
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.patchmatch import SearchSpec, cuda, reference
+from batch_analogy.analogy.patchmatch import Prior, SearchSpec, cuda, reference
 
-channels, size, target_size, patch, radius = {case}
+channels, size, target_size, patch, radius, weight, dtype, fine_from = {case}
+cuda._FINE_MAP_CELLS = fine_from
 generator = torch.Generator().manual_seed(5)
 source = unit_features(torch.rand(2, channels, *size, generator=generator))
 target = unit_features(torch.rand(2, channels, *target_size, generator=generator))
+source, target = (x.to(getattr(torch, dtype)) for x in (source, target))
 initial = initial_nnf(size, target_size).repeat(2, 1, 1, 1)
-spec = SearchSpec(patch=patch, radius=radius, iterations=1, seed=4_000_000_007)
-nnf, cost = reference.search(source, target, initial, spec)
-found_nnf, found_cost = cuda.search(source, target, initial, spec)
+spec = SearchSpec(patch=patch, radius=radius, iterations=2, seed=(4_000_000_007, 3))
+prior = None
+if weight:
+    reach = torch.tensor(target_size).view(1, 2, 1, 1) + 1.0
+    prior = Prior(
+        expected=torch.rand(2, 2, *size, generator=generator).mul(reach * 4).round() / 4 - 0.5,
+        weight=torch.rand(2, 1, *size, generator=generator) * weight,
+        radius=2.5,
+    )
+nnf, cost = reference.search(source.float(), target.float(), initial, spec, prior)
+found_nnf, found_cost = cuda.search(source, target, initial, spec, prior)
 torch.testing.assert_close(found_cost, cost, atol=1e-6, rtol=0)
 assert torch.equal(found_nnf, nnf)
-assert not torch.equal(nnf, initial)
+assert not torch.equal(nnf, initial) and not torch.equal(nnf[0], nnf[1])
+if weight:
+    free, _ = reference.search(source.float(), target.float(), initial, spec)
+    assert not torch.equal(free, nnf)
 print("equal")
 """
 
-CASES = [
-    (70, (6, 7), (9, 5), 3, 4),  # more channels than one block
-    (4, (2, 2), (1, 3), 5, 1),  # smaller than the patch
-    (5, (7, 10), (6, 6), 3, 0),  # no random search; more cells than one block
+CASES = [  # channels, size, target size, patch, radius, weight of the prior, maps, fine from, cells
+    (70, (5, 6), (7, 5), 3, 3, 0.0, "float32", 1 << 15),  # a row that no block's width divides
+    (4, (2, 2), (1, 3), 5, 1, 0.0, "float32", 1 << 15),  # smaller than the patch
+    (5, (5, 6), (6, 4), 3, 0, 0.0, "float32", 0),  # no random search; several of the large tiles
+    (32, (5, 6), (6, 5), 5, 2, 0.05, "float32", 0),  # a prior that matters little
+    (70, (5, 6), (6, 5), 3, 2, 1.0, "float32", 1 << 15),  # one that matters most
+    (16, (5, 6), (6, 5), 5, 1, 0.1, "float16", 1 << 15),
+    (16, (5, 6), (6, 5), 3, 1, 0.0, "bfloat16", 0),
 ]
 
 
@@ -59,37 +77,68 @@ def test_interpreted_kernel_gives_the_references_answer(case: tuple) -> None:
     assert done.stdout.strip() == "equal"
 
 
+LEVELS_COMPILED = [  # cells, channels, patch, element, prior
+    (448 * 448, 32, 5, "fp32", True),
+    (448 * 448, 32, 5, "fp16", True),
+    (112 * 112, 512, 3, "fp32", True),
+    (28 * 28, 512, 3, "bf16", False),
+]
+
+
+@pytest.mark.parametrize("capability", [80, 90], ids=["A100", "H100 and H200"])
+@pytest.mark.parametrize("level", LEVELS_COMPILED, ids=str)
 @pytest.mark.parametrize("kernel", ["_initial_costs", "_propagate", "_random_search"])
-def test_kernel_compiles_for_a_gpu_that_is_not_here(kernel: str) -> None:
-    """Machine code for compute capability 9.0 (H100, H200), made by Triton's own compiler."""
+def test_kernel_compiles_for_a_gpu_that_is_not_here(
+    kernel: str, level: tuple, capability: int
+) -> None:
+    """Machine code made by Triton's own compiler, which reads the maps 16 bytes at a time."""
+    compiled = compile_kernel(kernel, level, capability)
+    assert len(compiled.asm["cubin"]) > 1000
+    wide = [line for line in compiled.asm["ptx"].splitlines() if "ld.global.v4.b32" in line]
+    assert len(wide) >= 2
+
+
+def compile_kernel(kernel: str, level: tuple, capability: int) -> Any:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
     from batch_analogy.analogy.patchmatch import cuda
 
+    cells, channels, patch, element, prior = level
     function = getattr(cuda, kernel)
-    shape = {"REACH": 2, "CELLS": cuda.BLOCK_CELLS, "CHANNELS": cuda.BLOCK_CHANNELS}
-    pointers = {"s": "*fp32", "t": "*fp32", "nnf": "*i32", "nnf_new": "*i32", "cost": "*fp32"}
-    pointers |= {"cost_new": "*fp32", "radii": "*i32", "seed": "*i64"}
     names = function.arg_names
+    shape = cuda.block_shape(cells, 4 if element == "fp32" else 2)
+    shape |= {"REACH": patch // 2, "C": channels, "PRIOR": int(prior)}
+    maps = {"s": f"*{element}", "t": f"*{element}", "expected": "*fp32", "weight": "*fp32"}
+    fields = {"nnf": "*i32", "cost": "*fp32", "changed": "*i32", "candidates": "*i32"}
+    pointers = maps | fields | {f"{name}_new": kind for name, kind in fields.items()}
+    pointers |= {"radii": "*i32", "seeds": "*i64"}
+    types = pointers | {"per_square": "fp32"}
+    aligned = {(names.index(n),): [["tt.divisibility", 16]] for n in pointers if n in names}
     source = ASTSource(
         fn=function,
-        signature={n: "constexpr" if n in shape else pointers.get(n, "i32") for n in names},
+        signature={n: "constexpr" if n in shape else types.get(n, "i32") for n in names},
         constexprs={(names.index(name),): value for name, value in shape.items()},
+        attrs=aligned,
     )
-    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
-    assert len(compiled.asm["cubin"]) > 1000
+    return triton.compile(source, target=GPUTarget("cuda", capability, 32))
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_gpu_gives_the_cpu_kernels_answer(generator: torch.Generator) -> None:
+@pytest.mark.parametrize("weight", [0.0, 0.05], ids=["no prior", "prior"])
+def test_gpu_gives_the_cpu_kernels_answer(generator: torch.Generator, weight: float) -> None:
     source = unit_features(torch.rand(2, 96, 33, 47, generator=generator))
     target = unit_features(torch.rand(2, 96, 40, 31, generator=generator))
     initial = initial_nnf((33, 47), (40, 31)).repeat(2, 1, 1, 1)
     spec = SearchSpec(patch=5, radius=8, iterations=5, seed=11)
-    nnf, cost = cpu.search(source, target, initial, spec)
-    found = [search(source.cuda(), target.cuda(), initial.cuda(), spec) for _ in range(2)]
+    prior, on_gpu = None, None
+    if weight:
+        prior = Prior(initial.float() + 3.25, torch.full((2, 1, 33, 47), weight), radius=4.0)
+        on_gpu = Prior(prior.expected.cuda(), prior.weight.cuda(), prior.radius)
+    nnf, cost = cpu.search(source, target, initial, spec, prior)
+    maps = source.cuda(), target.cuda(), initial.cuda()
+    found = [search(*maps, spec, on_gpu) for _ in range(2)]
     torch.testing.assert_close(found[0][1].cpu(), cost, atol=1e-5, rtol=0)
     assert float((found[0][0].cpu() != nnf).float().mean()) < 0.001  # ties may fall either way
     assert torch.equal(found[0][0], found[1][0])
