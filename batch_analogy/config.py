@@ -107,6 +107,7 @@ class AnalogyConfig:
     blend_weight: int = 3  # 1 … 3; higher keeps more of the content (facts §3)
     ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
     refine: Refine = "none"  # what carries A's full-resolution detail into A'
+    smoothness: float = 0.15  # price of leaving one's surroundings; 0: the published method
     seed: int = 0
     max_area_px: int = 350_000  # matching works at most at this area (facts §1)
     max_side_px: int = 2048  # … and at most at this side, for panoramas
@@ -121,6 +122,8 @@ class AnalogyConfig:
             raise ConfigError(f"blend weight is {self.blend_weight}; it must be 1, 2 or 3")
         if not 0.1 <= self.ratio <= 1.0:
             raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
+        if not 0 <= self.smoothness <= 1:
+            raise ConfigError(f"smoothness is {self.smoothness}; it must lie between 0 and 1")
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed is {self.seed}; it must lie between 0 and 2147483647")
         if not 64 * 64 <= self.max_area_px <= 4_000_000:

@@ -24,9 +24,10 @@ from batch_analogy.analogy.features import (
     resolve_precision,
 )
 from batch_analogy.analogy.nnf import Size, consistency, initial_nnf, nnf_to_flow, upsample_nnf
-from batch_analogy.analogy.patchmatch import SearchSpec, derive_seed, search
+from batch_analogy.analogy.patchmatch import Prior, SearchSpec, derive_seed, search
 from batch_analogy.analogy.reconstruct import reconstruct_latent
 from batch_analogy.analogy.refine import refine
+from batch_analogy.analogy.surroundings import surroundings_prior
 from batch_analogy.analogy.vote import vote, vote_picture
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import LEVEL_SPECS, LEVELS, AnalogyConfig
@@ -78,6 +79,14 @@ class _Fields:
     ba: Tensor
     cost_ab: Tensor
     cost_ba: Tensor
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What one direction's search at a level starts from."""
+
+    nnf: Tensor
+    prior: Prior | None = None
 
 
 def deep_image_analogy(
@@ -134,44 +143,61 @@ def _match(
 ) -> _Fields:
     """Matches in both directions, from conv5_1 down to conv1_1."""
     ap_latent, b_latent = a.features[LEVELS[0]], bp.features[LEVELS[0]]  # L5: A' = A, B = B'
-    start_ab = initial_nnf(a.size(5), bp.size(5), network.device)
-    start_ba = initial_nnf(bp.size(5), a.size(5), network.device)
+    starts = (
+        _Start(initial_nnf(a.size(5), bp.size(5), network.device)),
+        _Start(initial_nnf(bp.size(5), a.size(5), network.device)),
+    )
     for level in LEVELS:
         a_side, b_side = compact_terms(
             (a.features[level], ap_latent),
             (b_latent, bp.features[level]),
             config.search_channels[level],
         )
-        fields = _match_level(a_side, b_side, start_ab, start_ba, level, config)
+        fields = _match_level(a_side, b_side, starts, level, config)
         if on_level is not None:
             on_level(LevelDone(level, float(fields.cost_ab.mean()), float(fields.cost_ba.mean())))
         if level == LEVELS[-1]:
             break
         a_side = b_side = _NOTHING  # freed before the solve, which needs the memory
-        finer = level - 1
         with torch.enable_grad():
             ap_latent = reconstruct_latent(network, a, bp, fields.ab, level, config)
             b_latent = reconstruct_latent(network, bp, a, fields.ba, level, config)
-        start_ab = upsample_nnf(fields.ab, bp.size(level), a.size(finer), bp.size(finer))
-        start_ba = upsample_nnf(fields.ba, a.size(level), bp.size(finer), a.size(finer))
+        starts = _start_finer(fields, a, bp, level, config)
     return fields
 
 
 def _match_level(
     a_side: Tensor,
     b_side: Tensor,
-    start_ab: Tensor,
-    start_ba: Tensor,
+    starts: tuple[_Start, _Start],
     level: int,
     config: AnalogyConfig,
 ) -> _Fields:
-    ab, cost_ab = _search(a_side, b_side, start_ab, level, config, "ab")
-    ba, cost_ba = _search(b_side, a_side, start_ba, level, config, "ba")
+    ab, cost_ab = _search(a_side, b_side, starts[0], level, config, "ab")
+    ba, cost_ba = _search(b_side, a_side, starts[1], level, config, "ba")
     return _Fields(ab, ba, cost_ab, cost_ba)
 
 
+def _start_finer(
+    fields: _Fields, a: EncodedPicture, bp: EncodedPicture, level: int, config: AnalogyConfig
+) -> tuple[_Start, _Start]:
+    """What the next level's two searches start from."""
+    own, other = a.size(level - 1), bp.size(level - 1)
+    smoothness = config.smoothness
+    return (
+        _Start(
+            upsample_nnf(fields.ab, bp.size(level), own, other),
+            surroundings_prior(fields.ab, fields.ba, fields.cost_ab, own, other, smoothness),
+        ),
+        _Start(
+            upsample_nnf(fields.ba, a.size(level), other, own),
+            surroundings_prior(fields.ba, fields.ab, fields.cost_ba, other, own, smoothness),
+        ),
+    )
+
+
 def _search(
-    source: Tensor, target: Tensor, start: Tensor, level: int, config: AnalogyConfig, direction: str
+    source: Tensor, target: Tensor, start: _Start, level: int, config: AnalogyConfig, direction: str
 ) -> tuple[Tensor, Tensor]:
     spec = LEVEL_SPECS[level]
     radius = spec.radius
@@ -181,13 +207,14 @@ def _search(
     return search(
         source,
         target,
-        start,
+        start.nnf,
         SearchSpec(
             patch=spec.patch,
             radius=radius,
             iterations=spec.iterations,
             seed=derive_seed(config.seed, level, direction),
         ),
+        start.prior,
     )
 
 

@@ -27,10 +27,20 @@ def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu
     >>> initial_nnf((1, 4), (1, 2))[0, 1].tolist()
     [[0, 0, 1, 1]]
     """
+    position = initial_position(size, target_size, device)
+    return (position + 0.5).floor().to(torch.int32)
+
+
+def initial_position(size: Size, target_size: Size, device: torch.device | str = "cpu") -> Tensor:
+    """Where each cell's centre lies in the other map when both cover the same, between cells.
+
+    Returns:
+        (1, 2, H, W) float32: absolute (y, x), whole numbers at the target cells' centres.
+    """
     axes = []
     for count, target_count in zip(size, target_size, strict=True):
         cells = torch.arange(count, device=device, dtype=torch.float64)
-        axes.append(((cells + 0.5) * target_count / count).floor().to(torch.int32))
+        axes.append(((cells + 0.5) * target_count / count - 0.5).float())
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
 
 
@@ -76,13 +86,14 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
     """How far each cell is from where its match's own match lies, in cells.
 
     Args:
-        nnf: (1, 2, H, W) field from this map. back: (1, 2, H', W') field of the other map.
+        nnf: (B, 2, H, W) field from this map. back: (B, 2, H', W') field of the other map.
 
     Returns:
-        (1, 1, H, W) float32; 0 where both directions agree.
+        (B, 1, H, W) float32; 0 where both directions agree.
     """
-    y, x = nnf[0].long()
-    returned = back[0][:, y, x].float()
+    width = back.shape[3]
+    cells = (nnf[:, :1].long() * width + nnf[:, 1:]).flatten(2).expand(-1, 2, -1)
+    returned = back.flatten(2).gather(2, cells).view_as(nnf).float()
     own = torch.stack(
         torch.meshgrid(
             torch.arange(nnf.shape[2], device=nnf.device),
@@ -90,7 +101,7 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
             indexing="ij",
         )
     ).float()
-    return (returned - own).square().sum(dim=0).sqrt()[None, None]
+    return (returned - own).square().sum(dim=1, keepdim=True).sqrt()
 
 
 def nnf_to_flow(

@@ -27,12 +27,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
-from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
+from batch_analogy.analogy.patchmatch.spec import SLACK_CELLS, Prior, SearchSpec
 
 JUMPS = (8, 4, 2, 1)
 _SLOTS = 16
 _TILE = 32  # cells: a tile's patches in both maps stay in the cache of one core
 _REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf keep meaning
+_SLACK = np.float32(SLACK_CELLS)
 _M1, _M2, _STRIDE, _MASK = (np.uint64(v) for v in (MIX_1, MIX_2, STRIDE, MASK))
 
 
@@ -70,7 +71,8 @@ def _prior_cost(prior, y, x, qy, qx):  # type: ignore[no-untyped-def]
     if weight.size == 0:
         return np.float32(0.0)
     dy, dx = np.float32(qy) - expected[0, y, x], np.float32(qx) - expected[1, y, x]
-    return weight[y, x] * min((dy * dy + dx * dx) * per_square, np.float32(1.0))
+    excess = max(np.sqrt(dy * dy + dx * dx) - _SLACK, np.float32(0.0))
+    return weight[y, x] * min(excess * excess * per_square, np.float32(1.0))
 
 
 @njit(cache=True, nogil=True)
@@ -172,10 +174,10 @@ def _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, be
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _random_search(s, t, size, prior, reach, radii, first_draw, seed, best_so_far, tried, changed, now):  # type: ignore[no-untyped-def]
+def _random_search(s, t, size, prior, reach, radii, first, seed, field, tried, changed, now):  # type: ignore[no-untyped-def]
     """Try one uniform sample per radius around each cell's best match, in place."""
     _, ws, ht, wt, _ = size
-    nnf, cost = best_so_far
+    nnf, cost = field
     for tile in prange(_tiles(size)):
         top, bottom, left, right = _tile_bounds(tile, size)
         for y in range(top, bottom):
@@ -184,7 +186,7 @@ def _random_search(s, t, size, prior, reach, radii, first_draw, seed, best_so_fa
                 best, by, bx = cost[y, x], nnf[0, y, x], nnf[1, y, x]
                 for k in range(radii.size):
                     r = radii[k]
-                    number = 2 * (first_draw + k)
+                    number = 2 * (first + k)
                     qy = _draw(cell, number, max(by - r, 0), min(by + r, ht - 1))
                     qx = _draw(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
                     if not _is_new(tried, y, x, qy, qx, wt):

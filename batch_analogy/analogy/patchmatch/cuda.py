@@ -30,8 +30,9 @@ from torch import Tensor
 
 from batch_analogy.analogy.patchmatch.reference import JUMPS
 from batch_analogy.analogy.patchmatch.rng import MIX_1, MIX_2, STRIDE
-from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
+from batch_analogy.analogy.patchmatch.spec import SLACK_CELLS, Prior, SearchSpec
 
+_SLACK = tl.constexpr(SLACK_CELLS)
 _MIX_1, _MIX_2, _STRIDE = (tl.constexpr(value) for value in (MIX_1, MIX_2, STRIDE))
 # Numbers that vary from launch to launch: special code for 1 and for multiples of 16 is not worth
 # compiling a kernel again.
@@ -88,7 +89,8 @@ def _offer(
         dy = qy - tl.load(expected + cell, mask=offered, other=0.0)
         dx = qx - tl.load(expected + hs * ws + cell, mask=offered, other=0.0)
         price = tl.load(weight + cell, mask=offered, other=0.0)
-        extra = price * tl.minimum((dy * dy + dx * dx) * per_square, 1.0)
+        excess = tl.maximum(tl.sqrt(dy * dy + dx * dx) - _SLACK, 0.0)
+        extra = price * tl.minimum(excess * excess * per_square, 1.0)
     left_over = best - extra
     hopeful = offered & (left_over > 0)
     found = extra + _patch_cost(

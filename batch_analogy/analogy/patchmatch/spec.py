@@ -51,12 +51,17 @@ class SearchSpec:
         return tuple(radii)
 
 
+SLACK_CELLS = 1.5
+"""A match may be this far from the expected one at no price."""
+
+
 @dataclass(frozen=True)
 class Prior:
     """Where matches are expected, and how much it costs to be elsewhere.
 
-    A match at distance d (target cells) from the expected one costs weight · min(d² / radius², 1)
-    more. A little weight decides only where features do not: in plain areas.
+    A match at distance d (target cells) from the expected one costs weight · min(e² / radius², 1)
+    more, where e is what d exceeds ``SLACK_CELLS`` by: expectations come from coarser levels and
+    are no surer than that. A little weight decides only where features do not: in plain areas.
     """
 
     expected: Tensor  # (B, 2, H, W) float32: absolute (y, x) in target cells
@@ -70,8 +75,9 @@ class Prior:
 
     def cost(self, nnf: Tensor) -> Tensor:
         """What the matches of a field (B, 2, H, W) pay, (B, 1, H, W) float32."""
-        away = (nnf - self.expected).square().sum(dim=1, keepdim=True)
-        return self.weight * (away / self.radius**2).clamp_max(1.0)
+        away = (nnf - self.expected).square().sum(dim=1, keepdim=True).sqrt()
+        excess = (away - SLACK_CELLS).clamp_min(0.0)
+        return self.weight * (excess / self.radius).square().clamp_max(1.0)
 
     def candidates(self, target_size: tuple[int, int]) -> Tensor:
         """The expected matches as a field: the nearest cells (halves to even) in the target."""
