@@ -28,18 +28,19 @@ def reconstruct_latent(
 ) -> Tensor:
     """The latent picture's features one level finer than the field.
 
-    For A', ``own`` is A, ``other`` is B' and ``nnf`` is A→B; for B, B', A and B→A.
+    For A', ``own`` is A, ``other`` is B' and ``nnf`` is A→B; for B, B', A and B→A. Several are
+    done at once where the field has a batch of B; either picture may then be one for all (1).
 
     Args:
         network: the feature network.
         own: the picture whose structure the latent one has.
         other: the picture whose look it takes.
-        nnf: (1, 2, H, W) int32 field from ``own`` to ``other`` at ``level``.
+        nnf: (B, 2, H, W) int32 field from ``own`` to ``other`` at ``level``.
         level: 5 … 2; the result is at ``level − 1``.
         config: blend weight, quality and solve precision.
 
     Returns:
-        (1, C, H', W') float32: W·own + (1 − W)·reconstruction, W = α where own responds.
+        (B, C, H', W') float32: W·own + (1 − W)·reconstruction, W = α where own responds.
     """
     iterations = config.solve_iterations[level]
     if iterations == 0:
@@ -90,12 +91,24 @@ def _solve(
 
     def residual(x: Tensor) -> Tensor:
         seen = x.to(dtype).contiguous(memory_format=torch.channels_last)
-        return (network.forward(seen, start=level - 2, stop=level).float() - target) * inner
+        return (_forward(network, seen, level - 2, level).float() - target) * inner
 
     solved, _ = least_squares(residual, start, iterations)
     with torch.no_grad():
         solved = solved.contiguous(memory_format=torch.channels_last)
-        return network.forward(solved, start=level - 2, stop=level - 1)
+        return _forward(network, solved, level - 2, level - 1)
+
+
+def _forward(network: FeatureNetwork, x: Tensor, start: int, stop: int) -> Tensor:
+    """``network.forward``; on the CPU item by item.
+
+    There a convolution rounds differently in batches of different size, a batch is no faster, and
+    a picture's result must not depend on what it was batched with.
+    """
+    if x.device.type != "cpu" or len(x) == 1:
+        return network.forward(x, start=start, stop=stop)
+    items = [x[i : i + 1] for i in range(len(x))]  # slices keep x's channels-last order
+    return torch.cat([network.forward(item, start=start, stop=stop) for item in items])
 
 
 def _inner_cells(features: Tensor) -> Tensor:

@@ -1,10 +1,14 @@
 """Least squares through a network: the small L-BFGS that the latent solve uses.
 
+A batch of problems is solved at once, each with steps, curvature and an end of its own, as if it
+were alone. Nothing in an iteration depends on a value being known to the host, so a GPU is never
+waited for: what differs from item to item is chosen by ``torch.where``.
+
 The residual is nearly linear along a search direction (convolutions, ReLU and max-pool are
-piecewise linear), so after one trial step the best length along the direction is known in closed
-form from the two residuals. That costs a forward pass only where the trial was poor, and needs
-no scaling of variables: a plain L-BFGS on raw activations stalls in its first line search
-(deep-image-analogy facts §10).
+piecewise linear), so the two residuals of a trial tell the best length along it in closed form. A
+trial that did not lower the loss is not taken, and the next one along its direction has that
+length. No scaling of variables is needed: a plain L-BFGS on raw activations stalls in its first
+line search (deep-image-analogy facts §10).
 """
 
 from __future__ import annotations
@@ -19,9 +23,8 @@ from torch import Tensor
 HISTORY = 4  # pairs kept (facts §3)
 TOLERANCE = 1e-4  # stop when ‖gradient‖ < tolerance · max(‖x‖, 1) (facts §3)
 _FIRST_STEP = 0.05  # first trial: this share of ‖x‖
-_GOOD_STEP = (0.5, 2.0)  # trial is kept if the best length is within these multiples of it
-_STEP_LIMITS = (0.05, 20.0)  # how far the closed form is trusted
-_HALVINGS = 6
+_SHORTER = (0.05, 0.5)  # a trial that rose is followed by one of this share of its length
+_LEAST_CURVATURE = 1e-10  # of a pair that is kept, as a share of ‖y‖²
 _BLOCK = 1024
 
 Residual = Callable[[Tensor], Tensor]
@@ -29,113 +32,164 @@ Residual = Callable[[Tensor], Tensor]
 
 @dataclass
 class _Point:
-    """A place that was evaluated, with the graph its gradient comes from."""
+    """Where every item is: what was evaluated there."""
 
-    x: Tensor  # leaf, requires grad
-    residual: Tensor
-    loss: float
+    x: Tensor  # (B, …), detached
+    residual: Tensor  # (B, …), detached
+    loss: Tensor  # (B,) float64
+    gradient: Tensor  # as x
 
 
-def least_squares(residual: Residual, start: Tensor, iterations: int) -> tuple[Tensor, list[float]]:
-    """Minimise ½‖residual(x)‖² from a starting point.
+@dataclass
+class _Pair:
+    """A step s and its gradient change y; rho = 1 / s·y, or 0 for items that do not use it."""
+
+    s: Tensor
+    y: Tensor
+    rho: Tensor  # (B,) float64
+
+
+def least_squares(residual: Residual, start: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """Minimise ½‖residual(x)‖² for every item of a batch, from a starting point.
 
     Args:
-        residual: maps x to any tensor, differentiably.
-        start: float32 tensor of any shape; left unmodified.
-        iterations: L-BFGS steps at most.
+        residual: maps x to a tensor (B, …), differentiably and item by item.
+        start: (B, …) float32; left unmodified.
+        iterations: L-BFGS steps, of a forward and a backward pass each.
 
     Returns:
-        The best point found, and the loss after each step, the start's first; it never rises.
+        The best points found (B, …), and the losses (steps + 1, B) float64 after each step, the
+        start's first, on start's device; an item's never rise. An item's result does not depend
+        on the others of its batch as far as ``residual``'s does not.
     """
-    point = _evaluate(residual, start)
-    gradient = _gradient(point)
+    point = _evaluate(residual, start, differentiate=iterations > 0)
     losses = [point.loss]
-    pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=HISTORY)
-    for _ in range(iterations):
-        norm_x, norm_g = (
-            dot(point.x.detach(), point.x.detach()) ** 0.5,
-            dot(gradient, gradient) ** 0.5,
-        )
-        if norm_g <= TOLERANCE * max(norm_x, 1.0):
+    pairs: deque[_Pair] = deque(maxlen=HISTORY)
+    scale = torch.zeros_like(point.loss)  # s·y / y·y of an item's last pair; 0 before its first
+    length = _first_length(point)
+    for step in range(1, iterations + 1):
+        going = _is_going(point)
+        if _may_stop(going):
             break
-        direction = _direction(gradient, pairs)
-        length = 1.0 if pairs else _FIRST_STEP * max(norm_x, 1.0) / norm_g
-        following = _step(residual, point, direction, length)
-        if following is None:
-            break
-        new_gradient = _gradient(following)
-        _remember(pairs, following.x.detach() - point.x.detach(), new_gradient - gradient)
-        point, gradient = following, new_gradient
-        losses.append(point.loss)
-    return point.x.detach(), losses
+        direction = _direction(point.gradient, pairs, scale)
+        goal = _along(point.x, length, direction)
+        trial = _evaluate(residual, goal, differentiate=step < iterations)
+        better = going & (trial.loss < point.loss)
+        following = _choose(better, trial, point)
+        losses.append(following.loss)
+        pair, curvature = _pair(point, following)
+        pairs.append(pair)
+        scale = torch.where(pair.rho > 0, curvature, scale)
+        shorter = length * _best_multiple(point.residual, trial.residual).clamp(*_SHORTER)
+        full = torch.where(scale > 0, 1.0, length)  # curvature sets the length, once it is known
+        length = torch.where(better, full, shorter)
+        point = following
+    return point.x, torch.stack(losses)
 
 
-def dot(a: Tensor, b: Tensor) -> float:
-    """Inner product, summed in an order that does not depend on the number of threads."""
-    product = (a * b).permute(*_storage_order(a)).reshape(-1)
-    whole = product.numel() // _BLOCK * _BLOCK
-    partial = product[:whole].view(-1, _BLOCK).sum(dim=1).double().cpu().numpy()
-    return float(partial.sum()) + float(product[whole:].double().cpu().numpy().sum())
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of every item, (B,) float64.
+
+    Summed in an order that depends neither on the number of threads nor on the other items.
+    """
+    product = a * b
+    flat = product.permute(*_storage_order(product)).reshape(len(product), -1)
+    whole = flat.shape[1] // _BLOCK * _BLOCK
+    blocks = flat[:, :whole].reshape(len(flat), -1, _BLOCK).sum(dim=2).double()
+    partial = torch.cat([blocks, flat[:, whole:].double()], dim=1)
+    if partial.device.type != "cpu":
+        return partial.sum(dim=1)
+    return torch.tensor([item.sum() for item in partial.numpy()], dtype=torch.float64)
 
 
 def _storage_order(x: Tensor) -> list[int]:
-    """Axes from the slowest in memory to the fastest, so that flattening copies nothing."""
+    """The batch, then axes from the slowest in memory to the fastest: flattening copies nothing."""
     strides = x.stride()
-    return sorted(range(x.dim()), key=lambda axis: -strides[axis])
+    return [0, *sorted(range(1, x.dim()), key=lambda axis: -strides[axis])]
 
 
-def _evaluate(residual: Residual, x: Tensor) -> _Point:
-    x = x.detach().requires_grad_(True)
-    r = residual(x)
-    flat = r.detach()
-    return _Point(x, r, 0.5 * dot(flat, flat))
+def _evaluate(residual: Residual, x: Tensor, *, differentiate: bool) -> _Point:
+    """The point at x; its gradient is left at zero where no step will start from it."""
+    with torch.set_grad_enabled(differentiate):
+        leaf = x.detach().requires_grad_(differentiate)
+        r = residual(leaf)
+        flat = r.detach()
+        gradient = leaf.new_zeros(()).expand_as(leaf)
+        if differentiate:
+            (gradient,) = torch.autograd.grad(r, leaf, grad_outputs=flat)
+    return _Point(leaf.detach(), flat, 0.5 * dot(flat, flat), gradient)
 
 
-def _gradient(point: _Point) -> Tensor:
-    (gradient,) = torch.autograd.grad(point.residual, point.x, grad_outputs=point.residual.detach())
-    point.residual = point.residual.detach()  # the graph has served
-    return gradient
+def _first_length(point: _Point) -> Tensor:
+    """A short first step along −gradient, (B,)."""
+    norm_x, norm_g = _norms(point)
+    return _FIRST_STEP * norm_x.clamp_min(1.0) / norm_g.clamp_min(1e-30)
 
 
-def _direction(gradient: Tensor, pairs: deque[tuple[Tensor, Tensor, float]]) -> Tensor:
+def _best_multiple(origin: Tensor, tried: Tensor) -> Tensor:
+    """The best length along a direction, in lengths of the trial, if the residual is linear."""
+    change = tried - origin
+    multiple = -dot(origin, change) / dot(change, change)
+    return torch.where(multiple.isfinite(), multiple, 0.5)
+
+
+def _is_going(point: _Point) -> Tensor:
+    """Which items' gradients have not vanished yet, (B,) bool."""
+    norm_x, norm_g = _norms(point)
+    return norm_g > TOLERANCE * norm_x.clamp_min(1.0)
+
+
+def _norms(point: _Point) -> tuple[Tensor, Tensor]:
+    """‖x‖ and ‖gradient‖, (B,) each."""
+    return dot(point.x, point.x).sqrt(), dot(point.gradient, point.gradient).sqrt()
+
+
+def _may_stop(going: Tensor) -> bool:
+    """Whether no item goes on; asked only where asking waits for nothing."""
+    return going.device.type == "cpu" and not bool(going.any())
+
+
+def _direction(gradient: Tensor, pairs: deque[_Pair], scale: Tensor) -> Tensor:
     """−H·g by the two-loop recursion (Nocedal & Wright, algorithm 7.4)."""
     q = -gradient
     alphas = []
-    for s, y, rho in reversed(pairs):
-        alpha = rho * dot(s, q)
-        q = q.sub(y, alpha=alpha)
+    for pair in reversed(pairs):
+        alpha = pair.rho * dot(pair.s, q)
+        q = _along(q, -alpha, pair.y)
         alphas.append(alpha)
-    if pairs:
-        _, y, rho = pairs[-1]
-        q = q * (1.0 / (rho * dot(y, y)))
-    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
-        q = q.add(s, alpha=alpha - rho * dot(y, q))
+    q = q * _per_item(torch.where(scale > 0, scale, 1.0), q)
+    for pair, alpha in zip(pairs, reversed(alphas), strict=True):
+        q = _along(q, alpha - pair.rho * dot(pair.y, q), pair.s)
     return q
 
 
-def _step(residual: Residual, point: _Point, direction: Tensor, length: float) -> _Point | None:
-    """A lower point along the direction, near the lowest there; None if there is none."""
-    best: _Point | None = None
-    origin = point.x.detach()
-    for _ in range(_HALVINGS):
-        trial = _evaluate(residual, origin.add(direction, alpha=length))
-        if trial.loss < (best.loss if best else point.loss):
-            best = trial
-        elif best is not None:
-            return best
-        change = trial.residual.detach() - point.residual
-        curvature = dot(change, change)
-        multiple = -dot(point.residual, change) / curvature if curvature > 0 else 0.5
-        if best is not None and _GOOD_STEP[0] <= multiple <= _GOOD_STEP[1]:
-            return best
-        if best is None:
-            multiple = min(multiple, 0.5)  # the trial rose: the best length must be shorter
-        length *= min(max(multiple, _STEP_LIMITS[0]), _STEP_LIMITS[1])
-    return best
+def _pair(point: _Point, following: _Point) -> tuple[_Pair, Tensor]:
+    """A step and its gradient change, and s·y / y·y; unused where they show no curvature."""
+    s, y = following.x - point.x, following.gradient - point.gradient
+    curvature, change = dot(s, y), dot(y, y)
+    shown = (curvature > _LEAST_CURVATURE * change) & (change > 0)
+    return _Pair(s, y, torch.where(shown, 1.0 / curvature, 0.0)), curvature / change
 
 
-def _remember(pairs: deque[tuple[Tensor, Tensor, float]], s: Tensor, y: Tensor) -> None:
-    """Keep a step and its gradient change, if they show positive curvature."""
-    curvature = dot(s, y)
-    if curvature > 1e-10 * dot(y, y):
-        pairs.append((s, y, 1.0 / curvature))
+def _choose(better: Tensor, trial: _Point, point: _Point) -> _Point:
+    """Every item's trial where it is better, else where it was."""
+
+    def pick(new: Tensor, old: Tensor) -> Tensor:
+        return torch.where(better.view(-1, *[1] * (new.dim() - 1)), new, old)
+
+    return _Point(
+        pick(trial.x, point.x),
+        pick(trial.residual, point.residual),
+        pick(trial.loss, point.loss),
+        pick(trial.gradient, point.gradient),
+    )
+
+
+def _along(x: Tensor, length: Tensor, direction: Tensor) -> Tensor:
+    """x + length · direction, with a length (B,) of each item's own."""
+    return torch.addcmul(x, _per_item(length, x), direction)
+
+
+def _per_item(scalars: Tensor, like: Tensor) -> Tensor:
+    """(B,) → (B, 1, …) in the type of ``like``."""
+    return scalars.to(like.dtype).view(-1, *[1] * (like.dim() - 1))
