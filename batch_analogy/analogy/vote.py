@@ -20,7 +20,7 @@ def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
     """Mean of what the neighbours' patches say of each cell.
 
     Args:
-        values: (B, C, H', W') float32, the map that is read.
+        values: (B, C, H', W') float32, the map that is read, or (1, C, H', W'): one for all.
         nnf: (B, 2, H, W) int32, matches in ``values``.
         patch: odd side, cells.
 
@@ -39,27 +39,32 @@ def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
 
 def vote_reference(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
     """``vote`` in plain PyTorch: the readable version that defines the answer."""
-    reach = patch // 2
-    return torch.stack([_vote_one(v, f.long(), reach) for v, f in zip(values, nnf, strict=True)])
-
-
-def _vote_one(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
-    _, target_height, target_width = values.shape
-    _, height, width = nnf.shape
+    channels, target_height, target_width = values.shape[1:]
+    batch, _, height, width = nnf.shape
+    cells = values.permute(0, 2, 3, 1).reshape(-1, channels)
+    first = _first_cells(values, batch, nnf.device)
     ys = torch.arange(height, device=nnf.device).view(-1, 1)
     xs = torch.arange(width, device=nnf.device).view(1, -1)
-    total = values.new_zeros((values.shape[0], height, width))
-    count = values.new_zeros((height, width))
+    total = values.new_zeros((batch, height, width, channels))
+    count = values.new_zeros((batch, height, width, 1))
+    reach = patch // 2
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             inside = (ys + dy >= 0) & (ys + dy < height) & (xs + dx >= 0) & (xs + dx < width)
-            neighbour = nnf[:, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)]
-            qy, qx = neighbour[0] - dy, neighbour[1] - dx
+            neighbour = nnf[:, :, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)]
+            qy, qx = neighbour[:, 0] - dy, neighbour[:, 1] - dx
             inside = inside & (qy >= 0) & (qy < target_height) & (qx >= 0) & (qx < target_width)
-            value = values[:, qy.clamp(0, target_height - 1), qx.clamp(0, target_width - 1)]
-            total += torch.where(inside, value, 0.0)
-            count += inside
-    return total / count
+            row = qy.clamp(0, target_height - 1).long() * target_width
+            value = cells[first + row + qx.clamp(0, target_width - 1)]
+            total += torch.where(inside[..., None], value, 0.0)
+            count += inside[..., None]
+    return (total / count).permute(0, 3, 1, 2)
+
+
+def _first_cells(values: Tensor, batch: int, device: torch.device) -> Tensor:
+    """Where each item's map begins among the cells of all, (B, 1, 1); at 0 if there is one map."""
+    cells = values.shape[2] * values.shape[3] if len(values) > 1 else 0
+    return (torch.arange(batch, device=device) * cells).view(-1, 1, 1)
 
 
 def vote_picture(
@@ -73,17 +78,19 @@ def vote_picture(
     no cell borders show.
 
     Args:
-        picture: (1, 3, H', W') float32, the picture that is read, at its full resolution.
-        nnf: (1, 2, h, w) int32, at matching resolution.
+        picture: (B, 3, H', W') float32, the picture that is read, at its full resolution, or one
+            (1, 3, H', W') for all.
+        nnf: (B, 2, h, w) int32, at matching resolution.
         target_cells: (h', w'), the size at which ``picture`` was matched.
         size: (H, W) of the result in pixels.
         patch: odd side, cells.
 
     Returns:
-        (1, 3, H, W) float32.
+        (B, 3, H, W) float32.
     """
     height, width = size
-    rows = max(1, _ROWS_AT_ONCE_PX // width)
+    rows = max(1, _ROWS_AT_ONCE_PX // (width * len(nnf)))
+    picture = picture.expand(len(nnf), -1, -1, -1)
     pieces = [
         _vote_rows(picture, nnf, target_cells, size, (top, min(top + rows, height)), patch // 2)
         for top in range(0, height, rows)
@@ -98,18 +105,18 @@ def _vote_rows(
     device = nnf.device
     parent_y, inside_y = _cells_of(torch.arange(*rows, device=device), size[0], cells[0])
     parent_x, inside_x = _cells_of(torch.arange(size[1], device=device), size[1], cells[1])
-    total = picture.new_zeros((1, picture.shape[1], rows[1] - rows[0], size[1]))
-    weight_sum = picture.new_zeros(total.shape[2:])
+    total = picture.new_zeros((*picture.shape[:2], rows[1] - rows[0], size[1]))
+    weight_sum = picture.new_zeros((len(nnf), 1, *total.shape[2:]))
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             y, x = parent_y + dy, parent_x + dx
-            field = nnf[0][:, y.clamp(0, cells[0] - 1)][:, :, x.clamp(0, cells[1] - 1)].float()
-            at_y = field[0] - dy + inside_y[:, None]
-            at_x = field[1] - dx + inside_x[None, :]
+            field = nnf[:, :, y.clamp(0, cells[0] - 1)][..., x.clamp(0, cells[1] - 1)].float()
+            at_y = field[:, 0] - dy + inside_y[:, None]
+            at_x = field[:, 1] - dx + inside_x[None, :]
             weight = _fade(inside_y - dy, reach)[:, None] * _fade(inside_x - dx, reach)[None, :]
             valid = ((y >= 0) & (y < cells[0]))[:, None] & ((x >= 0) & (x < cells[1]))[None, :]
             valid = valid & _within(at_y, target_cells[0]) & _within(at_x, target_cells[1])
-            weight = weight * valid
+            weight = (weight * valid)[:, None]
             total += weight * _sample(picture, at_y, at_x, target_cells)
             weight_sum += weight
     return total / weight_sum
@@ -136,6 +143,4 @@ def _sample(picture: Tensor, at_y: Tensor, at_x: Tensor, target_cells: Size) -> 
     grid = torch.stack(
         [(at_x + 0.5) * 2 / target_cells[1] - 1, (at_y + 0.5) * 2 / target_cells[0] - 1], dim=-1
     )
-    return F.grid_sample(
-        picture, grid[None], mode="bilinear", padding_mode="border", align_corners=False
-    )
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -32,10 +32,10 @@ def _vote(values, nnf, reach, out):  # type: ignore[no-untyped-def]
 def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
     """As ``vote.vote_reference``, for float32 tensors on the CPU."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-    batch, channels = values.shape[:2]
-    _, _, height, width = nnf.shape
+    channels = values.shape[1]
+    batch, _, height, width = nnf.shape
     out = np.zeros((batch, height, width, channels), np.float32)
     cells = values.permute(0, 2, 3, 1).contiguous().numpy()
     for b in range(batch):
-        _vote(cells[b], nnf[b].contiguous().numpy(), patch // 2, out[b])
+        _vote(cells[b % len(cells)], nnf[b].contiguous().numpy(), patch // 2, out[b])
     return torch.from_numpy(out).permute(0, 3, 1, 2)

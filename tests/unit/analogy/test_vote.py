@@ -65,3 +65,23 @@ def test_full_resolution_detail_is_read_from_the_picture_itself() -> None:
     fine = (torch.arange(64) % 2).float().expand(1, 3, 64, 64).contiguous()  # 1-pixel stripes
     voted = vote_picture(fine, initial_nnf((16, 16), (16, 16)), (16, 16), (64, 64))
     torch.testing.assert_close(voted, fine, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one picture for all", "one each"])
+def test_a_batch_is_voted_as_each_alone(shared: bool, generator: torch.Generator) -> None:
+    values = torch.rand(1 if shared else 3, 3, 9, 14, generator=generator)
+    nnf = torch.randint(0, 9, (3, 2, 12, 7), generator=generator).int()
+    several = (
+        vote(values, nnf, 3),
+        vote_reference(values, nnf, 3),
+        vote_picture(values, nnf, (9, 14), (30, 20)),
+    )
+    for i in range(3):
+        own, field = values[i % len(values)][None], nnf[i : i + 1]
+        alone = (
+            vote(own, field, 3),
+            vote_reference(own, field, 3),
+            vote_picture(own, field, (9, 14), (30, 20)),
+        )
+        for batch, one in zip(several, alone, strict=True):
+            assert torch.equal(batch[i : i + 1], one)
