@@ -62,3 +62,15 @@ def test_consistency_measures_the_way_back() -> None:
     moved = field.clone()
     moved[:, 1] = (moved[:, 1] + 3).clamp_max(5)
     assert float(consistency(field, moved)[0, 0, 2, 1]) == 3.0
+
+
+def test_consistency_of_a_batch_is_that_of_each(generator: torch.Generator) -> None:
+    there = torch.randint(0, 5, (3, 2, 7, 4), generator=generator).int()
+    back = torch.randint(0, 4, (3, 2, 5, 6), generator=generator).int()
+    both = consistency(there, back)
+    assert both.shape == (3, 1, 7, 4)
+    for i in range(3):
+        y, x = there[i, :, 6, 3].tolist()
+        away = back[i, :, y, x] - torch.tensor([6, 3])
+        assert float(both[i, 0, 6, 3]) == pytest.approx(float(away.float().norm()))
+        assert torch.equal(both[i : i + 1], consistency(there[i : i + 1], back[i : i + 1]))
