@@ -16,6 +16,7 @@ class into an exit code (``cli/failures.py``); library callers catch the class t
         ├── WeightsError        the VGG-19 weights are missing or damaged
         ├── OutputDiskError     the output disk is full or may not be written to
         ├── FilmError           the film could not be encoded or did not verify
+        ├── DeviceMemoryError   the GPU's memory does not hold even one pair
         └── ClusterError        no Ray, no cluster, or too little of what was asked for
 """
 
@@ -72,6 +73,10 @@ class OutputDiskError(MachineError):
 
 class FilmError(MachineError):
     """The film could not be encoded, or did not verify after encoding."""
+
+
+class DeviceMemoryError(MachineError):
+    """The GPU's memory does not hold even one pair."""
 
 
 class ClusterError(MachineError):
