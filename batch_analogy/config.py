@@ -86,6 +86,14 @@ channels was within 0.1 % of the full search's (benchmarks/kernel).
 """
 
 
+@dataclass(frozen=True)
+class Transform:
+    """How a copy of B' differs from it."""
+
+    scale: float = 1.0
+    mirrored: bool = False  # left to right
+
+
 def _check_choice(name: str, value: object, choices: object) -> None:
     allowed = get_args(choices)
     if value not in allowed:
@@ -108,6 +116,8 @@ class AnalogyConfig:
     ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
     refine: Refine = "none"  # what carries A's full-resolution detail into A'
     smoothness: float = 0.15  # price of leaving one's surroundings; 0: the published method
+    scales: tuple[float, ...] = (1.0,)  # sizes of B' that are tried; 1 always is
+    mirror: bool = False  # whether B' is also tried mirrored
     seed: int = 0
     max_area_px: int = 350_000  # matching works at most at this area (facts §1)
     max_side_px: int = 2048  # … and at most at this side, for panoramas
@@ -124,6 +134,8 @@ class AnalogyConfig:
             raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
         if not 0 <= self.smoothness <= 1:
             raise ConfigError(f"smoothness is {self.smoothness}; it must lie between 0 and 1")
+        if len(self.scales) > 8 or not all(0.25 <= scale <= 4 for scale in self.scales):
+            raise ConfigError(f"scales are {self.scales}; give at most 8, each between 0.25 and 4")
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed is {self.seed}; it must lie between 0 and 2147483647")
         if not 64 * 64 <= self.max_area_px <= 4_000_000:
@@ -146,6 +158,13 @@ class AnalogyConfig:
     def alphas(self) -> dict[int, float]:
         """Level → α of the chosen blend weight."""
         return BLEND_ALPHAS[self.blend_weight]
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """The copies of B' that are matched; the unchanged one first."""
+        scales = [1.0, *sorted({float(scale) for scale in self.scales} - {1.0})]
+        flips = (False, True) if self.mirror else (False,)
+        return tuple(Transform(scale, mirrored) for mirrored in flips for scale in scales)
 
     @property
     def search_channels(self) -> dict[int, int]:

@@ -11,31 +11,31 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from batch_analogy.analogy.compact import compact_terms
+from batch_analogy.analogy.atlas import AtlasPicture
 from batch_analogy.analogy.features import (
     EncodedPicture,
     FeatureNetwork,
     encode_picture,
+    encode_reference,
     load_network,
     resize,
     resolve_precision,
 )
-from batch_analogy.analogy.nnf import Size, consistency, initial_nnf, nnf_to_flow, upsample_nnf
-from batch_analogy.analogy.patchmatch import Prior, SearchSpec, derive_seed, search
-from batch_analogy.analogy.reconstruct import reconstruct_latent
+from batch_analogy.analogy.matching import Fields, LevelDone, match
+from batch_analogy.analogy.nnf import Size, consistency, nnf_to_flow
 from batch_analogy.analogy.refine import refine
-from batch_analogy.analogy.surroundings import surroundings_prior
 from batch_analogy.analogy.vote import vote, vote_picture
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import LEVEL_SPECS, LEVELS, AnalogyConfig
+from batch_analogy.config import AnalogyConfig
 
-_COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
-_NOTHING = torch.empty(0)
 _VOTE_PATCH = 3  # facts §4
 _CONSISTENCY_SCALE_CELLS = 4.0  # at this distance two directions half disagree
+
+__all__ = ["AnalogyResult", "LevelDone", "deep_image_analogy"]
 
 
 @dataclass(frozen=True)
@@ -62,33 +62,6 @@ class AnalogyResult:
         return nnf_to_flow(nnf, _sides(back), _sides(own), _sides(other))
 
 
-@dataclass(frozen=True)
-class LevelDone:
-    """Progress of one pair: a level's matches are found."""
-
-    level: int  # 5 … 1
-    cost_ab: float  # mean cost of A→B, 0 (identical) … 1
-    cost_ba: float
-
-
-@dataclass
-class _Fields:
-    """Both directions' matches at one level."""
-
-    ab: Tensor
-    ba: Tensor
-    cost_ab: Tensor
-    cost_ba: Tensor
-
-
-@dataclass(frozen=True)
-class _Start:
-    """What one direction's search at a level starts from."""
-
-    nnf: Tensor
-    prior: Prior | None = None
-
-
 def deep_image_analogy(
     a: Tensor,
     bp: Tensor,
@@ -105,7 +78,7 @@ def deep_image_analogy(
         bp: picture B', (1, 3, H', W') float32 RGB in [0, 1], of any other size.
         config: quality, blend weight and so on; ``AnalogyConfig()`` by default.
         network: a loaded network; by default the default weights on A's device.
-        reference: ``encode_picture`` of B' with the same configuration, when many A are done
+        reference: ``encode_reference`` of B' with the same configuration, when many A are done
             against one B'.
         on_level: called after each level.
 
@@ -128,123 +101,88 @@ def deep_image_analogy(
     network = network or load_network(resolve_weights(), a.device)
     config = resolve_precision(config, network.device)
     picture_a = encode_picture(network, a, config)
-    picture_bp = reference or encode_picture(network, bp, config)
+    picture_bp = reference or encode_reference(network, bp, config)
     with torch.no_grad():
-        fields = _match(network, picture_a, picture_bp, config, on_level)
-        return _assemble(picture_a, picture_bp, fields, config)
-
-
-def _match(
-    network: FeatureNetwork,
-    a: EncodedPicture,
-    bp: EncodedPicture,
-    config: AnalogyConfig,
-    on_level: Callable[[LevelDone], None] | None,
-) -> _Fields:
-    """Matches in both directions, from conv5_1 down to conv1_1."""
-    ap_latent, b_latent = a.features[LEVELS[0]], bp.features[LEVELS[0]]  # L5: A' = A, B = B'
-    starts = (
-        _Start(initial_nnf(a.size(5), bp.size(5), network.device)),
-        _Start(initial_nnf(bp.size(5), a.size(5), network.device)),
-    )
-    for level in LEVELS:
-        a_side, b_side = compact_terms(
-            (a.features[level], ap_latent),
-            (b_latent, bp.features[level]),
-            config.search_channels[level],
-        )
-        fields = _match_level(a_side, b_side, starts, level, config)
-        if on_level is not None:
-            on_level(LevelDone(level, float(fields.cost_ab.mean()), float(fields.cost_ba.mean())))
-        if level == LEVELS[-1]:
-            break
-        a_side = b_side = _NOTHING  # freed before the solve, which needs the memory
-        with torch.enable_grad():
-            ap_latent = reconstruct_latent(network, a, bp, fields.ab, level, config)
-            b_latent = reconstruct_latent(network, bp, a, fields.ba, level, config)
-        starts = _start_finer(fields, a, bp, level, config)
-    return fields
-
-
-def _match_level(
-    a_side: Tensor,
-    b_side: Tensor,
-    starts: tuple[_Start, _Start],
-    level: int,
-    config: AnalogyConfig,
-) -> _Fields:
-    ab, cost_ab = _search(a_side, b_side, starts[0], level, config, "ab")
-    ba, cost_ba = _search(b_side, a_side, starts[1], level, config, "ba")
-    return _Fields(ab, ba, cost_ab, cost_ba)
-
-
-def _start_finer(
-    fields: _Fields, a: EncodedPicture, bp: EncodedPicture, level: int, config: AnalogyConfig
-) -> tuple[_Start, _Start]:
-    """What the next level's two searches start from."""
-    own, other = a.size(level - 1), bp.size(level - 1)
-    smoothness = config.smoothness
-    return (
-        _Start(
-            upsample_nnf(fields.ab, bp.size(level), own, other),
-            surroundings_prior(fields.ab, fields.ba, fields.cost_ab, own, other, smoothness),
-        ),
-        _Start(
-            upsample_nnf(fields.ba, a.size(level), other, own),
-            surroundings_prior(fields.ba, fields.ab, fields.cost_ba, other, own, smoothness),
-        ),
-    )
-
-
-def _search(
-    source: Tensor, target: Tensor, start: _Start, level: int, config: AnalogyConfig, direction: str
-) -> tuple[Tensor, Tensor]:
-    spec = LEVEL_SPECS[level]
-    radius = spec.radius
-    if level == LEVELS[0]:
-        longer = max(source.shape[2:]) * 2 ** (level - 1)  # the scaled picture's side, pixels
-        radius = max(1, min(longer // _COARSE_RADIUS_SHARE, max(target.shape[2:])))
-    return search(
-        source,
-        target,
-        start.nnf,
-        SearchSpec(
-            patch=spec.patch,
-            radius=radius,
-            iterations=spec.iterations,
-            seed=derive_seed(config.seed, level, direction),
-        ),
-        start.prior,
-    )
+        fields, found = match(network, picture_a, picture_bp, config, on_level)
+        return _assemble(picture_a, picture_bp, found, fields, config)
 
 
 def _assemble(
-    a: EncodedPicture, bp: EncodedPicture, fields: _Fields, config: AnalogyConfig
+    a: EncodedPicture,
+    bp: EncodedPicture,
+    found: EncodedPicture,
+    fields: Fields,
+    config: AnalogyConfig,
 ) -> AnalogyResult:
     confidence_a = _confidence(fields.ab, fields.ba, fields.cost_ab)
     confidence_b = _confidence(fields.ba, fields.ab, fields.cost_ba)
+    if not isinstance(found, AtlasPicture):
+        return AnalogyResult(
+            a_prime=_refine(a, _vote(bp, fields.ab, a, config), confidence_a, config),
+            b=_refine(bp, _vote(a, fields.ba, bp, config), confidence_b, config),
+            nnf_ab=fields.ab,
+            nnf_ba=fields.ba,
+            confidence_a=confidence_a,
+            confidence_b=confidence_b,
+        )
+    nnf_ba, confidence_b, tiles = found.merge_back(fields.ba, -confidence_b)
+    confidence_b = -confidence_b
     return AnalogyResult(
-        a_prime=_render(a, bp, fields.ab, confidence_a, config),
-        b=_render(bp, a, fields.ba, confidence_b, config),
-        nnf_ab=fields.ab,
-        nnf_ba=fields.ba,
+        a_prime=_refine(a, _vote_from_tiles(found, fields.ab, a, config), confidence_a, config),
+        b=_refine(bp, _vote_onto_tiles(found, fields.ba, tiles, a, config), confidence_b, config),
+        nnf_ab=found.to_base(fields.ab),
+        nnf_ba=nnf_ba,
         confidence_a=confidence_a,
         confidence_b=confidence_b,
     )
 
 
-def _render(
-    own: EncodedPicture,
-    other: EncodedPicture,
-    nnf: Tensor,
-    confidence: Tensor,
-    config: AnalogyConfig,
-) -> Tensor:
-    """One picture in the other's look. A refinement takes colours alone: a small vote is enough."""
+def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
+    """The other picture through a field. A refinement takes colours alone: a small vote will do."""
     if config.refine == "none":
-        voted = vote_picture(other.image, nnf, other.size(1), own.full_size)
+        return vote_picture(other.image, nnf, other.size(1), own.full_size)
+    return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
+
+
+def _vote_from_tiles(
+    atlas: AtlasPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig
+) -> Tensor:
+    """A' out of the copies of B': each pixel out of the one that its own match lies in."""
+    tiles = atlas.tile_of(nnf).float()
+    result: Tensor | None = None
+    for tile, picture in enumerate(atlas.tiles):
+        voted = _vote(picture, atlas.own_field(nnf, tile), own, config)
+        here = _nearest(tiles, voted) == tile
+        result = voted if result is None else torch.where(here, voted, result)
+    assert result is not None
+    return result
+
+
+def _vote_onto_tiles(
+    atlas: AtlasPicture, nnf: Tensor, tiles: Tensor, other: EncodedPicture, config: AnalogyConfig
+) -> Tensor:
+    """B out of A, on each copy of B' that is in use; each pixel from the surest copy."""
+    result: Tensor | None = None
+    for tile, picture in enumerate(atlas.tiles):
+        voted = _vote(other, atlas.back_field(nnf, tile), picture, config)
+        voted = voted.flip(3) if picture.transform.mirrored else voted
+        if config.refine != "none":
+            voted = resize(voted, atlas.base.size(1))
+        here = _nearest(tiles.float(), voted) == tile
+        result = voted if result is None else torch.where(here, voted, result)
+    assert result is not None
+    return result
+
+
+def _nearest(labels: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(labels, size=like.shape[2:], mode="nearest-exact")
+
+
+def _refine(
+    own: EncodedPicture, voted: Tensor, confidence: Tensor, config: AnalogyConfig
+) -> Tensor:
+    if config.refine == "none":
         return voted.clamp_(0.0, 1.0)
-    voted = vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
     return refine(own.image, voted, config.refine, confidence)
 
 

@@ -15,12 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from batch_analogy.analogy.nnf import initial_position
 from batch_analogy.analogy.weights import BLOCKS, Preprocessing, WeightsFile, load_tensors
-from batch_analogy.config import LEVELS, AnalogyConfig
+from batch_analogy.config import LEVELS, AnalogyConfig, Transform
 from batch_analogy.errors import ConfigError
 
 PIXELS = 0
 """The "level" below conv1_1: preprocessed pixels."""
+
+UNCHANGED = Transform()
 
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 _TORCHVISION_MEAN = (0.485, 0.456, 0.406)
@@ -93,6 +96,8 @@ class EncodedPicture:
     image: Tensor  # (1, 3, H, W) float32 RGB [0, 1], full resolution
     seen: Tensor  # (1, 3, h, w) float32, preprocessed: what the network saw
     features: dict[int, Tensor]  # level → (1, C, h, w) float32, post-ReLU
+    transform: Transform = UNCHANGED  # of which this is a copy
+    copies: tuple[EncodedPicture, ...] = ()  # to be matched instead, if any; itself is the first
 
     @property
     def full_size(self) -> tuple[int, int]:
@@ -103,6 +108,18 @@ class EncodedPicture:
         """(height, width) in cells of one level."""
         _, _, height, width = self.features[level].shape
         return int(height), int(width)
+
+    def frame_size(self, level: int) -> tuple[int, int]:
+        """The size in cells of what the picture shows; an atlas shows one frame several times."""
+        return self.size(level)
+
+    def positions_in(self, other: EncodedPicture, level: int) -> Tensor:
+        """Where each cell lies in the other picture's frame when both cover the same.
+
+        Returns:
+            (1, 2, h, w) float32 (y, x) in the other picture's cells.
+        """
+        return initial_position(self.size(level), other.frame_size(level), self.seen.device)
 
 
 def load_network(weights: WeightsFile, device: str | torch.device = "cpu") -> FeatureNetwork:
@@ -125,14 +142,39 @@ def encode_picture(network: FeatureNetwork, image: Tensor, config: AnalogyConfig
     Raises:
         ConfigError: the image has another shape or type.
     """
+    _check(image)
+    image = image.to(network.device)
+    height, width = matching_size(int(image.shape[2]), int(image.shape[3]), config)
+    return _encode_at(network, image, (height, width))
+
+
+def encode_reference(
+    network: FeatureNetwork, image: Tensor, config: AnalogyConfig
+) -> EncodedPicture:
+    """``encode_picture`` of B', with the transformed copies that the configuration asks for."""
+    base = encode_picture(network, image, config)
+    if len(config.transforms) == 1:
+        return base
+    height, width = base.size(1)
+    copies = [base]
+    for transform in config.transforms[1:]:
+        size = max(1, round(height * transform.scale)), max(1, round(width * transform.scale))
+        turned = base.image.flip(3) if transform.mirrored else base.image
+        copy = _encode_at(network, turned, size)
+        copies.append(dataclasses.replace(copy, image=turned, transform=transform))
+    return dataclasses.replace(base, copies=tuple(copies))
+
+
+def _check(image: Tensor) -> None:
     if image.dim() != 4 or image.shape[0] != 1 or image.shape[1] != 3:
         raise ConfigError(f"a picture must have shape (1, 3, H, W), not {tuple(image.shape)}")
     if image.dtype != torch.float32:
         raise ConfigError(f"a picture must be float32 in [0, 1], not {image.dtype}")
-    image = image.to(network.device)
-    height, width = matching_size(int(image.shape[2]), int(image.shape[3]), config)
+
+
+def _encode_at(network: FeatureNetwork, image: Tensor, size: tuple[int, int]) -> EncodedPicture:
     with torch.no_grad():
-        seen = _channels_last(network.preprocess(resize(image, (height, width))))
+        seen = _channels_last(network.preprocess(resize(image, size)))
         features: dict[int, Tensor] = {}
         x, previous = seen, PIXELS
         for level in sorted(LEVELS):

@@ -31,7 +31,9 @@ def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu
     return (position + 0.5).floor().to(torch.int32)
 
 
-def initial_position(size: Size, target_size: Size, device: torch.device | str = "cpu") -> Tensor:
+def initial_position(
+    size: Size, target_size: tuple[float, float], device: torch.device | str = "cpu"
+) -> Tensor:
     """Where each cell's centre lies in the other map when both cover the same, between cells.
 
     Returns:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.nnf import Size, consistency, initial_position
+from batch_analogy.analogy.nnf import Size, consistency
 from batch_analogy.analogy.patchmatch import Prior
 
 _AGREEMENT_CELLS = 2.0  # both directions this far apart: half the weight
@@ -28,7 +28,7 @@ def surroundings_prior(
     nnf: Tensor,
     back: Tensor,
     cost: Tensor,
-    size: Size,
+    positions: tuple[Tensor, Tensor],
     target_size: Size,
     smoothness: float,
 ) -> Prior | None:
@@ -37,7 +37,9 @@ def surroundings_prior(
     Args:
         nnf: (1, 2, h, w) int32 field of this level. back: (1, 2, h', w') of the other direction.
         cost: (1, 1, h, w) float32, what the field's matches cost.
-        size: (H, W) of the finer level. target_size: of the other map there.
+        positions: (1, 2, h, w) and (1, 2, H, W) float32, where this level's and the finer one's
+            cells lie in the other map when both cover the same; displacements count from there.
+        target_size: (H', W') of the other map at the finer level.
         smoothness: the price of a match out of reach of the expected one, in patch cost.
 
     Returns:
@@ -45,16 +47,16 @@ def surroundings_prior(
     """
     if smoothness == 0:
         return None
-    coarse, target_coarse = _sides(nnf), _sides(back)
-    displacement = nnf - initial_position(coarse, target_coarse, nnf.device)
+    target_coarse = _sides(back)
+    displacement = nnf - positions[0]
+    size = _sides(positions[1])
     mean, agreed = _mean_and_agreement(
         displacement, _confidence(nnf, back, cost), _reach(target_coarse)
     )
     finer = F.interpolate(mean, size=size, mode="bilinear", align_corners=False)
     ratio = [t / c for t, c in zip(target_size, target_coarse, strict=True)]
     return Prior(
-        expected=initial_position(size, target_size, nnf.device)
-        + finer * finer.new_tensor(ratio).view(1, 2, 1, 1),
+        expected=positions[1] + finer * finer.new_tensor(ratio).view(1, 2, 1, 1),
         weight=smoothness * F.interpolate(agreed, size=size, mode="bilinear", align_corners=False),
         radius=_reach(target_size),
     )

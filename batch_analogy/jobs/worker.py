@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features import EncodedPicture, encode_picture, load_network
+from batch_analogy.analogy.features import EncodedPicture, encode_reference, load_network
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig, Target
 from batch_analogy.errors import (
@@ -124,7 +124,7 @@ class FrameWorker:
         self._outputs = outputs_of(spec.target)
         self._network = load_network(weights, spec.device)
         reference = _to_tensor(read_still(Path(spec.reference))).to(spec.device)
-        self._reference: EncodedPicture = encode_picture(self._network, reference, spec.analogy)
+        self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
                 {

@@ -127,7 +127,7 @@ def test_paper_quality_runs_every_solve(network: FeatureNetwork) -> None:
     paper = AnalogyConfig(quality="paper", min_side_px=32, smoothness=0.0)
     result = deep_image_analogy(tiny, mirrored, config=paper, network=network)
     assert bool(result.a_prime.isfinite().all())
-    assert psnr(result.a_prime, tiny) > psnr(mirrored, tiny) + 3  # A's structure, not B''s
+    assert psnr(result.a_prime, tiny) > psnr(mirrored, tiny) + 2  # A's structure, not B''s
 
 
 def test_a_flat_picture_gives_no_nan(cat: Tensor, network: FeatureNetwork) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from batch_analogy import AnalogyConfig
 from batch_analogy.analogy.features import FeatureNetwork
-from batch_analogy.analogy.nnf import initial_nnf
+from batch_analogy.analogy.nnf import initial_nnf, initial_position
 from batch_analogy.analogy.surroundings import spread_confident, surroundings_prior
 from benchmarks.known import evaluate, plain_pairs
 
@@ -27,6 +27,11 @@ def shifted(dy: int, dx: int) -> tuple[Tensor, Tensor, Tensor]:
     return there, back, torch.zeros(1, 1, *SIZE)
 
 
+def places(size: tuple[int, int], target: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Where this level's and a finer level's cells lie when both maps cover the same."""
+    return initial_position(SIZE, SIZE), initial_position(size, target)
+
+
 def scattered(field: Tensor, top: int, left: int, side: int) -> Tensor:
     """The field with random matches in a square."""
     field = field.clone()
@@ -39,7 +44,9 @@ def scattered(field: Tensor, top: int, left: int, side: int) -> Tensor:
 
 def test_confident_surroundings_say_where_a_scattered_area_belongs() -> None:
     there, back, cost = shifted(2, -3)
-    prior = surroundings_prior(scattered(there, 8, 10, 8), back, cost, SIZE, SIZE, 0.1)
+    prior = surroundings_prior(
+        scattered(there, 8, 10, 8), back, cost, places(SIZE, SIZE), SIZE, 0.1
+    )
     assert prior is not None
     error = (prior.expected - there).square().sum(dim=1).sqrt()[0, 6:18, 8:20]
     assert float(error.mean()) < 1.0
@@ -48,7 +55,7 @@ def test_confident_surroundings_say_where_a_scattered_area_belongs() -> None:
 
 def test_expected_matches_are_scaled_to_a_finer_level_of_another_size() -> None:
     there, back, cost = shifted(0, 0)
-    prior = surroundings_prior(there, back, cost, (48, 64), (72, 80), 0.1)
+    prior = surroundings_prior(there, back, cost, places((48, 64), (72, 80)), (72, 80), 0.1)
     assert prior is not None
     own = (torch.arange(48) + 0.5) * 72 / 48 - 0.5
     torch.testing.assert_close(prior.expected[0, 0, :, 5], own)
@@ -61,15 +68,15 @@ def test_surroundings_of_two_minds_weigh_little() -> None:
     there, back, cost = shifted(2, -3)
     torn = there.clone()
     torn[0, 1, :, ::2] = (torn[0, 1, :, ::2] + 16) % SIZE[1]
-    agreed = surroundings_prior(there, back, cost, SIZE, SIZE, 0.1)
-    at_odds = surroundings_prior(torn, torn, cost, SIZE, SIZE, 0.1)
+    agreed = surroundings_prior(there, back, cost, places(SIZE, SIZE), SIZE, 0.1)
+    at_odds = surroundings_prior(torn, torn, cost, places(SIZE, SIZE), SIZE, 0.1)
     assert agreed is not None
     assert at_odds is not None
     assert float(at_odds.weight.mean()) < 0.5 * float(agreed.weight.mean())
 
 
 def test_no_smoothness_is_no_prior() -> None:
-    assert surroundings_prior(*shifted(0, 0), SIZE, SIZE, 0.0) is None
+    assert surroundings_prior(*shifted(0, 0), places(SIZE, SIZE), SIZE, 0.0) is None
 
 
 def test_spreading_keeps_what_is_sure_and_fills_the_rest_from_nearby() -> None:

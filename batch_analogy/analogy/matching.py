@@ -1,0 +1,188 @@
+"""Matching two encoded pictures in both directions, from conv5_1 down to conv1_1.
+
+Source: paper algorithm 1; constants of the official code (deep-image-analogy facts §2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.atlas import AtlasPicture, Candidate, choose_copies, make_atlas
+from batch_analogy.analogy.compact import compact_terms
+from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork
+from batch_analogy.analogy.nnf import initial_nnf, upsample_nnf
+from batch_analogy.analogy.patchmatch import Prior, SearchSpec, derive_seed, search
+from batch_analogy.analogy.reconstruct import reconstruct_latent
+from batch_analogy.analogy.surroundings import surroundings_prior
+from batch_analogy.config import LEVEL_SPECS, LEVELS, AnalogyConfig
+
+_COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
+_CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
+_NOTHING = torch.empty(0)
+
+
+@dataclass(frozen=True)
+class LevelDone:
+    """Progress of one pair: a level's matches are found."""
+
+    level: int  # 5 … 1
+    cost_ab: float  # mean cost of A→B, 0 (identical) … 1
+    cost_ba: float
+
+
+@dataclass
+class Fields:
+    """Both directions' matches at one level."""
+
+    ab: Tensor
+    ba: Tensor
+    cost_ab: Tensor
+    cost_ba: Tensor
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What one direction's search at a level starts from."""
+
+    nnf: Tensor
+    prior: Prior | None = None
+
+
+@dataclass
+class _Descent:
+    """Two pictures on their way down the levels."""
+
+    network: FeatureNetwork
+    a: EncodedPicture
+    bp: EncodedPicture
+    config: AnalogyConfig
+    on_level: Callable[[LevelDone], None] | None
+
+    def begin(self) -> Fields:
+        """The matches at level 5, where A' = A and B = B'."""
+        size, target_size = self.a.size(LEVELS[0]), self.bp.size(LEVELS[0])
+        starts = (
+            _Start(initial_nnf(size, target_size, self.network.device)),
+            _Start(initial_nnf(target_size, size, self.network.device)),
+        )
+        latents = self.a.features[LEVELS[0]], self.bp.features[LEVELS[0]]
+        return self._match(latents, starts, LEVELS[0])
+
+    def go_on(self, fields: Fields, level: int, last: int) -> Fields:
+        """From the matches at one level to those at a finer one."""
+        while level > last:
+            with torch.enable_grad():
+                latents = (
+                    reconstruct_latent(
+                        self.network, self.a, self.bp, fields.ab, level, self.config
+                    ),
+                    reconstruct_latent(
+                        self.network, self.bp, self.a, fields.ba, level, self.config
+                    ),
+                )
+            starts = self._start_finer(fields, level)
+            level -= 1
+            fields = self._match(latents, starts, level)
+        return fields
+
+    def _match(
+        self, latents: tuple[Tensor, Tensor], starts: tuple[_Start, _Start], level: int
+    ) -> Fields:
+        a_side, b_side = compact_terms(
+            (self.a.features[level], latents[0]),
+            (latents[1], self.bp.features[level]),
+            self.config.search_channels[level],
+        )
+        ab, cost_ab = _search(a_side, b_side, starts[0], level, self.config, "ab")
+        ba, cost_ba = _search(b_side, a_side, starts[1], level, self.config, "ba")
+        if self.on_level is not None:
+            self.on_level(LevelDone(level, float(cost_ab.mean()), float(cost_ba.mean())))
+        return Fields(ab, ba, cost_ab, cost_ba)
+
+    def _start_finer(self, fields: Fields, level: int) -> tuple[_Start, _Start]:
+        """What the next level's two searches start from."""
+        return (
+            self._start(fields.ab, fields.ba, fields.cost_ab, self.a, self.bp, level),
+            self._start(fields.ba, fields.ab, fields.cost_ba, self.bp, self.a, level),
+        )
+
+    def _start(
+        self,
+        nnf: Tensor,
+        back: Tensor,
+        cost: Tensor,
+        own: EncodedPicture,
+        other: EncodedPicture,
+        level: int,
+    ) -> _Start:
+        finer = level - 1
+        return _Start(
+            upsample_nnf(nnf, other.size(level), own.size(finer), other.size(finer)),
+            surroundings_prior(
+                nnf,
+                back,
+                cost,
+                (own.positions_in(other, level), own.positions_in(other, finer)),
+                other.size(finer),
+                self.config.smoothness,
+            ),
+        )
+
+
+def match(
+    network: FeatureNetwork,
+    a: EncodedPicture,
+    bp: EncodedPicture,
+    config: AnalogyConfig,
+    on_level: Callable[[LevelDone], None] | None = None,
+) -> tuple[Fields, EncodedPicture]:
+    """Match two pictures at all levels.
+
+    Args:
+        network: the feature network. a: A. bp: B', with its transformed copies where wanted.
+        config: quality, blend weight and so on.
+        on_level: called after each level.
+
+    Returns:
+        The finest fields, and the picture that they lead to: B' itself, or the atlas of those of
+        its copies that are used.
+    """
+    if not bp.copies:
+        descent = _Descent(network, a, bp, config, on_level)
+        return descent.go_on(descent.begin(), LEVELS[0], LEVELS[-1]), bp
+    candidates = []
+    for copy in bp.copies:
+        descent = _Descent(network, a, copy, config, None)
+        fields = descent.go_on(descent.begin(), LEVELS[0], _CHOICE_LEVEL)
+        candidates.append(Candidate(copy, fields.ab, fields.ba, fields.cost_ab, fields.cost_ba))
+    used, chosen = choose_copies(candidates)
+    atlas: AtlasPicture = make_atlas(bp, [candidate.copy for candidate in used])
+    fields = Fields(*atlas.join(used, chosen, _CHOICE_LEVEL))
+    descent = _Descent(network, a, atlas, config, on_level)
+    return descent.go_on(fields, _CHOICE_LEVEL, LEVELS[-1]), atlas
+
+
+def _search(
+    source: Tensor, target: Tensor, start: _Start, level: int, config: AnalogyConfig, direction: str
+) -> tuple[Tensor, Tensor]:
+    spec = LEVEL_SPECS[level]
+    radius = spec.radius
+    if level == LEVELS[0]:
+        longer = max(source.shape[2:]) * 2 ** (level - 1)  # the scaled picture's side, pixels
+        radius = max(1, min(longer // _COARSE_RADIUS_SHARE, max(target.shape[2:])))
+    return search(
+        source,
+        target,
+        start.nnf,
+        SearchSpec(
+            patch=spec.patch,
+            radius=radius,
+            iterations=spec.iterations,
+            seed=derive_seed(config.seed, level, direction),
+        ),
+        start.prior,
+    )
