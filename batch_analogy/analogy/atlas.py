@@ -22,7 +22,7 @@ from batch_analogy.analogy.nnf import Size, initial_position
 
 _SLOT_PX = 16  # slots begin and end on whole cells of every level
 _GAP_PX = 32  # between copies, filled with their edges: no patch sees two copies
-_NEIGHBOURHOOD_CELLS = 5  # over which a copy's costs are averaged before one is chosen
+_NEIGHBOURHOOD_CELLS = 9  # over which a copy's costs are averaged before one is chosen
 _CHANGE_PRICE = 0.01  # what a changed copy must be better by
 _LEAST_SHARE = 0.03  # of A's cells, for a copy to be kept
 _NOWHERE = -(1 << 20)  # a match that no vote accepts
@@ -170,9 +170,18 @@ def make_atlas(base: EncodedPicture, copies: Sequence[EncodedPicture]) -> AtlasP
         level: _lay([c.features[level] for c in copies], height, widths, 1 << (level - 1))
         for level in base.features
     }
-    seen = _lay([copy.seen for copy in copies], height, widths, 1)
+    labels = {
+        level: _lay([c.labels[level] for c in copies], height, widths, 1 << (level - 1))
+        for level in base.labels
+    }
     return AtlasPicture(
-        image=base.image, seen=seen, features=features, base=base, tiles=tuple(copies), lefts=lefts
+        image=base.image,
+        seen=_lay([copy.seen for copy in copies], height, widths, 1),
+        features=features,
+        labels=labels,
+        base=base,
+        tiles=tuple(copies),
+        lefts=lefts,
     )
 
 

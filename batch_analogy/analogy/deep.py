@@ -7,7 +7,7 @@ SIGGRAPH 2017, algorithm 1; constants of the official code (deep-image-analogy f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from batch_analogy.analogy.features import (
     resize,
     resolve_precision,
 )
+from batch_analogy.analogy.labels import label_maps, pool_labels
 from batch_analogy.analogy.matching import Fields, LevelDone, match
 from batch_analogy.analogy.nnf import Size, consistency, nnf_to_flow
 from batch_analogy.analogy.refine import refine
@@ -69,6 +70,7 @@ def deep_image_analogy(
     config: AnalogyConfig | None = None,
     network: FeatureNetwork | None = None,
     reference: EncodedPicture | None = None,
+    masks: tuple[Tensor, Tensor] | None = None,
     on_level: Callable[[LevelDone], None] | None = None,
 ) -> AnalogyResult:
     """Find A' and B so that A : A' :: B : B'.
@@ -80,6 +82,8 @@ def deep_image_analogy(
         network: a loaded network; by default the default weights on A's device.
         reference: ``encode_reference`` of B' with the same configuration, when many A are done
             against one B'.
+        masks: of A and of B', (1, 3, h, w) float32 RGB of any size in flat colours; what has one
+            colour in A is matched with what has it in B'.
         on_level: called after each level.
 
     Returns:
@@ -87,7 +91,7 @@ def deep_image_analogy(
         for any number of threads.
 
     Raises:
-        ConfigError: a picture has another shape or type.
+        ConfigError: a picture has another shape or type, or the masks do not go together.
         WeightsError: no network was given and the default weights are not there.
 
     >>> import torch
@@ -103,8 +107,28 @@ def deep_image_analogy(
     picture_a = encode_picture(network, a, config)
     picture_bp = reference or encode_reference(network, bp, config)
     with torch.no_grad():
+        if masks is not None:
+            picture_a, picture_bp = _label(picture_a, picture_bp, masks)
         fields, found = match(network, picture_a, picture_bp, config, on_level)
         return _assemble(picture_a, picture_bp, found, fields, config)
+
+
+def _label(
+    a: EncodedPicture, bp: EncodedPicture, masks: tuple[Tensor, Tensor]
+) -> tuple[EncodedPicture, EncodedPicture]:
+    """Both pictures with their masks' labels; the copies of B' get its mask likewise."""
+    map_a, map_bp = (maps.to(a.seen.device) for maps in label_maps(*masks))
+    copies = tuple(
+        replace(
+            copy,
+            labels=pool_labels(map_bp.flip(3) if copy.transform.mirrored else map_bp, copy),
+        )
+        for copy in bp.copies
+    )
+    return (
+        replace(a, labels=pool_labels(map_a, a)),
+        replace(bp, labels=pool_labels(map_bp, bp), copies=copies),
+    )
 
 
 def _assemble(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -97,6 +97,7 @@ class EncodedPicture:
     seen: Tensor  # (1, 3, h, w) float32, preprocessed: what the network saw
     features: dict[int, Tensor]  # level → (1, C, h, w) float32, post-ReLU
     transform: Transform = UNCHANGED  # of which this is a copy
+    labels: dict[int, Tensor] = field(default_factory=dict)  # level → (1, K, h, w); empty: no mask
     copies: tuple[EncodedPicture, ...] = ()  # to be matched instead, if any; itself is the first
 
     @property

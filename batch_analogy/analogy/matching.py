@@ -14,6 +14,7 @@ from torch import Tensor
 from batch_analogy.analogy.atlas import AtlasPicture, Candidate, choose_copies, make_atlas
 from batch_analogy.analogy.compact import compact_terms
 from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork
+from batch_analogy.analogy.labels import LABEL_WEIGHT, with_labels
 from batch_analogy.analogy.nnf import initial_nnf, upsample_nnf
 from batch_analogy.analogy.patchmatch import Prior, SearchSpec, derive_seed, search
 from batch_analogy.analogy.reconstruct import reconstruct_latent
@@ -97,11 +98,15 @@ class _Descent:
             (latents[1], self.bp.features[level]),
             self.config.search_channels[level],
         )
+        if self.a.labels:
+            a_side = with_labels(a_side, self.a.labels[level])
+            b_side = with_labels(b_side, self.bp.labels[level])
         ab, cost_ab = _search(a_side, b_side, starts[0], level, self.config, "ab")
         ba, cost_ba = _search(b_side, a_side, starts[1], level, self.config, "ba")
         if self.on_level is not None:
             self.on_level(LevelDone(level, float(cost_ab.mean()), float(cost_ba.mean())))
-        return Fields(ab, ba, cost_ab, cost_ba)
+        scale = self._cost_scale()
+        return Fields(ab, ba, cost_ab / scale, cost_ba / scale)
 
     def _start_finer(self, fields: Fields, level: int) -> tuple[_Start, _Start]:
         """What the next level's two searches start from."""
@@ -128,9 +133,13 @@ class _Descent:
                 cost,
                 (own.positions_in(other, level), own.positions_in(other, finer)),
                 other.size(finer),
-                self.config.smoothness,
+                self.config.smoothness * self._cost_scale(),
             ),
         )
+
+    def _cost_scale(self) -> float:
+        """What costs are multiplied by where labels are compared too."""
+        return 1.0 / (1.0 + LABEL_WEIGHT) if self.a.labels else 1.0
 
 
 def match(
