@@ -10,7 +10,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork, response
 from batch_analogy.analogy.nnf import upsample_nnf
-from batch_analogy.analogy.solver import least_squares
+from batch_analogy.analogy.solver import Residual, least_squares
 from batch_analogy.analogy.vote import vote
 from batch_analogy.config import LEVEL_SPECS, AnalogyConfig
 
@@ -86,17 +86,34 @@ def _solve(
     target = vote(other.features[level], nnf, LEVEL_SPECS[level].patch)
     start = _warp(own, other, nnf, level, level - 2)
     dtype = torch.bfloat16 if config.solve_precision == "bfloat16" else torch.float32
+    residual = feature_residual(network, target, level, dtype)
+    solved, _ = least_squares(residual, start, iterations)
+    with torch.no_grad():
+        solved = solved.contiguous(memory_format=torch.channels_last)
+        return _forward(network, solved, level - 2, level - 1)
 
+
+def feature_residual(
+    network: FeatureNetwork, target: Tensor, level: int, dtype: torch.dtype
+) -> Residual:
+    """How far activations two levels finer are from giving a level's features.
+
+    Args:
+        network: the feature network.
+        target: (B, C, H, W) float32, the features that are wanted at ``level``.
+        level: 5 … 2.
+        dtype: what the network computes in.
+
+    Returns:
+        A function of (B, C', H', W') float32 activations at ``level − 2``, differentiable.
+    """
     inner = _inner_cells(target)
 
     def residual(x: Tensor) -> Tensor:
         seen = x.to(dtype).contiguous(memory_format=torch.channels_last)
         return (_forward(network, seen, level - 2, level).float() - target) * inner
 
-    solved, _ = least_squares(residual, start, iterations)
-    with torch.no_grad():
-        solved = solved.contiguous(memory_format=torch.channels_last)
-        return _forward(network, solved, level - 2, level - 1)
+    return residual
 
 
 def _forward(network: FeatureNetwork, x: Tensor, start: int, stop: int) -> Tensor:
