@@ -22,7 +22,11 @@ ONLY_IN = {
     "typer": {"cli/*"},
     "rich": {"cli/*"},
     "click": set(),
-    "numba": {"analogy/patchmatch/cpu.py", "analogy/vote_cpu.py"},
+    "numba": {
+        "analogy/patchmatch/cpu.py",
+        "analogy/refine/apply_cpu.py",
+        "analogy/vote_cpu.py",
+    },
     "triton": {"analogy/patchmatch/cuda.py"},
 }
 """Foreign package → the modules that may import it."""

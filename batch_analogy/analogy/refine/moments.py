@@ -1,0 +1,152 @@
+"""Weighted sums over the cells of a bilateral grid: all that a regression needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from batch_analogy.analogy.refine.fields import matrices
+
+_TINY = 1e-9
+_SPARSE = 0.02  # a window this thinly filled is half believed
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums of pictures x and y over cells of place and brightness, per pixel of the cell's area.
+
+    ``sums`` is (28, D, h, w): weight; weight times x (3), y (3), x xᵀ (9), y xᵀ (9) and |y|²;
+    the number of pixels; the sum of their confidence.
+    """
+
+    sums: Tensor
+
+    @property
+    def count(self) -> Tensor:
+        """Pixels in the cell, (D, h, w), 1 for all of its area."""
+        return self.sums[26]
+
+    @property
+    def certainty(self) -> Tensor:
+        """Mean confidence in the cell, less where it holds few pixels: (D, h, w), 0 … 1."""
+        filled = self.count / (self.count + _SPARSE)
+        return filled * self.sums[27] / self.count.clamp_min(_TINY)
+
+    @property
+    def mean_x(self) -> Tensor:
+        """(3, D, h, w); 0 in empty cells."""
+        return self._mean(slice(1, 4))
+
+    @property
+    def mean_y(self) -> Tensor:
+        """(3, D, h, w); 0 in empty cells."""
+        return self._mean(slice(4, 7))
+
+    def covariances(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of x, (3, 3, D, h, w); of y with x, likewise; and the summed variance of y, (D, h, w)."""
+        x, y = self.mean_x, self.mean_y
+        cov_xx = matrices(self._mean(slice(7, 16))) - x[:, None] * x[None]
+        cov_yx = matrices(self._mean(slice(16, 25))) - y[:, None] * x[None]
+        var_y = self._mean(slice(25, 26))[0] - y.square().sum(dim=0)
+        return cov_xx, cov_yx, var_y
+
+    def window(self, radius: int, planes: int) -> Moments:
+        """Over windows of about this radius in cells, and this many brightnesses up and down."""
+        return Moments(smooth_brightness(smooth_place(self.sums, radius), planes))
+
+    def everything(self) -> Moments:
+        """Over the whole picture: one cell."""
+        total = self.sums.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)  # in a fixed order
+        return Moments(total.sum(dim=1, keepdim=True))
+
+    def _mean(self, channels: slice) -> Tensor:
+        return self.sums[channels] / self.sums[:1].clamp_min(_TINY)
+
+
+@dataclass(frozen=True)
+class CellPixels:
+    """Two pictures' products, sorted into the cells of a grid, to be summed with any weights."""
+
+    products: Tensor  # (cells, 26, n): 1, x, y, x xᵀ, y xᵀ, |y|² of a cell's n pixels
+    shares: Tensor  # (cells, D, n): how far a pixel belongs to each plane of brightness
+    counted: Tensor  # (2, D, h, w): the last two sums of ``Moments``
+    cell: int  # side, pixels
+
+    @classmethod
+    def sort(
+        cls, x: Tensor, y: Tensor, confidence: Tensor, brightness: Tensor, *, cell: int, depth: int
+    ) -> CellPixels:
+        """Sort pixels into cells; each counts in the two planes around its brightness.
+
+        Args:
+            x: (1, 3, h, w) float32. y: likewise.
+            confidence: (1, 1, h, w), how far a pixel can be believed.
+            brightness: (1, 1, h, w) in [0, 1].
+            cell: side of a cell, pixels. depth: planes of brightness.
+        """
+        one = torch.ones_like(confidence)
+        squares = y.square().sum(dim=1, keepdim=True)
+        products = torch.cat([one, x, y, _outer(x, x), _outer(y, x), squares], dim=1)
+        plane = torch.arange(depth, device=x.device).view(1, -1, 1, 1)
+        shares = (1.0 - (brightness * (depth - 1) - plane).abs()).clamp_min(0.0)
+        shares = _by_cell(shares, cell)
+        rows, columns = (-(-int(n) // cell) for n in x.shape[2:])
+        counted = _by_cell(torch.cat([one, confidence], dim=1), cell)
+        return cls(
+            products=_by_cell(products, cell),
+            shares=shares,
+            counted=_sum_up(shares, counted, (rows, columns)),
+            cell=cell,
+        )
+
+    def moments(self, weight: Tensor) -> Moments:
+        """Sums with each pixel's say in the regression, (1, 1, h, w)."""
+        shares = self.shares * _by_cell(weight, self.cell)
+        sums = _sum_up(shares, self.products, tuple(self.counted.shape[2:]))
+        return Moments(torch.cat([sums, self.counted]))
+
+
+def smooth_place(grid: Tensor, radius: int) -> Tensor:
+    """Mean over windows of place that fade out at ``radius`` cells; grid is (C, D, h, w)."""
+    down, across = (_window(int(n), radius).to(grid) for n in grid.shape[2:])
+    return torch.matmul(torch.matmul(down, grid), across.T)
+
+
+def _window(count: int, radius: int) -> Tensor:
+    """Two box means over those of ``count`` cells that exist, one after the other: a tent."""
+    at = torch.arange(count, dtype=torch.float64)
+    result = torch.eye(count, dtype=torch.float64)
+    for reach in (radius - radius // 2, radius // 2):
+        near = ((at[:, None] - at).abs() <= reach).double()
+        result = near / near.sum(dim=1, keepdim=True) @ result
+    return result
+
+
+def smooth_brightness(grid: Tensor, passes: int) -> Tensor:
+    """Binomial smoothing over planes; sums run out at black and white."""
+    for _ in range(passes):
+        padded = functional.pad(grid, (0, 0, 0, 0, 1, 1))
+        grid = (padded[:, :-2] + 2.0 * padded[:, 1:-1] + padded[:, 2:]) / 4.0
+    return grid
+
+
+def _outer(a: Tensor, b: Tensor) -> Tensor:
+    return (a[:, :, None] * b[:, None]).flatten(1, 2)
+
+
+def _by_cell(x: Tensor, cell: int) -> Tensor:
+    """(1, C, h, w) → (cells, C, cell²), cells row by row; beyond the picture there is nothing."""
+    channels, height, width = x.shape[1:]
+    rows, columns = -(-height // cell), -(-width // cell)
+    x = functional.pad(x, (0, columns * cell - width, 0, rows * cell - height))
+    x = x.view(channels, rows, cell, columns, cell).permute(1, 3, 0, 2, 4)
+    return x.reshape(rows * columns, channels, cell * cell)
+
+
+def _sum_up(shares: Tensor, pixels: Tensor, cells: tuple[int, ...]) -> Tensor:
+    """Sums over each cell's pixels, per pixel of its area: (C, D, h, w)."""
+    sums = torch.bmm(shares, pixels.transpose(1, 2)) / shares.shape[2]
+    return sums.view(*cells, *sums.shape[1:]).permute(3, 2, 0, 1).contiguous()
