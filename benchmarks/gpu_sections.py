@@ -21,7 +21,7 @@ from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import SearchSpec, cpu, reference
 from batch_analogy.analogy.reconstruct import feature_residual
 from batch_analogy.analogy.solver import least_squares
-from batch_analogy.analogy.vote import vote
+from batch_analogy.analogy.vote import vote, vote_reference
 from batch_analogy.config import LEVELS, AnalogyConfig
 from benchmarks.gpu_cases import Search, Setting
 
@@ -72,6 +72,7 @@ def kernels(setting: Setting) -> dict[str, Any]:
             )
     if setting.gpu:
         results["half precision"] = _half_precision(spec, checks)
+        results["vote"] = _vote_apart(checks)
     return {**results, "checks": checks}
 
 
@@ -80,6 +81,16 @@ def _device_search(setting: Setting, case: Search) -> tuple[Tensor, Tensor]:
         nnf, cost = case.on("cuda")()
         return nnf.cpu(), cost.cpu()
     return reference.search(*case.maps, case.initial, case.spec, case.prior)
+
+
+def _vote_apart(checks: dict[str, bool]) -> dict[str, float]:
+    """The device's vote against the plain one."""
+    generator = torch.Generator().manual_seed(1)
+    values = torch.rand(3, 64, 96, 80, generator=generator).cuda()
+    nnf = torch.randint(0, 80, (3, 2, 90, 100), generator=generator).int().cuda()
+    apart = float((vote(values, nnf, 5) - vote_reference(values, nnf, 5)).abs().max())
+    checks["vote: as the plain one's"] = apart < 1e-5
+    return {"largest_difference": apart}
 
 
 def _half_precision(spec: SearchSpec, checks: dict[str, bool]) -> dict[str, float]:

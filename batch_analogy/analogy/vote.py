@@ -7,6 +7,8 @@ belongs here, and the cell takes their mean. ``vote`` does it cell for cell on f
 
 from __future__ import annotations
 
+import importlib.util
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,6 +36,10 @@ def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
         from batch_analogy.analogy import vote_cpu  # Numba is slow to import
 
         return vote_cpu.vote(values, nnf, patch)
+    if values.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
+        from batch_analogy.analogy import vote_cuda
+
+        return vote_cuda.vote(values, nnf, patch)
     return vote_reference(values, nnf, patch)
 
 
