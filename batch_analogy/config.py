@@ -134,6 +134,7 @@ class AnalogyConfig:
             raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
         if not 0 <= self.smoothness <= 1:
             raise ConfigError(f"smoothness is {self.smoothness}; it must lie between 0 and 1")
+        object.__setattr__(self, "scales", tuple(self.scales))  # a list where read from JSON
         if len(self.scales) > 8 or not all(0.25 <= scale <= 4 for scale in self.scales):
             raise ConfigError(f"scales are {self.scales}; give at most 8, each between 0.25 and 4")
         if not 0 <= self.seed < 2**31:
@@ -237,7 +238,7 @@ class RunConfig:
         return {
             "target": self.target,
             "weights": self.weights,
-            "analogy": dataclasses.asdict(self.analogy),
+            "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},
         }
 
     def pixel_hash(self) -> str:

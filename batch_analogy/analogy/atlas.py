@@ -23,8 +23,8 @@ from batch_analogy.analogy.nnf import Size, initial_position
 _SLOT_PX = 16  # slots begin and end on whole cells of every level
 _GAP_PX = 32  # between copies, filled with their edges: no patch sees two copies
 _NEIGHBOURHOOD_CELLS = 9  # over which a copy's costs are averaged before one is chosen
-_CHANGE_PRICE = 0.01  # what a changed copy must be better by
-_LEAST_SHARE = 0.03  # of A's cells, for a copy to be kept
+_CHANGE_PRICE = 0.02  # what a changed copy must be better by
+_LEAST_SHARE = 0.05  # of A's cells, for a copy to be kept
 _NOWHERE = -(1 << 20)  # a match that no vote accepts
 
 

@@ -20,10 +20,13 @@ from batch_analogy.config import (
     RunConfig,
     Target,
 )
+from batch_analogy.errors import UsageError
 
 LOOK, FILM, RUN, MACHINE = "Look", "Film", "Run", "Machine"
 
 PIXELS = AnalogyConfig()
+UNSCALED = "1"
+_MEGAPIXEL = 1_000_000
 EXECUTION = ExecutionConfig()
 RUN_DEFAULTS: dict[str, Any] = {
     field.name: field.default for field in dataclasses.fields(RunConfig)
@@ -60,6 +63,20 @@ def parse_fps(text: str) -> Fraction:
     from batch_analogy.media.video import snap_rate
 
     return snap_rate(rate)
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """Read scales.
+
+    >>> parse_scales("0.7,1, 1.4")
+    (0.7, 1.0, 1.4)
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--scales {text!r} is no list of numbers; write it like 0.7,1,1.4"
+        ) from None
 
 
 PresetOption = Annotated[
@@ -113,12 +130,41 @@ SeedOption = Annotated[
         help="Starts the random search; the same seed gives the same pixels.", rich_help_panel=LOOK
     ),
 ]
-MaxAreaOption = Annotated[
-    int,
+SizeOption = Annotated[
+    float | None,
     typer.Option(
-        help="Pictures are matched at no more than this many pixels (width times height). Fewer is "
-        "faster and needs less memory; the output keeps its full size.",
-        metavar="PIXELS",
+        help="Pictures are matched at no more than this many megapixels. Less is faster and needs "
+        "less memory, more finds finer things; the output keeps its full size. By default "
+        f"{PIXELS.max_area_px / _MEGAPIXEL:g}.",
+        metavar="MEGAPIXELS",
+        show_default=False,
+        rich_help_panel=LOOK,
+    ),
+]
+SmoothnessOption = Annotated[
+    float,
+    typer.Option(
+        help="How much plain areas (sky, walls) follow the matches around them, 0 to 1; 0 is the "
+        "published method, in which they take texture from anywhere.",
+        rich_help_panel=LOOK,
+    ),
+]
+ScalesOption = Annotated[
+    str,
+    typer.Option(
+        help="Sizes at which the reference is tried, as 0.7,1,1.4, where it shows things larger or "
+        "smaller than the picture does; each part of the picture takes the one that fits it. Every "
+        "further size takes about as long again.",
+        metavar="SCALE,...",
+        rich_help_panel=LOOK,
+    ),
+]
+MirrorOption = Annotated[
+    bool,
+    typer.Option(
+        "--mirror",
+        help="Also try the reference mirrored, where it faces the other way. Takes about twice as "
+        "long.",
         rich_help_panel=LOOK,
     ),
 ]
@@ -255,10 +301,14 @@ ResumeAddressOption = Annotated[
 ]
 
 
-def analogy_config(preset: Preset, **options: Any) -> AnalogyConfig:
+def analogy_config(
+    preset: Preset, *, size: float | None = None, scales: str = UNSCALED, **options: Any
+) -> AnalogyConfig:
     """The preset's configuration with every option on top that was given."""
     given = {name: value for name, value in options.items() if value is not None}
-    return AnalogyConfig.for_preset(preset, **given)
+    if size is not None:
+        given["max_area_px"] = round(size * _MEGAPIXEL)
+    return AnalogyConfig.for_preset(preset, scales=parse_scales(scales), **given)
 
 
 def execution_config(workers: int | None, gpus_per_worker: float, address: str) -> ExecutionConfig:

@@ -89,6 +89,27 @@ ConfidenceOption = Annotated[
         help="Also write confidence_a.png and confidence_b.png: white where the match is sure.",
     ),
 ]
+MaskAOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mask-a",
+        help="A picture of A in a few flat colours: what has one colour in it is only matched with "
+        "what has the same colour in --mask-b.",
+        metavar="MASK",
+        show_default=False,
+        rich_help_panel=options.LOOK,
+    ),
+]
+MaskBOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mask-b",
+        help="The same for B'.",
+        metavar="MASK",
+        show_default=False,
+        rich_help_panel=options.LOOK,
+    ),
+]
 SheetOption = Annotated[
     bool, typer.Option("--sheet", help="Also write sheet.png: A, A', B' and B side by side.")
 ]
@@ -108,7 +129,12 @@ def pair(
     ratio: options.RatioOption = None,
     refine: options.RefineOption = None,
     seed: options.SeedOption = options.PIXELS.seed,
-    max_area: options.MaxAreaOption = options.PIXELS.max_area_px,
+    size: options.SizeOption = None,
+    smoothness: options.SmoothnessOption = options.PIXELS.smoothness,
+    scales: options.ScalesOption = options.UNSCALED,
+    mirror: options.MirrorOption = options.PIXELS.mirror,
+    mask_a: MaskAOption = None,
+    mask_b: MaskBOption = None,
     weights: options.WeightsOption = options.DEFAULT_WEIGHTS,
     dry_run: options.DryRunOption = False,
     overwrite: options.OverwriteOption = False,
@@ -125,16 +151,21 @@ def pair(
         ratio=ratio,
         refine=refine,
         seed=seed,
-        max_area_px=max_area,
+        size=size,
+        smoothness=smoothness,
+        scales=scales,
+        mirror=mirror,
     )
     folder = output or Path(f"{a.stem}-{bp.stem}")
     outputs = Outputs.inside(folder, flow=save_flow, confidence=save_confidence, sheet=sheet)
+    masks = _both_masks(mask_a, mask_b)
     console = Console(json_lines)
-    _check_outputs(folder, outputs, inputs=(a, bp), overwrite=overwrite)
+    _check_outputs(folder, outputs, inputs=(a, bp, *masks), overwrite=overwrite)
     if dry_run:
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
-    result, pictures = _compute(console, a, bp, options.weights_choice(weights), config, folder)
+    network_file = options.weights_choice(weights)
+    result, pictures = _compute(console, a, bp, masks, network_file, config, folder)
     _write(outputs, result, pictures)
     for path in outputs.named().values():
         console.result(str(path))
@@ -144,6 +175,14 @@ def pair(
     )
     console.note(f"done in {seconds:.0f} s")
     return DONE
+
+
+def _both_masks(mask_a: Path | None, mask_b: Path | None) -> tuple[Path, ...]:
+    """Both masks, or none."""
+    given = tuple(mask for mask in (mask_a, mask_b) if mask is not None)
+    if len(given) == 1:
+        raise UsageError("--mask-a and --mask-b go together: give both or neither")
+    return given
 
 
 def _check_outputs(
@@ -182,11 +221,17 @@ def _print_plan(
 
 
 def _compute(
-    console: Console, a: Path, bp: Path, weights: str, config: AnalogyConfig, folder: Path
+    console: Console,
+    a: Path,
+    bp: Path,
+    masks: tuple[Path, ...],
+    weights: str,
+    config: AnalogyConfig,
+    folder: Path,
 ) -> tuple[AnalogyResult, tuple[Tensor, Tensor]]:
     from batch_analogy.media.stills import read_still
 
-    pictures = read_still(a), read_still(bp)
+    pictures = [read_still(path) for path in (a, bp, *masks)]
     _make_folder(folder)  # before the work, so that a disk that refuses is noticed in time
 
     import torch
@@ -202,7 +247,14 @@ def _compute(
     tensors = tuple(torch.from_numpy(p).permute(2, 0, 1)[None].contiguous() for p in pictures)
     network = load_network(resolve_weights(weights))
     console.note(f"matching {a} and {bp} ({config.quality})")
-    result = deep_image_analogy(*tensors, config=config, network=network, on_level=on_level)
+    result = deep_image_analogy(
+        tensors[0],
+        tensors[1],
+        config=config,
+        network=network,
+        masks=(tensors[2], tensors[3]) if masks else None,
+        on_level=on_level,
+    )
     return result, (tensors[0], tensors[1])
 
 

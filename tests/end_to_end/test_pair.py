@@ -60,7 +60,7 @@ def test_json_lines_tell_levels_and_result(call: Call, tmp_path: Path) -> None:
 def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
     a, bp = write_picture(tmp_path / "a.png"), write_picture(tmp_path / "bp.png", 9, 70, 66)
     out = tmp_path / "out"
-    ended = call("pair", a, bp, "-o", out, "--dry-run", "--max-area", "4096")
+    ended = call("pair", a, bp, "-o", out, "--dry-run", "--size", "0.0041")
     ended.assert_ended(0, "80x64", "66x70", str(out / "a_prime.png"))
     assert not out.exists()
 
@@ -88,3 +88,30 @@ def test_a_20000_pixel_panorama_keeps_its_size(call: Call, tmp_path: Path) -> No
     bp = write_picture(tmp_path / "bp.png", 9)
     call("pair", a, bp, "-o", tmp_path / "out", *QUICK).assert_ended(0)
     assert Image.open(tmp_path / "out" / "a_prime.png").size == (20_000, 40)
+
+
+def test_masks_scales_and_mirror_are_used(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a.png")
+    mask = np.zeros((*picture(0).shape[:2], 3), np.uint8)
+    mask[:, : mask.shape[1] // 2] = (255, 0, 0)
+    for name, pixels in (("left.png", mask), ("right.png", mask[:, ::-1])):
+        Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / name)
+    masks = ["--mask-a", tmp_path / "left.png", "--mask-b", tmp_path / "right.png"]
+    out = tmp_path / "out"
+    call("pair", a, a, "-o", out, "--save-flow", *masks, *QUICK).assert_ended(0)
+    assert np.abs(np.load(out / "flow_ab.npy")[..., 0]).mean() > 8  # across the middle
+    more = ["--scales", "0.8,1", "--mirror", "--smoothness", "0"]
+    call("pair", a, a, "-o", tmp_path / "more", *more, *QUICK).assert_ended(0)
+    ap = np.asarray(Image.open(tmp_path / "more" / "a_prime.png")).astype(float)
+    assert np.abs(ap - picture(0)).mean() < 4
+
+
+def test_a_mask_alone_and_masks_of_other_colours_are_refused(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a.png")
+    for name, colour in (("red.png", (255, 0, 0)), ("blue.png", (0, 0, 255))):
+        Image.new("RGB", (40, 30), colour).save(tmp_path / name)
+    red, blue = tmp_path / "red.png", tmp_path / "blue.png"
+    out = tmp_path / "out"
+    call("pair", a, a, "-o", out, "--mask-a", red, *QUICK).assert_failed(2, "--mask-b")
+    both = ["--mask-a", red, "--mask-b", blue]
+    call("pair", a, a, "-o", out, *both, *QUICK).assert_failed(2, "#ff0000", "#0000ff")
