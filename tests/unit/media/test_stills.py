@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -422,3 +423,74 @@ def test_nothing_reaches_stderr(tmp_path: Path) -> None:
     )
     assert done.stdout.split() == ["refused", "refused"]
     assert done.stderr == ""
+
+
+def ramp(steps: int = 65536) -> np.ndarray:
+    """(16, steps / 16, 3) float32: every level of 16 bits."""
+    levels = np.arange(steps, dtype=np.float32) / np.float32(steps - 1)
+    return np.repeat(levels.reshape(16, -1, 1), 3, axis=2)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_written_without_loss(tmp_path: Path, suffix: str) -> None:
+    write = stills.write_png if suffix == "png" else stills.write_tiff
+    coloured = ramp() * np.array([1.0, 0.5, 0.25], np.float32)
+    write(tmp_path / f"a.{suffix}", coloured, 16)
+    assert stills.read_depth(tmp_path / f"a.{suffix}") == 16
+    pixels = stills.read_still(tmp_path / f"a.{suffix}")
+    np.testing.assert_allclose(pixels, coloured, atol=0.51 / 65535)
+    assert len(np.unique(pixels[..., 0])) == 65536
+    write(tmp_path / f"b.{suffix}", pixels, 16)
+    assert np.array_equal(stills.read_still(tmp_path / f"b.{suffix}"), pixels)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_eight_bits_are_written_without_loss(tmp_path: Path, suffix: str) -> None:
+    write = stills.write_png if suffix == "png" else stills.write_tiff
+    write(tmp_path / f"a.{suffix}", gradient(), 8)
+    with Image.open(tmp_path / f"a.{suffix}") as image:
+        assert np.array_equal(np.asarray(image), gradient())
+    assert stills.read_depth(tmp_path / f"a.{suffix}") == 8
+
+
+def test_bytes_are_spread_over_sixteen_bits() -> None:
+    assert np.array_equal(stills.to_words(gradient()), gradient().astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize("convert", [stills.to_bytes, stills.to_words])
+def test_rounding_clips_and_refuses_what_is_no_number(convert: Callable[..., np.ndarray]) -> None:
+    pixels = np.full((16, 16, 3), 0.5, np.float32)
+    pixels[0, 0] = -1, 2, 1
+    top = np.iinfo(convert(pixels).dtype).max
+    assert convert(pixels)[0, 0].tolist() == [0, top, top]
+    assert pixels[0, 0].tolist() == [-1, 2, 1]
+    for bad in (np.nan, np.inf, -np.inf):
+        pixels[3, 3, 1] = bad
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            convert(pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("turned.tif", 8), ("a.jpg", 8)],
+)
+def test_the_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
+    path = tmp_path / name
+    deep = np.rint(ramp(4096) * 65535).astype(np.uint16)
+    if name.endswith("png"):
+        deep_png(path, deep[..., :1] if name == "grey.png" else deep)
+    elif name.endswith("tif"):
+        deep_tiff(path, deep, turn=6 if name == "turned.tif" else 1)
+    else:
+        save(path, gradient())
+    assert stills.read_depth(path) == depth
+    assert (len(np.unique(stills.read_still(path))) > 256) == (depth == 16)
+
+
+def test_the_depth_of_a_foreign_profile_is_eight(tmp_path: Path) -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    path = deep_png(tmp_path / "a.png", gradient(3, 65535, np.uint16))
+    data = path.read_bytes()
+    chunk = png_chunk(b"iCCP", b"other\0\0" + zlib.compress(lab))
+    path.write_bytes(data[:33] + chunk + data[33:])
+    assert stills.read_depth(path) == 8
