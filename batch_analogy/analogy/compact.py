@@ -15,14 +15,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.features import cell_norms
 
 _SAMPLED_CELLS = 512  # of each term of each map
-_ROUNDS = 6  # of subspace iteration
 
 
 def two_terms(first: Tensor, second: Tensor) -> Tensor:
@@ -57,8 +55,10 @@ def compact_terms(
     count = a[0].shape[1]
     if channels >= 2 * count:
         return two_terms(*a), two_terms(*b)
+    from batch_analogy.analogy.compact_cpu import principal_directions  # Numba is slow to import
+
     sample = np.concatenate([_sample(a), _sample(b)])
-    basis = torch.from_numpy(_principal_directions(sample, channels)).to(a[0].device)
+    basis = torch.from_numpy(principal_directions(sample, channels)).to(a[0].device)
     return _project(a, basis), _project(b, basis)
 
 
@@ -84,57 +84,3 @@ def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
         total = projected if total is None else total.add_(projected)
     assert total is not None
     return total.contiguous(memory_format=torch.channels_last)
-
-
-def _principal_directions(cells: NDArray[np.float64], count: int) -> NDArray[np.float32]:
-    """Orthonormal rows (count, C) that span the strongest directions, by subspace iteration.
-
-    Rows beyond the number of directions that hold anything come out as zeros.
-    """
-    moment = _second_moment(cells)
-    rows = np.random.default_rng(0).standard_normal((count, cells.shape[1]))
-    for _ in range(_ROUNDS):
-        rows = _times(rows, moment)
-        _orthonormalise(rows)
-    return rows.astype(np.float32)
-
-
-@njit(cache=True)
-def _second_moment(cells):  # type: ignore[no-untyped-def]
-    """Σ x xᵀ over rows."""
-    number, channels = cells.shape
-    moment = np.zeros((channels, channels))
-    for i in range(number):
-        for c in range(channels):
-            for d in range(channels):
-                moment[c, d] += cells[i, c] * cells[i, d]
-    return moment
-
-
-@njit(cache=True)
-def _times(a, b):  # type: ignore[no-untyped-def]
-    """The matrix product in one fixed order; BLAS sums by the number of its threads."""
-    product = np.zeros((a.shape[0], b.shape[1]))
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            for j in range(b.shape[1]):
-                product[i, j] += a[i, k] * b[k, j]
-    return product
-
-
-@njit(cache=True)
-def _orthonormalise(rows):  # type: ignore[no-untyped-def]
-    """Gram-Schmidt in place, row after row; rows without a direction of their own become zero."""
-    count, channels = rows.shape
-    for k in range(count):
-        before = np.sqrt((rows[k] ** 2).sum())
-        for _ in range(2):  # the second time removes what rounding left of the first
-            for j in range(k):
-                along = (rows[k] * rows[j]).sum()
-                for c in range(channels):
-                    rows[k, c] -= along * rows[j, c]
-        norm = np.sqrt((rows[k] ** 2).sum())
-        if norm <= 1e-9 * before or norm == 0.0:
-            rows[k] = 0.0
-        else:
-            rows[k] /= norm

@@ -23,11 +23,12 @@ ONLY_IN = {
     "rich": {"cli/*"},
     "click": set(),
     "numba": {
+        "analogy/compact_cpu.py",
         "analogy/patchmatch/cpu.py",
         "analogy/refine/apply_cpu.py",
         "analogy/vote_cpu.py",
     },
-    "triton": {"analogy/patchmatch/cuda.py"},
+    "triton": {"analogy/patchmatch/cuda.py", "analogy/vote_cuda.py"},
 }
 """Foreign package → the modules that may import it."""
 
