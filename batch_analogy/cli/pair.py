@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +11,22 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.pair_files import (
+    DepthChoice,
+    Format,
+    Outputs,
+    make_folder,
+    output_depths,
+    read_pictures,
+    write_results,
+)
 from batch_analogy.config import AnalogyConfig
-from batch_analogy.errors import OutputExistsError, UsageError
+from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from batch_analogy.analogy.deep import AnalogyResult, LevelDone
-    from batch_analogy.report.sheets import Pixels
 
 EPILOG = """Examples:
 
@@ -29,36 +35,6 @@ batch-analogy pair portrait.jpg painting.jpg -o out
 batch-analogy pair day.jpg sunset.jpg -o out --preset photo-to-photo --sheet
 
 batch-analogy pair left.png right.png -o out --quality draft --save-flow --save-confidence"""
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """The files that one ``pair`` writes; None where it was not asked for."""
-
-    a_prime: Path
-    b: Path
-    flow_ab: Path | None = None
-    flow_ba: Path | None = None
-    confidence_a: Path | None = None
-    confidence_b: Path | None = None
-    sheet: Path | None = None
-
-    @classmethod
-    def inside(cls, folder: Path, *, flow: bool, confidence: bool, sheet: bool) -> Outputs:
-        """Name the files in ``folder``."""
-        return cls(
-            a_prime=folder / "a_prime.png",
-            b=folder / "b.png",
-            flow_ab=folder / "flow_ab.npy" if flow else None,
-            flow_ba=folder / "flow_ba.npy" if flow else None,
-            confidence_a=folder / "confidence_a.png" if confidence else None,
-            confidence_b=folder / "confidence_b.png" if confidence else None,
-            sheet=folder / "sheet.png" if sheet else None,
-        )
-
-    def named(self) -> dict[str, Path]:
-        """Name → path of every file that is written."""
-        return {name: path for name, path in vars(self).items() if path is not None}
 
 
 PictureA = Annotated[Path, typer.Argument(help="Picture A, whose scene A' keeps.", metavar="A")]
@@ -114,6 +90,17 @@ SheetOption = Annotated[
     bool, typer.Option("--sheet", help="Also write sheet.png: A, A', B' and B side by side.")
 ]
 
+FormatOption = Annotated[
+    Format, typer.Option(help="What a_prime and b are written as; TIFF is not compressed.")
+]
+DepthOption = Annotated[
+    DepthChoice,
+    typer.Option(
+        help="Bits a channel of a_prime and b. auto: as many as A and B' have, where refinement "
+        "carries their detail over, else 8."
+    ),
+]
+
 
 @reports_failures
 def pair(
@@ -123,6 +110,8 @@ def pair(
     save_flow: FlowOption = False,
     save_confidence: ConfidenceOption = False,
     sheet: SheetOption = False,
+    format: FormatOption = "png",
+    depth: DepthOption = "auto",
     preset: options.PresetOption = "photo-to-style",
     quality: options.QualityOption = options.PIXELS.quality,
     blend_weight: options.BlendWeightOption = None,
@@ -157,16 +146,19 @@ def pair(
         mirror=mirror,
     )
     folder = output or Path(f"{a.stem}-{bp.stem}")
-    outputs = Outputs.inside(folder, flow=save_flow, confidence=save_confidence, sheet=sheet)
+    outputs = Outputs.inside(
+        folder, format=format, flow=save_flow, confidence=save_confidence, sheet=sheet
+    )
     masks = _both_masks(mask_a, mask_b)
     console = Console(json_lines)
-    _check_outputs(folder, outputs, inputs=(a, bp, *masks), overwrite=overwrite)
+    outputs.check(folder, inputs=(a, bp, *masks), overwrite=overwrite)
     if dry_run:
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
+    depths = output_depths(depth, (a, bp), config.refine)
     network_file = options.weights_choice(weights)
     result, pictures = _compute(console, a, bp, masks, network_file, config, folder)
-    _write(outputs, result, pictures)
+    write_results(outputs, result, pictures, depths)
     for path in outputs.named().values():
         console.result(str(path))
     seconds = round(time.monotonic() - started, 2)
@@ -183,23 +175,6 @@ def _both_masks(mask_a: Path | None, mask_b: Path | None) -> tuple[Path, ...]:
     if len(given) == 1:
         raise UsageError("--mask-a and --mask-b go together: give both or neither")
     return given
-
-
-def _check_outputs(
-    folder: Path, outputs: Outputs, *, inputs: tuple[Path, ...], overwrite: bool
-) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"output {folder} is a file; pair writes into a folder: choose another")
-    for path in outputs.named().values():
-        if not path.exists():
-            continue
-        if any(i.exists() and path.samefile(i) for i in inputs):
-            raise UsageError(f"output {path} would replace an input; choose another folder with -o")
-        if not overwrite:
-            raise OutputExistsError(
-                f"output {path} exists; choose another folder with -o, or replace it with "
-                "--overwrite"
-            )
 
 
 def _print_plan(
@@ -229,12 +204,8 @@ def _compute(
     config: AnalogyConfig,
     folder: Path,
 ) -> tuple[AnalogyResult, tuple[Tensor, Tensor]]:
-    from batch_analogy.media.stills import read_still
-
-    pictures = [read_still(path) for path in (a, bp, *masks)]
-    _make_folder(folder)  # before the work, so that a disk that refuses is noticed in time
-
-    import torch
+    tensors = read_pictures((a, bp, *masks))
+    make_folder(folder)  # before the work, so that a disk that refuses is noticed in time
 
     from batch_analogy.analogy.deep import deep_image_analogy
     from batch_analogy.analogy.features import load_network
@@ -244,7 +215,6 @@ def _compute(
         console.note(f"level {done.level} of 5..1 matched")
         console.event("level-done", level=done.level, cost_ab=done.cost_ab, cost_ba=done.cost_ba)
 
-    tensors = tuple(torch.from_numpy(p).permute(2, 0, 1)[None].contiguous() for p in pictures)
     network = load_network(resolve_weights(weights))
     console.note(f"matching {a} and {bp} ({config.quality})")
     result = deep_image_analogy(
@@ -256,52 +226,3 @@ def _compute(
         on_level=on_level,
     )
     return result, (tensors[0], tensors[1])
-
-
-def _make_folder(folder: Path) -> None:
-    from batch_analogy.media.files import disk_errors
-
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-def _write(outputs: Outputs, result: AnalogyResult, pictures: tuple[Tensor, Tensor]) -> None:
-    from batch_analogy.media.stills import write_png
-    from batch_analogy.report.sheets import side_by_side
-
-    a, bp, ap, b = (_pixels(p) for p in (*pictures, result.a_prime, result.b))
-    write_png(outputs.a_prime, ap)
-    write_png(outputs.b, b)
-    if outputs.flow_ab and outputs.flow_ba:
-        _write_array(outputs.flow_ab, result.flow_ab())
-        _write_array(outputs.flow_ba, result.flow_ba())
-    if outputs.confidence_a and outputs.confidence_b:
-        write_png(outputs.confidence_a, _confidence_map(result.confidence_a, a))
-        write_png(outputs.confidence_b, _confidence_map(result.confidence_b, bp))
-    if outputs.sheet:
-        write_png(outputs.sheet, side_by_side([a, ap, bp, b], ["A", "A'", "B'", "B"]))
-
-
-def _pixels(picture: Tensor) -> Pixels:
-    from batch_analogy.media.stills import to_bytes
-
-    return to_bytes(picture[0].permute(1, 2, 0).cpu().numpy())
-
-
-def _confidence_map(confidence: Tensor, like: Pixels) -> Pixels:
-    """The confidence as a grey picture of the full size of the picture it belongs to."""
-    import torch.nn.functional as F
-
-    size = like.shape[:2]
-    full = F.interpolate(confidence, size=size, mode="bilinear", align_corners=False)
-    return _pixels(full.clamp(0.0, 1.0).expand(1, 3, *size))
-
-
-def _write_array(path: Path, array: object) -> None:
-    import numpy as np
-
-    from batch_analogy.media.files import atomic_write_bytes
-
-    buffer = io.BytesIO()
-    np.save(buffer, np.asarray(array, dtype=np.float32), allow_pickle=False)
-    atomic_write_bytes(path, buffer.getvalue())

@@ -362,7 +362,7 @@ def _flatten(pixels: FloatPixels) -> FloatPixels:
     if channels in (2, 4):
         opacity = pixels[..., -1:]
         colour = colour * opacity + (np.float32(1.0) - opacity)
-    return np.broadcast_to(colour, (*colour.shape[:2], 3))
+    return colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
 
 
 def _turn_upright(pixels: FloatPixels, orientation: int) -> FloatPixels:

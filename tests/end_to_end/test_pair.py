@@ -6,6 +6,8 @@ import numpy as np
 from command import QUICK, Call, picture, run, write_picture
 from PIL import Image
 
+from batch_analogy.media.stills import read_depth, read_still, write_png
+
 
 def test_pair_writes_both_pictures_at_full_size(call: Call, tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png", 0, 64, 90)
@@ -115,3 +117,51 @@ def test_a_mask_alone_and_masks_of_other_colours_are_refused(call: Call, tmp_pat
     call("pair", a, a, "-o", out, "--mask-a", red, *QUICK).assert_failed(2, "--mask-b")
     both = ["--mask-a", red, "--mask-b", blue]
     call("pair", a, a, "-o", out, *both, *QUICK).assert_failed(2, "#ff0000", "#0000ff")
+
+
+def deep_picture(path: Path, index: int) -> Path:
+    """``picture``'s waves with the 65536 levels that its bytes lack."""
+    noise = np.random.default_rng(index).uniform(0, 1, (64, 80, 3))
+    write_png(path, ((picture(index) * 0.9 + noise * 20) / 255).astype(np.float32), 16)
+    return path
+
+
+def levels(path: Path) -> int:
+    return len(np.unique(read_still(path)))
+
+
+def test_a_photos_sixteen_bits_are_kept(call: Call, tmp_path: Path) -> None:
+    a, bp = deep_picture(tmp_path / "a.png", 0), write_picture(tmp_path / "bp.png", 9)
+    photo = ["--preset", "photo-to-photo", *QUICK]
+    call("pair", a, bp, "-o", tmp_path / "auto", *photo).assert_ended(0)
+    assert read_depth(tmp_path / "auto" / "a_prime.png") == 16  # as A
+    assert read_depth(tmp_path / "auto" / "b.png") == 8  # as B'
+    assert levels(tmp_path / "auto" / "a_prime.png") > 4096
+    call("pair", a, bp, "-o", tmp_path / "eight", "--depth", "8", *photo).assert_ended(0)
+    assert read_depth(tmp_path / "eight" / "a_prime.png") == 8
+    difference = read_still(tmp_path / "auto/a_prime.png") - read_still(
+        tmp_path / "eight/a_prime.png"
+    )
+    assert np.abs(difference).max() <= 0.51 / 255
+
+
+def test_a_style_has_eight_bits_unless_asked_for_more(call: Call, tmp_path: Path) -> None:
+    a, bp = deep_picture(tmp_path / "a.png", 0), deep_picture(tmp_path / "bp.png", 9)
+    call("pair", a, bp, "-o", tmp_path / "auto", *QUICK).assert_ended(0)
+    assert read_depth(tmp_path / "auto" / "a_prime.png") == 8
+    call("pair", a, bp, "-o", tmp_path / "deep", "--depth", "16", *QUICK).assert_ended(0)
+    assert read_depth(tmp_path / "deep" / "a_prime.png") == 16
+    assert levels(tmp_path / "deep" / "a_prime.png") > 4096
+
+
+def test_tiff_is_written_on_request(call: Call, tmp_path: Path) -> None:
+    a, bp = deep_picture(tmp_path / "a.png", 0), write_picture(tmp_path / "bp.png", 9)
+    out = tmp_path
+    options = ["--preset", "photo-to-photo", "--format", "tiff", "--sheet", *QUICK]
+    ended = call("pair", a, bp, "-o", out, *options)
+    ended.assert_ended(0)
+    names = ["a_prime.tif", "b.tif", "sheet.png"]
+    assert ended.out.splitlines() == [str(out / name) for name in names]
+    with Image.open(out / "a_prime.tif") as image:
+        assert image.format == "TIFF"
+    assert (read_depth(out / "a_prime.tif"), read_depth(out / "b.tif")) == (16, 8)

@@ -74,6 +74,7 @@ def assert_pixels(path: Path, expected: np.ndarray, within: float = 1e-6) -> Non
     pixels = stills.read_still(path)
     assert pixels.dtype == np.float32
     assert pixels.flags.c_contiguous
+    assert pixels.flags.writeable
     assert pixels.shape == (*expected.shape[:2], 3)
     assert stills.read_size(path) == expected.shape[:2]
     np.testing.assert_allclose(pixels, np.broadcast_to(expected, pixels.shape), atol=within)

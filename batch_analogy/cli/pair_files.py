@@ -1,0 +1,182 @@
+"""The files that ``pair`` reads and writes."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from batch_analogy.config import Refine
+from batch_analogy.errors import OutputExistsError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from batch_analogy.analogy.deep import AnalogyResult
+    from batch_analogy.media.stills import Depth
+    from batch_analogy.report.sheets import Pixels
+
+DepthChoice = Literal["auto", "8", "16"]
+Format = Literal["png", "tiff"]
+_SUFFIXES: dict[Format, str] = {"png": ".png", "tiff": ".tif"}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that one ``pair`` writes; None where it was not asked for."""
+
+    a_prime: Path
+    b: Path
+    flow_ab: Path | None = None
+    flow_ba: Path | None = None
+    confidence_a: Path | None = None
+    confidence_b: Path | None = None
+    sheet: Path | None = None
+
+    @classmethod
+    def inside(
+        cls, folder: Path, *, format: Format, flow: bool, confidence: bool, sheet: bool
+    ) -> Outputs:
+        """Name the files in ``folder``."""
+        return cls(
+            a_prime=folder / f"a_prime{_SUFFIXES[format]}",
+            b=folder / f"b{_SUFFIXES[format]}",
+            flow_ab=folder / "flow_ab.npy" if flow else None,
+            flow_ba=folder / "flow_ba.npy" if flow else None,
+            confidence_a=folder / "confidence_a.png" if confidence else None,
+            confidence_b=folder / "confidence_b.png" if confidence else None,
+            sheet=folder / "sheet.png" if sheet else None,
+        )
+
+    def named(self) -> dict[str, Path]:
+        """Name → path of every file that is written."""
+        return {name: path for name, path in vars(self).items() if path is not None}
+
+    def check(self, folder: Path, *, inputs: tuple[Path, ...], overwrite: bool) -> None:
+        """Refuse to lose a file.
+
+        Raises:
+            UsageError: the folder is a file, or an input would be replaced.
+            OutputExistsError: an output is there and may not be replaced.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(
+                f"output {folder} is a file; pair writes into a folder: choose another"
+            )
+        for path in self.named().values():
+            if not path.exists():
+                continue
+            if any(i.exists() and path.samefile(i) for i in inputs):
+                raise UsageError(
+                    f"output {path} would replace an input; choose another folder with -o"
+                )
+            if not overwrite:
+                raise OutputExistsError(
+                    f"output {path} exists; choose another folder with -o, or replace it with "
+                    "--overwrite"
+                )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the output folder; a disk that refuses raises OutputDiskError."""
+    from batch_analogy.media.files import disk_errors
+
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def read_pictures(paths: tuple[Path, ...]) -> list[Tensor]:
+    """Read pictures as (1, 3, H, W) float32, all at once: large ones decode for a while."""
+    with ThreadPoolExecutor(max_workers=len(paths)) as pool:
+        return list(pool.map(_read_tensor, paths))
+
+
+def output_depths(
+    choice: DepthChoice, pictures: tuple[Path, Path], refine: Refine
+) -> tuple[Depth, Depth]:
+    """Bits a channel of A' and B.
+
+    By default those of A and of B' where a refinement carries their detail over; a vote's patches
+    have no more than 8 bits to give.
+    """
+    from batch_analogy.media.stills import read_depth
+
+    if choice != "auto":
+        depth: Depth = 16 if choice == "16" else 8
+        return depth, depth
+    if refine == "none":
+        return 8, 8
+    return read_depth(pictures[0]), read_depth(pictures[1])
+
+
+def write_results(
+    outputs: Outputs,
+    result: AnalogyResult,
+    pictures: tuple[Tensor, Tensor],
+    depths: tuple[Depth, Depth],
+) -> None:
+    """Write all files that were asked for; ``pictures`` are A and B' themselves."""
+    from batch_analogy.media.stills import write_png
+    from batch_analogy.report.sheets import side_by_side
+
+    with ThreadPoolExecutor(max_workers=2) as pool:  # compressing large ones takes a while
+        writes = [
+            pool.submit(_write_picture, outputs.a_prime, result.a_prime, depths[0]),
+            pool.submit(_write_picture, outputs.b, result.b, depths[1]),
+        ]
+        for write in writes:
+            write.result()
+    if outputs.flow_ab and outputs.flow_ba:
+        _write_array(outputs.flow_ab, result.flow_ab())
+        _write_array(outputs.flow_ba, result.flow_ba())
+    if outputs.confidence_a and outputs.confidence_b:
+        write_png(outputs.confidence_a, _confidence_map(result.confidence_a, pictures[0]))
+        write_png(outputs.confidence_b, _confidence_map(result.confidence_b, pictures[1]))
+    if outputs.sheet:
+        a, bp = pictures
+        shown = [_pixels(p) for p in (a, result.a_prime, bp, result.b)]
+        write_png(outputs.sheet, side_by_side(shown, ["A", "A'", "B'", "B"]))
+
+
+def _read_tensor(path: Path) -> Tensor:
+    from batch_analogy.media.stills import read_still
+
+    pixels = read_still(path)
+
+    import torch  # while it loads, the other pictures are decoded
+
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
+
+
+def _write_picture(path: Path, picture: Tensor, depth: Depth) -> None:
+    from batch_analogy.media.stills import write_png, write_tiff
+
+    write = write_tiff if path.suffix == _SUFFIXES["tiff"] else write_png
+    write(path, picture[0].permute(1, 2, 0).cpu().numpy(), depth)
+
+
+def _pixels(picture: Tensor) -> Pixels:
+    from batch_analogy.media.stills import to_bytes
+
+    return to_bytes(picture[0].permute(1, 2, 0).cpu().numpy())
+
+
+def _confidence_map(confidence: Tensor, like: Tensor) -> Pixels:
+    """The confidence as a grey picture of the full size of the picture it belongs to."""
+    import torch.nn.functional as F
+
+    size = (int(like.shape[2]), int(like.shape[3]))
+    full = F.interpolate(confidence, size=size, mode="bilinear", align_corners=False)
+    return _pixels(full.clamp(0.0, 1.0).expand(1, 3, *size))
+
+
+def _write_array(path: Path, array: object) -> None:
+    import numpy as np
+
+    from batch_analogy.media.files import atomic_write_bytes
+
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(array, dtype=np.float32), allow_pickle=False)
+    atomic_write_bytes(path, buffer.getvalue())
