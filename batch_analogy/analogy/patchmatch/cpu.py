@@ -19,6 +19,8 @@ result depends neither on the number of threads nor on timing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import torch
@@ -213,8 +215,10 @@ def search(
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     fields, costs = zip(
         *(
-            _search_one(source[i], target[i], initial[i], spec, _prior_of(prior, i))
-            for i in range(len(source))
+            _search_one(
+                source[i], target[i], initial[i], replace(spec, seed=seed), _prior_of(prior, i)
+            )
+            for i, seed in enumerate(spec.seeds(len(source)))
         ),
         strict=True,
     )
