@@ -8,7 +8,10 @@ from pathlib import Path
 
 from benchmarks.common import ROOT
 
-NAMES = ("pair_speed", "stereo", "properties", "runs", "film_rate")
+NAMES = (
+    "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties", "runs",
+    "film_rate",
+)  # fmt: skip
 
 
 def main() -> None:
