@@ -21,6 +21,7 @@ from batch_analogy.analogy.refine.apply import ColourTransforms, apply_transform
 from batch_analogy.analogy.refine.contrast import keep_contrast, least_gain
 from batch_analogy.analogy.refine.fields import (
     apply_to,
+    box,
     grey_rows,
     identity,
     luma,
@@ -30,17 +31,18 @@ from batch_analogy.analogy.refine.fields import (
 )
 from batch_analogy.analogy.refine.moments import CellPixels, Moments, smooth_place
 
+_GRAIN_SHARE = 0.0034  # of the mean side: radius within which textures need not lie alike
 _PLANES = 12  # of brightness
 _CELLS_A_SIDE = 74  # of a square picture
-_WINDOWS = (24, 12, 6, 3)  # radii, cells
+_WINDOWS = (24, 12, 6, 4)  # radii, cells
 _PLANES_UP_AND_DOWN = (2, 2, 1, 1)  # what a window takes in of neighbouring brightnesses
 _RIDGES = (3e-3, 3e-3, 6e-3, 1e-2)  # units of variance of [0, 1] values
 _RIDGE_OF_ALL = 1e-4
 _CHROMA_OF_DETAIL = 0.5  # how much of A's colour variation an uninformed fit keeps
-_LEAST_CONFIDENCE = 0.2  # plain areas match anywhere and yet give the right colour
+_LEAST_CONFIDENCE = 0.12  # plain areas match anywhere and yet give the right colour
 _DOUBT = 0.4  # a window of this certainty goes half with the wider one
 _SCATTER = 0.1  # colours scattered this far about their fit halve a window's certainty
-_OUTLIER = 0.15  # a pixel this far from the fit has half its say
+_OUTLIER = 0.1  # a pixel this far from the fit has half its say
 _REWEIGHTINGS = 2
 
 
@@ -63,7 +65,9 @@ def fit_transforms(
     if confidence is None:
         confidence = torch.ones_like(brightness)
     believed = _LEAST_CONFIDENCE + (1.0 - _LEAST_CONFIDENCE) * confidence
-    pixels = CellPixels.sort(picture, styled, believed, brightness, cell=cell, depth=_PLANES)
+    pixels = CellPixels.sort(
+        *_without_grain(picture, styled, believed), believed, brightness, cell=cell, depth=_PLANES
+    )
     weight = believed
     for last in [False] * _REWEIGHTINGS + [True]:
         moments = pixels.moments(weight)
@@ -75,6 +79,17 @@ def fit_transforms(
         weight = believed / (1.0 + error / _OUTLIER**2)
     gain = least_gain(picture, styled, confidence, believed, cell)
     return _placed(keep_contrast(grid, moments, gain), height / cell, width / cell)
+
+
+def _without_grain(picture: Tensor, styled: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Both pictures, smoothed alike.
+
+    The hairs of a matched fur lie otherwise than A's. To a regression that is noise: it would make
+    the fit flatter, and its scatter would speak against a match that is right.
+    """
+    radius = max(1, round(_GRAIN_SHARE * math.sqrt(picture.shape[2] * picture.shape[3])))
+    total = box(weight, radius)
+    return box(weight * picture, radius) / total, box(weight * styled, radius) / total
 
 
 def _placed(grid: Tensor, rows: float, columns: float) -> ColourTransforms:

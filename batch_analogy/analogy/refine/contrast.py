@@ -23,7 +23,7 @@ from batch_analogy.analogy.refine.fields import (
 from batch_analogy.analogy.refine.moments import Moments, smooth_place
 
 _WINDOW = 8  # cells
-_OWN_WINDOW = 3  # cells, as the narrowest fit
+_OWN_WINDOW = 4  # cells, as the narrowest fit
 _NEARLY_EMPTY = (
     1e-3  # share of a window's pixels; below it a plane's own grey stands for its colour
 )
