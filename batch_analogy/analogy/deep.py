@@ -164,7 +164,7 @@ def _assemble(
 def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
     """The other picture through a field. A refinement takes colours alone: a small vote will do."""
     if config.refine == "none":
-        return vote_picture(other.image, nnf, other.size(1), own.full_size)
+        return vote_picture(other.image, nnf, other.size(1), own.full_size, sharp=True)
     return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.nnf import Size
 
+_TOLERANCE = 0.05  # votes that differ by this much more than the nearest lose weight (values 0…1)
 _ROWS_AT_ONCE_PX = 1 << 20  # output pixels voted together: bounds memory at any resolution
 
 
@@ -74,7 +75,13 @@ def _first_cells(values: Tensor, batch: int, device: torch.device) -> Tensor:
 
 
 def vote_picture(
-    picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, patch: int = 3
+    picture: Tensor,
+    nnf: Tensor,
+    target_cells: Size,
+    size: Size,
+    patch: int = 3,
+    *,
+    sharp: bool = False,
 ) -> Tensor:
     """Rebuild a picture at full resolution out of another, through a field of any resolution.
 
@@ -90,6 +97,7 @@ def vote_picture(
         target_cells: (h', w'), the size at which ``picture`` was matched.
         size: (H, W) of the result in pixels.
         patch: odd side, cells.
+        sharp: where the patches disagree, let those prevail that are nearest to their mean.
 
     Returns:
         (B, 3, H, W) float32.
@@ -97,22 +105,35 @@ def vote_picture(
     height, width = size
     rows = max(1, _ROWS_AT_ONCE_PX // (width * len(nnf)))
     picture = picture.expand(len(nnf), -1, -1, -1)
-    pieces = [
-        _vote_rows(picture, nnf, target_cells, size, (top, min(top + rows, height)), patch // 2)
-        for top in range(0, height, rows)
-    ]
+    window = _window(height, int(nnf.shape[2])) if sharp else 0
+    pieces = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first, last = max(0, top - window), min(height, bottom + window)
+        piece = _vote_rows(picture, nnf, target_cells, size, (first, last), patch // 2, window)
+        pieces.append(piece[:, :, top - first : piece.shape[2] - (last - bottom)])
     return torch.cat(pieces, dim=2)
 
 
+def _window(pixels: int, cells: int) -> int:
+    """The odd side in pixels of about a cell, at least 3."""
+    return max(3, 2 * round(pixels / cells / 2) + 1)
+
+
 def _vote_rows(
-    picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, rows: tuple[int, int], reach: int
+    picture: Tensor,
+    nnf: Tensor,
+    target_cells: Size,
+    size: Size,
+    rows: tuple[int, int],
+    reach: int,
+    window: int,
 ) -> Tensor:
     cells = (int(nnf.shape[2]), int(nnf.shape[3]))
     device = nnf.device
     parent_y, inside_y = _cells_of(torch.arange(*rows, device=device), size[0], cells[0])
     parent_x, inside_x = _cells_of(torch.arange(size[1], device=device), size[1], cells[1])
-    total = picture.new_zeros((*picture.shape[:2], rows[1] - rows[0], size[1]))
-    weight_sum = picture.new_zeros((len(nnf), 1, *total.shape[2:]))
+    votes: list[tuple[Tensor, Tensor]] = []
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             y, x = parent_y + dy, parent_x + dx
@@ -122,10 +143,39 @@ def _vote_rows(
             weight = _fade(inside_y - dy, reach)[:, None] * _fade(inside_x - dx, reach)[None, :]
             valid = ((y >= 0) & (y < cells[0]))[:, None] & ((x >= 0) & (x < cells[1]))[None, :]
             valid = valid & _within(at_y, target_cells[0]) & _within(at_x, target_cells[1])
-            weight = (weight * valid)[:, None]
-            total += weight * _sample(picture, at_y, at_x, target_cells)
-            weight_sum += weight
+            votes.append(((weight * valid)[:, None], _sample(picture, at_y, at_x, target_cells)))
+    mean = _weighted_mean(votes)
+    return _weighted_mean(_agreeing(votes, mean, window)) if window else mean
+
+
+def _weighted_mean(votes: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Σ w·v / Σ w."""
+    total, weight_sum = votes[0][0] * votes[0][1], votes[0][0].clone()
+    for weight, value in votes[1:]:
+        total.addcmul_(weight, value)
+        weight_sum += weight
     return total / weight_sum
+
+
+def _agreeing(
+    votes: list[tuple[Tensor, Tensor]], mean: Tensor, window: int
+) -> list[tuple[Tensor, Tensor]]:
+    """The votes weighted by how near they come to their mean in a window around each pixel.
+
+    Where they agree nothing changes. Where they do not, the mean shows them all at once, as blur
+    or ghosts; those nearest to it then prevail (one step of mean shift, as in Wexler et al. 2007).
+    """
+    reach = window // 2
+    away = []
+    for weight, value in votes:
+        difference = (value - mean).square().mean(dim=1, keepdim=True)
+        near = F.avg_pool2d(difference, window, 1, reach, count_include_pad=False)
+        away.append(torch.where(weight > 0, near, torch.inf))
+    least = torch.stack(away).amin(dim=0)
+    return [
+        (weight * torch.exp((least - near) / _TOLERANCE**2), value)
+        for near, (weight, value) in zip(away, votes, strict=True)
+    ]
 
 
 def _cells_of(pixels: Tensor, count: int, cells: int) -> tuple[Tensor, Tensor]:

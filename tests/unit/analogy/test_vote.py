@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from batch_analogy.analogy import vote_cpu
 from batch_analogy.analogy.nnf import initial_nnf
@@ -85,3 +86,39 @@ def test_a_batch_is_voted_as_each_alone(shared: bool, generator: torch.Generator
         )
         for batch, one in zip(several, alone, strict=True):
             assert torch.equal(batch[i : i + 1], one)
+
+
+def torn_field(size: tuple[int, int]) -> Tensor:
+    """A field whose left half reads one place and whose right half another."""
+    nnf = initial_nnf(size, size)
+    nnf[:, 1, :, size[1] // 2 :] = size[1] - 1 - nnf[:, 1, :, size[1] // 2 :]
+    return nnf
+
+
+def test_a_sharp_vote_does_not_mix_what_disagrees(generator: torch.Generator) -> None:
+    stripes = (torch.arange(64) // 3 % 2).float().expand(1, 3, 48, 64).contiguous()
+    nnf = torn_field((24, 32))
+    shaken = torch.randint(-2, 3, nnf.shape, generator=generator)
+    nnf = (nnf + shaken).clamp_min(0).minimum(torch.tensor([23, 31]).view(1, 2, 1, 1)).int()
+    plain = vote_picture(stripes, nnf, (24, 32), (48, 64))
+    sharp = vote_picture(stripes, nnf, (24, 32), (48, 64), sharp=True)
+    mixed = [float((x * (1 - x)).mean()) for x in (plain, sharp)]
+    assert mixed[1] < 0.6 * mixed[0]
+
+
+def test_a_sharp_vote_changes_nothing_where_all_agree(generator: torch.Generator) -> None:
+    picture = torch.rand(1, 3, 40, 56, generator=generator)
+    nnf = initial_nnf((20, 28), (20, 28))
+    votes = [vote_picture(picture, nnf, (20, 28), (40, 56), sharp=sharp) for sharp in (False, True)]
+    torch.testing.assert_close(votes[0], votes[1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_a_sharp_vote_does_not_depend_on_how_rows_are_cut(
+    rows: int, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = torch.rand(1, 3, 40, 56, generator=generator)
+    whole = vote_picture(picture, torn_field((20, 28)), (20, 28), (61, 83), sharp=True)
+    monkeypatch.setattr("batch_analogy.analogy.vote._ROWS_AT_ONCE_PX", rows * 83)
+    cut = vote_picture(picture, torn_field((20, 28)), (20, 28), (61, 83), sharp=True)
+    torch.testing.assert_close(cut, whole, atol=1e-6, rtol=0)
