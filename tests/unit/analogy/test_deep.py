@@ -11,6 +11,7 @@ from torch import Tensor
 from batch_analogy import AnalogyConfig, deep_image_analogy
 from batch_analogy.analogy.deep import LevelDone
 from batch_analogy.analogy.features import FeatureNetwork, encode_picture
+from batch_analogy.config import SOLVE_ITERATIONS
 
 
 def small(pixels: np.ndarray, step: int, height: int, width: int) -> Tensor:
@@ -121,7 +122,11 @@ def test_levels_are_reported_coarse_to_fine(cat: Tensor, network: FeatureNetwork
     assert all(0 <= event.cost_ab <= 1 and 0 <= event.cost_ba <= 1 for event in seen)
 
 
-def test_paper_quality_runs_every_solve(network: FeatureNetwork) -> None:
+def test_paper_quality_solves_at_every_level(
+    network: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(SOLVE_ITERATIONS["paper"].values()) == {100}
+    monkeypatch.setitem(SOLVE_ITERATIONS, "paper", dict.fromkeys((5, 4, 3, 2), 8))  # saves minutes
     tiny = small(skimage.data.chelsea(), 6, 48, 64)
     mirrored = tiny.flip(3).contiguous()
     paper = AnalogyConfig(quality="paper", min_side_px=32, smoothness=0.0)
