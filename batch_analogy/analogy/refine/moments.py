@@ -110,19 +110,16 @@ class CellPixels:
 
 
 def smooth_place(grid: Tensor, radius: int) -> Tensor:
-    """Mean over windows of place that fade out at ``radius`` cells; grid is (C, D, h, w)."""
+    """Mean over round windows that fade out within ``radius`` cells; grid is (C, D, h, w)."""
     down, across = (_window(int(n), radius).to(grid) for n in grid.shape[2:])
     return torch.matmul(torch.matmul(down, grid), across.T)
 
 
 def _window(count: int, radius: int) -> Tensor:
-    """Two box means over those of ``count`` cells that exist, one after the other: a tent."""
+    """Gaussian means over those of ``count`` cells that exist: σ is half the radius."""
     at = torch.arange(count, dtype=torch.float64)
-    result = torch.eye(count, dtype=torch.float64)
-    for reach in (radius - radius // 2, radius // 2):
-        near = ((at[:, None] - at).abs() <= reach).double()
-        result = near / near.sum(dim=1, keepdim=True) @ result
-    return result
+    near = torch.exp(-2.0 * ((at[:, None] - at) / radius).square())
+    return near / near.sum(dim=1, keepdim=True)
 
 
 def smooth_brightness(grid: Tensor, passes: int) -> Tensor:
