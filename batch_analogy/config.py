@@ -35,7 +35,6 @@ class LevelSpec:
 
     patch: int  # side of the matched patch, cells
     radius: int  # random-search radius, cells; level 5 uses the other map's size instead
-    iterations: int = 10  # PatchMatch iterations
 
 
 LEVEL_SPECS: dict[int, LevelSpec] = {
@@ -72,6 +71,9 @@ Draft has no solve. Standard gives the coarsest level four iterations: that mend
 be torn (a hoof, a stray petal); more iterations and finer levels take most of a pair's time and
 changed next to nothing that could be seen or measured (docs/solve-study.md).
 """
+
+SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
+"""Quality → PatchMatch iterations at every level (ten in the official code)."""
 
 _ALL_CHANNELS = 4096
 SEARCH_CHANNELS: dict[Quality, dict[int, int]] = {

@@ -22,7 +22,7 @@ from batch_analogy.analogy.features import (
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import Prior, SearchSpec, search
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import LEVEL_SPECS, LEVELS, AnalogyConfig
+from batch_analogy.config import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
 
 _FEATURES = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # channels of conv{level}_1
 
@@ -147,7 +147,9 @@ class Search:
         channels = min(terms * _FEATURES[level], config.search_channels[level])
         named = LEVEL_SPECS[level]
         radius = named.radius or max(1, side_px // 16)
-        spec = SearchSpec(patch=named.patch, radius=radius, iterations=named.iterations, seed=level)
+        spec = SearchSpec(
+            patch=named.patch, radius=radius, iterations=SEARCH_ITERATIONS["standard"], seed=level
+        )
         return cls.random(channels, -(-side_px // 2 ** (level - 1)), spec, batch)
 
     def on(self, device: str, dtype: torch.dtype = torch.float32) -> Search:

@@ -27,7 +27,7 @@ from batch_analogy.analogy.features import encode_picture, load_network, unit_fe
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import SearchSpec, cpu, reference
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import LEVEL_SPECS, SEARCH_CHANNELS, AnalogyConfig
+from batch_analogy.config import LEVEL_SPECS, SEARCH_CHANNELS, SEARCH_ITERATIONS, AnalogyConfig
 from benchmarks.common import as_tensor, report, timed
 
 _DOT_LENGTH = 2048  # 16 KB for both vectors
@@ -106,7 +106,9 @@ def at_level(level: int, side: int, runs: int, limit: float) -> dict[str, Any]:
         for p in pictures
     )
     spec = LEVEL_SPECS[level]
-    spec_of = SearchSpec(patch=spec.patch, radius=spec.radius, iterations=spec.iterations, seed=1)
+    spec_of = SearchSpec(
+        patch=spec.patch, radius=spec.radius, iterations=SEARCH_ITERATIONS["standard"], seed=1
+    )
     full = compact_terms((a, c), (b, d), 4096)
     few = compact_terms((a, c), (b, d), SEARCH_CHANNELS["standard"][level])
     start = initial_nnf((a.shape[2], a.shape[3]), (b.shape[2], b.shape[3]))

@@ -19,7 +19,7 @@ from batch_analogy.analogy.nnf import initial_nnf, upsample_nnf
 from batch_analogy.analogy.patchmatch import Prior, SearchSpec, derive_seed, search
 from batch_analogy.analogy.reconstruct import reconstruct_latent
 from batch_analogy.analogy.surroundings import surroundings_prior
-from batch_analogy.config import LEVEL_SPECS, LEVELS, AnalogyConfig
+from batch_analogy.config import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
 
 _COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
 _CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
@@ -76,19 +76,18 @@ class _Descent:
     def go_on(self, fields: Fields, level: int, last: int) -> Fields:
         """From the matches at one level to those at a finer one."""
         while level > last:
-            with torch.enable_grad():
-                latents = (
-                    reconstruct_latent(
-                        self.network, self.a, self.bp, fields.ab, level, self.config
-                    ),
-                    reconstruct_latent(
-                        self.network, self.bp, self.a, fields.ba, level, self.config
-                    ),
-                )
             starts = self._start_finer(fields, level)
+            fields = self._match(self._reconstruct(fields, level), starts, level - 1)
             level -= 1
-            fields = self._match(latents, starts, level)
         return fields
+
+    @torch.enable_grad()
+    def _reconstruct(self, fields: Fields, level: int) -> tuple[Tensor, Tensor]:
+        """The features of A' and B one level finer."""
+        return (
+            reconstruct_latent(self.network, self.a, self.bp, fields.ab, level, self.config),
+            reconstruct_latent(self.network, self.bp, self.a, fields.ba, level, self.config),
+        )
 
     def _match(
         self, latents: tuple[Tensor, Tensor], starts: tuple[_Start, _Start], level: int
@@ -98,6 +97,7 @@ class _Descent:
             (latents[1], self.bp.features[level]),
             self.config.search_channels[level],
         )
+        del latents  # at the finest level they are the largest maps there are
         if self.a.labels:
             a_side = with_labels(a_side, self.a.labels[level])
             b_side = with_labels(b_side, self.bp.labels[level])
@@ -190,7 +190,7 @@ def _search(
         SearchSpec(
             patch=spec.patch,
             radius=radius,
-            iterations=spec.iterations,
+            iterations=SEARCH_ITERATIONS[config.quality],
             seed=derive_seed(config.seed, level, direction),
         ),
         start.prior,
