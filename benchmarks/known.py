@@ -7,13 +7,14 @@ where each pixel of A lies in B' is arithmetic. Plain pairs are bent and turned 
 real stereo pair with measured disparity. Hard ones show the content at 0.7 or 1.4 times the size,
 or mirrored. Nothing is painted in: around each view the photograph goes on.
 
-Prints, for each quality, the scores and seconds of every pair and their means. With ``--sheet``
+Prints, for each quality and case, scores and seconds of every pair and their means. ``--sheet``
 also writes A, B', A', B' pulled back by the truth, and the error of each pixel, one PNG a pair.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -298,21 +299,37 @@ def write_sheet(path: Path, pair: KnownPair, result: AnalogyResult) -> None:
     write_png(path, sheet)
 
 
-def measure(quality: Quality, pairs: Sequence[KnownPair], folder: Path | None) -> dict[str, Any]:
-    """Scores of every pair at this quality, and each kind's means; sheets go into the folder."""
+def measure(
+    config: AnalogyConfig, name: str, pairs: Sequence[KnownPair], folder: Path | None
+) -> dict[str, Any]:
+    """Scores of every pair, and their means; sheets go into the folder."""
 
     def draw(pair: KnownPair, result: AnalogyResult) -> None:
         if folder is not None:
-            write_sheet(folder / f"{pair.name}-{quality}.png", pair, result)
+            write_sheet(folder / f"{pair.name}-{name}.png", pair, result)
 
-    config, network = AnalogyConfig(quality=quality), load_network(resolve_weights())
+    network = load_network(resolve_weights())
     evaluate(config, pairs[:1], network)  # warms up: kernels are compiled before anything is timed
     scored = evaluate(config, pairs, network, draw)
-    kinds = {
-        kind: means({p.name: scored[p.name] for p in pairs if p.kind == kind})
-        for kind in dict.fromkeys(p.kind for p in pairs)
+    return {"means": means(scored), "pairs": scored}
+
+
+def cases(
+    quality: Quality, kind: str, width: int
+) -> dict[str, tuple[AnalogyConfig, Sequence[KnownPair]]]:
+    """What is measured at one quality: name → configuration and pairs.
+
+    Plain pairs also without the surroundings prior, hard ones without and with transformed copies.
+    """
+    usual, plain, hard = AnalogyConfig(quality=quality), plain_pairs(width), hard_pairs(width)
+    changed = dataclasses.replace(usual, scales=(0.7, 1.0, 1.4), mirror=True)
+    named = {
+        "plain": (usual, plain),
+        "plain, smoothness 0": (dataclasses.replace(usual, smoothness=0.0), plain),
+        "hard": (usual, hard),
+        "hard, scales 0.7,1,1.4 and mirror": (changed, hard),
     }
-    return {"means": kinds, "pairs": scored}
+    return {name: case for name, case in named.items() if kind == "all" or name.startswith(kind)}
 
 
 def main() -> None:
@@ -321,15 +338,18 @@ def main() -> None:
     )
     qualities = get_args(Quality)
     parser.add_argument("--quality", nargs="+", choices=qualities, default=["draft", "standard"])
-    parser.add_argument("--pairs", choices=["plain", "hard", "all"], default="plain")
+    parser.add_argument("--pairs", choices=["plain", "hard", "all"], default="all")
     parser.add_argument("--width", type=int, default=256, help="of every A and B', pixels")
     parser.add_argument("--sheet", type=Path, metavar="FOLDER", help="where to put pictures")
     options = parser.parse_args()
     if options.sheet is not None:
         options.sheet.mkdir(parents=True, exist_ok=True)
-    pairs = plain_pairs(options.width) if options.pairs != "hard" else []
-    pairs += hard_pairs(options.width) if options.pairs != "plain" else []
-    report("known", {q: measure(q, pairs, options.sheet) for q in options.quality})
+    results = {
+        f"{quality}, {name}": measure(config, f"{quality}-{name}", pairs, options.sheet)
+        for quality in options.quality
+        for name, (config, pairs) in cases(quality, options.pairs, options.width).items()
+    }
+    report("known", results)
 
 
 if __name__ == "__main__":
