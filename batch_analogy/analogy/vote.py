@@ -16,6 +16,8 @@ from torch import Tensor
 from batch_analogy.analogy.nnf import Size
 
 _TOLERANCE = 0.05  # votes that differ by this much more than the nearest lose weight (values 0…1)
+_NO_VOTE = 1e6  # difference of a vote that does not count
+_LEAST_WEIGHT = 1e-12
 _ROWS_AT_ONCE_PX = 1 << 20  # output pixels voted together: bounds memory at any resolution
 
 
@@ -149,12 +151,12 @@ def _vote_rows(
 
 
 def _weighted_mean(votes: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Σ w·v / Σ w."""
+    """Σ w·v / Σ w; 0 where nobody votes, as happens outside a copy's own part of an atlas."""
     total, weight_sum = votes[0][0] * votes[0][1], votes[0][0].clone()
     for weight, value in votes[1:]:
         total.addcmul_(weight, value)
         weight_sum += weight
-    return total / weight_sum
+    return total / weight_sum.clamp_min(_LEAST_WEIGHT)
 
 
 def _agreeing(
@@ -170,7 +172,7 @@ def _agreeing(
     for weight, value in votes:
         difference = (value - mean).square().mean(dim=1, keepdim=True)
         near = F.avg_pool2d(difference, window, 1, reach, count_include_pad=False)
-        away.append(torch.where(weight > 0, near, torch.inf))
+        away.append(torch.where(weight > 0, near, _NO_VOTE))
     least = torch.stack(away).amin(dim=0)
     return [
         (weight * torch.exp((least - near) / _TOLERANCE**2), value)

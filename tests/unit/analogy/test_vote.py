@@ -122,3 +122,13 @@ def test_a_sharp_vote_does_not_depend_on_how_rows_are_cut(
     monkeypatch.setattr("batch_analogy.analogy.vote._ROWS_AT_ONCE_PX", rows * 83)
     cut = vote_picture(picture, torn_field((20, 28)), (20, 28), (61, 83), sharp=True)
     torch.testing.assert_close(cut, whole, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("sharp", [False, True])
+def test_where_nobody_votes_there_is_no_nan(sharp: bool, generator: torch.Generator) -> None:
+    picture = torch.rand(1, 3, 24, 32, generator=generator)
+    nnf = initial_nnf((12, 16), (12, 16))
+    nnf[..., 8:] = -(1 << 20)
+    voted = vote_picture(picture, nnf, (12, 16), (24, 32), sharp=sharp)
+    assert voted.isfinite().all()
+    torch.testing.assert_close(voted[..., :12], picture[..., :12], atol=1e-5, rtol=0)
