@@ -62,12 +62,12 @@ PRESETS: dict[Preset, dict[str, Any]] = {
 
 SOLVE_ITERATIONS: dict[Quality, dict[int, int]] = {
     "draft": {5: 0, 4: 0, 3: 0, 2: 0},
-    "standard": {5: 4, 4: 0, 3: 0, 2: 0},
+    "standard": {5: 3, 4: 0, 3: 0, 2: 0},
     "paper": {5: 100, 4: 100, 3: 100, 2: 100},
 }
 """Quality → level → solve iterations; where there are none, latent features are only warped.
 
-Draft has no solve. Standard gives the coarsest level four iterations: that mended what was seen to
+Draft has no solve. Standard gives the coarsest level three iterations: that mended what was seen to
 be torn (a hoof, a stray petal); more iterations and finer levels take most of a pair's time and
 changed next to nothing that could be seen or measured (docs/solve-study.md).
 """
