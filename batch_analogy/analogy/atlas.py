@@ -123,23 +123,23 @@ class AtlasPicture(EncodedPicture):
                 result[:, axis] = torch.where(tiles[:, 0] == tile, place, result[:, axis])
         return result
 
-    def merge_back(self, nnf: Tensor, cost: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """B''s own finest field and costs out of the atlas's, and whose tile each cell took.
+    def merge_back(self, nnf: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """B''s own finest field and confidence out of the atlas's, from each cell's surest tile.
 
         Returns:
-            (1, 2, h', w') int32, (1, 1, h', w') float32 and (1, 1, h', w') int64.
+            (1, 2, h', w') int32, (1, 1, h', w') float32, and which tile, (1, 1, h', w') int64.
         """
-        fields: list[Tensor] = []
-        costs: list[Tensor] = []
-        for tile in range(len(self.tiles)):
-            for values, results in ((nnf.float(), fields), (cost, costs)):
-                own = self.back_field(values, tile)
-                own = own.flip(3) if self.tiles[tile].transform.mirrored else own
-                results.append(F.interpolate(own, size=self.base.size(1), mode="nearest-exact"))
-        stacked = torch.stack(costs)
-        best = torch.stack([_smooth(c) for c in costs]).argmin(dim=0)
-        field = torch.stack(fields).gather(0, best[None].expand(1, -1, 2, -1, -1))[0]
-        return field.to(torch.int32), stacked.gather(0, best[None])[0], best
+        fields = torch.stack([self._upright(nnf.float(), tile) for tile in range(len(self.tiles))])
+        sure = torch.stack([self._upright(confidence, tile) for tile in range(len(self.tiles))])
+        best = torch.stack([_smooth(tile) for tile in sure]).argmax(dim=0)
+        field = fields.gather(0, best[None].expand(1, -1, 2, -1, -1))[0]
+        return field.to(torch.int32), sure.gather(0, best[None])[0], best
+
+    def _upright(self, values: Tensor, tile: int) -> Tensor:
+        """One tile's part of a finest map over the atlas, in B''s own cells."""
+        own = self.back_field(values, tile)
+        own = own.flip(3) if self.tiles[tile].transform.mirrored else own
+        return F.interpolate(own, size=self.base.size(1), mode="nearest-exact")
 
 
 def choose_copies(candidates: Sequence[Candidate]) -> tuple[list[Candidate], Tensor]:

@@ -149,8 +149,7 @@ def _assemble(
             confidence_a=confidence_a,
             confidence_b=confidence_b,
         )
-    nnf_ba, confidence_b, tiles = found.merge_back(fields.ba, -confidence_b)
-    confidence_b = -confidence_b
+    nnf_ba, confidence_b, tiles = found.merge_back(fields.ba, confidence_b)
     return AnalogyResult(
         a_prime=_refine(a, _vote_from_tiles(found, fields.ab, a, config), confidence_a, config),
         b=_refine(bp, _vote_onto_tiles(found, fields.ba, tiles, a, config), confidence_b, config),

