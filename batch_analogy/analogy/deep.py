@@ -27,14 +27,14 @@ from batch_analogy.analogy.features import (
 )
 from batch_analogy.analogy.labels import label_maps, pool_labels
 from batch_analogy.analogy.matching import Fields, LevelDone, match
-from batch_analogy.analogy.nnf import Size, consistency, nnf_to_flow
+from batch_analogy.analogy.nnf import match_confidence, nnf_to_flow, sides
 from batch_analogy.analogy.refine import refine
 from batch_analogy.analogy.vote import vote, vote_picture
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
 
 _VOTE_PATCH = 3  # facts §4
-_CONSISTENCY_SCALE_CELLS = 4.0  # at this distance two directions half disagree
+_HALF_SURE_CELLS = 4.0  # both directions this far apart: half the confidence
 
 __all__ = ["AnalogyResult", "LevelDone", "deep_image_analogy"]
 
@@ -60,7 +60,7 @@ class AnalogyResult:
 
     @staticmethod
     def _flow(nnf: Tensor, back: Tensor, own: Tensor, other: Tensor) -> NDArray[np.float32]:
-        return nnf_to_flow(nnf, _sides(back), _sides(own), _sides(other))
+        return nnf_to_flow(nnf, sides(back), sides(own), sides(other))
 
 
 def deep_image_analogy(
@@ -138,8 +138,8 @@ def _assemble(
     fields: Fields,
     config: AnalogyConfig,
 ) -> AnalogyResult:
-    confidence_a = _confidence(fields.ab, fields.ba, fields.cost_ab)
-    confidence_b = _confidence(fields.ba, fields.ab, fields.cost_ba)
+    confidence_a = match_confidence(fields.ab, fields.ba, fields.cost_ab, _HALF_SURE_CELLS)
+    confidence_b = match_confidence(fields.ba, fields.ab, fields.cost_ba, _HALF_SURE_CELLS)
     if not isinstance(found, AtlasPicture):
         return AnalogyResult(
             a_prime=_refine(a, _vote(bp, fields.ab, a, config), confidence_a, config),
@@ -207,13 +207,3 @@ def _refine(
     if config.refine == "none":
         return voted.clamp_(0.0, 1.0)
     return refine(own.image, voted, config.refine, confidence)
-
-
-def _confidence(nnf: Tensor, back: Tensor, cost: Tensor) -> Tensor:
-    """Similarity of the match, lowered where the other direction disagrees with it."""
-    agreement = torch.exp2(-consistency(nnf, back) / _CONSISTENCY_SCALE_CELLS)
-    return (1.0 - cost).clamp(0.0, 1.0) * agreement
-
-
-def _sides(x: Tensor) -> Size:
-    return int(x.shape[2]), int(x.shape[3])

@@ -106,6 +106,26 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
     return (returned - own).square().sum(dim=1, keepdim=True).sqrt()
 
 
+def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float) -> Tensor:
+    """Similarity of the matches, lowered where the other direction disagrees with them.
+
+    Args:
+        nnf: (B, 2, H, W) field from this map. back: (B, 2, H', W') field of the other map.
+        cost: (B, 1, H, W) float32, what the matches cost.
+        half_cells: at this distance between both directions, half is left.
+
+    Returns:
+        (B, 1, H, W) float32 in [0, 1].
+    """
+    agreement = torch.exp2(-consistency(nnf, back) / half_cells)
+    return (1.0 - cost).clamp(0.0, 1.0) * agreement
+
+
+def sides(x: Tensor) -> Size:
+    """(height, width) of a map (B, C, H, W)."""
+    return int(x.shape[2]), int(x.shape[3])
+
+
 def nnf_to_flow(
     nnf: Tensor, target_cells: Size, full_size: Size, full_target_size: Size
 ) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.nnf import Size, consistency
+from batch_analogy.analogy.nnf import Size, match_confidence, sides
 from batch_analogy.analogy.patchmatch import Prior
 
 _AGREEMENT_CELLS = 2.0  # both directions this far apart: half the weight
@@ -47,11 +47,11 @@ def surroundings_prior(
     """
     if smoothness == 0:
         return None
-    target_coarse = _sides(back)
+    target_coarse = sides(back)
     displacement = nnf - positions[0]
-    size = _sides(positions[1])
+    size = sides(positions[1])
     mean, agreed = _mean_and_agreement(
-        displacement, _confidence(nnf, back, cost), _reach(target_coarse)
+        displacement, match_confidence(nnf, back, cost, _AGREEMENT_CELLS), _reach(target_coarse)
     )
     finer = F.interpolate(mean, size=size, mode="bilinear", align_corners=False)
     ratio = [t / c for t, c in zip(target_size, target_coarse, strict=True)]
@@ -97,11 +97,6 @@ def spread_confident(values: Tensor, confidence: Tensor) -> Tensor:
     return known
 
 
-def _confidence(nnf: Tensor, back: Tensor, cost: Tensor) -> Tensor:
-    agreement = torch.exp2(-consistency(nnf, back) / _AGREEMENT_CELLS)
-    return agreement * (1.0 - cost).clamp(0.0, 1.0)
-
-
 def _reach(size: Size) -> float:
     """The distance in cells from which another place is another place."""
     return max(_LEAST_REACH_CELLS, _REACH_SHARE * max(size))
@@ -109,7 +104,3 @@ def _reach(size: Size) -> float:
 
 def _halve(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-
-
-def _sides(x: Tensor) -> Size:
-    return int(x.shape[2]), int(x.shape[3])
