@@ -8,76 +8,26 @@ import subprocess
 import sys
 import warnings
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from still_samples import (
+    H,
+    W,
+    assert_pixels,
+    assert_refused,
+    deep_png,
+    deep_tiff,
+    gradient,
+    over_white,
+    png_chunk,
+    save,
+)
 
 from batch_analogy.errors import FrameError, OutputDiskError
 from batch_analogy.media import stills
-
-H, W = 24, 40
-
-
-def gradient(channels: int = 3, top: int = 255, dtype: type = np.uint8) -> np.ndarray:
-    y, x = np.mgrid[:H, :W]
-    planes = [x / (W - 1), y / (H - 1), (x + y) / (W + H - 2), 0.25 + 0.5 * x / (W - 1)]
-    return np.rint(np.stack(planes[:channels], axis=-1) * top).astype(dtype)
-
-
-def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
-
-
-def deep_png(path: Path, pixels: np.ndarray) -> Path:
-    """Write uint16 (H, W, C) of 1 … 4 channels, which Pillow cannot."""
-    kind = {1: 0, 2: 4, 3: 2, 4: 6}[pixels.shape[2]]
-    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, kind, 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(rows))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body + png_chunk(b"IEND", b""))
-    return path
-
-
-def deep_tiff(path: Path, pixels: np.ndarray, extra: int | None = None, turn: int = 1) -> Path:
-    """Write uint16 (H, W, C) as an uncompressed little-endian TIFF."""
-    height, width, channels = pixels.shape
-    data = pixels.astype("<u2").tobytes()
-    photometric = 1 if channels < 3 else 2
-    tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [16] * channels), (259, 3, [1])]
-    tags += [(262, 3, [photometric]), (273, 4, [8]), (274, 3, [turn]), (277, 3, [channels])]
-    tags += [(278, 4, [height]), (279, 4, [len(data)])]
-    if extra is not None:
-        tags.append((338, 3, [extra]))
-    directory_at = 8 + len(data)
-    overflow_at = directory_at + 2 + 12 * len(tags) + 4
-    directory, overflow = struct.pack("<H", len(tags)), b""
-    for tag, kind, values in tags:
-        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
-        if len(packed) > 4:
-            packed, overflow = struct.pack("<I", overflow_at + len(overflow)), overflow + packed
-        directory += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
-    header = struct.pack("<2sHI", b"II", 42, directory_at)
-    path.write_bytes(header + data + directory + b"\0\0\0\0" + overflow)
-    return path
-
-
-def assert_pixels(path: Path, expected: np.ndarray, within: float = 1e-6) -> None:
-    pixels = stills.read_still(path)
-    assert pixels.dtype == np.float32
-    assert pixels.flags.c_contiguous
-    assert pixels.flags.writeable
-    assert pixels.shape == (*expected.shape[:2], 3)
-    assert stills.read_size(path) == expected.shape[:2]
-    np.testing.assert_allclose(pixels, np.broadcast_to(expected, pixels.shape), atol=within)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "ppm", "tga", "webp"])
@@ -101,11 +51,6 @@ def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
     bits = gradient(1)[..., 0] > 100
     Image.fromarray(bits).save(tmp_path / "a.png")
     assert_pixels(tmp_path / "a.png", bits[..., None].astype(float))
-
-
-def over_white(pixels: np.ndarray) -> np.ndarray:
-    colour, alpha = pixels[..., :-1], pixels[..., -1:]
-    return colour * alpha + 1 - alpha
 
 
 def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
@@ -142,37 +87,6 @@ def test_cmyk_jpeg(tmp_path: Path) -> None:
     assert_pixels(tmp_path / "a.jpg", expected, within=0.05)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_sixteen_bit_png_keeps_its_precision(tmp_path: Path, channels: int) -> None:
-    deep = gradient(channels, 65535, np.uint16)
-    expected = deep / 65535
-    path = deep_png(tmp_path / "a.png", deep)
-    assert_pixels(path, over_white(expected) if channels in (2, 4) else expected)
-
-
-@pytest.mark.parametrize(("channels", "extra"), [(1, None), (3, None), (4, 2)])
-def test_sixteen_bit_tiff_keeps_its_precision(
-    tmp_path: Path, channels: int, extra: int | None
-) -> None:
-    deep = gradient(channels, 65535, np.uint16)
-    expected = deep / 65535
-    path = deep_tiff(tmp_path / "a.tif", deep, extra)
-    assert_pixels(path, over_white(expected) if channels == 4 else expected)
-
-
-def test_turned_sixteen_bit_tiff(tmp_path: Path) -> None:
-    deep = gradient(3, 65535, np.uint16)
-    path = deep_tiff(tmp_path / "a.tif", deep, turn=6)
-    assert_pixels(path, np.rot90(deep / 65535, -1), within=1 / 255)
-
-
-def test_premultiplied_sixteen_bit_tiff(tmp_path: Path) -> None:
-    deep = np.full((H, W, 4), 32768, np.uint16)
-    deep[..., :2] = 0  # blue at half strength, stored multiplied
-    path = deep_tiff(tmp_path / "a.tif", deep, extra=1)
-    assert_pixels(path, np.broadcast_to([0.5, 0.5, 1.0], (H, W, 3)), within=1 / 100)
-
-
 def test_float_tiff_is_clipped(tmp_path: Path) -> None:
     values = gradient(1)[..., 0].astype(np.float32) / 200
     values[0, 0] = np.nan
@@ -203,17 +117,6 @@ def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None
     assert_pixels(path, TURNS[orientation](gradient() / 255))
 
 
-def test_exif_orientation_of_sixteen_bit_png(tmp_path: Path) -> None:
-    deep = gradient(3, 65535, np.uint16)
-    path = deep_png(tmp_path / "a.png", deep)
-    exif = Image.Exif()
-    exif[0x0112] = 8
-    data = path.read_bytes()
-    block = png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
-    path.write_bytes(data[:33] + block + data[33:])
-    assert_pixels(path, np.rot90(deep / 65535, 1))
-
-
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_damaged_exif_is_passed_over(tmp_path: Path) -> None:
     save(tmp_path / "a.webp", gradient(), lossless=True, exif=b"Exif\0\0MM\0*garbage")
@@ -239,18 +142,6 @@ def test_embedded_profile_is_converted(tmp_path: Path) -> None:
     assert_pixels(path, gradient()[..., ::-1] / 255, within=2.5 / 255)
 
 
-def test_srgb_profile_leaves_sixteen_bits_alone(tmp_path: Path) -> None:
-    deep = gradient(3, 65535, np.uint16)
-    path = deep_png(tmp_path / "a.png", deep)
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    data = path.read_bytes()
-    block = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(profile))
-    path.write_bytes(data[:33] + block + data[33:])
-    with Image.open(path) as stored:
-        assert stored.info["icc_profile"] == profile
-    assert_pixels(path, deep / 65535)
-
-
 def test_unreadable_profile_is_passed_over(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", gradient(), icc_profile=b"no profile" * 20)
     assert_pixels(path, gradient() / 255)
@@ -260,15 +151,6 @@ def test_animated_gif_gives_its_first_frame(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (W, H), colour) for colour in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100)
     assert_pixels(tmp_path / "a.gif", np.broadcast_to([1.0, 0, 0], (H, W, 3)))
-
-
-def assert_refused(path: Path, *words: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(FrameError) as caught:
-            stills.read_still(path)
-    for word in (str(path), *words):
-        assert word in str(caught.value)
 
 
 def test_text_named_jpg(tmp_path: Path) -> None:
@@ -298,13 +180,6 @@ def test_truncated_picture(tmp_path: Path, suffix: str) -> None:
     path = save(tmp_path / f"a.{suffix}", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert_refused(path)
-
-
-def test_truncated_sixteen_bit_png(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), dtype=np.uint16)
-    path = deep_png(tmp_path / "a.png", noise)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert_refused(path, "damaged or cut short")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 400), (400, 15)])
@@ -424,74 +299,3 @@ def test_nothing_reaches_stderr(tmp_path: Path) -> None:
     )
     assert done.stdout.split() == ["refused", "refused"]
     assert done.stderr == ""
-
-
-def ramp(steps: int = 65536) -> np.ndarray:
-    """(16, steps / 16, 3) float32: every level of 16 bits."""
-    levels = np.arange(steps, dtype=np.float32) / np.float32(steps - 1)
-    return np.repeat(levels.reshape(16, -1, 1), 3, axis=2)
-
-
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_sixteen_bits_are_written_without_loss(tmp_path: Path, suffix: str) -> None:
-    write = stills.write_png if suffix == "png" else stills.write_tiff
-    coloured = ramp() * np.array([1.0, 0.5, 0.25], np.float32)
-    write(tmp_path / f"a.{suffix}", coloured, 16)
-    assert stills.read_depth(tmp_path / f"a.{suffix}") == 16
-    pixels = stills.read_still(tmp_path / f"a.{suffix}")
-    np.testing.assert_allclose(pixels, coloured, atol=0.51 / 65535)
-    assert len(np.unique(pixels[..., 0])) == 65536
-    write(tmp_path / f"b.{suffix}", pixels, 16)
-    assert np.array_equal(stills.read_still(tmp_path / f"b.{suffix}"), pixels)
-
-
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_eight_bits_are_written_without_loss(tmp_path: Path, suffix: str) -> None:
-    write = stills.write_png if suffix == "png" else stills.write_tiff
-    write(tmp_path / f"a.{suffix}", gradient(), 8)
-    with Image.open(tmp_path / f"a.{suffix}") as image:
-        assert np.array_equal(np.asarray(image), gradient())
-    assert stills.read_depth(tmp_path / f"a.{suffix}") == 8
-
-
-def test_bytes_are_spread_over_sixteen_bits() -> None:
-    assert np.array_equal(stills.to_words(gradient()), gradient().astype(np.uint16) * 257)
-
-
-@pytest.mark.parametrize("convert", [stills.to_bytes, stills.to_words])
-def test_rounding_clips_and_refuses_what_is_no_number(convert: Callable[..., np.ndarray]) -> None:
-    pixels = np.full((16, 16, 3), 0.5, np.float32)
-    pixels[0, 0] = -1, 2, 1
-    top = np.iinfo(convert(pixels).dtype).max
-    assert convert(pixels)[0, 0].tolist() == [0, top, top]
-    assert pixels[0, 0].tolist() == [-1, 2, 1]
-    for bad in (np.nan, np.inf, -np.inf):
-        pixels[3, 3, 1] = bad
-        with pytest.raises(ValueError, match="NaN or infinity"):
-            convert(pixels)
-
-
-@pytest.mark.parametrize(
-    ("name", "depth"),
-    [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("turned.tif", 8), ("a.jpg", 8)],
-)
-def test_the_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
-    path = tmp_path / name
-    deep = np.rint(ramp(4096) * 65535).astype(np.uint16)
-    if name.endswith("png"):
-        deep_png(path, deep[..., :1] if name == "grey.png" else deep)
-    elif name.endswith("tif"):
-        deep_tiff(path, deep, turn=6 if name == "turned.tif" else 1)
-    else:
-        save(path, gradient())
-    assert stills.read_depth(path) == depth
-    assert (len(np.unique(stills.read_still(path))) > 256) == (depth == 16)
-
-
-def test_the_depth_of_a_foreign_profile_is_eight(tmp_path: Path) -> None:
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    path = deep_png(tmp_path / "a.png", gradient(3, 65535, np.uint16))
-    data = path.read_bytes()
-    chunk = png_chunk(b"iCCP", b"other\0\0" + zlib.compress(lab))
-    path.write_bytes(data[:33] + chunk + data[33:])
-    assert stills.read_depth(path) == 8
