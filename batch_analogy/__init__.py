@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
+    from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies, deep_image_analogy
     from batch_analogy.analogy.patchmatch import PatchMatchResult, patchmatch
     from batch_analogy.config import AnalogyConfig
     from batch_analogy.errors import BatchAnalogyError
@@ -27,6 +27,7 @@ __all__ = [
     "BatchAnalogyError",
     "PatchMatchResult",
     "__version__",
+    "deep_image_analogies",
     "deep_image_analogy",
     "patchmatch",
 ]
@@ -36,6 +37,7 @@ _HOMES = {
     "AnalogyResult": "batch_analogy.analogy.deep",
     "BatchAnalogyError": "batch_analogy.errors",
     "PatchMatchResult": "batch_analogy.analogy.patchmatch",
+    "deep_image_analogies": "batch_analogy.analogy.deep",
     "deep_image_analogy": "batch_analogy.analogy.deep",
     "patchmatch": "batch_analogy.analogy.patchmatch",
 }

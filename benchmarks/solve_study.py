@@ -21,6 +21,7 @@ from benchmarks.known import KnownPair, evaluate, means, plain_pairs
 UNSOLVED = "unsolved"
 VARIANTS: dict[str, tuple[tuple[int, int, int, int], str]] = {  # iterations at levels 5, 4, 3, 2
     UNSOLVED: ((0, 0, 0, 0), "auto"),
+    "5: 3": ((3, 0, 0, 0), "auto"),
     "5: 4": ((4, 0, 0, 0), "auto"),
     "5: 2, 4: 2": ((2, 2, 0, 0), "auto"),
     "5: 4, 4: 2": ((4, 2, 0, 0), "auto"),

@@ -15,7 +15,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.features import cell_norms
@@ -46,41 +45,61 @@ def compact_terms(
     """The two-term maps of both sides, projected on their common principal directions.
 
     Args:
-        a: A's two terms, (1, C, H, W) float32 each. b: B's, (1, C, H', W').
+        a: A's two terms, (B, C, H, W) float32 each. b: B's, (B, C, H', W').
         channels: directions kept; where there are no more than these, all of them are kept.
 
     Returns:
-        (1, channels, H, W) and (1, channels, H', W') float32, channels-last.
+        (B, channels, H, W) and (B, channels, H', W') float32, channels-last. Each pair of a batch
+        is projected on directions of its own, as if it were alone.
     """
     count = a[0].shape[1]
     if channels >= 2 * count:
         return two_terms(*a), two_terms(*b)
-    from batch_analogy.analogy.compact_cpu import principal_directions  # Numba is slow to import
-
-    sample = np.concatenate([_sample(a), _sample(b)])
-    basis = torch.from_numpy(principal_directions(sample, channels)).to(a[0].device)
+    basis = _directions(torch.cat([_sample(a), _sample(b)], dim=1), channels)
     return _project(a, basis), _project(b, basis)
 
 
-def _sample(terms: tuple[Tensor, Tensor]) -> NDArray[np.float64]:
-    """Evenly spread cells of a two-term map, (cells, 2C)."""
+def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
+    """Evenly spread cells of a two-term map, (B, cells, 2C) float64."""
     parts = []
     for term in terms:
-        cells = term.permute(0, 2, 3, 1).reshape(-1, term.shape[1])
-        step = max(1, len(cells) // _SAMPLED_CELLS)
-        chosen = cells[::step][:_SAMPLED_CELLS]
-        parts.append(chosen / cell_norms(chosen))
-    joined: NDArray[np.float64] = (torch.cat(parts, dim=1).double() * 0.5**0.5).cpu().numpy()
-    return joined
+        cells = term.permute(0, 2, 3, 1).flatten(1, 2)
+        step = max(1, cells.shape[1] // _SAMPLED_CELLS)
+        chosen = cells[:, ::step][:, :_SAMPLED_CELLS]
+        parts.append(chosen / cell_norms(chosen.transpose(1, 2)).transpose(1, 2))
+    return torch.cat(parts, dim=2).double() * 0.5**0.5
+
+
+def _directions(samples: Tensor, count: int) -> Tensor:
+    """The strongest directions of each sample (B, cells, C), as (B, count, C) float32."""
+    if samples.device.type == "cpu":
+        from batch_analogy.analogy.compact_cpu import principal_directions  # Numba: slow to import
+
+        bases = [principal_directions(sample.numpy(), count) for sample in samples]
+        return torch.from_numpy(np.stack(bases))
+    _, vectors = torch.linalg.eigh(samples.mT @ samples)  # ascending; nothing waits for the GPU
+    return vectors[..., -count:].mT.float()
 
 
 def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
     half = 0.5**0.5
-    count = terms[0].shape[1]
     total: Tensor | None = None
-    for term, part in zip(terms, (basis[:, :count], basis[:, count:]), strict=True):
-        kernel = part[:, :, None, None].contiguous(memory_format=torch.channels_last)
-        projected = F.conv2d(term, kernel).mul_(half / cell_norms(term))
+    for term, part in zip(terms, basis.chunk(2, dim=2), strict=True):
+        projected = _times(term, part).mul_(half / cell_norms(term))
         total = projected if total is None else total.add_(projected)
     assert total is not None
     return total.contiguous(memory_format=torch.channels_last)
+
+
+def _times(term: Tensor, part: Tensor) -> Tensor:
+    """Every cell (B, C, H, W) times its item's directions (B, count, C)."""
+    if term.device.type == "cpu":
+        kernels = part[..., None, None]
+        return torch.cat(
+            [
+                F.conv2d(term[i : i + 1], kernel.contiguous(memory_format=torch.channels_last))
+                for i, kernel in enumerate(kernels)
+            ]
+        )
+    cells = term.permute(0, 2, 3, 1).flatten(1, 2) @ part.mT
+    return cells.unflatten(1, term.shape[2:]).permute(0, 3, 1, 2)

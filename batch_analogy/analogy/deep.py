@@ -6,7 +6,7 @@ SIGGRAPH 2017, algorithm 1; constants of the official code (deep-image-analogy f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from batch_analogy.analogy.features import (
     load_network,
     resize,
     resolve_precision,
+    stack_pictures,
 )
 from batch_analogy.analogy.labels import label_maps, pool_labels
 from batch_analogy.analogy.matching import Fields, LevelDone, match
@@ -32,11 +33,12 @@ from batch_analogy.analogy.refine import refine
 from batch_analogy.analogy.vote import vote, vote_picture
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
+from batch_analogy.errors import ConfigError
 
 _VOTE_PATCH = 3  # facts §4
 _HALF_SURE_CELLS = 4.0  # both directions this far apart: half the confidence
 
-__all__ = ["AnalogyResult", "LevelDone", "deep_image_analogy"]
+__all__ = ["AnalogyResult", "LevelDone", "deep_image_analogies", "deep_image_analogy"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,53 @@ def deep_image_analogy(
             picture_a, picture_bp = _label(picture_a, picture_bp, masks)
         fields, found = match(network, picture_a, picture_bp, config, on_level)
         return _assemble(picture_a, picture_bp, found, fields, config)
+
+
+def deep_image_analogies(
+    frames: Sequence[Tensor],
+    bp: Tensor,
+    *,
+    config: AnalogyConfig | None = None,
+    network: FeatureNetwork | None = None,
+    reference: EncodedPicture | None = None,
+) -> list[AnalogyResult]:
+    """``deep_image_analogy`` of several pictures A of one size against one B', matched at once.
+
+    That keeps a GPU busy where one picture's coarse levels would not. On a CPU every result is
+    the same as alone, bit for bit; on a GPU its libraries may choose other convolutions for
+    another number of pictures, whose last bits differ. Where B' has transformed copies, each A
+    chooses its own of them, so there the pictures are done one after another.
+
+    Args:
+        frames: pictures A, (1, 3, H, W) float32 RGB in [0, 1] each, all of one size.
+        bp, config, network, reference: as for ``deep_image_analogy``.
+
+    Returns:
+        One result for each picture, in their order.
+
+    Raises:
+        ConfigError: as ``deep_image_analogy``, or the pictures differ in size.
+        torch.cuda.OutOfMemoryError: they do not fit the GPU together (``batching.in_batches``).
+    """
+    if len({tuple(frame.shape) for frame in frames}) > 1:
+        raise ConfigError("pictures of one batch must have one size; give others on their own")
+    if not frames:
+        return []
+    config = config or AnalogyConfig()
+    network = network or load_network(resolve_weights(), frames[0].device)
+    config = resolve_precision(config, network.device)
+    encoded = [encode_picture(network, frame, config) for frame in frames]
+    picture_bp = reference or encode_reference(network, bp, config)
+    with torch.no_grad():
+        if picture_bp.copies:
+            matched = [match(network, a, picture_bp, config) for a in encoded]
+        else:
+            fields, found = match(network, stack_pictures(encoded), picture_bp, config)
+            matched = [(fields.item(k), found) for k in range(len(encoded))]
+        return [
+            _assemble(a, picture_bp, found, fields, config)
+            for a, (fields, found) in zip(encoded, matched, strict=True)
+        ]
 
 
 def _label(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -183,6 +184,19 @@ def _encode_at(network: FeatureNetwork, image: Tensor, size: tuple[int, int]) ->
             features[level] = x
             previous = level
     return EncodedPicture(image=image, seen=seen, features=features)
+
+
+def stack_pictures(pictures: Sequence[EncodedPicture]) -> EncodedPicture:
+    """Pictures of one size as one batch, to be matched together."""
+    first = pictures[0]
+    return EncodedPicture(
+        image=torch.cat([picture.image for picture in pictures]),
+        seen=torch.cat([picture.seen for picture in pictures]),
+        features={
+            level: torch.cat([picture.features[level] for picture in pictures])
+            for level in first.features
+        },
+    )
 
 
 def matching_size(height: int, width: int, config: AnalogyConfig) -> tuple[int, int]:

@@ -38,10 +38,15 @@ class LevelDone:
 class Fields:
     """Both directions' matches at one level."""
 
-    ab: Tensor
-    ba: Tensor
-    cost_ab: Tensor
-    cost_ba: Tensor
+    ab: Tensor  # (B, 2, H, W) int32
+    ba: Tensor  # (B, 2, H', W') int32
+    cost_ab: Tensor  # (B, 1, H, W) float32
+    cost_ba: Tensor  # (B, 1, H', W') float32
+
+    def item(self, index: int) -> Fields:
+        """The matches of one A of a batch."""
+        here = slice(index, index + 1)
+        return Fields(self.ab[here], self.ba[here], self.cost_ab[here], self.cost_ba[here])
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class _Start:
 
 @dataclass
 class _Descent:
-    """Two pictures on their way down the levels."""
+    """A and B' on their way down the levels; A may be a batch of pictures of one size."""
 
     network: FeatureNetwork
     a: EncodedPicture
@@ -65,9 +70,10 @@ class _Descent:
     def begin(self) -> Fields:
         """The matches at level 5, where A' = A and B = B'."""
         size, target_size = self.a.size(LEVELS[0]), self.bp.size(LEVELS[0])
+        batch, device = len(self.a.seen), self.network.device
         starts = (
-            _Start(initial_nnf(size, target_size, self.network.device)),
-            _Start(initial_nnf(target_size, size, self.network.device)),
+            _Start(initial_nnf(size, target_size, device).expand(batch, -1, -1, -1)),
+            _Start(initial_nnf(target_size, size, device).expand(batch, -1, -1, -1)),
         )
         latents = self.a.features[LEVELS[0]], self.bp.features[LEVELS[0]]
         return self._match(latents, starts, LEVELS[0])
@@ -91,15 +97,17 @@ class _Descent:
     def _match(
         self, latents: tuple[Tensor, Tensor], starts: tuple[_Start, _Start], level: int
     ) -> Fields:
+        batch = len(self.a.seen)
         a_side, b_side = compact_terms(
-            (self.a.features[level], latents[0]),
-            (latents[1], self.bp.features[level]),
+            _terms(self.a.features[level], latents[0], batch),
+            _terms(latents[1], self.bp.features[level], batch),
             self.config.search_channels[level],
         )
         del latents  # at the finest level they are the largest maps there are
         if self.a.labels:
             a_side = with_labels(a_side, self.a.labels[level])
-            b_side = with_labels(b_side, self.bp.labels[level])
+            b_side = with_labels(b_side, _each(self.bp.labels[level], batch))
+        a_side, b_side = self._stored(a_side), self._stored(b_side)
         ab, cost_ab = _search(a_side, b_side, starts[0], level, self.config, "ab")
         ba, cost_ba = _search(b_side, a_side, starts[1], level, self.config, "ba")
         if self.on_level is not None:
@@ -136,6 +144,16 @@ class _Descent:
             ),
         )
 
+    def _stored(self, maps: Tensor) -> Tensor:
+        """How the search reads a map. On a GPU reading is nearly all of its time.
+
+        A departure from the published method, so not in paper quality; what it changes in the
+        matches is measured by benchmarks/kernel.
+        """
+        if maps.device.type == "cuda" and self.config.quality != "paper":
+            return maps.half()
+        return maps
+
     def _cost_scale(self) -> float:
         """What costs are multiplied by where labels are compared too."""
         return 1.0 / (1.0 + LABEL_WEIGHT) if self.a.labels else 1.0
@@ -151,7 +169,9 @@ def match(
     """Match two pictures at all levels.
 
     Args:
-        network: the feature network. a: A. bp: B', with its transformed copies where wanted.
+        network: the feature network.
+        a: A, or a batch of several (``stack_pictures``); one alone where B' has copies.
+        bp: B', with its transformed copies where wanted.
         config: quality, blend weight and so on.
         on_level: called after each level.
 
@@ -172,6 +192,17 @@ def match(
     fields = Fields(*atlas.join(used, chosen, _CHOICE_LEVEL))
     descent = _Descent(network, a, atlas, config, on_level)
     return descent.go_on(fields, _CHOICE_LEVEL, LEVELS[-1]), atlas
+
+
+def _each(maps: Tensor, batch: int) -> Tensor:
+    """A map for each item of a batch, where there may be one for all."""
+    return maps if len(maps) == batch else maps.expand(batch, -1, -1, -1)
+
+
+def _terms(first: Tensor, second: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """Both terms of one side for each item of a batch; one tensor twice where they are one."""
+    one = _each(first, batch)
+    return one, one if first is second else _each(second, batch)
 
 
 def _search(

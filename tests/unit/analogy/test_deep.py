@@ -8,10 +8,11 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from batch_analogy import AnalogyConfig, deep_image_analogy
+from batch_analogy import AnalogyConfig, deep_image_analogies, deep_image_analogy
 from batch_analogy.analogy.deep import LevelDone
 from batch_analogy.analogy.features import FeatureNetwork, encode_picture
 from batch_analogy.config import SOLVE_ITERATIONS
+from batch_analogy.errors import ConfigError
 
 
 def small(pixels: np.ndarray, step: int, height: int, width: int) -> Tensor:
@@ -95,6 +96,33 @@ def test_an_encoded_reference_changes_nothing(
     held = deep_image_analogy(cat, astronaut, config=options, network=network, reference=reference)
     assert torch.equal(once.a_prime, held.a_prime)
     assert torch.equal(once.b, held.b)
+
+
+@pytest.mark.parametrize("quality", ["draft", "standard"])
+@pytest.mark.parametrize("options", [{}, {"mirror": True, "refine": "affine"}])
+def test_a_batch_gives_every_picture_what_it_gets_alone(
+    cat: Tensor,
+    astronaut: Tensor,
+    network: FeatureNetwork,
+    quality: str,
+    options: dict[str, object],
+) -> None:
+    frames = [cat, cat.flip(3).contiguous(), cat.roll(17, dims=2)]
+    chosen = config(quality, **options)
+    batch = deep_image_analogies(frames, astronaut, config=chosen, network=network)
+    assert len(batch) == 3
+    for frame, result in zip(frames, batch, strict=True):
+        alone = deep_image_analogy(frame, astronaut, config=chosen, network=network)
+        for name in ("a_prime", "b", "nnf_ab", "nnf_ba", "confidence_a", "confidence_b"):
+            assert torch.equal(getattr(result, name), getattr(alone, name)), name
+
+
+def test_a_batch_of_two_sizes_is_refused_and_none_is_empty(
+    cat: Tensor, astronaut: Tensor, network: FeatureNetwork
+) -> None:
+    with pytest.raises(ConfigError, match="one size"):
+        deep_image_analogies([cat, astronaut], cat, config=config(), network=network)
+    assert deep_image_analogies([], cat, config=config(), network=network) == []
 
 
 def test_a_shifted_picture_is_found_with_its_flow(network: FeatureNetwork) -> None:
