@@ -15,6 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from batch_analogy.config import AnalogyConfig, ExecutionConfig, RunConfig
+from batch_analogy.jobs.events import FrameDone, RunEvent, RunOpened
+from batch_analogy.jobs.run import RunResult, open_run
 from batch_analogy.media.stills import write_png
 
 DRAFT = AnalogyConfig(quality="draft", min_side_px=64)
@@ -92,3 +94,26 @@ def fill(path: Path, *, leave_bytes: int = 0) -> None:
         except OSError as error:
             assert error.errno == errno.ENOSPC  # noqa: PT017
         file.truncate(max(0, file.tell() - leave_bytes))
+
+
+def run_here(config: RunConfig, *, overwrite: bool = False) -> tuple[RunResult, list[RunEvent]]:
+    """Open and execute a run in this process; how it ended and what it told."""
+    events: list[RunEvent] = []
+    result = open_run(config, overwrite=overwrite).execute(events.append)
+    return result, events
+
+
+def worked_on(events: list[RunEvent]) -> list[int]:
+    """The frames that were done, in order."""
+    return sorted(event.index for event in events if isinstance(event, FrameDone))
+
+
+def opened(events: list[RunEvent]) -> RunOpened:
+    """The event that tells how far earlier executions came."""
+    return next(event for event in events if isinstance(event, RunOpened))
+
+
+def truncate(path: Path) -> None:
+    """Cut a file in the middle."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
