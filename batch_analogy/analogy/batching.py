@@ -75,8 +75,8 @@ def _try(
 def _lower(size: BatchSize, tried: int) -> None:
     if tried == 1:
         raise DeviceMemoryError(
-            "the GPU's memory does not hold even one pair. Lower max_area_px (matching needs "
-            "memory in proportion to it), choose quality draft, or free memory that other "
+            "the GPU's memory does not hold even one pair. Lower --size (matching needs memory "
+            "in proportion to it), choose quality draft, or free memory that other "
             "programs hold on this GPU (nvidia-smi lists them)."
         )
     size.items = tried // 2

@@ -67,7 +67,7 @@ def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
         step = max(1, cells.shape[1] // _SAMPLED_CELLS)
         chosen = cells[:, ::step][:, :_SAMPLED_CELLS]
         parts.append(chosen / cell_norms(chosen.transpose(1, 2)).transpose(1, 2))
-    return torch.cat(parts, dim=2).double() * 0.5**0.5
+    return torch.cat(parts, dim=2).double().mul_(0.5**0.5)
 
 
 def _directions(samples: Tensor, count: int) -> Tensor:
@@ -78,7 +78,8 @@ def _directions(samples: Tensor, count: int) -> Tensor:
         bases = [principal_directions(sample.numpy(), count) for sample in samples]
         return torch.from_numpy(np.stack(bases))
     _, vectors = torch.linalg.eigh(samples.mT @ samples)  # ascending; nothing waits for the GPU
-    return vectors[..., -count:].mT.float()
+    strongest: Tensor = vectors[..., -count:].mT.float()
+    return strongest
 
 
 def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
@@ -101,5 +102,5 @@ def _times(term: Tensor, part: Tensor) -> Tensor:
                 for i, kernel in enumerate(kernels)
             ]
         )
-    cells = term.permute(0, 2, 3, 1).flatten(1, 2) @ part.mT
-    return cells.unflatten(1, term.shape[2:]).permute(0, 3, 1, 2)
+    cells = torch.bmm(term.permute(0, 2, 3, 1).flatten(1, 2), part.mT)
+    return cells.view(len(term), *term.shape[2:], -1).permute(0, 3, 1, 2)

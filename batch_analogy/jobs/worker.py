@@ -1,4 +1,4 @@
-"""One worker: reads a frame, runs the analogy, writes the pictures, says what happened.
+"""One worker: reads frames, runs the analogy, writes the pictures, says what happened.
 
 A worker gets paths and configuration only, never pixels. It holds the network and the
 reference's features, computed once. The same class works in the driver's process and in a Ray
@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from batch_analogy.analogy.deep import deep_image_analogy
+from batch_analogy.analogy.batching import BatchSize, in_batches
+from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies
 from batch_analogy.analogy.features import EncodedPicture, encode_reference, load_network
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig, Target
 from batch_analogy.errors import (
+    DeviceMemoryError,
     FrameError,
     InputError,
     JobError,
@@ -37,7 +40,12 @@ from batch_analogy.jobs.store import RunStore, outputs_of, read_json
 from batch_analogy.media.files import disk_errors, hash_file
 from batch_analogy.media.stills import FloatPixels, read_still, write_png
 
+log = logging.getLogger(__name__)
+
 TRACEBACK_CHARACTERS = 4000  # the end of it, where the error is
+FRAMES_AT_ONCE = {"cpu": 1, "cuda": 8}  # a batch keeps a GPU busy; a CPU gains nothing by it
+
+Status = Literal["done", "failed", "disk"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class WorkerSpec:
     analogy: AnalogyConfig  # with its precision resolved
     device: str  # "cpu" or "cuda"
     threads: int | None  # None: as many as PyTorch takes by itself
+    frames_at_once: int | None = None  # None: as suits the device
 
 
 @dataclass(frozen=True)
@@ -87,10 +96,67 @@ class FrameOutcome:
     """
 
     index: int
-    status: Literal["done", "failed", "disk"]
+    status: Status
     worker: str
     seconds: float
     outputs: dict[str, OutputFile]  # "a_prime", "b" → file
+    message: str = ""
+    retryable: bool = False
+    traceback: str = ""
+    notes: tuple[str, ...] = ()  # what else happened, as a batch lowered for want of memory
+    stages: dict[str, float] = field(default_factory=dict)  # "read", "analogy", "write" → seconds
+
+
+@dataclass
+class _Try:
+    """One frame on its way through a worker."""
+
+    task: FrameTask
+    a: torch.Tensor | None = None  # (1, 3, H, W) float32, once it is read
+    result: AnalogyResult | None = None
+    outputs: dict[str, OutputFile] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    failure: _Failure | None = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a part of the work; an error in it becomes this frame's failure."""
+        started = time.perf_counter()
+        try:
+            yield
+        except OutputDiskError as error:
+            self.failure = _Failure("disk", str(error))
+        except InputError as error:
+            self.failure = _Failure("failed", str(error))
+        except DeviceMemoryError as error:
+            self.failure = _Failure("failed", str(error), retryable=True)
+        except Exception as error:  # noqa: BLE001  the boundary: one bad frame must not end a run
+            trace = traceback.format_exc()[-TRACEBACK_CHARACTERS:]
+            message = f"{type(error).__name__}: {error}"
+            self.failure = _Failure("failed", message, retryable=True, traceback=trace)
+        self.stages[name] = time.perf_counter() - started
+
+    def outcome(self, worker: str) -> FrameOutcome:
+        """What became of it."""
+        failure = self.failure or _Failure("done")
+        return FrameOutcome(
+            self.task.index,
+            failure.status,
+            worker,
+            sum(self.stages.values()),
+            self.outputs if self.failure is None else {},
+            failure.message,
+            failure.retryable,
+            failure.traceback,
+            tuple(self.notes),
+            {name: round(seconds, 4) for name, seconds in self.stages.items()},
+        )
+
+
+@dataclass(frozen=True)
+class _Failure:
+    status: Status
     message: str = ""
     retryable: bool = False
     traceback: str = ""
@@ -122,6 +188,7 @@ class FrameWorker:
             raise InputError(f"the reference {spec.reference} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
         self._outputs = outputs_of(spec.target)
+        self._at_once = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
         self._network = load_network(weights, spec.device)
         reference = _to_tensor(read_still(Path(spec.reference))).to(spec.device)
         self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
@@ -139,57 +206,82 @@ class FrameWorker:
     def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
         """Do frames in order, yielding each one's outcome as soon as it is on the disk.
 
-        Ends early after an outcome with status ``disk``.
+        On a GPU several are matched at once. Ends early after an outcome with status ``disk``.
         """
         if self.spec.threads is not None:
             torch.set_num_threads(self.spec.threads)  # holds for the calling thread
-        for task in tasks:
-            outcome = self._do(task)
-            outcome = self._log(outcome)
-            yield outcome
-            if outcome.status == "disk":
-                return
+        done = 0
+        while done < len(tasks):
+            batch = tasks[done : done + self._at_once.items]
+            done += len(batch)
+            for outcome in map(self._log, self._do([_Try(task) for task in batch])):
+                yield outcome
+                if outcome.status == "disk":
+                    return
 
-    def _do(self, task: FrameTask) -> FrameOutcome:
-        start = time.perf_counter()
-        outputs: dict[str, OutputFile] = {}
-        status: Literal["done", "failed", "disk"] = "failed"
-        message, retryable, trace = "", False, ""
-        try:
-            outputs = self._compute(task)
-            status = "done"
-        except OutputDiskError as error:
-            status, message = "disk", str(error)
-        except InputError as error:
-            message = str(error)
-        except Exception as error:  # noqa: BLE001  the boundary: one bad frame must not end a run
-            message, retryable = f"{type(error).__name__}: {error}", True
-            trace = traceback.format_exc()[-TRACEBACK_CHARACTERS:]
-        seconds = time.perf_counter() - start
-        return FrameOutcome(
-            task.index, status, self.spec.name, seconds, outputs, message, retryable, trace
-        )
+    def _do(self, tries: list[_Try]) -> Iterator[FrameOutcome]:
+        for frame in tries:
+            with frame.stage("read"):
+                frame.a = self._read(frame.task)
+        self._match([frame for frame in tries if frame.failure is None])
+        for frame in tries:
+            if frame.result is not None:
+                with frame.stage("write"):
+                    frame.outputs = self._write_outputs(frame.task.index, frame.result)
+            yield frame.outcome(self.spec.name)
 
-    def _compute(self, task: FrameTask) -> dict[str, OutputFile]:
+    def _read(self, task: FrameTask) -> torch.Tensor:
         source = Path(task.source)
         _check_unchanged(source, task)
         pixels = read_still(source)
         if pixels.shape[:2] != (task.height, task.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {task.width}×{task.height}")
-        a = _to_tensor(pixels).to(self.spec.device)
-        result = deep_image_analogy(
-            a,
+        return _to_tensor(pixels)
+
+    def _match(self, tries: list[_Try]) -> None:
+        """Find the frames' pictures. If a batch fails, each is done alone: one spoils no other."""
+        if len(tries) > 1:
+            try:
+                self._match_together(tries)
+            except Exception:
+                log.exception("frames matched together failed; trying each alone")
+            else:
+                return
+        for frame in tries:
+            with frame.stage("analogy"):
+                self._match_together([frame])
+
+    def _match_together(self, tries: list[_Try]) -> None:
+        started, before = time.perf_counter(), self._at_once.items
+        frames = [frame.a for frame in tries if frame.a is not None]
+        for frame, result in zip(
+            tries, in_batches(frames, self._analogies, self._at_once), strict=True
+        ):
+            frame.result = result
+        seconds = time.perf_counter() - started
+        for frame in tries:
+            if len(tries) > 1:
+                frame.stages["analogy"] = seconds / len(tries)
+            if self._at_once.items < before:
+                frame.notes.append(
+                    f"out of GPU memory: {before} frames at once lowered to {self._at_once.items}"
+                )
+
+    def _analogies(self, frames: Sequence[torch.Tensor]) -> list[AnalogyResult]:
+        return deep_image_analogies(
+            [frame.to(self.spec.device) for frame in frames],
             self._reference.image,
             config=self.spec.analogy,
             network=self._network,
             reference=self._reference,
         )
+
+    def _write_outputs(self, index: int, result: AnalogyResult) -> dict[str, OutputFile]:
         pictures = {"a_prime": result.a_prime, "b": result.b}
         self._check_current()
         return {
-            name: self._write(name, task.index, _to_pixels(pictures[name]))
-            for name in self._outputs
+            name: self._write(name, index, _to_pixels(pictures[name])) for name in self._outputs
         }
 
     def _write(self, output: str, index: int, pixels: FloatPixels) -> OutputFile:
@@ -210,7 +302,8 @@ class FrameWorker:
             "status": outcome.status,
             "seconds": round(outcome.seconds, 3),
         }
-        line.update({k: v for k in ("message", "traceback") if (v := getattr(outcome, k))})
+        extras = ("stages", "notes", "message", "traceback")
+        line.update({k: v for k in extras if (v := getattr(outcome, k))})
         try:
             self._append_log(line)
         except OutputDiskError as error:

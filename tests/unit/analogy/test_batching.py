@@ -44,7 +44,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so() -> None:
 
 def test_one_item_that_does_not_fit_is_an_error_that_says_what_to_lower() -> None:
     calls: list[list[int]] = []
-    with pytest.raises(DeviceMemoryError, match="Lower max_area_px"):
+    with pytest.raises(DeviceMemoryError, match="Lower --size"):
         in_batches([1, 2, 3], limited(0, calls), BatchSize(2))
     assert [len(call) for call in calls] == [2, 1]
 
