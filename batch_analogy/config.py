@@ -72,6 +72,13 @@ be torn (a hoof, a stray petal); more iterations and finer levels take most of a
 changed next to nothing that could be seen or measured (docs/solve-study.md).
 """
 
+SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
+"""Device → frames that one worker does in order.
+
+Frames do not depend on each other yet, so single ones share out best; a GPU matches several at
+once (``jobs/worker.py``), so there a segment is two batches.
+"""
+
 SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
 """Quality → PatchMatch iterations at every level (ten in the official code)."""
 
@@ -220,9 +227,8 @@ class RunConfig:
     crf: int = 16
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
-    # Fixed by the plan, never by the number of workers. Frames do not depend on each other yet, so
-    # single ones share out best; coherence will want longer segments.
-    segment_frames: int = 1
+    # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
+    segment_frames: int | None = None
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
 
     def __post_init__(self) -> None:
@@ -232,7 +238,7 @@ class RunConfig:
             raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
-        if self.segment_frames < 1:
+        if self.segment_frames is not None and self.segment_frames < 1:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
 
     def pixel_fields(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batch_analogy import __version__
 from batch_analogy.analogy.weights import WeightsFile
-from batch_analogy.config import RunConfig
+from batch_analogy.config import SEGMENT_FRAMES, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
 from batch_analogy.media.files import hash_file
@@ -70,19 +70,21 @@ def make_plan(
         fps = config.fps or DEFAULT_FPS
     _require_usable(frames)
     shots = (Shot(0, 0, len(frames)),)
+    device = device_of(config)
+    segment_frames = config.segment_frames or SEGMENT_FRAMES[device]
     return Plan(
         frames=tuple(frames),
         shots=shots,
-        segments=cut_segments(shots, config.segment_frames),
+        segments=cut_segments(shots, segment_frames),
         fps=fps,
         reference=reference,
         reference_height=height,
         reference_width=width,
         weights_sha256=weights.sha256,
-        device=device_of(config),
+        device=device,
         version=__version__,
         pixels=config.pixel_fields(),
-        segment_frames=config.segment_frames,
+        segment_frames=segment_frames,
         video=video.mark if video else None,
         estimated=video.estimated if video else False,
     )

@@ -10,6 +10,7 @@ import pytest
 from run_samples import picture, sample_config, write_frames
 
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
+from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import BatchAnalogyError, FrameError, InputError, UsageError
 from batch_analogy.jobs.survey import make_plan
 from batch_analogy.media.stills import write_png
@@ -93,3 +94,15 @@ def test_input_that_cannot_be_used(
             (tmp_path / "in").rmdir()
     with pytest.raises(error, match=message):
         make_plan(config, weights=weights)
+
+
+@pytest.mark.parametrize(("gpus", "segments"), [(0.0, 20), (1.0, 2)])
+def test_a_gpu_gets_segments_that_it_can_match_together(
+    tmp_path: Path, weights: WeightsFile, gpus: float, segments: int
+) -> None:
+    config = dataclasses.replace(
+        sample_config(tmp_path, 20),
+        segment_frames=None,
+        execution=ExecutionConfig(gpus_per_worker=gpus),
+    )
+    assert len(make_plan(config, weights=weights).segments) == segments
