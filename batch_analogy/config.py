@@ -193,19 +193,31 @@ class ExecutionConfig:
     """Where and how a run is executed. Nothing here may change a pixel."""
 
     workers: int | None = None  # None: chosen from cores, GPUs and memory
-    gpus_per_worker: float = 0.0
+    gpus_per_worker: float | None = None  # None: 1 where there are usable GPUs, else 0
     address: str | None = None  # None: a local Ray; "none": this process; else a cluster
     max_attempts: int = 3  # tries of one frame before it is given up
     max_worker_deaths: int = 8  # lost workers before the run is given up
+    max_failed: int | None = None  # given-up frames before the run is; None: no limit
+    stall_timeout_seconds: float | None = None  # None: by the frames' median, see StallWatch
     start_timeout_seconds: float = 300.0  # wait for the first worker
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers is {self.workers}; it must be at least 1")
-        if self.gpus_per_worker < 0:
-            raise ConfigError(f"GPUs per worker is {self.gpus_per_worker}; it cannot be negative")
+        share = self.gpus_per_worker
+        if share is not None and not (0 <= share <= 1 or share == int(share)):  # as Ray has it
+            raise ConfigError(
+                f"GPUs per worker is {share:g}; it must be 0, a share of one GPU such as 0.5, or "
+                "a whole number"
+            )
         if self.max_attempts < 1:
             raise ConfigError(f"attempts is {self.max_attempts}; it must be at least 1")
+        if self.max_failed is not None and self.max_failed < 0:
+            raise ConfigError(f"max failed is {self.max_failed}; it cannot be negative")
+        if self.stall_timeout_seconds is not None and not self.stall_timeout_seconds > 0:
+            raise ConfigError(
+                f"the stall time-out is {self.stall_timeout_seconds:g} s; it must be above 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

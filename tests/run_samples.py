@@ -20,7 +20,7 @@ from batch_analogy.jobs.run import RunResult, open_run
 from batch_analogy.media.stills import write_png
 
 DRAFT = AnalogyConfig(quality="draft", min_side_px=64)
-INLINE = ExecutionConfig(address="none")
+INLINE = ExecutionConfig(address="none", gpus_per_worker=0)
 
 
 def picture(shift: int, height: int = 64, width: int = 80) -> NDArray[np.float32]:

@@ -266,10 +266,12 @@ WorkersOption = Annotated[
     ),
 ]
 GpusOption = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--gpus-per-worker",
-        help="GPUs each worker gets: 1 for one each, 0.5 for two workers on one, 0 for the CPU.",
+        help="GPUs each worker gets: 1 for one each, 0.5 for two workers on one, 0 for the CPU. By "
+        "default 1 where there are GPUs that PyTorch can use, else 0.",
+        show_default=False,
         rich_help_panel=MACHINE,
     ),
 ]
@@ -311,7 +313,9 @@ def analogy_config(
     return AnalogyConfig.for_preset(preset, scales=parse_scales(scales), **given)
 
 
-def execution_config(workers: int | None, gpus_per_worker: float, address: str) -> ExecutionConfig:
+def execution_config(
+    workers: int | None, gpus_per_worker: float | None, address: str
+) -> ExecutionConfig:
     """Where the run is executed."""
     return ExecutionConfig(
         workers=workers,

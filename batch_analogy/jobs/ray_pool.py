@@ -74,6 +74,7 @@ class RayPool:
         self._spec = spec
         self._execution = execution
         self._segments = segments
+        self._share = execution.gpus_per_worker or 0.0
         self._actors: dict[str, _Actor] = {}
         self._started = 0
         self._owns_connection = False
@@ -132,7 +133,7 @@ class RayPool:
         options: dict[str, Any] = {
             "name": name,
             "num_cpus": self._cpus_per_worker,
-            "num_gpus": self._execution.gpus_per_worker,
+            "num_gpus": self._share,
             "max_restarts": 0,
             "max_task_retries": 0,
         }
@@ -148,7 +149,7 @@ class RayPool:
         has = ray.cluster_resources()
         free = ray.available_resources()
         return (
-            f"each asks for {self._cpus_per_worker} CPU and {self._execution.gpus_per_worker:g} "
+            f"each asks for {self._cpus_per_worker} CPU and {self._share:g} "
             f"GPU; the cluster has {has.get('CPU', 0):g} CPU ({free.get('CPU', 0):g} free) and "
             f"{has.get('GPU', 0):g} GPU ({free.get('GPU', 0):g} free). Wait for it to grow, or "
             "ask for less with --workers and --gpus-per-worker"
@@ -199,7 +200,7 @@ class RayPool:
         """Settle how many workers there are and how many cores each has."""
         resources = ray.cluster_resources()
         cpus = max(1, int(resources.get("CPU", 1)))
-        share = self._execution.gpus_per_worker
+        share = self._share
         gpus = float(resources.get("GPU", 0.0))
         if share > 0 and gpus < share and self._execution.address is None:
             raise ClusterError(
@@ -216,6 +217,23 @@ class RayPool:
             workers = default_workers(self._segments, cores=cpus, memory_bytes=memory)
         self._cpus_per_worker = max(1, min(cpus // workers, _cores_of_smallest_node()))
         return workers
+
+
+def count_gpus(address: str) -> int:
+    """Whole GPUs that a cluster has now.
+
+    Raises:
+        ClusterError: there is no cluster at the address.
+    """
+    joined = not ray.is_initialized()
+    if joined:
+        _require_reachable(address)
+        _init({"address": address}, f"at {address}")
+    try:
+        return int(ray.cluster_resources().get("GPU", 0))
+    finally:
+        if joined:
+            ray.shutdown()
 
 
 def try_ray() -> str:

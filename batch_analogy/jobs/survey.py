@@ -91,8 +91,14 @@ def make_plan(
 
 
 def device_of(config: RunConfig) -> str:
-    """Where the pixels are computed: ``"cuda"`` if a worker is given a share of a GPU."""
-    return "cuda" if config.execution.gpus_per_worker > 0 else "cpu"
+    """Where the pixels are computed: ``"cuda"`` if a worker is given a share of a GPU.
+
+    The share must be settled already (``pools.settle_gpus``).
+    """
+    share = config.execution.gpus_per_worker
+    if share is None:
+        raise ValueError("it is not settled yet how many GPUs each worker gets")
+    return "cuda" if share > 0 else "cpu"
 
 
 def mark_file(path: Path, known: dict[str, FileMark] | None = None) -> FileMark:
