@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
 from batch_analogy.cli.progress import RunWatcher, duration
-from batch_analogy.config import ExecutionConfig, RunConfig
+from batch_analogy.config import RunConfig
 
 if TYPE_CHECKING:
     from batch_analogy.jobs.run import Run, RunResult
@@ -33,21 +32,10 @@ def load_and_finish(run_dir: Path, console: Console, changes: Mapping[str, Any])
     """Take up the run of a folder, with some of its execution settings changed."""
     from batch_analogy.jobs.run import load_run
 
-    execution = _changed_execution(run_dir, changes) if changes else None
     with RunWatcher(console) as watcher:
-        run = load_run(run_dir, execution=execution, on_event=watcher)
+        run = load_run(run_dir, changes=changes, on_event=watcher)
         result = _execute(run, console, watcher)
     return report(console, run.config, result)
-
-
-def _changed_execution(run_dir: Path, changes: Mapping[str, Any]) -> ExecutionConfig | None:
-    from batch_analogy.jobs.manifest import manifest_from_json
-    from batch_analogy.jobs.store import RunStore, read_json
-
-    values = read_json(RunStore(run_dir).manifest)
-    if values is None:
-        return None  # load_run says what is wrong
-    return dataclasses.replace(manifest_from_json(values).config.execution, **changes)
 
 
 def _execute(run: Run, console: Console, watcher: RunWatcher) -> RunResult:

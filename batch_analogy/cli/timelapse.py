@@ -200,6 +200,7 @@ def _run(config: RunConfig, console: Console, *, dry_run: bool, overwrite: bool)
 
 def _print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
     from batch_analogy.jobs.assemble import films_of
+    from batch_analogy.jobs.plan_file import plan_to_json
 
     failed = [frame for frame in plan.frames if frame.error is not None]
     about = "about " if plan.estimated else ""
@@ -212,7 +213,7 @@ def _print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
     console.result(f"run       {config.run_dir}")
     for frame in failed:
         console.result(f"unusable  frame {frame.index}: {frame.error}")
-    console.event("plan", **plan.to_json())
+    console.event("plan", **plan_to_json(plan))
     return DONE
 
 

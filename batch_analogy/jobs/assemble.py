@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,9 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
     return [FilmPlan(name, path if n == 0 else second) for n, name in enumerate(outputs)]
 
 
-def film_order(total: int, done: set[int], on_missing: OnMissing) -> list[int]:
+def film_order(
+    total: int, done: set[int], on_missing: OnMissing, left_out: Set[int] = frozenset()
+) -> list[int]:
     """Which finished frame stands at each place of the film.
 
     Args:
@@ -47,15 +49,18 @@ def film_order(total: int, done: set[int], on_missing: OnMissing) -> list[int]:
         done: indices of finished frames; at least one.
         on_missing: ``"skip"`` leaves places out, otherwise the last good frame is repeated, and
             the first good one before there was any.
+        left_out: frames without a place, whatever ``on_missing`` is.
 
     >>> film_order(5, {1, 3}, "hold"), film_order(5, {1, 3}, "skip")
     ([1, 1, 1, 3, 3], [1, 3])
+    >>> film_order(5, {1, 3}, "hold", left_out={0, 2})
+    [1, 3, 3]
     """
     if on_missing == "skip":
         return sorted(done)
     order: list[int] = []
     last = min(done)
-    for index in range(total):
+    for index in (index for index in range(total) if index not in left_out):
         last = index if index in done else last
         order.append(last)
     return order
@@ -112,8 +117,8 @@ def assemble(
         FilmError: a film could not be encoded or did not verify.
         OutputDiskError: the disk is full or may not be written to.
     """
-    order = film_order(len(plan.frames), done, config.on_missing)
-    missing = tuple(frame.index for frame in plan.frames if frame.index not in done)
+    order = _order(config, plan, done)
+    missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     for film in films_of(config):
         key = _key(config, plan, done, film)
         if _is_complete(film.path, _records(store).get(str(film.path)), key):
@@ -148,6 +153,12 @@ def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None
     return report
 
 
+def _order(config: RunConfig, plan: Plan, done: set[int]) -> list[int]:
+    # A film with sound keeps its duration: there the places of left-out frames show neighbours.
+    left_out = frozenset() if config.keep_audio else plan.leave_out
+    return film_order(len(plan.frames), done, config.on_missing, left_out)
+
+
 def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
     """Equal keys, equal films."""
     content: list[Any] = [
@@ -156,7 +167,7 @@ def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
         config.crf,
         config.keep_audio,
         film.output,
-        film_order(len(plan.frames), done, config.on_missing),
+        _order(config, plan, done),
     ]
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()
 

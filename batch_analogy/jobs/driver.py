@@ -180,7 +180,7 @@ class Driver:
                 outcome.seconds,
                 done=len(self.progress.done),
                 failed=len(self.progress.given_up),
-                total=len(self.plan.frames),
+                total=self.plan.total,
                 rate=self.progress.pace.rate(workers),
                 eta_seconds=self.progress.pace.eta_seconds(left, workers),
             )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from batch_analogy.analogy.weights import WeightsFile
 from batch_analogy.errors import BatchAnalogyError, FilmError
 from batch_analogy.jobs import assemble
 from batch_analogy.jobs.driver import Driver, StopRequest
@@ -23,7 +25,7 @@ from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.resume import Standing
 from batch_analogy.jobs.scheduler import Scheduler, works_of
 from batch_analogy.jobs.status import failed_frames
-from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.store import RunStore, read_json, write_json
 from batch_analogy.jobs.worker import WorkerSpec
 
 
@@ -46,20 +48,36 @@ class _StoppedEncodingError(Exception):
 class Run:
     """An opened run; it holds the lock of its folder until ``close``."""
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        store: RunStore,
-        plan: Plan,
-        weights: WeightsFile,
-        standing: Standing,
-    ) -> None:
+    def __init__(self, manifest: Manifest, store: RunStore, plan: Plan, standing: Standing) -> None:
         self.config = manifest.config
         self.store = store
         self.plan = plan
         self.standing = standing
         self._run_id = manifest.run_id
-        self._weights = weights
+        self._makes_films = True
+        self._aside = False
+
+    def only(self, frames: Set[int]) -> Run:
+        """This run with these frames alone and without a film: for previews. It has its lock."""
+        standing = self.standing
+        run = self.aside()
+        run._makes_films = False
+        run.plan = dataclasses.replace(
+            self.plan, leave_out=frozenset(range(len(self.plan.frames))) - frames
+        )
+        run.standing = dataclasses.replace(
+            standing,
+            done=standing.done & frames,
+            given_up={k: text for k, text in standing.given_up.items() if k in frames},
+            to_do=standing.to_do & frames,
+        )
+        return run
+
+    def aside(self) -> Run:
+        """This run, leaving in status.json how it stood before."""
+        run = copy.copy(self)
+        run._aside = True
+        return run
 
     def execute(self, on_event: OnEvent = ignore) -> RunResult:
         """Do the frames that are left and make the films; the lock is given back at the end.
@@ -86,16 +104,19 @@ class Run:
         )
         on_event(self._opened())
         stop = StopRequest()
+        before = read_json(self.store.status)
         try:
             with self._recording_failure(progress), stop.listening():
                 finished = self._work(progress, stop, on_event)
                 films = self._finish(progress, stop, on_event) if finished else None
                 self._write_end(progress, films)
         finally:
+            if self._aside:
+                self._restore_status(before, progress)
             self.close()
         failed = failed_frames(self.plan, progress.given_up)
         return RunResult(
-            total=len(self.plan.frames),
+            total=self.plan.total,
             done=len(progress.done),
             failed=[(frame.index, frame.name, frame.message) for frame in failed],
             films=films or [],
@@ -121,7 +142,7 @@ class Run:
     def _opened(self) -> RunOpened:
         return RunOpened(
             run_dir=self.store.run_dir,
-            total=len(self.plan.frames),
+            total=self.plan.total,
             done=len(self.standing.done),
             failed=len(failed_frames(self.plan, self.standing.given_up)),
             adopted=self.standing.adopted,
@@ -161,7 +182,7 @@ class Run:
             reference=self.plan.reference.path,
             reference_blake2b=self.plan.reference.blake2b,
             weights=self.config.weights,
-            weights_sha256=self._weights.sha256,
+            weights_sha256=self.plan.weights_sha256,
             target=self.config.target,
             analogy=self.config.analogy,
             device=self.plan.device,
@@ -176,8 +197,9 @@ class Run:
         Returns:
             Their paths; None if it was told to stop before the end.
         """
-        missing = len(self.plan.frames) - len(progress.done)
-        if not progress.done or (missing and self.config.on_missing == "error"):
+        missing = self.plan.total - len(progress.done)
+        forbidden = missing and self.config.on_missing == "error"
+        if not progress.done or forbidden or not self._makes_films:
             progress.finish_previews()
             return []
         if not assemble.up_to_date(self.config, self.store, self.plan, progress.done):
@@ -196,12 +218,22 @@ class Run:
         return films
 
     def _write_end(self, progress: Progress, films: list[Path] | None) -> None:
+        given_up = len(failed_frames(self.plan, progress.given_up))
         if films is None:
             progress.write("interrupted")
-        elif len(progress.done) == len(self.plan.frames):
+        elif len(progress.done) == self.plan.total:
             progress.write("finished", films=films)
+        elif len(progress.done) + given_up < self.plan.total:  # a film of what there is so far
+            progress.write("interrupted", films=films)
         else:
             progress.write("partial", films=films)
+
+    def _restore_status(self, before: dict[str, Any] | None, progress: Progress) -> None:
+        with contextlib.suppress(BatchAnalogyError):  # the disk may be what failed
+            if before is not None:
+                write_json(self.store.status, before)
+            else:
+                progress.write("planned")
 
     @contextlib.contextmanager
     def _recording_failure(self, progress: Progress) -> Iterator[None]:

@@ -1,13 +1,12 @@
 """The plan: which frames there are, how they are cut into segments, and what they were made of.
 
 A plan depends on the input and the configuration alone, never on the number of workers. It is
-written to ``plan.json`` and compared when the same command runs again, so that frames of
-different origin are never mixed.
+written to ``plan.json`` (``plan_file``), where a person may edit it, and compared when the same
+command runs again, so that frames of different origin are never mixed.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
@@ -16,8 +15,6 @@ from fractions import Fraction
 from typing import Any
 
 from batch_analogy.errors import PlanChangedError
-
-PLAN_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class FileMark:
     blake2b: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FramePlan:
     """One frame of the input.
 
@@ -48,7 +45,7 @@ class FramePlan:
     error: str | None = None  # why it cannot be used, found when planning
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shot:
     """Frames between two cuts, half-open."""
 
@@ -57,7 +54,7 @@ class Shot:
     stop: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The frames that one worker does in order, half-open."""
 
@@ -84,10 +81,15 @@ class Plan:
     segment_frames: int
     video: FileMark | None = None
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
+    leave_out: frozenset[int] = frozenset()  # frames that a person does not want
 
     @property
     def plan_hash(self) -> str:
-        """A hash of all that decides the pixels: equal hashes, equal frames."""
+        """A hash of all that decides the pixels: equal hashes, equal frames.
+
+        Shots, segments and left-out frames are not in it. Every frame is computed by itself, so
+        they decide who does it and when, or that nobody does, and no pixel of the others.
+        """
         content = [
             self.pixels,
             self.weights_sha256,
@@ -99,47 +101,24 @@ class Plan:
         ]
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def total(self) -> int:
+        """How many frames are wanted."""
+        return len(self.frames) - len(self.leave_out)
+
+    def wanted(self) -> list[FramePlan]:
+        """The frames that were not left out, those that cannot be used included."""
+        return [frame for frame in self.frames if frame.index not in self.leave_out]
+
     def usable(self) -> list[FramePlan]:
-        """The frames that can be tried."""
-        return [frame for frame in self.frames if frame.error is None]
+        """The wanted frames that can be tried."""
+        return [frame for frame in self.wanted() if frame.error is None]
 
     def picture_size(self, output: str, index: int) -> tuple[int, int]:
         """(height, width) in pixels of ``a_prime`` or ``b`` of one frame."""
         if output == "b":
             return self.reference_height, self.reference_width
         return self.frames[index].height, self.frames[index].width
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that ``from_json`` restores."""
-        values = dataclasses.asdict(self)
-        values["fps"] = str(self.fps)
-        return {"format": PLAN_FORMAT, "plan_hash": self.plan_hash, **values}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Plan:
-        """Restore a plan.
-
-        Raises:
-            PlanChangedError: it was written by another version or is damaged.
-        """
-        if values.get("format") != PLAN_FORMAT:
-            raise PlanChangedError(
-                f"the plan has format {values.get('format')}, this version reads {PLAN_FORMAT}; "
-                "start afresh with --overwrite, or use the version that made it"
-            )
-        try:
-            fields = {k: v for k, v in values.items() if k not in ("format", "plan_hash")}
-            fields["frames"] = tuple(FramePlan(**frame) for frame in fields["frames"])
-            fields["shots"] = tuple(Shot(**shot) for shot in fields["shots"])
-            fields["segments"] = tuple(Segment(**segment) for segment in fields["segments"])
-            fields["fps"] = Fraction(fields["fps"])
-            fields["reference"] = FileMark(**fields["reference"])
-            fields["video"] = FileMark(**fields["video"]) if fields["video"] else None
-            return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise PlanChangedError(
-                f"the plan is damaged ({error}); start afresh with --overwrite"
-            ) from error
 
 
 def cut_segments(shots: Iterable[Shot], segment_frames: int) -> tuple[Segment, ...]:

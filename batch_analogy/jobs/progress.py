@@ -87,7 +87,7 @@ class Progress:
     def write(self, state: RunState, *, films: Iterable[Path] = (), message: str = "") -> None:
         """Write status.json now."""
         failed = failed_frames(self._plan, self.given_up)
-        left = len(self._plan.frames) - len(self.done) - len(failed)
+        left = self._plan.total - len(self.done) - len(failed)
         running = state == "running"
         write_status(
             self._store,
@@ -97,7 +97,7 @@ class Progress:
                 source=self._config.source,
                 output=str(self._config.output),
                 run_dir=str(self._store.run_dir),
-                total=len(self._plan.frames),
+                total=self._plan.total,
                 done=len(self.done),
                 left=left,
                 failed=failed,

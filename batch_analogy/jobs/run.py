@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from batch_analogy.analogy.features import resolve_precision
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
-from batch_analogy.config import ExecutionConfig, RunConfig
+from batch_analogy.config import RunConfig
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs import assemble, resume
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
@@ -26,7 +28,9 @@ from batch_analogy.jobs.manifest import (
     new_run_id,
 )
 from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.plan_file import keep_edits, read_plan, write_plan
 from batch_analogy.jobs.pools import settle_gpus
+from batch_analogy.jobs.retry import Retry, forget
 from batch_analogy.jobs.source import ensure_video_frames, guess_video, open_video
 from batch_analogy.jobs.status import RunStatus, read_status
 from batch_analogy.jobs.store import RunStore, read_json, write_json
@@ -35,17 +39,25 @@ from batch_analogy.jobs.survey import device_of, make_plan
 __all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
 
 
-def open_run(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = ignore) -> Run:
+def open_run(
+    config: RunConfig,
+    *,
+    overwrite: bool = False,
+    again: Retry | None = None,
+    on_event: OnEvent = ignore,
+) -> Run:
     """Plan a run, or take up the one that its folder holds; the folder is locked afterwards.
 
     Args:
         config: the run. Relative paths are made absolute, ``"auto"`` precision is resolved.
         overwrite: frames made with another configuration or of another input are deleted, and
             an output that the run did not make is replaced. Frames of an equal plan are kept.
+        again: frames to be done again, whatever became of them.
         on_event: told of the progress of reading the input.
 
     Raises:
-        UsageError: the source does not exist, the plan has changed, an output is in the way.
+        UsageError: the source does not exist, the plan has changed or was edited so that it makes
+            no sense, an output is in the way.
         InputError: the input cannot be used.
         RunLockedError: another driver works in the folder.
         WeightsError: the weights are missing.
@@ -56,7 +68,9 @@ def open_run(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = 
     store = RunStore(config.run_dir)
     store.open()
     try:
-        return _open_locked(config, weights, store, overwrite=overwrite, on_event=on_event)
+        return _open_locked(
+            config, weights, store, overwrite=overwrite, again=again, on_event=on_event
+        )
     except BaseException:
         store.discard_empty()
         store.close()
@@ -64,24 +78,39 @@ def open_run(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = 
 
 
 def load_run(
-    run_dir: Path, *, execution: ExecutionConfig | None = None, on_event: OnEvent = ignore
+    run_dir: Path,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    again: Retry | None = None,
+    on_event: OnEvent = ignore,
 ) -> Run:
     """Take up the run of a folder, as ``resume`` does.
 
     Args:
         run_dir: the folder; it may have been moved.
-        execution: where to run it now; by default as before.
+        changes: fields of its ``ExecutionConfig`` that are other now.
+        again: as for ``open_run``.
         on_event: as for ``open_run``.
 
     Raises:
         UsageError: the folder holds no run; otherwise as ``open_run``.
     """
+    config = read_config(run_dir)
+    execution = dataclasses.replace(config.execution, **(changes or {}))
+    config = dataclasses.replace(config, execution=execution)
+    return open_run(config, again=again, on_event=on_event)
+
+
+def read_config(run_dir: Path) -> RunConfig:
+    """The configuration that a run folder holds; the folder may have been moved.
+
+    Raises:
+        UsageError: it holds no run, or that of another version.
+    """
     values = read_json(RunStore(run_dir).manifest)
     if values is None:
         raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
-    config = manifest_from_json(values).config
-    config = dataclasses.replace(config, run_dir=run_dir, execution=execution or config.execution)
-    return open_run(config, on_event=on_event)
+    return dataclasses.replace(manifest_from_json(values).config, run_dir=run_dir)
 
 
 def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
@@ -107,6 +136,7 @@ def _open_locked(
     store: RunStore,
     *,
     overwrite: bool,
+    again: Retry | None,
     on_event: OnEvent,
 ) -> Run:
     manifest, previous = _read_previous(store, overwrite=overwrite)
@@ -122,6 +152,7 @@ def _open_locked(
     if previous is not None:
         try:
             resume.accept(store, previous, plan)
+            plan = keep_edits(plan, previous)
         except PlanChangedError:
             if not overwrite:
                 raise
@@ -129,27 +160,72 @@ def _open_locked(
     if manifest is None:
         store.clear()
     manifest = Manifest(manifest.run_id if manifest else new_run_id(), config)
-    write_json(store.plan, plan.to_json())
+    write_plan(store.plan, plan)
     write_json(store.manifest, manifest_to_json(manifest, plan))
     with Journal(store.journal) as journal:
+        if again is not None:
+            forget(store, plan, journal, config, again)
         standing = resume.take_stock(store, plan, read_history(store.journal), journal, config)
     if standing.to_do:
         ensure_video_frames(plan, store, on_event)
-    return Run(manifest, store, plan, weights, standing)
+    return Run(manifest, store, plan, standing)
+
+
+def load_finished(
+    run_dir: Path, *, overwrite: bool = False, output: Path | None = None, **film: Any
+) -> Run:
+    """Take up the run of a folder to make a film of the frames that are finished, and no more.
+
+    The input need not be there any more.
+
+    Args:
+        run_dir: the folder.
+        overwrite: as for ``open_run``.
+        output: another film beside the run's own, which stays as it is; None: the run's own.
+        film: other ``fps``, ``crf`` or ``on_missing``; for its own film the run keeps them.
+
+    Raises:
+        UsageError: the folder holds no run, or the output is in the way.
+        RunLockedError: a driver works in the folder.
+    """
+    config = _absolute(dataclasses.replace(read_config(run_dir), **film))
+    if output is not None:
+        config = dataclasses.replace(config, output=output)
+    store = RunStore(run_dir)
+    store.open()
+    try:
+        manifest, plan = _read_previous(store, overwrite=False)
+        if manifest is None or plan is None:
+            raise UsageError(f"{run_dir} holds no run any more")
+        assemble.check_outputs(config, store, overwrite=overwrite)
+        plan = dataclasses.replace(plan, fps=config.fps or plan.fps)
+        manifest = dataclasses.replace(manifest, config=config)
+        with Journal(store.journal) as journal:
+            history = read_history(store.journal)
+            standing = resume.take_stock(store, plan, history, journal, config)
+        if output is None:
+            write_plan(store.plan, plan)
+            write_json(store.manifest, manifest_to_json(manifest, plan))
+        run = Run(manifest, store, plan, dataclasses.replace(standing, to_do=set()))
+    except BaseException:
+        store.close()
+        raise
+    return run if output is None else run.aside()
 
 
 def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:
     """What the folder holds; with ``overwrite`` what cannot be read counts as nothing."""
     try:
-        values, planned = read_json(store.manifest), read_json(store.plan)
+        values = read_json(store.manifest)
         if values is None:
             return None, None
+        planned = read_plan(store.plan)
         if planned is None:
             raise PlanChangedError(
                 f"{store.plan} is missing, so the frames cannot be told apart; start afresh with "
                 "--overwrite"
             )
-        return manifest_from_json(values), Plan.from_json(planned)
+        return manifest_from_json(values), planned
     except UsageError:
         if not overwrite:
             raise

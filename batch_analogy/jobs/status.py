@@ -15,9 +15,12 @@ from typing import Any, Literal
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.journal import read_history
 from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore, read_json, write_json
 
-RunState = Literal["running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"]
+RunState = Literal[
+    "planned", "running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"
+]
 
 RECENT_FRAMES = 24
 STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so long is gone
@@ -102,14 +105,14 @@ def read_status(run_dir: Path) -> RunStatus:
         UsageError: the folder holds no run.
     """
     store = RunStore(run_dir)
-    manifest, planned = read_json(store.manifest), read_json(store.plan)
-    if manifest is None or planned is None:
+    manifest, plan = read_json(store.manifest), read_plan(store.plan)
+    if manifest is None or plan is None:
         raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
-    plan, written = Plan.from_json(planned), read_json(store.status) or {}
+    written = read_json(store.status) or {}
     history = read_history(store.journal)
     failed = failed_frames(plan, {k: v.message for k, v in history.failed.items()})
-    done = len(history.done)
-    left = len(plan.frames) - done - len(failed)
+    done = len(history.done.keys() - plan.leave_out)
+    left = plan.total - done - len(failed)
     state: RunState = written.get("state", "stopped")
     running = state in ("running", "encoding")
     if running and not _driver_lives(written):
@@ -121,7 +124,7 @@ def read_status(run_dir: Path) -> RunStatus:
         source=str(config.get("source", "")),
         output=str(config.get("output", "")),
         run_dir=str(run_dir),
-        total=len(plan.frames),
+        total=plan.total,
         done=done,
         left=max(0, left),
         failed=failed,
@@ -140,8 +143,8 @@ def read_status(run_dir: Path) -> RunStatus:
 
 def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ...]:
     """The frames that planning or working has given up, in order."""
-    messages = {frame.index: frame.error for frame in plan.frames if frame.error is not None}
-    messages.update(given_up)
+    messages = {frame.index: frame.error for frame in plan.wanted() if frame.error is not None}
+    messages.update({k: message for k, message in given_up.items() if k not in plan.leave_out})
     return tuple(
         FailedFrame(index, plan.frames[index].name, messages[index]) for index in sorted(messages)
     )
