@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import batch_analogy
-from batch_analogy.cli import machine, pair, runs, timelapse
+from batch_analogy.cli import machine, pair, rehearse, runs, status, timelapse
 from batch_analogy.cli.failures import DEBUG_VARIABLE
 
 EPILOG = """\
@@ -39,8 +39,12 @@ def build_app() -> typer.Typer:
     app.command(epilog=pair.EPILOG)(pair.pair)
     app.command(epilog=timelapse.TIMELAPSE_EPILOG)(timelapse.timelapse)
     app.command(epilog=timelapse.STYLIZE_EPILOG)(timelapse.stylize)
-    app.command(epilog=runs.STATUS_EPILOG)(runs.status)
+    app.command(epilog=rehearse.PLAN_EPILOG)(rehearse.plan)
+    app.command(epilog=rehearse.PREVIEW_EPILOG)(rehearse.preview)
+    app.command(epilog=status.EPILOG)(status.status)
     app.command(epilog=runs.RESUME_EPILOG)(runs.resume)
+    app.command(epilog=runs.RETRY_EPILOG)(runs.retry)
+    app.command(epilog=runs.ASSEMBLE_EPILOG)(runs.assemble)
     app.command(epilog=machine.DOCTOR_EPILOG)(machine.doctor)
     app.command(epilog=machine.WEIGHTS_EPILOG)(machine.weights)
     return app

@@ -12,7 +12,6 @@ import typer
 from batch_analogy.config import (
     PRESETS,
     AnalogyConfig,
-    ExecutionConfig,
     OnMissing,
     Preset,
     Quality,
@@ -27,7 +26,6 @@ LOOK, FILM, RUN, MACHINE = "Look", "Film", "Run", "Machine"
 PIXELS = AnalogyConfig()
 UNSCALED = "1"
 _MEGAPIXEL = 1_000_000
-EXECUTION = ExecutionConfig()
 RUN_DEFAULTS: dict[str, Any] = {
     field.name: field.default for field in dataclasses.fields(RunConfig)
 }
@@ -80,7 +78,7 @@ def parse_scales(text: str) -> tuple[float, ...]:
 
 
 PresetOption = Annotated[
-    Preset,
+    Preset | None,
     typer.Option(
         help="What the two pictures are: it sets blend weight, ratio and refinement to what the "
         "method's authors used for such a pair. photo-to-style: a photo gets a painting's look. "
@@ -224,6 +222,10 @@ OnMissingOption = Annotated[
         rich_help_panel=FILM,
     ),
 ]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(help="The run folder of a timelapse or stylize, like night.run.", metavar="RUN"),
+]
 RunDirOption = Annotated[
     Path | None,
     typer.Option(
@@ -276,29 +278,34 @@ GpusOption = Annotated[
     ),
 ]
 AddressOption = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="Where workers run. none: in this process, without Ray. local: on a Ray started on "
-        "this machine. auto: on the Ray cluster this machine belongs to. Or a cluster's ADDRESS.",
+        help="Where workers run. none: in this process, without Ray. local, the default: on a Ray "
+        "started on this machine. auto: on the Ray cluster this machine belongs to. Or a cluster's "
+        "ADDRESS. A run that goes on does so where it was.",
         metavar="none|local|auto|ADDRESS",
+        show_default=False,
         rich_help_panel=MACHINE,
     ),
 ]
-ResumeGpusOption = Annotated[
+StallTimeoutOption = Annotated[
     float | None,
     typer.Option(
-        "--gpus-per-worker",
-        help="GPUs each worker gets; as before unless given.",
+        help="A worker that takes longer than this over one frame is replaced, and the frame is "
+        "tried on another. By default it is learnt from how long the frames take.",
+        metavar="SECONDS",
         show_default=False,
+        rich_help_panel=MACHINE,
     ),
 ]
-ResumeAddressOption = Annotated[
-    str | None,
+MaxFailedOption = Annotated[
+    int | None,
     typer.Option(
-        "--address",
-        help="Where workers run; as before unless given.",
-        metavar="none|local|auto|ADDRESS",
+        help="End the run when more frames than this have failed. By default it goes on, whatever "
+        "fails.",
+        metavar="FRAMES",
         show_default=False,
+        rich_help_panel=MACHINE,
     ),
 ]
 
@@ -311,17 +318,6 @@ def analogy_config(
     if size is not None:
         given["max_area_px"] = round(size * _MEGAPIXEL)
     return AnalogyConfig.for_preset(preset, scales=parse_scales(scales), **given)
-
-
-def execution_config(
-    workers: int | None, gpus_per_worker: float | None, address: str
-) -> ExecutionConfig:
-    """Where the run is executed."""
-    return ExecutionConfig(
-        workers=workers,
-        gpus_per_worker=gpus_per_worker,
-        address=cluster_address(address),
-    )
 
 
 def cluster_address(address: str) -> str | None:

@@ -11,6 +11,7 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.option_groups import LookOptions, takes_groups
 from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
@@ -20,7 +21,7 @@ from batch_analogy.cli.pair_files import (
     read_pictures,
     write_results,
 )
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.config import AnalogyConfig, Preset
 from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ batch-analogy pair day.jpg sunset.jpg -o out --preset photo-to-photo --sheet
 
 batch-analogy pair left.png right.png -o out --quality draft --save-flow --save-confidence"""
 
+DEFAULT_PRESET: Preset = "photo-to-style"
 
 PictureA = Annotated[Path, typer.Argument(help="Picture A, whose scene A' keeps.", metavar="A")]
 PictureBp = Annotated[Path, typer.Argument(help="Picture B', whose look A' takes.", metavar="B'")]
@@ -103,28 +105,19 @@ DepthOption = Annotated[
 
 
 @reports_failures
+@takes_groups(preset=DEFAULT_PRESET)
 def pair(
     a: PictureA,
     bp: PictureBp,
+    look: LookOptions,
     output: FolderOption = None,
     save_flow: FlowOption = False,
     save_confidence: ConfidenceOption = False,
     sheet: SheetOption = False,
     format: FormatOption = "png",
     depth: DepthOption = "auto",
-    preset: options.PresetOption = "photo-to-style",
-    quality: options.QualityOption = options.PIXELS.quality,
-    blend_weight: options.BlendWeightOption = None,
-    ratio: options.RatioOption = None,
-    refine: options.RefineOption = None,
-    seed: options.SeedOption = options.PIXELS.seed,
-    size: options.SizeOption = None,
-    smoothness: options.SmoothnessOption = options.PIXELS.smoothness,
-    scales: options.ScalesOption = options.UNSCALED,
-    mirror: options.MirrorOption = options.PIXELS.mirror,
     mask_a: MaskAOption = None,
     mask_b: MaskBOption = None,
-    weights: options.WeightsOption = options.DEFAULT_WEIGHTS,
     dry_run: options.DryRunOption = False,
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
@@ -133,18 +126,7 @@ def pair(
 
     A' is A's scene in B''s look; B is B''s scene in A's look. Both come at full size.
     """
-    config = options.analogy_config(
-        preset,
-        quality=quality,
-        blend_weight=blend_weight,
-        ratio=ratio,
-        refine=refine,
-        seed=seed,
-        size=size,
-        smoothness=smoothness,
-        scales=scales,
-        mirror=mirror,
-    )
+    config = look.analogy_config(DEFAULT_PRESET)
     folder = output or Path(f"{a.stem}-{bp.stem}")
     outputs = Outputs.inside(
         folder, format=format, flow=save_flow, confidence=save_confidence, sheet=sheet
@@ -156,7 +138,7 @@ def pair(
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine)
-    network_file = options.weights_choice(weights)
+    network_file = options.weights_choice(look.weights)
     result, pictures = _compute(console, a, bp, masks, network_file, config, folder)
     write_results(outputs, result, pictures, depths)
     for path in outputs.named().values():

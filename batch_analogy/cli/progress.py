@@ -39,6 +39,7 @@ class RunWatcher:
         self._clock = clock
         self._last_count_seconds: float | None = None
         self._last_json_seconds: float | None = None
+        self.pool: events.PoolStarted | None = None  # what the workers told when they started
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 
@@ -59,6 +60,8 @@ class RunWatcher:
 
     def __call__(self, event: events.RunEvent) -> None:
         """Show one event."""
+        if isinstance(event, events.PoolStarted):
+            self.pool = event
         counts = isinstance(event, events.PlanProgress | events.FrameDone | events.FilmProgress)
         if not isinstance(event, events.PlanProgress | events.FilmProgress) or self._json_is_due():
             self._console.event(event_name(event), **dataclasses.asdict(event))

@@ -1,27 +1,21 @@
-"""The commands ``status`` and ``resume``: looking at a run folder, and going on with it."""
+"""The commands ``resume``, ``retry`` and ``assemble``: going on with what a run folder holds."""
 
 from __future__ import annotations
 
-import time
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
-from batch_analogy.cli.failures import DONE, reports_failures
-from batch_analogy.cli.progress import duration
-from batch_analogy.cli.running import SHOWN_FAILURES, load_and_finish, sheet_of
-
-if TYPE_CHECKING:
-    from batch_analogy.jobs.status import RunStatus
-
-STATUS_EPILOG = """Examples:
-
-batch-analogy status night.run
-
-batch-analogy status night.run --json"""
+from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.option_groups import MachineOptions, takes_groups
+from batch_analogy.cli.progress import RunWatcher
+from batch_analogy.cli.running import execute, load_and_finish, report
+from batch_analogy.config import OnMissing
+from batch_analogy.errors import UsageError
 
 RESUME_EPILOG = """Examples:
 
@@ -29,66 +23,114 @@ batch-analogy resume night.run
 
 batch-analogy resume night.run --workers 8 --address auto"""
 
-RunFolder = Annotated[
-    Path,
-    typer.Argument(help="The run folder of a timelapse or stylize, like night.run.", metavar="RUN"),
-]
+RETRY_EPILOG = """Examples:
+
+batch-analogy retry night.run --failed
+
+batch-analogy retry night.run --frames 3,5-10"""
+
+ASSEMBLE_EPILOG = """Examples:
+
+batch-analogy assemble night.run --fps 12
+
+batch-analogy assemble night.run -o small.mp4 --crf 28"""
 
 
 @reports_failures
-def status(run_dir: RunFolder, json_lines: options.JsonOption = False) -> int:
-    """Show how a run is going, or how it ended. It may be running meanwhile."""
-    from batch_analogy.jobs.status import read_status
-
-    console = Console(json_lines)
-    run_dir = options.absolute(run_dir)
-    found = read_status(run_dir)
-    for name, value in _rows(found, sheet_of(run_dir)):
-        console.result(f"{name:10}{value}")
-    console.event("result", command="status", status=found.to_json(), exit_code=DONE)
-    return DONE
-
-
-def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
-    rows = [
-        ("state", found.state + (f": {found.message}" if found.message else "")),
-        ("frames", f"{found.done} of {found.total} done, {found.left} left"),
-        ("command", f"{found.command} {found.source}"),
-    ]
-    if found.rate:
-        left = "" if found.eta_seconds is None else f", {duration(found.eta_seconds)} left"
-        rows.append(("rate", f"{1 / found.rate:.1f} s a frame, {found.workers} workers{left}"))
-    if found.dashboard_url:
-        rows.append(("dashboard", found.dashboard_url))
-    rows += [("film", film) for film in found.films]
-    if sheet is not None:
-        rows.append(("sheet", str(sheet)))
-    if found.updated_at:
-        rows.append(("updated", f"{duration(max(0.0, time.time() - found.updated_at))} ago"))
-    for frame in found.failed[:SHOWN_FAILURES]:
-        rows.append(("failed", f"frame {frame.index} ({frame.name}): {frame.message}"))
-    if len(found.failed) > SHOWN_FAILURES:
-        rows.append(("", f"… and {len(found.failed) - SHOWN_FAILURES} more; --json lists all"))
-    return rows
-
-
-@reports_failures
+@takes_groups()
 def resume(
-    run_dir: RunFolder,
-    workers: options.WorkersOption = None,
-    gpus_per_worker: options.ResumeGpusOption = None,
-    address: options.ResumeAddressOption = None,
+    run_dir: options.RunFolder, machine: MachineOptions, json_lines: options.JsonOption = False
+) -> int:
+    """Go on with a run that was planned, previewed or interrupted.
+
+    Failed frames that may succeed another time are tried again. The run keeps the settings it
+    began with; only where it works may change, which changes no pixel.
+    """
+    return load_and_finish(options.absolute(run_dir), Console(json_lines), machine.changes())
+
+
+@reports_failures
+@takes_groups()
+def retry(
+    run_dir: options.RunFolder,
+    machine: MachineOptions,
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="Every frame that failed, whatever the reason."),
+    ] = False,
+    frames: Annotated[
+        str,
+        typer.Option(
+            "--frames",
+            help="These frames, finished or not: 3,5-10. The first frame is 0.",
+            metavar="LIST",
+            show_default=False,
+        ),
+    ] = "",
     json_lines: options.JsonOption = False,
 ) -> int:
-    """Go on with a run that was interrupted, or try its failed frames again.
+    """Forget what became of some frames, do them again, and go on with the run."""
+    from batch_analogy.jobs.retry import Retry
 
-    It keeps the settings it began with; only where it works may change, which changes no pixel.
+    if not failed and not frames:
+        raise UsageError("say which frames to try again: --failed, or --frames like 3,5-10")
+    again = Retry(failed=failed, frames=frames)
+    return load_and_finish(
+        options.absolute(run_dir), Console(json_lines), machine.changes(), again=again
+    )
+
+
+@reports_failures
+def assemble(
+    run_dir: options.RunFolder,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Another film, beside the run's own. By default the run's own film is made again, "
+            "and the run keeps what is changed here.",
+            metavar="FILM",
+            show_default=False,
+        ),
+    ] = None,
+    fps: Annotated[
+        Fraction | None,
+        typer.Option(
+            help="Frames a second; as before unless given.",
+            parser=options.parse_fps,
+            metavar="FPS",
+            show_default=False,
+        ),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(help="How hard it is compressed; as before unless given.", show_default=False),
+    ] = None,
+    on_missing: Annotated[
+        OnMissing | None,
+        typer.Option(
+            help="What it shows where frames are missing; as before unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: options.OverwriteOption = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Make the film from the frames that are finished, without doing any frame.
+
+    The input need not be there any more. The exit code is 3 if frames are missing.
     """
-    changes: dict[str, object] = {}
-    if workers is not None:
-        changes["workers"] = workers
-    if gpus_per_worker is not None:
-        changes["gpus_per_worker"] = gpus_per_worker
-    if address is not None:
-        changes["address"] = options.cluster_address(address)
-    return load_and_finish(options.absolute(run_dir), Console(json_lines), changes)
+    from batch_analogy.jobs.run import load_finished
+
+    console = Console(json_lines)
+    given = {"fps": fps, "crf": crf, "on_missing": on_missing}
+    with RunWatcher(console) as watcher:
+        run = load_finished(
+            options.absolute(run_dir),
+            overwrite=overwrite,
+            output=None if output is None else options.absolute(output),
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        result = execute(run, console, watcher)
+    return report(console, run, result, watcher)

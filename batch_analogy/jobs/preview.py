@@ -17,6 +17,7 @@ from batch_analogy.media.stills import read_still, to_bytes, write_jpeg
 
 LAST_SIDE_PX = 1280
 CELL_SIDE_PX = 256
+PAIR_SIDE_PX = 480
 SHEET_CELLS = 12
 
 _GAP_PX = 4
@@ -30,6 +31,8 @@ def spread(indices: Sequence[int], count: int) -> list[int]:
     """
     if len(indices) <= count:
         return list(indices)
+    if count == 1:
+        return [indices[len(indices) // 2]]
     return [indices[round(i * (len(indices) - 1) / (count - 1))] for i in range(count)]
 
 
@@ -50,6 +53,21 @@ def write_sheet(path: Path, frames: Sequence[Path]) -> None:
     """
     cells = [_reduced(frame, CELL_SIDE_PX) for frame in frames[:SHEET_CELLS]]
     write_jpeg(path, tile(cells, columns=math.ceil(math.sqrt(len(cells)))))
+
+
+def write_before_after(path: Path, pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Write frames beside what became of them, a pair or two to a row.
+
+    Args:
+        path: the JPEG.
+        pairs: the frame as it came, and the finished picture; at least one.
+
+    Raises:
+        OutputDiskError: the disk is full or may not be written to.
+        FrameError: a picture cannot be read.
+    """
+    cells = [_reduced(picture, PAIR_SIDE_PX) for pair in pairs for picture in pair]
+    write_jpeg(path, tile(cells, columns=2 if len(pairs) < 4 else 4))
 
 
 def tile(cells: Sequence[NDArray[np.uint8]], *, columns: int) -> NDArray[np.uint8]:

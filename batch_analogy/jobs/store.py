@@ -49,6 +49,7 @@ class RunStore:
         self.logs = run_dir / "logs"
         self.last_preview = run_dir / "preview" / "last.jpg"
         self.sheet_preview = run_dir / "preview" / "sheet.jpg"
+        self.before_after = run_dir / "preview" / "before-after.jpg"
         self.lock = run_dir / "run.lock"
         self._lock_file: IO[str] | None = None
 

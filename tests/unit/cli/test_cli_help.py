@@ -9,7 +9,19 @@ import pytest
 from batch_analogy import __version__
 from batch_analogy.cli.app import main
 
-COMMANDS = ["pair", "timelapse", "stylize", "status", "resume", "doctor", "weights"]
+COMMANDS = [
+    "pair",
+    "timelapse",
+    "stylize",
+    "plan",
+    "preview",
+    "status",
+    "resume",
+    "retry",
+    "assemble",
+    "doctor",
+    "weights",
+]
 SLOW_PACKAGES = ("torch", "ray", "numba", "cv2", "numpy", "scipy")
 
 

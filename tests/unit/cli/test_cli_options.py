@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from batch_analogy.cli import options
-from batch_analogy.config import PRESETS, AnalogyConfig
+from batch_analogy.cli.option_groups import LookOptions, MachineOptions, takes_groups
+from batch_analogy.config import PRESETS, AnalogyConfig, ExecutionConfig
 from batch_analogy.errors import ConfigError
 
 
@@ -47,10 +48,31 @@ def test_options_that_are_given_win_over_the_preset() -> None:
 
 
 def test_the_execution_is_checked() -> None:
-    assert options.execution_config(2, 0.5, "local").address is None
-    assert options.execution_config(None, 0.0, "none").address == "none"
+    assert MachineOptions(workers=2, address="local").execution_config() == ExecutionConfig(
+        workers=2
+    )
+    assert MachineOptions(address="none").execution_config().address == "none"
     with pytest.raises(ConfigError, match="workers is 0"):
-        options.execution_config(0, 0.0, "local")
+        MachineOptions(workers=0).execution_config()
+
+
+def test_only_what_was_given_changes_a_run_that_goes_on() -> None:
+    assert MachineOptions().changes() == {}
+    given = MachineOptions(address="local", stall_timeout=90.0, max_failed=0)
+    assert given.changes() == {"address": None, "stall_timeout_seconds": 90.0, "max_failed": 0}
+
+
+def test_a_group_becomes_options_and_comes_back_as_one_object() -> None:
+    app, taken = typer.Typer(), []
+
+    @app.command()
+    @takes_groups(quality="draft")
+    def work(look: LookOptions, machine: MachineOptions, times: int = 1) -> int:
+        taken.extend([look, machine, times])
+        return 0
+
+    app(["--seed", "7", "--times", "3", "--workers", "2"], standalone_mode=False)
+    assert taken == [LookOptions(seed=7, quality="draft"), MachineOptions(workers=2), 3]
 
 
 def test_a_weights_file_is_found_from_any_folder(

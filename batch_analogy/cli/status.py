@@ -1,0 +1,163 @@
+"""The command ``status``: how a run is going, once or until it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batch_analogy.cli import options
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.progress import QUIET_SECONDS, duration
+from batch_analogy.cli.running import SHOWN_FAILURES, sheet_of
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from batch_analogy.jobs.status import RunStatus
+
+EPILOG = """Examples:
+
+batch-analogy status night.run
+
+batch-analogy status night.run --watch
+
+batch-analogy status night.run --json"""
+
+WATCH_SECONDS = 2.0
+GOING_ON = ("running", "encoding")
+
+
+@reports_failures
+def status(
+    run_dir: options.RunFolder,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Go on showing it until the run ends; Ctrl-C leaves it and the run goes on.",
+        ),
+    ] = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Show how a run is going, or how it ended. It may be running meanwhile."""
+    console = Console(json_lines)
+    run_dir = options.absolute(run_dir)
+    found = StatusWatch(run_dir, console).until_it_ends() if watch else _read(run_dir)
+    if found is not None:
+        _print(console, run_dir, found)
+    return DONE
+
+
+def _read(run_dir: Path) -> RunStatus:
+    from batch_analogy.jobs.status import read_status
+
+    return read_status(run_dir)
+
+
+def _print(console: Console, run_dir: Path, found: RunStatus) -> None:
+    for line in _lines(found, sheet_of(run_dir)):
+        console.result(line)
+    console.event("result", command="status", status=found.to_json(), exit_code=DONE)
+
+
+@dataclass
+class StatusWatch:
+    """Looks at a run again and again: redraws on a terminal, writes a line now and then elsewhere.
+
+    With JSON, a line is written whenever something has changed.
+    """
+
+    run_dir: Path
+    console: Console
+    terminal: bool | None = None  # None: whether stdout is one
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def until_it_ends(self) -> RunStatus | None:
+        """Show it until it ends; how it ended, or None if the person left before."""
+        self._told: tuple[object, ...] = ()
+        self._told_at = 0.0
+        try:
+            terminal = sys.stdout.isatty() if self.terminal is None else self.terminal
+            if terminal and not self.console.json_lines:
+                with _live() as live:
+                    return self._watch(lambda found: live.update(self._text(found), refresh=True))
+            return self._watch(self._tell)
+        except KeyboardInterrupt:
+            self.console.note("left; what the run is doing goes on")
+            return None
+
+    def _watch(self, show: Callable[[RunStatus], None]) -> RunStatus:
+        while (found := _read(self.run_dir)).state in GOING_ON:
+            show(found)
+            self.sleep(WATCH_SECONDS)
+        return found
+
+    def _text(self, found: RunStatus) -> str:
+        return "\n".join(_lines(found, sheet_of(self.run_dir)))
+
+    def _tell(self, found: RunStatus) -> None:
+        news = (found.state, found.done, len(found.failed), found.workers)
+        if news == self._told:
+            return
+        waited = self.clock() - self._told_at
+        other_state = not self._told or news[0] != self._told[0]
+        if self.console.json_lines or other_state or waited >= QUIET_SECONDS:
+            self._told, self._told_at = news, self.clock()
+            self.console.event("status", status=found.to_json())
+            self.console.result(summary(found))
+
+
+def summary(found: RunStatus) -> str:
+    """A run in one line."""
+    failed = f", {len(found.failed)} failed" if found.failed else ""
+    pace = _pace(found)
+    return f"{found.state}: {found.done} of {found.total} done{failed}{pace and f', {pace}'}"
+
+
+def _pace(found: RunStatus) -> str:
+    """Rate, workers and time left; nothing where no new frame has been done lately."""
+    if not found.rate:
+        return ""
+    left = "" if found.eta_seconds is None else f", {duration(found.eta_seconds)} left"
+    return f"{1 / found.rate:.1f} s a frame, {found.workers} workers{left}"
+
+
+def _lines(found: RunStatus, sheet: Path | None) -> list[str]:
+    return [f"{name:10}{value}" for name, value in _rows(found, sheet)]
+
+
+def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
+    rows = [
+        ("state", found.state + (f": {found.message}" if found.message else "")),
+        ("frames", f"{found.done} of {found.total} done, {found.left} left"),
+        ("command", f"{found.command} {found.source}"),
+    ]
+    if pace := _pace(found):
+        rows.append(("rate", pace))
+    if found.dashboard_url:
+        rows.append(("dashboard", found.dashboard_url))
+    rows += [("film", film) for film in found.films]
+    if sheet is not None:
+        rows.append(("sheet", str(sheet)))
+    if found.updated_at:
+        rows.append(("updated", f"{duration(max(0.0, time.time() - found.updated_at))} ago"))
+    for frame in found.failed[:SHOWN_FAILURES]:
+        rows.append(("failed", f"frame {frame.index} ({frame.name}): {frame.message}"))
+    if len(found.failed) > SHOWN_FAILURES:
+        rows.append(("", f"… and {len(found.failed) - SHOWN_FAILURES} more; --json lists all"))
+    return rows
+
+
+def _live() -> Live:
+    from rich.console import Console as RichConsole
+    from rich.live import Live
+
+    return Live(console=RichConsole(markup=False, highlight=False), auto_refresh=False)

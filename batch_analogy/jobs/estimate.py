@@ -1,0 +1,95 @@
+"""What a run is going to cost: time from its own finished frames, and room on the disk."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from batch_analogy.config import ExecutionConfig, RunConfig
+from batch_analogy.jobs.journal import DoneRecord, read_history
+from batch_analogy.jobs.machine import available_memory_bytes, default_workers, usable_cores
+from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.pools import IN_PROCESS
+from batch_analogy.jobs.store import RunStore, outputs_of
+
+RECENT_FRAMES = 24
+PNG_BYTES_PER_PIXEL = 1.5
+"""Half of the raw bytes: what PNGs of photographs took."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is left of a run, and what it takes."""
+
+    left: int  # frames to do
+    measured: int  # finished frames that the time is taken from
+    seconds_a_frame: float | None  # of one worker, their median; None: no frame is done yet
+    workers: int | None  # None: as many as the cluster offers
+    seconds: float | None  # for all that is left
+    disk_bytes: int  # for all that is left
+    free_bytes: int  # on the disk of the run folder
+
+
+def estimate(config: RunConfig, plan: Plan) -> Estimate:
+    """What a run is going to cost; its folder need not be there.
+
+    Time comes from frames that this run finished itself, never from adopted ones: nothing else
+    tells how fast these machines are with these settings.
+    """
+    store = RunStore(config.run_dir)
+    records = [
+        record
+        for record in read_history(store.journal).done.values()
+        if record.index not in plan.leave_out
+    ]
+    left = len(plan.usable()) - len(records)
+    seconds = [record.seconds for record in records if record.seconds > 0][-RECENT_FRAMES:]
+    pace = statistics.median(seconds) if seconds else None
+    workers = expected_workers(config.execution, plan, left)
+    return Estimate(
+        left=left,
+        measured=len(seconds),
+        seconds_a_frame=pace,
+        workers=workers,
+        seconds=None if pace is None or workers is None else pace * left / workers,
+        disk_bytes=_disk_bytes(config, plan, records, left),
+        free_bytes=shutil.disk_usage(_existing(config.run_dir)).free,
+    )
+
+
+def expected_workers(execution: ExecutionConfig, plan: Plan, left: int) -> int | None:
+    """How many workers there will be; None where the cluster decides."""
+    if execution.address == IN_PROCESS:
+        return 1
+    if execution.workers is not None:
+        return execution.workers
+    if execution.address is not None:
+        return None
+    pieces = max(1, min(len(plan.segments), left))
+    if plan.device == "cuda":
+        share = execution.gpus_per_worker or 1.0
+        return max(1, min(pieces, int(torch.cuda.device_count() / share)))
+    return default_workers(pieces, cores=usable_cores(), memory_bytes=available_memory_bytes())
+
+
+def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: int) -> int:
+    if records:
+        written = sum(sum(record.output_bytes.values()) for record in records)
+        frame_bytes = written / len(records)
+    else:
+        first = plan.usable()[0].index
+        sizes = [plan.picture_size(output, first) for output in outputs_of(config.target)]
+        frame_bytes = sum(height * width for height, width in sizes) * PNG_BYTES_PER_PIXEL
+    video_bytes = 0.0
+    if plan.estimated:  # its frames have not been unpacked yet
+        pixels = sum(frame.height * frame.width for frame in plan.frames)
+        video_bytes = pixels * PNG_BYTES_PER_PIXEL
+    return round(frame_bytes * left + video_bytes)
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
