@@ -167,12 +167,12 @@ def _check_covered(kind: str, ranges: list[range], total: int, spared: frozenset
     reached = 0
     for found in [*ranges, range(total, total)]:
         if found.start < reached:
-            both = format_range(found.start, min(reached, found.stop))
-            raise UsageError(f"the {kind}s overlap: frame {both} is in two of them")
+            both = _named(range(found.start, min(reached, found.stop)))
+            raise UsageError(f"the {kind}s overlap: two of them hold {both}")
         gap = [index for index in range(reached, found.start) if index not in spared]
         if gap:
             hint = "; frames that are not wanted are named in leave_out" if kind != "shot" else ""
-            raise UsageError(f"no {kind} holds frame {format_frames(gap)}{hint}")
+            raise UsageError(f"no {kind} holds {_named(gap)}{hint}")
         reached = found.stop
 
 
@@ -196,6 +196,10 @@ def _naming(entry: str) -> Iterator[None]:
         yield
     except UsageError as error:
         raise UsageError(f"{entry}: {error}") from error
+
+
+def _named(frames: Sequence[int]) -> str:
+    return f"frame{'s' if len(frames) > 1 else ''} {format_frames(frames)}"
 
 
 def _text(frames: range) -> str:

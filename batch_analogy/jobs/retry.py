@@ -33,8 +33,8 @@ def forget(store: RunStore, plan: Plan, journal: Journal, config: RunConfig, aga
     named = parse_frames(again.frames, len(plan.frames))
     if named & plan.leave_out:
         raise UsageError(
-            f"frame {format_frames(named & plan.leave_out)} is left out by leave_out in "
-            f"{store.plan}; take it out there first"
+            f"frame {format_frames(named & plan.leave_out)} is not wanted: leave_out in "
+            f"{store.plan} names it; take it out there first"
         )
     history = read_history(store.journal)
     chosen = named | (history.failed.keys() if again.failed else set())

