@@ -46,8 +46,9 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    entries = ({"how_to_edit": HOW_TO_EDIT} | plan_to_json(plan)).items()
-    atomic_write_text(path, "{\n" + ",\n".join(f" {_entry(k, v)}" for k, v in entries) + "\n}\n")
+    entries = {"how_to_edit": HOW_TO_EDIT, **_head(plan), "frames": _frame_values(plan)}
+    lines = ",\n".join(f" {_entry(name, value)}" for name, value in entries.items())
+    atomic_write_text(path, f"{{\n{lines}\n}}\n")
 
 
 def read_plan(path: Path) -> Plan | None:
@@ -68,7 +69,11 @@ def read_plan(path: Path) -> Plan | None:
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """Plain JSON values that ``plan_from_json`` restores."""
-    names = [field.name for field in dataclasses.fields(FramePlan)]
+    return {**_head(plan), "frames": list(_frame_values(plan))}
+
+
+def _head(plan: Plan) -> dict[str, Any]:
+    """All but the frames."""
     return {
         "format": PLAN_FORMAT,
         "leave_out": format_frames(plan.leave_out),
@@ -79,8 +84,13 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "reference": dataclasses.asdict(plan.reference),
         "video": dataclasses.asdict(plan.video) if plan.video else None,
         **{name: getattr(plan, name) for name in _FACTS},
-        "frames": [{name: getattr(frame, name) for name in names} for frame in plan.frames],
     }
+
+
+def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Each frame as plain values, one after the other: a long film has a million."""
+    names = [field.name for field in dataclasses.fields(FramePlan)]
+    return ({name: getattr(frame, name) for name in names} for frame in plan.frames)
 
 
 def plan_from_json(values: dict[str, Any]) -> Plan:
@@ -209,7 +219,7 @@ def _text(frames: range) -> str:
 def _entry(name: str, value: object) -> str:
     """One entry as JSON; a list has an element a line, so that it can be edited."""
     head = f"{json.dumps(name)}: "
-    if not isinstance(value, list) or not value:
+    if value == [] or not isinstance(value, list | Iterator):
         return head + json.dumps(value, ensure_ascii=False)
     lines = (json.dumps(element, ensure_ascii=False) for element in value)
     return head + "[\n  " + ",\n  ".join(lines) + "\n ]"
