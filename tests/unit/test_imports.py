@@ -24,6 +24,7 @@ ONLY_IN = {
     "click": set(),
     "numba": {
         "analogy/compact_cpu.py",
+        "analogy/fine_cpu.py",
         "analogy/patchmatch/cpu.py",
         "analogy/refine/apply_cpu.py",
         "analogy/vote_cpu.py",
