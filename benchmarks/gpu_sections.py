@@ -233,7 +233,7 @@ def pairs(setting: Setting) -> dict[str, Any]:
         times = setting.seconds(work)
         results[quality] = {
             **times,
-            "solve_precision": config.solve_precision,
+            "precision": config.precision,
             "peak_memory_bytes": setting.peak_memory_bytes(work),
             **_pair_floor(setting, work, config, times["median_seconds"]),
         }
@@ -250,7 +250,7 @@ def _pair_floor(
     searches = [Search.of_level(level, setting.side_px) for level in LEVELS]
     macs = 2 * sum(case.multiply_adds() for case in searches)  # both directions
     moved = 2 * sum(case.compulsory_bytes() for case in searches)
-    half = config.solve_precision == "bfloat16"
+    half = config.precision == "bfloat16"
     floor = network / (setting.peak_bf16 if half else setting.peak_tf32)
     floor += max(2 * macs / setting.peak_fp32, moved / setting.peak_bandwidth)
     return {

@@ -30,7 +30,7 @@ def measure(quality: str, precision: str, runs: int) -> dict[str, Any]:
     a = as_tensor(skimage.data.astronaut()[:SIDE_PX, :SIDE_PX])
     bp = as_tensor(skimage.data.chelsea()[:300, :300].repeat(2, 0).repeat(2, 1)[:SIDE_PX, :SIDE_PX])
     network = load_network(resolve_weights())
-    config = AnalogyConfig.for_preset("photo-to-style", quality=quality, solve_precision=precision)
+    config = AnalogyConfig.for_preset("photo-to-style", quality=quality, precision=precision)
     config = resolve_precision(config, "cpu")
     costs: dict[int, float] = {}
 
@@ -44,7 +44,7 @@ def measure(quality: str, precision: str, runs: int) -> dict[str, Any]:
     times = timed(work, runs)
     return {
         **times,
-        "solve_precision": config.solve_precision,
+        "precision": config.precision,
         "peak_memory_bytes": peak_memory_bytes(),
         "cost_ab": costs,
     }

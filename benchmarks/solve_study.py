@@ -43,7 +43,7 @@ def measure(
         counts, precision = VARIANTS[name]
         SOLVE_ITERATIONS["standard"] = dict(zip((5, 4, 3, 2), counts, strict=True))
         try:
-            config = AnalogyConfig(quality="standard", solve_precision=precision)  # type: ignore[arg-type]
+            config = AnalogyConfig(quality="standard", precision=precision)  # type: ignore[arg-type]
             scored = evaluate(config, pairs, network)
         finally:
             SOLVE_ITERATIONS["standard"] = usual

@@ -26,11 +26,12 @@ from batch_analogy.analogy.features import (
     resolve_precision,
     stack_pictures,
 )
+from batch_analogy.analogy.fine import fine_vote
 from batch_analogy.analogy.labels import label_maps, pool_labels
 from batch_analogy.analogy.matching import Fields, LevelDone, match
 from batch_analogy.analogy.nnf import match_confidence, nnf_to_flow, sides
 from batch_analogy.analogy.refine import refine
-from batch_analogy.analogy.vote import vote, vote_picture
+from batch_analogy.analogy.vote import vote
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.errors import ConfigError
@@ -212,7 +213,7 @@ def _assemble(
 def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
     """The other picture through a field. A refinement takes colours alone: a small vote will do."""
     if config.refine == "none":
-        return vote_picture(other.image, nnf, other.size(1), own.full_size, sharp=True)
+        return fine_vote(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
     return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.nnf import initial_position
 from batch_analogy.analogy.weights import BLOCKS, Preprocessing, WeightsFile, load_tensors
-from batch_analogy.config import LEVELS, AnalogyConfig, Transform
+from batch_analogy.config import ENCODED_EXACTLY, LEVELS, AnalogyConfig, Transform
 from batch_analogy.errors import ConfigError
 
 PIXELS = 0
@@ -147,7 +147,7 @@ def encode_picture(network: FeatureNetwork, image: Tensor, config: AnalogyConfig
     _check(image)
     image = image.to(network.device)
     height, width = matching_size(int(image.shape[2]), int(image.shape[3]), config)
-    return _encode_at(network, image, (height, width))
+    return _encode_at(network, image, (height, width), config)
 
 
 def encode_reference(
@@ -162,7 +162,7 @@ def encode_reference(
     for transform in config.transforms[1:]:
         size = max(1, round(height * transform.scale)), max(1, round(width * transform.scale))
         turned = base.image.flip(3) if transform.mirrored else base.image
-        copy = _encode_at(network, turned, size)
+        copy = _encode_at(network, turned, size, config)
         copies.append(dataclasses.replace(copy, image=turned, transform=transform))
     return dataclasses.replace(base, copies=tuple(copies))
 
@@ -174,16 +174,23 @@ def _check(image: Tensor) -> None:
         raise ConfigError(f"a picture must be float32 in [0, 1], not {image.dtype}")
 
 
-def _encode_at(network: FeatureNetwork, image: Tensor, size: tuple[int, int]) -> EncodedPicture:
+def _encode_at(
+    network: FeatureNetwork, image: Tensor, size: tuple[int, int], config: AnalogyConfig
+) -> EncodedPicture:
     with torch.no_grad():
         seen = _channels_last(network.preprocess(resize(image, size)))
         features: dict[int, Tensor] = {}
-        x, previous = seen, PIXELS
+        x, previous = seen.to(_encoding_type(config, network.device)), PIXELS
         for level in sorted(LEVELS):
             x = network.forward(x, start=previous, stop=level)
-            features[level] = x
+            features[level] = x.float()
             previous = level
     return EncodedPicture(image=image, seen=seen, features=features)
+
+
+def _encoding_type(config: AnalogyConfig, device: torch.device) -> torch.dtype:
+    half = resolve_precision(config, device).precision == "bfloat16"
+    return torch.bfloat16 if half and config.quality not in ENCODED_EXACTLY else torch.float32
 
 
 def stack_pictures(pictures: Sequence[EncodedPicture]) -> EncodedPicture:
@@ -245,16 +252,16 @@ def response(features: Tensor) -> Tensor:
 
 
 def resolve_precision(config: AnalogyConfig, device: str | torch.device) -> AnalogyConfig:
-    """Replace ``solve_precision="auto"`` by what this machine does fast.
+    """Replace ``precision="auto"`` by what this machine does fast.
 
     bfloat16 where the CPU has instructions for it (AMX tiles give 8 times float32's speed,
     AVX-512 twice) and on a GPU, else float32. It is resolved once, by whoever starts the work, so
     that all workers compute the same pixels.
     """
-    if config.solve_precision != "auto":
+    if config.precision != "auto":
         return config
     fast = torch.device(device).type == "cuda" or _cpu_has_bfloat16()
-    return dataclasses.replace(config, solve_precision="bfloat16" if fast else "float32")
+    return dataclasses.replace(config, precision="bfloat16" if fast else "float32")
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -85,7 +85,7 @@ def _solve(
     """
     target = vote(other.features[level], nnf, LEVEL_SPECS[level].patch)
     start = _warp(own, other, nnf, level, level - 2)
-    dtype = torch.bfloat16 if config.solve_precision == "bfloat16" else torch.float32
+    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     residual = feature_residual(network, target, level, dtype)
     solved, _ = least_squares(residual, start, iterations)
     with torch.no_grad():

@@ -16,7 +16,7 @@ from typing import Any
 from batch_analogy.analogy.features import resolve_precision
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
 from batch_analogy.config import RunConfig
-from batch_analogy.errors import PlanChangedError, UsageError
+from batch_analogy.errors import JobError, PlanChangedError, UsageError
 from batch_analogy.jobs import assemble, resume
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.execute import Run, RunResult
@@ -186,6 +186,7 @@ def load_finished(
 
     Raises:
         UsageError: the folder holds no run, or the output is in the way.
+        JobError: no frame is finished.
         RunLockedError: a driver works in the folder.
     """
     config = _absolute(dataclasses.replace(read_config(run_dir), **film))
@@ -203,6 +204,11 @@ def load_finished(
         with Journal(store.journal) as journal:
             history = read_history(store.journal)
             standing = resume.take_stock(store, plan, history, journal, config)
+        if not standing.done:
+            raise JobError(
+                f"no frame of the run in {run_dir} is finished, so there is nothing to make a film "
+                "of; let it do some: batch-analogy resume"
+            )
         if output is None:
             write_plan(store.plan, plan)
             write_json(store.manifest, manifest_to_json(manifest, plan))
@@ -254,9 +260,9 @@ def _resolved(config: RunConfig, manifest: Manifest | None) -> RunConfig:
         begun_gpus = manifest.config.execution.gpus_per_worker
         execution = dataclasses.replace(execution, gpus_per_worker=begun_gpus)
     config = dataclasses.replace(config, execution=settle_gpus(execution))
-    if analogy.solve_precision == "auto" and manifest is not None:
-        begun = manifest.config.analogy.solve_precision
-        analogy = dataclasses.replace(analogy, solve_precision=begun)
+    if analogy.precision == "auto" and manifest is not None:
+        begun = manifest.config.analogy.precision
+        analogy = dataclasses.replace(analogy, precision=begun)
     analogy = resolve_precision(analogy, device_of(config))
     return dataclasses.replace(config, analogy=analogy)
 

