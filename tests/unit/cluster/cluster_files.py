@@ -1,0 +1,47 @@
+"""Where the cluster files are and what the versions in them should be."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[3]
+CLUSTER = ROOT / "cluster"
+LAUNCHER_FILES = [CLUSTER / name for name in ("aws.yaml", "gcp.yaml", "local.yaml")]
+SHELL_FILES = [
+    *sorted((CLUSTER / "slurm").glob("*.sbatch")),
+    *sorted((Path(__file__).parent / "fake_slurm").iterdir()),
+]
+
+
+def read_yaml(path: Path) -> Any:
+    """The one document of a YAML file."""
+    return yaml.safe_load(path.read_text())
+
+
+def pinned(package: str) -> str:
+    """The version of a package in constraints.txt.
+
+    Raises:
+        LookupError: it has none, or different ones for different machines.
+    """
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    found = [m[1] for line in lines if (m := re.match(rf"{re.escape(package)}==(\S+)", line))]
+    if len(found) != 1:
+        raise LookupError(f"constraints.txt has {found or 'no version'} for {package}")
+    return found[0]
+
+
+def project() -> dict[str, Any]:
+    """The [project] table of pyproject.toml."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table

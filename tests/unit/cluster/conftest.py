@@ -1,0 +1,77 @@
+"""Machines that are not there: namespaces in which Slurm scripts and Ray's commands really run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cluster_files import ROOT
+
+FAKES = Path(__file__).parent / "fake_slurm"
+NAMESPACES = [
+    *("unshare", "--user", "--map-root-user", "--mount", "--mount-proc", "--net", "--pid"),
+    *("--fork", "--kill-child"),
+]
+OnMachines = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """A folder for PATH: batch-analogy of this source, and the fake Slurm."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    command = folder / "batch-analogy"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m batch_analogy "$@"\n')
+    command.chmod(0o755)
+    for fake in ("srun", "scontrol"):
+        shutil.copy(FAKES / fake, folder / fake)
+    return folder
+
+
+@pytest.fixture
+def environment(tmp_path: Path, commands: Path) -> dict[str, str]:
+    """What a job on a machine with one core and no GPU finds around it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "SLURM_"))}
+    return {
+        **own,
+        "HOME": str(home),
+        "PATH": f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "SLURM_JOB_ID": "77",
+        "SLURM_CPUS_PER_TASK": "1",
+    }
+
+
+@pytest.fixture
+def on_machines(tmp_path: Path, environment: dict[str, str]) -> Iterator[OnMachines]:
+    """``on_machines(count, *command, **variables)`` runs a command beside so many machines."""
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        pytest.skip("needs unshare and ip of Linux")
+    tried = subprocess.run(
+        [*NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False
+    )
+    if tried.returncode != 0:
+        pytest.skip(f"namespaces are not allowed here: {tried.stderr.strip()}")
+    short = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Ray's sockets want a short path
+
+    def run(count: int, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*NAMESPACES, "bash", str(FAKES / "machines.sh"), str(count), *command],
+            cwd=tmp_path,
+            env={**environment, "RAY_TMPDIR": short, **variables},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+
+    yield run
+    shutil.rmtree(short)

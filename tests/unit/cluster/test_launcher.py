@@ -1,0 +1,153 @@
+"""The launcher's files by Ray's own validator, and the rules that it does not know."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster_files import LAUNCHER_FILES, read_yaml
+
+# Ray creates these itself, or the launcher's user does, on every machine.
+COMMANDS = (
+    "setup_commands",
+    "head_setup_commands",
+    "worker_setup_commands",
+    "head_start_ray_commands",
+    "worker_start_ray_commands",
+)
+CLOUDS = [path for path in LAUNCHER_FILES if path.stem != "local"]
+by_name = pytest.mark.parametrize("path", LAUNCHER_FILES, ids=lambda path: path.name)
+by_cloud = pytest.mark.parametrize("path", CLOUDS, ids=lambda path: path.name)
+
+
+def validated(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with Ray's defaults filled in.
+
+    Raises:
+        Exception: of whatever kind Ray's validator gives for what it does not accept.
+    """
+    try:
+        launcher = importlib.import_module("ray.autoscaler._private.util")
+        prepare, validate = launcher.prepare_config, launcher.validate_config
+    except (ImportError, AttributeError) as error:
+        pytest.skip(f"this Ray's launcher has its private validator elsewhere: {error}")
+    prepared: dict[str, Any] = prepare(copy.deepcopy(config))
+    validate(prepared)
+    return prepared
+
+
+@by_name
+def test_ray_accepts_it(path: Path) -> None:
+    prepared = validated(read_yaml(path))
+    assert prepared["cluster_name"] == "batch-analogy"
+    assert prepared["max_workers"] >= 1
+
+
+@by_name
+@pytest.mark.parametrize("typo", ["idle_timeout_minuts", "setup_comands"])
+def test_ray_refuses_a_typo(path: Path, typo: str) -> None:
+    config = {**read_yaml(path), typo: 5}
+    with pytest.raises(Exception, match=typo):
+        validated(config)
+
+
+@by_cloud
+def test_ray_refuses_a_typo_in_a_node_type(path: Path) -> None:
+    config = read_yaml(path)
+    config["available_node_types"]["worker"]["min_wrokers"] = 0
+    with pytest.raises(Exception, match="min_wrokers"):
+        validated(config)
+
+
+@by_cloud
+def test_the_head_does_no_frames_and_workers_come_and_go(path: Path) -> None:
+    config = read_yaml(path)
+    head, worker = (config["available_node_types"][name] for name in ("head", "worker"))
+    assert config["head_node_type"] == "head"
+    assert head["resources"] == {"CPU": 0, "GPU": 0}
+    assert head["max_workers"] == 0
+    assert worker["min_workers"] == 0
+    assert worker["resources"]["GPU"] == 1
+    assert config["idle_timeout_minutes"] > 0
+
+
+def test_a_head_of_ones_own_does_no_frames_either() -> None:
+    """Ray takes no resources from the file of a local cluster, so its command says them."""
+    (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
+    assert "--num-cpus=0 --num-gpus=0" in config["head_start_ray_commands"][-1]
+    node_type = validated(config)["available_node_types"]["local.cluster.node"]
+    assert (node_type["min_workers"], node_type["max_workers"]) == (0, 2)
+
+
+@by_name
+def test_workers_join_the_head_where_it_listens(path: Path) -> None:
+    config = read_yaml(path)
+    head, worker = (config[f"{who}_start_ray_commands"][-1] for who in ("head", "worker"))
+    assert "--port=6379" in head
+    assert "--address=$RAY_HEAD_IP:6379" in worker
+    assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in head
+    assert "--dashboard-host=127.0.0.1" in head  # only through ssh
+    for command in (head, worker):
+        assert "--object-manager-port=8076" in command
+        assert "--metrics-export-port=8080" in command
+
+
+@by_name
+def test_package_and_token_come_from_the_submitting_machine(path: Path) -> None:
+    config = read_yaml(path)
+    assert config["file_mounts"] == {
+        "~/batch-analogy": ".",
+        "~/.ray/auth_token": "~/.ray/auth_token",
+    }
+    setup = config["setup_commands"]
+    assert "~/venv/bin/pip install -q -c ~/batch-analogy/constraints.txt ~/batch-analogy" in setup
+    assert any("RAY_AUTH_MODE=token" in command for command in setup)
+    assert any("/shared" in command for command in setup)
+
+
+@by_name
+def test_bash_reads_every_command(path: Path) -> None:
+    config = read_yaml(path)
+    for kind in COMMANDS:
+        for command in config.get(kind, []):
+            ended = subprocess.run(
+                ["bash", "-n", "-c", command], capture_output=True, text=True, check=False
+            )
+            assert ended.returncode == 0, f"{kind}: {command}: {ended.stderr}"
+
+
+@pytest.mark.slow
+def test_the_start_commands_make_a_cluster(on_machines, tmp_path: Path) -> None:
+    """local.yaml's own commands on two machines that are namespaces, with Ray's token."""
+    (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
+    head, worker = (config[f"{who}_start_ray_commands"][-1] for who in ("head", "worker"))
+    config["provider"].update(head_ip="10.99.0.1", worker_ips=["10.99.0.2"])
+    (tmp_path / "home" / "ray_bootstrap_config.yaml").write_text("{}")
+    without_autoscaler = head.replace("--autoscaling-config=~/ray_bootstrap_config.yaml", "")
+    for name, command in (("head", without_autoscaler), ("worker", worker)):
+        (tmp_path / name).write_text(f"export RAY_HEAD_IP=10.99.0.1\n{command}\n")
+    (tmp_path / "look").write_text(
+        "import ray; ray.init('auto', logging_level=40)\n"
+        "for n in sorted(ray.nodes(), key=lambda n: n['NodeManagerAddress']):\n"
+        "    print(n['NodeManagerAddress'], n['Alive'], n['Resources'].get('CPU', 0))\n"
+    )
+    (tmp_path / "start").write_text(
+        "set -e\n"
+        "ray get-auth-token --generate >/dev/null\n"
+        'read -r head worker <<<"$MACHINES"\n'
+        'on() { nsenter --target "$1" --net --pid --mount --wd="$PWD" -- "${@:2}"; }\n'
+        'on "$head" bash head >&2\n'
+        'on "$worker" bash worker >&2\n'
+        'on "$head" python3 look\n'
+    )
+    ended = on_machines(2, "bash", "start", RAY_AUTH_MODE="token", RAY_USAGE_STATS_ENABLED="0")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[-2] == "10.99.0.1 True 0"
+    address, alive, cores = lines[-1].split()
+    assert (address, alive) == ("10.99.0.2", "True")
+    assert float(cores) >= 1

@@ -1,0 +1,103 @@
+"""submit.sbatch on machines that are namespaces: real Ray, real run, fake srun and scontrol."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from cluster_files import CLUSTER
+from run_samples import picture, write_frames
+
+from batch_analogy.media.stills import write_png
+
+SUBMIT = CLUSTER / "slurm" / "submit.sbatch"
+FILM = ("timelapse", "reference.png", "in", "--output", "film.mp4", "--quality", "draft")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    write_frames(tmp_path / "in", 2)
+    write_png(tmp_path / "reference.png", picture(40, 70, 66))
+    return tmp_path
+
+
+def submit(on_machines, machines: int, *arguments: str, **variables: str):
+    return on_machines(
+        machines,
+        "bash",
+        str(SUBMIT),
+        *arguments,
+        SLURM_JOB_NODELIST="machine[1-2]",
+        SLURM_JOB_NUM_NODES=str(machines),
+        RAY_gcs_rpc_server_reconnect_timeout_s="2",  # how soon workers see that the head is gone
+        **variables,
+    )
+
+
+@pytest.mark.slow
+def test_two_machines_do_a_run_together(on_machines, pictures: Path) -> None:
+    ended = submit(on_machines, 2, str(pictures / "film.run"), *FILM)
+    assert ended.returncode == 0, ended.stderr
+    assert "ready on 10.99.0.1" in ended.stderr
+    assert "ready on 10.99.0.2" in ended.stderr
+    assert f"{pictures}/film.run is finished" in ended.stdout
+    assert (pictures / "film.mp4").stat().st_size > 0
+    assert sorted(p.name for p in pictures.iterdir() if "slurm" in p.name) == []
+    token = pictures / "home" / ".ray" / "auth_token"
+    assert token.read_text().strip()  # made once, for all machines
+
+
+@pytest.mark.slow
+def test_a_frame_that_cannot_be_read_ends_with_3(on_machines, pictures: Path) -> None:
+    (pictures / "in" / "img1.png").write_bytes(b"no picture")
+    ended = submit(on_machines, 1, str(pictures / "film.run"), *FILM)
+    assert ended.returncode == 3, ended.stderr
+    assert "submit the same line to go on" in ended.stderr
+    journal = (pictures / "film.run" / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in journal if '"done"' in line] == ["img0.png"]
+
+
+@pytest.mark.slow
+def test_a_ray_that_does_not_start_fails_the_job(on_machines, pictures: Path) -> None:
+    """symmetric-run itself exits 0 then."""
+    occupy = (
+        "import socket, sys, subprocess; s = socket.create_server(('0.0.0.0', 6379));"
+        "sys.exit(subprocess.call(sys.argv[1:]))"
+    )
+    srun = pictures / "bin" / "srun"
+    srun.rename(pictures / "bin" / "real-srun")
+    srun.write_text(
+        "#!/usr/bin/env bash\n"
+        "while [[ $1 == --* ]]; do shift; done\n"
+        f'exec real-srun python3 -c "{occupy}" "$@"\n'
+    )
+    srun.chmod(0o755)
+    ended = submit(on_machines, 1, str(pictures / "film.run"), *FILM)
+    assert "Failed to start Ray" in ended.stderr  # else this tests nothing
+    assert ended.returncode == 4, ended.stderr
+    assert "submit.sbatch: Ray did not start (srun: 0), nothing was done" in ended.stderr
+    assert not (pictures / "film.run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "job", "says"),
+    [
+        ((), "77", "give the run folder and a command"),
+        (("film.run",), "77", "give the run folder and a command"),
+        (("film.run", *FILM), "", "submit it with sbatch"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    environment: dict[str, str], arguments: tuple[str, ...], job: str, says: str
+) -> None:
+    ended = subprocess.run(
+        ["bash", str(SUBMIT), *arguments],
+        env={**environment, "SLURM_JOB_ID": job},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert says in ended.stderr
