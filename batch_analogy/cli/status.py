@@ -20,6 +20,7 @@ from batch_analogy.cli.running import SHOWN_FAILURES, sheet_of
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from batch_analogy.jobs.crew import WorkerState
     from batch_analogy.jobs.status import RunStatus
 
 EPILOG = """Examples:
@@ -31,6 +32,7 @@ batch-analogy status night.run --watch
 batch-analogy status night.run --json"""
 
 WATCH_SECONDS = 2.0
+SHOWN_WORKERS = 12
 GOING_ON = ("running", "encoding")
 
 
@@ -138,12 +140,20 @@ def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     rows = [
         ("state", found.state + (f": {found.message}" if found.message else "")),
         ("frames", f"{found.done} of {found.total} done, {found.left} left"),
+        ("segments", _segments(found)),
         ("command", f"{found.command} {found.source}"),
     ]
     if pace := _pace(found):
         rows.append(("rate", pace))
+    rows += [("worker", _worker(state)) for state in found.worker_states[:SHOWN_WORKERS]]
+    if len(found.worker_states) > SHOWN_WORKERS:
+        rows.append(
+            ("", f"… and {len(found.worker_states) - SHOWN_WORKERS} more; --json lists all")
+        )
     if found.dashboard_url:
         rows.append(("dashboard", found.dashboard_url))
+    if found.token_hint:
+        rows.append(("login", found.token_hint))
     rows += [("film", film) for film in found.films]
     if sheet is not None:
         rows.append(("sheet", str(sheet)))
@@ -154,6 +164,24 @@ def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     if len(found.failed) > SHOWN_FAILURES:
         rows.append(("", f"… and {len(found.failed) - SHOWN_FAILURES} more; --json lists all"))
     return rows
+
+
+def _segments(found: RunStatus) -> str:
+    shots = f", in {found.shots} shots" if found.shots > 1 else ""
+    return f"{found.segments_done} of {found.segments} done{shots}"
+
+
+def _worker(state: WorkerState) -> str:
+    """One worker in one line."""
+    if state.lost is not None:
+        return f"{state.name} was lost: {state.lost}"
+    parts = [f"{state.name} on {state.node} ({state.device}): {state.done} done"]
+    if state.failed:
+        parts.append(f"{state.failed} failed")
+    if state.last_seconds is not None:
+        parts.append(f"frame {state.last_frame} in {state.last_seconds:.1f} s")
+    heard = duration(max(0.0, time.time() - state.heard_at))
+    return ", ".join([*parts, f"heard of {heard} ago"])
 
 
 def _live() -> Live:

@@ -99,6 +99,7 @@ class Driver:
 
     def _announce(self, facts: PoolFacts) -> None:
         self.progress.dashboard_url = facts.dashboard_url
+        self.progress.token_hint = facts.token_hint
         self.on_event(
             PoolStarted(
                 facts.kind,

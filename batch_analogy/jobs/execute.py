@@ -103,6 +103,7 @@ class Run:
             given_up=dict(self.standing.given_up),
         )
         on_event(self._opened())
+        on_event = _heard(progress, on_event)
         stop = StopRequest()
         before = read_json(self.store.status)
         try:
@@ -248,6 +249,14 @@ class Run:
             with contextlib.suppress(BatchAnalogyError):
                 progress.write("interrupted")
             raise
+
+
+def _heard(progress: Progress, on_event: OnEvent) -> OnEvent:
+    def pass_on(event: RunEvent) -> None:
+        progress.crew.hear(event)
+        on_event(event)
+
+    return pass_on
 
 
 def _stoppable(on_event: OnEvent, stop: StopRequest) -> OnEvent:

@@ -7,6 +7,7 @@ command runs again, so that frames of different origin are never mixed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -109,6 +110,11 @@ class Plan:
     def wanted(self) -> list[FramePlan]:
         """The frames that were not left out, those that cannot be used included."""
         return [frame for frame in self.frames if frame.index not in self.leave_out]
+
+    @functools.cached_property
+    def broken(self) -> tuple[FramePlan, ...]:
+        """The wanted frames that cannot be used."""
+        return tuple(frame for frame in self.wanted() if frame.error is not None)
 
     def usable(self) -> list[FramePlan]:
         """The wanted frames that can be tried."""

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from batch_analogy.config import RunConfig
+from batch_analogy.jobs.crew import Crew
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.preview import SHEET_CELLS, spread, write_last, write_sheet
 from batch_analogy.jobs.status import Pace, RunState, RunStatus, failed_frames, write_status
 from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.jobs.tally import SegmentTally
 
 STATUS_SECONDS = 1.0
 LAST_SECONDS = 5.0
@@ -34,8 +36,11 @@ class Progress:
         self.done = set(done)
         self.given_up = given_up  # index → message, without those that planning gave up
         self.pace = Pace()
+        self.crew = Crew()
         self.dashboard_url: str | None = None
+        self.token_hint: str | None = None
         self._config, self._store, self._plan = config, store, plan
+        self._segments = SegmentTally(plan, [*self.done, *given_up])
         self._workers = 0
         self._latest: int | None = None
         self._started_at = time.time()
@@ -46,11 +51,13 @@ class Progress:
         """A new frame is finished."""
         self.done.add(index)
         self.given_up.pop(index, None)
+        self._segments.settle(index)
         self.pace.add(seconds)
         self._latest = index
 
     def frame_given_up(self, index: int, message: str) -> None:
         """A frame will not be tried again in this execution."""
+        self._segments.settle(index)
         self.given_up[index] = message
 
     def refresh(self, *, workers: int) -> None:
@@ -101,10 +108,15 @@ class Progress:
                 done=len(self.done),
                 left=left,
                 failed=failed,
+                shots=len(self._plan.shots),
+                segments=self._segments.total,
+                segments_done=self._segments.done,
                 workers=self._workers if running else 0,
                 rate=self.pace.rate(self._workers) if running else None,
                 eta_seconds=self.pace.eta_seconds(left, self._workers) if running else None,
+                worker_states=self.crew.states() if running else (),
                 dashboard_url=self.dashboard_url if running else None,
+                token_hint=self.token_hint if running else None,
                 films=tuple(str(path) for path in films),
                 message=message,
                 pid=os.getpid(),

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_analogy.errors import UsageError
+from batch_analogy.jobs.crew import WorkerState
 from batch_analogy.jobs.journal import read_history
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.tally import SegmentTally
 
 RunState = Literal[
     "planned", "running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"
@@ -48,10 +50,15 @@ class RunStatus:
     done: int
     left: int
     failed: tuple[FailedFrame, ...]
+    shots: int
+    segments: int
+    segments_done: int  # no frame is left in them
     workers: int
     rate: float | None  # frames a second, from recent new frames
     eta_seconds: float | None
+    worker_states: tuple[WorkerState, ...]  # while it runs
     dashboard_url: str | None
+    token_hint: str | None  # how to log in there
     films: tuple[str, ...]
     message: str  # why it failed, if it did
     pid: int
@@ -114,6 +121,7 @@ def read_status(run_dir: Path) -> RunStatus:
     done = len(history.done.keys() - plan.leave_out)
     left = plan.total - done - len(failed)
     state: RunState = written.get("state", "stopped")
+    tally = SegmentTally(plan, [*history.done, *(frame.index for frame in failed)])
     running = state in ("running", "encoding")
     if running and not _driver_lives(written):
         state, running = "stopped", False
@@ -128,10 +136,15 @@ def read_status(run_dir: Path) -> RunStatus:
         done=done,
         left=max(0, left),
         failed=failed,
+        shots=len(plan.shots),
+        segments=tally.total,
+        segments_done=tally.done,
         workers=int(written.get("workers", 0)) if running else 0,
         rate=written.get("rate") if running else None,
         eta_seconds=written.get("eta_seconds") if running else None,
+        worker_states=_worker_states(written) if running else (),
         dashboard_url=written.get("dashboard_url") if running else None,
+        token_hint=written.get("token_hint") if running else None,
         films=tuple(written.get("films", ())),
         message=str(written.get("message", "")),
         pid=int(written.get("pid", 0)),
@@ -143,11 +156,18 @@ def read_status(run_dir: Path) -> RunStatus:
 
 def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ...]:
     """The frames that planning or working has given up, in order."""
-    messages = {frame.index: frame.error for frame in plan.wanted() if frame.error is not None}
+    messages = {frame.index: str(frame.error) for frame in plan.broken}
     messages.update({k: message for k, message in given_up.items() if k not in plan.leave_out})
     return tuple(
         FailedFrame(index, plan.frames[index].name, messages[index]) for index in sorted(messages)
     )
+
+
+def _worker_states(written: dict[str, Any]) -> tuple[WorkerState, ...]:
+    try:
+        return tuple(WorkerState(**state) for state in written.get("worker_states", ()))
+    except TypeError:
+        return ()  # written by another version: it tells less
 
 
 def _driver_lives(written: dict[str, Any]) -> bool:

@@ -1,0 +1,57 @@
+"""What status.json says of workers and segments."""
+
+from __future__ import annotations
+
+from plan_samples import plan
+
+from batch_analogy.jobs.crew import KEPT_LOST, Crew
+from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
+from batch_analogy.jobs.tally import SegmentTally
+
+
+def crew_of(*events: RunEvent) -> Crew:
+    crew = Crew(clock=lambda: 100.0)
+    for event in events:
+        crew.hear(event)
+    return crew
+
+
+def ready(name: str) -> WorkersReady:
+    return WorkersReady(name, 1, 2, "10.0.0.1", "cuda")
+
+
+def done(name: str, index: int) -> FrameDone:
+    return FrameDone(index, f"{index}.png", name, 2.0, 1, 0, 9, None, None)
+
+
+def test_what_each_worker_did_is_known() -> None:
+    failed = FrameFailed(7, "7.png", "styler-1", "torn", 1, will_retry=True)
+    crew = crew_of(ready("styler-0"), ready("styler-1"), done("styler-0", 4), failed)
+    first, second = crew.states()
+    assert (first.name, first.node, first.device) == ("styler-0", "10.0.0.1", "cuda")
+    assert (first.done, first.last_frame, first.last_seconds, first.heard_at) == (1, 4, 2.0, 100.0)
+    assert (second.done, second.failed, second.lost) == (0, 1, None)
+
+
+def test_a_lost_worker_is_shown_until_it_is_back() -> None:
+    crew = crew_of(ready("inline"), done("inline", 0), WorkerLost("inline", "killed", 1, "inline"))
+    assert [state.lost for state in crew.states()] == ["killed"]
+    crew.hear(ready("inline"))
+    assert [(state.lost, state.done) for state in crew.states()] == [(None, 1)]
+
+
+def test_only_the_last_lost_workers_are_kept() -> None:
+    events = [WorkerLost(f"styler-{n}", "gone", n, None) for n in range(3 * KEPT_LOST)]
+    names = [state.name for state in crew_of(ready("alive"), *events).states()]
+    assert len(names) == KEPT_LOST + 1
+    assert (names[0], names[-1]) == ("alive", f"styler-{3 * KEPT_LOST - 1}")
+
+
+def test_a_segment_is_done_when_no_wanted_frame_is_left() -> None:
+    tally = SegmentTally(plan(8, leave_out=frozenset({0, 6, 7})), [3])  # 0-2, 3-5, 6-7
+    assert (tally.done, tally.total) == (1, 3)
+    for index in (1, 1, 4, 2):
+        tally.settle(index)
+    assert tally.done == 2
+    tally.settle(5)
+    assert tally.done == 3
