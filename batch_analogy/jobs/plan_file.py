@@ -55,8 +55,8 @@ def read_plan(path: Path) -> Plan | None:
     """Read the plan of a run folder, with the edits that somebody made; None without a file.
 
     Raises:
-        PlanChangedError: it was written by another version, is damaged, or the edits make no sense.
-        UsageError: it is no JSON.
+        PlanChangedError: it was written by another version or is damaged.
+        UsageError: it is no JSON any more, or the edits make no sense.
     """
     values = read_json(path)
     if values is None:
@@ -64,7 +64,7 @@ def read_plan(path: Path) -> Plan | None:
     try:
         return plan_from_json(values)
     except UsageError as error:
-        raise PlanChangedError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:

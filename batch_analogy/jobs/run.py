@@ -220,22 +220,30 @@ def load_finished(
 
 
 def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:
-    """What the folder holds; with ``overwrite`` what cannot be read counts as nothing."""
+    """What the folder holds; with ``overwrite`` what cannot be read counts as nothing.
+
+    A plan that somebody edited wrongly is refused all the same: a slip of the hand must not cost
+    the frames that are finished.
+    """
     try:
         values = read_json(store.manifest)
-        if values is None:
-            return None, None
-        planned = read_plan(store.plan)
-        if planned is None:
-            raise PlanChangedError(
-                f"{store.plan} is missing, so the frames cannot be told apart; start afresh with "
-                "--overwrite"
-            )
-        return manifest_from_json(values), planned
+        manifest = None if values is None else manifest_from_json(values)
     except UsageError:
         if not overwrite:
             raise
         return None, None
+    try:
+        planned = read_plan(store.plan)
+        if manifest is not None and planned is None:
+            raise PlanChangedError(
+                f"{store.plan} is missing, so the frames cannot be told apart; start afresh with "
+                "--overwrite"
+            )
+    except PlanChangedError:
+        if not overwrite:
+            raise
+        return None, None
+    return (None, None) if manifest is None else (manifest, planned)
 
 
 def _absolute(config: RunConfig) -> RunConfig:

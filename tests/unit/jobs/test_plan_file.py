@@ -123,7 +123,7 @@ def test_a_refusal_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     write_plan(path, plan(9))
     path.write_text(path.read_text().replace('"leave_out": ""', '"leave_out": "99"'))
-    with pytest.raises(PlanChangedError, match=r"plan\.json: leave_out: frame 99"):
+    with pytest.raises(UsageError, match=r"plan\.json: leave_out: frame 99"):
         read_plan(path)
     path.write_text(path.read_text().replace('"99",', '"99"'))
     with pytest.raises(UsageError, match=r"plan\.json cannot be read .*line 5"):
