@@ -68,6 +68,27 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start the command in a process of its own and go on."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+
+def start_and_wait(command: list[str | Path], event: str = "frame-done") -> subprocess.Popen[str]:
+    """Start a run with --json and return at its first event of this name."""
+    process = start(*command, "--json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == event:
+            return process
+    raise AssertionError(process.communicate()[1])
+
+
 def environment() -> dict[str, str]:
     """This process's environment, with the package importable from any folder."""
     root = str(Path(__file__).parents[2])

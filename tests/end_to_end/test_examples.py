@@ -90,6 +90,14 @@ def test_status_and_resume(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_plan_and_preview(tmp_path: Path) -> None:
+    out = run_example("plan_and_preview.sh", tmp_path / "out", folder=tmp_path)
+    assert "left out  1" in out
+    assert "3 of 3 done" in out
+    assert probe_video(tmp_path / "out" / "slow.mp4").frame_count == 3
+
+
+@pytest.mark.slow
 def test_doctor_and_weights(tmp_path: Path) -> None:
     out = run_example("doctor_and_weights.sh", folder=tmp_path)
     assert "ready" in out

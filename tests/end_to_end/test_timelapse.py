@@ -1,14 +1,21 @@
 from __future__ import annotations
 
-import json
-import os
-import signal
 import subprocess
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from command import COMMAND, HERE, QUICK, Call, environment, finished_frames, frame_times, run
+from command import (
+    COMMAND,
+    HERE,
+    QUICK,
+    Call,
+    environment,
+    finished_frames,
+    frame_times,
+    run,
+    start_and_wait,
+)
 from command import write_frames as write
 from PIL import Image
 
@@ -101,22 +108,6 @@ def test_stylize_keeps_sound_and_duration(call: Call, reference: Path, tmp_path:
     assert after.duration_seconds == pytest.approx(before.duration_seconds, abs=0.02)
 
 
-def start_and_wait_for_a_frame(command: list[str | Path]) -> subprocess.Popen[str]:
-    """Start a run with --json and return when its first frame is done."""
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, command), "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["event"] == "frame-done":
-            return process
-    raise AssertionError(process.communicate()[1])
-
-
 def test_a_killed_run_goes_on_and_ends_in_the_same_film(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
@@ -124,7 +115,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_film(
     whole = ["timelapse", reference, frames, "-o", tmp_path / "whole.mp4", *HERE]
     call(*whole).assert_ended(0)
     command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
-    process = start_and_wait_for_a_frame(command)
+    process = start_and_wait(command)
     process.kill()
     process.communicate()
     before = frame_times(tmp_path / "film.run")
@@ -135,26 +126,6 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_film(
     after = frame_times(tmp_path / "film.run")
     assert {name: after[name] for name in before} == before
     assert (tmp_path / "film.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
-
-
-def test_control_c_ends_with_130_and_the_command_to_go_on(
-    call: Call, reference: Path, tmp_path: Path
-) -> None:
-    frames = write(tmp_path / "frames", 8)
-    run_dir = tmp_path / "film.run"
-    command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
-    process = start_and_wait_for_a_frame(command)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert f"to go on: batch-analogy resume {run_dir}" in err
-    assert "Traceback" not in err
-    call("status", run_dir).assert_ended(0, "interrupted", "of 8 done")
-    before = frame_times(run_dir)
-    call("resume", run_dir).assert_ended(0, "8 of 8 frames done")
-    after = frame_times(run_dir)
-    assert {name: after[name] for name in before} == before
-    call("status", run_dir).assert_ended(0, "finished", "8 of 8 done")
 
 
 def test_while_a_run_works_a_second_one_is_kept_out(

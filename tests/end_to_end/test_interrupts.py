@@ -1,0 +1,90 @@
+"""Ctrl-C: the first one finishes the frames in hand, the second one stops at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from command import HERE, Call, frame_times, start, start_and_wait, write_frames
+
+FRAMES = 30
+PATIENCE_SECONDS = 60
+
+
+def interrupt(process: subprocess.Popen[str], *, times: int = 1) -> str:
+    """Press Ctrl-C as often; what was said on stderr until the end."""
+    for _ in range(times):
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize("command", ["timelapse", "stylize", "resume", "retry", "preview"])
+def test_control_c_ends_with_130_and_the_command_to_go_on(
+    command: str, call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write_frames(tmp_path / "frames", FRAMES)
+    run_dir = tmp_path / "film.run"
+    what = [reference, frames, "-o", tmp_path / "film.mp4", *HERE]
+    if command in ("resume", "retry"):
+        call("plan", *what).assert_ended(0)
+        what = [run_dir, *(["--failed"] if command == "retry" else [])]
+    if command == "preview":
+        what += ["--frames", str(FRAMES - 1)]
+    err = interrupt(start_and_wait([command, *what]))
+    assert "in hand are being finished; Ctrl-C again aborts" in err
+    assert f"batch-analogy resume {run_dir}" in err
+    before = frame_times(run_dir)
+    assert 1 <= len(before) < FRAMES
+    state = "planned" if command == "preview" else "interrupted"
+    call("status", run_dir).assert_ended(0, state, f"{len(before)} of {FRAMES} done")
+    assert not list((run_dir / "frames").rglob(".tmp*")), "a frame in hand was not finished"
+
+
+def test_what_was_interrupted_goes_on(call: Call, reference: Path, tmp_path: Path) -> None:
+    frames = write_frames(tmp_path / "frames", 8)
+    command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
+    interrupt(start_and_wait(command))
+    before = frame_times(tmp_path / "film.run")
+    call("resume", tmp_path / "film.run").assert_ended(0, "8 of 8 frames done")
+    assert frame_times(tmp_path / "film.run").items() >= before.items()
+    call("status", tmp_path / "film.run").assert_ended(0, "finished", "8 of 8 done")
+
+
+def test_the_second_control_c_stops_at_once(call: Call, reference: Path, tmp_path: Path) -> None:
+    frames = write_frames(tmp_path / "frames", 3)
+    slow = ["--quality", "paper", "--size", "0.2", "--address", "none"]
+    what = ["-o", tmp_path / "film.mp4", *HERE]
+    call("preview", reference, frames, *what, "--frames", "1").assert_ended(0)
+    run_dir = tmp_path / "slow.run"
+    command = ["timelapse", reference, frames, "-o", tmp_path / "slow.mp4", *slow, "--json"]
+    process = start_and_wait(command, "workers-ready")
+    time.sleep(2.0)  # a frame of this size and quality takes minutes
+    began = time.monotonic()
+    err = interrupt(process, times=2)
+    assert time.monotonic() - began < 20
+    assert "error: interrupted" in err
+    assert f"to go on: batch-analogy resume {run_dir}" in err
+    call("status", run_dir).assert_ended(0, "interrupted", "0 of 3 done")
+
+
+def test_control_c_leaves_a_watch_and_not_the_run(reference: Path, tmp_path: Path) -> None:
+    frames = write_frames(tmp_path / "frames", FRAMES)
+    command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
+    process = start_and_wait(command)
+    watch = start("status", tmp_path / "film.run", "--watch")
+    assert watch.stdout is not None
+    assert watch.stdout.readline().startswith("running: ")
+    os.kill(watch.pid, signal.SIGINT)
+    _, err = watch.communicate(timeout=PATIENCE_SECONDS)
+    assert watch.returncode == 0
+    assert "left; what the run is doing goes on" in err
+    assert process.poll() is None
+    interrupt(process)
