@@ -46,7 +46,7 @@ def estimate(config: RunConfig, plan: Plan) -> Estimate:
         for record in read_history(store.journal).done.values()
         if record.index not in plan.leave_out
     ]
-    left = len(plan.usable()) - len(records)
+    left = max(0, len(plan.usable()) - len(records))
     seconds = [record.seconds for record in records if record.seconds > 0][-RECENT_FRAMES:]
     pace = statistics.median(seconds) if seconds else None
     workers = expected_workers(config.execution, plan, left)

@@ -116,18 +116,27 @@ def read_config(run_dir: Path) -> RunConfig:
 def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
     """The plan of a run, with nothing written; a video's frames are counted by its header.
 
+    Edits of a plan that the run folder holds already are in it.
+
     Raises:
-        UsageError: the source does not exist.
+        UsageError: the source does not exist, or edits of the plan make no sense.
         InputError: the input cannot be used.
         WeightsError: the weights are missing.
     """
     config = _resolved(_absolute(config), None)
-    return make_plan(
+    plan = make_plan(
         config,
         weights=resolve_weights(config.weights),
         video=guess_video(config.source),
         on_frame=_reporter(on_event),
     )
+    try:
+        previous = read_plan(RunStore(config.run_dir).plan)
+    except PlanChangedError:  # of another version: the run itself will say so
+        return plan
+    if previous is None or len(previous.frames) != len(plan.frames):
+        return plan
+    return keep_edits(plan, previous)
 
 
 def _open_locked(

@@ -38,6 +38,7 @@ def test_a_night_from_plan_to_film(call: Call, reference: Path, tmp_path: Path) 
     call("status", run_dir).assert_ended(0, "planned", "0 of 6 done")
 
     edit(run_dir, '"leave_out": ""', '"leave_out": "4"')
+    call("timelapse", *what, "--dry-run").assert_ended(0, "5 in 6 segments", "left out 4")
     ended = call("preview", *what, "--frames", "2")
     ended.assert_ended(0, "2 of 2 frames done", f"batch-analogy resume {run_dir}")
     sheet = Path(ended.out.strip())
