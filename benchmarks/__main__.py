@@ -10,7 +10,7 @@ from benchmarks.common import ROOT
 
 NAMES = (
     "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties", "runs",
-    "film_rate",
+    "film_rate", "highres",
 )  # fmt: skip
 
 
