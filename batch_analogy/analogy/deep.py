@@ -29,7 +29,7 @@ from batch_analogy.analogy.features import (
 from batch_analogy.analogy.fine import fine_vote
 from batch_analogy.analogy.labels import label_maps, pool_labels
 from batch_analogy.analogy.matching import Fields, LevelDone, match
-from batch_analogy.analogy.nnf import match_confidence, nnf_to_flow, sides
+from batch_analogy.analogy.nnf import HALF_SURE_CELLS, match_confidence, nnf_to_flow, sides
 from batch_analogy.analogy.refine import refine
 from batch_analogy.analogy.vote import vote
 from batch_analogy.analogy.weights import resolve_weights
@@ -37,7 +37,6 @@ from batch_analogy.config import AnalogyConfig
 from batch_analogy.errors import ConfigError
 
 _VOTE_PATCH = 3  # facts §4
-_HALF_SURE_CELLS = 4.0  # both directions this far apart: half the confidence
 
 __all__ = ["AnalogyResult", "LevelDone", "deep_image_analogies", "deep_image_analogy"]
 
@@ -188,8 +187,8 @@ def _assemble(
     fields: Fields,
     config: AnalogyConfig,
 ) -> AnalogyResult:
-    confidence_a = match_confidence(fields.ab, fields.ba, fields.cost_ab, _HALF_SURE_CELLS)
-    confidence_b = match_confidence(fields.ba, fields.ab, fields.cost_ba, _HALF_SURE_CELLS)
+    confidence_a = match_confidence(fields.ab, fields.ba, fields.cost_ab, HALF_SURE_CELLS)
+    confidence_b = match_confidence(fields.ba, fields.ab, fields.cost_ba, HALF_SURE_CELLS)
     if not isinstance(found, AtlasPicture):
         return AnalogyResult(
             a_prime=_refine(a, _vote(bp, fields.ab, a, config), confidence_a, config),

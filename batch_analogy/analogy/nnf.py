@@ -106,6 +106,10 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
     return (returned - own).square().sum(dim=1, keepdim=True).sqrt()
 
 
+HALF_SURE_CELLS = 4.0
+"""Both directions this far apart: half the confidence."""
+
+
 def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float) -> Tensor:
     """Similarity of the matches, lowered where the other direction disagrees with them.
 

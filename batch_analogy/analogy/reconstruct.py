@@ -5,7 +5,10 @@ Source: paper §4.2 and the official code (deep-image-analogy facts §3).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork, response
@@ -18,24 +21,32 @@ RESPONSE_GATE = 0.05  # own structure is kept only where the response reaches th
 _PIXEL_PATCH = 3
 
 
+@dataclass(frozen=True)
+class Matches:
+    """A field and how much each cell's vote counts."""
+
+    nnf: Tensor  # (B, 2, H, W) int32
+    say: Tensor | None = None  # (B, 1, H, W) float32 above 0; None: all alike, as published
+
+
 def reconstruct_latent(
     network: FeatureNetwork,
     own: EncodedPicture,
     other: EncodedPicture,
-    nnf: Tensor,
+    found: Matches,
     level: int,
     config: AnalogyConfig,
 ) -> Tensor:
     """The latent picture's features one level finer than the field.
 
-    For A', ``own`` is A, ``other`` is B' and ``nnf`` is A→B; for B, B', A and B→A. Several are
+    For A', ``own`` is A, ``other`` is B' and ``found`` is A→B; for B, B', A and B→A. Several are
     done at once where the field has a batch of B; either picture may then be one for all (1).
 
     Args:
         network: the feature network.
         own: the picture whose structure the latent one has.
         other: the picture whose look it takes.
-        nnf: (B, 2, H, W) int32 field from ``own`` to ``other`` at ``level``.
+        found: the matches of ``own`` in ``other`` at ``level``, for each of a batch of B.
         level: 5 … 2; the result is at ``level − 1``.
         config: blend weight, quality and solve precision.
 
@@ -44,9 +55,9 @@ def reconstruct_latent(
     """
     iterations = config.solve_iterations[level]
     if iterations == 0:
-        rebuilt = _warp(own, other, nnf, level, level - 1)
+        rebuilt = _warp(own, other, found, level, level - 1)
     else:
-        rebuilt = _solve(network, own, other, nnf, level, iterations, config)
+        rebuilt = _solve(network, own, other, found, level, iterations, config)
     return blend(own.features[level - 1], rebuilt, config.alphas[level - 1])
 
 
@@ -59,21 +70,26 @@ def blend(own: Tensor, rebuilt: Tensor, alpha: float) -> Tensor:
     return rebuilt + weight * (own - rebuilt)
 
 
-def _warp(own: EncodedPicture, other: EncodedPicture, nnf: Tensor, level: int, to: int) -> Tensor:
+def _warp(
+    own: EncodedPicture, other: EncodedPicture, found: Matches, level: int, to: int
+) -> Tensor:
     """The other picture's raw values at a finer level, voted through the upsampled field."""
+    nnf, say = found.nnf, found.say
     while level > max(to, 1):
         nnf = upsample_nnf(nnf, other.size(level), own.size(level - 1), other.size(level - 1))
         level -= 1
+    if say is not None:
+        say = F.interpolate(say, size=nnf.shape[2:], mode="nearest-exact")
     if to >= 1:
-        return vote(other.features[to], nnf, LEVEL_SPECS[to].patch)
-    return vote(other.seen, nnf, _PIXEL_PATCH)
+        return vote(other.features[to], nnf, LEVEL_SPECS[to].patch, say)
+    return vote(other.seen, nnf, _PIXEL_PATCH, say)
 
 
 def _solve(
     network: FeatureNetwork,
     own: EncodedPicture,
     other: EncodedPicture,
-    nnf: Tensor,
+    found: Matches,
     level: int,
     iterations: int,
     config: AnalogyConfig,
@@ -83,8 +99,8 @@ def _solve(
     Two levels, not the paper's one: it keeps the result on the network's natural distribution,
     as its authors explain (facts §3).
     """
-    target = vote(other.features[level], nnf, LEVEL_SPECS[level].patch)
-    start = _warp(own, other, nnf, level, level - 2)
+    target = vote(other.features[level], found.nnf, LEVEL_SPECS[level].patch, found.say)
+    start = _warp(own, other, found, level, level - 2)
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     residual = feature_residual(network, target, level, dtype)
     solved, _ = least_squares(residual, start, iterations)

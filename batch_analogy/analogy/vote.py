@@ -21,13 +21,15 @@ _LEAST_WEIGHT = 1e-12
 _ROWS_AT_ONCE_PX = 1 << 20  # output pixels voted together: bounds memory at any resolution
 
 
-def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
+def vote(values: Tensor, nnf: Tensor, patch: int, say: Tensor | None = None) -> Tensor:
     """Mean of what the neighbours' patches say of each cell.
 
     Args:
         values: (B, C, H', W') float32, the map that is read, or (1, C, H', W'): one for all.
         nnf: (B, 2, H, W) int32, matches in ``values``.
         patch: odd side, cells.
+        say: (B, 1, H, W) float32 above 0, how much each neighbour's vote counts; all alike by
+            default, as published.
 
     Returns:
         (B, C, H, W) float32. Neighbours outside this map, and matches that fall outside the
@@ -38,20 +40,21 @@ def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
     if values.device.type == "cpu":
         from batch_analogy.analogy import vote_cpu  # Numba is slow to import
 
-        return vote_cpu.vote(values, nnf, patch)
+        return vote_cpu.vote(values, nnf, patch, say)
     if values.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
         from batch_analogy.analogy import vote_cuda
 
-        return vote_cuda.vote(values, nnf, patch)
-    return vote_reference(values, nnf, patch)
+        return vote_cuda.vote(values, nnf, patch, say)
+    return vote_reference(values, nnf, patch, say)
 
 
-def vote_reference(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
+def vote_reference(values: Tensor, nnf: Tensor, patch: int, say: Tensor | None = None) -> Tensor:
     """``vote`` in plain PyTorch: the readable version that defines the answer."""
     channels, target_height, target_width = values.shape[1:]
     batch, _, height, width = nnf.shape
     cells = values.permute(0, 2, 3, 1).reshape(-1, channels)
     first = _first_cells(values, batch, nnf.device)
+    say = values.new_ones((batch, 1, height, width)) if say is None else say
     ys = torch.arange(height, device=nnf.device).view(-1, 1)
     xs = torch.arange(width, device=nnf.device).view(1, -1)
     total = values.new_zeros((batch, height, width, channels))
@@ -60,13 +63,15 @@ def vote_reference(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             inside = (ys + dy >= 0) & (ys + dy < height) & (xs + dx >= 0) & (xs + dx < width)
-            neighbour = nnf[:, :, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)]
+            there_y, there_x = (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)
+            neighbour, counts = nnf[:, :, there_y, there_x], say[:, 0, there_y, there_x]
             qy, qx = neighbour[:, 0] - dy, neighbour[:, 1] - dx
             inside = inside & (qy >= 0) & (qy < target_height) & (qx >= 0) & (qx < target_width)
             row = qy.clamp(0, target_height - 1).long() * target_width
             value = cells[first + row + qx.clamp(0, target_width - 1)]
-            total += torch.where(inside[..., None], value, 0.0)
-            count += inside[..., None]
+            counts = torch.where(inside, counts, 0.0)[..., None]
+            total += counts * value
+            count += counts
     return (total / count).permute(0, 3, 1, 2)
 
 

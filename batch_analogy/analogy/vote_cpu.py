@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _vote(values, nnf, reach, out):  # type: ignore[no-untyped-def]
+def _vote(values, nnf, say, reach, out):  # type: ignore[no-untyped-def]
     height, width, channels = out.shape
     target_height, target_width, _ = values.shape
     for y in prange(height):
@@ -22,20 +22,23 @@ def _vote(values, nnf, reach, out):  # type: ignore[no-untyped-def]
                     qx = nnf[1, ny, nx] + x - nx
                     if qy < 0 or qy >= target_height or qx < 0 or qx >= target_width:
                         continue
-                    count += np.float32(1.0)
+                    counts = say[ny, nx]
+                    count += counts
                     for c in range(channels):
-                        out[y, x, c] += values[qy, qx, c]
+                        out[y, x, c] += counts * values[qy, qx, c]
             for c in range(channels):
                 out[y, x, c] /= count
 
 
-def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
+def vote(values: Tensor, nnf: Tensor, patch: int, say: Tensor | None = None) -> Tensor:
     """As ``vote.vote_reference``, for float32 tensors on the CPU."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     channels = values.shape[1]
     batch, _, height, width = nnf.shape
     out = np.zeros((batch, height, width, channels), np.float32)
     cells = values.permute(0, 2, 3, 1).contiguous().numpy()
+    counts = np.ones((batch, height, width), np.float32) if say is None else say[:, 0].numpy()
     for b in range(batch):
-        _vote(cells[b % len(cells)], nnf[b].contiguous().numpy(), patch // 2, out[b])
+        own = np.ascontiguousarray(counts[b])
+        _vote(cells[b % len(cells)], nnf[b].contiguous().numpy(), own, patch // 2, out[b])
     return torch.from_numpy(out).permute(0, 3, 1, 2)

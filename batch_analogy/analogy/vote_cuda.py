@@ -17,7 +17,7 @@ _CHUNK = 64  # channels of one program
 
 @triton.jit(do_not_specialize=["hs", "ws", "ht", "wt", "maps_apart"])
 def _vote(
-    values, nnf, out, hs, ws, ht, wt, maps_apart,
+    values, nnf, say, out, hs, ws, ht, wt, maps_apart,
     C: tl.constexpr, REACH: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
     """One run of cells of one item, and CHUNK of their channels."""
@@ -27,6 +27,7 @@ def _vote(
     y, x = cell // ws, cell % ws
     c = tl.program_id(1) * CHUNK + tl.arange(0, CHUNK)
     field = nnf + item * 2 * count
+    say += item * count
     values += item * maps_apart * ht * wt * C  # 0 apart: one map for all
     total = tl.zeros([CELLS, CHUNK], dtype=tl.float32)
     votes = tl.zeros([CELLS], dtype=tl.float32)
@@ -39,23 +40,28 @@ def _vote(
             there &= (qy >= 0) & (qy < ht) & (qx >= 0) & (qx < wt)
             row = (qy * wt + qx).to(tl.int64) * C
             mask = there[:, None] & (c < C)[None, :]
-            total += tl.load(values + row[:, None] + c[None, :], mask=mask, other=0.0)
-            votes += tl.where(there, 1.0, 0.0)
+            counts = tl.load(say + neighbour, mask=there, other=0.0)
+            read = tl.load(values + row[:, None] + c[None, :], mask=mask, other=0.0)
+            total += counts[:, None] * read
+            votes += counts
     place = out + item * count * C + cell.to(tl.int64)[:, None] * C + c[None, :]
     inside = (cell < count)[:, None] & (c < C)[None, :]
-    tl.store(place, total / tl.maximum(votes, 1.0)[:, None], mask=inside)
+    tl.store(place, total / tl.where(votes > 0, votes, 1.0)[:, None], mask=inside)
 
 
-def vote(values: Tensor, nnf: Tensor, patch: int) -> Tensor:
+def vote(values: Tensor, nnf: Tensor, patch: int, say: Tensor | None = None) -> Tensor:
     """As ``vote.vote_reference``, for float32 tensors on a GPU."""
     _, channels, ht, wt = values.shape
     batch, _, hs, ws = nnf.shape
     cells = values.permute(0, 2, 3, 1).contiguous()
+    if say is None:
+        say = torch.ones((batch, 1, hs, ws), dtype=torch.float32, device=values.device)
     out = torch.empty((batch, hs, ws, channels), dtype=torch.float32, device=values.device)
     chunk = min(_CHUNK, triton.next_power_of_2(channels))
     grid = (triton.cdiv(hs * ws, _CELLS), triton.cdiv(channels, chunk), batch)
     _vote[grid](
-        cells, nnf.to(torch.int32).contiguous(), out, hs, ws, ht, wt, int(len(values) > 1),
+        cells, nnf.to(torch.int32).contiguous(), say.float().contiguous(), out,
+        hs, ws, ht, wt, int(len(values) > 1),
         C=channels, REACH=patch // 2, CELLS=_CELLS, CHUNK=chunk,
     )  # fmt: skip
     return out.permute(0, 3, 1, 2)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork, encode_picture
-from batch_analogy.analogy.reconstruct import blend, reconstruct_latent
+from batch_analogy.analogy.reconstruct import Matches, blend, reconstruct_latent
 from batch_analogy.config import AnalogyConfig
 
 CONFIG = AnalogyConfig(min_side_px=64, precision="float32")
@@ -52,11 +52,11 @@ def test_a_batch_gives_what_each_gives_alone(
     *many, one = pictures
     nnf = fields(level, generator)
     own, other = (together(many), one) if shared == "other" else (one, together(many))
-    found = reconstruct_latent(network, own, other, nnf, level, CONFIG)
+    found = reconstruct_latent(network, own, other, Matches(nnf), level, CONFIG)
     assert found.shape == (3, *one.features[level - 1].shape[1:])
     for i, picture in enumerate(many):
         own, other = (picture, one) if shared == "other" else (one, picture)
-        alone = reconstruct_latent(network, own, other, nnf[i : i + 1], level, CONFIG)
+        alone = reconstruct_latent(network, own, other, Matches(nnf[i : i + 1]), level, CONFIG)
         assert torch.equal(found[i : i + 1], alone)
 
 

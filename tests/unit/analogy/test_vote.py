@@ -11,8 +11,11 @@ from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.vote import vote, vote_picture, vote_reference
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("patch", [1, 3, 5])
-def test_kernel_gives_the_references_answer(patch: int, generator: torch.Generator) -> None:
+def test_kernel_gives_the_references_answer(
+    patch: int, weighted: bool, generator: torch.Generator
+) -> None:
     values = torch.rand(2, 5, 9, 14, generator=generator)
     nnf = torch.stack(
         [
@@ -21,8 +24,17 @@ def test_kernel_gives_the_references_answer(patch: int, generator: torch.Generat
         ],
         dim=1,
     ).int()
-    expected = vote_reference(values, nnf, patch)
-    torch.testing.assert_close(vote_cpu.vote(values, nnf, patch), expected, atol=1e-6, rtol=0)
+    say = torch.rand(2, 1, 12, 7, generator=generator) + 0.02 if weighted else None
+    expected = vote_reference(values, nnf, patch, say)
+    found = vote_cpu.vote(values, nnf, patch, say)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def test_a_surer_cell_has_more_say() -> None:
+    values = torch.tensor([[[[10.0, 20.0, 30.0]]]])
+    nnf = torch.tensor([[[[0, 0, 0]], [[2, 1, 0]]]], dtype=torch.int32)  # as in the next test
+    say = torch.tensor([[[[3.0, 1.0, 1.0]]]])
+    assert vote(values, nnf, 3, say).flatten().tolist() == [25.0, 20.0, 20.0]
 
 
 def test_votes_of_three_cells_by_hand() -> None:

@@ -18,7 +18,7 @@ import torch
 from batch_analogy.analogy import vote_cuda
 from batch_analogy.analogy.vote import vote_reference
 
-items, channels, patch = {case}
+items, channels, patch, weighted = {case}
 generator = torch.Generator().manual_seed(5)
 values = torch.rand(items, channels, 4, 7, generator=generator)
 nnf = torch.stack(
@@ -28,13 +28,14 @@ nnf = torch.stack(
     ],
     dim=1,
 ).int()
-found = vote_cuda.vote(values, nnf, patch)
-torch.testing.assert_close(found, vote_reference(values, nnf, patch), atol=1e-6, rtol=0)
+say = torch.rand(2, 1, 5, 6, generator=generator) + 0.02 if weighted else None
+found = vote_cuda.vote(values, nnf, patch, say)
+torch.testing.assert_close(found, vote_reference(values, nnf, patch, say), atol=1e-6, rtol=0)
 print("equal")
 """
 
 
-@pytest.mark.parametrize("case", [(2, 70, 3), (1, 3, 5), (2, 16, 1)], ids=str)
+@pytest.mark.parametrize("case", [(2, 70, 3, True), (1, 3, 5, False), (2, 16, 1, True)], ids=str)
 def test_interpreted_kernel_gives_the_references_answer(case: tuple) -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMPARE.format(case=case)],
@@ -57,7 +58,7 @@ def test_kernel_compiles_for_a_gpu_that_is_not_here(capability: int) -> None:
 
     names = vote_cuda._vote.arg_names
     shape = {"C": 64, "REACH": 2, "CELLS": vote_cuda._CELLS, "CHUNK": 64}
-    pointers = {"values": "*fp32", "nnf": "*i32", "out": "*fp32"}
+    pointers = {"values": "*fp32", "nnf": "*i32", "say": "*fp32", "out": "*fp32"}
     source = ASTSource(
         fn=vote_cuda._vote,
         signature={n: "constexpr" if n in shape else pointers.get(n, "i32") for n in names},
