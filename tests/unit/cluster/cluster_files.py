@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
+
+from batch_analogy.cli.app import build_app
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+OnMachines = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).resolve().parents[3]
 CLUSTER = ROOT / "cluster"
@@ -45,3 +53,17 @@ def project() -> dict[str, Any]:
     """The [project] table of pyproject.toml."""
     table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return table
+
+
+def understood_options(line: str) -> dict[str, Any]:
+    """The options of a `batch-analogy …` line as the command line's own parser reads them.
+
+    Raises:
+        click.ClickException: the command does not exist, or does not take such arguments.
+    """
+    program, name, *arguments = shlex.split(line)
+    if program != "batch-analogy":
+        raise ValueError(f"{line!r} is no batch-analogy command")
+    group: Any = typer.main.get_command(build_app())
+    parsed: dict[str, Any] = group.commands[name].make_context(name, arguments).params
+    return parsed

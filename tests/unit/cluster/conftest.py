@@ -7,18 +7,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_files import ROOT
+from cluster_files import ROOT, OnMachines
 
 FAKES = Path(__file__).parent / "fake_slurm"
 NAMESPACES = [
     *("unshare", "--user", "--map-root-user", "--mount", "--mount-proc", "--net", "--pid"),
     *("--fork", "--kill-child"),
 ]
-OnMachines = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture

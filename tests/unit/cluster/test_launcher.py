@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_files import LAUNCHER_FILES, read_yaml
+from cluster_files import LAUNCHER_FILES, OnMachines, read_yaml
+from run_samples import picture, write_frames
+
+from batch_analogy.media.stills import write_png
 
 # Ray creates these itself, or the launcher's user does, on every machine.
 COMMANDS = (
@@ -120,34 +123,34 @@ def test_bash_reads_every_command(path: Path) -> None:
             assert ended.returncode == 0, f"{kind}: {command}: {ended.stderr}"
 
 
+START = r"""
+set -e
+ray get-auth-token --generate >/dev/null
+read -r head worker <<<"$MACHINES"
+on() { nsenter --target "$1" --net --pid --mount --wd="$PWD" -- "${@:2}"; }
+on "$head" bash head >&2
+on "$worker" bash worker >&2
+on "$head" ray job submit --address http://127.0.0.1:8265 -- \
+  batch-analogy timelapse "$PWD/reference.png" "$PWD/in" --output "$PWD/film.mp4" \
+  --quality draft --address auto --workers 1
+"""
+
+
 @pytest.mark.slow
-def test_the_start_commands_make_a_cluster(on_machines, tmp_path: Path) -> None:
+def test_the_start_commands_make_a_cluster_that_does_a_job(
+    on_machines: OnMachines, tmp_path: Path
+) -> None:
     """local.yaml's own commands on two machines that are namespaces, with Ray's token."""
     (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
     head, worker = (config[f"{who}_start_ray_commands"][-1] for who in ("head", "worker"))
-    config["provider"].update(head_ip="10.99.0.1", worker_ips=["10.99.0.2"])
-    (tmp_path / "home" / "ray_bootstrap_config.yaml").write_text("{}")
     without_autoscaler = head.replace("--autoscaling-config=~/ray_bootstrap_config.yaml", "")
     for name, command in (("head", without_autoscaler), ("worker", worker)):
         (tmp_path / name).write_text(f"export RAY_HEAD_IP=10.99.0.1\n{command}\n")
-    (tmp_path / "look").write_text(
-        "import ray; ray.init('auto', logging_level=40)\n"
-        "for n in sorted(ray.nodes(), key=lambda n: n['NodeManagerAddress']):\n"
-        "    print(n['NodeManagerAddress'], n['Alive'], n['Resources'].get('CPU', 0))\n"
-    )
-    (tmp_path / "start").write_text(
-        "set -e\n"
-        "ray get-auth-token --generate >/dev/null\n"
-        'read -r head worker <<<"$MACHINES"\n'
-        'on() { nsenter --target "$1" --net --pid --mount --wd="$PWD" -- "${@:2}"; }\n'
-        'on "$head" bash head >&2\n'
-        'on "$worker" bash worker >&2\n'
-        'on "$head" python3 look\n'
-    )
+    (tmp_path / "start").write_text(START)
+    write_frames(tmp_path / "in", 2)
+    write_png(tmp_path / "reference.png", picture(40, 70, 66))
+
     ended = on_machines(2, "bash", "start", RAY_AUTH_MODE="token", RAY_USAGE_STATS_ENABLED="0")
-    assert ended.returncode == 0, ended.stderr
-    lines = ended.stdout.splitlines()
-    assert lines[-2] == "10.99.0.1 True 0"
-    address, alive, cores = lines[-1].split()
-    assert (address, alive) == ("10.99.0.2", "True")
-    assert float(cores) >= 1
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    assert "styler-0 is ready on 10.99.0.2" in ended.stdout  # the head does no frames
+    assert (tmp_path / "film.mp4").stat().st_size > 0

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cluster_files import CLUSTER
+from cluster_files import CLUSTER, OnMachines
 from run_samples import picture, write_frames
 
 from batch_analogy.media.stills import write_png
@@ -23,7 +23,16 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def submit(on_machines, machines: int, *arguments: str, **variables: str):
+def done_frames(run: Path) -> list[str]:
+    """Names of the frames that a run's journal calls done."""
+    entries = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    return [entry["name"] for entry in entries if entry["event"] == "done"]
+
+
+def submit(
+    on_machines: OnMachines, machines: int, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run submit.sbatch as the batch step of a job on so many machines."""
     return on_machines(
         machines,
         "bash",
@@ -37,30 +46,31 @@ def submit(on_machines, machines: int, *arguments: str, **variables: str):
 
 
 @pytest.mark.slow
-def test_two_machines_do_a_run_together(on_machines, pictures: Path) -> None:
-    ended = submit(on_machines, 2, str(pictures / "film.run"), *FILM)
+def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: Path) -> None:
+    run = pictures / "film.run"
+    spoiled = pictures / "in" / "img1.png"
+    good = spoiled.read_bytes()
+    spoiled.write_bytes(b"no picture")
+    began = submit(on_machines, 2, str(run), *FILM)
+    assert began.returncode == 3, began.stderr
+    assert "ready on 10.99.0.1" in began.stderr
+    assert "ready on 10.99.0.2" in began.stderr
+    assert "submit the same line to go on" in began.stderr
+    assert done_frames(run) == ["img0.png"]
+    token = (pictures / "home" / ".ray" / "auth_token").read_text()
+    assert token.strip()  # made once, for all machines
+
+    spoiled.write_bytes(good)
+    ended = submit(on_machines, 1, str(run), *FILM)
     assert ended.returncode == 0, ended.stderr
-    assert "ready on 10.99.0.1" in ended.stderr
-    assert "ready on 10.99.0.2" in ended.stderr
-    assert f"{pictures}/film.run is finished" in ended.stdout
+    assert f"{run} is finished" in ended.stdout
     assert (pictures / "film.mp4").stat().st_size > 0
-    assert sorted(p.name for p in pictures.iterdir() if "slurm" in p.name) == []
-    token = pictures / "home" / ".ray" / "auth_token"
-    assert token.read_text().strip()  # made once, for all machines
+    assert [path for path in pictures.iterdir() if "slurm" in path.name] == []
+    assert (pictures / "home" / ".ray" / "auth_token").read_text() == token
 
 
 @pytest.mark.slow
-def test_a_frame_that_cannot_be_read_ends_with_3(on_machines, pictures: Path) -> None:
-    (pictures / "in" / "img1.png").write_bytes(b"no picture")
-    ended = submit(on_machines, 1, str(pictures / "film.run"), *FILM)
-    assert ended.returncode == 3, ended.stderr
-    assert "submit the same line to go on" in ended.stderr
-    journal = (pictures / "film.run" / "journal.jsonl").read_text().splitlines()
-    assert [json.loads(line)["name"] for line in journal if '"done"' in line] == ["img0.png"]
-
-
-@pytest.mark.slow
-def test_a_ray_that_does_not_start_fails_the_job(on_machines, pictures: Path) -> None:
+def test_a_ray_that_does_not_start_fails_the_job(on_machines: OnMachines, pictures: Path) -> None:
     """symmetric-run itself exits 0 then."""
     occupy = (
         "import socket, sys, subprocess; s = socket.create_server(('0.0.0.0', 6379));"
