@@ -135,7 +135,7 @@ class AnalogyConfig:
     scales: tuple[float, ...] = (1.0,)  # sizes of B' that are tried; 1 always is
     mirror: bool = False  # whether B' is also tried mirrored
     seed: int = 0
-    max_area_px: int = 350_000  # matching works at most at this area (facts §1)
+    max_area_px: int = 500_000  # matching works at most at this area (350,000 in facts §1)
     max_side_px: int = 2048  # … and at most at this side, for panoramas
     min_side_px: int = 200  # smaller pictures are enlarged for matching (facts §1)
     precision: Precision = "auto"  # of the network; auto is resolved by the machine
