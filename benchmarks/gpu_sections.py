@@ -7,7 +7,7 @@ that measures for long looks at its budget and says what it left out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
+from batch_analogy.analogy.batching import BatchSize, in_batches
+from batch_analogy.analogy.deep import (
+    AnalogyResult,
+    deep_image_analogies,
+    deep_image_analogy,
+)
 from batch_analogy.analogy.features import EncodedPicture, encode_picture
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import SearchSpec, cpu, reference
@@ -263,44 +268,64 @@ def _pair_floor(
 
 
 def throughput(setting: Setting) -> dict[str, Any]:
-    """Many A against one B': pairs a second one after another, and over several streams."""
+    """Many A against one B': pairs a second one by one, over several streams, and in batches."""
     network = setting.network()
     *many, bp = setting.pictures(setting.batch + 1)
-    results: dict[str, Any] = {
-        "how": "deep_image_analogy in a loop with B' encoded once; it takes one A at a time"
-    }
+    results: dict[str, Any] = {}
     for quality in ("draft", "standard"):
         config = setting.config(quality)
         shared = encode_picture(network, bp, config)
 
-        def one(a: Tensor, config: AnalogyConfig = config, shared: Any = shared) -> AnalogyResult:
-            return deep_image_analogy(a, bp, config=config, network=network, reference=shared)
+        def some(
+            frames: Sequence[Tensor], config: AnalogyConfig = config, shared: Any = shared
+        ) -> list[AnalogyResult]:
+            return deep_image_analogies(
+                frames, bp, config=config, network=network, reference=shared
+            )
 
-        for streams in (1, 4) if setting.gpu else (1,):
-            work = _over_streams(one, many, streams)
+        ways = {"one by one": _over_streams(some, many, 1)}
+        if setting.gpu:
+            ways["4 streams"] = _over_streams(some, many, 4)
+        for at_once in sorted({4, setting.batch}):
+            size = BatchSize(at_once)
+            ways[f"{at_once} at once"] = _in_batches(some, many, size)
+        for name, work in ways.items():
+            if time.perf_counter() > setting.ends:
+                return {**results, "left_out": f"from {quality}, {name} on: budget used up"}
             median = setting.seconds(work, min(3, setting.runs))["median_seconds"]
-            results[f"{quality}, {streams} streams"] = {
+            results[f"{quality}, {name}"] = {
                 "pairs_per_second": len(many) / median,
                 "peak_memory_bytes": setting.peak_memory_bytes(work),
             }
     return results
 
 
+def _in_batches(
+    some: Callable[[Sequence[Tensor]], list[AnalogyResult]], many: list[Tensor], size: BatchSize
+) -> Callable[[], None]:
+    """Work on all items as the worker does: in batches that fit the memory."""
+
+    def work() -> None:
+        in_batches(many, some, size)
+
+    return work
+
+
 def _over_streams(
-    one: Callable[[Tensor], Any], many: list[Tensor], streams: int
+    some: Callable[[Sequence[Tensor]], Any], many: list[Tensor], streams: int
 ) -> Callable[[], None]:
     """Work on all items, from as many threads as streams, each with a stream of its own."""
 
     def share(first: int) -> None:
         with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
             for a in many[first::streams]:
-                one(a)
+                some([a])
             torch.cuda.current_stream().synchronize()
 
     def work() -> None:
         if streams == 1:
             for a in many:
-                one(a)
+                some([a])
             return
         with ThreadPoolExecutor(streams) as pool:
             list(pool.map(share, range(streams)))

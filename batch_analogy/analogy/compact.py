@@ -77,7 +77,12 @@ def _directions(samples: Tensor, count: int) -> Tensor:
 
         bases = [principal_directions(sample.numpy(), count) for sample in samples]
         return torch.from_numpy(np.stack(bases))
-    _, vectors = torch.linalg.eigh(samples.mT @ samples)  # ascending; nothing waits for the GPU
+    return _eigenvectors(samples, count)
+
+
+def _eigenvectors(samples: Tensor, count: int) -> Tensor:
+    """``_directions`` by the device's own solver, whose last bits may differ between machines."""
+    _, vectors = torch.linalg.eigh(samples.mT @ samples)  # by rising eigenvalue
     strongest: Tensor = vectors[..., -count:].mT.float()
     return strongest
 
@@ -102,5 +107,10 @@ def _times(term: Tensor, part: Tensor) -> Tensor:
                 for i, kernel in enumerate(kernels)
             ]
         )
+    return _times_cells(term, part)
+
+
+def _times_cells(term: Tensor, part: Tensor) -> Tensor:
+    """``_times`` as one matrix product, whose sums' order is the device's own."""
     cells = torch.bmm(term.permute(0, 2, 3, 1).flatten(1, 2), part.mT)
     return cells.view(len(term), *term.shape[2:], -1).permute(0, 3, 1, 2)

@@ -7,6 +7,7 @@ import skimage.data
 import torch
 from torch import Tensor
 
+from batch_analogy.analogy import compact
 from batch_analogy.analogy.compact import compact_terms, two_terms
 from batch_analogy.analogy.features import FeatureNetwork, encode_picture
 from batch_analogy.analogy.nnf import initial_nnf
@@ -92,3 +93,24 @@ def test_projection_does_not_depend_on_threads(network: FeatureNetwork) -> None:
         torch.set_num_threads(threads)
     for other in maps[1:]:
         assert all(torch.equal(x, y) for x, y in zip(maps[0], other, strict=True))
+
+
+@pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
+def test_what_a_gpu_does_instead_keeps_the_same(
+    network: FeatureNetwork, level: int, channels: int
+) -> None:
+    """The eigenvectors span what the serial loop's directions do, and project likewise."""
+    a, b = real_terms(network, level)
+    sample = torch.cat([compact._sample(a), compact._sample(b)], dim=1)
+    samples = torch.cat([sample, sample.flip(1)])
+    serial, solved = (
+        compact._directions(samples, channels),
+        compact._eigenvectors(samples, channels),
+    )
+    assert serial.shape == solved.shape == (2, channels, samples.shape[2])
+    kept = [(samples @ basis.double().mT).square().sum(dim=(1, 2)) for basis in (serial, solved)]
+    torch.testing.assert_close(kept[0], kept[1], rtol=1e-3, atol=0)
+    part = solved[:1].chunk(2, dim=2)[0]
+    torch.testing.assert_close(
+        compact._times_cells(a[0], part), compact._times(a[0], part), rtol=1e-4, atol=1e-2
+    )
