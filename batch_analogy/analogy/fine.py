@@ -130,22 +130,21 @@ def fine_vote(
     field = _filled(nnf[0], target_cells)
     below = _Octave(cells, _bytes(resize(picture, target_cells)))
     result = _rounded_bytes(_vote(below.target, field))
-    for number, octave_size in enumerate(_sizes(size, cells)):
-        values = _at_scale(picture, target_cells, cells, octave_size)
-        last = octave_size == size
-        step = _Step(
-            below=below,
-            octave=_Octave(octave_size, _bytes(values)),
-            seeds=(derive_seed("fine", seed, number, 0), derive_seed("fine", seed, number, 1)),
-            iterations=_LAST_ITERATIONS if last else _ITERATIONS,
-            tile_px=tile_px,
-        )
-        if last:
-            return _finish(step, field, result, values)
-        del values
+    *lower, _ = _sizes(size, cells)
+    for number, octave_size in enumerate(lower):
+        octave = _Octave(octave_size, _bytes(_at_scale(picture, target_cells, cells, octave_size)))
+        step = _Step(below, octave, _seeds(seed, number), _ITERATIONS, tile_px)
         field, result = _go_up(step, field, result)
-        below = step.octave
-    raise AssertionError("the last size is the result's")
+        below = octave
+    values = _at_scale(picture, target_cells, cells, size)
+    octave = _Octave(size, _bytes(values))
+    step = _Step(below, octave, _seeds(seed, len(lower)), _LAST_ITERATIONS, tile_px)
+    return _finish(step, field, result, values)
+
+
+def _seeds(seed: int, octave: int) -> tuple[int, int]:
+    """The seeds of an octave's two searches."""
+    return derive_seed("fine", seed, octave, 0), derive_seed("fine", seed, octave, 1)
 
 
 def _sizes(size: Size, cells: Size) -> list[Size]:

@@ -10,10 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy import fine, fine_cpu, fine_reference
+from batch_analogy.analogy.deep import deep_image_analogy
+from batch_analogy.analogy.features import FeatureNetwork
 from batch_analogy.analogy.fine import fine_vote
 from batch_analogy.analogy.fine_reference import FineSpec
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.vote import vote_picture
+from batch_analogy.config import AnalogyConfig
 
 CELLS = (22, 30)
 SIZE = (96, 131)  # 4.4 pixels a cell, nothing divisible
@@ -220,3 +223,13 @@ def test_a_slight_enlargement_is_a_plain_vote() -> None:
     other, nnf = picture((30, 40), 19), random_field(CELLS, CELLS, 20)
     expected = vote_picture(other, nnf, CELLS, (28, 38), sharp=True)
     assert torch.equal(fine_vote(other, nnf, CELLS, (28, 38)), expected)
+
+
+def test_a_pair_of_one_picture_gives_it_back(network: FeatureNetwork) -> None:
+    """B' = A at three times the matching size: A' is A, within 45 dB."""
+    a = picture((216, 288), 21)
+    config = AnalogyConfig(quality="draft", max_area_px=72 * 96, min_side_px=32)
+    result = deep_image_analogy(a, a, config=config, network=network)
+    assert tuple(result.nnf_ab.shape[2:]) == (72, 96)
+    for found in (result.a_prime, result.b):
+        assert float((found - a).square().mean()) < 10**-4.5
