@@ -100,7 +100,8 @@ def main() -> None:
     claim = yaml.safe_load((MANIFESTS / "storage.yaml").read_text())
     pruner.visit("io.k8s.api.core.v1.PersistentVolumeClaim", claim)
     schema = {
-        "$comment": f"From Kubernetes {KUBERNETES} (Apache License 2.0) by kubernetes_schema.py",
+        "$comment": f"From the schema of Kubernetes {KUBERNETES} by kubernetes_schema.py. "
+        "Copyright The Kubernetes Authors; Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0",
         "$defs": dict(sorted(pruner.kept.items())),
     }
     (HERE / "kubernetes.schema.json").write_text(json.dumps(schema, indent=1) + "\n")

@@ -14,7 +14,6 @@ from run_samples import picture, write_frames
 
 from batch_analogy.media.stills import write_png
 
-# Ray creates these itself, or the launcher's user does, on every machine.
 COMMANDS = (
     "setup_commands",
     "head_setup_commands",
@@ -83,7 +82,8 @@ def test_a_head_of_ones_own_does_no_frames_either() -> None:
     (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
     assert "--num-cpus=0 --num-gpus=0" in config["head_start_ray_commands"][-1]
     node_type = validated(config)["available_node_types"]["local.cluster.node"]
-    assert (node_type["min_workers"], node_type["max_workers"]) == (0, 2)
+    workers = len(config["provider"]["worker_ips"])
+    assert (node_type["min_workers"], node_type["max_workers"]) == (workers, workers)
 
 
 @by_name
@@ -137,6 +137,7 @@ on "$head" ray job submit --address http://127.0.0.1:8265 -- \
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_start_commands_make_a_cluster_that_does_a_job(
     on_machines: OnMachines, tmp_path: Path
 ) -> None:

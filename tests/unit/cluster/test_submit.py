@@ -18,7 +18,7 @@ FILM = ("timelapse", "reference.png", "in", "--output", "film.mp4", "--quality",
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    write_frames(tmp_path / "in", 2)
+    write_frames(tmp_path / "in", 3)
     write_png(tmp_path / "reference.png", picture(40, 70, 66))
     return tmp_path
 
@@ -46,6 +46,7 @@ def submit(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: Path) -> None:
     run = pictures / "film.run"
     spoiled = pictures / "in" / "img1.png"
@@ -53,15 +54,14 @@ def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: 
     spoiled.write_bytes(b"no picture")
     began = submit(on_machines, 2, str(run), *FILM)
     assert began.returncode == 3, began.stderr
-    assert "ready on 10.99.0.1" in began.stderr
-    assert "ready on 10.99.0.2" in began.stderr
+    assert "starting 2 workers on Ray" in began.stderr  # each machine has one core to give
     assert "submit the same line to go on" in began.stderr
-    assert done_frames(run) == ["img0.png"]
+    assert sorted(done_frames(run)) == ["img0.png", "img2.png"]
     token = (pictures / "home" / ".ray" / "auth_token").read_text()
     assert token.strip()  # made once, for all machines
 
     spoiled.write_bytes(good)
-    ended = submit(on_machines, 1, str(run), *FILM)
+    ended = submit(on_machines, 1, str(run), "retry", "--failed")
     assert ended.returncode == 0, ended.stderr
     assert f"{run} is finished" in ended.stdout
     assert (pictures / "film.mp4").stat().st_size > 0
@@ -70,6 +70,7 @@ def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_ray_that_does_not_start_fails_the_job(on_machines: OnMachines, pictures: Path) -> None:
     """symmetric-run itself exits 0 then."""
     occupy = (
