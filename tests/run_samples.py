@@ -56,6 +56,14 @@ def sample_config(root: Path, frames: int, **overrides: Any) -> RunConfig:
     return dataclasses.replace(base, **overrides)
 
 
+def on_ray(
+    root: Path, frames: int, *, run: dict[str, Any] | None = None, **settings: Any
+) -> RunConfig:
+    """``sample_config`` on Ray, on CPUs: execution settings by name, those of the run in a dict."""
+    execution = ExecutionConfig(**{"gpus_per_worker": 0, **settings})
+    return sample_config(root, frames, execution=execution, **(run or {}))
+
+
 def frame_bytes(run_dir: Path) -> dict[str, bytes]:
     """Every finished picture of a run by its path below frames/."""
     frames = run_dir / "frames"

@@ -214,7 +214,7 @@ def check_ray(*, start: bool) -> Check:
 
 
 def _start_ray(version: str, remedy: str) -> Check:
-    from batch_analogy.jobs.ray_pool import try_ray
+    from batch_analogy.jobs.ray.cluster import try_ray
 
     try:
         started = try_ray()

@@ -179,6 +179,16 @@ def _(event: events.WorkerLost) -> str:
 
 
 @describe.register
+def _(event: events.NodeBlocked) -> str:
+    return f"node {event.node} is on the blocklist: {event.message}"
+
+
+@describe.register
+def _(event: events.WorkersMissing) -> str:
+    return f"{event.ready} of {event.wanted} workers have started; {event.message}"
+
+
+@describe.register
 def _(event: events.Stopping) -> str:
     return f"stopping: {event.in_hand} frames in hand are being finished; Ctrl-C again aborts"
 

@@ -6,29 +6,31 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError, JobError, OutputDiskError
 from batch_analogy.jobs.events import (
-    FrameDone,
-    FrameFailed,
+    LossCause,
     OnEvent,
     PoolStarted,
     Stopping,
-    WorkerLost,
+    WorkersMissing,
     WorkersReady,
 )
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.plan import FramePlan, Plan
-from batch_analogy.jobs.pool import Died, Ended, Outcome, Pool, PoolEvent, PoolFacts, Ready
+from batch_analogy.jobs.pool import Died, Ended, Outcome, Pool, PoolEvent, Ready
 from batch_analogy.jobs.progress import Progress
-from batch_analogy.jobs.scheduler import Scheduler, Verdict
+from batch_analogy.jobs.recorder import Recorder
+from batch_analogy.jobs.scheduler import Scheduler, Suspect, Verdict
+from batch_analogy.jobs.stalls import StallWatch
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask
 
 POLL_SECONDS = 0.5
+GROW_SECONDS = 5.0
 
 
 class StopRequest:
@@ -71,42 +73,54 @@ class Driver:
     execution: ExecutionConfig
     stop: StopRequest
     on_event: OnEvent
+    clock: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
         """Do the work; afterwards the scheduler tells whether it was finished.
 
         Raises:
             OutputDiskError: the output disk is full or may not be written to.
-            JobError: too many workers were lost.
+            JobError: too many workers were lost, or too many frames failed.
             ClusterError: no worker could be started.
         """
         try:
-            self._facts = self.pool.start()
-            self._announce(self._facts)
-            self._idle_since = time.monotonic()
-            self._told_stopping = False
+            self._start()
             while not self.scheduler.finished:
                 if self.stop.requested and self._stopped():
                     return
                 for event in self.pool.poll(POLL_SECONDS):
                     self._handle(event)
+                self.journal.sync()
+                self._take_out_suspects()
+                self._end_stalled()
                 if not self.stop.requested:
                     self._dispatch()
                     self._check_started()
                 self.progress.refresh(workers=self.scheduler.workers)
+                self.pool.meters.queue(self.scheduler.left)
         finally:
             self.pool.close()
 
-    def _announce(self, facts: PoolFacts) -> None:
-        self.progress.dashboard_url = facts.dashboard_url
-        self.progress.token_hint = facts.token_hint
+    def _start(self) -> None:
+        self._facts = self.pool.start()
+        self._recorder = Recorder(
+            self.plan, self.journal, self.progress, self.on_event, self.pool.meters
+        )
+        self._check_failed()
+        self._watch = StallWatch(self.execution.stall_timeout_seconds)
+        self._where: dict[str, Ready] = {}
+        self._suspects: dict[str, str] = {}  # worker → its latest failure
+        self._told_stopping = self._told_missing = False
+        self._started_at = self._idle_since = self._grown_at = self.clock()
+        self.progress.dashboard_url = self._facts.dashboard_url
+        self.progress.token_hint = self._facts.token_hint
         self.on_event(
             PoolStarted(
-                facts.kind,
-                facts.workers,
-                facts.threads_per_worker,
-                facts.dashboard_url,
-                facts.token_hint,
+                self._facts.kind,
+                self._facts.workers,
+                self._facts.threads_per_worker,
+                self._facts.dashboard_url,
+                self._facts.token_hint,
             )
         )
 
@@ -122,145 +136,162 @@ class Driver:
             work = self.scheduler.next_work(worker)
             if work is not None:
                 self.pool.submit(worker, [task_of(self.plan.frames[index]) for index in work])
+                self._watch.heard(worker, now=self.clock())
+        if self.clock() - self._grown_at >= GROW_SECONDS:
+            self._grown_at = self.clock()
+            self.pool.grow(self.scheduler.waiting)
 
     def _handle(self, event: PoolEvent) -> None:
         if isinstance(event, Ready):
-            self.scheduler.add_worker(event.worker)
-            self.on_event(
-                WorkersReady(
-                    event.worker,
-                    self.scheduler.workers,
-                    self._facts.workers,
-                    event.node,
-                    self.plan.device,
-                )
-            )
+            self._welcome(event)
         elif isinstance(event, Outcome):
+            self._watch.heard(event.worker, now=self.clock())
             self._take(event.worker, event.outcome)
         elif isinstance(event, Ended):
+            self._watch.idle(event.worker)
             self.scheduler.work_ended(event.worker)
         else:
             self._bury(event)
+
+    def _welcome(self, event: Ready) -> None:
+        if event.node in self.scheduler.blocked_nodes:  # it was on its way there already
+            self.pool.remove(event.worker)
+            self._lost(event.worker, "it was started on a node of the blocklist", "blocked")
+            return
+        self._where[event.worker] = event
+        self._recorder.ready(event.worker, event.node, event.address)
+        self.scheduler.add_worker(event.worker, event.node)
+        self.on_event(
+            WorkersReady(
+                event.worker,
+                self.scheduler.workers,
+                max(self._facts.workers, self.scheduler.workers),
+                event.address or event.node,
+                self.plan.device,
+            )
+        )
 
     def _take(self, worker: str, outcome: FrameOutcome) -> None:
         if outcome.status == "disk":
             raise OutputDiskError(outcome.message)
         if outcome.status == "done":
-            self._take_done(worker, outcome)
+            attempt = self.scheduler.attempts(outcome.index) + 1
+            self.scheduler.frame_done(worker, outcome.index)
+            self._watch.frame_took(outcome.seconds)
+            left, workers = self.scheduler.left, self.scheduler.workers
+            self._recorder.done(worker, outcome, attempt=attempt, left=left, workers=workers)
         else:
             self._take_failed(worker, outcome)
         if self.stop.requested:  # its frame in hand is finished: keep it from the next one
             self.pool.remove(worker)
+            self._watch.idle(worker)
             self.scheduler.work_ended(worker)
-        elif self.scheduler.is_suspect(worker):
-            self.pool.remove(worker)
-            self.scheduler.worker_retired(worker)
-            self._lost(worker, f"it failed frame after frame, the last with: {outcome.message}")
-
-    def _take_done(self, worker: str, outcome: FrameOutcome) -> None:
-        frame = self.plan.frames[outcome.index]
-        self.journal.append(
-            "done",
-            index=frame.index,
-            name=frame.name,
-            input=frame.blake2b,
-            output_bytes={name: file.bytes for name, file in outcome.outputs.items()},
-            output_blake2b={name: file.blake2b for name, file in outcome.outputs.items()},
-            seconds=round(outcome.seconds, 3),
-            worker=worker,
-            attempt=self.scheduler.attempts(frame.index) + 1,
-        )
-        self.scheduler.frame_done(worker, frame.index)
-        self.progress.frame_done(frame.index, outcome.seconds)
-        left, workers = self.scheduler.left, self.scheduler.workers
-        self.on_event(
-            FrameDone(
-                frame.index,
-                frame.name,
-                worker,
-                outcome.seconds,
-                done=len(self.progress.done),
-                failed=len(self.progress.given_up),
-                total=self.plan.total,
-                rate=self.progress.pace.rate(workers),
-                eta_seconds=self.progress.pace.eta_seconds(left, workers),
-            )
-        )
 
     def _take_failed(self, worker: str, outcome: FrameOutcome) -> None:
-        frame = self.plan.frames[outcome.index]
-        verdict = self.scheduler.frame_failed(worker, frame.index, retryable=outcome.retryable)
+        index = outcome.index
+        verdict = self.scheduler.frame_failed(worker, index, retryable=outcome.retryable)
+        attempt = self.scheduler.attempts(index)
         if verdict is Verdict.RETRY:
-            self._note_try(worker, frame, outcome)
+            self._recorder.retried(worker, outcome, attempt=attempt)
         else:
-            self._give_up(worker, frame, outcome)
+            self._recorder.given_up(worker, outcome, attempt=attempt)
+            self._check_failed()
+        if outcome.retryable:
+            self._suspects[worker] = outcome.message
 
-    def _note_try(self, worker: str, frame: FramePlan, outcome: FrameOutcome) -> None:
-        attempt = self.scheduler.attempts(frame.index)
-        self.journal.append(
-            "retry",
-            index=frame.index,
-            name=frame.name,
-            message=outcome.message,
-            traceback=outcome.traceback,
-            worker=worker,
-            attempt=attempt,
-        )
-        self.on_event(
-            FrameFailed(frame.index, frame.name, worker, outcome.message, attempt, will_retry=True)
-        )
+    def _take_out_suspects(self) -> None:
+        """Retire workers and block nodes, after all that they reported has been taken in."""
+        for worker, message in self._suspects.items():
+            suspect = self.scheduler.suspect(worker)
+            if suspect is Suspect.NODE:
+                self._block(self._where[worker], message)
+            elif suspect is Suspect.WORKER:
+                self.pool.remove(worker)
+                self.scheduler.worker_retired(worker)
+                self._lost(
+                    worker, f"it failed frame after frame, the last with: {message}", "retired"
+                )
+        self._suspects.clear()
 
-    def _give_up(self, worker: str, frame: FramePlan, outcome: FrameOutcome) -> None:
-        attempt = self.scheduler.attempts(frame.index)
-        self.journal.append(
-            "failed",
-            index=frame.index,
-            name=frame.name,
-            input=frame.blake2b,
-            message=outcome.message,
-            retryable=outcome.retryable,
-            traceback=outcome.traceback,
-            worker=worker,
-            attempt=attempt,
+    def _block(self, where: Ready, message: str) -> None:
+        """Put a node on the blocklist and start its workers elsewhere."""
+        self.pool.avoid(where.node)
+        name = where.address or where.node
+        self._recorder.blocked(
+            name, f"its workers failed where others did not, the last with: {message}"
         )
-        self.progress.frame_given_up(frame.index, outcome.message)
-        self.on_event(
-            FrameFailed(frame.index, frame.name, worker, outcome.message, attempt, will_retry=False)
-        )
+        for worker in self.scheduler.block_node(where.node):
+            self.pool.remove(worker)
+            self._lost(worker, f"its node {name} was put on the blocklist", "blocked")
+
+    def _end_stalled(self) -> None:
+        for worker in self._watch.overdue(now=self.clock()):
+            self.pool.remove(worker)
+            limit = self._watch.limit_seconds
+            message = f"it was silent for more than {limit:g} s (--stall-timeout) and was ended"
+            self._bury(Died(worker, message, "stalled"))
 
     def _bury(self, event: Died) -> None:
-        given_up = self.scheduler.worker_died(event.worker)
-        if given_up is not None:
-            frame = self.plan.frames[given_up]
-            message = f"its workers died on it, the last with: {event.message}"
-            outcome = FrameOutcome(given_up, "failed", event.worker, 0.0, {}, message, True)
-            self._give_up(event.worker, frame, outcome)
+        where = self._where.get(event.worker)
+        if event.cause == "node lost":
+            self.scheduler.worker_left(event.worker)
+        else:
+            self._blame_death(event, where.node if where else event.node)
         if not self.scheduler.ever_ready and self.scheduler.deaths >= self._facts.workers:
             raise ClusterError(f"no worker could be started: {event.message}")
-        self._lost(event.worker, event.message)
+        self._lost(event.worker, event.message, event.cause)
+        node = where.node if where else event.node
+        if node is not None and self.scheduler.should_block(node):
+            self._block(where or Ready(event.worker, node), event.message)
 
-    def _lost(self, worker: str, message: str) -> None:
-        self.journal.append("worker_lost", worker=worker, message=message)
+    def _blame_death(self, event: Died, node: str | None) -> None:
+        cut_off = event.cause == "unreachable"
+        given_up = self.scheduler.worker_died(event.worker, node, perhaps_cut_off=cut_off)
+        if given_up is None:
+            return
+        message = f"its workers died on it, the last with: {event.message}"
+        outcome = FrameOutcome(given_up, "failed", event.worker, 0.0, {}, message, True)
+        attempt = self.scheduler.attempts(given_up)
+        self._recorder.given_up(event.worker, outcome, attempt=attempt)
+        self._check_failed()
+
+    def _lost(self, worker: str, message: str, cause: LossCause) -> None:
+        self._watch.idle(worker)
+        self._where.pop(worker, None)
         replacement = None
         wanted = not self.scheduler.finished and not self.stop.requested
         if wanted and not self.scheduler.too_many_deaths:
             replacement = self.pool.replace()
-        self.on_event(WorkerLost(worker, message, self.scheduler.deaths, replacement))
+        deaths = self.scheduler.deaths
+        self._recorder.lost(worker, message, cause, deaths=deaths, replacement=replacement)
         if wanted and self.scheduler.too_many_deaths:
             raise JobError(
-                f"{self.scheduler.deaths} workers were lost, more than allowed; the last one: "
-                f"{message}. Finished frames are kept: mend the cause and run the same command "
-                "again"
+                f"{self.execution.max_worker_deaths + 1} workers were lost without a finished "
+                f"frame in between, more than allowed; the last one: {message}. Finished frames "
+                "are kept: mend the cause and run the same command again"
+            )
+
+    def _check_failed(self) -> None:
+        limit, failed = self.execution.max_failed, self._recorder.failed
+        if limit is not None and failed > limit:
+            raise JobError(
+                f"{failed} frames failed, more than --max-failed {limit}; finished frames are "
+                "kept: mend the cause and run the same command again, or allow more"
             )
 
     def _check_started(self) -> None:
-        if self.scheduler.workers:
-            self._idle_since = time.monotonic()
-        elif time.monotonic() - self._idle_since > self.execution.start_timeout_seconds:
+        """Say so when workers that were asked for do not come."""
+        now, patience = self.clock(), self.execution.start_timeout_seconds
+        ready, wanted = self.scheduler.workers, self._facts.workers
+        if not ready and now - self._idle_since > patience:
             raise ClusterError(
-                f"no worker started within {self.execution.start_timeout_seconds:g} s: "
-                f"{self.pool.describe_waiting()}"
+                f"no worker started within {patience:g} s: {self.pool.describe_waiting()}"
             )
+        if ready:
+            self._idle_since = now
+        if 0 < ready < wanted and now - self._started_at > patience and not self._told_missing:
+            self._told_missing = True
+            self.on_event(WorkersMissing(ready, wanted, self.pool.describe_waiting()))
 
 
 def task_of(frame: FramePlan) -> FrameTask:

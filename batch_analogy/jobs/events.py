@@ -78,14 +78,38 @@ class FrameFailed:
     will_retry: bool
 
 
+LossCause = Literal["died", "broke", "unreachable", "node lost", "stalled", "retired", "blocked"]
+"""Why a worker is gone: its process ended; its own code raised an error before or between frames;
+it did not answer; its node is gone; it was silent for too long; it failed frames that others can
+do; its node did."""
+
+
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker died or was retired; its unfinished frames go to others."""
+    """A worker died or was taken out; its unfinished frames go to others."""
 
     worker: str
     message: str
     deaths: int
     replacement: str | None
+    cause: LossCause = "died"
+
+
+@dataclass(frozen=True)
+class NodeBlocked:
+    """A node is on the blocklist: no worker is started there any more."""
+
+    node: str
+    message: str
+
+
+@dataclass(frozen=True)
+class WorkersMissing:
+    """Some workers did not start in good time; the others go on without them. Sent once."""
+
+    ready: int
+    wanted: int
+    message: str
 
 
 @dataclass(frozen=True)
@@ -124,6 +148,8 @@ RunEvent = (
     | FrameDone
     | FrameFailed
     | WorkerLost
+    | NodeBlocked
+    | WorkersMissing
     | Stopping
     | FilmProgress
     | FilmWritten

@@ -1,8 +1,10 @@
 """The journal: one JSON line per frame event, appended by the driver alone.
 
-It is the truth about a run. Every line is flushed to the disk before the driver goes on, so a
-killed driver loses at most the line that it was writing; that torn line is cut off at the next
-start. A frame that was finished but not journaled is found on the disk and adopted (``resume``).
+It is the truth about a run. Every line is handed to the operating system before the driver goes
+on, so a killed driver loses at most the line that it was writing; that torn line is cut off at the
+next start. ``sync`` brings the lines to the disk, once for all that a poll brought, so a machine
+that loses power loses no more than those. A frame that was finished but not journaled is found on
+the disk and adopted (``resume``).
 """
 
 from __future__ import annotations
@@ -76,9 +78,10 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(path)
             self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._unsynced = False
 
     def append(self, event: str, **values: Any) -> None:
-        """Write one line and bring it to the disk.
+        """Write one line; it survives the end of this process, and after ``sync`` that of power.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.
@@ -87,12 +90,26 @@ class Journal:
         with disk_errors(self._path):
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._file.flush()
-            os.fsync(self._file.fileno())
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Bring what was appended to the disk.
+
+        Raises:
+            OutputDiskError: the disk is full or may not be written to.
+        """
+        if self._unsynced:
+            with disk_errors(self._path):
+                os.fsync(self._file.fileno())
+            self._unsynced = False
 
     def close(self) -> None:
-        """Close the file; what was appended is on the disk already."""
-        with disk_errors(self._path):
-            self._file.close()
+        """Bring what was appended to the disk and close the file."""
+        try:
+            self.sync()
+        finally:
+            with disk_errors(self._path):
+                self._file.close()
 
     def __enter__(self) -> Journal:
         return self

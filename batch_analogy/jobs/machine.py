@@ -33,6 +33,19 @@ def default_workers(segments: int, *, cores: int, memory_bytes: int | None) -> i
     return max(1, min(cores, segments, by_memory))
 
 
+def workers_on_gpus(gpus: int, share: float) -> int:
+    """How many workers fit on so many GPUs of one machine, if each gets a share of one, or several.
+
+    >>> workers_on_gpus(4, 1), workers_on_gpus(4, 0.3), workers_on_gpus(5, 2), workers_on_gpus(4, 0)
+    (4, 12, 2, 0)
+    """
+    if share <= 0:
+        return 0
+    if share < 1:
+        return gpus * int(1 / share + 1e-9)
+    return int(gpus // share)
+
+
 def _meminfo_available(path: Path) -> int | None:
     for line in _read(path).splitlines():
         name, _, value = line.partition(":")

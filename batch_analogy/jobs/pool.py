@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from batch_analogy.jobs.events import LossCause
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
 
 
@@ -15,7 +16,8 @@ class Ready:
     """A worker has loaded its model and takes work."""
 
     worker: str
-    node: str
+    node: str  # what identifies the machine to the pool
+    address: str = ""  # what tells a person which machine that is
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Died:
 
     worker: str
     message: str
+    cause: LossCause = "died"
+    node: str | None = None  # where it was, if that is known
 
 
 PoolEvent = Ready | Outcome | Ended | Died
@@ -55,8 +59,44 @@ class PoolFacts:
     token_hint: str | None = None
 
 
+class Meters(Protocol):
+    """Figures for whoever watches from outside. They are never read back and never fail a run."""
+
+    def frame_done(self, stages: Mapping[str, float]) -> None:
+        """A frame is finished; its stages took so many seconds."""
+
+    def frame_failed(self) -> None:
+        """A frame was given up."""
+
+    def frame_retried(self) -> None:
+        """A try of a frame failed, and it is tried again."""
+
+    def queue(self, frames: int) -> None:
+        """So many frames are neither done nor given up."""
+
+
+class NoMeters:
+    """Nobody watches."""
+
+    def frame_done(self, stages: Mapping[str, float]) -> None:
+        """Goes nowhere."""
+
+    def frame_failed(self) -> None:
+        """Goes nowhere."""
+
+    def frame_retried(self) -> None:
+        """Goes nowhere."""
+
+    def queue(self, frames: int) -> None:
+        """Goes nowhere."""
+
+
 class Pool(Protocol):
     """Workers as the driver sees them. Events come in the order in which things happened."""
+
+    @property
+    def meters(self) -> Meters:
+        """Where figures go once it has started."""
 
     def start(self) -> PoolFacts:
         """Start the workers; each reports ``Ready`` or ``Died`` later."""
@@ -73,6 +113,12 @@ class Pool(Protocol):
     def replace(self) -> str:
         """Start one more worker, under a new name."""
 
+    def grow(self, waiting: int) -> None:
+        """Start more workers where there is room now, at most one for each waiting piece."""
+
+    def avoid(self, node: str) -> None:
+        """Start no worker on a node from now on."""
+
     def describe_waiting(self) -> str:
         """Why no worker may have started: what was asked for and what there is."""
 
@@ -84,6 +130,7 @@ class InlinePool:
     """One worker in this process: ``--address none``. Each poll does one frame."""
 
     def __init__(self, spec: WorkerSpec) -> None:
+        self.meters = NoMeters()
         self._spec = spec
         self._worker: FrameWorker | None = None
         self._running: Iterator[FrameOutcome] | None = None
@@ -123,6 +170,12 @@ class InlinePool:
         """The same process goes on under the same name: there is no other."""
         self._events.append(Ready(self._spec.name, "this process"))
         return self._spec.name
+
+    def grow(self, waiting: int) -> None:
+        """There is one process."""
+
+    def avoid(self, node: str) -> None:
+        """There is no other."""
 
     def describe_waiting(self) -> str:
         """Never waits."""

@@ -31,7 +31,7 @@ def settle_gpus(execution: ExecutionConfig) -> ExecutionConfig:
     elif execution.address in (IN_PROCESS, None):
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     else:
-        from batch_analogy.jobs.ray_pool import count_gpus
+        from batch_analogy.jobs.ray.cluster import count_gpus
 
         gpus = count_gpus(execution.address)
     return dataclasses.replace(execution, gpus_per_worker=1.0 if gpus else 0.0)
@@ -56,6 +56,6 @@ def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) ->
                 f"{execution.workers}; leave --workers or --address out"
             )
         return InlinePool(dataclasses.replace(spec, name="inline"))
-    from batch_analogy.jobs.ray_pool import RayPool  # a second to import, not always wanted
+    from batch_analogy.jobs.ray.pool import RayPool  # a second to import, not always wanted
 
     return RayPool(spec, execution, segments=segments)

@@ -18,7 +18,7 @@ FLOORS = [["cli"], ["report"], ["jobs"], ["motion", "media"], ["analogy"], ["con
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 ONLY_IN = {
-    "ray": {"jobs/ray_pool.py"},
+    "ray": {"jobs/ray/*"},
     "typer": {"cli/*"},
     "rich": {"cli/*"},
     "click": set(),

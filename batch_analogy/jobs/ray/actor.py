@@ -1,0 +1,92 @@
+"""The worker inside a Ray actor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import ray
+from ray.util import get_node_ip_address
+
+from batch_analogy.errors import ClusterError, UsageError
+from batch_analogy.jobs.manifest import versions
+from batch_analogy.jobs.ray.metrics import MemoryMeter
+from batch_analogy.jobs.store import RunStore, read_json
+from batch_analogy.jobs.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+
+
+class StylerActor:
+    """A ``FrameWorker`` on a machine of the cluster.
+
+    The constructor does nothing that can fail: an error in ``load`` arrives with its type, and the
+    driver knows by then on which node it happened.
+
+    Args:
+        spec: what the worker is told; paths, never pixels.
+        expected: versions of the packages that touch pixels, on the driver's machine.
+    """
+
+    def __init__(self, spec: WorkerSpec, expected: Mapping[str, str]) -> None:
+        self._spec = spec
+        self._expected = expected
+        self._worker: FrameWorker | None = None
+        self._memory = MemoryMeter(spec.name)
+
+    def where(self) -> tuple[str, str]:
+        """The node's id and its address; answering shows that the actor has got a place."""
+        return ray.get_runtime_context().get_node_id(), str(get_node_ip_address())
+
+    def load(self) -> None:
+        """Check this machine and load the model; answering shows that it is ready.
+
+        Raises:
+            ClusterError: other versions are installed here, or the run folder is not seen.
+            BatchAnalogyError: as ``FrameWorker``.
+        """
+        require_same_versions(self._expected, versions())
+        require_shared(self._spec)
+        self._worker = FrameWorker(self._spec)
+        self._memory.measure()
+
+    def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
+        """Do frames, yielding each outcome."""
+        if self._worker is None:
+            raise RuntimeError("the worker has not been loaded")
+        for outcome in self._worker.process(tasks):
+            self._memory.measure()
+            yield outcome
+
+
+def require_same_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Check that a worker computes what the driver would.
+
+    Raises:
+        ClusterError: a package is missing or another version.
+    """
+    wrong = [
+        f"{package} {found.get(package, 'none')} instead of {version}"
+        for package, version in expected.items()
+        if found.get(package) != version
+    ]
+    if wrong:
+        raise ClusterError(
+            f"this worker's machine has {', '.join(wrong)}; install on all machines what the "
+            "driver has, or frames would differ"
+        )
+
+
+def require_shared(spec: WorkerSpec) -> None:
+    """Check that a worker sees the run folder that the driver made.
+
+    Raises:
+        ClusterError: it sees none, or another.
+    """
+    try:
+        manifest = read_json(RunStore(Path(spec.run_dir)).manifest)
+    except UsageError as error:
+        raise ClusterError(f"this worker's machine cannot read the run folder: {error}") from error
+    if manifest is None or manifest.get("run_id") != spec.run_id:
+        raise ClusterError(
+            f"this worker's machine does not see the run folder {spec.run_dir}; frames, reference "
+            "and run folder must lie on storage that all machines share, under the same path"
+        )

@@ -1,0 +1,130 @@
+"""Finding a Ray, joining it, and saying what it has."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+import warnings
+from typing import Any
+
+import ray
+import ray.exceptions
+
+from batch_analogy.errors import ClusterError
+
+TOKEN_HINT = "the dashboard may ask for a token: `ray get-auth-token` prints it"
+
+KNOCK_SECONDS = 10.0
+
+
+def join(address: str) -> str | None:
+    """Connect to the cluster at an address. Returns the dashboard's, None where there is none.
+
+    Raises:
+        ClusterError: there is no cluster.
+    """
+    _require_reachable(address)
+    return _init({"address": address}, f"at {address}")
+
+
+def start_local(cpus: int) -> str | None:
+    """Start a Ray on this machine. Returns the dashboard's address, None where there is none.
+
+    Raises:
+        ClusterError: it does not start.
+    """
+    options = {"address": "local", "num_cpus": cpus, "include_dashboard": True}
+    return _init(options, "on this machine")
+
+
+def dashboard_here() -> str | None:
+    """The dashboard's address of the Ray that this process is connected to."""
+    return _dashboard_of(ray.get_runtime_context())
+
+
+def token_hint() -> str | None:
+    """How to log in to a dashboard, where this Ray asks for a token."""
+    major, minor = ray.__version__.split(".")[:2]
+    return TOKEN_HINT if (int(major), int(minor)) >= (2, 59) else None
+
+
+def alive_nodes() -> dict[str, dict[str, float]]:
+    """Node id → what the node has, as ``{"CPU": 8.0, "GPU": 1.0, …}``."""
+    return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+
+
+def count_gpus(address: str) -> int:
+    """Whole GPUs that a cluster has now.
+
+    Raises:
+        ClusterError: there is no cluster at the address.
+    """
+    joined = not ray.is_initialized()
+    if joined:
+        join(address)
+    try:
+        return int(ray.cluster_resources().get("GPU", 0))
+    finally:
+        if joined:
+            ray.shutdown()
+
+
+def try_ray() -> str:
+    """Start a local Ray and stop it again; for ``doctor``.
+
+    Returns:
+        What it found: cores, GPUs and whether the dashboard started.
+
+    Raises:
+        ClusterError: it does not start.
+    """
+    began = time.monotonic()
+    url = _init({"address": "local", "include_dashboard": True}, "on this machine")
+    try:
+        has = ray.cluster_resources()
+    finally:
+        ray.shutdown()
+    return (
+        f"starts in {time.monotonic() - began:.0f} s with {has.get('CPU', 0):g} CPU and "
+        f"{has.get('GPU', 0):g} GPU, {'dashboard at ' + url if url else 'no dashboard'}"
+    )
+
+
+def _init(options: dict[str, Any], where: str) -> str | None:
+    """Start or join Ray. Returns the dashboard's address, None where there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # older Rays advertise coming defaults
+            context = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        raise _no_ray(where, error) from error
+    return _dashboard_of(context)
+
+
+def _require_reachable(address: str) -> None:
+    """Knock at host:port first: Ray itself goes on knocking for minutes."""
+    if address.startswith("ray://"):
+        raise ClusterError(
+            f"{address} is a Ray Client address, through which results cannot stream; run this "
+            "on the cluster itself with `ray job submit … --address auto`"
+        )
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        return  # "auto" and the like, which Ray resolves without a network
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _no_ray(f"at {address}", error) from error
+
+
+def _no_ray(where: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"no Ray {where}: {error}. Start one with `ray start --head`, give its --address, or use "
+        "--address none to work in this process"
+    )
+
+
+def _dashboard_of(context: Any) -> str | None:
+    url = getattr(context, "dashboard_url", None)
+    return f"http://{url}" if url else None

@@ -1,0 +1,325 @@
+"""Workers as Ray actors.
+
+How it uses Ray, and why:
+
+* An actor gets paths and configuration, and loads everything on its own machine. Pixels never
+  pass through the object store; what streams back is under a kilobyte a frame.
+* ``max_restarts=0`` and ``max_task_retries=0``: a dead actor stays dead and the driver starts
+  another one under a new name, which goes on from the last frame on the disk. Ray's own restarts
+  were left out for four reasons. Deaths are counted, journaled and limited in one place, the
+  scheduler. A replacement may go to another node, away from the blocklist; a restart keeps its
+  first placement's wishes. Nothing is computed twice behind the driver's back. And an actor that
+  restarts looks alive for a while, with the work of its former life lost.
+* An actor whose state is unknown (``ActorUnavailableError``) is killed before it is replaced.
+* What went wrong is told apart by type and state, never by text: ``RayTaskError`` is an error of
+  our own code, ``ActorUnavailableError`` silence, everything else the end of a process, and that
+  of a node where the node is gone.
+* Actors are asked for all at once. Those without a place make an autoscaler start nodes, and
+  start themselves when one comes; ``grow`` asks for more where the number was left open.
+* A Ray that is already initialised in this process is used and left alone; a cluster that this
+  file did not start is only ever disconnected from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.exceptions
+
+from batch_analogy.config import ExecutionConfig
+from batch_analogy.errors import ClusterError
+from batch_analogy.jobs.events import LossCause
+from batch_analogy.jobs.machine import (
+    available_memory_bytes,
+    default_workers,
+    usable_cores,
+    workers_on_gpus,
+)
+from batch_analogy.jobs.manifest import versions
+from batch_analogy.jobs.pool import (
+    Died,
+    Ended,
+    Meters,
+    NoMeters,
+    Outcome,
+    PoolEvent,
+    PoolFacts,
+    Ready,
+)
+from batch_analogy.jobs.ray import cluster
+from batch_analogy.jobs.ray.actor import StylerActor
+from batch_analogy.jobs.ray.metrics import RayMeters
+from batch_analogy.jobs.worker import FrameTask, WorkerSpec
+
+MESSAGE_CHARACTERS = 300
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+_IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}  # as cli.main sets it here
+
+_NODE_LABEL = "ray.io/node-id"  # Ray gives it to every node
+
+_NOT_COMPARED = ("python", "ray")  # Ray itself insists on these
+
+
+@dataclass
+class _Actor:
+    handle: Any
+    placing: Any | None  # reference of where it is, until it has got a place
+    loading: Any  # reference of its being ready
+    ready: bool = False
+    node: str | None = None
+    address: str = ""
+    stream: Any | None = None  # generator of the work in hand
+
+    @property
+    def waited_for(self) -> Any | None:
+        """What will be heard of it next."""
+        if self.placing is not None:
+            return self.placing
+        return self.stream if self.ready else self.loading
+
+
+class RayPool:
+    """Actors named styler-0, styler-1 … on a local Ray or on a cluster."""
+
+    def __init__(self, spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> None:
+        self.meters: Meters = NoMeters()
+        self._spec = spec
+        self._execution = execution
+        self._segments = segments
+        self._share = execution.gpus_per_worker or 0.0
+        self._expected = {k: v for k, v in versions().items() if k not in _NOT_COMPARED}
+        self._suffix = f"{Path(spec.run_dir).name} {uuid.uuid4().hex[:6]}"
+        self._actors: dict[str, _Actor] = {}
+        self._avoided: set[str] = set()
+        self._started = 0
+        self._owns_connection = False
+        self._cpus_per_worker = 1
+
+    def start(self) -> PoolFacts:
+        """Start or find Ray and create the actors; they report when they are ready.
+
+        Raises:
+            ClusterError: there is no cluster at the address, or nothing like the GPUs asked for.
+        """
+        dashboard_url = self._connect()
+        self.meters = RayMeters()
+        workers = self._choose_workers()
+        for _ in range(workers):
+            self.replace()
+        return PoolFacts(
+            "ray",
+            workers,
+            self._cpus_per_worker,
+            dashboard_url,
+            cluster.token_hint() if dashboard_url else None,
+        )
+
+    def submit(self, worker: str, tasks: Sequence[FrameTask]) -> None:
+        """Give an actor frames to do; their outcomes stream back."""
+        actor = self._actors[worker]
+        options = {"num_returns": "streaming", "name": _task_name(tasks)}
+        actor.stream = actor.handle.process.options(**options).remote(list(tasks))
+
+    def poll(self, timeout_seconds: float) -> list[PoolEvent]:
+        """Wait until an actor is ready, has an outcome, is through or is gone."""
+        waiting = {
+            waited: name
+            for name, actor in self._actors.items()
+            if (waited := actor.waited_for) is not None
+        }
+        if not waiting:
+            time.sleep(timeout_seconds)
+            return []
+        ready, _ = ray.wait(
+            list(waiting), num_returns=1, timeout=timeout_seconds, fetch_local=False
+        )
+        more, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0, fetch_local=False)
+        found = {id(item): item for item in [*ready, *more]}
+        events = [self._take(waiting[item]) for item in found.values()]
+        return [event for event in events if event is not None]
+
+    def remove(self, worker: str) -> None:
+        """Kill an actor."""
+        actor = self._actors.pop(worker, None)
+        if actor is not None:
+            ray.kill(actor.handle, no_restart=True)
+
+    def replace(self) -> str:
+        """Create one more actor."""
+        name = f"styler-{self._started}"
+        self._started += 1
+        options: dict[str, Any] = {
+            "name": f"{name} {self._suffix}",  # names must be unique, and a killed actor's lingers
+            "num_cpus": self._cpus_per_worker,
+            "num_gpus": self._share,
+            "max_restarts": 0,
+            "max_task_retries": 0,
+        }
+        if self._avoided:
+            options["label_selector"] = {_NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}
+        if self._execution.address is not None:  # a local Ray's workers have our environment
+            options["runtime_env"] = {"env_vars": _IDLE_THREADS_SLEEP}
+        spec = dataclasses.replace(self._spec, name=name, threads=self._cpus_per_worker)
+        handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
+        self._actors[name] = _Actor(
+            handle,
+            handle.where.options(name=f"place {name}").remote(),
+            handle.load.options(name=f"load {name}").remote(),
+        )
+        return name
+
+    def grow(self, waiting: int) -> None:
+        """Create an actor for each place that the cluster has got since; never on a local Ray."""
+        if self._execution.workers is not None or self._execution.address is None:
+            return
+        starting = sum(not actor.ready for actor in self._actors.values())
+        room = self._room() - len(self._actors)
+        for _ in range(min(room, waiting - starting)):
+            self.replace()
+
+    def avoid(self, node: str) -> None:
+        """Create no actor on a node from now on."""
+        self._avoided.add(node)
+
+    def describe_waiting(self) -> str:
+        """What every worker asks for and what the cluster has."""
+        has = ray.cluster_resources()
+        free = ray.available_resources()
+        blocked = f" {len(self._avoided)} nodes are on the blocklist." if self._avoided else ""
+        return (
+            f"each asks for {self._cpus_per_worker} CPU and {self._share:g} "
+            f"GPU; the cluster has {has.get('CPU', 0):g} CPU ({free.get('CPU', 0):g} free) and "
+            f"{has.get('GPU', 0):g} GPU ({free.get('GPU', 0):g} free).{blocked} Wait for it to "
+            "grow, or ask for less with --workers and --gpus-per-worker"
+        )
+
+    def close(self) -> None:
+        """Kill the actors; stop the local Ray, or leave the cluster, that ``start`` went to."""
+        for name in list(self._actors):
+            if ray.is_initialized():
+                self.remove(name)
+        self._actors.clear()
+        if self._owns_connection:
+            ray.shutdown()
+            self._owns_connection = False
+
+    def _take(self, name: str) -> PoolEvent | None:
+        actor = self._actors[name]
+        try:
+            return self._take_next(name, actor)
+        except ray.exceptions.RayError as error:
+            self.remove(name)
+            return Died(name, _describe(error), _cause_of(error, actor.node), actor.node)
+
+    def _take_next(self, name: str, actor: _Actor) -> PoolEvent | None:
+        if actor.placing is not None:
+            actor.node, actor.address = ray.get(actor.placing)
+            actor.placing = None
+            return None
+        if not actor.ready:
+            ray.get(actor.loading)
+            actor.ready = True
+            return Ready(name, str(actor.node), actor.address)
+        reference = next(iter(actor.stream or ()), None)
+        if reference is None:
+            actor.stream = None
+            return Ended(name)
+        return Outcome(name, ray.get(reference))
+
+    def _connect(self) -> str | None:
+        """Returns the dashboard's address, None where there is none."""
+        if ray.is_initialized():
+            return cluster.dashboard_here()
+        address = self._execution.address
+        if address is None:
+            url = cluster.start_local(max(usable_cores(), self._execution.workers or 1))
+        else:
+            url = cluster.join(address)
+        self._owns_connection = True
+        return url
+
+    def _choose_workers(self) -> int:
+        """Settle how many workers there are and how many cores each has."""
+        local = self._execution.address is None
+        nodes = list(cluster.alive_nodes().values())
+        on_gpus = sum(self._on_gpus_of(node) for node in nodes)
+        if self._share > 0 and not on_gpus and local:
+            raise ClusterError(
+                f"{self._share:g} GPU per worker were asked for, this machine has "
+                f"{sum(node.get('GPU', 0) for node in nodes):g}; use --gpus-per-worker 0, or give "
+                "the --address of a cluster with GPUs"
+            )
+        cpus = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
+        if self._execution.workers is not None:
+            workers = min(self._execution.workers, self._segments)
+        elif self._share > 0:
+            workers = max(1, min(self._segments, on_gpus))
+        else:
+            memory = available_memory_bytes() if local else None
+            workers = default_workers(self._segments, cores=cpus, memory_bytes=memory)
+        self._cpus_per_worker = max(1, min(cpus // workers, self._cores_beside(nodes)))
+        return workers
+
+    def _cores_beside(self, nodes: Sequence[dict[str, float]]) -> int:
+        """Cores that one worker may have on every node that is fit for workers."""
+        if self._share > 0:
+            fit = [
+                int(node.get("CPU", 0)) // self._on_gpus_of(node)
+                for node in nodes
+                if self._on_gpus_of(node)
+            ]
+        else:
+            fit = [int(node.get("CPU", 0)) for node in nodes]
+        return min((cores for cores in fit if cores > 0), default=1)
+
+    def _on_gpus_of(self, node: dict[str, float]) -> int:
+        return workers_on_gpus(int(node.get("GPU", 0)), self._share)
+
+    def _room(self) -> int:
+        """How many workers fit on the nodes that there are now."""
+        room = 0
+        for identity, node in cluster.alive_nodes().items():
+            if identity not in self._avoided:
+                by_cores = int(node.get("CPU", 0)) // self._cpus_per_worker
+                room += min(by_cores, self._on_gpus_of(node)) if self._share > 0 else by_cores
+        return room
+
+
+def _task_name(tasks: Sequence[FrameTask]) -> str:
+    """What the dashboard calls a piece of work."""
+    first, last = tasks[0].index, tasks[-1].index
+    return f"frame {first}" if first == last else f"frames {first}-{last}"
+
+
+def _cause_of(error: ray.exceptions.RayError, node: str | None) -> LossCause:
+    if isinstance(error, ray.exceptions.RayTaskError):
+        return "broke"
+    if node is not None and node not in cluster.alive_nodes():
+        return "node lost"
+    return "unreachable" if isinstance(error, ray.exceptions.ActorUnavailableError) else "died"
+
+
+def _describe(error: ray.exceptions.RayError) -> str:
+    """One line of an error that comes with a page of traceback.
+
+    Ray gives the error of a constructor, and the reason of a death, as the last line of a text.
+    """
+    text = _COLOURS.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if isinstance(error, ray.exceptions.RayTaskError) or "creation task" in lines[0]:
+        return lines[-1].removeprefix("batch_analogy.errors.")
+    detail = lines[-1].partition("Worker exit detail: ")[2] or lines[-1]
+    whole = f"{lines[0]} {detail}" if detail != lines[0] else lines[0]
+    return whole if len(whole) <= MESSAGE_CHARACTERS else whole[:MESSAGE_CHARACTERS] + "…"

@@ -1,0 +1,142 @@
+"""What happens to frames and workers, told to everybody: journal, progress, listener, meters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from batch_analogy.jobs.events import (
+    FrameDone,
+    FrameFailed,
+    LossCause,
+    NodeBlocked,
+    OnEvent,
+    WorkerLost,
+)
+from batch_analogy.jobs.journal import Journal
+from batch_analogy.jobs.plan import FramePlan, Plan
+from batch_analogy.jobs.pool import Meters
+from batch_analogy.jobs.progress import Progress
+from batch_analogy.jobs.worker import FrameOutcome
+
+
+@dataclass
+class Recorder:
+    """Writes the journal first and tells the others afterwards."""
+
+    plan: Plan
+    journal: Journal
+    progress: Progress
+    on_event: OnEvent
+    meters: Meters
+
+    def __post_init__(self) -> None:
+        self._unusable = sum(frame.error is not None for frame in self.plan.wanted())
+
+    @property
+    def failed(self) -> int:
+        """How many frames there are that will not be done, unusable ones included."""
+        return self._unusable + len(self.progress.given_up)
+
+    def done(
+        self, worker: str, outcome: FrameOutcome, *, attempt: int, left: int, workers: int
+    ) -> None:
+        """A frame is finished at this attempt; ``left`` remain for so many workers."""
+        frame = self.plan.frames[outcome.index]
+        self.journal.append(
+            "done",
+            index=frame.index,
+            name=frame.name,
+            input=frame.blake2b,
+            output_bytes={name: file.bytes for name, file in outcome.outputs.items()},
+            output_blake2b={name: file.blake2b for name, file in outcome.outputs.items()},
+            seconds=round(outcome.seconds, 3),
+            **_stages_and_notes(outcome),
+            worker=worker,
+            attempt=attempt,
+        )
+        self.progress.frame_done(frame.index, outcome.seconds)
+        self.meters.frame_done(outcome.stages)
+        self.on_event(
+            FrameDone(
+                frame.index,
+                frame.name,
+                worker,
+                outcome.seconds,
+                done=len(self.progress.done),
+                failed=len(self.progress.given_up),
+                total=self.plan.total,
+                rate=self.progress.pace.rate(workers),
+                eta_seconds=self.progress.pace.eta_seconds(left, workers),
+            )
+        )
+
+    def retried(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:
+        """A try of a frame failed, and it will be tried again."""
+        frame = self.plan.frames[outcome.index]
+        self._failure("retry", worker, frame, outcome, attempt)
+        self.meters.frame_retried()
+        self.on_event(
+            FrameFailed(frame.index, frame.name, worker, outcome.message, attempt, will_retry=True)
+        )
+
+    def given_up(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:
+        """A try of a frame failed, and that was the last."""
+        frame = self.plan.frames[outcome.index]
+        self._failure(
+            "failed",
+            worker,
+            frame,
+            outcome,
+            attempt,
+            input=frame.blake2b,
+            retryable=outcome.retryable,
+        )
+        self.progress.frame_given_up(frame.index, outcome.message)
+        self.meters.frame_failed()
+        self.on_event(
+            FrameFailed(frame.index, frame.name, worker, outcome.message, attempt, will_retry=False)
+        )
+
+    def ready(self, worker: str, node: str, address: str) -> None:
+        """A worker takes work; the driver tells the listener itself."""
+        self.journal.append("worker_ready", worker=worker, node=node, address=address)
+
+    def lost(
+        self, worker: str, message: str, cause: LossCause, *, deaths: int, replacement: str | None
+    ) -> None:
+        """A worker is gone, the last of so many."""
+        self.journal.append("worker_lost", worker=worker, message=message, cause=cause)
+        self.on_event(WorkerLost(worker, message, deaths, replacement, cause))
+
+    def blocked(self, node: str, message: str) -> None:
+        """A node is on the blocklist."""
+        self.journal.append("node_blocked", node=node, message=message)
+        self.on_event(NodeBlocked(node, message))
+
+    def _failure(
+        self,
+        event: str,
+        worker: str,
+        frame: FramePlan,
+        outcome: FrameOutcome,
+        attempt: int,
+        **more: Any,
+    ) -> None:
+        self.journal.append(
+            event,
+            index=frame.index,
+            name=frame.name,
+            **more,
+            message=outcome.message,
+            traceback=outcome.traceback,
+            **_stages_and_notes(outcome),
+            worker=worker,
+            attempt=attempt,
+        )
+
+
+def _stages_and_notes(outcome: FrameOutcome) -> dict[str, Any]:
+    """What a journal line says of these; empty ones are left out."""
+    values = {"stages": outcome.stages, "notes": list(outcome.notes)}
+    return {name: value for name, value in values.items() if value}

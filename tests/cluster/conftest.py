@@ -1,0 +1,27 @@
+"""Fixtures of the tests that start Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from run_clusters import FRAMES, Undisturbed
+from run_drivers import StartDriver, starting_drivers
+from run_samples import INLINE, frame_bytes, sample_config
+
+from batch_analogy.jobs.run import open_run
+
+
+@pytest.fixture
+def start_driver() -> Iterator[StartDriver]:
+    """Starts a driver in a process group of its own; what is left of it is killed afterwards."""
+    yield from starting_drivers()
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The frames and the film of a run of 12 frames in one process that nobody disturbed."""
+    root = tmp_path_factory.mktemp("uninterrupted")
+    config = sample_config(root, FRAMES, execution=INLINE)
+    assert open_run(config).execute().done == FRAMES
+    return frame_bytes(config.run_dir), config.output.read_bytes()

@@ -1,0 +1,62 @@
+"""Ctrl-C once and twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from run_clusters import FRAMES, Undisturbed, assert_like, journaled_files
+from run_drivers import PATIENCE_SECONDS, StartDriver, wait_for_frames
+from run_samples import DRAFT, INLINE, frame_identity, sample_config
+
+from batch_analogy.config import ExecutionConfig
+from batch_analogy.jobs.run import open_run, read_status
+
+pytestmark = pytest.mark.slow  # each starts Ray
+
+
+@pytest.mark.parametrize("execution", [INLINE, ExecutionConfig(workers=2, gpus_per_worker=0)])
+def test_ctrl_c_finishes_the_frames_in_hand(
+    tmp_path: Path,
+    uninterrupted: Undisturbed,
+    start_driver: StartDriver,
+    execution: ExecutionConfig,
+) -> None:
+    config = sample_config(tmp_path, FRAMES, execution=execution)
+    driver = start_driver(config)
+    wait_for_frames(config.run_dir, 3)
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does it
+    output, errors = driver.communicate(timeout=PATIENCE_SECONDS)
+    assert driver.returncode == 0, errors
+    result = json.loads(output.splitlines()[-1])
+    assert result["interrupted"]
+    assert result["films"] == []
+    assert result["failed"] == []
+    assert 3 <= result["done"] < FRAMES
+    assert read_status(config.run_dir).state == "interrupted"
+    finished = journaled_files(config.run_dir)
+    assert len(finished) == result["done"]
+    assert open_run(config).execute().done == FRAMES
+    assert frame_identity(config.run_dir).items() >= finished.items()
+    assert_like(config, uninterrupted)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, start_driver: StartDriver) -> None:
+    slow = dataclasses.replace(DRAFT, min_side_px=320)
+    config = sample_config(tmp_path, 4, analogy=slow)
+    driver = start_driver(config)
+    wait_for_frames(config.run_dir, 1)  # the next one takes seconds
+    began = time.monotonic()
+    for _ in range(2):
+        time.sleep(0.3)
+        os.killpg(driver.pid, signal.SIGINT)
+    _, errors = driver.communicate(timeout=PATIENCE_SECONDS)
+    assert "KeyboardInterrupt" in errors
+    assert time.monotonic() - began < 10.0
+    assert len(journaled_files(config.run_dir)) < 4
+    assert read_status(config.run_dir).state == "interrupted"

@@ -1,0 +1,65 @@
+"""Real clusters of Ray on this machine: helpers of the cluster tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.cluster_utils import Cluster
+from run_samples import frame_bytes, frame_identity
+
+from batch_analogy.config import RunConfig
+from batch_analogy.jobs.journal import read_history
+
+FRAMES = 12
+
+Undisturbed = tuple[dict[str, bytes], bytes]
+"""The frames and the film of a run that nobody disturbed."""
+
+
+@contextlib.contextmanager
+def cluster_of(*nodes: Mapping[str, Any]) -> Iterator[Cluster]:
+    """A head that works on nothing, and nodes beside it; taken down afterwards."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0})
+    try:
+        for node in nodes:
+            cluster.add_node(**node)
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def journal_lines(run_dir: Path, event: str) -> list[dict[str, Any]]:
+    """The journal's lines of one kind, in order."""
+    lines = map(json.loads, (run_dir / "journal.jsonl").read_text().splitlines())
+    return [line for line in lines if line["event"] == event]
+
+
+def node_ids(run_dir: Path) -> dict[str, str]:
+    """Worker → the id of the node that it was ready on."""
+    return {line["worker"]: line["node"] for line in journal_lines(run_dir, "worker_ready")}
+
+
+def node_of(cluster: Cluster, run_dir: Path, worker: str) -> Any:
+    """The cluster's node that a worker is on."""
+    (node,) = [n for n in cluster.worker_nodes if n.node_id == node_ids(run_dir)[worker]]
+    return node
+
+
+def assert_like(config: RunConfig, expected: Undisturbed) -> None:
+    """A run has the same bytes as the undisturbed one."""
+    frames, film = expected
+    assert frame_bytes(config.run_dir) == frames
+    assert config.output.read_bytes() == film
+
+
+def journaled_files(run_dir: Path) -> dict[str, tuple[int, int]]:
+    """Name → (inode, mtime_ns) of every journaled frame."""
+    done = read_history(run_dir / "journal.jsonl").done
+    identity = frame_identity(run_dir)
+    return {name: identity[name] for name in (f"a_prime/{index:06d}.png" for index in done)}
