@@ -69,6 +69,9 @@ AsOption = Annotated[
     typer.Option("--as", help="The command that is going to do it.", rich_help_panel=options.RUN),
 ]
 
+_ELSEWHERE = {"first", "count", "json_lines"} | {f.name for f in dataclasses.fields(MachineOptions)}
+"""Parameters that make sense with a run folder: where it works may be another each time."""
+
 
 @reports_failures
 @takes_groups()
@@ -94,9 +97,12 @@ def plan(
 
     console = Console(json_lines)
     if frames is None:
-        _refuse_given(context, allowed={"first", "json_lines"})
+        _refuse_given(context, allowed=_ELSEWHERE)
         run_dir = options.absolute(first)
-        return print_plan(console, runs.read_config(run_dir), plan_of(run_dir))
+        begun = runs.read_config(run_dir)
+        execution = dataclasses.replace(begun.execution, **machine.changes())
+        begun = dataclasses.replace(begun, execution=execution)
+        return print_plan(console, begun, plan_of(run_dir))
     config = run_config(command, first, frames, look, film, machine, target)
     if dry_run:
         return print_plan(console, config, runs.dry_plan(config))
@@ -136,8 +142,7 @@ def preview(
     console = Console(json_lines)
     with RunWatcher(console) as watcher:
         if frames is None:
-            machine_options = {field.name for field in dataclasses.fields(MachineOptions)}
-            _refuse_given(context, allowed={"first", "count", "json_lines", *machine_options})
+            _refuse_given(context, allowed=_ELSEWHERE)
             changes = machine.changes()
             run = runs.load_run(options.absolute(first), changes=changes, on_event=watcher)
         else:

@@ -47,6 +47,8 @@ def test_a_night_from_plan_to_film(call: Call, reference: Path, tmp_path: Path) 
     before = frame_times(run_dir)
 
     call("plan", run_dir).assert_ended(0, "5 in 6 segments", "left out 4", "for 3 frames")
+    ended = call("plan", run_dir, "--address", "local", "--workers", "3")
+    ended.assert_ended(0, "for 3 frames on 3 workers")
     call("timelapse", *what).assert_ended(0, "5 of 5 frames done", "2 frames done before")
     assert frame_times(run_dir).items() >= before.items()
     assert probe_video(film).frame_count == 5
