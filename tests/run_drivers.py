@@ -43,6 +43,15 @@ def worker_pid(run_dir: Path, worker: str) -> int:
     return int(json.loads(first)["pid"])
 
 
+def wait_until_gone(pid: int) -> None:
+    """Wait until a process has ended, whether or not its parent has noticed."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    state = Path(f"/proc/{pid}/stat")
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline, f"process {pid} goes on"
+        time.sleep(0.1)
+
+
 def starting_drivers() -> Iterator[StartDriver]:
     """For a fixture: starts drivers in process groups of their own, and ends what is left."""
     started: list[subprocess.Popen[str]] = []

@@ -226,7 +226,7 @@ class Driver:
 
     def _end_stalled(self) -> None:
         for worker in self._watch.overdue(now=self.clock()):
-            self.pool.remove(worker)
+            self.pool.remove(worker, stuck=True)
             limit = self._watch.limit_seconds
             message = f"it was silent for more than {limit:g} s (--stall-timeout) and was ended"
             self._bury(Died(worker, message, "stalled"))
@@ -238,6 +238,10 @@ class Driver:
         else:
             self._blame_death(event, where.node if where else event.node)
         if not self.scheduler.ever_ready and self.scheduler.deaths >= self._facts.workers:
+            deaths = self.scheduler.deaths
+            self._recorder.lost(
+                event.worker, event.message, event.cause, deaths=deaths, replacement=None
+            )
             raise ClusterError(f"no worker could be started: {event.message}")
         self._lost(event.worker, event.message, event.cause)
         node = where.node if where else event.node

@@ -107,8 +107,8 @@ class Pool(Protocol):
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
         """Wait for something to happen, at most so long."""
 
-    def remove(self, worker: str) -> None:
-        """Stop a worker, at once."""
+    def remove(self, worker: str, *, stuck: bool = False) -> None:
+        """Stop a worker, at once; a stuck one may not listen."""
 
     def replace(self) -> str:
         """Start one more worker, under a new name."""
@@ -162,7 +162,7 @@ class InlinePool:
             return [Ended(self._spec.name)]
         return [Outcome(self._spec.name, outcome)]
 
-    def remove(self, worker: str) -> None:
+    def remove(self, worker: str, *, stuck: bool = False) -> None:
         """Forget the work; the model stays for a replacement."""
         self._running = None
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 import ray
-from run_clusters import FRAMES, Undisturbed, assert_like, cluster_of, node_of
+from run_clusters import (
+    FRAMES,
+    Undisturbed,
+    assert_like,
+    cluster_of,
+    journal_lines,
+    node_ids,
+    node_of,
+)
+from run_drivers import wait_until_gone, worker_pid
 from run_samples import on_ray
 
+from batch_analogy.errors import ClusterError
 from batch_analogy.jobs.events import FrameDone, RunEvent, WorkerLost
 from batch_analogy.jobs.run import open_run
 
@@ -39,3 +51,42 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
         assert_like(config, uninterrupted)
         ray.init(address=cluster.address, log_to_driver=False)
         assert ray.cluster_resources()["CPU"] >= 1
+
+
+def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
+    tmp_path: Path, uninterrupted: Undisturbed
+) -> None:
+    """The only worker is stopped where it stands; then a node comes on which there is room."""
+    events: list[RunEvent] = []
+    with cluster_of({"num_cpus": 1}) as cluster:
+        config = on_ray(
+            tmp_path, FRAMES, workers=2, address=cluster.address, stall_timeout_seconds=10.0
+        )
+
+        def stop_it(event: RunEvent) -> None:
+            events.append(event)
+            if isinstance(event, FrameDone) and event.done == 3:
+                os.kill(worker_pid(config.run_dir, event.worker), signal.SIGSTOP)
+                cluster.add_node(num_cpus=1)
+
+        result = open_run(config).execute(stop_it)
+        assert result.failed == []
+        wait_until_gone(worker_pid(config.run_dir, "styler-0"))
+    assert_like(config, uninterrupted)
+    lost = [event for event in events if isinstance(event, WorkerLost)]
+    assert [(event.worker, event.cause) for event in lost] == [("styler-0", "stalled")]
+    assert "--stall-timeout" in lost[0].message
+    nodes = node_ids(config.run_dir)
+    assert nodes["styler-1"] != nodes["styler-0"]
+
+
+def test_a_node_with_other_versions_is_said_so_before_any_frame(tmp_path: Path) -> None:
+    old = tmp_path / "old" / "numba-0.0.1.dist-info"
+    old.mkdir(parents=True)
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: numba\nVersion: 0.0.1\n")
+    path = os.pathsep.join([str(old.parent), os.environ.get("PYTHONPATH", "")])
+    with cluster_of({"num_cpus": 1, "env_vars": {"PYTHONPATH": path}}) as cluster:
+        config = on_ray(tmp_path, 1, workers=1, address=cluster.address)
+        with pytest.raises(ClusterError, match=r"could be started.*numba 0\.0\.1 instead of"):
+            open_run(config).execute()
+    assert journal_lines(config.run_dir, "worker_lost")[0]["cause"] == "broke"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import ray
@@ -13,6 +16,15 @@ from batch_analogy.jobs.manifest import versions
 from batch_analogy.jobs.ray.metrics import MemoryMeter
 from batch_analogy.jobs.store import RunStore, read_json
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an actor is."""
+
+    node: str  # Ray's id of it
+    address: str
+    pid: int
 
 
 class StylerActor:
@@ -32,9 +44,10 @@ class StylerActor:
         self._worker: FrameWorker | None = None
         self._memory = MemoryMeter(spec.name)
 
-    def where(self) -> tuple[str, str]:
-        """The node's id and its address; answering shows that the actor has got a place."""
-        return ray.get_runtime_context().get_node_id(), str(get_node_ip_address())
+    def where(self) -> Place:
+        """Answering shows that the actor has got a place."""
+        node = ray.get_runtime_context().get_node_id()
+        return Place(node, str(get_node_ip_address()), os.getpid())
 
     def load(self) -> None:
         """Check this machine and load the model; answering shows that it is ready.
@@ -55,6 +68,22 @@ class StylerActor:
         for outcome in self._worker.process(tasks):
             self._memory.measure()
             yield outcome
+
+
+def end_process(pid: int) -> bool:
+    """Kill a worker of Ray on this machine that no longer listens; for ``pool.remove``.
+
+    Returns:
+        Whether there was one.
+    """
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if not command.startswith(b"ray::"):  # another process has got its number since
+            return False
+        os.kill(pid, signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return True
 
 
 def require_same_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:

