@@ -27,6 +27,9 @@ from batch_analogy.analogy.surroundings import surroundings_prior
 from batch_analogy.config import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
 
 _COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side, in cells (facts §2)
+# Level → its share of the prior's price. Coarse levels decide what matches what, and must be free
+# to: at the full price a galloping horse's forearm took the paper behind the standing one's.
+_PRIOR_SHARE = {4: 0.2, 3: 0.2, 2: 1.0, 1: 1.0}
 _LEAST_SAY = 0.02  # of a cell that is not sure at all: where none is, they still vote
 _CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
 
@@ -161,7 +164,7 @@ class _Descent:
                 cost,
                 (own.positions_in(other, level), own.positions_in(other, finer)),
                 other.size(finer),
-                self.config.smoothness * self._cost_scale(),
+                self.config.smoothness * _PRIOR_SHARE[finer] * self._cost_scale(),
             ),
         )
 
