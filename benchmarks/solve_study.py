@@ -2,35 +2,35 @@
 
     python -m benchmarks.solve_study [--variants NAME ...] [--pairs NAME ...] [--width 256]
 
-Each variant replaces the iteration counts of standard quality. Prints each variant's mean scores
-and seconds, and its seconds as a multiple of the unsolved variant's in the same run. What the
-numbers do not show, pictures do: docs/solve-study.md has both.
+draft, standard and paper are the qualities as they are; every other variant replaces standard's
+iteration counts. Prints each variant's mean scores and seconds, its seconds as a multiple of
+standard's in the same run, and each variant as it is finished on stderr. What the numbers do not
+show, pictures do: docs/solve-study.md has both.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import sys
+from typing import Any, cast, get_args
 
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import SOLVE_ITERATIONS, AnalogyConfig
+from batch_analogy.config import SOLVE_ITERATIONS, AnalogyConfig, Precision, Quality
 from benchmarks.common import report
 from benchmarks.known import KnownPair, evaluate, means, plain_pairs
 
-UNSOLVED = "unsolved"
-VARIANTS: dict[str, tuple[tuple[int, int, int, int], str]] = {  # iterations at levels 5, 4, 3, 2
-    UNSOLVED: ((0, 0, 0, 0), "auto"),
-    "5: 3": ((3, 0, 0, 0), "auto"),
-    "5: 4": ((4, 0, 0, 0), "auto"),
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+COUNTS: dict[str, tuple[tuple[int, int, int, int], Precision]] = {  # iterations at levels 5 … 2
+    "unsolved": ((0, 0, 0, 0), "auto"),
     "5: 2, 4: 2": ((2, 2, 0, 0), "auto"),
     "5: 4, 4: 2": ((4, 2, 0, 0), "auto"),
     "5: 8, 4: 8": ((8, 8, 0, 0), "auto"),
     "5: 8, 4: 8, float32": ((8, 8, 0, 0), "float32"),
     "all: 8": ((8, 8, 8, 8), "auto"),
     "all: 25": ((25, 25, 25, 25), "auto"),
-    "paper: 100": ((100, 100, 100, 100), "auto"),
 }
+VARIANTS = (*QUALITIES, *COUNTS)
 
 
 def measure(
@@ -38,33 +38,40 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """Scores and seconds of each variant, means over the pairs."""
     results: dict[str, dict[str, Any]] = {}
-    usual = SOLVE_ITERATIONS["standard"]
     for name in variants:
-        counts, precision = VARIANTS[name]
-        SOLVE_ITERATIONS["standard"] = dict(zip((5, 4, 3, 2), counts, strict=True))
-        try:
-            config = AnalogyConfig(quality="standard", precision=precision)  # type: ignore[arg-type]
-            scored = evaluate(config, pairs, network)
-        finally:
-            SOLVE_ITERATIONS["standard"] = usual
+        scored = _evaluate(name, pairs, network)
         results[name] = {
-            "iterations": list(counts),
             **means(scored),
             "within_2_percent": {pair: s["share_within_2_percent"] for pair, s in scored.items()},
         }
-    if UNSOLVED in results:
-        base = results[UNSOLVED]["seconds"]
+        print(name, means(scored), file=sys.stderr, flush=True)
+    if "standard" in results:
+        base = results["standard"]["seconds"]
         for result in results.values():
-            result["times_unsolved"] = round(result["seconds"] / base, 2)
+            result["times_standard"] = round(result["seconds"] / base, 2)
     return results
+
+
+def _evaluate(
+    name: str, pairs: list[KnownPair], network: FeatureNetwork
+) -> dict[str, dict[str, float]]:
+    if name not in COUNTS:
+        return evaluate(AnalogyConfig(quality=cast(Quality, name)), pairs, network)
+    counts, precision = COUNTS[name]
+    usual = SOLVE_ITERATIONS["standard"]
+    SOLVE_ITERATIONS["standard"] = dict(zip((5, 4, 3, 2), counts, strict=True))
+    try:
+        return evaluate(AnalogyConfig(quality="standard", precision=precision), pairs, network)
+    finally:
+        SOLVE_ITERATIONS["standard"] = usual
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    usual = [name for name in VARIANTS if name not in ("all: 25", "paper: 100")]
-    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=usual)
+    usual = [name for name in VARIANTS if name not in ("all: 25", "paper")]
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=usual)
     parser.add_argument(
         "--pairs", nargs="+", help="names of known pairs; all plain ones if left out"
     )
