@@ -35,6 +35,37 @@ batch-analogy assemble night.run --fps 12
 
 batch-analogy assemble night.run -o small.mp4 --crf 28"""
 
+OtherFilmOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Another film, beside the run's own. By default the run's own film is made again, "
+        "and the run keeps what is changed here.",
+        metavar="FILM",
+        show_default=False,
+    ),
+]
+OtherFpsOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        help="Frames a second; as before unless given.",
+        parser=options.parse_fps,
+        metavar="FPS",
+        show_default=False,
+    ),
+]
+OtherCrfOption = Annotated[
+    int | None,
+    typer.Option(help="How hard it is compressed; as before unless given.", show_default=False),
+]
+OtherOnMissingOption = Annotated[
+    OnMissing | None,
+    typer.Option(
+        help="What it shows where frames are missing; as before unless given.", show_default=False
+    ),
+]
+
 
 @reports_failures
 @takes_groups()
@@ -83,37 +114,10 @@ def retry(
 @reports_failures
 def assemble(
     run_dir: options.RunFolder,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Another film, beside the run's own. By default the run's own film is made again, "
-            "and the run keeps what is changed here.",
-            metavar="FILM",
-            show_default=False,
-        ),
-    ] = None,
-    fps: Annotated[
-        Fraction | None,
-        typer.Option(
-            help="Frames a second; as before unless given.",
-            parser=options.parse_fps,
-            metavar="FPS",
-            show_default=False,
-        ),
-    ] = None,
-    crf: Annotated[
-        int | None,
-        typer.Option(help="How hard it is compressed; as before unless given.", show_default=False),
-    ] = None,
-    on_missing: Annotated[
-        OnMissing | None,
-        typer.Option(
-            help="What it shows where frames are missing; as before unless given.",
-            show_default=False,
-        ),
-    ] = None,
+    output: OtherFilmOption = None,
+    fps: OtherFpsOption = None,
+    crf: OtherCrfOption = None,
+    on_missing: OtherOnMissingOption = None,
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
 ) -> int:
