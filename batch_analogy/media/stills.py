@@ -59,9 +59,11 @@ def read_still(path: Path) -> FloatPixels:
         FrameError: the file is missing, no picture, truncated, too small or too large.
     """
     with _decoding(path), _opened(path) as image:
-        _check_size(path, *_upright_size(image))
+        _check_size(path, image.height, image.width)
         deep = _depth(image) == 16
-        image.load()  # before OpenCV, which passes over truncation
+        # Before OpenCV, which passes over truncation, and before the EXIF data of a PNG, whose
+        # reading loads the picture but would take damage in it for damaged EXIF data.
+        image.load()
         orientation = _orientation(image)
         pixels = _decode_deep(path, image) if deep else None
         if pixels is None:

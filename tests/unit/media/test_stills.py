@@ -174,6 +174,14 @@ def test_folder_named_jpg(tmp_path: Path) -> None:
     assert_refused(tmp_path / "a.jpg", "directory")
 
 
+def test_a_png_with_a_piece_missing_is_no_picture(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    path = save(tmp_path / "a.png", noise)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:6000] + whole[6400:])
+    assert_refused(path)
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
 def test_truncated_picture(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
