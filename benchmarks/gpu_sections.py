@@ -272,6 +272,7 @@ def throughput(setting: Setting) -> dict[str, Any]:
     network = setting.network()
     *many, bp = setting.pictures(setting.batch + 1)
     results: dict[str, Any] = {}
+    checks: dict[str, bool] = {}
     for quality in ("draft", "standard"):
         config = setting.config(quality)
         shared = encode_picture(network, bp, config)
@@ -283,6 +284,8 @@ def throughput(setting: Setting) -> dict[str, Any]:
                 frames, bp, config=config, network=network, reference=shared
             )
 
+        alone, batched = some(many[:1])[0].a_prime, some(many[:2])[0].a_prime
+        checks[f"{quality}: the same pixels alone and in a batch"] = torch.equal(alone, batched)
         ways = {"one by one": _over_streams(some, many, 1)}
         if setting.gpu:
             ways["4 streams"] = _over_streams(some, many, 4)
@@ -291,13 +294,14 @@ def throughput(setting: Setting) -> dict[str, Any]:
             ways[f"{at_once} at once"] = _in_batches(some, many, size)
         for name, work in ways.items():
             if time.perf_counter() > setting.ends:
-                return {**results, "left_out": f"from {quality}, {name} on: budget used up"}
+                left_out = f"from {quality}, {name} on: budget used up"
+                return {**results, "left_out": left_out, "checks": checks}
             median = setting.seconds(work, min(3, setting.runs))["median_seconds"]
             results[f"{quality}, {name}"] = {
                 "pairs_per_second": len(many) / median,
                 "peak_memory_bytes": setting.peak_memory_bytes(work),
             }
-    return results
+    return {**results, "checks": checks}
 
 
 def _in_batches(

@@ -77,13 +77,13 @@ def _directions(samples: Tensor, count: int) -> Tensor:
 
         bases = [principal_directions(sample.numpy(), count) for sample in samples]
         return torch.from_numpy(np.stack(bases))
-    return _eigenvectors(samples, count)
+    return torch.stack([_eigenvectors(sample, count) for sample in samples])
 
 
-def _eigenvectors(samples: Tensor, count: int) -> Tensor:
-    """``_directions`` by the device's own solver, whose last bits may differ between machines."""
-    _, vectors = torch.linalg.eigh(samples.mT @ samples)  # by rising eigenvalue
-    strongest: Tensor = vectors[..., -count:].mT.float()
+def _eigenvectors(sample: Tensor, count: int) -> Tensor:
+    """``_directions`` of one sample by the device's own solver."""
+    _, vectors = torch.linalg.eigh(sample.T @ sample)  # by rising eigenvalue
+    strongest: Tensor = vectors[:, -count:].T.float()
     return strongest
 
 
@@ -98,19 +98,15 @@ def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
 
 
 def _times(term: Tensor, part: Tensor) -> Tensor:
-    """Every cell (B, C, H, W) times its item's directions (B, count, C)."""
-    if term.device.type == "cpu":
-        kernels = part[..., None, None]
-        return torch.cat(
-            [
-                F.conv2d(term[i : i + 1], kernel.contiguous(memory_format=torch.channels_last))
-                for i, kernel in enumerate(kernels)
-            ]
-        )
-    return _times_cells(term, part)
+    """Every cell (B, C, H, W) times its item's directions (B, count, C), item by item."""
+    product = _convolved if term.device.type == "cpu" else _multiplied
+    return torch.cat([product(term[i : i + 1], part[i]) for i in range(len(term))])
 
 
-def _times_cells(term: Tensor, part: Tensor) -> Tensor:
-    """``_times`` as one matrix product, whose sums' order is the device's own."""
-    cells = torch.bmm(term.permute(0, 2, 3, 1).flatten(1, 2), part.mT)
-    return cells.view(len(term), *term.shape[2:], -1).permute(0, 3, 1, 2)
+def _convolved(term: Tensor, part: Tensor) -> Tensor:
+    return F.conv2d(term, part[..., None, None].contiguous(memory_format=torch.channels_last))
+
+
+def _multiplied(term: Tensor, part: Tensor) -> Tensor:
+    cells = term[0].permute(1, 2, 0).flatten(0, 1) @ part.T
+    return cells.view(1, *term.shape[2:], -1).permute(0, 3, 1, 2)

