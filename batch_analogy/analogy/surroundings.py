@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from batch_analogy.analogy.bilinear import resize_bilinear
 from batch_analogy.analogy.nnf import Size, match_confidence, sides
 from batch_analogy.analogy.patchmatch import Prior
 
@@ -53,11 +54,11 @@ def surroundings_prior(
     mean, agreed = _mean_and_agreement(
         displacement, match_confidence(nnf, back, cost, _AGREEMENT_CELLS), _reach(target_coarse)
     )
-    finer = F.interpolate(mean, size=size, mode="bilinear", align_corners=False)
+    finer = resize_bilinear(mean, size)
     ratio = [t / c for t, c in zip(target_size, target_coarse, strict=True)]
     return Prior(
         expected=positions[1] + finer * finer.new_tensor(ratio).view(1, 2, 1, 1),
-        weight=smoothness * F.interpolate(agreed, size=size, mode="bilinear", align_corners=False),
+        weight=smoothness * resize_bilinear(agreed, size),
         radius=_reach(target_size),
     )
 
@@ -92,7 +93,7 @@ def spread_confident(values: Tensor, confidence: Tensor) -> Tensor:
         weights.append(_halve(weights[-1]))
     known = totals[-1] / weights[-1].clamp_min(1e-6)
     for total, weight in zip(totals[-2::-1], weights[-2::-1], strict=True):
-        wider = F.interpolate(known, size=total.shape[2:], mode="bilinear", align_corners=False)
+        wider = resize_bilinear(known, sides(total))
         known = (total + _PULL * wider) / (weight + _PULL)
     return known
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ from ray.cluster_utils import Cluster
 from run_clusters import journal_lines
 from run_drivers import PATIENCE_SECONDS
 from run_samples import frame_bytes, sample_config
+
+import batch_analogy
 
 pytestmark = pytest.mark.slow  # starts Ray with its dashboard
 
@@ -25,7 +26,17 @@ def test_a_submitted_job_makes_what_the_command_makes(tmp_path: Path) -> None:
     def command(film: Path, address: str) -> list[str]:
         return [
             *(sys.executable, "-m", "batch_analogy", "timelapse", str(config.reference)),
-            *(config.source, "-o", str(film), "--quality", "draft", "--gpus-per-worker", "0"),
+            *(
+                config.source,
+                "-o",
+                str(film),
+                "--quality",
+                "draft",
+                "--refine",
+                "none",
+                "--gpus-per-worker",
+                "0",
+            ),
             *("--address", address),
         ]
 
@@ -33,7 +44,8 @@ def test_a_submitted_job_makes_what_the_command_makes(tmp_path: Path) -> None:
     head = {"num_cpus": 2, "include_dashboard": True, "dashboard_port": 0}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        env = json.dumps({"env_vars": {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}})
+        here = str(Path(batch_analogy.__file__).parents[1])  # a job has a working folder of its own
+        env = json.dumps({"env_vars": {"PYTHONPATH": here}})
         submit = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit"]
         submit += ["--address", f"http://{cluster.head_node.webui_url}"]
         submit += ["--runtime-env-json", env, "--", *command(tmp_path / "there.mp4", "auto")]

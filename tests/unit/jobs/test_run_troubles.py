@@ -74,6 +74,25 @@ def test_a_machine_that_fails_every_frame_ends_the_run(tmp_path: Path) -> None:
     assert read_status(config.run_dir).state == "failed"
 
 
+def test_more_failed_frames_than_allowed_end_the_run_and_it_can_be_gone_on_with(
+    tmp_path: Path,
+) -> None:
+    config = sample_config(tmp_path, 5)
+    (tmp_path / "in/img4.png").write_bytes(b"no picture")  # found when planning, and it counts
+    broken = config.run_dir / "frames/a_prime/000001.png"
+    limits = dataclasses.replace(config.execution, max_failed=1)
+    with open_run(dataclasses.replace(config, execution=limits)) as opening:
+        broken.mkdir(parents=True)
+        with pytest.raises(JobError, match=r"2 frames failed, more than --max-failed 1"):
+            opening.execute()
+    broken.rmdir()
+    finished = frame_identity(config.run_dir)
+    assert list(finished) == ["a_prime/000000.png"]
+    result = open_run(config).execute()
+    assert result.done == 4
+    assert frame_identity(config.run_dir).items() >= finished.items()
+
+
 def test_an_orphaned_worker_does_not_write_into_a_run_begun_afresh(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 3)
     manifest = config.run_dir / "run.json"
