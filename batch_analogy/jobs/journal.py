@@ -130,21 +130,24 @@ def read_history(path: Path) -> History:
         UsageError: a line before the last is no JSON, so something else changed the file.
     """
     history = History()
+    damaged: UsageError | None = None
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if damaged is not None:  # it was not the last line
+                    raise damaged
+                if not line.endswith(b"\n"):
+                    break  # torn
+                try:
+                    history.apply(json.loads(line))
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    # Kept back: a crash of the machine may leave a last line of zeros.
+                    damaged = UsageError(
+                        f"{path} line {number} is damaged ({error}); delete that line, and its "
+                        "frame is looked for on the disk"
+                    )
     except FileNotFoundError:
-        return history
-    lines = text.split(b"\n")[:-1]  # what follows the last newline is torn, or nothing
-    for number, line in enumerate(lines, start=1):
-        try:
-            history.apply(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if number == len(lines):  # a crash of the machine may leave a last line of zeros
-                break
-            raise UsageError(
-                f"{path} line {number} is damaged ({error}); delete that line, and its frame is "
-                "looked for on the disk"
-            ) from error
+        pass
     return history
 
 
