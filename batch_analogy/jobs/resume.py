@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batch_analogy.config import RunConfig
-from batch_analogy.errors import FrameError
+from batch_analogy.errors import FrameError, UsageError
 from batch_analogy.jobs.journal import FailedRecord, History, Journal, read_history
 from batch_analogy.jobs.plan import Plan, compare
 from batch_analogy.jobs.store import RunStore, outputs_of
@@ -50,6 +50,7 @@ def take_stock(
     A journaled frame whose file is gone or has another size is done again. A frame that is whole
     on the disk but not journaled (its driver was killed) is adopted.
     """
+    _refuse_strangers(store, plan, history)
     outputs = outputs_of(config.target)
     store.remove_torn_frames(outputs)
     done: set[int] = set()
@@ -81,6 +82,17 @@ def take_stock(
     for index in sorted(open_frames & history.failed.keys()):
         journal.append("reset", index=index, reason="tried again")
     return Standing(frozenset(done), given_up, open_frames, adopted)
+
+
+def _refuse_strangers(store: RunStore, plan: Plan, history: History) -> None:
+    """Raises UsageError for frames that the plan does not have: the journal is not its own."""
+    for index in (*history.done, *history.failed):
+        if not 0 <= index < len(plan.frames):
+            raise UsageError(
+                f"{store.journal} tells of frame {index}, the plan has {len(plan.frames)} frames; "
+                "the journal is another run's or was changed: put the right one back, or delete "
+                "it, and finished frames are looked for on the disk"
+            )
 
 
 def _stays_failed(plan: Plan, record: FailedRecord) -> bool:

@@ -93,6 +93,16 @@ def test_more_failed_frames_than_allowed_end_the_run_and_it_can_be_gone_on_with(
     assert frame_identity(config.run_dir).items() >= finished.items()
 
 
+def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 2)
+    open_run(config).execute()
+    line = {"event": "failed", "index": 7, "input": None, "message": "", "retryable": True}
+    with (config.run_dir / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps(line) + "\n")
+    with pytest.raises(UsageError, match=r"tells of frame 7, the plan has 2 frames"):
+        open_run(config)
+
+
 def test_an_orphaned_worker_does_not_write_into_a_run_begun_afresh(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 3)
     manifest = config.run_dir / "run.json"
