@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from batch_analogy.analogy.steady import exp2
+
 Size = tuple[int, int]
 """(height, width), in cells or pixels."""
 
@@ -121,7 +123,7 @@ def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float)
     Returns:
         (B, 1, H, W) float32 in [0, 1].
     """
-    agreement = torch.exp2(-consistency(nnf, back) / half_cells)
+    agreement = exp2(-consistency(nnf, back) / half_cells)
     return (1.0 - cost).clamp(0.0, 1.0) * agreement
 
 

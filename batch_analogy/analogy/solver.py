@@ -187,7 +187,7 @@ def _choose(better: Tensor, trial: _Point, point: _Point) -> _Point:
 
 def _along(x: Tensor, length: Tensor, direction: Tensor) -> Tensor:
     """x + length · direction, with a length (B,) of each item's own."""
-    return torch.addcmul(x, _per_item(length, x), direction)
+    return x + _per_item(length, x) * direction
 
 
 def _per_item(scalars: Tensor, like: Tensor) -> Tensor:

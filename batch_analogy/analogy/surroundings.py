@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.bilinear import resize_bilinear
 from batch_analogy.analogy.nnf import Size, match_confidence, sides
 from batch_analogy.analogy.patchmatch import Prior
+from batch_analogy.analogy.steady import resize_bilinear
 
 _AGREEMENT_CELLS = 2.0  # both directions this far apart: half the weight
 _PULL = 0.1  # confident cells' worth of say that wider surroundings have everywhere

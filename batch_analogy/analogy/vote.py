@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.nnf import Size
+from batch_analogy.analogy.steady import exp
 
 _TOLERANCE = 0.05  # votes that differ by this much more than the nearest lose weight (values 0…1)
 _NO_VOTE = 1e6  # difference of a vote that does not count
@@ -159,7 +160,7 @@ def _weighted_mean(votes: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Σ w·v / Σ w; 0 where nobody votes, as happens outside a copy's own part of an atlas."""
     total, weight_sum = votes[0][0] * votes[0][1], votes[0][0].clone()
     for weight, value in votes[1:]:
-        total.addcmul_(weight, value)
+        total += weight * value
         weight_sum += weight
     return total / weight_sum.clamp_min(_LEAST_WEIGHT)
 
@@ -180,7 +181,7 @@ def _agreeing(
         away.append(torch.where(weight > 0, near, _NO_VOTE))
     least = torch.stack(away).amin(dim=0)
     return [
-        (weight * torch.exp((least - near) / _TOLERANCE**2), value)
+        (weight * exp((least - near) / _TOLERANCE**2), value)
         for near, (weight, value) in zip(away, votes, strict=True)
     ]
 
