@@ -68,9 +68,10 @@ def test_the_second_control_c_stops_at_once(call: Call, reference: Path, tmp_pat
 
 
 def test_control_c_leaves_a_watch_and_not_the_run(reference: Path, tmp_path: Path) -> None:
-    frames = write_frames(tmp_path / "frames", 5 * FRAMES)  # the watch takes a while to start
+    frames = write_frames(tmp_path / "frames", FRAMES)
     command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
     process = start_and_wait(command)
+    os.kill(process.pid, signal.SIGSTOP)  # or it may end before the watch has started
     watch = start("status", tmp_path / "film.run", "--watch")
     assert watch.stdout is not None
     assert watch.stdout.readline().startswith("running: ")
@@ -79,4 +80,5 @@ def test_control_c_leaves_a_watch_and_not_the_run(reference: Path, tmp_path: Pat
     assert watch.returncode == 0
     assert "left; what the run is doing goes on" in err
     assert process.poll() is None
+    os.kill(process.pid, signal.SIGCONT)
     interrupt(process)
