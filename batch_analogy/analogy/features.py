@@ -29,6 +29,7 @@ UNCHANGED = Transform()
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 _TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 _TORCHVISION_STD = (0.229, 0.224, 0.225)
+_ROWS_AT_ONCE = 64
 _NORM_EPSILON = 1e-8  # keeps an all-zero cell at zero instead of NaN (facts §2)
 
 
@@ -231,7 +232,13 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 def cell_norms(features: Tensor) -> Tensor:
     """Each cell's L2 norm over channels (dimension 1, kept), kept off zero (facts §2)."""
-    return features.square().sum(dim=1, keepdim=True).sqrt_().clamp_min_(_NORM_EPSILON)
+    return _energy(features).sqrt_().clamp_min_(_NORM_EPSILON)
+
+
+def _energy(features: Tensor) -> Tensor:
+    """Σ_c F² of each cell; some rows at a time, so that no second map as large is made."""
+    parts = features.split(_ROWS_AT_ONCE, dim=2)
+    return torch.cat([part.square().sum(dim=1, keepdim=True) for part in parts], dim=2)
 
 
 def unit_features(features: Tensor) -> Tensor:
@@ -245,7 +252,7 @@ def response(features: Tensor) -> Tensor:
     Returns:
         (B, 1, H, W) float32; zeros where the map is constant.
     """
-    energy = features.square().sum(dim=1, keepdim=True)
+    energy = _energy(features)
     low = energy.amin(dim=(2, 3), keepdim=True)
     span = energy.amax(dim=(2, 3), keepdim=True) - low
     return (energy - low) / span.clamp_min(_NORM_EPSILON)

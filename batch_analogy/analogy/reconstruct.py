@@ -67,7 +67,7 @@ def blend(own: Tensor, rebuilt: Tensor, alpha: float) -> Tensor:
     The gate is hard, as in the official code; the paper's sigmoid (κ = 300) is nearly that.
     """
     weight = alpha * (response(own) >= RESPONSE_GATE).to(own.dtype)
-    return rebuilt + weight * (own - rebuilt)
+    return (own - rebuilt).mul_(weight).add_(rebuilt)
 
 
 def _warp(
