@@ -237,7 +237,8 @@ def cell_norms(features: Tensor) -> Tensor:
 
 def _energy(features: Tensor) -> Tensor:
     """Σ_c F² of each cell; some rows at a time, so that no second map as large is made."""
-    parts = features.split(_ROWS_AT_ONCE, dim=2)
+    tops = range(0, int(features.shape[2]), _ROWS_AT_ONCE)
+    parts = [features[:, :, top : top + _ROWS_AT_ONCE] for top in tops]
     return torch.cat([part.square().sum(dim=1, keepdim=True) for part in parts], dim=2)
 
 
