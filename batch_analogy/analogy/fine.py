@@ -21,6 +21,7 @@ from batch_analogy.analogy import fine_reference
 from batch_analogy.analogy.features import resize
 from batch_analogy.analogy.fine_reference import CHANNELS, FineSpec
 from batch_analogy.analogy.nnf import Size, sides
+from batch_analogy.analogy.patchmatch.reference import SIDES
 from batch_analogy.analogy.patchmatch.rng import derive_seed
 from batch_analogy.analogy.vote import vote_picture
 
@@ -269,7 +270,7 @@ def _filled(nnf: Tensor, target_cells: Size) -> Tensor:
     for _ in range(_FILLED_CELLS):
         if bool(known.all()):
             break
-        for side in fine_reference.SIDES:
+        for side in SIDES:
             offer, inside = fine_reference.neighbours(field, *side)
             there = fine_reference.neighbours(known, *side)[0] & inside
             offer = offer - torch.tensor(side, device=nnf.device, dtype=nnf.dtype).view(2, 1, 1)

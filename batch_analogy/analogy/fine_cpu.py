@@ -13,12 +13,11 @@ from numba import njit, prange
 from torch import Tensor
 
 from batch_analogy.analogy.fine_reference import CHANNELS, JUMPS, REACH, FineSpec
-from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
+from batch_analogy.analogy.patchmatch.rng_cpu import draw_between, hash_cell
 
 _SIDE = 2 * REACH + 1
 _RUN = CHANNELS * _SIDE  # bytes of a patch's row
 _REASSOCIATE = {"reassoc", "contract", "nsz"}
-_M1, _M2, _STRIDE, _MASK = (np.uint64(v) for v in (MIX_1, MIX_2, STRIDE, MASK))
 
 
 @njit(fastmath=_REASSOCIATE, cache=True, nogil=True)
@@ -53,20 +52,6 @@ def _difference(s, t, size, py, px, qy, qx, limit):  # type: ignore[no-untyped-d
                 d = np.float32(s[i + c]) - np.float32(t[j + c])
                 total += d * d
     return total
-
-
-@njit(cache=True, nogil=True)
-def _hash(x):  # type: ignore[no-untyped-def]
-    x = ((x ^ (x >> np.uint64(16))) * _M1) & _MASK
-    x = ((x ^ (x >> np.uint64(15))) * _M2) & _MASK
-    return x ^ (x >> np.uint64(16))
-
-
-@njit(cache=True, nogil=True)
-def _draw(cell_hash, number, low, high):  # type: ignore[no-untyped-def]
-    """A uniform integer in [low, high]."""
-    h = _hash((cell_hash + np.uint64(number) * _STRIDE) & _MASK)
-    return low + np.int64((h * np.uint64(high - low + 1)) >> np.uint64(32))
 
 
 @njit(cache=True, nogil=True)
@@ -128,10 +113,10 @@ def _random_search(s, t, size, radius, draw, frame, price, nnf, cost, nnf_new, c
     top, left, width, seed = frame
     for y in prange(hs):
         for x in range(ws):
-            cell = _hash(np.uint64((((top + y) * width + left + x) & 0xFFFFFFFF) ^ seed))
+            cell = hash_cell(np.uint64((((top + y) * width + left + x) & 0xFFFFFFFF) ^ seed))
             by, bx, found = nnf[0, y, x], nnf[1, y, x], cost[y, x]
-            qy = _draw(cell, 2 * draw, max(by - radius, 0), min(by + radius, ht - 1))
-            qx = _draw(cell, 2 * draw + 1, max(bx - radius, 0), min(bx + radius, wt - 1))
+            qy = draw_between(cell, 2 * draw, max(by - radius, 0), min(by + radius, ht - 1))
+            qx = draw_between(cell, 2 * draw + 1, max(bx - radius, 0), min(bx + radius, wt - 1))
             if qy != by or qx != bx:
                 best = found + price * _alone(nnf, size, y, x, by, bx)
                 extra = price * _alone(nnf, size, y, x, qy, qx)

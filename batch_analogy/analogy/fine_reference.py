@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
+from batch_analogy.analogy.patchmatch.reference import SIDES, grid
+from batch_analogy.analogy.patchmatch.rng import MASK, hash_cells, random_places
 
 CHANNELS = 3
 JUMPS = (4, 2, 1)
 REACH = 2  # pixels from a compared patch's centre to its edge
-SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # left, right, up, down, as (dy, dx)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def _best_of(
 def _difference(source: Tensor, target: Tensor, field: Tensor) -> Tensor:
     """Sum of squared differences of the patches, edges held, (h, w) int64."""
     height, width, _ = source.shape
-    ys, xs = _grid(height, width, source.device)
+    ys, xs = grid(height, width, source.device)
     total = torch.zeros((height, width), dtype=torch.int64, device=source.device)
     for dy in range(-REACH, REACH + 1):
         for dx in range(-REACH, REACH + 1):
@@ -121,7 +121,7 @@ def _shifted(field: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Tensor, T
 def neighbours(values: Tensor, dy: int, dx: int) -> tuple[Tensor, Tensor]:
     """Each pixel's neighbour at (dy, dx) in (C, h, w), edges held, and where there is one."""
     _, height, width = values.shape
-    ys, xs = _grid(height, width, values.device)
+    ys, xs = grid(height, width, values.device)
     inside = (ys + dy >= 0) & (ys + dy < height) & (xs + dx >= 0) & (xs + dx < width)
     return values[:, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)], inside
 
@@ -129,23 +129,11 @@ def neighbours(values: Tensor, dy: int, dx: int) -> tuple[Tensor, Tensor]:
 def _random(field: Tensor, radius: int, draw: int, spec: FineSpec, target: Tensor) -> Tensor:
     """One uniform place per match from the clipped square window around it."""
     _, height, width = field.shape
-    ys, xs = _grid(height, width, field.device)
+    ys, xs = grid(height, width, field.device)
     cells = (spec.top + ys) * spec.width + spec.left + xs
-    cell_hash = _hash((cells & MASK) ^ spec.seed)
-    axes = []
-    for axis in range(2):
-        low = (field[axis] - radius).clamp_min(0)
-        high = (field[axis] + radius).clamp_max(target.shape[axis] - 1)
-        h = _hash((cell_hash + (2 * draw + axis) * STRIDE) & MASK)
-        axes.append(low + ((h * (high - low + 1)) >> 32))
-    return torch.stack(axes)
-
-
-def _hash(x: Tensor) -> Tensor:
-    """A 32-bit integer hash in int64; products may wrap, their low 32 bits stay right."""
-    x = ((x ^ (x >> 16)) * MIX_1) & MASK
-    x = ((x ^ (x >> 15)) * MIX_2) & MASK
-    return x ^ (x >> 16)
+    cell_hash = hash_cells((cells & MASK) ^ spec.seed)
+    target_size = (int(target.shape[0]), int(target.shape[1]))
+    return random_places(field, cell_hash, radius, draw, target_size)
 
 
 def vote(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
@@ -172,9 +160,3 @@ def vote(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
             total += weight * values[at].float()
             weights += weight
     return total / weights
-
-
-def _grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    ys = torch.arange(height, device=device).view(-1, 1).expand(height, width)
-    xs = torch.arange(width, device=device).view(1, -1).expand(height, width)
-    return ys, xs

@@ -28,7 +28,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
+from batch_analogy.analogy.patchmatch.rng_cpu import draw_between, hash_cell
 from batch_analogy.analogy.patchmatch.spec import SLACK_CELLS, Prior, SearchSpec
 
 JUMPS = (8, 4, 2, 1)
@@ -36,7 +36,6 @@ _SLOTS = 16
 _TILE = 32  # cells: a tile's patches in both maps stay in the cache of one core
 _REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf keep meaning
 _SLACK = np.float32(SLACK_CELLS)
-_M1, _M2, _STRIDE, _MASK = (np.uint64(v) for v in (MIX_1, MIX_2, STRIDE, MASK))
 
 
 @njit(fastmath=_REASSOCIATE, cache=True, nogil=True)
@@ -84,20 +83,6 @@ def _match_cost(s, t, size, prior, py, px, qy, qx, reach, best):  # type: ignore
     if extra >= best:
         return np.float32(np.inf)
     return _patch_cost(s, t, size, py, px, qy, qx, reach, best - extra) + extra
-
-
-@njit(cache=True, nogil=True)
-def _hash(x):  # type: ignore[no-untyped-def]
-    x = ((x ^ (x >> np.uint64(16))) * _M1) & _MASK
-    x = ((x ^ (x >> np.uint64(15))) * _M2) & _MASK
-    return x ^ (x >> np.uint64(16))
-
-
-@njit(cache=True, nogil=True)
-def _draw(cell_hash, number, low, high):  # type: ignore[no-untyped-def]
-    """A uniform integer in [low, high]."""
-    h = _hash((cell_hash + np.uint64(number) * _STRIDE) & _MASK)
-    return low + np.int64((h * np.uint64(high - low + 1)) >> np.uint64(32))
 
 
 @njit(cache=True, nogil=True)
@@ -184,13 +169,13 @@ def _random_search(s, t, size, prior, reach, radii, first, seed, field, tried, c
         top, bottom, left, right = _tile_bounds(tile, size)
         for y in range(top, bottom):
             for x in range(left, right):
-                cell = _hash(np.uint64(y * ws + x) ^ np.uint64(seed))
+                cell = hash_cell(np.uint64(y * ws + x) ^ np.uint64(seed))
                 best, by, bx = cost[y, x], nnf[0, y, x], nnf[1, y, x]
                 for k in range(radii.size):
                     r = radii[k]
                     number = 2 * (first + k)
-                    qy = _draw(cell, number, max(by - r, 0), min(by + r, ht - 1))
-                    qx = _draw(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
+                    qy = draw_between(cell, number, max(by - r, 0), min(by + r, ht - 1))
+                    qx = draw_between(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
                     if not _is_new(tried, y, x, qy, qx, wt):
                         continue
                     found = _match_cost(s, t, size, prior, y, x, qy, qx, reach, best)

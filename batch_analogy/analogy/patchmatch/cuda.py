@@ -103,7 +103,7 @@ def _offer(
 
 @triton.jit
 def _hash(x):
-    """As ``reference._hash``; uint32 products wrap by themselves."""
+    """As ``rng.hash_cells``; uint32 products wrap by themselves."""
     x = (x ^ (x >> 16)) * _MIX_1
     x = (x ^ (x >> 15)) * _MIX_2
     return x ^ (x >> 16)

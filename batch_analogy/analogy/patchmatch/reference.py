@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.patchmatch.rng import MASK, MIX_1, MIX_2, STRIDE
+from batch_analogy.analogy.patchmatch.rng import hash_cells, random_places
 from batch_analogy.analogy.patchmatch.spec import Prior, SearchSpec
 
 JUMPS = (8, 4, 2, 1)
@@ -108,7 +108,7 @@ def patch_cost(source: Tensor, target: Tensor, nnf: Tensor, reach: int) -> Tenso
     """
     _, height, width = source.shape
     _, target_height, target_width = target.shape
-    ys, xs = _grid(height, width, source.device)
+    ys, xs = grid(height, width, source.device)
     total = torch.zeros((height, width), device=source.device)
     count = torch.zeros_like(total)
     for dy in range(-reach, reach + 1):
@@ -133,7 +133,7 @@ def _keep_better(
 def _shifted_matches(nnf: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Tensor, Tensor]:
     """The neighbour's match moved back by the jump, and where there is a neighbour."""
     _, height, width = nnf.shape
-    ys, xs = _grid(height, width, nnf.device)
+    ys, xs = grid(height, width, nnf.device)
     inside = _inside(ys + dy, xs + dx, height, width)
     neighbour = nnf[:, (ys + dy).clamp(0, height - 1), (xs + dx).clamp(0, width - 1)]
     qy = (neighbour[0] - dy).clamp(0, target.shape[1] - 1)
@@ -145,24 +145,12 @@ def _random_matches(nnf: Tensor, radius: int, draw: int, seed: int, target: Tens
     """One uniform cell per match from the clipped square window around it."""
     _, height, width = nnf.shape
     cells = torch.arange(height * width, device=nnf.device).view(height, width)
-    cell_hash = _hash(cells ^ seed)
-    axes = []
-    for axis, limit in enumerate(target.shape[1:]):
-        low = (nnf[axis] - radius).clamp_min(0)
-        high = (nnf[axis] + radius).clamp_max(limit - 1)
-        h = _hash((cell_hash + (2 * draw + axis) * STRIDE) & MASK)
-        axes.append(low + ((h * (high - low + 1)) >> 32))
-    return torch.stack(axes)
+    cell_hash = hash_cells(cells ^ seed)
+    target_size = (int(target.shape[1]), int(target.shape[2]))
+    return random_places(nnf, cell_hash, radius, draw, target_size)
 
 
-def _hash(x: Tensor) -> Tensor:
-    """A 32-bit integer hash in int64; products may wrap, their low 32 bits stay right."""
-    x = ((x ^ (x >> 16)) * MIX_1) & MASK
-    x = ((x ^ (x >> 15)) * MIX_2) & MASK
-    return x ^ (x >> 16)
-
-
-def _grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     ys = torch.arange(height, device=device).view(-1, 1).expand(height, width)
     xs = torch.arange(width, device=device).view(1, -1).expand(height, width)
     return ys, xs

@@ -24,7 +24,8 @@ def commands(program: str) -> list[str]:
 
 @pytest.mark.parametrize("line", commands("batch-analogy"))
 def test_batch_analogy_understands(line: str) -> None:
-    understood_options(line)
+    understood = understood_options(line)
+    assert any(value not in (None, False, ()) for value in understood.values()), understood
 
 
 def test_there_are_such_lines() -> None:
