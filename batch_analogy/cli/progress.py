@@ -190,7 +190,8 @@ def _(event: events.WorkersMissing) -> str:
 
 @describe.register
 def _(event: events.Stopping) -> str:
-    return f"stopping: {event.in_hand} frames in hand are being finished; Ctrl-C again aborts"
+    workers = "1 worker has" if event.in_hand == 1 else f"{event.in_hand} workers have"
+    return f"stopping: what {workers} in hand is being finished; Ctrl-C again aborts"
 
 
 @describe.register

@@ -182,7 +182,7 @@ class Driver:
             self._recorder.done(worker, outcome, attempt=attempt, left=left, workers=workers)
         else:
             self._take_failed(worker, outcome)
-        if self.stop.requested:  # its frame in hand is finished: keep it from the next one
+        if self.stop.requested and not outcome.to_follow:  # keep it from beginning the next
             self.pool.remove(worker)
             self._watch.idle(worker)
             self.scheduler.work_ended(worker)

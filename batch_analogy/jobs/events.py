@@ -116,7 +116,7 @@ class WorkersMissing:
 class Stopping:
     """The first Ctrl-C was received; the frames in hand are being finished."""
 
-    in_hand: int
+    in_hand: int  # workers that have some
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ actor. Everything it yields is plain data.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -105,6 +106,7 @@ class FrameOutcome:
     traceback: str = ""
     notes: tuple[str, ...] = ()  # what else happened, as a batch lowered for want of memory
     stages: dict[str, float] = field(default_factory=dict)  # "read", "analogy", "write" → seconds
+    to_follow: int = 0  # frames that were in hand with it and whose outcomes come next
 
 
 @dataclass
@@ -214,8 +216,9 @@ class FrameWorker:
         while done < len(tasks):
             batch = tasks[done : done + self._at_once.items]
             done += len(batch)
-            for outcome in map(self._log, self._do([_Try(task) for task in batch])):
-                yield outcome
+            outcomes = map(self._log, self._do([_Try(task) for task in batch]))
+            for place, outcome in enumerate(outcomes, start=1):
+                yield dataclasses.replace(outcome, to_follow=len(batch) - place)
                 if outcome.status == "disk":
                     return
 

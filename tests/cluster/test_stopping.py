@@ -15,7 +15,13 @@ from run_drivers import PATIENCE_SECONDS, StartDriver, wait_for_frames
 from run_samples import DRAFT, INLINE, frame_identity, sample_config
 
 from batch_analogy.config import ExecutionConfig
+from batch_analogy.jobs.driver import Driver, StopRequest
+from batch_analogy.jobs.events import FrameDone, RunEvent, Stopping
+from batch_analogy.jobs.journal import Journal, read_history
+from batch_analogy.jobs.pools import make_pool
+from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.run import open_run, read_status
+from batch_analogy.jobs.scheduler import Scheduler
 
 pytestmark = pytest.mark.slow  # each starts Ray
 
@@ -60,3 +66,27 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, start_driver: StartDriver
     assert time.monotonic() - began < 10.0
     assert len(journaled_files(config.run_dir)) < 4
     assert read_status(config.run_dir).state == "interrupted"
+
+
+@pytest.mark.parametrize("execution", [INLINE, ExecutionConfig(workers=1, gpus_per_worker=0)])
+def test_ctrl_c_finishes_all_frames_that_are_matched_together(
+    tmp_path: Path, execution: ExecutionConfig
+) -> None:
+    """As on a GPU: Ctrl-C at the first frame of a batch of three; the next batch is not begun."""
+    stop = StopRequest()
+    told: list[RunEvent] = []
+
+    def interrupt(event: RunEvent) -> None:
+        told.append(event)
+        if isinstance(event, FrameDone) and event.done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with open_run(sample_config(tmp_path, 6, execution=execution)) as run:
+        spec = dataclasses.replace(run._spec(), frames_at_once=3)
+        pool = make_pool(spec, execution, segments=1)
+        scheduler = Scheduler([range(6)], max_attempts=3, max_worker_deaths=8)
+        progress = Progress(run.config, run.store, run.plan, done=set(), given_up={})
+        with Journal(run.store.journal) as journal, stop.listening():
+            Driver(pool, scheduler, run.plan, journal, progress, execution, stop, interrupt).run()
+        assert sorted(read_history(run.store.journal).done) == [0, 1, 2]
+        assert [event.in_hand for event in told if isinstance(event, Stopping)] == [1]

@@ -39,7 +39,7 @@ def test_control_c_ends_with_130_and_the_command_to_go_on(
     if command == "preview":
         what += ["--frames", str(FRAMES)]
     err = interrupt(start_and_wait([command, *what]))
-    assert "in hand are being finished; Ctrl-C again aborts" in err
+    assert "in hand is being finished; Ctrl-C again aborts" in err
     assert f"batch-analogy resume {run_dir}" in err
     before = frame_times(run_dir)
     assert 1 <= len(before) < FRAMES

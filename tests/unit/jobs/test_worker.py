@@ -79,6 +79,8 @@ def test_frames_matched_together_are_those_matched_alone(
     together = list(make_worker(tmp_path, 3).process(tasks))
     assert [outcome.index for outcome in together] == [0, 1, 2, 3]
     assert hashes(together) == hashes(alone)
+    assert [outcome.to_follow for outcome in together] == [2, 1, 0, 0]
+    assert [outcome.to_follow for outcome in alone] == [0, 0, 0, 0]
     assert len(set(hashes(alone))) == FRAMES
     for outcome in together:
         assert set(outcome.stages) == {"read", "analogy", "write"}
