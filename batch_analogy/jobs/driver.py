@@ -308,4 +308,5 @@ def task_of(frame: FramePlan) -> FrameTask:
         frame.bytes,
         frame.mtime_ns,
         frame.blake2b,
+        frame.exposure_ev,
     )

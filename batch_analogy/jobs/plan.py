@@ -44,6 +44,7 @@ class FramePlan:
     mtime_ns: int
     blake2b: str | None
     error: str | None = None  # why it cannot be used, found when planning
+    exposure_ev: float = 0.0  # added to its exposure before it is matched, against flicker
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from batch_analogy.errors import (
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json
 from batch_analogy.media.files import disk_errors, hash_file
 from batch_analogy.media.stills import FloatPixels, read_still, write_png
+from batch_analogy.motion.deflicker import apply_exposure
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class FrameTask:
     bytes: int
     mtime_ns: int
     blake2b: str | None  # None: not checked (extracted from a video)
+    exposure_ev: float = 0.0  # added to its exposure when it is read, against flicker
 
 
 @dataclass(frozen=True)
@@ -240,7 +242,7 @@ class FrameWorker:
         if pixels.shape[:2] != (task.height, task.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {task.width}×{task.height}")
-        return _to_tensor(pixels)
+        return _to_tensor(apply_exposure(pixels, task.exposure_ev))
 
     def _match(self, tries: list[_Try]) -> None:
         """Find the frames' pictures. If a batch fails, each is done alone: one spoils no other."""
