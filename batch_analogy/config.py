@@ -225,6 +225,10 @@ class ExecutionConfig:
             raise ConfigError(
                 f"the stall time-out is {self.stall_timeout_seconds:g} s; it must be above 0"
             )
+        if not self.start_timeout_seconds > 0:
+            raise ConfigError(
+                f"the start time-out is {self.start_timeout_seconds:g} s; it must be above 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

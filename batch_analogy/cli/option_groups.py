@@ -59,6 +59,7 @@ class MachineOptions:
     gpus_per_worker: options.GpusOption = None
     address: options.AddressOption = None
     stall_timeout: options.StallTimeoutOption = None
+    start_timeout: options.StartTimeoutOption = None
     max_failed: options.MaxFailedOption = None
 
     def changes(self) -> dict[str, Any]:
@@ -66,8 +67,9 @@ class MachineOptions:
         given = {name: value for name, value in vars(self).items() if value is not None}
         if "address" in given:
             given["address"] = options.cluster_address(given["address"])
-        if "stall_timeout" in given:
-            given["stall_timeout_seconds"] = given.pop("stall_timeout")
+        for name in ("stall_timeout", "start_timeout"):
+            if name in given:
+                given[f"{name}_seconds"] = given.pop(name)
         return given
 
     def execution_config(self) -> ExecutionConfig:

@@ -12,6 +12,7 @@ import typer
 from batch_analogy.config import (
     PRESETS,
     AnalogyConfig,
+    ExecutionConfig,
     OnMissing,
     Preset,
     Quality,
@@ -293,6 +294,16 @@ StallTimeoutOption = Annotated[
     typer.Option(
         help="A worker that takes longer than this over one frame is replaced, and the frame is "
         "tried on another. By default it is learnt from how long the frames take.",
+        metavar="SECONDS",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+StartTimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        help="How long to wait for the first worker, where machines of a cluster take a while to "
+        f"come. {ExecutionConfig.start_timeout_seconds:g} by default.",
         metavar="SECONDS",
         show_default=False,
         rich_help_panel=MACHINE,

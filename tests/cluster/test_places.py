@@ -12,11 +12,14 @@ import ray
 from ray.cluster_utils import Cluster
 from run_clusters import cluster_of
 from run_drivers import PATIENCE_SECONDS
-from run_samples import INLINE, sample_config
+from run_samples import INLINE, on_ray, sample_config
 
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import ExecutionConfig
+from batch_analogy.errors import ClusterError
+from batch_analogy.jobs.events import PoolStarted, RunEvent
 from batch_analogy.jobs.pool import Died, PoolEvent, Ready
+from batch_analogy.jobs.ray.cluster import count_gpus
 from batch_analogy.jobs.ray.pool import RayPool
 from batch_analogy.jobs.run import open_run
 from batch_analogy.jobs.store import RunStore, read_json
@@ -120,3 +123,31 @@ def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
         time.sleep(0.1)
     assert "1 nodes are on the blocklist" in pool.describe_waiting()
     assert not any(isinstance(event, Ready) for event in pool.poll(3.0))
+
+
+def test_what_a_cluster_lacks_is_said_beside_what_it_has(
+    make_pool: Callable[..., RayPool],
+) -> None:
+    pool = make_pool(9, gpus_per_worker=5, workers=3)
+    pool.start()
+    said = pool.describe_waiting()
+    assert said.startswith("workers asked for: 3, each with 1 CPU and 5 GPU; the cluster has ")
+    assert "the largest with" in said
+
+
+def test_a_cluster_without_machines_is_asked_for_a_number_and_waited_for(tmp_path: Path) -> None:
+    """As an autoscaler's at the beginning: only a head, until somebody asks for workers."""
+    with cluster_of() as cluster:
+        with pytest.raises(ClusterError, match=r"no machine for work yet.*say --gpus-per-worker 1"):
+            count_gpus(cluster.address)
+        address = {"address": cluster.address}
+        with pytest.raises(ClusterError, match=r"no machine for work yet.*say --workers N"):
+            open_run(on_ray(tmp_path, 4, **address)).execute()
+
+        def come(event: RunEvent) -> None:
+            if isinstance(event, PoolStarted):
+                assert event.workers == 2
+                cluster.add_node(num_cpus=2)
+
+        result = open_run(on_ray(tmp_path, 4, workers=2, **address)).execute(come)
+        assert (result.done, result.failed) == (4, [])

@@ -159,6 +159,7 @@ def test_unknown_option_values(
         ("--crf", "99", ["crf is 99"]),
         ("--fps", "0", ["fps is 0"]),
         ("--workers", "0", ["workers is 0"]),
+        ("--start-timeout", "0", ["start time-out is 0 s", "above 0"]),
         ("--size", "0.000001", ["matching area is 1"]),
         ("--scales", "0.7;1", ["--scales", "0.7,1,1.4"]),
         ("--scales", "9", ["0.25 and 4"]),

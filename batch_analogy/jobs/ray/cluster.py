@@ -54,16 +54,42 @@ def alive_nodes() -> dict[str, dict[str, float]]:
     return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
 
 
+def work_nodes() -> list[dict[str, float]]:
+    """What each node has that takes work; a head often takes none."""
+    return [has for has in alive_nodes().values() if has.get("CPU", 0) or has.get("GPU", 0)]
+
+
+def require_machines(what: str) -> None:
+    """Check that there is something to count by, where a number was left open.
+
+    An autoscaler starts machines for what it is asked for; where there are none yet, nobody can
+    guess how many that should be.
+
+    Args:
+        what: the option that answers the question.
+
+    Raises:
+        ClusterError: no node of this cluster takes work.
+    """
+    if work_nodes():
+        return
+    raise ClusterError(
+        f"this cluster has no machine for work yet, only a head, so there is nothing to count by: "
+        f"say {what}, and machines are started for what you ask for"
+    )
+
+
 def count_gpus(address: str) -> int:
     """Whole GPUs that a cluster has now.
 
     Raises:
-        ClusterError: there is no cluster at the address.
+        ClusterError: there is no cluster at the address, or it has no machine for work yet.
     """
     joined = not ray.is_initialized()
     if joined:
         join(address)
     try:
+        require_machines("--gpus-per-worker 1 (or 0 for machines without GPUs) and --workers N")
         return int(ray.cluster_resources().get("GPU", 0))
     finally:
         if joined:

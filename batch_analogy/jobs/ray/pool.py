@@ -101,7 +101,7 @@ class RayPool:
         self._suffix = f"{Path(spec.run_dir).name} {uuid.uuid4().hex[:6]}"
         self._actors: dict[str, _Actor] = {}
         self._avoided: set[str] = set()
-        self._started = 0
+        self._started = self._asked = 0
         self._owns_connection = False
         self._cpus_per_worker = 1
 
@@ -113,7 +113,7 @@ class RayPool:
         """
         dashboard_url = self._connect()
         self.meters = RayMeters()
-        workers = self._choose_workers()
+        workers = self._asked = self._choose_workers()
         for _ in range(workers):
             self.replace()
         return PoolFacts(
@@ -199,15 +199,24 @@ class RayPool:
         self._avoided.add(node)
 
     def describe_waiting(self) -> str:
-        """What every worker asks for and what the cluster has."""
-        has = ray.cluster_resources()
+        """How many workers were asked for, what each needs and what the cluster has."""
+        nodes = cluster.work_nodes()
         free = ray.available_resources()
+        there = "no machine for work"
+        if nodes:
+            cpus, gpus = (sum(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
+            most = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)))
+            there = (
+                f"{cpus:g} CPU ({free.get('CPU', 0):g} free) and {gpus:g} GPU "
+                f"({free.get('GPU', 0):g} free) on {len(nodes)} machines, the largest with "
+                f"{most.get('CPU', 0):g} CPU and {most.get('GPU', 0):g} GPU"
+            )
         blocked = f" {len(self._avoided)} nodes are on the blocklist." if self._avoided else ""
         return (
-            f"each asks for {self._cpus_per_worker} CPU and {self._share:g} "
-            f"GPU; the cluster has {has.get('CPU', 0):g} CPU ({free.get('CPU', 0):g} free) and "
-            f"{has.get('GPU', 0):g} GPU ({free.get('GPU', 0):g} free).{blocked} Wait for it to "
-            "grow, or ask for less with --workers and --gpus-per-worker"
+            f"workers asked for: {self._asked}, each with {self._cpus_per_worker} CPU and "
+            f"{self._share:g} GPU; the cluster has {there}.{blocked} Look whether machines are "
+            "coming and allow them more time with --start-timeout, or ask for less with --workers "
+            "and --gpus-per-worker; finished frames are kept"
         )
 
     def close(self) -> None:
@@ -266,6 +275,8 @@ class RayPool:
                 f"{sum(node.get('GPU', 0) for node in nodes):g}; use --gpus-per-worker 0, or give "
                 "the --address of a cluster with GPUs"
             )
+        if not local and self._execution.workers is None:
+            cluster.require_machines("--workers N")
         cpus = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
         if self._execution.workers is not None:
             workers = min(self._execution.workers, self._segments)

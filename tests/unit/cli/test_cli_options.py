@@ -58,8 +58,21 @@ def test_the_execution_is_checked() -> None:
 
 def test_only_what_was_given_changes_a_run_that_goes_on() -> None:
     assert MachineOptions().changes() == {}
-    given = MachineOptions(address="local", stall_timeout=90.0, max_failed=0)
-    assert given.changes() == {"address": None, "stall_timeout_seconds": 90.0, "max_failed": 0}
+    given = MachineOptions(address="local", stall_timeout=90.0, start_timeout=1200.0, max_failed=0)
+    assert given.changes() == {
+        "address": None,
+        "stall_timeout_seconds": 90.0,
+        "start_timeout_seconds": 1200.0,
+        "max_failed": 0,
+    }
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_nobody_can_wait_for_no_time(seconds: float) -> None:
+    with pytest.raises(ConfigError, match=r"start time-out is .* above 0"):
+        MachineOptions(start_timeout=seconds).execution_config()
+    with pytest.raises(ConfigError, match=r"stall time-out is .* above 0"):
+        MachineOptions(stall_timeout=seconds).execution_config()
 
 
 def test_a_group_becomes_options_and_comes_back_as_one_object() -> None:
