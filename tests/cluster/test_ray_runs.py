@@ -75,9 +75,7 @@ def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) ->
     ray.init(address="local", num_cpus=0, include_dashboard=False, log_to_driver=False)
     try:
         execution = ExecutionConfig(workers=1, start_timeout_seconds=3.0)
-        said = (
-            r"within 3 s: 1 were asked for, each with 1 CPU and 0 GPU; .* no machine .*--start-ti"
-        )
+        said = r"within 3 s: workers asked for: 1, each with 1 CPU .* no machine .*--start-timeout"
         with pytest.raises(ClusterError, match=said):
             open_run(sample_config(tmp_path, 1, execution=execution)).execute()
     finally:
