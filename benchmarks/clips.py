@@ -1,0 +1,198 @@
+"""Short films of real photographs whose motion is known: what moves where, and what is hidden.
+
+A clip is one photograph that a camera moves over, with another lying on it as a disc in one case.
+Frames are 8-bit pictures; between any two of them the exact flow and the pixels seen in both are
+known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from batch_analogy.errors import ConfigError
+from batch_analogy.report.metrics import Flow, Mask
+
+Frame = NDArray[np.uint8]
+Photo = NDArray[np.float32]  # (h, w, 3), 0 … 255
+
+WIDTH, HEIGHT = 320, 224
+NOISE = 2.0  # standard deviation, of 255
+DISC_RADIUS_PX = 44.0
+_FINE_SIGMA_PX = 0.5  # a photograph's sharpest detail is taken off, so that cubics can follow it
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where a frame's pixels lie in a photograph: p = corner + span·u, by frame number."""
+
+    corner: Callable[[int], tuple[float, float]]  # x, y in the photograph's pixels
+    span: Callable[[int], float] = lambda t: 1.0  # the photograph's pixels in one of the frame
+
+    def render(self, photo: Photo, t: int) -> Photo:
+        """Frame ``t`` (H, W, 3); whole-pixel cameras copy.
+
+        Raises:
+            ConfigError: the frame does not lie in the photograph.
+        """
+        (x, y), span = self.corner(t), self.span(t)
+        last = np.array([y + span * (HEIGHT - 1), x + span * (WIDTH - 1)])
+        if min(x, y) < 0 or (last > np.array(photo.shape[:2]) - 1).any():
+            raise ConfigError(f"frame {t} leaves the photograph; use fewer frames or a larger one")
+        if span == 1.0 and x == int(x) and y == int(y):
+            return photo[int(y) : int(y) + HEIGHT, int(x) : int(x) + WIDTH]
+        rows, columns = y + span * np.arange(HEIGHT), x + span * np.arange(WIDTH)
+        where = np.meshgrid(rows, columns, indexing="ij")
+        bands = [ndimage.map_coordinates(photo[..., band], where, order=3) for band in range(3)]
+        return np.stack(bands, axis=-1)
+
+    def flow(self, s: int, t: int) -> Flow:
+        """From frame s to frame t: (H, W, 2) float32 (x, y)."""
+        at = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1).astype(np.float64)
+        moved = (np.array(self.corner(s)) + self.span(s) * at - self.corner(t)) / self.span(t)
+        return (moved - at).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames of known motion."""
+
+    frames: tuple[Frame, ...]
+    camera: Camera
+    disc: Callable[[int], tuple[int, int]] | None = None  # its centre, x and y in the frame
+    still: bool = False  # whether nothing moves
+
+    def truth(self, s: int, t: int) -> tuple[Flow, Mask]:
+        """Flow from frame s to frame t, and which pixels of s are seen in t."""
+        flow = self.camera.flow(s, t)
+        if self.disc is not None:
+            here = disc_mask(*self.disc(s))
+            shift = np.subtract(self.disc(t), self.disc(s)).astype(np.float32)
+            flow = np.where(here[..., None], shift, flow)
+        x, y = (flow + np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1)).T
+        x, y = x.T, y.T
+        # A hair's breadth of grace: rounding must not put a border pixel outside.
+        seen = (x > -1e-3) & (y > -1e-3) & (x < WIDTH - 0.999) & (y < HEIGHT - 0.999)
+        if self.disc is not None:
+            there = disc_mask(*self.disc(t))
+            column = np.clip(np.rint(x), 0, WIDTH - 1).astype(int)
+            row = np.clip(np.rint(y), 0, HEIGHT - 1).astype(int)
+            seen &= here | ~there[row, column]
+        return flow, seen
+
+
+def disc_mask(x: float, y: float) -> Mask:
+    """(H, W) bool: which pixels of the frame the disc covers."""
+    rows, columns = np.ogrid[:HEIGHT, :WIDTH]
+    return np.asarray((columns - x) ** 2 + (rows - y) ** 2 <= DISC_RADIUS_PX**2)
+
+
+def photo(name: str) -> Photo:
+    """One of scikit-image's photographs, RGB."""
+    pixels = getattr(skimage.data, name)().astype(np.float32)
+    return np.asarray(ndimage.gaussian_filter(pixels, (_FINE_SIGMA_PX, _FINE_SIGMA_PX, 0)))
+
+
+def _pan(x: float, y: float, reach: int, name: str, count: int) -> Clip:
+    """The picture moves by (x, y) a frame, so the camera by the opposite; back after ``reach``."""
+    left, top = _middle(name, abs(x) * reach, abs(y) * reach)
+    left, top = left + max(0.0, x) * reach, top + max(0.0, y) * reach
+
+    def corner(t: int) -> tuple[float, float]:
+        return left - x * _to_and_fro(t, reach), top - y * _to_and_fro(t, reach)
+
+    return _filmed(Camera(corner), name, count)
+
+
+def _to_and_fro(t: int, reach: int) -> int:
+    """0 … reach … 0 … reach, by one a frame."""
+    return reach - abs(t % (2 * reach) - reach)
+
+
+def _middle(name: str, extra_x: float, extra_y: float) -> tuple[int, int]:
+    """The corner of what has to be shown, the photograph's middle or above it."""
+    height, width = photo(name).shape[:2]
+    return (
+        max(0, int((width - WIDTH - extra_x) / 2)),
+        max(0, int((height - HEIGHT - extra_y) / 4)),  # faces lie above the middle
+    )
+
+
+def _filmed(camera: Camera, name: str, count: int, *, still: bool = False) -> Clip:
+    picture = photo(name)
+    return Clip(tuple(_bytes(camera.render(picture, t)) for t in range(count)), camera, still=still)
+
+
+def _bytes(pixels: Photo) -> Frame:
+    return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
+
+
+def _zoom(name: str, count: int) -> Clip:
+    """Nearer by 0.3 % a frame, about a point that is not the frame's middle."""
+    x, y = _middle(name, 0, 0)
+    still_at = (0.4 * WIDTH, 0.55 * HEIGHT)
+
+    def span(t: int) -> float:
+        return float(1.003**-t)
+
+    def corner(t: int) -> tuple[float, float]:
+        return x + (1 - span(t)) * still_at[0], y + (1 - span(t)) * still_at[1]
+
+    return _filmed(Camera(corner, span), name, count)
+
+
+def _static(name: str, count: int) -> Clip:
+    """The same scene, each frame with noise of its own."""
+    corner = _middle(name, 0, 0)
+    camera = Camera(lambda t: corner)
+    scene = camera.render(photo(name), 0)
+    draw = np.random.default_rng(20170502)
+    frames = tuple(_bytes(scene + draw.normal(0, NOISE, scene.shape)) for _ in range(count))
+    return Clip(frames, camera, still=True)
+
+
+def _identical(name: str, count: int) -> Clip:
+    corner = _middle(name, 0, 0)
+    return _filmed(Camera(lambda t: corner), name, count, still=True)
+
+
+def _object(name: str, count: int) -> Clip:
+    """A disc of another photograph moves by (3, 1) a frame, there and back, over a still scene."""
+    corner = _middle(name, 0, 0)
+    camera = Camera(lambda t: corner)
+    scene, other = camera.render(photo(name), 0), photo(OTHERS[name])
+    side = int(DISC_RADIUS_PX)
+    top, left = (s // 2 - side for s in other.shape[:2])
+
+    def centre(t: int) -> tuple[int, int]:
+        step = _to_and_fro(t, (WIDTH - 2 * side - 20) // 3)
+        return side + 10 + 3 * step, HEIGHT // 3 + step
+
+    frames = []
+    for t in range(count):
+        pixels = scene.copy()
+        x, y = centre(t)
+        covered = disc_mask(x, y)[y - side : y + side + 1, x - side : x + side + 1]
+        patch = other[top : top + 2 * side + 1, left : left + 2 * side + 1]
+        pixels[y - side : y + side + 1, x - side : x + side + 1][covered] = patch[covered]
+        frames.append(_bytes(pixels))
+    return Clip(tuple(frames), camera, disc=centre)
+
+
+OTHERS = {"astronaut": "coffee", "chelsea": "rocket", "coffee": "chelsea", "rocket": "astronaut"}
+"""Photograph → the one that styles it, and of which its moving object is cut."""
+
+CASES: dict[str, Callable[[str, int], Clip]] = {
+    "pan": lambda name, count: _pan(4, -2, 24, name, count),
+    "sub-pixel pan": lambda name, count: _pan(0.3, 0.1, 96, name, count),
+    "zoom": _zoom,
+    "object": _object,
+    "static with noise": _static,
+    "identical": _identical,
+}
+"""What moves → the clip of a photograph with so many frames."""

@@ -1,0 +1,315 @@
+"""How steady a film is, where it is known what moves: temporal coherence on against off.
+
+    python -m benchmarks.steady [--cases pan zoom] [--photos astronaut] [--frames 24]
+                                [--presets photo-to-style] [--quality draft] [--keep FOLDER]
+
+Real runs of synthetic moves over photographs (``benchmarks.clips``), in this process. Flow and
+masks are the known ones, so no error of a flow estimate is in the figures. E_warp and the other
+measures are those of ``batch_analogy.report.metrics``; ``ratio`` is coherence on over off. Style
+references are another photograph, painted; photo references another photograph, re-graded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from batch_analogy.analogy.features import FeatureNetwork, load_network
+from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.config import AnalogyConfig, ExecutionConfig, Preset, RunConfig
+from batch_analogy.jobs.journal import read_history
+from batch_analogy.jobs.plan_file import read_plan
+from batch_analogy.jobs.run import open_run
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.stills import read_still, write_png
+from batch_analogy.report import metrics
+from batch_analogy.report.metrics import Picture
+from batch_analogy.report.style import StyleDistance
+from benchmarks import clips, restyle
+from benchmarks.clips import CASES, Clip
+from benchmarks.common import report
+
+MODES = ("off", "on")
+GRAM_SAMPLES = 6  # frames of a film whose style distance is taken
+DRIFT_FRAME = 11  # E(1, 12), counted from 0
+REFERENCES = {"photo-to-style": restyle.painted, "photo-to-photo": restyle.sunset}
+HAS_TEMPORAL = "temporal" in {field.name for field in dataclasses.fields(AnalogyConfig)}
+
+
+def analogy(preset: Preset, quality: str, mode: str) -> AnalogyConfig:
+    """What one mode of a preset is matched with."""
+    extra = {"temporal": mode} if HAS_TEMPORAL else {}
+    return AnalogyConfig.for_preset(preset, quality=quality, **extra)
+
+
+@dataclass(frozen=True)
+class Film:
+    """A finished run's frames and what its journal says of them."""
+
+    folder: Path
+    frames: Sequence[Picture]
+    files: Sequence[bytes]
+    seconds: Sequence[float]
+    starts: frozenset[int]  # the first frame of each segment
+
+
+def write_input(folder: Path, clip: Clip, photo: str, preset: Preset) -> None:
+    """The frames, and a reference for them."""
+    for t, frame in enumerate(clip.frames):
+        write_png(folder / "in" / f"{t:04d}.png", frame)
+    other = np.rint(clips.photo(clips.OTHERS[photo])).clip(0, 255).astype(np.uint8)
+    write_png(folder / "reference.png", REFERENCES[preset](other))
+
+
+def run(folder: Path, config: AnalogyConfig, name: str, segment_frames: int | None) -> Film:
+    """A real run, inline; frames that the folder holds of an earlier one are kept."""
+    run_dir = folder / f"{name}.run"
+    opened = open_run(
+        RunConfig(
+            command="stylize",
+            reference=folder / "reference.png",
+            source=str(folder / "in"),
+            output=folder / f"{name}.mp4",
+            run_dir=run_dir,
+            analogy=config,
+            segment_frames=segment_frames,
+            execution=ExecutionConfig(address="none", gpus_per_worker=0),
+        )
+    )
+    result = opened.execute()
+    if result.failed or result.done != result.total:
+        raise RuntimeError(f"{run_dir}: {result.done} of {result.total} frames: {result.failed}")
+    store = RunStore(run_dir)
+    plan, history = read_plan(store.plan), read_history(store.journal)
+    assert plan is not None
+    paths = [store.frame("a_prime", index) for index in range(result.total)]
+    return Film(
+        run_dir,
+        [read_still(path) for path in paths],
+        [path.read_bytes() for path in paths],
+        [history.done[index].seconds for index in range(result.total)],
+        frozenset(segment.start for segment in plan.segments),
+    )
+
+
+def warp_error(frames: Sequence[Picture], clip: Clip, s: int, t: int) -> float:
+    return metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
+
+
+def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
+    """All that one film is judged by."""
+    count = len(film.frames)
+    pairs = list(itertools.pairwise(range(count)))
+    errors = [warp_error(film.frames, clip, s, t) for s, t in pairs]
+    samples = sorted({round(k) for k in np.linspace(0, count - 1, GRAM_SAMPLES)})
+    gram = [style(film.frames[k]) for k in samples]
+    inputs = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
+    return {
+        "warp_error": mean(errors),
+        "warp_error_highest": max(errors),
+        "warp_error_at_segment_starts": at_starts(errors, film.starts, count),
+        "drift": drift(film.frames, clip),
+        "sharpness": mean(metrics.sharpness(frame) for frame in film.frames),
+        "sharpness_last": metrics.sharpness(film.frames[-1]),
+        "vgg19_gram": mean(gram),
+        "vgg19_gram_first": gram[0],
+        "vgg19_gram_last": gram[-1],
+        "edge_f1": mean(metrics.edge_f1(film.frames[k], inputs[k]) for k in samples),
+        "contrast_structure": mean(
+            metrics.contrast_structure(film.frames[k], inputs[k]) for k in samples
+        ),
+        **still_measures(film, clip),
+        "seconds": {
+            "segment_starts": median(film.seconds[k] for k in film.starts),
+            "others": median(s for k, s in enumerate(film.seconds) if k not in film.starts),
+        },
+    }
+
+
+def still_measures(film: Film, clip: Clip) -> dict[str, Any]:
+    """What only a scene that does not move tells."""
+    if not clip.still:
+        return {}
+    same = [
+        (s, t) for s, t in itertools.pairwise(range(len(film.files)))
+        if np.array_equal(clip.frames[s], clip.frames[t])
+    ]  # fmt: skip
+    frames = itertools.pairwise(film.frames)
+    return {
+        "mean_change_of_255": 255 * mean(metrics.mean_change(*pair) for pair in frames),
+        "equal_inputs": len(same),
+        "equal_files": sum(film.files[s] == film.files[t] for s, t in same),
+    }
+
+
+def drift(frames: Sequence[Picture], clip: Clip) -> dict[str, float] | None:
+    """E of the first frame against the twelfth and against the last, and their ratio."""
+    last = len(frames) - 1
+    if last <= DRIFT_FRAME:
+        return None
+    near, far = (warp_error(frames, clip, 0, t) for t in (DRIFT_FRAME, last))
+    return {"to_12th": near, "to_last": far, "ratio": over(far, near)}
+
+
+def at_starts(
+    errors: Sequence[float], starts: Iterable[int], count: int
+) -> dict[str, float] | None:
+    """E where a segment begins, against the film's median; None where all or no frames do."""
+    seams = [errors[start - 1] for start in sorted(starts) if start > 0]
+    if not seams or len(seams) == count - 1:
+        return None
+    return {"mean": mean(seams), "to_median": over(mean(seams), statistics.median(errors))}
+
+
+def floor(clip: Clip) -> dict[str, Any]:
+    """What the input itself would get, and how much of it is hidden from one frame to the next."""
+    frames = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
+    pairs = list(itertools.pairwise(range(len(frames))))
+    return {
+        "warp_error": mean(warp_error(frames, clip, s, t) for s, t in pairs),
+        "masked_share": mean(1 - clip.truth(s, t)[1].mean() for s, t in pairs),
+        "drift": drift(frames, clip),
+        "sharpness": mean(metrics.sharpness(frame) for frame in frames),
+    }
+
+
+def compared(on: dict[str, Any], off: dict[str, Any]) -> dict[str, float | None]:
+    """Coherence on over off."""
+    ratios = {
+        name: over(on[name], off[name])
+        for name in ("warp_error", "sharpness", "sharpness_last", "vgg19_gram", "vgg19_gram_last")
+    }
+    if "mean_change_of_255" in on:
+        ratios["mean_change"] = over(on["mean_change_of_255"], off["mean_change_of_255"])
+    warm, cold = on["seconds"]["others"], off["seconds"]["segment_starts"]
+    ratios["seconds_warm_to_cold"] = None if warm is None else over(warm, cold)
+    return ratios
+
+
+def over(x: float, y: float) -> float | None:
+    return None if y == 0 else x / y
+
+
+def mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return statistics.median(found) if found else None
+
+
+def rounded(value: Any) -> Any:
+    """Four figures, as more would be noise."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all clips have in common."""
+
+    network: FeatureNetwork
+    folder: Path
+    options: argparse.Namespace
+
+    def clip(self, case: str, photo: str, preset: Preset) -> dict[str, Any]:
+        """One clip in one preset: coherence off and, where there is any, on."""
+        clip = CASES[case](photo, self.options.frames)
+        folder = self.folder / preset / f"{case} {photo}".replace(" ", "-")
+        write_input(folder, clip, photo, preset)
+        reference = read_still(folder / "reference.png")
+        style = StyleDistance(self.network, reference, AnalogyConfig())
+        results: dict[str, Any] = {"input": floor(clip)}
+        for mode in self.options.modes:
+            print(f"{preset}: {case}, {photo}, {mode} …", file=sys.stderr, flush=True)
+            config = analogy(preset, self.options.quality, mode)
+            film = run(folder, config, mode, self.options.segment_frames)
+            results[mode] = measure(film, clip, style)
+        if {"on", "off"} <= results.keys():
+            results["ratio"] = compared(results["on"], results["off"])
+        return dict(rounded(results))
+
+    def warm_up(self) -> None:
+        """Compile the kernels and touch the weights, so that no film's first frame pays for it."""
+        clip = CASES["identical"](self.options.photos[0], 2)
+        for preset, mode in itertools.product(self.options.presets, self.options.modes):
+            with tempfile.TemporaryDirectory() as name:
+                write_input(Path(name), clip, self.options.photos[0], preset)
+                run(Path(name), analogy(preset, self.options.quality, mode), "warm-up", None)
+
+
+def summary(by_preset: dict[str, Any], modes: Sequence[str]) -> dict[str, Any]:
+    """Means over photographs, by preset, case and mode."""
+    names = ("warp_error", "sharpness", "vgg19_gram", "mean_change_of_255")
+
+    def of(photos: dict[str, Any], mode: str) -> dict[str, float]:
+        films = [film[mode] for film in photos.values()]
+        return {n: mean(film[n] for film in films) for n in names if n in films[0]}
+
+    return dict(rounded({
+        preset: {
+            case: {
+                "input": {"warp_error": mean(f["input"]["warp_error"] for f in photos.values())},
+                **{mode: of(photos, mode) for mode in modes},
+            }
+            for case, photos in cases.items()
+        }
+        for preset, cases in by_preset.items()
+    }))  # fmt: skip
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    one_of: Callable[..., Any] = parser.add_argument
+    one_of("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    one_of("--photos", nargs="+", choices=list(clips.OTHERS), default=["astronaut", "coffee"])
+    one_of("--presets", nargs="+", choices=list(REFERENCES), default=list(REFERENCES))
+    one_of("--modes", nargs="+", choices=MODES, default=MODES if HAS_TEMPORAL else MODES[:1])
+    one_of("--frames", type=int, default=24, help="of each clip; 96 for drift")
+    one_of("--segment-frames", type=int, help="frames that one worker does in order")
+    one_of("--quality", default="draft")
+    one_of("--keep", type=Path, metavar="FOLDER", help="leave input, runs and frames there")
+    options = parser.parse_args(arguments)
+    if "on" in options.modes and not HAS_TEMPORAL:
+        parser.error("this version has no temporal coherence: --modes off")
+    return options
+
+
+def main() -> None:
+    options = parse()
+    assert set(REFERENCES) <= set(get_args(Preset))
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(load_network(resolve_weights()), options.keep or Path(name), options)
+        bench.warm_up()
+        for preset in options.presets:
+            results[preset] = {
+                case: {photo: bench.clip(case, photo, preset) for photo in options.photos}
+                for case in options.cases
+            }
+    report(
+        "steady",
+        {
+            "frames": options.frames,
+            "size": [clips.WIDTH, clips.HEIGHT],
+            "quality": options.quality,
+            "means": summary(results, options.modes),
+            "clips": results,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
