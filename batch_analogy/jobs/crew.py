@@ -37,9 +37,10 @@ class Crew:
     def hear(self, event: RunEvent) -> None:
         """Take an event into account; most are not about a worker."""
         if isinstance(event, WorkersReady):
-            fresh = WorkerState(event.worker, event.node, event.device)
-            before = self._states.get(event.worker, fresh)
-            self._put(dataclasses.replace(before, node=event.node, lost=None))
+            self._states.setdefault(
+                event.worker, WorkerState(event.worker, event.node, event.device)
+            )
+            self._change(event.worker, node=event.node, lost=None)
         elif isinstance(event, FrameDone):
             self._change(
                 event.worker,
@@ -60,11 +61,10 @@ class Crew:
     def _of(self, name: str) -> WorkerState:
         return self._states.get(name, WorkerState(name, "", ""))
 
-    def _change(self, name: str, **fields: int | float | str) -> None:
-        self._put(dataclasses.replace(self._of(name), **fields))  # type: ignore[arg-type]
-
-    def _put(self, state: WorkerState) -> None:
-        self._states[state.name] = dataclasses.replace(state, heard_at=round(self._clock(), 1))
+    def _change(self, name: str, **fields: int | float | str | None) -> None:
+        heard_at = round(self._clock(), 1)
+        changed = dataclasses.replace(self._of(name), heard_at=heard_at, **fields)  # type: ignore[arg-type]
+        self._states[name] = changed
 
     def _forget_long_lost(self) -> None:
         lost = [name for name, state in self._states.items() if state.lost is not None]

@@ -79,6 +79,7 @@ class Journal:
             _cut_torn_line(path)
             self._file: IO[str] = path.open("a", encoding="utf-8")
         self._unsynced = False
+        self._encode = json.JSONEncoder(ensure_ascii=False).encode
 
     def append(self, event: str, **values: Any) -> None:
         """Write one line; it survives the end of this process, and after ``sync`` that of power.
@@ -88,7 +89,7 @@ class Journal:
         """
         line = {"event": event, **values, "at": round(time.time(), 3)}
         with disk_errors(self._path):
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(self._encode(line) + "\n")
             self._file.flush()
         self._unsynced = True
 

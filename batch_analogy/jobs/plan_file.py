@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Segment, Shot, cut_segments
 from batch_analogy.jobs.ranges import format_frames, format_range, parse_frames, parse_range
-from batch_analogy.jobs.store import read_json
-from batch_analogy.media.files import atomic_write_text
+from batch_analogy.jobs.store import read_json, write_long_json
 
 PLAN_FORMAT = 2
 HOW_TO_EDIT = (
@@ -46,9 +44,9 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    entries = {"how_to_edit": HOW_TO_EDIT, **_head(plan), "frames": _frame_values(plan)}
-    lines = ",\n".join(f" {_entry(name, value)}" for name, value in entries.items())
-    atomic_write_text(path, f"{{\n{lines}\n}}\n")
+    write_long_json(
+        path, {"how_to_edit": HOW_TO_EDIT, **_head(plan), "frames": _frame_values(plan)}
+    )
 
 
 def read_plan(path: Path) -> Plan | None:
@@ -214,15 +212,6 @@ def _named(frames: Sequence[int]) -> str:
 
 def _text(frames: range) -> str:
     return format_range(frames.start, frames.stop)
-
-
-def _entry(name: str, value: object) -> str:
-    """One entry as JSON; a list has an element a line, so that it can be edited."""
-    head = f"{json.dumps(name)}: "
-    if value == [] or not isinstance(value, list | Iterator):
-        return head + json.dumps(value, ensure_ascii=False)
-    lines = (json.dumps(element, ensure_ascii=False) for element in value)
-    return head + "[\n  " + ",\n  ".join(lines) + "\n ]"
 
 
 def keep_edits(new: Plan, edited: Plan) -> Plan:

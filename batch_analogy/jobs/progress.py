@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from batch_analogy.config import RunConfig
@@ -32,6 +32,7 @@ class Progress:
         *,
         done: Iterable[int],
         given_up: dict[int, str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.done = set(done)
         self.given_up = given_up  # index → message, without those that planning gave up
@@ -42,10 +43,11 @@ class Progress:
         self._config, self._store, self._plan = config, store, plan
         self._segments = SegmentTally(plan, [*self.done, *given_up])
         self._workers = 0
+        self._clock = clock
         self._latest: int | None = None
         self._started_at = time.time()
         self._next_status = self._next_last = 0.0
-        self._next_sheet = time.monotonic() + SHEET_SECONDS
+        self._next_sheet = self._clock() + SHEET_SECONDS
 
     def frame_done(self, index: int, seconds: float) -> None:
         """A new frame is finished."""
@@ -67,17 +69,17 @@ class Progress:
             OutputDiskError: the disk is full or may not be written to.
         """
         self._workers = workers
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._next_status:
             self.write("running")
             self._next_status = now + STATUS_SECONDS
         if self._latest is not None and now >= self._next_last:
             write_last(self._store.last_preview, self._picture(self._latest))
             self._latest = None
-            self._next_last = time.monotonic() + LAST_SECONDS
+            self._next_last = self._clock() + LAST_SECONDS
         if now >= self._next_sheet:
             self.write_sheet()
-            self._next_sheet = time.monotonic() + SHEET_SECONDS
+            self._next_sheet = self._clock() + SHEET_SECONDS
 
     def finish_previews(self) -> None:
         """Bring both previews up to date."""

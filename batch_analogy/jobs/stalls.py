@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections import deque
 
@@ -29,7 +30,7 @@ class StallWatch:
 
     def __init__(self, timeout_seconds: float | None) -> None:
         self._timeout = timeout_seconds
-        self._heard: dict[str, float] = {}  # worker with work in hand → time
+        self._heard: dict[str, float] = {}  # worker with work in hand → time, longest ago first
         self._frames: deque[float] = deque(maxlen=RECENT_FRAMES)
 
     @property
@@ -42,7 +43,8 @@ class StallWatch:
         return max(LEAST_SECONDS, MEDIANS * statistics.median(self._frames))
 
     def heard(self, worker: str, *, now: float) -> None:
-        """A worker was given work, or finished a frame of it."""
+        """A worker was given work, or finished a frame of it; ``now`` never goes back."""
+        self._heard.pop(worker, None)
         self._heard[worker] = now
 
     def frame_took(self, seconds: float) -> None:
@@ -55,5 +57,6 @@ class StallWatch:
 
     def overdue(self, *, now: float) -> list[str]:
         """Workers that have been silent for too long."""
-        limit = self.limit_seconds
-        return [worker for worker, heard in self._heard.items() if now - heard > limit]
+        latest = now - self.limit_seconds
+        silent = itertools.takewhile(lambda item: item[1] < latest, self._heard.items())
+        return [worker for worker, _ in silent]

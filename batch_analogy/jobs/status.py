@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 import statistics
@@ -17,7 +16,7 @@ from batch_analogy.jobs.crew import WorkerState
 from batch_analogy.jobs.journal import read_history
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.plan_file import read_plan
-from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.store import RunStore, read_json, write_long_json
 from batch_analogy.jobs.tally import SegmentTally
 
 RunState = Literal[
@@ -67,8 +66,13 @@ class RunStatus:
     updated_at: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
+        """Plain JSON values. Written every second, for a thousand workers: nothing is copied."""
+        return {
+            **vars(self),
+            "failed": [vars(frame) for frame in self.failed],
+            "worker_states": [vars(state) for state in self.worker_states],
+            "films": list(self.films),
+        }
 
 
 class Pace:
@@ -76,16 +80,18 @@ class Pace:
 
     def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=RECENT_FRAMES)
+        self._median = 0.0
 
     def add(self, seconds: float) -> None:
         """A new frame took a worker so long."""
         self._seconds.append(seconds)
+        self._median = statistics.median(self._seconds)
 
     def rate(self, workers: int) -> float | None:
         """Frames a second of so many workers; None while nothing is known."""
         if not self._seconds or workers < 1:
             return None
-        return workers / max(statistics.median(self._seconds), 1e-6)
+        return workers / max(self._median, 1e-6)
 
     def eta_seconds(self, left: int, workers: int) -> float | None:
         """Seconds until so many frames are done; None while nothing is known."""
@@ -99,7 +105,7 @@ def write_status(store: RunStore, status: RunStatus) -> None:
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    write_json(store.status, status.to_json())
+    write_long_json(store.status, status.to_json())
 
 
 def read_status(run_dir: Path) -> RunStatus:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from batch_analogy.config import Target
 from batch_analogy.errors import RunLockedError, UsageError
-from batch_analogy.media.files import atomic_write_text, disk_errors
+from batch_analogy.media.files import atomic_write_text, disk_errors, temporary_beside
 
 LOCK_PATIENCE_SECONDS = 1.0
 
@@ -150,6 +151,47 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         OutputDiskError: the disk is full or may not be written to.
     """
     atomic_write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write a JSON object with a line for each element of its lists, else as ``write_json``.
+
+    A million elements are written as they come, never held as one text.
+
+    Args:
+        path: the file.
+        entries: what it holds; an iterator is written as a list.
+    """
+    temporary = temporary_beside(path)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("x", encoding="utf-8") as stream:
+                stream.writelines(_pieces(entries))
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    before = "{"
+    for name, value in entries.items():
+        yield f"{before}\n {encode(name)}: "
+        before = ","
+        if value == [] or not isinstance(value, list | Iterator):
+            yield encode(value)
+            continue
+        between = "["
+        for element in value:
+            yield f"{between}\n  {encode(element)}"
+            between = ","
+        yield "[]" if between == "[" else "\n ]"
+    yield "\n}\n"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
