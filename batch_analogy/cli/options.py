@@ -59,7 +59,7 @@ def parse_fps(text: str) -> Fraction:
     if "/" in text:
         return rate
 
-    from batch_analogy.media.video import snap_rate
+    from batch_analogy.media.timing import snap_rate
 
     return snap_rate(rate)
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json, write_json
+from batch_analogy.media.codecs import Coding, Soundtrack, check_container
+from batch_analogy.media.colours import Colours
 from batch_analogy.media.files import disk_errors
-from batch_analogy.media.film import FILM_SUFFIXES, encode_film
+from batch_analogy.media.film import FilmInfo, encode_film
+from batch_analogy.media.numbered import check_pattern, find_numbered, is_pattern, write_numbered
+from batch_analogy.media.stills import read_size
+from batch_analogy.media.video import probe_video
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,20 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
     """The films that a run makes.
 
     With both targets the second one is called after the first: ``night.mp4`` and
-    ``night-reference.mp4``.
+    ``night-reference.mp4``, or ``out/%06d.png`` and ``out-reference/%06d.png``.
     """
     outputs = outputs_of(config.target)
     path = config.output
     second = path.with_name(f"{path.stem}-reference{path.suffix}")
+    if is_pattern(path):
+        second = path.parent.with_name(f"{path.parent.name}-reference") / path.name
     return [FilmPlan(name, path if n == 0 else second) for n, name in enumerate(outputs)]
 
 
-def film_order(
+def film_places(
     total: int, done: set[int], on_missing: OnMissing, left_out: Set[int] = frozenset()
-) -> list[int]:
-    """Which finished frame stands at each place of the film.
+) -> list[tuple[int, int]]:
+    """The places that a film has, each with the finished frame that stands there.
 
     Args:
         total: frames of the input.
@@ -51,19 +59,19 @@ def film_order(
             the first good one before there was any.
         left_out: frames without a place, whatever ``on_missing`` is.
 
-    >>> film_order(5, {1, 3}, "hold"), film_order(5, {1, 3}, "skip")
-    ([1, 1, 1, 3, 3], [1, 3])
-    >>> film_order(5, {1, 3}, "hold", left_out={0, 2})
-    [1, 3, 3]
+    >>> film_places(4, {1, 3}, "hold"), film_places(4, {1, 3}, "skip")
+    ([(0, 1), (1, 1), (2, 1), (3, 3)], [(1, 1), (3, 3)])
+    >>> film_places(5, {1, 3}, "hold", left_out={0, 2})
+    [(1, 1), (3, 3), (4, 3)]
     """
     if on_missing == "skip":
-        return sorted(done)
-    order: list[int] = []
+        return [(index, index) for index in sorted(done)]
+    places: list[tuple[int, int]] = []
     last = min(done)
     for index in (index for index in range(total) if index not in left_out):
         last = index if index in done else last
-        order.append(last)
-    return order
+        places.append((index, last))
+    return places
 
 
 def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> None:
@@ -74,15 +82,20 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         OutputExistsError: there is a file that this run did not make.
     """
     path = config.output
-    if path.suffix.lower() not in FILM_SUFFIXES:
-        raise UsageError(f"output {path} must end in one of {', '.join(FILM_SUFFIXES)}")
-    if path.is_dir():
-        raise UsageError(f"output {path} is a folder; name a file for the film")
+    if is_pattern(path):
+        check_pattern(path)
+    else:
+        if path.is_dir():
+            raise UsageError(
+                f"output {path} is a folder; name a file for the film, or {path}/%06d.png for "
+                "pictures"
+            )
+        check_container(path, config.codec)
     if overwrite:
         return
     records = _records(store)
     for film in films_of(config):
-        if film.path.exists() and not _is_ours(film.path, records.get(str(film.path))):
+        if _size(film.path) is not None and not _is_ours(film.path, records.get(str(film.path))):
             raise OutputExistsError(
                 f"{film.path} exists and was not made by the run in {store.run_dir}; name "
                 "another output with --output, or give --overwrite"
@@ -117,7 +130,7 @@ def assemble(
         FilmError: a film could not be encoded or did not verify.
         OutputDiskError: the disk is full or may not be written to.
     """
-    order = _order(config, plan, done)
+    order = [frame for _, frame in _places(config, plan, done)]
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     for film in films_of(config):
         key = _key(config, plan, done, film)
@@ -126,24 +139,63 @@ def assemble(
         _record(store, film.path, {"state": "writing", "key": key})
         with disk_errors(film.path):
             film.path.parent.mkdir(parents=True, exist_ok=True)
-        info = encode_film(
-            [store.frame(film.output, index) for index in order],
-            film.path,
-            fps=plan.fps,
-            crf=config.crf,
-            audio_from=Path(plan.video.path) if config.keep_audio and plan.video else None,
-            on_frame=_reporter(on_event, film.path, len(order)),
-        )
+        frames = [store.frame(film.output, index) for index in order]
+        report = _reporter(on_event, film.path, len(order))
+        durations = _durations(config, plan, done)
+        info = _write(config, plan, film.path, frames, durations, report)
         facts = {k: v for k, v in dataclasses.asdict(info).items() if isinstance(v, (int, float))}
-        size = film.path.stat().st_size
         record = {**facts, "fps": str(plan.fps), "output": film.output, "missing": missing}
-        _record(store, film.path, {**record, "state": "done", "key": key, "bytes": size})
+        _record(store, film.path, {**record, "state": "done", "key": key})
         on_event(
             FilmWritten(
                 film.path, info.frames, info.height, info.width, info.duration_seconds, missing
             )
         )
     return [film.path for film in films_of(config)]
+
+
+def _write(
+    config: RunConfig,
+    plan: Plan,
+    path: Path,
+    frames: list[Path],
+    durations: list[Fraction] | None,
+    report: Callable[[int], None],
+) -> FilmInfo:
+    """Make a film, or numbered pictures, of these frames."""
+    if not is_pattern(path):
+        return encode_film(
+            frames,
+            path,
+            fps=plan.fps,
+            durations=durations,
+            coding=Coding(config.codec, config.depth, config.crf),
+            colours=plan.footage.colours if plan.footage else Colours(),
+            sound=_sound(config, plan),
+            on_frame=report,
+        )
+    size_bytes = write_numbered(frames, path, depth=config.depth, on_frame=report)
+    height, width = read_size(frames[0])
+    return FilmInfo(
+        path=path,
+        frames=len(frames),
+        height=height,
+        width=width,
+        fps=plan.fps,
+        duration_seconds=float(sum(durations) if durations else len(frames) / plan.fps),
+        bytes=size_bytes,
+        has_audio=False,
+        scaled=False,
+    )
+
+
+def _sound(config: RunConfig, plan: Plan) -> Soundtrack | None:
+    """The video's sound, if the film goes at the video's speed."""
+    if not config.keep_audio or plan.video is None:
+        return None
+    if plan.footage is None or plan.fps != plan.footage.fps:
+        return None
+    return Soundtrack(probe_video(Path(plan.video.path)), plan.footage.begin)
 
 
 def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None]:
@@ -153,10 +205,19 @@ def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None
     return report
 
 
-def _order(config: RunConfig, plan: Plan, done: set[int]) -> list[int]:
+def _places(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, int]]:
     # A film with sound keeps its duration: there the places of left-out frames show neighbours.
     left_out = frozenset() if config.keep_audio else plan.leave_out
-    return film_order(len(plan.frames), done, config.on_missing, left_out)
+    return film_places(len(plan.frames), done, config.on_missing, left_out)
+
+
+def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] | None:
+    """How long each of the film's frames is shown, in seconds; None: a constant rate."""
+    if plan.footage is None or plan.footage.even or config.fps is not None:
+        return None
+    begins = [Fraction(frame.time or 0) for frame in plan.frames]
+    ends = [*begins[1:], plan.footage.length]
+    return [ends[place] - begins[place] for place, _ in _places(config, plan, done)]
 
 
 def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
@@ -165,9 +226,12 @@ def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
         plan.plan_hash,
         str(plan.fps),
         config.crf,
+        config.codec,
+        config.depth,
         config.keep_audio,
         film.output,
-        _order(config, plan, done),
+        [frame for _, frame in _places(config, plan, done)],
+        [str(one) for one in _durations(config, plan, done) or ()],
     ]
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()
 
@@ -193,4 +257,8 @@ def _is_ours(path: Path, record: dict[str, Any] | None) -> bool:
 
 
 def _size(path: Path) -> int | None:
+    """The size in bytes of a film, or of numbered pictures together; None: there are none."""
+    if is_pattern(path):
+        found = find_numbered(path).values()
+        return sum(picture.stat().st_size for picture in found) if found else None
     return path.stat().st_size if path.is_file() else None

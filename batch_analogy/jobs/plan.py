@@ -16,6 +16,8 @@ from fractions import Fraction
 from typing import Any
 
 from batch_analogy.errors import PlanChangedError
+from batch_analogy.jobs.footage import Footage, part_of
+from batch_analogy.media.timing import WHOLE
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class FramePlan:
     blake2b: str | None
     error: str | None = None  # why it cannot be used, found when planning
     exposure_ev: float = 0.0  # added to its exposure before it is matched, against flicker
+    time: str | None = None  # exact seconds after the first frame, where the rate is not constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Plan:
     video: FileMark | None = None
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     leave_out: frozenset[int] = frozenset()  # frames that a person does not want
+    footage: Footage | None = None  # of a video
 
     @property
     def plan_hash(self) -> str:
@@ -101,6 +105,8 @@ class Plan:
             self.video.blake2b if self.video else [f.blake2b for f in self.frames],
             len(self.frames),
         ]
+        if self.footage and self.footage.span != WHOLE:
+            content.append([str(self.footage.span.start), str(self.footage.span.end)])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -194,7 +200,9 @@ def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:
     if old.video and new.video:
         if old.video.blake2b != new.video.blake2b:
             return [f"the video {new.video.path} has another content"]
-        return []
+        spans = [plan.footage.span if plan.footage else WHOLE for plan in (old, new)]
+        parts = [part_of(span) for span in spans]
+        return [] if spans[0] == spans[1] else [f"it was {parts[0]}, is {parts[1]}"]
     if len(old.frames) != len(new.frames):
         return [f"there were {len(old.frames)} frames, there are {len(new.frames)}"]
     moved = [

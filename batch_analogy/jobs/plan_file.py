@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_analogy.errors import PlanChangedError, UsageError
+from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Segment, Shot, cut_segments
 from batch_analogy.jobs.ranges import format_frames, format_range, parse_frames, parse_range
 from batch_analogy.jobs.store import read_json, write_long_json
@@ -81,6 +82,7 @@ def _head(plan: Plan) -> dict[str, Any]:
         "fps": str(plan.fps),
         "reference": dataclasses.asdict(plan.reference),
         "video": dataclasses.asdict(plan.video) if plan.video else None,
+        **({"footage": plan.footage.to_json()} if plan.footage else {}),
         **{name: getattr(plan, name) for name in _FACTS},
     }
 
@@ -88,6 +90,8 @@ def _head(plan: Plan) -> dict[str, Any]:
 def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
     """Each frame as plain values, one after the other: a long film has a million."""
     names = [field.name for field in dataclasses.fields(FramePlan)]
+    if all(frame.time is None for frame in plan.frames):
+        names.remove("time")
     return ({name: getattr(frame, name) for name in names} for frame in plan.frames)
 
 
@@ -111,6 +115,7 @@ def plan_from_json(values: dict[str, Any]) -> Plan:
             fps=Fraction(values["fps"]),
             reference=FileMark(**values["reference"]),
             video=FileMark(**values["video"]) if values["video"] else None,
+            footage=Footage.from_json(values["footage"]) if values.get("footage") else None,
             **{name: values[name] for name in _FACTS},
         )
         leave_out = str(values["leave_out"])

@@ -127,7 +127,7 @@ def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
     plan = make_plan(
         config,
         weights=resolve_weights(config.weights),
-        video=guess_video(config.source),
+        video=guess_video(config),
         on_frame=_reporter(on_event),
     )
     try:
@@ -153,7 +153,7 @@ def _open_locked(
     plan = make_plan(
         config,
         weights=weights,
-        video=open_video(config.source, store, previous, overwrite=overwrite, on_event=on_event),
+        video=open_video(config, store, previous, overwrite=overwrite, on_event=on_event),
         previous=previous,
         on_frame=_reporter(on_event),
     )

@@ -2,64 +2,77 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+from batch_analogy.config import RunConfig
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.events import OnEvent, PlanProgress
+from batch_analogy.jobs.footage import Footage, part_of
 from batch_analogy.jobs.plan import FileMark, Plan
 from batch_analogy.jobs.store import RunStore, read_json, write_json
 from batch_analogy.jobs.survey import VideoFrames, mark_file
+from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.sequence import is_video
-from batch_analogy.media.video import VideoInfo, extract_frames, probe_video
+from batch_analogy.media.timing import WHOLE, FrameTimes, Span, parse_time
+from batch_analogy.media.video import VideoInfo, check_readable, probe_video
 
 
 def open_video(
-    source: str, store: RunStore, previous: Plan | None, *, overwrite: bool, on_event: OnEvent
+    config: RunConfig, store: RunStore, previous: Plan | None, *, overwrite: bool, on_event: OnEvent
 ) -> VideoFrames | None:
     """The frames of the source if that is a video, extracted if they have never been.
 
     Args:
-        source: a folder, a glob or a video.
+        config: names a folder, a glob or a video, and the part of a video that is wanted.
         store: the run folder, locked.
-        previous: the plan that it holds; if it is of the same video, its frames are believed.
+        previous: the plan that it holds; if it is of the same part, its frames are believed.
         overwrite: whether another video may take the place of what the folder holds.
         on_event: told of the extraction.
 
     Raises:
-        UsageError: the video does not exist.
-        PlanChangedError: the folder holds another video; found before it is extracted.
+        UsageError: the video does not exist, or a part of pictures was asked for.
+        PlanChangedError: the folder holds another video or part; found before it is extracted.
         InputError: it cannot be decoded.
     """
-    path = Path(source)
-    if not is_video(path):
+    path = Path(config.source)
+    if not _is_video(config):
         return None
     info, mark = _probe(path, previous.video if previous else None)
+    span = _span(config, info)
     if previous and previous.video and previous.video.blake2b == mark.blake2b:
-        paths = tuple(str(store.input / Path(frame.source).name) for frame in previous.frames)
-    elif previous is not None and not overwrite:
-        raise PlanChangedError(
-            f"the run in {store.run_dir} was begun with other frames than those of {path}. Use "
-            "--overwrite to start afresh, or name another folder with --run-dir"
-        )
-    else:
-        paths = tuple(str(path) for path in _extract(info, mark, store, on_event))
-    return VideoFrames(mark, paths, info.height, info.width, info.fps)
+        before = previous.footage
+        if before and before.span == span:
+            paths = (str(store.input / Path(frame.source).name) for frame in previous.frames)
+            times = None if before.even else tuple(Fraction(f.time or 0) for f in previous.frames)
+            size = (info.height, info.width)
+            return VideoFrames(mark, tuple(paths), *size, before.fps, before, times)
+    if previous is not None and not overwrite:
+        _refuse_another(path, span, mark, previous, store)
+    frames = _extract(info, mark, span, store, on_event)
+    found = _footage(info, frames.times, frames.begin, span)
+    return _video_frames(mark, info, tuple(map(str, frames.paths)), found, frames.times)
 
 
-def guess_video(source: str) -> VideoFrames | None:
+def guess_video(config: RunConfig) -> VideoFrames | None:
     """The frames of a video as its header promises them, without touching a disk: for dry runs.
 
     Raises:
-        UsageError: the video does not exist.
+        UsageError: the video does not exist, or a part of pictures was asked for.
         InputError: it cannot be decoded.
     """
-    path = Path(source)
-    if not is_video(path):
+    path = Path(config.source)
+    if not _is_video(config):
         return None
     info, mark = _probe(path, None)
-    paths = tuple(f"{index:06d}.png" for index in range(info.frame_count))
-    return VideoFrames(mark, paths, info.height, info.width, info.fps, estimated=True)
+    span = _span(config, info)
+    times = info.times.within(span)
+    paths = tuple(f"{index:06d}.png" for index in range(len(times.ticks)))
+    found = _footage(info, times, Fraction(0), span)
+    guessed = _video_frames(mark, info, paths, found, times)
+    return dataclasses.replace(guessed, estimated=True)
 
 
 def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
@@ -71,22 +84,81 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
     if plan.video is None or all(Path(frame.source).is_file() for frame in plan.frames):
         return
     info, mark = _probe(Path(plan.video.path), plan.video)
-    _extract(info, mark, store, on_event)
+    _extract(info, mark, plan.footage.span if plan.footage else WHOLE, store, on_event)
+
+
+def _is_video(config: RunConfig) -> bool:
+    if is_video(Path(config.source)):
+        return True
+    if config.start is not None or config.end is not None:
+        raise UsageError(
+            f"--start and --end are for videos; {config.source} is none: give a pattern that picks "
+            "the pictures, or leave some out in plan.json"
+        )
+    return False
 
 
 def _probe(path: Path, known: FileMark | None) -> tuple[VideoInfo, FileMark]:
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; give a folder, a pattern or a video")
+    check_readable(path)
     mark = mark_file(path, {known.path: known} if known else None)
     return probe_video(path), mark
 
 
-def _extract(info: VideoInfo, mark: FileMark, store: RunStore, on_event: OnEvent) -> list[Path]:
+def _span(config: RunConfig, info: VideoInfo) -> Span:
+    """The part of the video that is asked for.
+
+    Raises:
+        UsageError: a time is no time, or the part holds no frame.
+    """
+    texts = (config.start, config.end)
+    start, end = (None if text is None else parse_time(text, info.fps) for text in texts)
+    span = Span(start, end)
+    if not info.times.within(span).ticks:
+        asked = part_of(span)
+        raise UsageError(
+            f"{info.path} lasts {float(info.times.duration):.3f} s; {asked} holds no frame: give "
+            "--start and --end that lie within it, the start first"
+        )
+    return span
+
+
+def _footage(info: VideoInfo, times: FrameTimes, begin: Fraction, span: Span) -> Footage:
+    """What is kept of a video, by when its frames were found to be shown."""
+    fps, varies = times.rate(() if info.variable_rate else (info.fps,))
+    return Footage(fps, begin, times.duration, info.colours, span, even=not varies)
+
+
+def _video_frames(
+    mark: FileMark, info: VideoInfo, paths: tuple[str, ...], found: Footage, times: FrameTimes
+) -> VideoFrames:
+    seconds = None if found.even else tuple(times.seconds)
+    return VideoFrames(mark, paths, info.height, info.width, found.fps, found, seconds)
+
+
+def _refuse_another(
+    path: Path, span: Span, mark: FileMark, previous: Plan, store: RunStore
+) -> None:
+    if previous.video and previous.video.blake2b == mark.blake2b:
+        before = part_of(previous.footage.span if previous.footage else WHOLE)
+        now = part_of(span)
+        what = f"{before}, not with {now}"
+    else:
+        what = f"other frames than those of {path}"
+    raise PlanChangedError(
+        f"the run in {store.run_dir} was begun with {what}. Use --overwrite to start afresh, or "
+        "name another folder with --run-dir"
+    )
+
+
+def _extract(
+    info: VideoInfo, mark: FileMark, span: Span, store: RunStore, on_event: OnEvent
+) -> ExtractedFrames:
     owner = read_json(store.input_mark) or {}
     if owner.get("video_blake2b") != mark.blake2b:
         store.clear_input()
         write_json(store.input_mark, {"video": mark.path, "video_blake2b": mark.blake2b})
-    return extract_frames(info, store.input, on_frame=_reporter(on_event, info.frame_count))
+    report = _reporter(on_event, len(info.times.within(span).ticks))
+    return extract_frames(info, store.input, on_frame=report, span=span)
 
 
 def _reporter(on_event: OnEvent, total: int) -> Callable[[int], None]:

@@ -14,6 +14,7 @@ from batch_analogy import __version__
 from batch_analogy.analogy.weights import WeightsFile
 from batch_analogy.config import SEGMENT_FRAMES, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
+from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.sequence import find_stills
@@ -33,6 +34,8 @@ class VideoFrames:
     height: int  # px, upright
     width: int  # px
     fps: Fraction
+    footage: Footage
+    times: tuple[Fraction, ...] | None = None  # in seconds, where the rate is not constant
     estimated: bool = False
 
 
@@ -87,6 +90,7 @@ def make_plan(
         segment_frames=segment_frames,
         video=video.mark if video else None,
         estimated=video.estimated if video else False,
+        footage=video.footage if video else None,
     )
 
 
@@ -137,9 +141,11 @@ def _survey_reference(path: Path, known: dict[str, FileMark]) -> tuple[FileMark,
 
 
 def _video_frames(video: VideoFrames) -> list[FramePlan]:
+    size = (video.height, video.width)
+    times = [None] * len(video.paths) if video.times is None else map(str, video.times)
     return [
-        FramePlan(index, path, f"{index:06d}", video.height, video.width, 0, 0, None)
-        for index, path in enumerate(video.paths)
+        FramePlan(index, path, f"{index:06d}", *size, 0, 0, None, time=time)
+        for index, (path, time) in enumerate(zip(video.paths, times, strict=True))
     ]
 
 

@@ -1,10 +1,12 @@
-"""Frames in, a film out: H.264 that plays everywhere and says truly what it holds."""
+"""Frames in, a film out, which says truly what it holds."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import logging
+import math
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,36 +16,27 @@ import cv2
 import numpy as np
 
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
-from batch_analogy.media.ffmpeg import (
-    FfmpegPipe,
-    as_url,
-    is_disk_trouble,
-    last_words,
-    run_ffmpeg,
-)
+from batch_analogy.media.codecs import MAX_SIDE_PX, Coding, Soundtrack, check_container
+from batch_analogy.media.colours import Colours, encode_filter
+from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_trouble, last_words
 from batch_analogy.media.files import disk_errors, temporary_beside
-from batch_analogy.media.stills import BytePixels, read_still, to_bytes
-from batch_analogy.media.video import VideoInfo, probe_video
-
-FILM_SUFFIXES = (".mp4", ".mov", ".mkv")
-MAX_FILM_SIDE_PX = 16384  # what x264 takes
-
-# What a player can be expected to find inside each container; the rest becomes AAC.
-_COPIED_AUDIO = {
-    ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac"}),
-    ".mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le"}),
-    ".mkv": frozenset(
-        {"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus", "vorbis", "pcm_s16le", "pcm_s24le"}
-    ),
-}
-_THREADS = 4  # fixed, because x264's result depends on it
-
-_COLOUR = (
-    "scale=in_range=pc:out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_inp,"
-    "format=yuv420p,"
-    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,"
-    "setsar=1"
+from batch_analogy.media.rawstream import RawStream
+from batch_analogy.media.stills import (
+    BytePixels,
+    WordPixels,
+    read_depth,
+    read_still,
+    to_bytes,
+    to_words,
 )
+from batch_analogy.media.verify import verify_film
+
+_FINEST_CLOCK = 1_000_000  # ticks a second that a film's own clock may have
+_USUAL_CLOCK = 90_000
+_PLAIN_COLOURS = Colours()
+_PLAIN_CODING = Coding()
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,27 +54,40 @@ class FilmInfo:
     scaled: bool  # the frames were too large for H.264 and were made smaller
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """What the encoder is given."""
+
+    height: int  # px, of the film
+    width: int
+    scaled: bool
+    deep: bool  # frames are handed over with 16 bits a channel
+
+
 def encode_film(
     frames: Sequence[Path],
     output: Path,
     *,
     fps: Fraction,
-    crf: int = 16,
-    audio_from: Path | None = None,
+    durations: Sequence[Fraction] | None = None,
+    coding: Coding = _PLAIN_CODING,
+    colours: Colours = _PLAIN_COLOURS,
+    sound: Soundtrack | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> FilmInfo:
-    """Encode pictures as an H.264 film, in the order given, and check it by decoding it.
+    """Encode pictures as a film, in the order given, and check it by decoding it.
 
-    Odd sizes are padded by repeating the last row or column. The film lasts exactly as long as
-    its frames: longer sound is cut, shorter sound ends earlier.
+    Odd sizes are padded by repeating the last row or column, where the codec needs even ones. The
+    film lasts exactly as long as its frames: longer sound is cut, shorter sound ends earlier.
 
     Args:
         frames: the pictures, all of one size; a path given twice is shown twice.
-        output: the film, .mp4, .mov or .mkv; written whole or not at all, replacing what is there.
+        output: the film; written whole or not at all, replacing what is there.
         fps: frames a second, exact.
-        crf: 0 (lossless) to 51; about 16 is hard to tell from the frames.
-        audio_from: a video whose sound is taken over, from its first frame on; one without sound
-            gives a silent film.
+        durations: how many seconds each frame is shown, where the rate is not constant.
+        coding: codec, depth and quality; it decides which suffixes the output may have.
+        colours: what the frames' RGB is encoded with and tagged as.
+        sound: a video whose sound and subtitles are taken over.
         on_frame: called with the number of frames encoded so far.
 
     Returns:
@@ -89,71 +95,137 @@ def encode_film(
 
     Raises:
         UsageError: the output has another suffix or is a folder, or the rate is not positive.
-        InputError: the sound's source cannot be read.
         FilmError: a frame is unreadable or of another size, or the film did not verify.
         OutputDiskError: the disk is full, read-only or closed to this user.
     """
-    if output.suffix.lower() not in FILM_SUFFIXES:
-        raise UsageError(f"{output} must end in one of {', '.join(FILM_SUFFIXES)}")
+    check_container(output, coding.codec)
     if output.is_dir():
         raise UsageError(f"{output} is a folder; name a file for the film")
     if fps <= 0:
         raise UsageError(f"fps is {fps}; it must be above 0")
     if not frames:
         raise FilmError(f"{output} would hold no frames; there must be at least one")
-    sound = None if audio_from is None else probe_video(audio_from)
-    height, width, scaled = _film_size(*_read_frame(frames[0]).shape[:2])
+    shape = _shape(frames[0], coding)
+    begins = _begins(len(frames), fps, durations)
+    suffix, pixel_format = output.suffix.lower(), coding.pixel_format(_is_deep(frames[0]))
     with _temporary(output) as temporary:
-        command = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
-        command += ["-framerate", _ratio(fps), "-i", "pipe:0"]
-        command += _sound_options(sound, output.suffix.lower(), len(frames) / fps)
-        command += ["-vf", _COLOUR, "-c:v", "libx264", "-crf", str(crf), "-threads", str(_THREADS)]
+        command = _input_options(shape, None if durations else fps)
+        if sound is None:
+            command += ["-map", "0:v:0"]
+        else:
+            _tell_lost(sound.lost(suffix), output)
+            command += sound.options(suffix, begins[-1])
+        command += ["-vf", encode_filter(colours, pixel_format), *coding.options(suffix)]
+        command += [] if durations is None else _clock_options(begins, suffix)
         command += ["-fps_mode", "passthrough", "-movflags", "+faststart", "-y", as_url(temporary)]
-        _feed(command, frames, (height, width, scaled), output, on_frame)
-        _verify(temporary, output, len(frames), height, width)
+        _feed(command, frames, begins if durations else None, shape, output, on_frame)
+        verify_film(
+            temporary,
+            output,
+            begins=begins[:-1],
+            size=(shape.height, shape.width),
+            pixel_format=pixel_format,
+            colours=colours,
+        )
         with disk_errors(output):
             size_bytes = temporary.stat().st_size
             os.replace(temporary, output)
     return FilmInfo(
         path=output,
         frames=len(frames),
-        height=height,
-        width=width,
+        height=shape.height,
+        width=shape.width,
         fps=fps,
-        duration_seconds=float(len(frames) / fps),
+        duration_seconds=float(begins[-1]),
         bytes=size_bytes,
-        has_audio=sound is not None and sound.has_audio,
-        scaled=scaled,
+        has_audio=sound is not None and sound.video.has_audio,
+        scaled=shape.scaled,
     )
+
+
+def _begins(count: int, fps: Fraction, durations: Sequence[Fraction] | None) -> list[Fraction]:
+    """When each frame is shown, and when the last one is over."""
+    if durations is None:
+        return [place / fps for place in range(count + 1)]
+    return list(itertools.accumulate(durations, initial=Fraction(0)))
+
+
+def _input_options(shape: _Shape, fps: Fraction | None) -> list[str]:
+    """What comes through the pipe: bare pictures at a constant rate, or a stream with times."""
+    if fps is None:
+        return ["-f", "matroska", "-i", "pipe:0"]
+    pixels = [
+        "-pix_fmt",
+        "rgb48le" if shape.deep else "rgb24",
+        "-s",
+        f"{shape.width}x{shape.height}",
+    ]
+    return ["-f", "rawvideo", *pixels, "-framerate", _ratio(fps), "-i", "pipe:0"]
+
+
+def _clock_options(begins: Sequence[Fraction], suffix: str) -> list[str]:
+    """A clock for the film in which every time is a whole number of ticks, if there is one."""
+    ticks = 1
+    for begin in begins:
+        ticks = math.lcm(ticks, begin.denominator)
+        if ticks > _FINEST_CLOCK:
+            ticks = _USUAL_CLOCK
+            break
+    while ticks < 1000:  # some players know no coarser ones
+        ticks *= 10
+    scale = [] if suffix == ".mkv" else ["-video_track_timescale", str(ticks)]
+    return ["-enc_time_base", f"1/{ticks}", *scale]
+
+
+def _tell_lost(codecs: list[str], output: Path) -> None:
+    if codecs:
+        _log.warning(
+            "%s cannot hold the video's subtitles of kind %s; a .mkv can",
+            output,
+            ", ".join(sorted(set(codecs))),
+        )
 
 
 def _ratio(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _film_size(height: int, width: int) -> tuple[int, int, bool]:
-    """The film's even height and width in px, and whether the frames must be made smaller."""
-    scaled = max(height, width) > MAX_FILM_SIDE_PX
+def _shape(first: Path, coding: Coding) -> _Shape:
+    """The film's size in px, even where it must be, and whether frames must be made smaller."""
+    height, width = _read_frame(first).shape[:2]
+    most = MAX_SIDE_PX[coding.codec]
+    scaled = max(height, width) > most
     if scaled:
-        factor = MAX_FILM_SIDE_PX / max(height, width)
+        factor = most / max(height, width)
         height, width = max(2, round(height * factor)), max(2, round(width * factor))
-    return height + height % 2, width + width % 2, scaled
+    if coding.even_sizes:
+        height, width = height + height % 2, width + width % 2
+    return _Shape(height, width, scaled, coding.bits(_is_deep(first)) > 8)
 
 
-def _read_frame(path: Path) -> BytePixels:
+def _is_deep(path: Path) -> bool:
     try:
-        return to_bytes(read_still(path))
+        return read_depth(path) == 16
     except FrameError as error:
         raise FilmError(f"the film cannot be assembled: {error}") from error
 
 
-def _fit(pixels: BytePixels, height: int, width: int, scaled: bool) -> BytePixels:
-    if scaled:
-        return np.asarray(
-            cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
-    below, right = height - pixels.shape[0], width - pixels.shape[1]
-    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+def _read_frame(path: Path, *, deep: bool = False) -> BytePixels | WordPixels:
+    try:
+        pixels = read_still(path)
+    except FrameError as error:
+        raise FilmError(f"the film cannot be assembled: {error}") from error
+    return to_words(pixels) if deep else to_bytes(pixels)
+
+
+def _fit(pixels: BytePixels | WordPixels, shape: _Shape) -> bytes:
+    if shape.scaled:
+        size = (shape.width, shape.height)
+        return np.ascontiguousarray(
+            cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        ).tobytes()
+    below, right = shape.height - pixels.shape[0], shape.width - pixels.shape[1]
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge").tobytes()
 
 
 @contextlib.contextmanager
@@ -169,35 +241,30 @@ def _temporary(output: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _sound_options(sound: VideoInfo | None, suffix: str, duration: Fraction) -> list[str]:
-    if sound is None or sound.audio_codec is None:
-        return ["-map", "0:v:0"]
-    copied = sound.audio_codec in _COPIED_AUDIO[suffix]
-    codec = ["copy"] if copied else ["aac", "-b:a", "192k"]
-    # Limiting what is read, not what is written, cannot cost the film its last frame.
-    limits = ["-ss", f"{sound.start_seconds:.6f}", "-t", f"{float(duration):.6f}"]
-    source = [*limits, "-i", as_url(sound.path)]
-    return [*source, "-map", "0:v:0", "-map", "1:a:0", "-c:a", *codec, "-map_metadata", "-1"]
-
-
 def _feed(
     command: list[str],
     frames: Sequence[Path],
-    size: tuple[int, int, bool],
+    begins: Sequence[Fraction] | None,
+    shape: _Shape,
     output: Path,
     on_frame: Callable[[int], None] | None,
 ) -> None:
-    shape: tuple[int, ...] | None = None
+    first: tuple[int, ...] | None = None
     previous, data = None, b""
     with FfmpegPipe(["-v", "error", *command], reads=False) as pipe:
         try:
+            bits = 16 if shape.deep else 8
+            timed = RawStream(pipe.stream, shape.height, shape.width, bits) if begins else None
             for number, path in enumerate(frames, start=1):
                 if path != previous:
-                    pixels = _read_frame(path)
-                    _check_same_size(path, pixels.shape, shape or pixels.shape)
-                    shape = pixels.shape
-                    previous, data = path, _fit(pixels, *size).tobytes()
-                pipe.stream.write(data)
+                    pixels = _read_frame(path, deep=shape.deep)
+                    _check_same_size(path, pixels.shape, first or pixels.shape)
+                    first = pixels.shape
+                    previous, data = path, _fit(pixels, shape)
+                if timed is None or begins is None:
+                    pipe.stream.write(data)
+                else:
+                    timed.write(data, begins[number - 1], begins[number])
                 if on_frame is not None:
                     on_frame(number)
         except BrokenPipeError:
@@ -218,19 +285,3 @@ def _check_same_size(path: Path, shape: tuple[int, ...], first: tuple[int, ...])
             f"{path} is {shape[1]}×{shape[0]} px and the frames before it {first[1]}×{first[0]}; "
             "all frames of a film must have one size"
         )
-
-
-def _verify(film: Path, output: Path, count: int, height: int, width: int) -> None:
-    """Decode the whole film and compare what comes out with what went in."""
-    command = ["-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
-    seen = run_ffmpeg([*command, "-f", "framecrc", "-"])
-    decoded = len(re.findall(r"^0,", seen.output, re.MULTILINE))
-    if seen.code != 0 or decoded != count:
-        raise FilmError(
-            f"{output} did not verify: {decoded} of {count} frames can be decoded; "
-            f"{last_words(seen.messages)}"
-        )
-    if f"#dimensions 0: {width}x{height}" not in seen.output:
-        raise FilmError(f"{output} did not verify: it is not {width}×{height} px")
-    if "yuv420p(tv, bt709" not in seen.messages:
-        raise FilmError(f"{output} did not verify: its colours are not tagged as BT.709")

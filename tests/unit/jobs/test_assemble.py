@@ -9,7 +9,7 @@ import pytest
 from run_samples import picture, sample_config
 
 from batch_analogy.config import OnMissing
-from batch_analogy.jobs.assemble import film_order, films_of
+from batch_analogy.jobs.assemble import film_places, films_of
 from batch_analogy.jobs.preview import spread, tile, write_last, write_sheet
 from batch_analogy.media.stills import read_size, write_png
 
@@ -24,8 +24,8 @@ from batch_analogy.media.stills import read_size, write_png
         ({0, 1, 2, 3}, "error", [0, 1, 2, 3]),
     ],
 )
-def test_film_order(done: set[int], on_missing: OnMissing, expected: list[int]) -> None:
-    assert film_order(4, done, on_missing) == expected
+def test_frames_of_a_film(done: set[int], on_missing: OnMissing, expected: list[int]) -> None:
+    assert [frame for _, frame in film_places(4, done, on_missing)] == expected
 
 
 def test_both_targets_make_two_films(tmp_path: Path) -> None:

@@ -16,14 +16,27 @@ import pytest
 
 from batch_analogy.errors import FilmError, InputError, OutputDiskError, UsageError
 from batch_analogy.media import film as film_module
+from batch_analogy.media.codecs import Coding, Soundtrack
+from batch_analogy.media.extract import extract_frames
+from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.stills import read_still, write_png
-from batch_analogy.media.video import extract_frames, probe_video
+from batch_analogy.media.video import VideoInfo, probe_video
 
 Clip = Callable[..., Path]
 Tool = Callable[..., bytes]
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 FPS = Fraction(24000, 1001)
+
+
+def sound_of(path: Path) -> Soundtrack:
+    info = probe_video(path)
+    return Soundtrack(info, Fraction(info.start_seconds).limit_denominator(10**6))
+
+
+def frames_of(info: VideoInfo, folder: Path) -> list[Path]:
+    """The extracted pictures alone."""
+    return extract_frames(info, folder).paths
 
 
 def paint(folder: Path, values: list[float], height: int = 48, width: int = 64) -> list[Path]:
@@ -42,7 +55,7 @@ def raw_film(path: Path, ffmpeg: Tool, width: int, height: int) -> np.ndarray:
 
 
 def brightness(path: Path, folder: Path) -> list[float]:
-    frames = extract_frames(probe_video(path), folder)
+    frames = frames_of(probe_video(path), folder)
     return [round(float(read_still(frame).mean()), 1) for frame in frames]
 
 
@@ -86,7 +99,7 @@ def test_film_tells_what_it_holds(tmp_path: Path, suffix: str) -> None:
 def test_exact_rate(tmp_path: Path, rate: str) -> None:
     fps = Fraction(rate)
     encode_film(paint(tmp_path, [0.1, 0.4, 0.9, 0.2]), tmp_path / "film.mp4", fps=fps)
-    listing = film_module.run_ffmpeg(
+    listing = run_ffmpeg(
         ["-i", str(tmp_path / "film.mp4"), "-c", "copy", "-f", "framecrc", "-"]
     ).output
     base = re.search(r"#tb 0: (\d+)/(\d+)", listing)
@@ -110,7 +123,7 @@ def test_odd_sizes_are_padded_not_rescaled(
     stripes = np.where((x // 2 + y // 2) % 2, 0.9, 0.1)[..., None] * np.ones(3)
     write_png(tmp_path / "a.png", stripes.astype(np.float32))
     output = tmp_path / "film.mp4"
-    info = encode_film([tmp_path / "a.png"], output, fps=FPS, crf=1)
+    info = encode_film([tmp_path / "a.png"], output, fps=FPS, coding=Coding(crf=1))
     even_height, even_width = height + height % 2, width + width % 2
     assert (info.height, info.width, info.scaled) == (even_height, even_width, False)
     luma = raw_film(output, ffmpeg, even_width, even_height)[0, : even_height * even_width]
@@ -133,7 +146,7 @@ def test_colours_are_stored_as_bt709(
     pixels = np.broadcast_to(np.float32(rgb), (height, width, 3)).astype(np.float32)
     write_png(tmp_path / "a.png", pixels)
     output = tmp_path / "film.mp4"
-    encode_film([tmp_path / "a.png"] * 2, output, fps=FPS, crf=4)
+    encode_film([tmp_path / "a.png"] * 2, output, fps=FPS, coding=Coding(crf=4))
     stored = raw_film(output, ffmpeg, width, height)[1].astype(float)
     area = height * width
     red, green, blue = rgb
@@ -142,7 +155,7 @@ def test_colours_are_stored_as_bt709(
     cb, cr = stored[area : area * 5 // 4], stored[area * 5 // 4 :]
     assert np.abs(cb - (128 + 224 * (blue - luma) / (2 * (1 - KB)))).max() <= 2
     assert np.abs(cr - (128 + 224 * (red - luma) / (2 * (1 - KR)))).max() <= 2
-    decoded = read_still(extract_frames(probe_video(output), tmp_path / "f")[1])
+    decoded = read_still(frames_of(probe_video(output), tmp_path / "f")[1])
     np.testing.assert_allclose(decoded, pixels, atol=4 / 255)
 
 
@@ -161,7 +174,7 @@ def test_gaps_in_the_numbering_do_not_end_the_film(tmp_path: Path) -> None:
 
 
 def test_same_frames_give_the_same_bytes(tmp_path: Path, clip: Clip) -> None:
-    frames = extract_frames(probe_video(clip(tmp_path / "a.mp4", size="128x128")), tmp_path / "f")
+    frames = frames_of(probe_video(clip(tmp_path / "a.mp4", size="128x128")), tmp_path / "f")
     for name in ("one.mp4", "two.mp4"):
         encode_film(frames, tmp_path / name, fps=FPS)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
@@ -185,8 +198,8 @@ def test_film_lasts_as_long_as_its_frames(
     tmp_path: Path, clip: Clip, ffmpeg: Tool, sound_seconds: str
 ) -> None:
     source = clip(tmp_path / "a.mp4", *H264, "-c:a", "aac", sound=sound_seconds)
-    frames = extract_frames(probe_video(source), tmp_path / "f")
-    info = encode_film(frames, tmp_path / "film.mp4", fps=Fraction(10), audio_from=source)
+    frames = frames_of(probe_video(source), tmp_path / "f")
+    info = encode_film(frames, tmp_path / "film.mp4", fps=Fraction(10), sound=sound_of(source))
     assert info.has_audio
     assert probe_video(tmp_path / "film.mp4").frame_count == 10
     assert container_seconds(tmp_path / "film.mp4") == pytest.approx(1, abs=0.05)
@@ -210,15 +223,15 @@ def test_sound_is_copied_or_becomes_aac(
 ) -> None:
     source = clip(tmp_path / "a.mkv", *H264, "-c:a", codec, sound="1")
     output = tmp_path / f"film{suffix}"
-    encode_film(paint(tmp_path, [0.2] * 10), output, fps=Fraction(10), audio_from=source)
-    assert probe_video(output).audio_codec == stored
+    encode_film(paint(tmp_path, [0.2] * 10), output, fps=Fraction(10), sound=sound_of(source))
+    assert probe_video(output).audio_codecs == (stored,)
     assert np.abs(loudness(output, ffmpeg)).max() > 1000
 
 
 def test_copied_sound_is_untouched(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
     source = clip(tmp_path / "a.mp4", *H264, "-c:a", "aac", sound="1")
     output = tmp_path / "film.mp4"
-    encode_film(paint(tmp_path, [0.2] * 10), output, fps=Fraction(10), audio_from=source)
+    encode_film(paint(tmp_path, [0.2] * 10), output, fps=Fraction(10), sound=sound_of(source))
     before, after = loudness(source, ffmpeg), loudness(output, ffmpeg)
     assert np.array_equal(before[:7000], after[:7000])
 
@@ -232,7 +245,7 @@ def test_sound_that_begins_before_the_picture_stays_in_step(tmp_path: Path, ffmp
     info = probe_video(source)
     assert info.start_seconds == pytest.approx(0.5, abs=0.01)
     frames = paint(tmp_path, [0.5] * info.frame_count)
-    encode_film(frames, tmp_path / "film.mkv", fps=info.fps, audio_from=source)
+    encode_film(frames, tmp_path / "film.mkv", fps=info.fps, sound=sound_of(source))
     heard = np.abs(loudness(tmp_path / "film.mkv", ffmpeg).astype(int))
     assert int(np.argmax(heard > 5000)) / 8000 == pytest.approx(0.5, abs=0.05)
 
@@ -242,8 +255,8 @@ def test_varying_rate_gives_the_same_duration(tmp_path: Path, clip: Clip) -> Non
     options = ("-vf", uneven, "-fps_mode", "vfr", *H264, "-c:a", "aac")
     source = clip(tmp_path / "a.mkv", *options, rate="30", seconds="2", sound="1.9")
     info = probe_video(source)
-    frames = extract_frames(info, tmp_path / "f")
-    made = encode_film(frames, tmp_path / "film.mp4", fps=info.fps, audio_from=source)
+    frames = frames_of(info, tmp_path / "f")
+    made = encode_film(frames, tmp_path / "film.mp4", fps=info.fps, sound=sound_of(source))
     assert made.frames == 24
     assert made.duration_seconds == pytest.approx(info.duration_seconds)
     assert container_seconds(tmp_path / "film.mp4") == pytest.approx(1.9, abs=0.12)
@@ -252,7 +265,7 @@ def test_varying_rate_gives_the_same_duration(tmp_path: Path, clip: Clip) -> Non
 def test_silent_source_gives_a_silent_film(tmp_path: Path, clip: Clip) -> None:
     source = clip(tmp_path / "a.mp4")
     output = tmp_path / "film.mp4"
-    info = encode_film(paint(tmp_path, [0.2]), output, fps=FPS, audio_from=source)
+    info = encode_film(paint(tmp_path, [0.2]), output, fps=FPS, sound=sound_of(source))
     assert not info.has_audio
     assert not probe_video(output).has_audio
 
@@ -316,7 +329,10 @@ def test_sound_from_a_text_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(InputError, match="cannot be decoded"):
         encode_film(
-            paint(tmp_path, [0.1]), tmp_path / "film.mp4", fps=FPS, audio_from=tmp_path / "a.mp4"
+            paint(tmp_path, [0.1]),
+            tmp_path / "film.mp4",
+            fps=FPS,
+            sound=sound_of(tmp_path / "a.mp4"),
         )
 
 
@@ -332,7 +348,7 @@ def test_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
         frames.append(tmp_path / f"noise{seed}.png")
         write_png(frames[-1], noise)
     with pytest.raises(OutputDiskError, match="No space left"):
-        encode_film(frames, tiny_disk / "film.mp4", fps=FPS, crf=1)
+        encode_film(frames, tiny_disk / "film.mp4", fps=FPS, coding=Coding(crf=1))
     assert os.listdir(tiny_disk) == []
     assert all(frame.is_file() for frame in frames)
 

@@ -18,12 +18,21 @@ import pytest
 from PIL import Image
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
+from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.stills import read_still
-from batch_analogy.media.video import extract_frames, probe_video, snap_rate
+from batch_analogy.media.timing import snap_rate
+from batch_analogy.media.video import VideoInfo, probe_video
 
 Clip = Callable[..., Path]
 Tool = Callable[..., bytes]
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
+
+
+def frames_of(
+    info: VideoInfo, folder: Path, on_frame: Callable[[int], None] | None = None
+) -> list[Path]:
+    """The extracted pictures alone."""
+    return extract_frames(info, folder, on_frame).paths
 
 
 @pytest.mark.parametrize("rate", ["24000/1001", "24", "30000/1001", "25", "60000/1001", "25/2"])
@@ -64,7 +73,7 @@ def test_varying_rate_keeps_the_real_frames(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(varying_clip(tmp_path / "a.mp4", clip))
     assert info.frame_count == 24
     assert info.variable_rate
-    frames = extract_frames(info, tmp_path / "frames")
+    frames = frames_of(info, tmp_path / "frames")
     assert len(frames) == 24
     assert len({frame.read_bytes() for frame in frames}) == 24  # none is a repeat
 
@@ -82,7 +91,7 @@ def test_other_containers(tmp_path: Path, clip: Clip, suffix: str) -> None:
     options = codec.get(suffix, ("-c:v", "mpeg4" if suffix == "avi" else "mpeg2video", "-bf", "2"))
     info = probe_video(clip(tmp_path / f"a.{suffix}", *options, rate="25"))
     assert info.fps == 25
-    assert len(extract_frames(info, tmp_path / "frames")) == info.frame_count == 25
+    assert len(frames_of(info, tmp_path / "frames")) == info.frame_count == 25
 
 
 def test_cut_clip_counts_shown_frames_only(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
@@ -90,7 +99,7 @@ def test_cut_clip_counts_shown_frames_only(tmp_path: Path, clip: Clip, ffmpeg: T
     ffmpeg("-ss", "0.3", "-i", whole, "-c", "copy", tmp_path / "cut.mp4")
     info = probe_video(tmp_path / "cut.mp4")
     assert info.frame_count < 20
-    assert len(extract_frames(info, tmp_path / "frames")) == info.frame_count
+    assert len(frames_of(info, tmp_path / "frames")) == info.frame_count
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -100,8 +109,8 @@ def test_rotation(tmp_path: Path, clip: Clip, ffmpeg: Tool, degrees: int) -> Non
     ffmpeg("-display_rotation", str(degrees), "-i", flat, "-c", "copy", turned)
     info = probe_video(turned)
     assert (info.height, info.width) == ((48, 64) if degrees == 180 else (64, 48))
-    first = read_still(extract_frames(info, tmp_path / "turned")[0])
-    upright = read_still(extract_frames(probe_video(flat), tmp_path / "flat")[0])
+    first = read_still(frames_of(info, tmp_path / "turned")[0])
+    upright = read_still(frames_of(probe_video(flat), tmp_path / "flat")[0])
     assert first.shape == (info.height, info.width, 3)
     assert np.abs(np.rot90(upright, degrees // 90) - first).mean() < 0.01
 
@@ -109,7 +118,7 @@ def test_rotation(tmp_path: Path, clip: Clip, ffmpeg: Tool, degrees: int) -> Non
 def test_oblong_pixels_become_square(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4", "-vf", "setsar=4/3", *H264, size="72x54"))
     assert (info.height, info.width) == (54, 96)
-    assert read_still(extract_frames(info, tmp_path / "f")[0]).shape == (54, 96, 3)
+    assert read_still(frames_of(info, tmp_path / "f")[0]).shape == (54, 96, 3)
 
 
 KR_KB = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
@@ -167,7 +176,7 @@ def test_colours_are_decoded_right(
     full: bool,
 ) -> None:
     path = yuv_clip(tmp_path / "a.mp4", ffmpeg, rgb, size=size, matrix=matrix, tags=tags, full=full)
-    frame = read_still(extract_frames(probe_video(path), tmp_path / "frames")[1])
+    frame = read_still(frames_of(probe_video(path), tmp_path / "frames")[1])
     np.testing.assert_allclose(frame, np.broadcast_to(rgb, frame.shape), atol=2.6 / 255)
 
 
@@ -183,8 +192,8 @@ def test_hdr_is_mapped_to_ordinary_range(
     tags = f"setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc={transfer}:range=tv"
     ffmpeg(*source, "-i", tmp_path / "a.yuv", "-vf", tags, "-c:v", "libx264", tmp_path / "a.mp4")
     info = probe_video(tmp_path / "a.mp4")
-    assert info.transfer == transfer
-    frame = read_still(extract_frames(info, tmp_path / "frames")[0])
+    assert info.tags.transfer == transfer
+    frame = read_still(frames_of(info, tmp_path / "frames")[0])
     assert frame.mean() > white + 0.05
     assert np.ptp(frame) < 3 / 255
 
@@ -192,16 +201,16 @@ def test_hdr_is_mapped_to_ordinary_range(
 def test_sound_is_named(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4", *H264, "-c:a", "aac", sound="1"))
     assert info.has_audio
-    assert info.audio_codec == "aac"
+    assert info.audio_codecs == ("aac",)
     silent = probe_video(clip(tmp_path / "b.mp4"))
     assert not silent.has_audio
-    assert silent.audio_codec is None
+    assert silent.audio_codecs == ()
 
 
 def test_strange_names(tmp_path: Path, clip: Clip) -> None:
     strange = tmp_path / "a: %03d [x] – é.mp4"
     clip(tmp_path / "a.mp4").rename(strange)
-    assert len(extract_frames(probe_video(strange), tmp_path / "100% done")) == 10
+    assert len(frames_of(probe_video(strange), tmp_path / "100% done")) == 10
 
 
 def test_missing_video(tmp_path: Path) -> None:
@@ -236,7 +245,7 @@ def test_sound_alone(tmp_path: Path, ffmpeg: Tool) -> None:
 
 def test_frames_are_numbered_and_counted(tmp_path: Path, clip: Clip) -> None:
     seen: list[int] = []
-    frames = extract_frames(probe_video(clip(tmp_path / "a.mp4")), tmp_path / "f", seen.append)
+    frames = frames_of(probe_video(clip(tmp_path / "a.mp4")), tmp_path / "f", seen.append)
     assert [frame.name for frame in frames] == [f"{i:06d}.png" for i in range(10)]
     assert seen == list(range(1, 11))
     assert json.loads((tmp_path / "f" / "complete.json").read_text())["frames"] == 10
@@ -245,15 +254,15 @@ def test_frames_are_numbered_and_counted(tmp_path: Path, clip: Clip) -> None:
 
 def test_complete_folder_is_reused(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
-    before = [frame.stat().st_mtime_ns for frame in extract_frames(info, tmp_path / "f")]
-    again = extract_frames(info, tmp_path / "f")
+    before = [frame.stat().st_mtime_ns for frame in frames_of(info, tmp_path / "f")]
+    again = frames_of(info, tmp_path / "f")
     assert [frame.stat().st_mtime_ns for frame in again] == before
 
 
 @pytest.mark.parametrize("damage", ["marker gone", "marker torn", "frame gone", "other video"])
 def test_incomplete_folder_is_begun_again(tmp_path: Path, clip: Clip, damage: str) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
-    frames = extract_frames(info, tmp_path / "f")
+    frames = frames_of(info, tmp_path / "f")
     original = frames[3].read_bytes()
     frames[3].write_bytes(b"half")
     (tmp_path / "f" / "000099.png").write_bytes(b"left behind")
@@ -266,7 +275,7 @@ def test_incomplete_folder_is_begun_again(tmp_path: Path, clip: Clip, damage: st
         frames[5].unlink()
     else:
         os.utime(info.path, ns=(1, 1))
-    assert extract_frames(info, tmp_path / "f") == frames
+    assert frames_of(info, tmp_path / "f") == frames
     assert frames[3].read_bytes() == original
     assert not (tmp_path / "f" / "000099.png").exists()
 
@@ -275,34 +284,35 @@ def test_video_that_ends_in_damage(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mkv", size="128x128"))
     data = info.path.read_bytes()
     info.path.write_bytes(data[: len(data) // 2])
-    assert 0 < len(extract_frames(info, tmp_path / "f")) < 10
+    assert 0 < len(frames_of(info, tmp_path / "f")) < 10
 
 
 def test_video_that_is_gone(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
     gone = dataclasses.replace(info, path=tmp_path / "gone.mp4")
     with pytest.raises(UsageError, match="does not exist"):
-        extract_frames(gone, tmp_path / "f")
+        frames_of(gone, tmp_path / "f")
 
 
 def test_full_disk(tmp_path: Path, clip: Clip, tiny_disk: Path) -> None:
     info = probe_video(clip(tmp_path / "a.mp4", size="128x128"))
     with pytest.raises(OutputDiskError, match="disk is full"):
-        extract_frames(info, tiny_disk / "f")
+        frames_of(info, tiny_disk / "f")
     assert not (tiny_disk / "f" / "complete.json").exists()
 
 
 def test_read_only_disk(tmp_path: Path, clip: Clip, read_only_disk: Path) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
     with pytest.raises(OutputDiskError, match="read-only"):
-        extract_frames(info, read_only_disk / "f")
+        frames_of(info, read_only_disk / "f")
 
 
 def test_ffmpeg_dies_with_a_killed_driver(tmp_path: Path, clip: Clip) -> None:
     path = clip(tmp_path / "a.mp4", size="160x120", rate="60", seconds="20")
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from batch_analogy.media.video import extract_frames, probe_video\n"
+        "from batch_analogy.media.extract import extract_frames\n"
+        "from batch_analogy.media.video import probe_video\n"
         "extract_frames(probe_video(Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
     folder = tmp_path / "f"
