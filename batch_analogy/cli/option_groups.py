@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from batch_analogy.cli import options
+from batch_analogy.cli import film_options, options
 from batch_analogy.config import AnalogyConfig, ExecutionConfig, Preset
 
 
@@ -47,7 +47,11 @@ class FilmOptions:
     output: options.FilmOption = None
     run_dir: options.RunDirOption = None
     fps: options.FpsOption = None
+    codec: film_options.CodecOption = options.DEFAULT_CODEC
+    depth: film_options.DepthOption = None
     crf: options.CrfOption = options.DEFAULT_CRF
+    start: film_options.StartOption = None
+    end: film_options.EndOption = None
     on_missing: options.OnMissingOption = options.DEFAULT_ON_MISSING
 
 

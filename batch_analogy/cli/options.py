@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from batch_analogy.cli.film_options import FILM, parse_output
 from batch_analogy.config import (
     PRESETS,
     AnalogyConfig,
+    Codec,
     ExecutionConfig,
     OnMissing,
     Preset,
@@ -22,7 +24,7 @@ from batch_analogy.config import (
 )
 from batch_analogy.errors import UsageError
 
-LOOK, FILM, RUN, MACHINE = "Look", "Film", "Run", "Machine"
+LOOK, RUN, MACHINE = "Look", "Run", "Machine"
 
 PIXELS = AnalogyConfig()
 UNSCALED = "1"
@@ -32,6 +34,7 @@ RUN_DEFAULTS: dict[str, Any] = {
 }
 DEFAULT_WEIGHTS: str = RUN_DEFAULTS["weights"]
 DEFAULT_CRF: int = RUN_DEFAULTS["crf"]
+DEFAULT_CODEC: Codec = RUN_DEFAULTS["codec"]
 DEFAULT_TARGET: Target = RUN_DEFAULTS["target"]
 DEFAULT_ON_MISSING: OnMissing = RUN_DEFAULTS["on_missing"]
 
@@ -190,8 +193,10 @@ FilmOption = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="The film to write (.mp4, .mov or .mkv). By default it is named after the frames and "
-        "put in the current folder.",
+        help="The film to write (.mp4, .mov or .mkv); or a folder/ or pattern like out/%06d.tif "
+        "for numbered pictures (.png, or .tif of 16 bits). By default a film named after the "
+        "frames, in the current folder.",
+        parser=parse_output,
         metavar="FILM",
         show_default=False,
         rich_help_panel=FILM,
@@ -200,8 +205,8 @@ FilmOption = Annotated[
 FpsOption = Annotated[
     Fraction | None,
     typer.Option(
-        help="Frames a second: 24, 23.976, 30000/1001. By default a video's own rate, and 24 for "
-        "single pictures.",
+        help="Frames a second: 24, 23.976, 30000/1001. By default a video's own times, and 24 for "
+        "single pictures. At another speed than the video's the film has no sound.",
         parser=parse_fps,
         metavar="FPS",
         show_default=False,
@@ -211,7 +216,7 @@ FpsOption = Annotated[
 CrfOption = Annotated[
     int,
     typer.Option(
-        help="How hard the film is compressed: 0 loses nothing, 16 looks the same, 28 is small.",
+        help="How hard h264 and h265 compress: 0 adds no loss, 16 looks the same, 28 is small.",
         rich_help_panel=FILM,
     ),
 ]

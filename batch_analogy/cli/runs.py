@@ -11,6 +11,7 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.film_options import OtherCodecOption, OtherDepthOption, parse_output
 from batch_analogy.cli.option_groups import MachineOptions, takes_groups
 from batch_analogy.cli.progress import RunWatcher
 from batch_analogy.cli.running import execute, load_and_finish, report
@@ -33,15 +34,20 @@ ASSEMBLE_EPILOG = """Examples:
 
 batch-analogy assemble night.run --fps 12
 
-batch-analogy assemble night.run -o small.mp4 --crf 28"""
+batch-analogy assemble night.run -o small.mp4 --crf 28
+
+batch-analogy assemble night.run -o edit.mov --codec prores
+
+batch-analogy assemble night.run -o pictures/%06d.tif"""
 
 OtherFilmOption = Annotated[
     Path | None,
     typer.Option(
         "--output",
         "-o",
-        help="Another film, beside the run's own. By default the run's own film is made again, "
-        "and the run keeps what is changed here.",
+        help="Another film, or folder/ or pattern for pictures, beside the run's own. By default "
+        "the run's own film is made again, and the run keeps what is changed here.",
+        parser=parse_output,
         metavar="FILM",
         show_default=False,
     ),
@@ -116,6 +122,8 @@ def assemble(
     run_dir: options.RunFolder,
     output: OtherFilmOption = None,
     fps: OtherFpsOption = None,
+    codec: OtherCodecOption = None,
+    depth: OtherDepthOption = None,
     crf: OtherCrfOption = None,
     on_missing: OtherOnMissingOption = None,
     overwrite: options.OverwriteOption = False,
@@ -128,7 +136,7 @@ def assemble(
     from batch_analogy.jobs.run import load_finished
 
     console = Console(json_lines)
-    given = {"fps": fps, "crf": crf, "on_missing": on_missing}
+    given = {"fps": fps, "codec": codec, "depth": depth, "crf": crf, "on_missing": on_missing}
     with RunWatcher(console) as watcher:
         run = load_finished(
             options.absolute(run_dir),

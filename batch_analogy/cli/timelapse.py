@@ -11,6 +11,7 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.film_options import USUAL_SUFFIXES
 from batch_analogy.cli.option_groups import (
     FilmOptions,
     LookOptions,
@@ -19,7 +20,7 @@ from batch_analogy.cli.option_groups import (
 )
 from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.cli.running import open_and_finish
-from batch_analogy.config import Preset, RunConfig, Target
+from batch_analogy.config import Codec, Preset, RunConfig, Target
 
 TIMELAPSE_EPILOG = """Examples:
 
@@ -37,7 +38,9 @@ STYLIZE_EPILOG = """Examples:
 
 batch-analogy stylize painting.jpg clip.mp4
 
-batch-analogy stylize painting.jpg clip.mp4 -o painted.mp4 --blend-weight 2 --workers 4
+batch-analogy stylize painting.jpg clip.mp4 -o painted.mov --codec prores --start 1:02 --end 1:05
+
+batch-analogy stylize painting.jpg clip.mp4 -o frames/%06d.tif --blend-weight 2
 
 The same command again goes on where it stopped."""
 
@@ -105,7 +108,7 @@ def run_config(
     target: Target = options.DEFAULT_TARGET,
 ) -> RunConfig:
     """The run that a command's options ask for."""
-    path = film.output or default_film(source, FILM_ENDINGS[command])
+    path = film.output or default_film(source, FILM_ENDINGS[command], film.codec)
     return RunConfig(
         command=command,
         reference=options.absolute(reference),
@@ -117,13 +120,17 @@ def run_config(
         weights=options.weights_choice(look.weights),
         fps=film.fps,
         crf=film.crf,
+        codec=film.codec,
+        depth=film.depth,
+        start=film.start,
+        end=film.end,
         keep_audio=command == "stylize",
         on_missing=film.on_missing,
         execution=machine.execution_config(),
     )
 
 
-def default_film(source: str, ending: str) -> Path:
+def default_film(source: str, ending: str, codec: Codec = options.DEFAULT_CODEC) -> Path:
     """A film in the current folder, named after its frames.
 
     >>> str(default_film("holiday/", "timelapse")), str(default_film("a/img*.jpg", "timelapse"))
@@ -136,15 +143,20 @@ def default_film(source: str, ending: str) -> Path:
         path = path.parent
     path = path.absolute()
     name = path.name if path.is_dir() else path.stem
-    return Path(f"{name or 'frames'}-{ending}.mp4")
+    return Path(f"{name or 'frames'}-{ending}{USUAL_SUFFIXES[codec]}")
 
 
 def default_run_dir(film: Path) -> Path:
     """The run folder beside a film.
 
-    >>> str(default_run_dir(Path("films/night.mp4")))
-    'films/night.run'
+    >>> str(default_run_dir(Path("films/night.mp4"))), str(default_run_dir(Path("out/%06d.png")))
+    ('films/night.run', 'out.run')
     """
+    from batch_analogy.media.numbered import is_pattern
+
+    if is_pattern(film):
+        folder = film.parent
+        return folder.with_name(f"{folder.name}.run") if folder.name else Path("pictures.run")
     return film.with_suffix(".run")
 
 

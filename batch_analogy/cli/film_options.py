@@ -1,0 +1,76 @@
+"""Options of films: how they are stored, and which part of a video they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batch_analogy.config import Codec
+
+FILM = "Film"
+USUAL_SUFFIXES: dict[Codec, str] = {
+    "h264": ".mp4",
+    "h265": ".mp4",
+    "prores": ".mov",
+    "ffv1": ".mkv",
+}
+
+_CODEC_HELP = (
+    "h264 plays everywhere; h265 is smaller; prores (.mov, 10 bits) and ffv1 (.mkv, loses "
+    "nothing) are for editing."
+)
+_DEPTH_HELP = (
+    "Bits a channel of the film, 8 or 10. By default 10 for prores; for h265 and ffv1 what the "
+    "frames have; else 8. Of numbered pictures: 8, or 16 for anything more."
+)
+
+
+def parse_output(text: str) -> Path:
+    """A film's path; a folder stands for numbered pictures in it.
+
+    >>> str(parse_output("out/")), str(parse_output("night.mp4"))
+    ('out/%06d.png', 'night.mp4')
+    """
+    from batch_analogy.media.numbered import DEFAULT_NAME
+
+    path = Path(text)
+    folder = text.endswith("/") or path.expanduser().is_dir()
+    return path / DEFAULT_NAME if folder else path
+
+
+CodecOption = Annotated[Codec, typer.Option(help=_CODEC_HELP, rich_help_panel=FILM)]
+DepthOption = Annotated[
+    int | None,
+    typer.Option(help=_DEPTH_HELP, metavar="8|10", show_default=False, rich_help_panel=FILM),
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Begin a video here: seconds, 1:02.5, or a timecode like 01:02:03:12, all counted "
+        "from its first frame.",
+        metavar="TIME",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
+EndOption = Annotated[
+    str | None,
+    typer.Option(
+        help="End a video before this time.",
+        metavar="TIME",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
+OtherCodecOption = Annotated[
+    Codec | None,
+    typer.Option(help=f"{_CODEC_HELP} As before unless given.", show_default=False),
+]
+OtherDepthOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Bits a channel, 8 or 10; as before unless given.", metavar="8|10", show_default=False
+    ),
+]
