@@ -1,0 +1,261 @@
+"""A night of many workers, driven by the real driver and done by simulated workers.
+
+    python -m benchmarks.scheduler [--frames 1000000] [--workers 1000] [--failing 0.01] …
+
+Driver, scheduler, recorder, journal and progress are those of a real run and write to a real disk;
+only the pool, the clock and the pictures are made up. The clock runs on while the driver works.
+Durations of frames are drawn from a seeded log-normal distribution; a share of the tries fails and
+may be tried again; a share of the workers is lost at some time of the night, every second one as
+its process dies, the others as their node goes, and another one is started in its place.
+
+What counts as busy is the time from the beginning of a frame to its end, failed tries included:
+
+* ``busy_of_paid`` divides it by the number of workers times the whole run, as a bill would: the
+  start-up of the first workers and of the replacements, and the tail at the end, are idle time.
+  This is the figure that counts.
+* ``busy_of_ready`` divides it by the time in which workers were ready for work, up to the end.
+* ``useful_of_paid`` counts only tries that gave a frame.
+
+What is not in it: Ray itself, networks, the command's progress bar, and the pictures (the preview
+is made of one picture of 1280×720 pixels).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batch_analogy.config import ExecutionConfig, RunConfig
+from batch_analogy.jobs.driver import Driver, StopRequest
+from batch_analogy.jobs.events import (
+    FrameDone,
+    FrameFailed,
+    LossCause,
+    NodeBlocked,
+    RunEvent,
+    WorkerLost,
+)
+from batch_analogy.jobs.journal import Journal
+from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.progress import Progress
+from batch_analogy.jobs.scheduler import Scheduler, works_of
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.stills import write_png
+from benchmarks.common import peak_memory_bytes, report
+from benchmarks.simulation import Fate, Hours, Life, SimulatedClock, SimulatedPool
+
+CAUSES: tuple[LossCause, ...] = ("died", "node lost")
+TRIES = 4  # of a frame whose luck is drawn
+
+
+@dataclass(frozen=True)
+class Night:
+    """What is simulated."""
+
+    frames: int = 1_000_000
+    workers: int = 1000
+    failing: float = 0.01  # share of tries
+    lost: float = 0.05  # share of the workers that the night begins with
+    seconds: float = 20.0  # mean of a frame
+    spread: float = 0.3  # of the logarithm of a frame's seconds
+    start_seconds: float = 60.0  # until a worker has loaded its model
+    per_node: int = 8  # workers
+    segment_frames: int = 1
+    seed: int = 0
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long it takes if nobody ever waits."""
+        return self.frames * self.seconds / self.workers
+
+
+class Course:
+    """What befalls workers and frames in a night, drawn from its seed."""
+
+    def __init__(self, night: Night) -> None:
+        draw = np.random.default_rng(night.seed)
+        around = math.log(night.seconds) - night.spread**2 / 2  # so that the mean is as asked for
+        self._seconds = draw.lognormal(around, night.spread, night.frames)
+        self._luck = draw.random((night.frames, TRIES))
+        losers = draw.permutation(night.workers)[: round(night.lost * night.workers)]
+        lasting = draw.uniform(0.0, night.expected_seconds, len(losers))
+        self._lasting = dict(zip(losers.tolist(), lasting.tolist(), strict=True))
+        self._night = night
+        self._tries: Counter[int] = Counter()
+
+    def life(self, worker: str, avoided: frozenset[str]) -> Life:
+        """Workers fill nodes in order; a blocked node has another in its place."""
+        number = int(worker.rpartition("-")[2])
+        node = f"node-{number // self._night.per_node}"
+        while node in avoided:
+            node += "'"
+        lasts, cause = self._lasting.get(number, math.inf), CAUSES[number % len(CAUSES)]
+        return Life(node, self._night.start_seconds, lasts, cause)
+
+    def fate(self, worker: str, node: str, index: int) -> Fate:
+        """A try fails by chance, whoever does it."""
+        luck = self._luck[index, self._tries[index] % TRIES]
+        self._tries[index] += 1
+        seconds = float(self._seconds[index])
+        return Fate(seconds, "may be tried again" if luck < self._night.failing else "done")
+
+
+class OnePicture(RunStore):
+    """A run folder in which every finished picture is the same file."""
+
+    def frame(self, output: str, index: int) -> Path:
+        return self.run_dir / "picture.png"
+
+
+def make_plan(night: Night) -> Plan:
+    """A plan of frames that nobody will read."""
+    shots = (Shot(0, 0, night.frames),)
+    return Plan(
+        frames=tuple(
+            FramePlan(i, f"/in/{i:07d}.png", f"{i:07d}.png", 720, 1280, 10**6, i, f"{i:040x}")
+            for i in range(night.frames)
+        ),
+        shots=shots,
+        segments=cut_segments(shots, night.segment_frames),
+        fps=Fraction(24),
+        reference=FileMark("/reference.png", 1, 1, "0" * 40),
+        reference_height=720,
+        reference_width=1280,
+        weights_sha256="0" * 64,
+        device="cpu",
+        version="simulated",
+        pixels={},
+        segment_frames=night.segment_frames,
+    )
+
+
+def simulate(night: Night, folder: Path) -> dict[str, Any]:
+    """One night; its run folder is made in a folder on a real disk."""
+    plan = make_plan(night)
+    config = RunConfig(
+        command="timelapse",
+        reference=Path("/reference.png"),
+        source="/in",
+        output=folder / "film.mp4",
+        run_dir=folder,
+        execution=ExecutionConfig(workers=night.workers, gpus_per_worker=0),
+    )
+    store = OnePicture(folder)
+    picture = np.random.default_rng(night.seed).random((720, 1280, 3), dtype=np.float32)
+    write_png(store.frame("a_prime", 0), picture)
+    clock = SimulatedClock()
+    course = Course(night)
+    pool = SimulatedPool(clock, night.workers, course.life, course.fate)
+    progress = Progress(config, store, plan, done=(), given_up={}, clock=clock)
+    told: Counter[str] = Counter()
+
+    def hear(event: RunEvent) -> None:
+        progress.crew.hear(event)
+        told[_name(event)] += 1
+
+    scheduler = Scheduler(
+        works_of(((s.start, s.stop) for s in plan.segments), set(range(night.frames))),
+        max_attempts=config.execution.max_attempts,
+        max_worker_deaths=config.execution.max_worker_deaths,
+    )
+    began, began_at, cpu = time.perf_counter(), clock(), time.process_time()
+    with Journal(store.journal) as journal:
+        Driver(
+            pool, scheduler, plan, journal, progress, config.execution, StopRequest(), hear, clock
+        ).run()
+    lasted, driving = clock() - began_at, time.perf_counter() - began - clock.simulating
+    cpu = time.process_time() - cpu - clock.simulating_cpu
+    return {
+        "night": dataclasses.asdict(night),
+        "run_seconds": round(lasted, 1),
+        "shortest_possible_seconds": round(night.expected_seconds, 1),
+        **shares(night, pool.hours, lasted),
+        "driver": {"cpu_seconds": round(cpu, 1), **driver_figures(pool, driving, lasted)},
+        "peak_memory_bytes": peak_memory_bytes(),
+        "told": dict(told),
+        "frames": count_frames(store.journal, night.frames),
+    }
+
+
+def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any]:
+    """Busy time over paid and over ready time; where the rest went."""
+    paid = night.workers * lasted
+    ready = sum(h.gone_at - h.ready_at for h in hours)
+    done, failed, cut_off = (
+        sum(getattr(h, n) for h in hours) for n in ("done", "failed", "cut_off")
+    )
+    busy = done + failed + cut_off
+    return {
+        "busy_of_paid": round(busy / paid, 4),
+        "busy_of_ready": round(busy / ready, 4),
+        "useful_of_paid": round(done / paid, 4),
+        "idle_of_paid": {
+            "not_ready": round((paid - ready) / paid, 5),
+            "ready_but_idle": round((ready - busy) / paid, 5),
+        },
+        "in_vain_of_paid": {"failed": round(failed / paid, 5), "cut_off": round(cut_off / paid, 5)},
+    }
+
+
+def driver_figures(pool: SimulatedPool, driving: float, lasted: float) -> dict[str, Any]:
+    """What the driver needed, in real seconds: the simulation's own are taken out."""
+    events = sum(pool.events.values())
+    return {
+        "seconds": round(driving, 1),
+        "of_run": round(driving / lasted, 4),
+        "events": dict(pool.events),
+        "events_a_second": round(events / driving),
+        "frames_a_second": round(pool.events["Outcome"] / driving),
+        "polls": pool.polls,
+    }
+
+
+def count_frames(journal: Path, frames: int) -> dict[str, int]:
+    """How often the journal says of each frame that it was done."""
+    done: Counter[int] = Counter()
+    with journal.open(encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            if line["event"] == "done":
+                done[line["index"]] += 1
+    return {
+        "done_once": sum(count == 1 for count in done.values()),
+        "done_more_than_once": sum(count > 1 for count in done.values()),
+        "not_done": frames - len(done),
+    }
+
+
+def _name(event: RunEvent) -> str:
+    """What is counted: kinds of events, of losses by cause."""
+    if isinstance(event, WorkerLost):
+        return f"lost: {event.cause}"
+    if isinstance(event, FrameFailed):
+        return "tried again" if event.will_retry else "given up"
+    return {FrameDone: "done", NodeBlocked: "node blocked"}.get(type(event), "other")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for item in dataclasses.fields(Night):
+        kind = type(item.default)
+        name = f"--{item.name.replace('_', '-')}"
+        parser.add_argument(name, type=kind, default=item.default, help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, help="on the disk to be measured")
+    options = vars(parser.parse_args())
+    with tempfile.TemporaryDirectory(dir=options.pop("folder")) as folder:
+        report("scheduler", simulate(Night(**options), Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
