@@ -26,7 +26,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from batch_analogy.jobs.blame import Blame
+from batch_analogy.jobs.blame import NODE_FAILURES, NODE_RECENT_FRAMES, Blame
 
 DEATHS_PER_FRAME = 3
 WASTED_PER_NODE = 3
@@ -82,7 +82,8 @@ class Scheduler:
         self._workers: dict[str, _Worker] = {}
         self._on_node: Counter[str] = Counter()  # living workers; no zeros
         self._idle: dict[str, None] = {}  # an ordered set
-        self._blame_workers, self._blame_nodes = Blame(), Blame()
+        self._blame_workers = Blame()
+        self._blame_nodes = Blame(failures=NODE_FAILURES, recent=NODE_RECENT_FRAMES)
         self._wasted_on: Counter[str] = Counter()
         self._losses_in_row = 0
         self.blocked_nodes: set[str] = set()
