@@ -237,8 +237,8 @@ class Driver:
             self.scheduler.worker_left(event.worker)
         else:
             self._blame_death(event, where.node if where else event.node)
-        if not self.scheduler.ever_ready and self.scheduler.deaths >= self._facts.workers:
-            deaths = self.scheduler.deaths
+        deaths, failed_to_start = self.scheduler.deaths, event.cause != "node lost"
+        if failed_to_start and not self.scheduler.ever_ready and deaths >= self._facts.workers:
             self._recorder.lost(
                 event.worker, event.message, event.cause, deaths=deaths, replacement=None
             )

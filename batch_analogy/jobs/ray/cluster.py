@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import ray
+import ray._private.worker
 import ray.exceptions
 
 from batch_analogy.errors import ClusterError
@@ -36,6 +37,12 @@ def start_local(cpus: int) -> str | None:
     """
     options = {"address": "local", "num_cpus": cpus, "include_dashboard": True}
     return _init(options, "on this machine")
+
+
+def leave() -> None:
+    """Disconnect from the Ray that was joined here, or end the one that was started here."""
+    ray.shutdown()
+    _let_ray_print(True)
 
 
 def dashboard_here() -> str | None:
@@ -93,7 +100,7 @@ def count_gpus(address: str) -> int:
         return int(ray.cluster_resources().get("GPU", 0))
     finally:
         if joined:
-            ray.shutdown()
+            leave()
 
 
 def try_ray() -> str:
@@ -110,7 +117,7 @@ def try_ray() -> str:
     try:
         has = ray.cluster_resources()
     finally:
-        ray.shutdown()
+        leave()
     return (
         f"starts in {time.monotonic() - began:.0f} s with {has.get('CPU', 0):g} CPU and "
         f"{has.get('GPU', 0):g} GPU, {'dashboard at ' + url if url else 'no dashboard'}"
@@ -125,7 +132,16 @@ def _init(options: dict[str, Any], where: str) -> str | None:
             context = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         raise _no_ray(where, error) from error
+    _let_ray_print(False)
     return _dashboard_of(context)
+
+
+def _let_ray_print(allowed: bool) -> None:
+    """Whether Ray writes to stdout, where films and JSON belong, of nodes and raylets that end.
+
+    It does so even with ``log_to_driver=False`` and has no setting for it; its debugger uses this.
+    """
+    ray._private.worker._worker_logs_enabled = allowed
 
 
 def _require_reachable(address: str) -> None:

@@ -16,6 +16,8 @@ How it uses Ray, and why:
   of a node where the node is gone.
 * Actors are asked for all at once. Those without a place make an autoscaler start nodes, and
   start themselves when one comes; ``grow`` asks for more where the number was left open.
+* Nothing asks the head before ``Lifeline.require``: without a head it would block until Ray ends
+  this process.
 * A Ray that is already initialised in this process is used and left alone; a cluster that this
   file did not start is only ever disconnected from.
 """
@@ -57,6 +59,7 @@ from batch_analogy.jobs.pool import (
 )
 from batch_analogy.jobs.ray import cluster
 from batch_analogy.jobs.ray.actor import Place, StylerActor, end_process
+from batch_analogy.jobs.ray.lifeline import Lifeline
 from batch_analogy.jobs.ray.metrics import RayMeters
 from batch_analogy.jobs.worker import FrameTask, WorkerSpec
 
@@ -76,6 +79,7 @@ class _Actor:
     handle: Any
     placing: Any  # reference of where it is
     loading: Any  # reference of its being ready
+    nodes: frozenset[str]  # those that it may have been sent to
     ready: bool = False
     place: Place | None = None
     stream: Any | None = None  # generator of the work in hand
@@ -112,6 +116,7 @@ class RayPool:
             ClusterError: there is no cluster at the address, or nothing like the GPUs asked for.
         """
         dashboard_url = self._connect()
+        self._lifeline = Lifeline(self._execution.address)
         self.meters = RayMeters()
         workers = self._asked = self._choose_workers()
         for _ in range(workers):
@@ -131,7 +136,12 @@ class RayPool:
         actor.stream = actor.handle.process.options(**options).remote(list(tasks))
 
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
-        """Wait until an actor is ready, has an outcome, is through or is gone."""
+        """Wait until an actor is ready, has an outcome, is through or is gone.
+
+        Raises:
+            ClusterError: the cluster is gone.
+        """
+        self._lifeline.watch()
         waiting = {
             waited: name
             for name, actor in self._actors.items()
@@ -162,7 +172,12 @@ class RayPool:
             ending.remote(actor.place.pid)
 
     def replace(self) -> str:
-        """Create one more actor."""
+        """Create one more actor.
+
+        Raises:
+            ClusterError: the cluster is gone.
+        """
+        alive = self._lifeline.require()
         name = f"styler-{self._started}"
         self._started += 1
         options: dict[str, Any] = {
@@ -182,6 +197,7 @@ class RayPool:
             handle,
             handle.where.options(name=f"place {name}").remote(),
             handle.load.options(name=f"load {name}").remote(),
+            alive,
         )
         return name
 
@@ -189,6 +205,7 @@ class RayPool:
         """Create an actor for each place that the cluster has got since; never on a local Ray."""
         if self._execution.workers is not None or self._execution.address is None:
             return
+        self._lifeline.require()
         starting = sum(not actor.ready for actor in self._actors.values())
         room = self._room() - len(self._actors)
         for _ in range(min(room, waiting - starting)):
@@ -226,7 +243,7 @@ class RayPool:
                 self.remove(name)
         self._actors.clear()
         if self._owns_connection:
-            ray.shutdown()
+            cluster.leave()
             self._owns_connection = False
 
     def _take(self, name: str) -> PoolEvent | None:
@@ -235,8 +252,10 @@ class RayPool:
             return self._take_next(name, actor)
         except ray.exceptions.RayError as error:
             self.remove(name)
-            node = actor.place.node if actor.place else None
-            return Died(name, _describe(error), _cause_of(error, node), node)
+            alive = self._lifeline.require()
+            cause, place = _cause_of(error, actor, alive), actor.place
+            message = _lost_with(place) if cause == "node lost" else _describe(error)
+            return Died(name, message, cause, place.node if place else None)
 
     def _take_next(self, name: str, actor: _Actor) -> PoolEvent | None:
         if actor.place is None:
@@ -319,12 +338,20 @@ def _task_name(tasks: Sequence[FrameTask]) -> str:
     return f"frame {first}" if first == last else f"frames {first}-{last}"
 
 
-def _cause_of(error: ray.exceptions.RayError, node: str | None) -> LossCause:
+def _cause_of(error: ray.exceptions.RayError, actor: _Actor, alive: frozenset[str]) -> LossCause:
     if isinstance(error, ray.exceptions.RayTaskError):
         return "broke"
-    if node is not None and node not in cluster.alive_nodes():
+    # One without a place was on its way to a node that is gone, if any is gone since it was sent.
+    lost = not actor.nodes <= alive if actor.place is None else actor.place.node not in alive
+    if lost and not isinstance(error, ray.exceptions.RuntimeEnvSetupError):
         return "node lost"
     return "unreachable" if isinstance(error, ray.exceptions.ActorUnavailableError) else "died"
+
+
+def _lost_with(place: Place | None) -> str:
+    """What a person is told when a worker is gone with its node; Ray tells of heartbeats."""
+    node = f"its node {place.address or place.node}" if place else "the node it was to start on"
+    return f"{node} was stopped or cut off"
 
 
 def _describe(error: ray.exceptions.RayError) -> str:

@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 from cluster_files import ROOT, OnMachines
+from run_machines import MACHINES, NAMESPACES, require_namespaces
 
 FAKES = Path(__file__).parent / "fake_slurm"
-NAMESPACES = [
-    *("unshare", "--user", "--map-root-user", "--mount", "--mount-proc", "--net", "--pid"),
-    *("--fork", "--kill-child"),
-]
 
 
 @pytest.fixture
@@ -52,18 +49,12 @@ def environment(tmp_path: Path, commands: Path) -> dict[str, str]:
 @pytest.fixture
 def on_machines(tmp_path: Path, environment: dict[str, str]) -> Iterator[OnMachines]:
     """``on_machines(count, *command, **variables)`` runs a command beside so many machines."""
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        pytest.skip("needs unshare and ip of Linux")
-    tried = subprocess.run(
-        [*NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False
-    )
-    if tried.returncode != 0:
-        pytest.skip(f"namespaces are not allowed here: {tried.stderr.strip()}")
+    require_namespaces()
     short = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Ray's sockets want a short path
 
     def run(count: int, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*NAMESPACES, "bash", str(FAKES / "machines.sh"), str(count), *command],
+            [*NAMESPACES, "bash", str(MACHINES), str(count), *command],
             cwd=tmp_path,
             env={**environment, "RAY_TMPDIR": short, **variables},
             capture_output=True,

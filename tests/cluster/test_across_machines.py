@@ -1,0 +1,167 @@
+"""Runs over machines with addresses of their own: cables are pulled, clusters die, jobs are sent.
+
+The machines are Linux namespaces (``run_machines``); Ray, the command and the work are real.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_clusters import FRAMES, Undisturbed, assert_like, journal_lines, journaled_files
+from run_drivers import PATIENCE_SECONDS, wait_for_frames
+from run_machines import RAY, Machines, machines, wait_for
+from run_samples import frame_bytes, frame_identity, sample_config
+
+from batch_analogy.config import RunConfig
+from batch_analogy.jobs.run import open_run, read_status
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # starts Ray on three machines
+
+COMMAND = (sys.executable, "-m", "batch_analogy")
+NODES = (2, 3)
+FEW = 2
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Machines]:
+    """A head and two nodes of one core. A node whose Ray ends is started again; so must a head."""
+    with machines(1 + len(NODES)) as made:
+        made.start_head()
+        for machine in NODES:
+            made.start_node(machine)
+        yield made
+
+
+class Command:
+    """batch-analogy running on the head, where it goes on with the run of a configuration."""
+
+    def __init__(self, cluster: Machines, config: RunConfig, told: Path) -> None:
+        self.told = told  # what it writes for the person
+        resume = (*COMMAND, "resume", str(config.run_dir))
+        where = ("--address", cluster.address, "--workers", "2", "--gpus-per-worker", "0")
+        with told.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                cluster.on(1, *resume, *where),
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=cluster.environment,
+                text=True,
+            )
+        cluster.started.append(self._process)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for its end: exit code, stdout, stderr."""
+        stdout, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
+        return self._process.returncode, stdout, self.told.read_text()
+
+
+def planned(root: Path) -> RunConfig:
+    """A run that has only been planned: ``resume`` does it with settings no option has."""
+    config = sample_config(root, FRAMES)
+    open_run(config).close()
+    return config
+
+
+def assert_each_done_once(run_dir: Path) -> None:
+    """No frame is done twice, or given up; none is missing."""
+    done = [line["index"] for line in journal_lines(run_dir, "done")]
+    assert sorted(done) == list(range(FRAMES))
+    assert journal_lines(run_dir, "failed") == []
+
+
+def test_nodes_that_are_cut_off_and_come_back(
+    tmp_path: Path, uninterrupted: Undisturbed, cluster: Machines
+) -> None:
+    """One cable is pulled, soon the other one too: nothing can go on until the nodes are back.
+
+    The workers out there still reach the disk: they go on with what they have in hand, and others
+    do the same frames later.
+    """
+    config = planned(tmp_path)
+    command = Command(cluster, config, tmp_path / "told")
+    wait_for(command.told, "2 of 2")
+    wait_for_frames(config.run_dir, 2)
+    cluster.plug(2, cable=False)
+    wait_for_frames(config.run_dir, 5)
+    cluster.plug(3, cable=False)
+    for worker in ("styler-0", "styler-1"):
+        wait_for(command.told, f"{worker} was lost")
+    assert len(journaled_files(config.run_dir)) < FRAMES, "too late for the nodes to be needed"
+    for machine in NODES:
+        cluster.plug(machine, cable=True)
+
+    code, films, told = command.end()
+    assert (code, films) == (0, f"{config.output}\n"), told
+    assert_like(config, uninterrupted)
+    assert_each_done_once(config.run_dir)
+    lost = journal_lines(config.run_dir, "worker_lost")
+    # A worker may be sent to a node of which Ray has not noticed yet that it is gone.
+    assert {line["cause"] for line in lost} == {"node lost"}
+    for machine in NODES:
+        assert f"(its node 10.99.0.{machine} was stopped or cut off); styler-" in told
+    ready = [
+        (line["address"], line["node"]) for line in journal_lines(config.run_dir, "worker_ready")
+    ]
+    assert set(ready[:2]) & set(ready[2:]) == set(), "Ray takes a node that came back for another"
+
+
+def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
+    tmp_path: Path, uninterrupted: Undisturbed, cluster: Machines
+) -> None:
+    config = planned(tmp_path)
+    command = Command(cluster, config, tmp_path / "told")
+    wait_for_frames(config.run_dir, 3)
+    for machine in (1, *NODES):
+        cluster.stop_ray(machine)
+    code, films, told = command.end()
+    finished = journaled_files(config.run_dir)
+    assert 3 <= len(finished) < FRAMES, "it was not killed half-way"
+    assert (code, films) == (4, ""), told
+    assert f"the Ray at {cluster.address} has not answered for 5 s (Connection refused)" in told
+    assert "Finished frames are kept: start Ray again" in told
+    assert f"to go on: batch-analogy resume {config.run_dir}" in told
+    assert "Traceback" not in told
+    assert "rpc_client" not in told, "Ray was quicker to end it"
+    status = read_status(config.run_dir)
+    assert status.state == "failed"
+    assert "has not answered" in status.message
+
+    cluster.start_head()
+    code, films, told = Command(cluster, config, tmp_path / "told again").end()
+    assert (code, films) == (0, f"{config.output}\n"), told
+    assert frame_identity(config.run_dir).items() >= finished.items()
+    assert_like(config, uninterrupted)
+    assert_each_done_once(config.run_dir)
+
+
+def test_a_submitted_job_makes_what_the_command_makes(tmp_path: Path, cluster: Machines) -> None:
+    config = sample_config(tmp_path, FEW)
+
+    def command(film: str, address: str) -> list[str]:
+        where = ("--address", address, "--gpus-per-worker", "0", "--quality", "draft")
+        frames = (str(config.reference), config.source, "-o", str(tmp_path / film))
+        return [*COMMAND, "timelapse", *frames, *where]
+
+    subprocess.run(command("here.mp4", "none"), check=True, capture_output=True)
+    submit = [*RAY, "job", "submit", "--address", "http://127.0.0.1:8265", "--runtime-env-json"]
+    # A job has a working folder of its own.
+    path = json.dumps({"env_vars": {"PYTHONPATH": cluster.environment["PYTHONPATH"]}})
+    job = subprocess.run(
+        cluster.on(1, *submit, path, "--", *command("there.mp4", "auto")),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        env=cluster.environment,
+    )
+    assert job.returncode == 0, job.stdout + job.stderr
+    there = tmp_path / "there.run"
+    assert {line["worker"] for line in journal_lines(there, "worker_ready")} >= {"styler-0"}
+    assert len(frame_bytes(there)) == FEW
+    assert frame_bytes(there) == frame_bytes(tmp_path / "here.run")
+    assert (tmp_path / "there.mp4").read_bytes() == (tmp_path / "here.mp4").read_bytes()
