@@ -188,6 +188,7 @@ class Run:
             analogy=self.config.analogy,
             device=self.plan.device,
             threads=None,
+            wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,
         )
 
     def _finish(

@@ -38,8 +38,9 @@ from batch_analogy.errors import (
     WeightsError,
 )
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json
+from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import disk_errors, hash_file
-from batch_analogy.media.stills import FloatPixels, read_still, write_png
+from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
 from batch_analogy.motion.deflicker import apply_exposure
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class WorkerSpec:
     device: str  # "cpu" or "cuda"
     threads: int | None  # None: as many as PyTorch takes by itself
     frames_at_once: int | None = None  # None: as suits the device
+    wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,9 @@ class FrameWorker:
         self._outputs = outputs_of(spec.target)
         self._at_once = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
         self._network = load_network(weights, spec.device)
-        reference = _to_tensor(read_still(Path(spec.reference))).to(spec.device)
+        pixels = read_still(Path(spec.reference))
+        reference = _to_tensor(to_wide_gamut(pixels) if spec.wide_gamut else pixels)
+        reference = reference.to(spec.device)
         self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
@@ -232,7 +236,7 @@ class FrameWorker:
         for frame in tries:
             if frame.result is not None:
                 with frame.stage("write"):
-                    frame.outputs = self._write_outputs(frame.task.index, frame.result)
+                    frame.outputs = self._write_outputs(frame.task, frame.result)
             yield frame.outcome(self.spec.name)
 
     def _read(self, task: FrameTask) -> torch.Tensor:
@@ -282,16 +286,21 @@ class FrameWorker:
             reference=self._reference,
         )
 
-    def _write_outputs(self, index: int, result: AnalogyResult) -> dict[str, OutputFile]:
+    def _write_outputs(self, task: FrameTask, result: AnalogyResult) -> dict[str, OutputFile]:
         pictures = {"a_prime": result.a_prime, "b": result.b}
+        scenes = {"a_prime": task.source, "b": self.spec.reference}  # what each of them shows
         self._check_current()
         return {
-            name: self._write(name, index, _to_pixels(pictures[name])) for name in self._outputs
+            name: self._write(
+                self._store.frame(name, task.index),
+                _to_pixels(pictures[name]),
+                read_depth(Path(scenes[name])),
+            )
+            for name in self._outputs
         }
 
-    def _write(self, output: str, index: int, pixels: FloatPixels) -> OutputFile:
-        path = self._store.frame(output, index)
-        write_png(path, pixels)
+    def _write(self, path: Path, pixels: FloatPixels, depth: Depth) -> OutputFile:
+        write_png(path, pixels, depth)
         return OutputFile(str(path), path.stat().st_size, hash_file(path))
 
     def _check_current(self) -> None:

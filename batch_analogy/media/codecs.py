@@ -58,6 +58,8 @@ class Coding:
     def pixel_format(self, deep: bool) -> str:
         """ffmpeg's name for the film's pixels. FFV1 keeps RGB, so that nothing is lost."""
         bits = self.bits(deep)
+        if self.codec == "ffv1" and bits == 8:
+            return "bgr0"
         base = {"prores": "yuv422p", "ffv1": "gbrp"}.get(self.codec, "yuv420p")
         return base if bits == 8 else f"{base}{bits}le"
 

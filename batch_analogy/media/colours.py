@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
+
+import numpy as np
+
+from batch_analogy.media.stills import FloatPixels
 
 _PIXEL_FORMAT = re.compile(r", (\w+)(?:\((.*?)\))?, \d+x\d+")
 _UNSAID = ("unknown", "reserved", "unspecified")
@@ -11,6 +16,10 @@ _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # HDR10 and HLG: washed out if t
 _TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=mobius:desat=0,zscale=transfer=bt709:range=full"
+)
+_DISPLAY_GAMMA = 2.4  # ITU-R BT.1886
+_BT709_TO_BT2020 = np.array(
+    [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32
 )
 _HD_HEIGHT_PX = 720
 _PAL_HEIGHT_PX = 576
@@ -70,7 +79,8 @@ class ColourTags:
         names = parts if len(parts) == 3 else parts[:1] * 3
         matrix, primaries, transfer = (None if name in _UNSAID else name for name in names)
         full = "pc" in words or match[1].startswith("yuvj") or bool(_RGB.match(match[1]))
-        return cls(match[1], matrix, primaries, transfer, full, bool(fields))
+        plain = match[1].replace("yuvj", "yuv")  # the same pixels of full range
+        return cls(plain, matrix, primaries, transfer, full, bool(fields))
 
     @property
     def is_hdr(self) -> bool:
@@ -147,14 +157,43 @@ def raw_format(tags: ColourTags) -> str:
 
 def encode_filter(colours: Colours, pixel_format: str) -> str:
     """The filters that turn RGB of full range into a film's pixels and tag them."""
-    full = colours.full_range or pixel_format.startswith("gbr")
-    matrix = "gbr" if pixel_format.startswith("gbr") else colours.matrix
-    scale = f"scale=in_range=pc:out_range={'pc' if full else 'tv'}:{_EXACT}"
-    if matrix != "gbr":
-        scale += f":out_color_matrix={colours.matrix}"
-    tags = f"colorspace={matrix}:color_primaries={colours.primaries}"
-    tags += f":color_trc={colours.transfer}:range={'pc' if full else 'tv'}"
+    stored = stored_colours(colours, pixel_format)
+    limits = "pc" if stored.full_range else "tv"
+    scale = f"scale=in_range=pc:out_range={limits}:{_EXACT}"
+    if stored.matrix != "gbr":
+        scale += f":out_color_matrix={stored.matrix}"
+    tags = f"colorspace={stored.matrix}:color_primaries={stored.primaries}"
+    tags += f":color_trc={stored.transfer}:range={limits}"
     return f"{scale},format={pixel_format},setparams={tags},setsar=1"
+
+
+def stored_colours(colours: Colours, pixel_format: str) -> Colours:
+    """The tags that pixels of this format carry.
+
+    RGB has no matrix and always full range; 4:2:2 is ProRes, which has no full range.
+    """
+    if _RGB.match(pixel_format):
+        return Colours("gbr", colours.primaries, colours.transfer, True)
+    limited = pixel_format.startswith("yuv422p")
+    return dataclasses.replace(colours, full_range=colours.full_range and not limited)
+
+
+def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
+    """sRGB pixels as they are written in BT.2020, so that they look the same there.
+
+    Greys stay what they are. A display's light is taken to be the value to the power 2.4.
+
+    Args:
+        pixels: (H, W, 3) float32 in [0, 1].
+
+    Returns:
+        The same shape and type.
+
+    Source: ITU-R BT.2087, the matrix of section 4.
+    """
+    light = np.power(pixels, np.float32(_DISPLAY_GAMMA)) @ _BT709_TO_BT2020.T
+    wide: FloatPixels = np.power(light, np.float32(1 / _DISPLAY_GAMMA))
+    return wide
 
 
 def square(options: str) -> str:

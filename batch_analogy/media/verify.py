@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.errors import FilmError
-from batch_analogy.media.colours import Colours, ColourTags
+from batch_analogy.media.colours import Colours, ColourTags, stored_colours
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_words
 from batch_analogy.media.timing import ROUNDING_SECONDS
 
@@ -64,7 +64,7 @@ def verify_film(
     stream = _STREAM.search(pipe.messages)
     tags = ColourTags.read(stream[1] if stream else "")
     said = Colours(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
-    if (tags.pixel_format, said) != (pixel_format, _stored(colours, pixel_format)):
+    if (tags.pixel_format, said) != (pixel_format, stored_colours(colours, pixel_format)):
         raise FilmError(
             f"{output} did not verify: it is {tags.pixel_format} tagged {said}, not {pixel_format} "
             f"tagged {colours}"
@@ -78,10 +78,3 @@ def _first_off(begins: list[Fraction], ticks: list[int], tick: Fraction) -> int 
         if abs((at - ticks[0]) * tick - begin) > allowed:
             return index
     return None
-
-
-def _stored(colours: Colours, pixel_format: str) -> Colours:
-    """The tags that pixels of this format carry: RGB has no matrix and always full range."""
-    if pixel_format.startswith("gbr"):
-        return Colours("gbr", colours.primaries, colours.transfer, True)
-    return colours
