@@ -108,9 +108,9 @@ class EncodedPicture:
         return int(self.image.shape[2]), int(self.image.shape[3])
 
     def size(self, level: int) -> tuple[int, int]:
-        """(height, width) in cells of one level."""
-        _, _, height, width = self.features[level].shape
-        return int(height), int(width)
+        """(height, width) in cells of one level, encoded or not: pooling rounds up."""
+        height, width = (-int(side) >> (level - 1) for side in self.seen.shape[2:])
+        return -height, -width
 
     def frame_size(self, level: int) -> tuple[int, int]:
         """The size in cells of what the picture shows; an atlas shows one frame several times."""
@@ -134,13 +134,16 @@ def load_network(weights: WeightsFile, device: str | torch.device = "cpu") -> Fe
     return FeatureNetwork(load_tensors(weights), weights.preprocessing, torch.device(device))
 
 
-def encode_picture(network: FeatureNetwork, image: Tensor, config: AnalogyConfig) -> EncodedPicture:
-    """Scale a picture to its matching size and compute its features at all levels.
+def encode_picture(
+    network: FeatureNetwork, image: Tensor, config: AnalogyConfig, *, coarsest: int = LEVELS[0]
+) -> EncodedPicture:
+    """Scale a picture to its matching size and compute its features.
 
     Args:
         network: the network; its device is used.
         image: (1, 3, H, W) float32 RGB in [0, 1].
         config: matching area, sides and ratio.
+        coarsest: the last level that is computed; from conv1_1 on.
 
     Raises:
         ConfigError: the image has another shape or type.
@@ -148,7 +151,7 @@ def encode_picture(network: FeatureNetwork, image: Tensor, config: AnalogyConfig
     _check(image)
     image = image.to(network.device)
     height, width = matching_size(int(image.shape[2]), int(image.shape[3]), config)
-    return _encode_at(network, image, (height, width), config)
+    return _encode_at(network, image, (height, width), config, coarsest)
 
 
 def encode_reference(
@@ -176,13 +179,17 @@ def _check(image: Tensor) -> None:
 
 
 def _encode_at(
-    network: FeatureNetwork, image: Tensor, size: tuple[int, int], config: AnalogyConfig
+    network: FeatureNetwork,
+    image: Tensor,
+    size: tuple[int, int],
+    config: AnalogyConfig,
+    coarsest: int = LEVELS[0],
 ) -> EncodedPicture:
     with torch.no_grad():
         seen = _channels_last(network.preprocess(resize(image, size)))
         features: dict[int, Tensor] = {}
         x, previous = seen.to(_encoding_type(config, network.device)), PIXELS
-        for level in sorted(LEVELS):
+        for level in range(1, coarsest + 1):
             x = network.forward(x, start=previous, stop=level)
             features[level] = x.float()
             previous = level

@@ -125,22 +125,64 @@ def fine_vote(
     Returns:
         (1, 3, H, W) float32, the same for any number of threads.
     """
-    cells = sides(nnf)
-    if max(size[0] / cells[0], size[1] / cells[1]) <= _LEAST_SCALE:
+    if not needs_search(nnf, size):
         return vote_picture(picture, nnf, target_cells, size, sharp=True)
+    step, field, coarser, values = _climb(picture, nnf, target_cells, size, seed, tile_px)
+    result = torch.empty((1, CHANNELS, *size), device=nnf.device)
+    for window, found in _searched(step, field, coarser):
+        voted = _vote(values[0].permute(1, 2, 0), found)
+        result[(0, slice(None), *window.tile)] = voted[window.inner].permute(2, 0, 1)
+    return result
+
+
+def fine_field(
+    picture: Tensor,
+    nnf: Tensor,
+    target_cells: Size,
+    size: Size,
+    *,
+    seed: int = 0,
+    tile_px: int = _TILE_PX,
+) -> Tensor:
+    """The field that ``fine_vote`` votes through, for sizes that need it.
+
+    Args:
+        As for ``fine_vote``.
+
+    Returns:
+        (1, 2, H, W) int32, (y, x) in the picture ``at_scale``.
+    """
+    step, field, coarser, _ = _climb(picture, nnf, target_cells, size, seed, tile_px)
+    finest = torch.empty((2, *size), dtype=torch.int32, device=nnf.device)
+    for window, found in _searched(step, field, coarser):
+        finest[(slice(None), *window.tile)] = found[(slice(None), *window.inner)]
+    return finest[None]
+
+
+def needs_search(nnf: Tensor, size: Size) -> bool:
+    """Whether a picture of this size is so much larger than the field that its blocks show."""
+    cells = sides(nnf)
+    return max(size[0] / cells[0], size[1] / cells[1]) > _LEAST_SCALE
+
+
+def _climb(
+    picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, seed: int, tile_px: int
+) -> tuple[_Step, Tensor, Tensor, Tensor]:
+    """All octaves but the last: its step, the field and result before it, and what it reads."""
+    cells = sides(nnf)
     field = _filled(nnf[0], target_cells)
     below = _Octave(cells, _bytes(resize(picture, target_cells)))
     result = _rounded_bytes(_vote(below.target, field))
     *lower, _ = _sizes(size, cells)
     for number, octave_size in enumerate(lower):
-        octave = _Octave(octave_size, _bytes(_at_scale(picture, target_cells, cells, octave_size)))
+        octave = _Octave(octave_size, _bytes(at_scale(picture, target_cells, cells, octave_size)))
         step = _Step(below, octave, _seeds(seed, number), _ITERATIONS, tile_px)
         field, result = _go_up(step, field, result)
         below = octave
-    values = _at_scale(picture, target_cells, cells, size)
+    values = at_scale(picture, target_cells, cells, size)
     octave = _Octave(size, _bytes(values))
     step = _Step(below, octave, _seeds(seed, len(lower)), _LAST_ITERATIONS, tile_px)
-    return _finish(step, field, result, values)
+    return step, field, result, values
 
 
 def _seeds(seed: int, octave: int) -> tuple[int, int]:
@@ -156,8 +198,13 @@ def _sizes(size: Size, cells: Size) -> list[Size]:
     return sizes
 
 
-def _at_scale(picture: Tensor, target_cells: Size, cells: Size, size: Size) -> Tensor:
-    """The picture that is read, at the scale of a result of this size."""
+def at_scale(picture: Tensor, target_cells: Size, cells: Size, size: Size) -> Tensor:
+    """The picture that is read, at the scale of a result of this size.
+
+    Args:
+        picture: (1, 3, H', W') float32. target_cells: the size at which it was matched.
+        cells: the size of the field. size: of the result.
+    """
     height, width = (
         max(1, round(target * full / count))
         for target, full, count in zip(target_cells, size, cells, strict=True)
@@ -176,15 +223,6 @@ def _go_up(step: _Step, field: Tensor, coarser: Tensor) -> tuple[Tensor, Tensor]
         finer[(slice(None), *window.tile)] = found[(slice(None), *window.inner)]
         result[window.tile] = _rounded_bytes(_vote(step.octave.target, found))[window.inner]
     return finer, result
-
-
-def _finish(step: _Step, field: Tensor, coarser: Tensor, values: Tensor) -> Tensor:
-    """The result itself, (1, 3, H, W), voted from values that were never rounded to bytes."""
-    result = torch.empty((1, CHANNELS, *step.octave.size), device=field.device)
-    for window, found in _searched(step, field, coarser):
-        voted = _vote(values[0].permute(1, 2, 0), found)
-        result[(0, slice(None), *window.tile)] = voted[window.inner].permute(2, 0, 1)
-    return result
 
 
 def _searched(step: _Step, field: Tensor, coarser: Tensor) -> Iterator[tuple[_Window, Tensor]]:

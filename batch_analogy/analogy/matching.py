@@ -6,12 +6,13 @@ Source: paper algorithm 1; constants of the official code (deep-image-analogy fa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from batch_analogy.analogy.atlas import AtlasPicture, Candidate, choose_copies, make_atlas
+from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.compact import compact_terms
 from batch_analogy.analogy.features import EncodedPicture, FeatureNetwork
 from batch_analogy.analogy.labels import LABEL_WEIGHT, with_labels
@@ -31,6 +32,9 @@ _COARSE_RADIUS_SHARE = 16  # level 5 searches 1/16 of the picture's longer side,
 # to: at the full price a galloping horse's forearm took the paper behind the standing one's.
 _PRIOR_SHARE = {4: 0.2, 3: 0.2, 2: 1.0, 1: 1.0}
 _LEAST_SAY = 0.02  # of a cell that is not sure at all: where none is, they still vote
+_MUCH_NEW = 0.08  # share of A's cells without a carried match; above it, coarse levels decide too
+_LITTLE_NEW_LEVEL = 3
+_FOLLOWING_ITERATIONS = 2
 _CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
 
 
@@ -74,7 +78,8 @@ class _Descent:
     a: EncodedPicture
     bp: EncodedPicture
     config: AnalogyConfig
-    on_level: Callable[[LevelDone], None] | None
+    on_level: Callable[[LevelDone], None] | None = None
+    carried: tuple[Carried, Carried] | None = None  # A→B and B→A, of a frame that follows another
 
     def begin(self) -> Fields:
         """The matches at level 5, where A' = A and B = B'."""
@@ -84,13 +89,43 @@ class _Descent:
             _Start(initial_nnf(size, target_size, device).expand(batch, -1, -1, -1)),
             _Start(initial_nnf(target_size, size, device).expand(batch, -1, -1, -1)),
         )
+        if self.carried is not None:
+            starts = self._expecting(starts, LEVELS[0])
         latents = self.a.features[LEVELS[0]], self.bp.features[LEVELS[0]]
         return self._match(latents, starts, LEVELS[0])
+
+    def begin_at(self, level: int) -> Fields:
+        """The carried matches as those of a level above which nothing is searched."""
+        ab, ba = self._carried_at(level)
+        filled = (
+            ab.filled(self.a.positions_in(self.bp, level), self.bp.size(level)),
+            ba.filled(self.bp.positions_in(self.a, level), self.a.size(level)),
+        )
+        return Fields(*filled, torch.zeros_like(ab.sure), torch.zeros_like(ba.sure))
+
+    def _carried_at(self, level: int) -> tuple[Carried, Carried]:
+        assert self.carried is not None
+        ab, ba = self.carried
+        a, bp = self.a, self.bp
+        return (
+            ab.at_level(a.size(level), bp.size(1), bp.size(level)),
+            ba.at_level(bp.size(level), a.size(1), a.size(level)),
+        )
+
+    def _expecting(self, starts: tuple[_Start, _Start], level: int) -> tuple[_Start, _Start]:
+        """Starts that also know of the carried matches."""
+        ab, ba = self._carried_at(level)
+        return (
+            _Start(starts[0].nnf, ab.prior(starts[0].prior, self.bp.size(level))),
+            _Start(starts[1].nnf, ba.prior(starts[1].prior, self.a.size(level))),
+        )
 
     def go_on(self, fields: Fields, level: int, last: int) -> Fields:
         """From the matches at one level to those at a finer one."""
         while level > last:
             starts = self._start_finer(fields, level)
+            if self.carried is not None:
+                starts = self._expecting(starts, level - 1)
             fields = self._match(self._reconstruct(fields, level), starts, level - 1)
             level -= 1
         return fields
@@ -132,8 +167,8 @@ class _Descent:
             a_side = with_labels(a_side, self.a.labels[level])
             b_side = with_labels(b_side, _each(self.bp.labels[level], batch))
         a_side, b_side = self._stored(a_side), self._stored(b_side)
-        ab, cost_ab = _search(a_side, b_side, starts[0], level, self.config, "ab")
-        ba, cost_ba = _search(b_side, a_side, starts[1], level, self.config, "ba")
+        ab, cost_ab = self._search(a_side, b_side, starts[0], level, "ab")
+        ba, cost_ba = self._search(b_side, a_side, starts[1], level, "ba")
         if self.on_level is not None:
             self.on_level(LevelDone(level, float(cost_ab.mean()), float(cost_ba.mean())))
         scale = self._cost_scale()
@@ -167,6 +202,23 @@ class _Descent:
                 self.config.smoothness * _PRIOR_SHARE[finer] * self._cost_scale(),
             ),
         )
+
+    def _search(
+        self, source: Tensor, target: Tensor, start: _Start, level: int, direction: str
+    ) -> tuple[Tensor, Tensor]:
+        spec = LEVEL_SPECS[level]
+        radius = spec.radius
+        if level == LEVELS[0]:
+            longer = max(source.shape[2:]) * 2 ** (level - 1)  # the scaled picture's side, pixels
+            radius = max(1, min(longer // _COARSE_RADIUS_SHARE, max(target.shape[2:])))
+        follows = self.carried is not None
+        spec_here = SearchSpec(
+            patch=spec.patch,
+            radius=radius,
+            iterations=_FOLLOWING_ITERATIONS if follows else SEARCH_ITERATIONS[self.config.quality],
+            seed=derive_seed(self.config.seed, level, direction),
+        )
+        return search(source, target, start.nnf, spec_here, start.prior)
 
     def _stored(self, maps: Tensor) -> Tensor:
         """How the search reads a map. On a GPU reading is nearly all of its time.
@@ -218,6 +270,39 @@ def match(
     return descent.go_on(fields, _CHOICE_LEVEL, LEVELS[-1]), atlas
 
 
+def match_following(
+    network: FeatureNetwork,
+    a: EncodedPicture,
+    bp: EncodedPicture,
+    config: AnalogyConfig,
+    carried: tuple[Carried, Carried],
+) -> tuple[Fields, tuple[Tensor, Tensor]]:
+    """Match a frame whose matches are mostly known from the frame before.
+
+    Args:
+        network: the feature network.
+        a: A, encoded from conv1_1 to ``first_level`` at least.
+        bp: B'; its copies are not looked at.
+        config: as for the frame before.
+        carried: A→B and B→A at level 1, with what is sure of them.
+
+    Returns:
+        The finest fields in whole cells; and both between cells, (1, 2, H, W) float32, where the
+        search stayed at what was carried.
+    """
+    config = replace(config, quality="draft")  # the solve's gain is carried along
+    descent = _Descent(network, a, bp, config, carried=carried)
+    first = first_level(carried[0])
+    fields = descent.begin() if first == LEVELS[0] else descent.begin_at(first + 1)
+    fields = descent.go_on(fields, min(first + 1, LEVELS[0]), LEVELS[-1])
+    return fields, (carried[0].keep(fields.ab), carried[1].keep(fields.ba))
+
+
+def first_level(carried: Carried) -> int:
+    """The coarsest level that is searched again, by how much of A is new."""
+    return LEVELS[0] if carried.share_open > _MUCH_NEW else _LITTLE_NEW_LEVEL
+
+
 def _each(maps: Tensor, batch: int) -> Tensor:
     """A map for each item of a batch, where there may be one for all."""
     return maps if len(maps) == batch else maps.expand(batch, -1, -1, -1)
@@ -227,25 +312,3 @@ def _terms(first: Tensor, second: Tensor, batch: int) -> tuple[Tensor, Tensor]:
     """Both terms of one side for each item of a batch; one tensor twice where they are one."""
     one = _each(first, batch)
     return one, one if first is second else _each(second, batch)
-
-
-def _search(
-    source: Tensor, target: Tensor, start: _Start, level: int, config: AnalogyConfig, direction: str
-) -> tuple[Tensor, Tensor]:
-    spec = LEVEL_SPECS[level]
-    radius = spec.radius
-    if level == LEVELS[0]:
-        longer = max(source.shape[2:]) * 2 ** (level - 1)  # the scaled picture's side, pixels
-        radius = max(1, min(longer // _COARSE_RADIUS_SHARE, max(target.shape[2:])))
-    return search(
-        source,
-        target,
-        start.nnf,
-        SearchSpec(
-            patch=spec.patch,
-            radius=radius,
-            iterations=SEARCH_ITERATIONS[config.quality],
-            seed=derive_seed(config.seed, level, direction),
-        ),
-        start.prior,
-    )

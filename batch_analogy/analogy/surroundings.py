@@ -52,14 +52,14 @@ def surroundings_prior(
     displacement = nnf - positions[0]
     size = sides(positions[1])
     mean, agreed = _mean_and_agreement(
-        displacement, match_confidence(nnf, back, cost, _AGREEMENT_CELLS), _reach(target_coarse)
+        displacement, match_confidence(nnf, back, cost, _AGREEMENT_CELLS), reach_of(target_coarse)
     )
     finer = resize_bilinear(mean, size)
     ratio = [t / c for t, c in zip(target_size, target_coarse, strict=True)]
     return Prior(
         expected=positions[1] + finer * finer.new_tensor(ratio).view(1, 2, 1, 1),
         weight=smoothness * resize_bilinear(agreed, size),
-        radius=_reach(target_size),
+        radius=reach_of(target_size),
     )
 
 
@@ -98,7 +98,7 @@ def spread_confident(values: Tensor, confidence: Tensor) -> Tensor:
     return known
 
 
-def _reach(size: Size) -> float:
+def reach_of(size: Size) -> float:
     """The distance in cells from which another place is another place."""
     return max(_LEAST_REACH_CELLS, _REACH_SHARE * max(size))
 

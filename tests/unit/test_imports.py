@@ -24,6 +24,7 @@ ONLY_IN = {
     "click": set(),
     "numba": {
         "analogy/compact_cpu.py",
+        "analogy/drawing_cpu.py",
         "analogy/fine_cpu.py",
         "analogy/patchmatch/cpu.py",
         "analogy/patchmatch/rng_cpu.py",

@@ -1,0 +1,116 @@
+"""Drawing a picture through a field that lies between pixels and has the picture's own size.
+
+In a film what was found in one frame is carried to the next, by parts of a pixel. Rounded to whole
+pixels the texture would stick to the screen and then jump, so it is read between them, by Catmull
+and Rom's cubic: at whole positions that is the plain vote of ``fine``.
+
+Where neighbours' patches disagree, those nearest to their mean prevail (a step of mean shift, as
+in Wexler et al. 2007).
+
+Source: Keys 1981 (cubic convolution, a = −1/2); the vote as in ``fine_reference.vote``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.fine import at_scale, fine_field, needs_search
+from batch_analogy.analogy.fine_reference import neighbours
+from batch_analogy.analogy.nnf import Size, initial_position, sides
+from batch_analogy.analogy.steady import exp
+
+SAME_PX = 1e-3  # neighbours that differ by less continue each other
+SHARPNESS = 1 / (3 * 0.05**2)  # three channels 0.05 further from the mean: e⁻¹ of the weight
+_REACH = 1
+
+
+def drawing_field(
+    picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, *, seed: int = 0
+) -> Tensor:
+    """Bring a field to the size of the picture that is drawn through it.
+
+    Args:
+        picture: (1, 3, H', W') float32, the picture that is read, at its own size.
+        nnf: (1, 2, h, w) int32 at matching resolution. target_cells: the other map's size there.
+        size: (H, W) of the result in pixels.
+        seed: of the search where the result is much larger than the field.
+
+    Returns:
+        (1, 2, H, W) float32: (y, x) in the picture ``at_scale``.
+    """
+    if needs_search(nnf, size):
+        return fine_field(picture, nnf, target_cells, size, seed=seed).float()
+    target = sides(at_scale(picture, target_cells, sides(nnf), size))
+    centre = initial_position(size, sides(nnf), nnf.device)
+    cell = (centre + 0.5).floor().long()
+    rows, columns = cell[0, 0, :, :1], cell[0, 1, :1]
+    match = nnf[:, :, rows, columns].float() + (centre - cell)
+    ratio = match.new_tensor([t / c for t, c in zip(target, target_cells, strict=True)])
+    return (match + 0.5) * ratio.view(1, 2, 1, 1) - 0.5
+
+
+def draw(picture: Tensor, field: Tensor) -> Tensor:
+    """Rebuild a picture out of another through a field of its own size.
+
+    Args:
+        picture: (1, 3, H', W') float32, ``at_scale``. field: (1, 2, H, W) float32.
+
+    Returns:
+        (1, 3, H, W) float32 in [0, 1].
+    """
+    if picture.device.type == "cpu":
+        from batch_analogy.analogy import drawing_cpu  # Numba is slow to import
+
+        return drawing_cpu.draw(picture, field)
+    return draw_reference(picture, field)
+
+
+def draw_reference(picture: Tensor, field: Tensor) -> Tensor:
+    """``draw`` in plain PyTorch: the readable version that defines the answer."""
+    values = picture[0].permute(1, 2, 0)
+    limits = field.new_tensor(values.shape[:2]).view(2, 1, 1) - 0.5
+    votes, weights = [], []
+    for dy in range(-_REACH, _REACH + 1):
+        for dx in range(-_REACH, _REACH + 1):
+            neighbour, valid = neighbours(field[0], dy, dx)
+            at = neighbour - neighbour.new_tensor([dy, dx]).view(2, 1, 1)
+            same = (at - field[0]).abs().amax(dim=0) < SAME_PX
+            at = torch.where(same, field[0], at)
+            valid = same | (valid & ((at > -0.5) & (at < limits)).all(dim=0))
+            weights.append((_REACH + 1 - abs(dy)) * (_REACH + 1 - abs(dx)) * valid.float())
+            votes.append(_cubic(values, at))
+    drawn = _agreed(torch.stack(votes), torch.stack(weights)[..., None])
+    return drawn.clamp_(0.0, 1.0).permute(2, 0, 1)[None]
+
+
+def _agreed(votes: Tensor, weights: Tensor) -> Tensor:
+    """The mean of votes (9, H, W, C), those that come nearest to it prevailing."""
+    mean = (weights * votes).sum(dim=0) / weights.sum(dim=0)
+    away = (votes - mean).square().sum(dim=3, keepdim=True)
+    away = torch.where(weights > 0, away, torch.inf)
+    weights = weights * exp((away.amin(dim=0) - away).clamp_min(-1e3) * SHARPNESS)
+    return (weights * votes).sum(dim=0) / weights.sum(dim=0)
+
+
+def _cubic(values: Tensor, at: Tensor) -> Tensor:
+    """Values (H', W', C) read at (2, H, W), edges held."""
+    low = at.floor()
+    near = at - low
+    total = torch.zeros((*at.shape[1:], values.shape[2]), device=at.device)
+    for i, row_weight in enumerate(_weights(near[0])):
+        row = (low[0].long() + i - 1).clamp(0, values.shape[0] - 1)
+        for j, column_weight in enumerate(_weights(near[1])):
+            column = (low[1].long() + j - 1).clamp(0, values.shape[1] - 1)
+            total += (row_weight * column_weight)[..., None] * values[row, column]
+    return total
+
+
+def _weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the pixels at −1, 0, 1 and 2, for a place between 0 and 1."""
+    return (
+        t * (t * (2.0 - t) - 1.0) * 0.5,
+        (t * t * (3.0 * t - 5.0) + 2.0) * 0.5,
+        t * (t * (4.0 - 3.0 * t) + 1.0) * 0.5,
+        t * t * (t - 1.0) * 0.5,
+    )

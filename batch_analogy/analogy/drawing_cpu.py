@@ -1,0 +1,115 @@
+"""Drawing through a field on the CPU, compiled by Numba; the same answer as ``drawing``."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+from numba import njit, prange
+from torch import Tensor
+
+from batch_analogy.analogy.drawing import SAME_PX, SHARPNESS
+
+_SAME_PX = np.float32(SAME_PX)
+_HALF = np.float32(0.5)
+_SHARPNESS = np.float32(SHARPNESS)
+
+
+@njit(cache=True, nogil=True)
+def _weights(t, out):  # type: ignore[no-untyped-def]
+    out[0] = t * (t * (np.float32(2.0) - t) - np.float32(1.0)) * _HALF
+    out[1] = (t * t * (np.float32(3.0) * t - np.float32(5.0)) + np.float32(2.0)) * _HALF
+    out[2] = t * (t * (np.float32(4.0) - np.float32(3.0) * t) + np.float32(1.0)) * _HALF
+    out[3] = t * t * (t - np.float32(1.0)) * _HALF
+
+
+@njit(cache=True, nogil=True)
+def _cubic(values, qy, qx, down, along, out):  # type: ignore[no-untyped-def]
+    """Read (H', W', 3) at one place into ``out``; edges held."""
+    top, left = np.floor(qy), np.floor(qx)
+    _weights(qy - top, down)
+    _weights(qx - left, along)
+    out[:] = np.float32(0.0)
+    for i in range(4):
+        row = min(max(int(top) + i - 1, 0), values.shape[0] - 1)
+        for j in range(4):
+            column = min(max(int(left) + j - 1, 0), values.shape[1] - 1)
+            weight = down[i] * along[j]
+            for c in range(3):
+                out[c] += weight * values[row, column, c]
+
+
+@njit(cache=True, nogil=True)
+def _gather(values, field, y, x, down, along, votes, weights):  # type: ignore[no-untyped-def]
+    """What the pixels around say of one pixel, alike votes as one. Returns how many differ."""
+    bottom, right = np.float32(values.shape[0] - 0.5), np.float32(values.shape[1] - 0.5)
+    oy, ox = field[0, y, x], field[1, y, x]
+    _cubic(values, oy, ox, down, along, votes[0])
+    weights[0] = np.float32(4.0)
+    count = 1
+    for ny in range(max(y - 1, 0), min(y + 1, field.shape[1] - 1) + 1):
+        for nx in range(max(x - 1, 0), min(x + 1, field.shape[2] - 1) + 1):
+            if ny == y and nx == x:
+                continue
+            qy = field[0, ny, nx] - np.float32(ny - y)
+            qx = field[1, ny, nx] - np.float32(nx - x)
+            weight = np.float32((2 - abs(ny - y)) * (2 - abs(nx - x)))
+            if abs(qy - oy) < _SAME_PX and abs(qx - ox) < _SAME_PX:
+                weights[0] += weight
+            elif qy > -_HALF and qy < bottom and qx > -_HALF and qx < right:
+                _cubic(values, qy, qx, down, along, votes[count])
+                weights[count] = weight
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _mean(votes, weights, count, out):  # type: ignore[no-untyped-def]
+    total = np.float32(0.0)
+    out[:] = np.float32(0.0)
+    for k in range(count):
+        total += weights[k]
+        for c in range(3):
+            out[c] += weights[k] * votes[k, c]
+    for c in range(3):
+        out[c] /= total
+
+
+@njit(cache=True, nogil=True)
+def _agree(votes, weights, count, mean):  # type: ignore[no-untyped-def]
+    """Weigh votes by how near they come to their mean, in place."""
+    away = np.empty(count, np.float32)
+    for k in range(count):
+        away[k] = np.float32(0.0)
+        for c in range(3):
+            difference = votes[k, c] - mean[c]
+            away[k] += difference * difference
+    least = away.min()
+    for k in range(count):
+        weights[k] *= np.exp((least - away[k]) * _SHARPNESS)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _draw(values, field, out):  # type: ignore[no-untyped-def]
+    height, width, _ = out.shape
+    for y in prange(height):
+        votes, weights = np.empty((9, 3), np.float32), np.empty(9, np.float32)
+        down, along = np.empty(4, np.float32), np.empty(4, np.float32)
+        mean = np.empty(3, np.float32)
+        for x in range(width):
+            count = _gather(values, field, y, x, down, along, votes, weights)
+            _mean(votes, weights, count, mean)
+            if count > 1:
+                _agree(votes, weights, count, mean)
+                _mean(votes, weights, count, mean)
+            for c in range(3):
+                out[y, x, c] = min(max(mean[c], np.float32(0.0)), np.float32(1.0))
+
+
+def draw(picture: Tensor, field: Tensor) -> Tensor:
+    """As ``drawing.draw_reference``, for float32 tensors on the CPU."""
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    values = np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
+    out = np.empty((*field.shape[2:], values.shape[2]), np.float32)
+    _draw(values, np.ascontiguousarray(field[0].numpy()), out)
+    return torch.from_numpy(out).permute(2, 0, 1)[None]

@@ -1,0 +1,134 @@
+"""Carrying what one frame was given along the motion to the next: fields, and colour transforms.
+
+A field A→B moves in its domain: a pixel takes the match of where it was. A field B→A moves in its
+range: a match goes where its pixel goes. Both stay between cells, so that a motion of a third of a
+pixel a frame is one pixel after three frames.
+
+Source: video-and-timelapse facts §1, step 2.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from batch_analogy.analogy.carried import Carried
+from batch_analogy.analogy.nnf import Size, sides
+from batch_analogy.motion.flow import Flow, Grey, Motion
+
+
+def scaled(motion: Motion, size: Size) -> Motion:
+    """The motion of the same frames at another size."""
+    if motion.sure.shape == size:
+        return motion
+    return Motion(
+        back=_scaled_flow(motion.back, size),
+        forth=_scaled_flow(motion.forth, size),
+        sure=_scaled(motion.sure, size),
+        sure_before=_scaled(motion.sure_before, size),
+    )
+
+
+def carry_domain(field: Tensor, motion: Motion) -> Carried:
+    """A frame's field A→B for the frame after it.
+
+    Args:
+        field: (1, 2, H, W) float32. motion: at the field's size.
+    """
+    was, cell = _where_from(motion, field.device)
+    match = field[:, :, cell[0], cell[1]] + (was - cell)
+    return Carried(match, _map(motion.sure, field.device))
+
+
+def carry_range(field: Tensor, motion: Motion) -> Carried:
+    """A frame's field B→A for the frame after it.
+
+    Args:
+        field: (1, 2, H', W') float32, places in the frame. motion: at the frame's size.
+    """
+    forth = _map(motion.forth, field.device)
+    cell = _cells_at(field, sides(forth))
+    sure = _map(motion.sure_before, field.device)[:, :, cell[0], cell[1]]
+    return Carried(field + _read(forth, field), sure)
+
+
+def carry_grid(grid: Tensor, cells: tuple[float, float], motion: Motion) -> tuple[Tensor, Tensor]:
+    """A frame's grid of colour transforms, for the frame after it.
+
+    Args:
+        grid: (1, C, D, h, w) float32 over place. cells: the frame's height and width in them.
+
+    Returns:
+        The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1].
+    """
+    sure = _map(motion.sure, grid.device)
+    size = int(grid.shape[3]), int(grid.shape[4])
+    cell = round(sides(sure)[0] / cells[0])
+    total = _cell_means(sure, cell, size)
+    flow = _map(motion.back, grid.device)
+    moved = _cell_means(flow * sure, cell, size) / total.clamp_min(1e-3)
+    rows = torch.arange(size[0], device=grid.device).view(-1, 1)
+    columns = torch.arange(size[1], device=grid.device).view(1, -1)
+    at_y = (rows + moved[0, 0] / cell + 0.5) * 2 / size[0] - 1
+    at_x = (columns + moved[0, 1] / cell + 0.5) * 2 / size[1] - 1
+    at = torch.stack([at_x, at_y], dim=-1)[None]
+    flat = functional.grid_sample(
+        grid.flatten(1, 2), at, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return flat.view_as(grid), total.clamp(0.0, 1.0)
+
+
+def _cell_means(values: Tensor, cell: int, size: Size) -> Tensor:
+    """Means over square cells of pixels, those at the lower and right edge smaller."""
+    means = functional.avg_pool2d(values, cell, ceil_mode=True, count_include_pad=False)
+    return means[:, :, : size[0], : size[1]]
+
+
+def _where_from(motion: Motion, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where each pixel was, (1, 2, H, W) float32, and the nearest pixel there, (2, H, W) int64."""
+    back = _map(motion.back, device)
+    height, width = sides(back)
+    rows = torch.arange(height, device=device, dtype=torch.float32).view(-1, 1)
+    columns = torch.arange(width, device=device, dtype=torch.float32).view(1, -1)
+    was = torch.stack([back[0, 0] + rows, back[0, 1] + columns])
+    return was[None], _cells_at(was[None], (height, width))
+
+
+def _cells_at(places: Tensor, size: Size) -> Tensor:
+    """The nearest cells, (2, H, W) int64, inside a map."""
+    rounded = (places[0] + 0.5).floor()
+    axes = [rounded[axis].clamp(0, size[axis] - 1) for axis in range(2)]
+    return torch.stack(axes).long()
+
+
+def _read(values: Tensor, places: Tensor) -> Tensor:
+    """A map (1, C, H, W) read at (1, 2, h, w) places (y, x); bilinear, edges held."""
+    height, width = sides(values)
+    at_y = (places[:, 0] + 0.5) * 2 / height - 1
+    at_x = (places[:, 1] + 0.5) * 2 / width - 1
+    at = torch.stack([at_x, at_y], dim=-1)
+    return functional.grid_sample(
+        values, at, mode="bilinear", padding_mode="border", align_corners=False
+    )
+
+
+def _map(values: Grey | Flow, device: torch.device) -> Tensor:
+    """(H, W) → (1, 1, H, W); a flow's (dx, dy) → (1, 2, H, W) in the order of fields (dy, dx)."""
+    if values.ndim == 2:
+        return torch.from_numpy(values)[None, None].to(device)
+    return (
+        torch.from_numpy(np.ascontiguousarray(values[..., ::-1])).permute(2, 0, 1)[None].to(device)
+    )
+
+
+def _scaled_flow(flow: Flow, size: Size) -> Flow:
+    ratio = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
+    return np.asarray(_scaled(flow, size) * ratio, np.float32)
+
+
+def _scaled(values: Grey | Flow, size: Size) -> Grey:
+    resized = cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)

@@ -1,0 +1,139 @@
+"""Optical flow between two frames, both ways, and where it can be believed.
+
+Flow is OpenCV's DIS (Kroeger et al. 2016) on brightness. A pixel's flow is believed where going
+there and back leads home (Sundaram et al. 2010, constants of Ruder et al. 2016 and Lai et al.
+2018) and where the frame it comes from looks alike there, a change of exposure allowed for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.float32]
+"""(H, W) float32 brightness in [0, 1]."""
+
+Flow = NDArray[np.float32]
+"""(H, W, 2) float32 displacement (dx, dy) in pixels."""
+
+_AWAY_SHARE, _AWAY_PX2 = 0.01, 0.5  # there and back may miss by so much, squared
+_ALIKE = 0.08  # brightness this far apart: e⁻¹ of the trust
+_WIDENED_PX = 5  # side of the window whose least trusted pixel counts
+_LEAST_SIDE_PX = 64  # DIS needs a few patches each way
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one frame follows from the frame before it."""
+
+    back: Flow  # of this frame's pixels: where they were, minus where they are
+    forth: Flow  # of the earlier frame's pixels: where they will be, minus where they are
+    sure: Grey  # of this frame's pixels: how far ``back`` can be believed, 0 … 1
+    sure_before: Grey  # of the earlier frame's pixels: how far ``forth`` can
+
+
+def brightness(picture: NDArray[np.float32]) -> Grey:
+    """(H, W, 3) float32 RGB → (H, W)."""
+    red, green, blue = _LUMA  # not a matrix product: BLAS rounds by the number of threads
+    grey = picture[..., 0] * red + picture[..., 1] * green + picture[..., 2] * blue
+    return np.ascontiguousarray(grey, np.float32)
+
+
+def motion_between(before: Grey, now: Grey) -> Motion:
+    """The motion between two frames of one size.
+
+    Args:
+        before: the earlier frame. now: the later one.
+
+    Returns:
+        Flow both ways and its trust; the same for any number of threads.
+    """
+    if before.shape == now.shape and np.array_equal(before, now):
+        still = np.zeros((*now.shape, 2), np.float32)
+        sure = np.ones(now.shape, np.float32)
+        return Motion(still, still, sure, sure)
+    before = _exposed_as(before, now)
+    first, second = _bytes(before), _bytes(now)
+    back, forth = dense_flow(second, first), dense_flow(first, second)
+    return Motion(
+        back=back,
+        forth=forth,
+        sure=_trust(back, forth, now, before),
+        sure_before=_trust(forth, back, before, now),
+    )
+
+
+def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8]) -> Flow:
+    """Where each pixel of one frame lies in another, by DIS at its medium preset.
+
+    Args:
+        start: (H, W) uint8. stop: likewise.
+    """
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    if min(start.shape) < _LEAST_SIDE_PX:
+        wide = [(0, max(0, _LEAST_SIDE_PX - side)) for side in start.shape]
+        first, second = (np.pad(grey, wide, mode="edge") for grey in (start, stop))
+        flow = method.calc(first, second, None)[: start.shape[0], : start.shape[1]]
+    else:
+        flow = method.calc(start, stop, None)
+    return np.ascontiguousarray(flow, np.float32)
+
+
+def returning(flow: Flow, back: Flow) -> NDArray[np.bool_]:
+    """Where going by one flow and back by the other leads home: False where occluded.
+
+    Args:
+        flow: from this frame to the other. back: from the other to this.
+
+    Returns:
+        (H, W) bool, by |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, and inside the other frame.
+    """
+    there = _positions(flow.shape[:2]) + flow
+    answer = sample(back, there)
+    missed = np.square(flow + answer).sum(axis=2)
+    length = np.square(flow).sum(axis=2) + np.square(answer).sum(axis=2)
+    height, width = flow.shape[:2]
+    inside = (there >= -0.5).all(axis=2) & (there[..., 0] < width - 0.5)
+    home = missed <= _AWAY_SHARE * length + _AWAY_PX2
+    return np.asarray(home & inside & (there[..., 1] < height - 0.5), np.bool_)
+
+
+def sample(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Read (H, W[, C]) values at (h, w, 2) positions (x, y); bilinear, edges held."""
+    read = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(read, np.float32)
+
+
+def _trust(flow: Flow, back: Flow, own: Grey, other: Grey) -> Grey:
+    there = sample(other, _positions(flow.shape[:2]) + flow)
+    alike = np.exp(-np.square(_smooth(there - own) / np.float32(_ALIKE)))
+    trust = (alike * returning(flow, back)).astype(np.float32)
+    kernel = np.ones((_WIDENED_PX, _WIDENED_PX), np.uint8)
+    return np.asarray(cv2.erode(trust, kernel, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _smooth(difference: Grey) -> Grey:
+    """Noise of single pixels says nothing about where they come from."""
+    return np.asarray(cv2.blur(difference, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _exposed_as(before: Grey, now: Grey) -> Grey:
+    """The earlier frame with the later one's overall brightness and contrast."""
+    gain = float(now.std(dtype=np.float64)) / max(float(before.std(dtype=np.float64)), 1e-3)
+    gain = min(max(gain, 0.5), 2.0)
+    lift = float(now.mean(dtype=np.float64)) - gain * float(before.mean(dtype=np.float64))
+    return (before * np.float32(gain) + np.float32(lift)).clip(0.0, 1.0)
+
+
+def _positions(size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Each pixel's own (x, y), (H, W, 2)."""
+    x, y = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
+    return np.stack([x, y], axis=-1).astype(np.float32)
+
+
+def _bytes(grey: Grey) -> NDArray[np.uint8]:
+    return (grey * 255.0 + 0.5).clip(0, 255).astype(np.uint8)

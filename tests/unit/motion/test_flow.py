@@ -1,0 +1,75 @@
+"""Flow between frames: known motion is found, what is hidden or new is not believed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from batch_analogy.motion.flow import Grey, brightness, motion_between, returning
+
+SIZE = (120, 160)
+
+
+@pytest.fixture(scope="module")
+def cat() -> Grey:
+    return brightness(skimage.data.chelsea().astype(np.float32) / 255)
+
+
+def view(picture: Grey, right: float, down: float) -> Grey:
+    """A window of a picture; moving it right moves what it shows left."""
+    matrix = np.float32([[0.6, 0, -40 - right], [0, 0.6, -20 - down]])
+    seen = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
+    return np.asarray(seen, np.float32)
+
+
+@pytest.mark.parametrize(("right", "down"), [(4.0, -2.0), (0.3, 0.1)])
+def test_a_pan_is_found_to_a_fraction_of_a_pixel(cat: Grey, right: float, down: float) -> None:
+    motion = motion_between(view(cat, 0, 0), view(cat, right, down))
+    inner = motion.back[12:-12, 12:-12]
+    error = np.hypot(inner[..., 0] - right, inner[..., 1] - down)
+    assert np.median(error) < 0.1
+    assert np.median(motion.sure[12:-12, 12:-12]) > 0.9
+
+
+def test_equal_frames_stand_still_surely(cat: Grey) -> None:
+    motion = motion_between(cat, cat.copy())
+    assert not motion.back.any()
+    assert not motion.forth.any()
+    assert motion.sure.min() == 1.0
+
+
+def test_a_change_of_exposure_is_no_change(cat: Grey) -> None:
+    motion = motion_between(view(cat, 0, 0), view(cat, 2, 1) * np.float32(0.7))
+    assert np.median(motion.sure) > 0.8
+
+
+def test_what_comes_into_view_is_not_believed(cat: Grey) -> None:
+    motion = motion_between(view(cat, 0, 0), view(cat, 12, 0))
+    assert motion.sure[:, -10:].max() < 0.5  # it was outside
+    assert np.median(motion.sure[:, 20:-30]) > 0.8
+
+
+def test_what_a_moving_thing_uncovers_is_not_believed(cat: Grey) -> None:
+    before, now = view(cat, 0, 0), view(cat, 0, 0)
+    thing = np.tile(np.float32([0.05, 0.95]), (40, 15))
+    before[40:80, 40:70], now[40:80, 55:85] = thing, thing
+    motion = motion_between(before, now)
+    assert motion.sure[45:75, 42:52].mean() < 0.3
+    assert motion.sure[:30].mean() > 0.8
+
+
+def test_a_flow_that_does_not_lead_home() -> None:
+    there = np.zeros((8, 10, 2), np.float32)
+    there[..., 0] = 2.0
+    back = np.zeros((8, 10, 2), np.float32)
+    back[..., 0] = -2.0
+    assert returning(there, back)[:, :8].all()
+    assert not returning(there, back)[:, 8:].any()  # it leads out of the frame
+    assert not returning(there, there).any()
+
+
+def test_a_frame_smaller_than_the_method_wants(cat: Grey) -> None:
+    motion = motion_between(cat[:20, :40], cat[1:21, :40])
+    assert motion.back.shape == (20, 40, 2)
