@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import batch_analogy
-from batch_analogy.cli import machine, pair, rehearse, runs, status, timelapse
+from batch_analogy.cli import evaluate, machine, pair, rehearse, runs, status, timelapse
 from batch_analogy.cli.failures import DEBUG_VARIABLE
 
 EPILOG = """\
@@ -45,6 +45,7 @@ def build_app() -> typer.Typer:
     app.command(epilog=runs.RESUME_EPILOG)(runs.resume)
     app.command(epilog=runs.RETRY_EPILOG)(runs.retry)
     app.command(epilog=runs.ASSEMBLE_EPILOG)(runs.assemble)
+    app.command(epilog=evaluate.EPILOG)(evaluate.evaluate)
     app.command(epilog=machine.DOCTOR_EPILOG)(machine.doctor)
     app.command(epilog=machine.WEIGHTS_EPILOG)(machine.weights)
     return app

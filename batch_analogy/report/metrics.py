@@ -132,8 +132,8 @@ def edges(picture: Picture) -> Mask:
         return np.zeros(slope.shape, dtype=np.bool_)
     scale = _SOBEL_TOP / top
     low, high = (float(t) for t in np.quantile(slope, EDGE_SHARES) * scale)
-    whole = (np.rint(d * scale).astype(np.int16) for d in (dx, dy))
-    return np.asarray(cv2.Canny(*whole, low, high, L2gradient=True) > 0, dtype=np.bool_)
+    x, y = (np.rint(d * scale).astype(np.int16) for d in (dx, dy))
+    return np.asarray(cv2.Canny(x, y, low, high, L2gradient=True) > 0, dtype=np.bool_)
 
 
 def edge_f1(found: Picture, wanted: Picture) -> float:

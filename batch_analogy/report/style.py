@@ -5,6 +5,8 @@ The figure is called ``vgg19_gram``: it is not LPIPS, ArtFID or SIFID, which nee
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,20 +32,25 @@ class StyleDistance:
         self._wanted = self._grams(reference)
 
     def __call__(self, picture: Picture) -> float:
-        """``vgg19_gram``: Σ over conv1_1 … conv5_1 of ‖G(O) − G(S)‖²_F / (4C²), G = F Fᵀ / N.
+        """``vgg19_gram``: the mean over conv1_1 … conv5_1 of ‖G(O) − G(S)‖_F / ‖G(S)‖_F.
 
-        Each Gram matrix is divided by its own number of cells N, as the two pictures may differ
-        in size; for equal sizes it is the published loss.
+        G = F Fᵀ / N, the Gram matrix of a level's features over its number of cells, as the two
+        pictures may differ in size. The published loss adds ‖G(O) − G(S)‖²_F / (4C²) of the levels;
+        there conv4_1 alone decides, being a thousand times the others, so each level is taken
+        relative to the style's own here.
 
         Args:
             picture: (H, W, 3) float32 RGB in [0, 1].
 
+        Returns:
+            0 for the reference itself; about 1 where nothing agrees.
+
         Source: Gatys et al., Image Style Transfer Using Convolutional Neural Networks, CVPR 2016,
-        eq. (4) and (5), weights w_l of 1.
+        eq. (3) to (5).
         """
         pairs = zip(self._grams(picture), self._wanted, strict=True)
-        return sum(
-            float((found - wanted).square().sum()) / (4 * len(wanted) ** 2)
+        return statistics.fmean(
+            float(torch.linalg.norm(found - wanted) / torch.linalg.norm(wanted))
             for found, wanted in pairs
         )
 

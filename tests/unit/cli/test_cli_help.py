@@ -19,6 +19,7 @@ COMMANDS = [
     "resume",
     "retry",
     "assemble",
+    "evaluate",
     "doctor",
     "weights",
 ]

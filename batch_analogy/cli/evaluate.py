@@ -1,0 +1,114 @@
+"""The command ``evaluate``: how steady, how sharp and how near a run's film is, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from batch_analogy.cli import options
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.progress import RunWatcher
+
+if TYPE_CHECKING:
+    from batch_analogy.report.evaluate import Evaluation
+
+EPILOG = """Examples:
+
+batch-analogy evaluate night.run
+
+batch-analogy evaluate night.run --against night-off.run
+
+batch-analogy evaluate night.run --json -o judged
+
+Warp error: how much of what the input shows in two frames running changes between them. Compare
+two runs of the same frames; blur lowers it too, so look at the sharpness as well."""
+
+_TITLE_WIDTH, _CELL_WIDTH = 28, 14
+
+
+@reports_failures
+def evaluate(
+    run_dir: options.RunFolder,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another run folder, of the same frames and reference with other settings: "
+            "ratios to it are given, and its figures are drawn beside this run's.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where evaluate.json and evaluate.html go. By default evaluate/ in the run "
+            "folder; what an earlier evaluation left there is replaced.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Measure what is finished of a run: flicker, drift, sharpness, structure, nearness of style.
+
+    It needs the input that the run was made of; of a video it is unpacked again. Nothing of the
+    run is changed.
+    """
+    from batch_analogy.report.evaluate import evaluate as judge
+
+    console = Console(json_lines)
+    with RunWatcher(console) as watcher:
+        found = judge(
+            options.absolute(run_dir),
+            against=None if against is None else options.absolute(against),
+            folder=None if output is None else options.absolute(output),
+            on_event=watcher,
+        )
+    _print(console, found)
+    return DONE
+
+
+def _print(console: Console, found: Evaluation) -> None:
+    for name, output in found.values["outputs"].items():
+        if len(found.values["outputs"]) > 1:
+            console.result(f"{name}:")
+        for line in lines(output["summary"]):
+            console.result(line)
+    console.result(str(found.page))
+    console.note(f"figures: {found.json}")
+    summaries = {name: part["summary"] for name, part in found.values["outputs"].items()}
+    console.event(
+        "result",
+        command="evaluate",
+        page=found.page,
+        json=found.json,
+        done=found.values["done"],
+        total=found.values["total"],
+        outputs=summaries,
+        exit_code=DONE,
+    )
+
+
+def lines(summary: Mapping[str, Any]) -> list[str]:
+    """A short table and what it does not hold, line by line."""
+    from batch_analogy.report.judge import AGAINST, INPUT, RUN
+    from batch_analogy.report.page import ROWS, remarks, shown
+
+    films = [name for name in (RUN, AGAINST, INPUT) if name in summary["films"]]
+    ratio = summary.get("ratio")
+    found = [_line("", [*films, *(["ratio"] if ratio else [])])]
+    for row in ROWS:
+        cells = [shown(summary["films"][name][row.key], row.form) for name in films]
+        cells += [shown(ratio[row.key], ".3f")] if ratio else []
+        found.append(_line(row.title, cells))
+    return [*found, *remarks(summary)]
+
+
+def _line(title: str, cells: list[str]) -> str:
+    return (title.ljust(_TITLE_WIDTH) + "".join(cell.rjust(_CELL_WIDTH) for cell in cells)).rstrip()

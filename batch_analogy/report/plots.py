@@ -1,0 +1,137 @@
+"""Line plots over time as inline SVG: no script, no font, no file beside the page."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+WIDTH_PX, HEIGHT_PX = 560, 190
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 62, 12, 12, 30
+_MOST_POINTS = 1500  # more cannot be told apart; neighbours are then taken together
+
+COLOURS = {"run": "#c2410c", "against": "#64748b", "input": "#0f766e"}
+_GRID, _INK, _SEAM = "#e5e7eb", "#374151", "#cbd5e1"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One film's figure over time; None where there is none."""
+
+    name: str
+    colour: str
+    values: Sequence[float | None]
+
+
+def plot(
+    lines: Sequence[Line], frames: Sequence[int], marks: Sequence[int], *, from_zero: bool = True
+) -> str:
+    """Lines over frame numbers.
+
+    Args:
+        lines: one value for each frame.
+        frames: the frames' numbers, rising.
+        marks: frames at which a faint upright line is drawn: where segments begin.
+        from_zero: whether the upright axis begins at 0, or where the values do.
+
+    Returns:
+        An ``<svg>`` element; it scales with the page.
+    """
+    known = [v for line in lines for v in line.values if v is not None]
+    low, high, step = axis(0.0 if from_zero else min(known, default=0.0), max(known, default=1.0))
+    first, last = frames[0], max(frames[-1], frames[0] + 1)
+
+    def x(frame: float) -> float:
+        return _LEFT_PX + (frame - first) / (last - first) * (WIDTH_PX - _LEFT_PX - _RIGHT_PX)
+
+    def y(value: float) -> float:
+        room = HEIGHT_PX - _TOP_PX - _BOTTOM_PX
+        return _TOP_PX + (high - value) / (high - low) * room
+
+    parts = []
+    for k in range(round((high - low) / step) + 1):
+        value = low + k * step
+        parts.append(_grid_line(y(value), x(first), x(last)))
+        parts.append(_text(_LEFT_PX - 6, y(value) + 4, f"{value:.4g}", "end"))
+    if len(marks) <= _MOST_POINTS // 4:
+        parts += [_mark(x(frame), y(low), y(high)) for frame in marks if first < frame <= last]
+    for frame in ticks(first, last):
+        parts.append(_text(x(frame), HEIGHT_PX - _BOTTOM_PX + 16, str(frame), "middle"))
+    parts += [_path(line, [(x(f), v) for f, v in _thinned(line, frames)], y) for line in lines]
+    body = "".join(parts)
+    return (
+        f'<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img" '
+        f'xmlns="http://www.w3.org/2000/svg">{body}</svg>'
+    )
+
+
+def axis(low: float, high: float) -> tuple[float, float, float]:
+    """Round limits around values, and the step between grid lines: about four of them.
+
+    >>> axis(0.2, 3.7), axis(0.0, 0.0)
+    ((0.0, 4.0, 1.0), (0.0, 0.25, 0.25))
+    """
+    span = high - low or abs(high) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / 4))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power * 4 >= span * 0.999)
+    bottom = math.floor(low / step + 1e-9) * step
+    top = math.ceil(high / step - 1e-9) * step
+    return bottom, max(top, bottom + step), step
+
+
+def ticks(first: int, last: int) -> list[int]:
+    """Frame numbers to be written: at most about ten, round ones."""
+    span = max(1, last - first)
+    power = 10 ** max(0, math.floor(math.log10(span / 10))) if span >= 10 else 1
+    step = next(m * power for m in (1, 2, 5, 10) if m * power * 10 >= span)
+    return list(range(-(-first // step) * step, last + 1, step))
+
+
+def _thinned(line: Line, frames: Sequence[int]) -> list[tuple[float, float | None]]:
+    """(frame, value) pairs; of a long film the highest of each few, so that no peak is lost."""
+    each = -(-len(frames) // _MOST_POINTS)
+    found: list[tuple[float, float | None]] = []
+    for start in range(0, len(frames), each):
+        values = [v for v in line.values[start : start + each] if v is not None]
+        found.append((frames[start], max(values) if values else None))
+    return found
+
+
+def _path(line: Line, points: list[tuple[float, float | None]], y: Callable[[float], float]) -> str:
+    """Neighbouring values joined; a gap where a value is missing, a dot where one stands alone."""
+    pieces: list[list[str]] = [[]]
+    for x, value in points:
+        if value is None:
+            pieces.append([])
+        else:
+            pieces[-1].append(f"{x:.1f},{y(value):.1f}")
+    drawn = []
+    for piece in pieces:
+        if len(piece) == 1:
+            at_x, at_y = piece[0].split(",")
+            drawn.append(f'<circle cx="{at_x}" cy="{at_y}" r="2.5" fill="{line.colour}"/>')
+        elif piece:
+            drawn.append(
+                f'<polyline points="{" ".join(piece)}" fill="none" stroke="{line.colour}" '
+                'stroke-width="1.6" stroke-linejoin="round"/>'
+            )
+    return f"<g><title>{html.escape(line.name)}</title>{''.join(drawn)}</g>"
+
+
+def _grid_line(y: float, left: float, right: float) -> str:
+    return f'<line x1="{left:.1f}" y1="{y:.1f}" x2="{right:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>'
+
+
+def _mark(x: float, bottom: float, top: float) -> str:
+    return (
+        f'<line x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{bottom:.1f}" stroke="{_SEAM}" '
+        'stroke-dasharray="3 3"/>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="11" '
+        f'font-family="sans-serif" fill="{_INK}">{html.escape(text)}</text>'
+    )

@@ -1,0 +1,50 @@
+"""evaluate, as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command import HERE, Call, write_frames
+
+
+@pytest.fixture
+def run_dir(call: Call, reference: Path, tmp_path: Path) -> Path:
+    """A finished run of four frames."""
+    frames = write_frames(tmp_path / "frames", 4)
+    call("timelapse", reference, frames, "-o", tmp_path / "night.mp4", *HERE).assert_ended(0)
+    return tmp_path / "night.run"
+
+
+def test_a_table_and_a_page(call: Call, run_dir: Path) -> None:
+    ended = call("evaluate", run_dir)
+    ended.assert_ended(0, "Warp error", "Sharpness", "4 frames, 3 pairs", "checking frames: 1 of 4")
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["run", "input"]
+    row = next(line for line in lines if line.startswith("Warp error "))
+    assert all(float(cell) >= 0 for cell in row.split()[2:])
+    assert lines[-1] == str(run_dir / "evaluate" / "evaluate.html")
+    assert Path(lines[-1]).read_text().startswith("<!doctype html>")
+    assert str(run_dir / "evaluate" / "evaluate.json") in ended.err
+
+
+def test_json_beside_another_run(call: Call, run_dir: Path, tmp_path: Path) -> None:
+    ended = call("evaluate", run_dir, "--against", run_dir, "-o", tmp_path / "out", "--json")
+    ended.assert_ended(0)
+    result = ended.json[-1]
+    assert (result["event"], result["command"], result["exit_code"]) == ("result", "evaluate", 0)
+    summary = result["outputs"]["a_prime"]
+    assert summary["ratio"]["warp_error"] == pytest.approx(1)
+    written = json.loads(Path(result["json"]).read_text())
+    assert written["outputs"]["a_prime"]["summary"] == summary
+    assert Path(result["page"]).parent == tmp_path / "out"
+
+
+def test_what_cannot_be_judged(call: Call, run_dir: Path, tmp_path: Path) -> None:
+    call("evaluate", tmp_path / "nothing.run").assert_failed(2, "holds no run")
+    call("evaluate", run_dir, "--against", tmp_path).assert_failed(2, str(tmp_path), "no run")
+    (tmp_path / "frames" / "img1.png").unlink()
+    call("evaluate", run_dir).assert_failed(1, "frame 1", "img1.png", "is gone", "put it back")
+    (run_dir / "journal.jsonl").write_text("")
+    call("evaluate", run_dir).assert_failed(1, "0 of 4 frames", "batch-analogy resume")
