@@ -1,0 +1,148 @@
+"""How much flicker is taken out of a time-lapse, and how far its true course of light is left.
+
+    python -m benchmarks.deflicker [--frames 120] [--side 640] [--seeds 3]
+
+Photographs are taken again by a camera that clips and rounds to 8 bits, over 120 frames and a ramp
+of 6 EV, each frame wrong by up to ±0.3 EV at random. The same frames without that error are the
+truth. Frames are looked at as a run does, changed as a worker does and looked
+at again: second differences say how much flicker is left, the truth how far the ramp was moved.
+One case has clouds, one a camera that steps by a third of a stop with EXIF, one no flicker.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from batch_analogy.motion.deflicker import (
+    FLICKER_EV,
+    apply_exposure,
+    even_out,
+    flicker_ev,
+    to_linear,
+    to_srgb,
+)
+from batch_analogy.motion.looks import log2_light
+from benchmarks.common import report
+from benchmarks.shots import clouds, photograph
+
+Pixels = npt.NDArray[np.float32]
+Series = npt.NDArray[np.float64]
+
+PHOTOS = ("china", "coffee", "rocket", "flower")
+HIGHEST_EV, RANGE_EV, NOISE_EV = 0.5, 6.0, 0.3
+
+
+def rounded(pixels: Pixels) -> Pixels:
+    return (np.rint(np.clip(pixels, 0, 1) * 255) / 255).astype(np.float32)
+
+
+def taken(scene: Pixels, ev: float) -> Pixels:
+    """A scene in linear light as 8-bit sRGB; what is too light is clipped."""
+    return rounded(to_srgb(np.clip(scene * np.float32(2.0**ev), 0, 1)))
+
+
+class Scene:
+    """A photograph in linear light, still or under clouds that drift."""
+
+    def __init__(self, name: str, side: int, *, cloudy: bool, seed: int) -> None:
+        photo = photograph(name)
+        height = round(side * photo.shape[0] / photo.shape[1])
+        self.light = to_linear(cv2.resize(photo, (side, height), interpolation=cv2.INTER_AREA))
+        field = clouds(np.random.default_rng(seed), height, side)
+        self.shade = 1 - 0.5 * np.clip(3 * field - 1, 0, 1)[..., None] if cloudy else None
+
+    def at(self, frame: int) -> Pixels:
+        if self.shade is None:
+            return self.light
+        width = self.light.shape[1]
+        left = 2 * frame % width
+        return self.light * self.shade[:, left : left + width]
+
+
+def ramp(kind: str, frames: int) -> Series:
+    """EV of the truth: a straight way down, or a sunset."""
+    share = np.linspace(0, 1, frames)
+    if kind == "sunset":
+        share = 1 / (1 + np.exp(-10 * (share - 0.5)))
+    return HIGHEST_EV - RANGE_EV * share
+
+
+def rms(values: Series) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def measure(
+    scene: Scene, truth: Series, error: Series, camera_ev: Series | None = None, least: float = 0.0
+) -> dict[str, Any]:
+    """Take, look, change, look again."""
+    wrong = [taken(scene.at(k), truth[k] + error[k]) for k in range(len(truth))]
+    seen = np.array([log2_light(frame) for frame in wrong])
+    camera = np.full(len(truth), np.nan) if camera_ev is None else camera_ev
+    change = even_out(seen, camera, strength=1.0, least_ev=least)
+    mended = [apply_exposure(p, ev) for p, ev in zip(wrong, change, strict=True)]
+    right = [taken(scene.at(k), truth[k]) for k in range(len(truth))]
+    after = np.array([log2_light(frame) for frame in mended])
+    aim = np.array([log2_light(frame) for frame in right])
+    off = after - aim
+    whole = [m.shape[0] * m.shape[1] for m in wrong]
+    return {
+        "flicker_before_ev": round(rms(np.diff(seen, 2)), 4),
+        "flicker_after_ev": round(rms(np.diff(after, 2)), 4),
+        "flicker_of_truth_ev": round(rms(np.diff(aim, 2)), 4),
+        "flicker_left": round(rms(np.diff(after, 2)) / max(rms(np.diff(seen, 2)), 1e-9), 4),
+        "estimated_flicker_ev": round(flicker_ev(seen), 4),
+        "ramp_error_rms_ev": round(rms(off), 4),
+        "ramp_error_highest_ev": round(float(np.abs(off).max()), 4),
+        "ramp_range_ev": [round(float(aim[0] - aim[-1]), 3), round(float(after[0] - after[-1]), 3)],
+        "frames_unchanged": int(np.sum(change == 0)),
+        "clipped_share_highest": round(
+            max(float((f.max(axis=2) >= 1).sum() / n) for f, n in zip(wrong, whole, strict=True)), 3
+        ),
+        "black_share_highest": round(
+            max(float((f.max(axis=2) <= 0).sum() / n) for f, n in zip(wrong, whole, strict=True)), 3
+        ),
+    }
+
+
+def cases(frames: int, side: int, seed: int) -> dict[str, dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    noise = rng.uniform(-NOISE_EV, NOISE_EV, frames)
+    results: dict[str, dict[str, Any]] = {}
+    for name in PHOTOS:
+        still = Scene(name, side, cloudy=False, seed=seed)
+        results[f"{name} ramp"] = measure(still, ramp("straight", frames), noise)
+    still = Scene(PHOTOS[0], side, cloudy=False, seed=seed)
+    cloudy = Scene(PHOTOS[0], side, cloudy=True, seed=seed)
+    results["sunset"] = measure(still, ramp("sunset", frames), noise)
+    results["clouds"] = measure(cloudy, ramp("straight", frames), noise)
+    # The scene goes down by 6 EV; the camera follows it by thirds of a stop.
+    fall = RANGE_EV * np.linspace(0, 1, frames)
+    follow = np.floor(fall * 3) / 3
+    steps = follow - fall - (follow - fall).mean()
+    results["camera's steps"] = measure(still, np.zeros(frames) - 0.5, steps, follow)
+    results["camera's steps, no EXIF"] = measure(still, np.zeros(frames) - 0.5, steps)
+    clean = ramp("sunset", frames)
+    results["clean, auto"] = measure(still, clean, np.zeros(frames), least=FLICKER_EV)
+    results["clean clouds, auto"] = measure(cloudy, clean, np.zeros(frames), least=FLICKER_EV)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--side", type=int, default=640)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    results = {
+        f"seed {seed}": cases(options.frames, options.side, seed) for seed in range(options.seeds)
+    }
+    report("deflicker", results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What a camera noted, and small decoding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from batch_analogy.media.camera import read_exposure
+from batch_analogy.media.stills import read_still
+
+
+def photograph(path: Path, tags: dict[int, object]) -> Path:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update(tags)
+    Image.fromarray(skimage.data.coffee()).save(path, exif=exif)
+    return path
+
+
+def test_exposure_is_read_from_time_f_number_and_sensitivity(tmp_path: Path) -> None:
+    tags: dict[int, object] = {0x829A: 1 / 64, 0x829D: 4.0, 0x8827: 400}
+    path = photograph(tmp_path / "a.jpg", tags)
+    assert read_exposure(path) == pytest.approx(np.log2(400 / 64 / 16), abs=1e-3)
+    twice = photograph(tmp_path / "b.jpg", {**tags, 0x829A: 1 / 32})
+    assert read_exposure(twice) == pytest.approx(np.log2(400 / 32 / 16), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "tags", [{}, {0x829A: 0.1, 0x829D: 4.0}, {0x829A: 0.0, 0x829D: 4.0, 0x8827: 100}]
+)
+def test_incomplete_data_says_nothing(tmp_path: Path, tags: dict[int, object]) -> None:
+    assert read_exposure(photograph(tmp_path / "a.jpg", tags)) is None
+
+
+def test_other_files_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (20, 20)).save(tmp_path / "b.png")
+    for name in ("a.jpg", "b.png", "missing.jpg"):
+        assert read_exposure(tmp_path / name) is None
+
+
+def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned
+    large = Image.fromarray(skimage.data.astronaut()).resize((1600, 1200))
+    large.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    large.save(tmp_path / "a.png")
+    whole = read_still(tmp_path / "a.jpg")
+    small = read_still(tmp_path / "a.jpg", at_least_px=256)
+    assert whole.shape == (1600, 1200, 3)
+    assert small.shape == (400, 300, 3)
+    # Each small pixel is the mean of the large ones under it.
+    np.testing.assert_allclose(small, whole.reshape(400, 4, 300, 4, 3).mean((1, 3)), atol=0.06)
+    assert read_still(tmp_path / "a.png", at_least_px=256).shape == (1200, 1600, 3)
