@@ -26,7 +26,6 @@ import cv2
 import numpy as np
 import skimage.data
 from numpy.typing import NDArray
-from skimage.feature import canny
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
@@ -34,14 +33,12 @@ from batch_analogy.analogy.features import FeatureNetwork, load_network, matchin
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.media.stills import read_still, write_png
+from batch_analogy.report.metrics import edge_f1
 from benchmarks.common import ROOT, as_tensor, report
 from benchmarks.properties import psnr_db
 
 Pixels = NDArray[np.float32]
 
-EDGE_TOLERANCE_PX = 2
-EDGE_SIGMA_PX = 1.4
-EDGE_SHARES = (0.80, 0.92)  # of all pixels: weak edges lie above the first, strong above the second
 GRAIN = 3 / 255  # standard deviation
 PHOTOS = ("astronaut", "chelsea", "coffee")
 
@@ -154,24 +151,10 @@ def large_pair(folder: Path, width: int, runs: int, quality: str) -> dict[str, A
     return results
 
 
-def edges(picture: Tensor) -> NDArray[np.bool_]:
-    """Thinned edges; thresholds are shares of pixels, as a grade may change all contrast."""
-    grey = picture[0].mean(dim=0).numpy().astype(np.float64)
-    low, high = EDGE_SHARES
-    found: NDArray[np.bool_] = canny(
-        grey, EDGE_SIGMA_PX, low_threshold=low, high_threshold=high, use_quantiles=True
-    )
-    return found
-
-
-def edge_f1(found: Tensor, wanted: Tensor) -> float:
-    """How well two pictures' edges agree, an edge being found within the tolerance."""
-    side = 2 * EDGE_TOLERANCE_PX + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    a, b = edges(found), edges(wanted)
-    near_a, near_b = (cv2.dilate(e.astype(np.uint8), kernel) > 0 for e in (a, b))
-    precision, recall = (a & near_b).sum() / a.sum(), (b & near_a).sum() / b.sum()
-    return round(float(2 * precision * recall / (precision + recall)), 3)
+def edges_kept(found: Tensor, wanted: Tensor) -> float:
+    """F1 of two pictures' edges."""
+    x, y = (picture[0].permute(1, 2, 0).numpy() for picture in (found, wanted))
+    return round(edge_f1(x, y), 3)
 
 
 def tensor(pixels: Pixels) -> Tensor:
@@ -189,7 +172,7 @@ def structure(network: FeatureNetwork, quality: str) -> dict[str, Any]:
             wanted = colour(a).clip(0.0, 1.0)
             for key, bp in ((grade, wanted), (f"{grade}, warped", warped(wanted))):
                 result = deep_image_analogy(tensor(a), tensor(bp), config=config, network=network)
-                f1.setdefault(key, {})[name] = edge_f1(result.a_prime, tensor(a))
+                f1.setdefault(key, {})[name] = edges_kept(result.a_prime, tensor(a))
                 psnr.setdefault(key, {})[name] = psnr_db(result.a_prime, tensor(wanted))
     scores = [score for by_photo in f1.values() for score in by_photo.values()]
     return {

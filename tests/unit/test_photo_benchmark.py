@@ -19,17 +19,17 @@ def coffee() -> np.ndarray:
 
 def test_a_picture_has_its_own_edges(coffee: np.ndarray) -> None:
     a = photo.tensor(coffee)
-    assert photo.edge_f1(a, a) == 1.0
-    assert photo.edge_f1(photo.tensor(photo.night(coffee)), a) > 0.9  # a grade is no loss
+    assert photo.edges_kept(a, a) == 1.0
+    assert photo.edges_kept(photo.tensor(photo.night(coffee)), a) > 0.9  # a grade is no loss
 
 
 def test_edges_that_moved_or_went_are_missed(coffee: np.ndarray) -> None:
     a = photo.tensor(coffee)
     near, far = np.roll(coffee, 1, axis=1), np.roll(coffee, 12, axis=1)
-    assert photo.edge_f1(photo.tensor(near), a) > 0.97
-    assert photo.edge_f1(photo.tensor(far), a) < 0.6
+    assert photo.edges_kept(photo.tensor(near), a) > 0.97
+    assert photo.edges_kept(photo.tensor(far), a) < 0.6
     noise = np.random.default_rng(0).random(coffee.shape, dtype=np.float32)
-    assert photo.edge_f1(photo.tensor(noise), a) < 0.6
+    assert photo.edges_kept(photo.tensor(noise), a) < 0.6
 
 
 def test_enlarged_photographs_have_detail(coffee: np.ndarray) -> None:
