@@ -57,13 +57,21 @@ def read_plan(path: Path) -> Plan | None:
         PlanChangedError: it was written by another version or is damaged.
         UsageError: it is no JSON any more, or the edits make no sense.
     """
-    values = read_json(path)
+    values = read_json(path, object_hook=_frame_if_one)
     if values is None:
         return None
     try:
         return plan_from_json(values)
     except UsageError as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def _frame_if_one(values: dict[str, Any]) -> Any:
+    """A frame's values as the frame, while they are read: a million dicts take a gigabyte."""
+    try:
+        return FramePlan(**values)
+    except TypeError:
+        return values  # something else, or damaged
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -109,7 +117,10 @@ def plan_from_json(values: dict[str, Any]) -> Plan:
         )
     try:
         plan = Plan(
-            frames=tuple(FramePlan(**frame) for frame in values["frames"]),
+            frames=tuple(
+                frame if isinstance(frame, FramePlan) else FramePlan(**frame)
+                for frame in values["frames"]
+            ),
             shots=(),
             segments=(),
             fps=Fraction(values["fps"]),

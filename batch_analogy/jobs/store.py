@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -194,14 +194,20 @@ def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:
     yield "\n}\n"
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(
+    path: Path, *, object_hook: Callable[[dict[str, Any]], Any] | None = None
+) -> dict[str, Any] | None:
     """Read a JSON object, or None where there is no such file.
+
+    Args:
+        path: the file.
+        object_hook: given each object in it as it is read, and returns what is put in its place.
 
     Raises:
         UsageError: the file is no JSON object, so the folder was changed by something else.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), object_hook=object_hook)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

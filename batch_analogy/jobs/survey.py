@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,12 +16,19 @@ from batch_analogy.analogy.weights import WeightsFile
 from batch_analogy.config import SEGMENT_FRAMES, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.jobs.footage import Footage
+from batch_analogy.jobs.frame_files import hash_and_size
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
 
 DEFAULT_FPS = Fraction(24)
+
+READERS = 8
+"""Threads: shared storage takes milliseconds to open a file, whoever waits, and hashing of large
+files is shared out among cores."""
+
+FRAMES_AT_ONCE = 64  # that a thread looks at before it reports
 
 OnFrame = Callable[[int, int], None]
 
@@ -55,7 +63,7 @@ def make_plan(
         video: the frames of the source where that is a video.
         previous: the plan that the run folder holds; files with the size and time they had then
             are not hashed again.
-        on_frame: called with (frames looked at, all frames).
+        on_frame: called now and then with (frames looked at, all frames).
 
     Raises:
         InputError: the reference or all frames cannot be used, or no frame size prevails.
@@ -153,38 +161,52 @@ def _survey_stills(
     paths: Sequence[Path], previous: Plan | None, on_frame: OnFrame | None
 ) -> list[FramePlan]:
     before = {frame.source: frame for frame in previous.frames} if previous else {}
-    frames: list[FramePlan] = []
     names = _names(paths)
-    for index, (path, name) in enumerate(zip(paths, names, strict=True)):
-        frames.append(_survey_still(index, path, name, before.get(str(path))))
-        if on_frame is not None:
-            on_frame(index + 1, len(paths))
+
+    def look(start: int) -> list[FramePlan]:
+        indices = range(start, min(start + FRAMES_AT_ONCE, len(paths)))
+        return [_survey_still(i, paths[i], names[i], before.get(str(paths[i]))) for i in indices]
+
+    frames: list[FramePlan] = []
+    with ThreadPoolExecutor(READERS) as readers:
+        for found in readers.map(look, range(0, len(paths), FRAMES_AT_ONCE)):
+            frames += found
+            if on_frame is not None:
+                on_frame(len(frames), len(paths))
     return frames
 
 
 def _survey_still(index: int, path: Path, name: str, before: FramePlan | None) -> FramePlan:
+    source = str(path)
     try:
-        facts = path.stat()
+        facts = os.stat(source)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror or error}"
-        return FramePlan(index, str(path), name, 0, 0, 0, 0, None, message)
+        return FramePlan(index, source, name, 0, 0, 0, 0, None, message)
     size, time_ns = facts.st_size, facts.st_mtime_ns
     unchanged = before and (before.bytes, before.mtime_ns) == (size, time_ns)
     digest = before.blake2b if before and unchanged else None
     if before and digest and before.error is None:
         return dataclasses.replace(before, index=index, name=name)
     try:
-        digest = digest or hash_file(path)
-        height, width = read_size(path)
+        found = None
+        if digest is None:
+            digest, found = hash_and_size(path, size)
+        height, width = found or read_size(path)
     except InputError as error:
-        return FramePlan(index, str(path), name, 0, 0, size, time_ns, digest, str(error))
-    return FramePlan(index, str(path), name, height, width, size, time_ns, digest)
+        return FramePlan(index, source, name, 0, 0, size, time_ns, digest, str(error))
+    return FramePlan(index, source, name, height, width, size, time_ns, digest)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """Names of the frames: paths below their common folder, so that a folder may be moved."""
-    top = os.path.commonpath([path.parent for path in paths])
-    return [os.path.relpath(path, top) for path in paths]
+    texts = [str(path) for path in paths]
+    top = os.path.commonpath({os.path.dirname(text) for text in texts})
+    inside = os.path.join(top, "")
+    return [
+        text[len(inside) :] if inside and text.startswith(inside) else os.path.relpath(text, top)
+        for text in texts
+    ]
 
 
 def _mark_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
