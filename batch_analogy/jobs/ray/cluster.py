@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 import warnings
@@ -145,7 +146,7 @@ def _let_ray_print(allowed: bool) -> None:
 
 
 def _require_reachable(address: str) -> None:
-    """Knock at host:port first: Ray itself goes on knocking for minutes."""
+    """Knock at host:port first: Ray itself goes on knocking for minutes, whoever is there."""
     if address.startswith("ray://"):
         raise ClusterError(
             f"{address} is a Ray Client address, through which results cannot stream; run this "
@@ -155,9 +156,33 @@ def _require_reachable(address: str) -> None:
     if not (host and port.isdigit()):
         return  # "auto" and the like, which Ray resolves without a network
     try:
-        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
+                _require_http2(connection)
     except (OSError, OverflowError) as error:
         raise _no_ray(f"at {address}", error) from error
+
+
+def _require_http2(connection: socket.socket) -> None:
+    """Greet as HTTP/2 does, which Ray's head speaks, and look for its greeting.
+
+    Both sides begin with a SETTINGS frame (RFC 9113, section 3.4); its kind is the fourth byte.
+
+    Raises:
+        OSError: something else is there, or nothing comes.
+    """
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+    greeting = b""
+    while len(greeting) < 4:
+        try:
+            more = connection.recv(4 - len(greeting))
+        except TimeoutError:
+            more = b""
+        if not more:
+            raise OSError("something accepts connections there and does not answer as Ray does")
+        greeting += more
+    if greeting[3] != 4:
+        raise OSError("what answers there is not Ray")
 
 
 def _no_ray(where: str, error: Exception) -> ClusterError:
