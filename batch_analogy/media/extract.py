@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +33,7 @@ MARKER_NAME = "complete.json"
 _WRITERS = 4
 _WAITING_FRAMES = 8
 _READ_ON_SECONDS = 1.0  # past the end: the filter stops at the right frame, this saves the rest
+_LEAST_APART_SECONDS = Fraction(1, 500)  # frames nearer than this would share a time in a .mkv
 
 _log = logging.getLogger(__name__)
 
@@ -219,8 +220,11 @@ def _read_times(
         base = Fraction(rows[0][1])
     except (ValueError, IndexError):  # a stream without any times
         ticks, base = [], shown.tick
-    if len(ticks) != count or any(b <= a for a, b in itertools.pairwise(ticks)):
+    if len(ticks) != count:
         even = FrameTimes.of_ticks(1 / info.fps, range(count), 1)
         return (shown if len(shown.ticks) == count else even), Fraction(info.start_seconds)
+    apart = math.ceil(_LEAST_APART_SECONDS / base)
+    for index in range(1, count):  # damage may give two frames one time, or the wrong order
+        ticks[index] = max(ticks[index], ticks[index - 1] + apart)
     last = int(last * shown.tick / base)
     return FrameTimes.of_ticks(base, ticks, last), max(Fraction(0), ticks[0] * base)

@@ -117,7 +117,8 @@ def encode_film(
             command += sound.options(suffix, begins[-1])
         command += ["-vf", encode_filter(colours, pixel_format), *coding.options(suffix)]
         command += [] if durations is None else _clock_options(begins, suffix)
-        command += ["-fps_mode", "passthrough", "-movflags", "+faststart", "-y", as_url(temporary)]
+        command += ["-fps_mode", "passthrough", "-movflags", "+faststart"]
+        command += ["-fflags", "+bitexact", "-y", as_url(temporary)]  # Matroska draws random names
         _feed(command, frames, begins if durations else None, shape, output, on_frame)
         verify_film(
             temporary,

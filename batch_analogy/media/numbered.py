@@ -59,8 +59,8 @@ def find_numbered(pattern: Path) -> dict[int, Path]:
     head, tail = pattern.name[: fill.start()], pattern.name[fill.end() :]
     name = re.compile(rf"{re.escape(head)} *(\d+){re.escape(tail)}")
     matches = ((name.fullmatch(path.name), path) for path in pattern.parent.iterdir())
-    found = {int(match[1]): path for match, path in matches if match}
-    return {index: path for index, path in found.items() if numbered(pattern, index) == path}
+    found = ((int(match[1]), path) for match, path in matches if match)
+    return {index: path for index, path in found if numbered(pattern, index) == path}
 
 
 def write_numbered(
