@@ -7,6 +7,7 @@ known.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,13 +29,26 @@ _FINE_SIGMA_PX = 0.5  # a photograph's sharpest detail is taken off, so that cub
 
 
 @dataclass(frozen=True)
+class Scene:
+    """A photograph to be filmed."""
+
+    pixels: Photo
+
+    @functools.cached_property
+    def splines(self) -> Photo:
+        """Cubic spline coefficients of its pixels: what lies between them, exactly as smooth."""
+        bands = [ndimage.spline_filter(self.pixels[..., band], order=3) for band in range(3)]
+        return np.stack(bands, axis=-1).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Camera:
     """Where a frame's pixels lie in a photograph: p = corner + span·u, by frame number."""
 
     corner: Callable[[int], tuple[float, float]]  # x, y in the photograph's pixels
     span: Callable[[int], float] = lambda t: 1.0  # the photograph's pixels in one of the frame
 
-    def render(self, photo: Photo, t: int) -> Photo:
+    def render(self, scene: Scene, t: int) -> Photo:
         """Frame ``t`` (H, W, 3); whole-pixel cameras copy.
 
         Raises:
@@ -42,13 +56,16 @@ class Camera:
         """
         (x, y), span = self.corner(t), self.span(t)
         last = np.array([y + span * (HEIGHT - 1), x + span * (WIDTH - 1)])
-        if min(x, y) < 0 or (last > np.array(photo.shape[:2]) - 1).any():
+        if min(x, y) < 0 or (last > np.array(scene.pixels.shape[:2]) - 1).any():
             raise ConfigError(f"frame {t} leaves the photograph; use fewer frames or a larger one")
         if span == 1.0 and x == int(x) and y == int(y):
-            return photo[int(y) : int(y) + HEIGHT, int(x) : int(x) + WIDTH]
+            return scene.pixels[int(y) : int(y) + HEIGHT, int(x) : int(x) + WIDTH]
         rows, columns = y + span * np.arange(HEIGHT), x + span * np.arange(WIDTH)
         where = np.meshgrid(rows, columns, indexing="ij")
-        bands = [ndimage.map_coordinates(photo[..., band], where, order=3) for band in range(3)]
+        bands = [
+            ndimage.map_coordinates(scene.splines[..., band], where, order=3, prefilter=False)
+            for band in range(3)
+        ]
         return np.stack(bands, axis=-1)
 
     def flow(self, s: int, t: int) -> Flow:
@@ -124,8 +141,8 @@ def _middle(name: str, extra_x: float, extra_y: float) -> tuple[int, int]:
 
 
 def _filmed(camera: Camera, name: str, count: int, *, still: bool = False) -> Clip:
-    picture = photo(name)
-    return Clip(tuple(_bytes(camera.render(picture, t)) for t in range(count)), camera, still=still)
+    scene = Scene(photo(name))
+    return Clip(tuple(_bytes(camera.render(scene, t)) for t in range(count)), camera, still=still)
 
 
 def _bytes(pixels: Photo) -> Frame:
@@ -150,7 +167,7 @@ def _static(name: str, count: int) -> Clip:
     """The same scene, each frame with noise of its own."""
     corner = _middle(name, 0, 0)
     camera = Camera(lambda t: corner)
-    scene = camera.render(photo(name), 0)
+    scene = camera.render(Scene(photo(name)), 0)
     draw = np.random.default_rng(20170502)
     frames = tuple(_bytes(scene + draw.normal(0, NOISE, scene.shape)) for _ in range(count))
     return Clip(frames, camera, still=True)
@@ -165,7 +182,7 @@ def _object(name: str, count: int) -> Clip:
     """A disc of another photograph moves by (3, 1) a frame, there and back, over a still scene."""
     corner = _middle(name, 0, 0)
     camera = Camera(lambda t: corner)
-    scene, other = camera.render(photo(name), 0), photo(OTHERS[name])
+    scene, other = camera.render(Scene(photo(name)), 0), photo(OTHERS[name])
     side = int(DISC_RADIUS_PX)
     top, left = (s // 2 - side for s in other.shape[:2])
 

@@ -34,6 +34,7 @@ from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import read_still, write_png
 from batch_analogy.report import metrics
 from batch_analogy.report.metrics import Picture
+from batch_analogy.report.moves import Move, texture_displacement_px
 from batch_analogy.report.style import StyleDistance
 from benchmarks import clips, restyle
 from benchmarks.clips import CASES, Clip
@@ -106,6 +107,10 @@ def warp_error(frames: Sequence[Picture], clip: Clip, s: int, t: int) -> float:
     return metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
 
 
+def displacement(frames: Sequence[Picture], clip: Clip, s: int, t: int) -> float:
+    return texture_displacement_px(frames[s], frames[t], Move(*clip.truth(s, t)))
+
+
 def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
     """All that one film is judged by."""
     count = len(film.frames)
@@ -119,6 +124,8 @@ def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
         "warp_error_highest": max(errors),
         "warp_error_at_segment_starts": at_starts(errors, film.starts, count),
         "drift": drift(film.frames, clip),
+        "texture_displacement_px": mean(displacement(film.frames, clip, *p) for p in pairs),
+        "texture_displacement_to_last_px": displacement(film.frames, clip, 0, count - 1),
         "sharpness": mean(metrics.sharpness(frame) for frame in film.frames),
         "sharpness_last": metrics.sharpness(film.frames[-1]),
         "vgg19_gram": mean(gram),
@@ -252,7 +259,10 @@ class Bench:
 
 def summary(by_preset: dict[str, Any], modes: Sequence[str]) -> dict[str, Any]:
     """Means over photographs, by preset, case and mode."""
-    names = ("warp_error", "sharpness", "vgg19_gram", "mean_change_of_255")
+    names = (
+        "warp_error", "texture_displacement_px", "sharpness", "vgg19_gram", "edge_f1",
+        "contrast_structure", "mean_change_of_255",
+    )  # fmt: skip
 
     def of(photos: dict[str, Any], mode: str) -> dict[str, float]:
         films = [film[mode] for film in photos.values()]
