@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,13 @@ from typing import IO, Any
 from batch_analogy.errors import UsageError
 from batch_analogy.media.files import disk_errors
 
+TAIL_BYTES = 1 << 16  # of the journal, looked at for a torn line at first
 
-@dataclass(frozen=True)
+# What a line can raise that was not written here: 1e999 is JSON, and so are 100,000 brackets.
+_NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
 class DoneRecord:
     """A finished frame as journaled."""
 
@@ -29,9 +35,10 @@ class DoneRecord:
     input: str | None  # blake2b of the frame's file when it was done
     output_bytes: dict[str, int]  # "a_prime" or "b" → size of the file
     seconds: float
+    exposure_ev: float = 0.0  # that was added to the frame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FailedRecord:
     """A frame that was given up."""
 
@@ -54,7 +61,11 @@ class History:
         if kind == "done":
             index = int(line["index"])
             self.done[index] = DoneRecord(
-                index, line["input"], dict(line["output_bytes"]), float(line["seconds"])
+                index,
+                line["input"],
+                _sizes(line["output_bytes"]),
+                float(line["seconds"]),
+                float(line.get("exposure_ev", 0.0)),
             )
             self.failed.pop(index, None)
         elif kind == "failed":
@@ -141,7 +152,7 @@ def read_history(path: Path) -> History:
                     break  # torn
                 try:
                     history.apply(json.loads(line))
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                except _NONSENSE as error:
                     # Kept back: a crash of the machine may leave a last line of zeros.
                     damaged = UsageError(
                         f"{path} line {number} is damaged ({error}); delete that line, and its "
@@ -152,25 +163,36 @@ def read_history(path: Path) -> History:
     return history
 
 
+def _sizes(values: dict[str, int]) -> dict[str, int]:
+    """Copied with names that a million records share."""
+    return {sys.intern(name): size for name, size in values.items()}
+
+
 def _cut_torn_line(path: Path) -> None:
-    """Truncate the file after its last whole line."""
+    """Truncate the file after its last whole line, and before that where it makes no sense."""
     try:
-        data = path.read_bytes()
+        file = path.open("r+b")
     except FileNotFoundError:
         return
-    whole = data.rfind(b"\n") + 1
-    last = data[data.rfind(b"\n", 0, max(whole - 1, 0)) + 1 : whole]
-    if last and not _is_json(last):
-        whole -= len(last)
-    if whole < len(data):
-        with path.open("r+b") as file:
-            file.truncate(whole)
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        length, tail = TAIL_BYTES, b""
+        while tail.count(b"\n") < 2 and len(tail) < size:  # where the last whole line begins
+            file.seek(max(0, size - length))
+            tail = file.read()
+            length *= 2
+        whole = tail.rfind(b"\n") + 1
+        last = tail[tail.rfind(b"\n", 0, max(whole - 1, 0)) + 1 : whole]
+        if last and not _is_sensible(last):
+            whole -= len(last)
+        if whole < len(tail):
+            file.truncate(size - len(tail) + whole)
             os.fsync(file.fileno())
 
 
-def _is_json(line: bytes) -> bool:
+def _is_sensible(line: bytes) -> bool:
     try:
-        json.loads(line)
-    except ValueError:
+        History().apply(json.loads(line))
+    except _NONSENSE:
         return False
     return True

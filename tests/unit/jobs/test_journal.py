@@ -10,6 +10,7 @@ import pytest
 from run_samples import fill, small_disk
 
 from batch_analogy.errors import OutputDiskError, UsageError
+from batch_analogy.jobs import journal as journal_module
 from batch_analogy.jobs.journal import Journal, read_history
 
 
@@ -59,7 +60,11 @@ def test_later_lines_win(path: Path) -> None:
     assert history.failed[1].retryable
 
 
-def test_cut_at_any_byte_keeps_the_whole_lines_and_can_be_appended_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tail_bytes", [7, 1 << 16])
+def test_cut_at_any_byte_keeps_the_whole_lines_and_can_be_appended_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail_bytes: int
+) -> None:
+    monkeypatch.setattr(journal_module, "TAIL_BYTES", tail_bytes)
     whole = tmp_path / "whole.jsonl"
     with Journal(whole) as journal:
         for index in range(3):
@@ -76,7 +81,11 @@ def test_cut_at_any_byte_keeps_the_whole_lines_and_can_be_appended_to(tmp_path: 
         assert [json.loads(line)["index"] for line in lines] == [*range(kept), 9]
 
 
-def test_a_last_line_of_zeros_is_left_out_and_cut_off(path: Path) -> None:
+@pytest.mark.parametrize("tail_bytes", [7, 1 << 16])
+def test_a_last_line_of_zeros_is_left_out_and_cut_off(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tail_bytes: int
+) -> None:
+    monkeypatch.setattr(journal_module, "TAIL_BYTES", tail_bytes)
     with path.open("ab") as file:
         file.write(b"\0" * 40 + b"\n")
     assert sorted(read_history(path).done) == [0, 1, 2]
