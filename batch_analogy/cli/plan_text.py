@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from batch_analogy.jobs.plan import Plan
 
 SHOWN_UNUSABLE = 10
+SHOWN_SHOTS = 8
 
 
 def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
@@ -36,19 +37,49 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
     about = "about " if plan.estimated else ""
     shots = f" and {len(plan.shots)} shots" if len(plan.shots) > 1 else ""
-    yield "frames", f"{about}{plan.total} in {_segments(plan)}{shots}, from {config.source}"
+    yield "frames", f"{about}{plan.total} in {_segments(plan)}{shots}, from {_source(config, plan)}"
     if plan.leave_out:
         yield "left out", format_frames(plan.leave_out)
+    yield from _found_rows(plan)
     yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
     for film in films_of(config):
         height, width = plan.picture_size(film.output, plan.usable()[0].index)
-        yield "film", f"{film.path}, {width}x{height}, {frame_rate(plan.fps)} frames/s"
+        yield "film", f"{film.path}, {width}x{height}, {_rate(config, plan)}"
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
     for frame in failed[:SHOWN_UNUSABLE]:
         yield "unusable", f"frame {frame.index}: {frame.error}"
     if len(failed) > SHOWN_UNUSABLE:
         yield "", f"… and {len(failed) - SHOWN_UNUSABLE} more"
+
+
+def _found_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What was found by looking at the frames: cuts, and exposures to even out."""
+    from batch_analogy.jobs.ranges import format_range
+
+    if len(plan.shots) > 1:
+        shown = [format_range(shot.start, shot.stop) for shot in plan.shots[:SHOWN_SHOTS]]
+        rest = len(plan.shots) - len(shown)
+        yield "shots", ", ".join(shown) + (f" … and {rest} more" if rest else "")
+    changes = [frame.exposure_ev for frame in plan.frames if frame.exposure_ev]
+    if changes:
+        span = f"{min(changes):+.2f} to {max(changes):+.2f} EV"
+        yield "exposure", f"of {len(changes)} frames evened out, by {span}"
+
+
+def _source(config: RunConfig, plan: Plan) -> str:
+    from batch_analogy.jobs.footage import part_of
+    from batch_analogy.media.timing import WHOLE
+
+    if plan.footage is None or plan.footage.span == WHOLE:
+        return config.source
+    return f"{config.source}, {part_of(plan.footage.span)}"
+
+
+def _rate(config: RunConfig, plan: Plan) -> str:
+    if plan.footage is None or plan.footage.even or config.fps is not None:
+        return f"{frame_rate(plan.fps)} frames/s"
+    return f"frames at the video's own times, {float(plan.fps):.2f} a second on average"
 
 
 def _segments(plan: Plan) -> str:

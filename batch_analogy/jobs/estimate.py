@@ -19,6 +19,8 @@ from batch_analogy.jobs.store import RunStore, outputs_of
 RECENT_FRAMES = 24
 PNG_BYTES_PER_PIXEL = 1.5
 """Half of the raw bytes: what PNGs of photographs took."""
+DEEP_PNG_BYTES_PER_PIXEL = 5.0
+"""Of 16 bits a channel: their lower halves hold little that repeats."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,19 @@ def expected_workers(execution: ExecutionConfig, plan: Plan, left: int) -> int |
 
 
 def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: int) -> int:
+    deep = plan.footage is not None and plan.footage.deep
+    pixel_bytes = DEEP_PNG_BYTES_PER_PIXEL if deep else PNG_BYTES_PER_PIXEL
     if records:
         written = sum(sum(record.output_bytes.values()) for record in records)
         frame_bytes = written / len(records)
     else:
         first = plan.usable()[0].index
         sizes = [plan.picture_size(output, first) for output in outputs_of(config.target)]
-        frame_bytes = sum(height * width for height, width in sizes) * PNG_BYTES_PER_PIXEL
+        frame_bytes = sum(height * width for height, width in sizes) * pixel_bytes
     video_bytes = 0.0
     if plan.estimated:  # its frames have not been unpacked yet
         pixels = sum(frame.height * frame.width for frame in plan.frames)
-        video_bytes = pixels * PNG_BYTES_PER_PIXEL
+        video_bytes = pixels * pixel_bytes
     return round(frame_bytes * left + video_bytes)
 
 

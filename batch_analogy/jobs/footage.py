@@ -21,6 +21,7 @@ class Footage:
     colours: Colours
     span: Span = WHOLE  # what was asked for
     even: bool = True  # whether the rate is constant
+    deep: bool = False  # whether the frames have more than 8 bits a channel
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that ``from_json`` restores."""
@@ -31,6 +32,7 @@ class Footage:
             "length": str(self.length),
             "span": [None if time is None else str(time) for time in limits],
             "even": self.even,
+            "deep": self.deep,
             "colours": dataclasses.asdict(self.colours),
         }
 
@@ -44,6 +46,7 @@ class Footage:
             colours=Colours(**values["colours"]),
             span=Span(*(None if text is None else Fraction(text) for text in values["span"])),
             even=bool(values["even"]),
+            deep=bool(values["deep"]),
         )
 
 

@@ -125,7 +125,15 @@ def _span(config: RunConfig, info: VideoInfo) -> Span:
 def _footage(info: VideoInfo, times: FrameTimes, begin: Fraction, span: Span) -> Footage:
     """What is kept of a video, by when its frames were found to be shown."""
     fps, varies = times.rate(() if info.variable_rate else (info.fps,))
-    return Footage(fps, begin, times.duration, info.colours, span, even=not varies)
+    return Footage(
+        fps,
+        begin,
+        times.duration,
+        info.colours,
+        span,
+        even=not varies,
+        deep=info.tags.is_deep,
+    )
 
 
 def _video_frames(

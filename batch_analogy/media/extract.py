@@ -77,6 +77,8 @@ def extract_frames(
     marker, identity = folder / MARKER_NAME, _identity(info, span)
     if (found := _completed(marker, identity, folder)) is not None:
         return found
+    if info.tags.is_hdr:
+        _log.warning("%s is HDR; its frames and the film are brought to BT.709 (SDR)", info.path)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
