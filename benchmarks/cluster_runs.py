@@ -1,0 +1,324 @@
+"""Runs to be measured on a real Ray: commands, what their run folders tell, nodes to kill.
+
+The times come from the workers' logs and the journal. All processes are on one machine here, so
+their clocks are one clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import ray
+import skimage.data
+from ray.cluster_utils import Cluster
+
+from batch_analogy.media.stills import write_png
+from batch_analogy.media.video import probe_video
+
+PATIENCE_SECONDS = 1800.0
+POLL_SECONDS = 0.02
+
+
+ON_CPU = ("--gpus-per-worker", "0")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much work there is; sides in px of square pictures."""
+
+    runs: int = 5
+    seed: int = 4
+    overhead_frames: int = 30
+    overhead_side: int = 256  # about a second a frame on two cores
+    node_frames: int = 40
+    node_side: int = 256
+    first_frames: int = 4
+    first_side: int = 256
+    kill_frames: int = 40
+    kill_side: int = 128
+    corrupt_frames: int = 200
+    corrupt_side: int = 64
+    corrupted: int = 5
+    corrupt_kills: int = 2
+
+
+QUICK = Sizes(
+    runs=1,
+    overhead_frames=3,
+    overhead_side=64,
+    node_frames=4,
+    node_side=64,
+    first_frames=2,
+    first_side=64,
+    kill_frames=12,
+    kill_side=64,
+    corrupt_frames=16,
+    corrupted=3,
+    corrupt_kills=1,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A reference and a folder of frames."""
+
+    reference: Path
+    frames: Path
+    count: int
+
+
+@dataclass(frozen=True)
+class FrameTime:
+    """One frame in a worker's hands; seconds since 1970."""
+
+    worker: str
+    index: int
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A ``timelapse`` that has ended."""
+
+    film: Path
+    began: float  # seconds since 1970, before its process was started
+    ended: float
+    exit_code: int
+
+    @property
+    def run_dir(self) -> Path:
+        """Its run folder."""
+        return run_dir_of(self.film)
+
+    @property
+    def total_seconds(self) -> float:
+        """From typing the command to its end."""
+        return self.ended - self.began
+
+    def frames(self) -> list[FrameTime]:
+        """Every frame that a worker has finished, in order of time."""
+        found = []
+        for path in sorted((self.run_dir / "logs").glob("*.jsonl")):
+            for line in map(json.loads, path.read_text().splitlines()):
+                if line["status"] == "done":
+                    started = line["at"] - line["seconds"]
+                    found.append(FrameTime(path.stem, line["index"], started, line["at"]))
+        return sorted(found, key=lambda frame: frame.started)
+
+    def work_seconds(self) -> float:
+        """From the start of the first frame to the end of the last one."""
+        frames = self.frames()
+        return max(frame.ended for frame in frames) - min(frame.started for frame in frames)
+
+
+def run_dir_of(film: Path) -> Path:
+    return film.with_suffix(".run")
+
+
+def make_source(folder: Path, frames: int, side: int) -> Source:
+    """A slow camera over a cat, and a cup to style it after; pictures of side × side px."""
+    cat = skimage.data.chelsea()
+    height, width = cat.shape[:2]
+    view = min(height, width) * 2 // 3
+    for k in range(frames):
+        y = round((height - view) * (0.5 + 0.4 * k / frames))
+        x = round((width - view) * (0.1 + 0.8 * k / frames))
+        picture = cv2.resize(
+            cat[y : y + view, x : x + view], (side, side), interpolation=cv2.INTER_AREA
+        )
+        write_png(folder / "frames" / f"img{k + 1}.png", picture)
+    cup = cv2.resize(skimage.data.coffee(), (side, side), interpolation=cv2.INTER_AREA)
+    write_png(folder / "reference.png", cup)
+    return Source(folder / "reference.png", folder / "frames", frames)
+
+
+class Command:
+    """A ``timelapse`` that is running, as typed into a shell.
+
+    Args:
+        source: what it works on.
+        film: what it makes; its messages go beside it.
+        options: more words, as ``--workers 2``.
+    """
+
+    def __init__(self, source: Source, film: Path, *options: str) -> None:
+        words = [sys.executable, "-m", "batch_analogy", "timelapse"]
+        words += [str(source.reference), str(source.frames), "-o", str(film)]
+        words += ["--quality", "draft", *options]
+        self._film = film
+        self._messages = film.with_suffix(".messages")
+        self.run_dir = run_dir_of(film)
+        with self._messages.open("wb") as file:
+            self.began = time.time()
+            self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=file)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has."""
+        return self._process.poll() is not None
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.ended:  # something else failed: leave nothing running
+            self._process.kill()
+            self._process.wait()
+
+    def wait_for_done(self, count: int) -> list[dict[str, Any]]:
+        """Wait until so many frames are journaled, or it ends; returns the journal's lines."""
+        while True:
+            lines = journal_of(self.run_dir)
+            if len(done_indices(lines)) >= count or self.ended:
+                return lines
+            time.sleep(POLL_SECONDS)
+
+    def wait(self, expected: Sequence[int] = (0,)) -> Trial:
+        """Wait for its end.
+
+        Raises:
+            RuntimeError: it ended with an exit code that was not expected.
+        """
+        code = self._process.wait(PATIENCE_SECONDS)
+        trial = Trial(self._film, self.began, time.time(), code)
+        if code not in expected:
+            raise RuntimeError(f"exit {code}, not {expected}: {self._messages.read_text()}")
+        return trial
+
+
+def journal_of(run_dir: Path) -> list[dict[str, Any]]:
+    """The journal's whole lines."""
+    path = run_dir / "journal.jsonl"
+    if not path.exists():
+        return []
+    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def done_indices(lines: Sequence[dict[str, Any]]) -> list[int]:
+    """The frames that a journal calls done, as often as it does."""
+    return [line["index"] for line in lines if line["event"] == "done"]
+
+
+def first_at(lines: Sequence[dict[str, Any]], event: str) -> float:
+    """When a journal first tells of an event, in seconds since 1970."""
+    return min(float(line["at"]) for line in lines if line["event"] == event)
+
+
+def count_once(lines: Sequence[dict[str, Any]], frames: Sequence[int]) -> dict[str, Any]:
+    """How often a journal calls each of these frames done."""
+    times = Counter(done_indices(lines))
+    return {
+        "once": sum(times[index] == 1 for index in frames),
+        "missing": [index for index in frames if times[index] == 0],
+        "more_than_once": [index for index in frames if times[index] > 1],
+        "unexpected": sorted(set(times) - set(frames)),
+    }
+
+
+def film_frames(film: Path) -> int | None:
+    """How many frames a film has; None where there is none."""
+    return probe_video(film).frame_count if film.exists() else None
+
+
+def digests(film: Path) -> dict[str, str]:
+    """SHA-256 of the film and of every frame of its run."""
+    top = run_dir_of(film) / "frames"
+    files = {"film": film, **{str(f.relative_to(top)): f for f in top.rglob("[0-9]*.png")}}
+    return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in files.items()}
+
+
+def worker_pid(run_dir: Path, worker: str) -> int:
+    """The process of a worker, from its log."""
+    first = (run_dir / "logs" / f"{worker}.jsonl").read_text().splitlines()[0]
+    return int(json.loads(first)["pid"])
+
+
+@contextlib.contextmanager
+def cluster_of(count: int) -> Iterator[tuple[Cluster, list[Any]]]:
+    """A head that works on nothing, and nodes of one core each; taken down afterwards."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0})
+    try:
+        yield cluster, [cluster.add_node(num_cpus=1, num_gpus=0) for _ in range(count)]
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def kill_node(cluster: Cluster, node: Any) -> list[int]:
+    """Kill all processes of a node at once, as when its machine loses power; returns their ids."""
+    tops = [info.process.pid for infos in node.all_processes.values() for info in infos]
+    processes = sorted({*tops, *_descendants(tops)})
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    cluster.remove_node(node, allow_graceful=False)
+    return processes
+
+
+def _descendants(tops: Sequence[int]) -> set[int]:
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int(
+                (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            )
+    found: set[int] = set()
+    fresh = set(tops)
+    while fresh:
+        found |= fresh
+        fresh = {pid for pid, parent in parents.items() if parent in fresh} - found
+    return found - set(tops)
+
+
+def summary(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Medians of runs of one kind; the idle time is a worker's, between two of its frames."""
+    frames = [trial.frames() for trial in trials]
+    spans = [frame.ended - frame.started for one in frames for frame in one]
+    work = [trial.work_seconds() for trial in trials]
+    return {
+        "median_seconds": round(statistics.median(work), 3),
+        "runs": [round(seconds, 3) for seconds in work],
+        "whole_command_seconds": round(statistics.median(t.total_seconds for t in trials), 2),
+        "median_frame_seconds": round(statistics.median(spans), 3),
+        "median_idle_seconds": idle_seconds(trials),
+    }
+
+
+def idle_seconds(trials: Sequence[Trial]) -> float | None:
+    """Median of the time from a worker's finishing a frame to its beginning the next."""
+    gaps = []
+    for trial in trials:
+        latest: dict[str, float] = {}
+        for frame in trial.frames():
+            if frame.worker in latest:
+                gaps.append(frame.started - latest[frame.worker])
+            latest[frame.worker] = frame.ended
+    return round(statistics.median(gaps), 4) if gaps else None
+
+
+def threads_of(run_dir: Path) -> list[int | None]:
+    """The threads that each worker of a run was given."""
+    logs = sorted((run_dir / "logs").glob("*.jsonl"))
+    return [json.loads(log.read_text().splitlines()[0])["threads"] for log in logs]
