@@ -25,6 +25,10 @@ Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
 Codec = Literal["h264", "h265", "prores", "ffv1"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Shots = Literal["detect", "off"] | tuple[int, ...]
+"""How shots are found: in the frames, not at all, or where these frames begin one."""
+Deflicker = Literal["off", "auto"] | float
+"""Whether exposures are evened out: not, where it is needed, or to a share from 0 to 1."""
 
 LEVELS = (5, 4, 3, 2, 1)
 """Coarse to fine: conv5_1 … conv1_1."""
@@ -255,6 +259,8 @@ class RunConfig:
     end: str | None = None
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
+    shots: Shots = "detect"
+    deflicker: Deflicker = "off"
     # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
     segment_frames: int | None = None
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
@@ -266,6 +272,11 @@ class RunConfig:
             raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
+        self._check_shots()
+        if isinstance(self.deflicker, str):
+            _check_choice("deflicker", self.deflicker, Literal["off", "auto"])
+        elif not 0 <= self.deflicker <= 1:
+            raise ConfigError(f"deflicker is {self.deflicker}; it must lie between 0 and 1")
         _check_choice("codec", self.codec, Codec)
         if self.depth not in (None, 8, 10):
             raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits a channel")
@@ -274,9 +285,20 @@ class RunConfig:
         if self.segment_frames is not None and self.segment_frames < 1:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
 
+    def _check_shots(self) -> None:
+        if isinstance(self.shots, str):
+            _check_choice("shots", self.shots, Literal["detect", "off"])
+            return
+        firsts = tuple(self.shots)  # a list where read from JSON
+        if firsts != tuple(sorted(set(firsts))) or min(firsts, default=0) < 0:
+            raise ConfigError(f"shots begin at frames {firsts}; give rising frame numbers from 0")
+        object.__setattr__(self, "shots", firsts)
+
     def pixel_fields(self) -> dict[str, Any]:
         """What decides the frames' pixels, as plain JSON values; inputs are hashed separately."""
         return {
+            "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
+            "deflicker": self.deflicker,
             "target": self.target,
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},

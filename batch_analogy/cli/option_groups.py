@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from batch_analogy.cli import film_options, options
+from batch_analogy.cli import film_options, motion_options, options
 from batch_analogy.config import AnalogyConfig, ExecutionConfig, Preset
 
 
@@ -53,6 +53,8 @@ class FilmOptions:
     start: film_options.StartOption = None
     end: film_options.EndOption = None
     on_missing: options.OnMissingOption = options.DEFAULT_ON_MISSING
+    shots: motion_options.ShotsOption = "detect"
+    deflicker: motion_options.DeflickerOption = None  # None: by command and source
 
 
 @dataclass(frozen=True, kw_only=True)

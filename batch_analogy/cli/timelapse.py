@@ -12,6 +12,11 @@ from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
 from batch_analogy.cli.film_options import USUAL_SUFFIXES
+from batch_analogy.cli.motion_options import (
+    parse_deflicker,
+    parse_shots_option,
+    usual_deflicker,
+)
 from batch_analogy.cli.option_groups import (
     FilmOptions,
     LookOptions,
@@ -126,6 +131,12 @@ def run_config(
         end=film.end,
         keep_audio=command == "stylize",
         on_missing=film.on_missing,
+        shots=parse_shots_option(film.shots),
+        deflicker=(
+            usual_deflicker(command, source, target)
+            if film.deflicker is None
+            else parse_deflicker(film.deflicker)
+        ),
         execution=machine.execution_config(),
     )
 

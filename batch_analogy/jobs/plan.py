@@ -93,6 +93,18 @@ class Plan:
     def plan_hash(self) -> str:
         """A hash of all that decides the pixels: equal hashes, equal frames.
 
+        It is ``given_hash`` but for exposures that are changed, which may be edited.
+        """
+        exposures = [[f.index, f.exposure_ev] for f in self.frames if f.exposure_ev]
+        if not exposures:
+            return self.given_hash
+        content = [self.given_hash, exposures]
+        return hashlib.blake2b(json.dumps(content).encode()).hexdigest()
+
+    @property
+    def given_hash(self) -> str:
+        """A hash of what decides the pixels and may not be edited.
+
         Shots, segments and left-out frames are not in it. Every frame is computed by itself, so
         they decide who does it and when, or that nobody does, and no pixel of the others.
         """

@@ -1,8 +1,8 @@
 """plan.json: written to be read and edited by people, and read back with care.
 
-Three of its entries may be edited before a run starts or goes on: ``leave_out``, ``shots`` and
-``segments``. All frame ranges have both ends in them. Whatever else is changed is noticed by the
-plan's hash or by looking at the input again.
+Before a run starts or goes on, ``leave_out``, ``shots``, ``segments`` and each frame's
+``exposure_ev`` may be edited. All frame ranges have both ends in them. Whatever else is changed is
+noticed by the plan's hash or by looking at the input again.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from batch_analogy.jobs.ranges import format_frames, format_range, parse_frames,
 from batch_analogy.jobs.store import read_json, write_long_json
 
 PLAN_FORMAT = 2
+MOST_EDITED_EV = 8.0
 HOW_TO_EDIT = (
-    "You may edit leave_out (frames that are not wanted, like 3,5-10), shots and segments; then "
-    "run the same command again, or batch-analogy resume. Both ends of a range belong to it. Each "
-    "frame is in one shot and, unless left out, in one segment; a segment lies within a shot. "
+    "You may edit leave_out (frames that are not wanted, like 3,5-10), shots, segments and each "
+    "frame's exposure_ev (what is added to its exposure); then run the same command again, or "
+    "batch-analogy resume. Both ends of a range belong to it. Each frame is in one shot and, "
+    "unless left out, in one segment; a segment lies within a shot. "
     'With "segments": [] they are cut anew from the shots.'
 )
 _FACTS = (
@@ -86,7 +88,7 @@ def _head(plan: Plan) -> dict[str, Any]:
         "leave_out": format_frames(plan.leave_out),
         "shots": [format_range(shot.start, shot.stop) for shot in plan.shots],
         "segments": [format_range(segment.start, segment.stop) for segment in plan.segments],
-        "plan_hash": plan.plan_hash,
+        "plan_hash": plan.given_hash,  # tells edits that are allowed from those that are not
         "fps": str(plan.fps),
         "reference": dataclasses.asdict(plan.reference),
         "video": dataclasses.asdict(plan.video) if plan.video else None,
@@ -100,6 +102,8 @@ def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
     names = [field.name for field in dataclasses.fields(FramePlan)]
     if all(frame.time is None for frame in plan.frames):
         names.remove("time")
+    if not any(frame.exposure_ev for frame in plan.frames):
+        names.remove("exposure_ev")
     return ({name: getattr(frame, name) for name in names} for frame in plan.frames)
 
 
@@ -149,11 +153,22 @@ def _check_frames(plan: Plan, written_hash: object) -> None:
             f"the list of frames was edited: frame {place} is missing or not in its place. Put it "
             "back; frames that are not wanted are named in leave_out"
         )
-    if written_hash != plan.plan_hash:
-        raise PlanChangedError(
-            "the plan was edited where that changes frames: only leave_out, shots and segments "
-            "may be. Put back what was there, or start afresh with --overwrite"
+    wild = next((f for f in plan.frames if not _is_exposure(f.exposure_ev)), None)
+    if wild is not None:
+        raise UsageError(
+            f"exposure_ev of frame {wild.index} is {wild.exposure_ev!r}; it must be a number from "
+            f"-{MOST_EDITED_EV:g} to {MOST_EDITED_EV:g}"
         )
+    if written_hash != plan.given_hash:
+        raise PlanChangedError(
+            "the plan was edited where that changes frames: only leave_out, shots, segments "
+            "and exposure_ev may be. Put back what was there, or start afresh with --overwrite"
+        )
+
+
+def _is_exposure(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and -MOST_EDITED_EV <= float(value) <= MOST_EDITED_EV  # type: ignore[arg-type]
 
 
 def _with_edits(plan: Plan, leave_out: str, shots: list[str], segments: list[str]) -> Plan:
@@ -241,5 +256,21 @@ def keep_edits(new: Plan, edited: Plan) -> Plan:
     if segments == cut_segments(edited.shots, edited.segment_frames):  # nobody changed them
         segments = cut_segments(edited.shots, new.segment_frames)
     return dataclasses.replace(
-        new, shots=edited.shots, segments=segments, leave_out=edited.leave_out
+        new,
+        frames=_with_edited_exposures(new.frames, edited.frames),
+        shots=edited.shots,
+        segments=segments,
+        leave_out=edited.leave_out,
+    )
+
+
+def _with_edited_exposures(
+    new: tuple[FramePlan, ...], edited: tuple[FramePlan, ...]
+) -> tuple[FramePlan, ...]:
+    """The frames as they are now, exposed as the plan says; what has another content, as found."""
+    if all(a.exposure_ev == b.exposure_ev for a, b in zip(new, edited, strict=True)):
+        return new
+    return tuple(
+        now if now.blake2b != was.blake2b else dataclasses.replace(now, exposure_ev=was.exposure_ev)
+        for now, was in zip(new, edited, strict=True)
     )

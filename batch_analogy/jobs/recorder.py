@@ -51,6 +51,7 @@ class Recorder:
             output_bytes={name: file.bytes for name, file in outcome.outputs.items()},
             output_blake2b={name: file.blake2b for name, file in outcome.outputs.items()},
             seconds=round(outcome.seconds, 3),
+            **({"exposure_ev": frame.exposure_ev} if frame.exposure_ev else {}),
             **_stages_and_notes(outcome),
             worker=worker,
             attempt=attempt,

@@ -57,7 +57,11 @@ def take_stock(
     adopted = 0
     for frame in plan.usable():
         record = history.done.get(frame.index)
-        if record is not None and _sizes(store, outputs, frame.index) == record.output_bytes:
+        if record is not None and record.exposure_ev != frame.exposure_ev:
+            for output in outputs:  # or it would be taken for one that was not journaled
+                store.frame(output, frame.index).unlink(missing_ok=True)
+            journal.append("reset", index=frame.index, reason="its exposure was edited")
+        elif record is not None and _sizes(store, outputs, frame.index) == record.output_bytes:
             done.add(frame.index)
         elif record is not None:
             journal.append("reset", index=frame.index, reason="its file is gone or was changed")
@@ -69,6 +73,7 @@ def take_stock(
                 input=frame.blake2b,
                 output_bytes=sizes,
                 seconds=0.0,
+                exposure_ev=frame.exposure_ev,
                 adopted=True,
             )
             done.add(frame.index)

@@ -7,6 +7,7 @@ again continues, whatever happened before.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from batch_analogy.jobs import assemble, resume
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.execute import Run, RunResult
 from batch_analogy.jobs.journal import Journal, read_history
+from batch_analogy.jobs.looking import look_through
 from batch_analogy.jobs.manifest import (
     Manifest,
     manifest_from_json,
@@ -130,10 +132,10 @@ def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
         video=guess_video(config),
         on_frame=_reporter(on_event),
     )
-    try:
-        previous = read_plan(RunStore(config.run_dir).plan)
-    except PlanChangedError:  # of another version: the run itself will say so
-        return plan
+    store, previous = RunStore(config.run_dir), None
+    with contextlib.suppress(PlanChangedError):  # of another version: the run itself will say so
+        previous = read_plan(store.plan)
+    plan = look_through(plan, config, store, previous, on_event)
     if previous is None or len(previous.frames) != len(plan.frames):
         return plan
     return keep_edits(plan, previous)
@@ -150,6 +152,7 @@ def _open_locked(
 ) -> Run:
     manifest, previous = _read_previous(store, overwrite=overwrite)
     config = _resolved(config, manifest)
+    assemble.check_outputs(config, store, overwrite=overwrite)
     plan = make_plan(
         config,
         weights=weights,
@@ -157,15 +160,16 @@ def _open_locked(
         previous=previous,
         on_frame=_reporter(on_event),
     )
-    assemble.check_outputs(config, store, overwrite=overwrite)
     if previous is not None:
         try:
             resume.accept(store, previous, plan)
-            plan = keep_edits(plan, previous)
         except PlanChangedError:
             if not overwrite:
                 raise
             manifest = None
+    plan = look_through(plan, config, store, previous, on_event)
+    if previous is not None and manifest is not None:
+        plan = keep_edits(plan, previous)
     if manifest is None:
         store.clear()
     manifest = Manifest(manifest.run_id if manifest else new_run_id(), config)

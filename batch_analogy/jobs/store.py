@@ -46,6 +46,7 @@ class RunStore:
         self.films = run_dir / "film.json"
         self.frames = run_dir / "frames"
         self.input = run_dir / "input"  # frames of a video, deleted once the film is there
+        self.looks = run_dir / "looks.npy"  # what was seen of the frames when planning
         self.input_mark = run_dir / "input.json"  # which video they come from
         self.logs = run_dir / "logs"
         self.last_preview = run_dir / "preview" / "last.jpg"
@@ -61,6 +62,11 @@ class RunStore:
     def log(self, worker: str) -> Path:
         """The JSON-lines log of one worker."""
         return self.logs / f"{worker}.jsonl"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the folder is locked by this store, so that it may be written to."""
+        return self._lock_file is not None
 
     def exists(self) -> bool:
         """Whether a run was begun here."""

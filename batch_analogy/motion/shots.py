@@ -24,6 +24,8 @@ BLOCK = 8  # cells
 REACH = 6  # cells: how far a block is sought, a tenth of the width
 WINDOW = 12  # frames on either side whose differences are the film's own activity
 SPAN = 3  # frames before and after a cut that must differ from one another
+UNLIKE = 0.4  # a difference that frames of one scene seldom have
+SAMPLES = 50  # pairs of frames that say whether a shot is one scene
 FLAT = 1.2  # grey levels: a frame with less contrast (black, white) shows nothing to compare
 GRAIN = 2.0  # grey levels that count for nothing where there is little contrast
 
@@ -60,6 +62,18 @@ def find_cuts(looks: Sequence[Look | None], rule: CutRule = CutRule()) -> list[i
                 cuts.pop()
             cuts.append(k)
     return [(seen[k - 1] + 1 + seen[k]) // 2 for k in cuts]  # amid the black between two shots
+
+
+def are_one_scene(looks: Sequence[Look | None]) -> bool:
+    """Whether most frames resemble the one before: those of a time-lapse do, an album's do not.
+
+    Args:
+        looks: of one shot's frames in order; None for those that cannot be read.
+    """
+    shown = [look for look in looks if look is not None]
+    places = range(0, len(shown) - 1, max(1, len(shown) // SAMPLES))
+    steps = [difference(shown[k], shown[k + 1]) for k in places]
+    return not steps or float(np.median(steps)) < UNLIKE
 
 
 def difference(before: Look, after: Look, rule: CutRule = CutRule()) -> float:

@@ -109,9 +109,9 @@ def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
         ({"leave_out": "12"}, "leave_out: frame 12 is not there: the 9 frames are numbered 0 to 8"),
         ({"leave_out": "0-8"}, "leave_out names every frame"),
         ({"leave_out": "a few"}, "leave_out: 'a few' is no frame number"),
-        ({"device": "cuda"}, "only leave_out, shots and segments may be"),
+        ({"device": "cuda"}, "only leave_out, shots, segments and exposure_ev"),
         ({"frames": plan_to_json(plan(9))["frames"][1:]}, "frame 0 is missing or not in its place"),
-        ({"frames": plan_to_json(plan(9))["frames"][:-1]}, "only leave_out, shots and segments"),
+        ({"frames": plan_to_json(plan(9))["frames"][:-1]}, "only leave_out, shots, segments"),
     ],
 )
 def test_edits_that_make_no_sense_are_refused(edits: dict[str, Any], words: str) -> None:

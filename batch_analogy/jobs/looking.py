@@ -1,0 +1,171 @@
+"""Looking once at every frame when planning: where the shots are, and what exposures to even out.
+
+What was seen is kept in the run folder by the frames' content, so that the same command looks only
+at frames that are new or changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from batch_analogy.config import RunConfig
+from batch_analogy.errors import FrameError, UsageError
+from batch_analogy.jobs.events import OnEvent, PlanProgress
+from batch_analogy.jobs.look_file import read_looks, write_looks
+from batch_analogy.jobs.plan import FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.source import ensure_video_frames
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.camera import read_exposure
+from batch_analogy.media.stills import read_still
+from batch_analogy.motion.deflicker import FLICKER_EV, even_out
+from batch_analogy.motion.looks import LOOK_PX, Look, look_at
+from batch_analogy.motion.shots import are_one_scene, find_cuts
+
+EV_DIGITS = 4  # that are kept: a hundredth of a grey level
+
+Looks = Sequence[Look | None]
+
+
+def look_through(
+    plan: Plan, config: RunConfig, store: RunStore, previous: Plan | None, on_event: OnEvent
+) -> Plan:
+    """The plan with its shots, and with the exposures that its frames are given.
+
+    Args:
+        plan: of one shot, no exposure changed.
+        config: says how shots are found and whether flicker is evened out.
+        store: the run folder, locked; for a dry run nothing is written into it.
+        previous: the plan that the folder holds; if it was made of the same frames in the same
+            way, it is believed and nothing is looked at.
+        on_event: told of the frames looked at.
+
+    Raises:
+        UsageError: a shot is said to begin where there is no frame.
+        InputError: a video's frames are gone, and it cannot be decoded any more.
+        OutputDiskError: the run folder cannot be written to.
+    """
+    if previous is not None and _is_same(plan, previous):
+        return _with_exposures(_cut(plan, previous.shots), [f.exposure_ev for f in previous.frames])
+    detects = config.shots == "detect" and not plan.estimated
+    evens = config.deflicker != "off" and not plan.estimated
+    looks: Looks = ()
+    if detects or evens:
+        if store.is_open:
+            ensure_video_frames(plan, store, on_event)
+        looks = _look(plan, store, on_event)
+    cuts = find_cuts(looks) if detects else _given_cuts(config, len(plan.frames))
+    plan = _cut(plan, _shots(cuts, len(plan.frames)))
+    return _with_exposures(plan, _exposures(plan, looks, config)) if evens else plan
+
+
+def _is_same(plan: Plan, previous: Plan) -> bool:
+    """Whether both are of the same frames and settings, so that they would be cut alike."""
+    if plan.estimated or plan.pixels != previous.pixels or plan.footage != previous.footage:
+        return False
+    if plan.video or previous.video:
+        videos = [p.video.blake2b if p.video else None for p in (plan, previous)]
+        return videos[0] == videos[1] and len(plan.frames) == len(previous.frames)
+    return [f.blake2b for f in plan.frames] == [f.blake2b for f in previous.frames]
+
+
+def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
+    """A look at each frame; None where it cannot be read."""
+    keys = [_key(frame) for frame in plan.frames]
+    looks: dict[str, Look] = read_looks(store.looks, set(keys))
+    new = [(k, f) for k, f in zip(keys, plan.frames, strict=True) if k not in looks and not f.error]
+    if not new:
+        return [looks.get(key) for key in keys]
+    known, cores = len(looks), os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as readers:
+        waiting: deque[tuple[str, Future[Look | None]]] = deque()
+        for done, (key, frame) in enumerate(new):
+            waiting.append((key, readers.submit(_look_at_file, Path(frame.source))))
+            if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
+                _keep(looks, *waiting.popleft())
+            on_event(PlanProgress("looking at", known + done + 1, known + len(new)))
+        while waiting:
+            _keep(looks, *waiting.popleft())
+    if store.is_open:
+        write_looks(store.looks, looks)
+    return [looks.get(key) for key in keys]
+
+
+def _keep(looks: dict[str, Look], key: str, seen: Future[Look | None]) -> None:
+    look = seen.result()
+    if look is not None:
+        looks[key] = look
+
+
+def _look_at_file(path: Path) -> Look | None:
+    try:
+        pixels = read_still(path, at_least_px=LOOK_PX)
+    except FrameError:
+        return None  # the worker that is to do it will say what is wrong
+    return look_at(pixels, read_exposure(path))
+
+
+def _key(frame: FramePlan) -> str:
+    """What tells that a frame is one that was looked at before."""
+    if frame.blake2b is not None:
+        return frame.blake2b
+    try:  # extracted from a video
+        facts = os.stat(frame.source)
+    except OSError:
+        return ""
+    return f"{Path(frame.source).name} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def _given_cuts(config: RunConfig, total: int) -> list[int]:
+    if isinstance(config.shots, str):
+        return []
+    beyond = [first for first in config.shots if first >= total]
+    if beyond:
+        raise UsageError(
+            f"--shots has a shot begin at frame {beyond[0]}: the {total} frames are numbered 0 to "
+            f"{total - 1}"
+        )
+    return [first for first in config.shots if first > 0]
+
+
+def _shots(cuts: Sequence[int], total: int) -> tuple[Shot, ...]:
+    edges = [0, *cuts, total]
+    return tuple(Shot(n, edges[n], edges[n + 1]) for n in range(len(edges) - 1))
+
+
+def _cut(plan: Plan, shots: tuple[Shot, ...]) -> Plan:
+    segments = cut_segments(shots, plan.segment_frames)
+    return dataclasses.replace(plan, shots=shots, segments=segments)
+
+
+def _exposures(plan: Plan, looks: Looks, config: RunConfig) -> list[float]:
+    """EV to add to each frame, shot by shot."""
+    automatic = config.deflicker == "auto"
+    strength = 1.0 if isinstance(config.deflicker, str) else config.deflicker
+    light = np.array([np.nan if look is None else look.log2_light for look in looks])
+    camera = np.array([np.nan if not look or look.camera_ev is None else look.camera_ev
+                       for look in looks])  # fmt: skip
+    changes = np.zeros(len(looks))
+    for shot in plan.shots:
+        part = slice(shot.start, shot.stop)
+        if automatic and not are_one_scene(looks[part]):
+            continue
+        least = FLICKER_EV if automatic else 0.0
+        changes[part] = even_out(light[part], camera[part], strength=strength, least_ev=least)
+    return [round(float(ev), EV_DIGITS) + 0.0 for ev in changes]
+
+
+def _with_exposures(plan: Plan, exposures: Sequence[float]) -> Plan:
+    if not any(exposures):
+        return plan
+    frames = (
+        dataclasses.replace(frame, exposure_ev=ev)
+        for frame, ev in zip(plan.frames, exposures, strict=True)
+    )
+    return dataclasses.replace(plan, frames=tuple(frames))
