@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -133,10 +134,11 @@ def _pace(found: RunStatus) -> str:
 
 
 def _lines(found: RunStatus, sheet: Path | None) -> list[str]:
-    return [f"{name:10}{value}" for name, value in _rows(found, sheet)]
+    return [f"{name:10}{value}" for name, value in summary_rows(found, sheet)]
 
 
-def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
+def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
+    """What is shown of a run: names and values."""
     rows = [
         ("state", found.state + (f": {found.message}" if found.message else "")),
         ("frames", f"{found.done} of {found.total} done, {found.left} left"),
@@ -145,7 +147,9 @@ def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     ]
     if pace := _pace(found):
         rows.append(("rate", pace))
-    rows += [("worker", _worker(state)) for state in found.worker_states[:SHOWN_WORKERS]]
+    # Workers are heard of by the driver, whose clock may not be that of this machine.
+    now = time.time() if _is_here(found) else found.updated_at
+    rows += [("worker", _worker(state, now)) for state in found.worker_states[:SHOWN_WORKERS]]
     if len(found.worker_states) > SHOWN_WORKERS:
         rows.append(
             ("", f"… and {len(found.worker_states) - SHOWN_WORKERS} more; --json lists all")
@@ -158,7 +162,7 @@ def _rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     if sheet is not None:
         rows.append(("sheet", str(sheet)))
     if found.updated_at:
-        rows.append(("updated", f"{duration(max(0.0, time.time() - found.updated_at))} ago"))
+        rows.append(("updated", _updated(found)))
     for frame in found.failed[:SHOWN_FAILURES]:
         rows.append(("failed", f"frame {frame.index} ({frame.name}): {frame.message}"))
     if len(found.failed) > SHOWN_FAILURES:
@@ -171,7 +175,20 @@ def _segments(found: RunStatus) -> str:
     return f"{found.segments_done} of {found.segments} done{shots}"
 
 
-def _worker(state: WorkerState) -> str:
+def _is_here(found: RunStatus) -> bool:
+    """Whether the run is driven from this machine."""
+    return found.host == socket.gethostname()
+
+
+def _updated(found: RunStatus) -> str:
+    """When the driver last told of itself; on another machine by another clock."""
+    age = time.time() - found.updated_at
+    if _is_here(found):
+        return f"{duration(max(0.0, age))} ago"
+    return f"{duration(abs(age))} {'ago' if age >= 0 else 'ahead'} by the clock of {found.host}"
+
+
+def _worker(state: WorkerState, now: float) -> str:
     """One worker in one line."""
     if state.lost is not None:
         return f"{state.name} was lost: {state.lost}"
@@ -180,7 +197,7 @@ def _worker(state: WorkerState) -> str:
         parts.append(f"{state.failed} failed")
     if state.last_seconds is not None:
         parts.append(f"frame {state.last_frame} in {state.last_seconds:.1f} s")
-    heard = duration(max(0.0, time.time() - state.heard_at))
+    heard = duration(max(0.0, now - state.heard_at))
     return ", ".join([*parts, f"heard of {heard} ago"])
 
 

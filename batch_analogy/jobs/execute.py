@@ -16,7 +16,7 @@ from typing import Any
 from batch_analogy.errors import BatchAnalogyError, FilmError
 from batch_analogy.jobs import assemble
 from batch_analogy.jobs.driver import Driver, StopRequest
-from batch_analogy.jobs.events import OnEvent, RunEvent, RunOpened, ignore
+from batch_analogy.jobs.events import FilmProgress, OnEvent, RunEvent, RunOpened, ignore
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.manifest import Manifest
 from batch_analogy.jobs.plan import Plan
@@ -255,6 +255,8 @@ class Run:
 def _heard(progress: Progress, on_event: OnEvent) -> OnEvent:
     def pass_on(event: RunEvent) -> None:
         progress.crew.hear(event)
+        if isinstance(event, FilmProgress):
+            progress.refresh_encoding()
         on_event(event)
 
     return pass_on

@@ -81,6 +81,12 @@ class Progress:
             self.write_sheet()
             self._next_sheet = self._clock() + SHEET_SECONDS
 
+    def refresh_encoding(self) -> None:
+        """Write status.json if that is due, to show other machines that this one is at work."""
+        if self._clock() >= self._next_status:
+            self.write("encoding")
+            self._next_status = self._clock() + STATUS_SECONDS
+
     def finish_previews(self) -> None:
         """Bring both previews up to date."""
         if self.done:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import statistics
 import time
@@ -25,6 +24,7 @@ RunState = Literal[
 
 RECENT_FRAMES = 24
 STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so long is gone
+LOOK_SECONDS = 3.0  # or has another clock; the status of one that works changes every second
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def read_status(run_dir: Path) -> RunStatus:
     state: RunState = written.get("state", "stopped")
     tally = SegmentTally(plan, [*history.done, *(frame.index for frame in failed)])
     running = state in ("running", "encoding")
-    if running and not _driver_lives(written):
+    if running and not _driver_lives(store, written):
         state, running = "stopped", False
     config = manifest.get("config", {})
     return RunStatus(
@@ -176,13 +176,22 @@ def _worker_states(written: dict[str, Any]) -> tuple[WorkerState, ...]:
         return ()  # written by another version: it tells less
 
 
-def _driver_lives(written: dict[str, Any]) -> bool:
-    if written.get("host") != socket.gethostname():
-        return time.time() - float(written.get("updated_at", 0.0)) < STALE_SECONDS
-    try:
-        os.kill(int(written.get("pid", 0)), 0)
-    except ProcessLookupError:
+def _driver_lives(store: RunStore, written: dict[str, Any]) -> bool:
+    """Whether the driver that wrote a status is still at work.
+
+    Its lock tells, unless the driver is on another machine and the shared disk's locks do not reach
+    that far. Then its status does: by its age, and where that is too high or below 0, by whether it
+    changes, for the two machines' clocks may differ by any amount.
+    """
+    if store.is_driven():
+        return True
+    if written.get("host") == socket.gethostname():
         return False
-    except PermissionError:
-        return True  # it lives and belongs to somebody else
-    return True
+    if abs(time.time() - float(written.get("updated_at", 0.0))) < STALE_SECONDS:
+        return True
+    deadline = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS / 10)
+        if (read_json(store.status) or {}).get("updated_at") != written.get("updated_at"):
+            return True
+    return False

@@ -118,6 +118,20 @@ class RunStore:
             self._lock_file.close()  # closing the file drops its flock
             self._lock_file = None
 
+    def is_driven(self) -> bool:
+        """Whether a driver holds the lock, as far as one can see from this machine.
+
+        On a shared disk whose locks do not reach other machines, a driver there is not seen.
+        """
+        try:
+            with self.lock.open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # no such file, or a disk without locks
+            return False
+        return False
+
     def clear(self) -> None:
         """Delete what an earlier run left here, and nothing else.
 

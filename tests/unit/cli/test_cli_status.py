@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Night:
 
     def __init__(self, run_dir: Path) -> None:
         self.store = RunStore(run_dir)
+        self.store.open()
         write_plan(self.store.plan, plan(FRAMES))
         write_json(self.store.manifest, {"config": {"command": "timelapse", "source": "in"}})
         self.now = 0.0
@@ -71,9 +72,10 @@ class Night:
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Night:
-    (tmp_path / "night.run").mkdir()
-    return Night(tmp_path / "night.run")
+def night(tmp_path: Path) -> Iterator[Night]:
+    made = Night(tmp_path / "night.run")
+    yield made
+    made.store.close()
 
 
 def test_without_a_terminal_a_line_comes_every_30_seconds(

@@ -1,0 +1,129 @@
+"""Machines whose clocks differ by hours: nothing is lost, done again or called dead."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_clusters import journaled_files
+from run_drivers import DRIVE, PATIENCE_SECONDS, wait_for_frames
+from run_samples import frame_identity, run_here, sample_config, worked_on
+
+from batch_analogy.cli.status import summary_rows
+from batch_analogy.config import RunConfig
+from batch_analogy.jobs import status
+from batch_analogy.jobs.manifest import config_to_json
+from batch_analogy.jobs.run import open_run, read_status
+from batch_analogy.jobs.store import RunStore
+
+HOURS = 3600.0
+
+OTHER_CLOCK = """
+import time
+here = time.time
+time.time = lambda: here() + {skew}
+"""
+ELSEWHERE = ("unshare", "--user", "--map-root-user", "--uts", "sh", "-c")
+
+
+@contextlib.contextmanager
+def driven_elsewhere(config: RunConfig, *, skew: float, frames: int) -> Iterator[None]:
+    """A driver on a machine of another name, with another clock, that is killed in the end.
+
+    Entered when it has done so many frames.
+    """
+    script = OTHER_CLOCK.format(skew=skew) + DRIVE
+    drive = (sys.executable, "-c", script, json.dumps(config_to_json(config)))
+    with subprocess.Popen(
+        [*ELSEWHERE, 'hostname elsewhere && exec "$@"', "sh", *drive],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as driver:
+        try:
+            wait_for_frames(config.run_dir, frames)
+            yield
+        finally:
+            driver.kill()
+
+
+@pytest.fixture
+def other_names() -> None:
+    """Skips where a process cannot have a host name of its own."""
+    tried = subprocess.run([*ELSEWHERE, "hostname elsewhere"], capture_output=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"no host name of its own: {tried.stderr.decode().strip()}")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("other_names")
+def test_a_run_goes_on_from_one_clock_to_another(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 10)
+    tomorrow = time.time() + 24 * HOURS
+    for frame in (tmp_path / "in").iterdir():
+        os.utime(frame, (tomorrow, tomorrow))
+    finished: dict[str, tuple[int, int]] = {}
+    for skew, frames, told in ((2 * HOURS, 1, "ahead"), (-2 * HOURS, 3, "ago")):
+        with driven_elsewhere(config, skew=skew, frames=frames):
+            found = read_status(config.run_dir)
+            assert found.state == "running"
+            assert found.eta_seconds is None or 0 <= found.eta_seconds < PATIENCE_SECONDS
+            rows = dict(summary_rows(found, None))
+            assert rows["updated"].startswith(("1 h 59 min", "2 h 0 min"))
+            assert rows["updated"].endswith(f"{told} by the clock of elsewhere")
+            assert "h" not in rows["worker"].partition("heard of ")[2].split()
+        assert read_status(config.run_dir).state == "stopped"
+        assert journaled_files(config.run_dir).items() >= finished.items()
+        finished = journaled_files(config.run_dir)
+    result, events = run_here(config)
+    assert result.failed == []
+    assert len(worked_on(events)) <= 10 - len(finished)
+    assert frame_identity(config.run_dir).items() >= finished.items()
+
+
+@pytest.mark.parametrize("skew", [2 * HOURS, -2 * HOURS])
+def test_where_locks_do_not_reach_a_status_that_changes_is_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    config = sample_config(tmp_path, 1)
+    open_run(config).close()
+    store, planned = RunStore(config.run_dir), read_status(config.run_dir)
+    stop = threading.Event()
+
+    def say() -> None:
+        now = time.time() + skew
+        running = dataclasses.replace(planned, state="running", host="elsewhere", updated_at=now)
+        status.write_status(store, running)
+
+    def go_on() -> None:
+        while not stop.wait(0.2):
+            say()
+
+    say()
+    driver = threading.Thread(target=go_on)
+    driver.start()
+    try:
+        assert read_status(config.run_dir).state == "running"
+    finally:
+        stop.set()
+        driver.join()
+    monkeypatch.setattr(status, "LOOK_SECONDS", 0.5)
+    assert read_status(config.run_dir).state == "stopped"
+
+
+def test_the_lock_tells_whether_a_driver_is_there(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "film.run")
+    assert not store.is_driven()
+    store.open()
+    assert RunStore(tmp_path / "film.run").is_driven()
+    store.close()
+    assert not RunStore(tmp_path / "film.run").is_driven()
