@@ -1,0 +1,179 @@
+"""One look at every frame when planning: shots, exposures, and what is remembered of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from run_samples import frame_bytes, run_here, sample_config, worked_on, write_png
+
+from batch_analogy.config import RunConfig
+from batch_analogy.errors import ConfigError, UsageError
+from batch_analogy.jobs.driver import task_of
+from batch_analogy.jobs.events import PlanProgress, RunEvent
+from batch_analogy.jobs.manifest import config_from_json, config_to_json
+from batch_analogy.jobs.plan import Plan
+from batch_analogy.jobs.plan_file import read_plan
+from batch_analogy.jobs.rehearse import settle_plan
+from batch_analogy.jobs.run import dry_plan, open_run
+from batch_analogy.motion.deflicker import apply_exposure
+
+SIZE = (64, 80)
+
+
+def view(name: str, shift: int) -> np.ndarray:
+    """Part of a photograph, (64, 80, 3) float32, moved by ``shift`` px."""
+    photo = getattr(skimage.data, name)()[::3, ::3]
+    return photo[20 : 20 + SIZE[0], 10 + shift : 10 + shift + SIZE[1]].astype(np.float32) / 255
+
+
+def write_film(folder: Path, names: list[str], flicker: list[float] | None = None) -> None:
+    """img0.png …, one for each name; their exposures as given. A reference beside the folder."""
+    write_png(folder.parent / "reference.png", view("retina", 0))
+    for index, name in enumerate(names):
+        ev = flicker[index] if flicker else 0.0
+        write_png(folder / f"img{index}.png", apply_exposure(view(name, index), ev))
+
+
+def planned(config: RunConfig, *, overwrite: bool = False) -> tuple[Plan, list[int]]:
+    """The plan that the run folder gets, and how many frames were looked at, event by event."""
+    events: list[RunEvent] = []
+    plan = settle_plan(open_run(config, overwrite=overwrite, on_event=events.append))
+    looks = [e for e in events if isinstance(e, PlanProgress) and e.step == "looking at"]
+    return plan, [event.done for event in looks]
+
+
+def film_config(root: Path, **overrides: Any) -> RunConfig:
+    write_film(root / "in", ["astronaut"] * 6 + ["coffee"] * 6)
+    return sample_config(root, 12, segment_frames=4, **overrides)
+
+
+def flickering(root: Path, **overrides: Any) -> RunConfig:
+    ev = np.random.default_rng(3).uniform(-0.3, 0.3, 20)
+    write_film(root / "in", ["coffee"] * 20, list(ev))
+    return sample_config(root, 20, **overrides)
+
+
+def starts(plan: Plan) -> list[int]:
+    return [shot.start for shot in plan.shots]
+
+
+def test_shots_are_found_and_segments_keep_to_them(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    plan, _ = planned(config)
+    assert starts(plan) == [0, 6]
+    assert [(s.start, s.stop) for s in plan.segments] == [(0, 4), (4, 6), (6, 10), (10, 12)]
+    assert starts(dry_plan(config)) == [0, 6]
+
+
+def test_shots_may_be_given_or_not_wanted(tmp_path: Path) -> None:
+    config = film_config(tmp_path, shots="off")
+    plan, looked = planned(config)
+    assert (starts(plan), looked) == ([0], [])
+    given = dataclasses.replace(config, shots=(0, 3, 6), run_dir=tmp_path / "given.run")
+    plan, looked = planned(given)
+    assert (starts(plan), looked) == ([0, 3, 6], [])
+    assert config_from_json(json.loads(json.dumps(config_to_json(given)))) == given
+    beyond = dataclasses.replace(config, shots=(0, 12), run_dir=tmp_path / "beyond.run")
+    with pytest.raises(UsageError, match="begin at frame 12: the 12 frames are numbered 0 to 11"):
+        planned(beyond)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"shots": (3, 3)}, {"shots": "some"}, {"deflicker": 1.5}, {"deflicker": "much"}]
+)
+def test_wrong_settings_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"shots|deflicker"):
+        sample_config(tmp_path, 1, **wrong)
+
+
+def test_frames_are_looked_at_once(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    _, looked = planned(config)
+    assert looked == list(range(1, 13))
+    assert planned(config)[1] == []
+    write_png(tmp_path / "in/img3.png", view("astronaut", 30))
+    plan, looked = planned(config)
+    assert (starts(plan), looked) == ([0, 6], [12])  # the changed one alone
+    reseeded = dataclasses.replace(
+        config, analogy=dataclasses.replace(config.analogy, seed=1), shots="detect"
+    )
+    plan, looked = planned(reseeded, overwrite=True)
+    assert (starts(plan), looked) == ([0, 6], [])  # what was seen does not depend on the look
+
+
+def test_a_damaged_memory_costs_time_only(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    planned(config)
+    looks = config.run_dir / "looks.npy"
+    looks.write_bytes(looks.read_bytes()[:500])
+    (config.run_dir / "plan.json").unlink()
+    (config.run_dir / "run.json").unlink()
+    plan, looked = planned(config)
+    assert (starts(plan), len(looked)) == ([0, 6], 12)
+
+
+def test_a_broken_frame_is_passed_over(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    data = (tmp_path / "in/img8.png").read_bytes()
+    (tmp_path / "in/img8.png").write_bytes(data[: len(data) // 2])  # its header is whole
+    (tmp_path / "in/img2.png").write_text("shopping list")
+    assert starts(planned(config)[0]) == [0, 6]
+
+
+def test_flicker_is_evened_out_by_exposures_that_the_plan_holds(tmp_path: Path) -> None:
+    config = flickering(tmp_path, deflicker="auto")
+    plan, _ = planned(config)
+    exposures = [frame.exposure_ev for frame in plan.frames]
+    assert sum(ev != 0 for ev in exposures) >= 18
+    assert 0.1 < max(map(abs, exposures)) < 0.7
+    assert [task_of(frame).exposure_ev for frame in plan.frames] == exposures
+    assert read_plan(config.run_dir / "plan.json") == plan
+    assert planned(config)[0] == plan
+    without = dataclasses.replace(config, deflicker="off", run_dir=tmp_path / "off.run")
+    plain, _ = planned(without)
+    assert not any(frame.exposure_ev for frame in plain.frames)
+    assert plain.plan_hash != plan.plan_hash
+
+
+def test_auto_leaves_clean_frames_and_albums_alone(tmp_path: Path) -> None:
+    config = film_config(tmp_path, deflicker="auto")
+    assert not any(frame.exposure_ev for frame in planned(config)[0].frames)
+    names = ["astronaut", "coffee", "chelsea", "rocket", "retina"]
+    write_film(tmp_path / "album", names * 3)
+    album = dataclasses.replace(
+        config, source=str(tmp_path / "album"), run_dir=tmp_path / "album.run", shots="off"
+    )
+    assert not any(frame.exposure_ev for frame in planned(album)[0].frames)
+
+
+def test_an_edited_exposure_does_that_frame_again_and_no_other(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 3)
+    run_here(config)
+    before = frame_bytes(config.run_dir)
+    path = config.run_dir / "plan.json"
+    text = path.read_text().replace('"index": 1,', '"exposure_ev": 0.5, "index": 1,')
+    path.write_text(text)
+    _, events = run_here(config)
+    after = frame_bytes(config.run_dir)
+    assert worked_on(events) == [1]
+    changed = [name for name in before if before[name] != after[name]]
+    assert changed == ["a_prime/000001.png"]
+    assert worked_on(run_here(config)[1]) == []
+
+
+@pytest.mark.parametrize("value", ["much", 9, True, None])
+def test_a_senseless_exposure_is_refused(tmp_path: Path, value: object) -> None:
+    config = sample_config(tmp_path, 2)
+    planned(config)
+    path = config.run_dir / "plan.json"
+    values = json.loads(path.read_text())
+    values["frames"][1]["exposure_ev"] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(UsageError, match=r"exposure_ev of frame 1 is .* must be a number from -8"):
+        planned(config)
