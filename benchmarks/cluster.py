@@ -1,6 +1,6 @@
 """What a cluster costs, gains and survives, through the command line on a real Ray.
 
-    python -m benchmarks.cluster [--sections overhead two_nodes …] [--runs 5] [--seed 4] [--quick]
+    python -m benchmarks.cluster [--sections overhead two_nodes …] [--runs 3] [--seed 4] [--quick]
 
 All "machines" are processes of this one, so ``two_nodes`` needs two idle cores to mean anything.
 
@@ -23,6 +23,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ SECTIONS: dict[str, Callable[[Path, Sizes], dict[str, Any]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--runs", type=int, help="of each kind; 5 by default")
+    parser.add_argument("--runs", type=int, help="of each kind, 3 by default; kills has 5")
     parser.add_argument("--seed", type=int, help="of the moments of kills and the corrupt frames")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     options = parser.parse_args()
@@ -158,9 +159,10 @@ def main() -> None:
     results: dict[str, Any] = {}
     for name in options.sections:
         print(f"{name} …", file=sys.stderr, flush=True)
-        load = os.getloadavg()[0]
+        load, start = os.getloadavg()[0], time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             results[name] = {**SECTIONS[name](Path(folder), sizes), "load_before": round(load, 2)}
+        results[name]["section_seconds"] = round(time.perf_counter() - start)
         print(json.dumps(results[name]), file=sys.stderr, flush=True)
     report("cluster", results)
 

@@ -41,13 +41,13 @@ def kills(folder: Path, sizes: Sizes) -> dict[str, Any]:
     chance = random.Random(sizes.seed)
     expected = digests(calm.film)
     found = []
-    for run in range(sizes.runs):
+    for run in range(sizes.kill_runs):
         share, victim = chance.uniform(0.0, 0.8), chance.randrange(2)
         film = folder / f"killed{run}.mp4"
         found.append(kill_one_node(source, film, share * calm.work_seconds(), victim, expected))
     passed = sum(one["passed"] for one in found)
     return {
-        "asked": "all of five",
+        "asked": "all of them, of five",
         "passed": passed,
         "of": len(found),
         "met": passed == len(found),

@@ -41,7 +41,7 @@ ON_CPU = ("--gpus-per-worker", "0")
 class Sizes:
     """How much work there is; sides in px of square pictures."""
 
-    runs: int = 5
+    runs: int = 3
     seed: int = 4
     overhead_frames: int = 30
     overhead_side: int = 256  # about a second a frame on two cores
@@ -49,6 +49,7 @@ class Sizes:
     node_side: int = 256
     first_frames: int = 4
     first_side: int = 256
+    kill_runs: int = 5
     kill_frames: int = 40
     kill_side: int = 128
     corrupt_frames: int = 200
@@ -65,6 +66,7 @@ QUICK = Sizes(
     node_side=64,
     first_frames=2,
     first_side=64,
+    kill_runs=1,
     kill_frames=12,
     kill_side=64,
     corrupt_frames=16,
