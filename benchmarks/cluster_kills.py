@@ -76,10 +76,15 @@ def kill_one_node(
     same = digests(film) == expected if film.exists() else False
     whole = frames["once"] == source.count and film_frames(film) == source.count
     return {
-        "passed": running and trial.exit_code == 0 and whole and same,
+        "passed": running and before < source.count and trial.exit_code == 0 and whole and same,
         "killed_after_seconds": round(delay, 2),
         "node": victim,
         "processes_killed": len(processes),
+        "workers_killed": [
+            log.stem
+            for log in sorted((trial.run_dir / "logs").glob("*.jsonl"))
+            if worker_pid(trial.run_dir, log.stem) in processes
+        ],
         "frames_done_at_the_kill": before,
         "workers_lost": [line["cause"] for line in journal if line["event"] == "worker_lost"],
         "exit_code": trial.exit_code,
