@@ -106,7 +106,7 @@ def encode_film(
     if not frames:
         raise FilmError(f"{output} would hold no frames; there must be at least one")
     shape = _shape(frames[0], coding)
-    begins = _begins(len(frames), fps, durations)
+    length = len(frames) / fps if durations is None else sum(durations, Fraction(0))
     suffix, pixel_format = output.suffix.lower(), coding.pixel_format(_is_deep(frames[0]))
     with _temporary(output) as temporary:
         command = _input_options(shape, None if durations else fps)
@@ -114,16 +114,17 @@ def encode_film(
             command += ["-map", "0:v:0"]
         else:
             _tell_lost(sound.lost(suffix), output)
-            command += sound.options(suffix, begins[-1])
+            command += sound.options(suffix, length)
         command += ["-vf", encode_filter(colours, pixel_format), *coding.options(suffix)]
-        command += [] if durations is None else _clock_options(begins, suffix)
+        command += [] if durations is None else _clock_options(durations, suffix)
         command += ["-fps_mode", "passthrough", "-movflags", "+faststart"]
         command += ["-fflags", "+bitexact", "-y", as_url(temporary)]  # Matroska draws random names
-        _feed(command, frames, begins if durations else None, shape, output, on_frame)
+        _feed(command, frames, durations, shape, output, on_frame)
         verify_film(
             temporary,
             output,
-            begins=begins[:-1],
+            count=len(frames),
+            begins=_begins(fps, durations),
             size=(shape.height, shape.width),
             pixel_format=pixel_format,
             colours=colours,
@@ -137,18 +138,18 @@ def encode_film(
         height=shape.height,
         width=shape.width,
         fps=fps,
-        duration_seconds=float(begins[-1]),
+        duration_seconds=float(length),
         bytes=size_bytes,
         has_audio=sound is not None and sound.video.has_audio,
         scaled=shape.scaled,
     )
 
 
-def _begins(count: int, fps: Fraction, durations: Sequence[Fraction] | None) -> list[Fraction]:
-    """When each frame is shown, and when the last one is over."""
+def _begins(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
+    """When each frame is shown, in seconds, without end; with durations, until the last is over."""
     if durations is None:
-        return [place / fps for place in range(count + 1)]
-    return list(itertools.accumulate(durations, initial=Fraction(0)))
+        return (place / fps for place in itertools.count())
+    return itertools.accumulate(durations, initial=Fraction(0))
 
 
 def _input_options(shape: _Shape, fps: Fraction | None) -> list[str]:
@@ -164,11 +165,11 @@ def _input_options(shape: _Shape, fps: Fraction | None) -> list[str]:
     return ["-f", "rawvideo", *pixels, "-framerate", _ratio(fps), "-i", "pipe:0"]
 
 
-def _clock_options(begins: Sequence[Fraction], suffix: str) -> list[str]:
+def _clock_options(durations: Sequence[Fraction], suffix: str) -> list[str]:
     """A clock for the film in which every time is a whole number of ticks, if there is one."""
     ticks = 1
-    for begin in begins:
-        ticks = math.lcm(ticks, begin.denominator)
+    for duration in durations:
+        ticks = math.lcm(ticks, duration.denominator)
         if ticks > _FINEST_CLOCK:
             ticks = _USUAL_CLOCK
             break
@@ -245,7 +246,7 @@ def _temporary(output: Path) -> Iterator[Path]:
 def _feed(
     command: list[str],
     frames: Sequence[Path],
-    begins: Sequence[Fraction] | None,
+    durations: Sequence[Fraction] | None,
     shape: _Shape,
     output: Path,
     on_frame: Callable[[int], None] | None,
@@ -255,17 +256,17 @@ def _feed(
     with FfmpegPipe(["-v", "error", *command], reads=False) as pipe:
         try:
             bits = 16 if shape.deep else 8
-            timed = RawStream(pipe.stream, shape.height, shape.width, bits) if begins else None
+            timed = RawStream(pipe.stream, shape.height, shape.width, bits) if durations else None
             for number, path in enumerate(frames, start=1):
                 if path != previous:
                     pixels = _read_frame(path, deep=shape.deep)
                     _check_same_size(path, pixels.shape, first or pixels.shape)
                     first = pixels.shape
                     previous, data = path, _fit(pixels, shape)
-                if timed is None or begins is None:
+                if timed is None or durations is None:
                     pipe.stream.write(data)
                 else:
-                    timed.write(data, begins[number - 1], begins[number])
+                    timed.write(data, durations[number - 1])
                 if on_frame is not None:
                     on_frame(number)
         except BrokenPipeError:

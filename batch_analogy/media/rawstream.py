@@ -24,25 +24,22 @@ class RawStream:
     def __init__(self, stream: IO[bytes], height: int, width: int, bits: int) -> None:
         """Begin a stream of (height, width, 3) pictures of 8 or 16 bits a channel."""
         self._stream = stream
+        self._begin = Fraction(0)
         stream.write(_header(height, width, bits))
 
-    def write(self, pixels: bytes, begin: Fraction, end: Fraction) -> None:
-        """Add a picture.
-
-        Args:
-            pixels: rows of RGB, 8 bits or 16 bits little-endian.
-            begin: when it is shown, in seconds; none may begin before another that was written.
-            end: when the next one is shown.
-        """
-        shown, over = round(begin * NANOSECONDS), round(end * NANOSECONDS)
+    def write(self, pixels: bytes, duration: Fraction) -> None:
+        """Add a picture: rows of RGB, 8 bits or 16 bits little-endian, shown for some seconds."""
+        shown = round(self._begin * NANOSECONDS)
+        self._begin += duration
+        over = round(self._begin * NANOSECONDS)
         block = bytes([0x80 | _VIDEO_TRACK]) + struct.pack(">hB", 0, 0)
-        duration = _number(_DURATION, over - shown)
-        sizes = [len(block) + len(pixels)]
-        group_size = _head_size(_BLOCK) + sizes[0] + len(duration)
+        lasting = _number(_DURATION, over - shown)
+        block_size = len(block) + len(pixels)
+        group_size = _head_size(_BLOCK) + block_size + len(lasting)
         time = _number(_CLUSTER_TIME, shown)
         cluster_size = len(time) + _head_size(_GROUP) + group_size
         head = _head(_CLUSTER, cluster_size) + time
-        head += _head(_GROUP, group_size) + duration + _head(_BLOCK, sizes[0]) + block
+        head += _head(_GROUP, group_size) + lasting + _head(_BLOCK, block_size) + block
         self._stream.write(head)
         self._stream.write(pixels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def verify_film(
     film: Path,
     output: Path,
     *,
-    begins: list[Fraction],
+    count: int,
+    begins: Iterable[Fraction],
     size: tuple[int, int],
     pixel_format: str,
     colours: Colours,
@@ -30,7 +32,8 @@ def verify_film(
     Args:
         film: the file.
         output: what it will be called, for messages.
-        begins: when each frame is to be shown, in seconds.
+        count: how many frames went in.
+        begins: when each of them is to be shown, in seconds.
         size: height and width, px.
         pixel_format: as ffmpeg calls it.
         colours: how it is to be tagged.
@@ -40,27 +43,19 @@ def verify_film(
     """
     command = ["-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-f", "framecrc", "-"]
-    tick, found, ticks = Fraction(1), (0, 0), []
+    seen = _Seen(iter(begins))
     with FfmpegPipe(command, reads=True) as pipe:
-        for raw in pipe.stream:
-            line = raw.decode(errors="replace")
-            if head := _HEADER.match(line):
-                first, second = int(head[2]), int(head[3])
-                tick, found = (
-                    (Fraction(first, second), found) if head[1] == "tb" else (tick, (second, first))
-                )
-            elif frame := _FRAME.match(line):
-                ticks.append(int(frame[1]))
-    if pipe.code != 0 or len(ticks) != len(begins):
+        for line in pipe.stream:
+            seen.hear(line.decode(errors="replace"))
+    if pipe.code != 0 or seen.count != count:
         raise FilmError(
-            f"{output} did not verify: {len(ticks)} of {len(begins)} frames can be decoded; "
+            f"{output} did not verify: {seen.count} of {count} frames can be decoded; "
             f"{last_words(pipe.messages)}"
         )
-    if found != size:
+    if seen.size != size:
         raise FilmError(f"{output} did not verify: it is not {size[1]}×{size[0]} px")
-    off = _first_off(begins, ticks, tick)
-    if off is not None:
-        raise FilmError(f"{output} did not verify: frame {off} is not shown at its time")
+    if seen.off is not None:
+        raise FilmError(f"{output} did not verify: frame {seen.off} is not shown at its time")
     stream = _STREAM.search(pipe.messages)
     tags = ColourTags.read(stream[1] if stream else "")
     said = Colours(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
@@ -71,10 +66,34 @@ def verify_film(
         )
 
 
-def _first_off(begins: list[Fraction], ticks: list[int], tick: Fraction) -> int | None:
-    """The first frame that is off its time by more than containers round."""
-    allowed = max(tick, ROUNDING_SECONDS)
-    for index, (begin, at) in enumerate(zip(begins, ticks, strict=True)):
-        if abs((at - ticks[0]) * tick - begin) > allowed:
-            return index
-    return None
+class _Seen:
+    """What ffmpeg's list of decoded frames says, taken in line by line."""
+
+    def __init__(self, begins: Iterator[Fraction]) -> None:
+        self.count = 0
+        self.size = (0, 0)
+        self.off: int | None = None  # the first frame that is off its time
+        self._begins = begins
+        self._tick = Fraction(1)
+        self._first = 0
+
+    def hear(self, line: str) -> None:
+        """Take in a line."""
+        if head := _HEADER.match(line):
+            first, second = int(head[2]), int(head[3])
+            if head[1] == "tb":
+                self._tick = Fraction(first, second)
+            else:
+                self.size = (second, first)
+        elif frame := _FRAME.match(line):
+            self._compare(int(frame[1]))
+
+    def _compare(self, tick: int) -> None:
+        if self.count == 0:
+            self._first = tick
+        begin = next(self._begins, None)
+        allowed = max(self._tick, ROUNDING_SECONDS)  # what containers round
+        late = begin is None or abs((tick - self._first) * self._tick - begin) > allowed
+        if late and self.off is None:
+            self.off = self.count
+        self.count += 1

@@ -236,7 +236,7 @@ def test_times_that_were_not_kept_are_noticed(tmp_path: Path) -> None:
     bars(tmp_path / "a.png")
     film = tmp_path / "film.mp4"
     encode_film([tmp_path / "a.png"] * 3, film, fps=Fraction(10))
-    facts = {"size": (64, 160), "pixel_format": "yuv420p", "colours": Colours()}
+    facts = {"count": 3, "size": (64, 160), "pixel_format": "yuv420p", "colours": Colours()}
     verify_film(film, film, begins=[Fraction(n, 10) for n in range(3)], **facts)
     with pytest.raises(FilmError, match="frame 2 is not shown at its time"):
         verify_film(film, film, begins=[Fraction(n, 10) for n in (0, 1, 3)], **facts)
