@@ -209,7 +209,7 @@ def _facts(run: FinishedRun, other: FinishedRun | None) -> list[str]:
         facts.append(
             f"Against {other.store.run_dir}, which has "
             + (", ".join(differences) if differences else "the same settings")
-            + ". Ratio: this run's figure over that one's."
+            + ". Ratio: this run's figure over that one's, of the frames that both have."
         )
     return facts
 

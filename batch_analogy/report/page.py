@@ -24,6 +24,7 @@ class Row:
     means: str  # what it tells, and which way is better
     form: str = ".3g"
     from_zero: bool = True
+    sampled: bool = False  # of a few frames; the plot joins them
 
 
 ROWS = (
@@ -57,6 +58,7 @@ ROWS = (
     Row(
         "vgg19_gram", "Style distance (vgg19_gram)",
         "Distance of the Gram matrices of VGG-19 to the style's, of a few frames. Lower is nearer.",
+        sampled=True,
     ),
 )  # fmt: skip
 
@@ -189,11 +191,14 @@ def share(value: float | None) -> str:
 def _plot(
     row: Row, part: Section, films: list[str], labels: Mapping[str, str], marks: list[int]
 ) -> str:
-    lines = [Line(labels[n], COLOURS[n], series(part.frames, n, row.key)) for n in films]
+    frames = part.frames
+    if row.sampled:
+        frames = [f for f in frames if getattr(f.films[RUN], row.key) is not None]
+    lines = [Line(labels[n], COLOURS[n], series(frames, n, row.key)) for n in films]
     lines = [line for line in lines if any(value is not None for value in line.values)]
     if not lines:
         return ""
-    numbers = [frame.place.index for frame in part.frames]
+    numbers = [frame.place.index for frame in frames]
     drawn = plot(lines[::-1], numbers, marks, from_zero=row.from_zero)
     told = f"<h3>{row.title}</h3><p>{html.escape(row.means)}</p>"
     return f"<div>{told}{drawn}</div>"
