@@ -38,14 +38,12 @@ class SimulatedClock:
         self._real = real
         self._ahead = -real()
         self.simulating = 0.0  # real seconds that the simulation took itself; not in the time
-        self.simulating_cpu = 0.0  # of a processor
 
     def __call__(self) -> float:
         return self._real() + self._ahead
 
     def stop(self) -> float:
         """The time at which the simulation's own work begins; ``go`` ends it."""
-        self._cpu_at = time.process_time()
         self._stopped_at = self._real()
         return self._stopped_at + self._ahead
 
@@ -54,7 +52,6 @@ class SimulatedClock:
         real = self._real()
         self.simulating += real - self._stopped_at
         self._ahead = now - real
-        self.simulating_cpu += time.process_time() - self._cpu_at
 
 
 @dataclass(frozen=True)
