@@ -26,6 +26,7 @@ WINDOW = 12  # frames on either side whose differences are the film's own activi
 SPAN = 3  # frames before and after a cut that must differ from one another
 UNLIKE = 0.4  # a difference that frames of one scene seldom have
 SAMPLES = 50  # pairs of frames that say whether a shot is one scene
+UNKNOWN = 0.2  # activity of a film of two frames
 FLAT = 1.2  # grey levels: a frame with less contrast (black, white) shows nothing to compare
 GRAIN = 2.0  # grey levels that count for nothing where there is little contrast
 
@@ -84,9 +85,11 @@ def difference(before: Look, after: Look, rule: CutRule = CutRule()) -> float:
         after: the other.
         rule: the weight of colours.
     """
-    forth, back = _unmatched(before.luma, after.luma), _unmatched(after.luma, before.luma)
+    unmatched = _unmatched(before.luma, after.luma)
+    if unmatched > rule.least:  # else it is no cut, whatever the other way says
+        unmatched = min(unmatched, _unmatched(after.luma, before.luma))
     colours = float(np.abs(before.colours - after.colours).sum()) / 2
-    return (1 - rule.colour) * min(forth, back) + rule.colour * colours
+    return (1 - rule.colour) * unmatched + rule.colour * colours
 
 
 def _contrast(look: Look) -> float:
@@ -97,7 +100,8 @@ def _activity(steps: npt.NDArray[np.float64], place: int) -> float:
     """The median of the differences around one, on the livelier side of it."""
     sides = steps[max(0, place - WINDOW) : place], steps[place + 1 : place + 1 + WINDOW]
     medians = [float(np.median(side)) for side in sides if len(side) >= SPAN]
-    return max(medians, default=0.0)
+    few = np.concatenate(sides)
+    return max(medians) if medians else float(np.median(few)) if len(few) else UNKNOWN
 
 
 def _parted(shown: Sequence[Look], k: int, limit: float, rule: CutRule) -> bool:

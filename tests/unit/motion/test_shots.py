@@ -76,6 +76,11 @@ def test_frames_that_cannot_be_read_neither_hide_nor_make_a_cut() -> None:
     assert find_cuts(looks[:1]) == []
 
 
+@pytest.mark.parametrize("frames", [2, 3, 4])
+def test_a_few_frames_far_apart_are_one_shot(frames: int) -> None:
+    assert find_cuts(shot("astronaut", frames, speed=25.0)) == []
+
+
 def test_pictures_that_all_differ_are_one_shot() -> None:
     """Where every frame is another scene, no change stands out; that is said in the help."""
     names = ["astronaut", "coffee", "chelsea", "rocket"]
