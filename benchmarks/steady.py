@@ -44,13 +44,7 @@ MODES = ("off", "on")
 GRAM_SAMPLES = 6  # frames of a film whose style distance is taken
 DRIFT_FRAME = 11  # E(1, 12), counted from 0
 REFERENCES = {"photo-to-style": restyle.painted, "photo-to-photo": restyle.sunset}
-HAS_TEMPORAL = "temporal" in {field.name for field in dataclasses.fields(AnalogyConfig)}
-
-
-def analogy(preset: Preset, quality: str, mode: str) -> AnalogyConfig:
-    """What one mode of a preset is matched with."""
-    extra = {"temporal": mode} if HAS_TEMPORAL else {}
-    return AnalogyConfig.for_preset(preset, quality=quality, **extra)
+HAS_TEMPORAL = "temporal" in {field.name for field in dataclasses.fields(RunConfig)}
 
 
 @dataclass(frozen=True)
@@ -72,18 +66,21 @@ def write_input(folder: Path, clip: Clip, photo: str, preset: Preset) -> None:
     write_png(folder / "reference.png", REFERENCES[preset](other))
 
 
-def run(folder: Path, config: AnalogyConfig, name: str, segment_frames: int | None) -> Film:
+def run(folder: Path, config: AnalogyConfig, mode: str, segment_frames: int | None) -> Film:
     """A real run, inline; frames that the folder holds of an earlier one are kept."""
-    run_dir = folder / f"{name}.run"
+    run_dir = folder / f"{mode}.run"
+    temporal: dict[str, Any] = {"temporal": mode} if HAS_TEMPORAL else {}
     opened = open_run(
         RunConfig(
             command="stylize",
             reference=folder / "reference.png",
             source=str(folder / "in"),
-            output=folder / f"{name}.mp4",
+            output=folder / f"{mode}.mp4",
             run_dir=run_dir,
             analogy=config,
+            shots="off",  # each clip is one, and the cuts are not what is judged
             segment_frames=segment_frames,
+            **temporal,
             execution=ExecutionConfig(address="none", gpus_per_worker=0),
         )
     )
@@ -241,7 +238,7 @@ class Bench:
         results: dict[str, Any] = {"input": floor(clip)}
         for mode in self.options.modes:
             print(f"{preset}: {case}, {photo}, {mode} …", file=sys.stderr, flush=True)
-            config = analogy(preset, self.options.quality, mode)
+            config = AnalogyConfig.for_preset(preset, quality=self.options.quality)
             film = run(folder, config, mode, self.options.segment_frames)
             results[mode] = measure(film, clip, style)
         if {"on", "off"} <= results.keys():
@@ -254,7 +251,8 @@ class Bench:
         for preset, mode in itertools.product(self.options.presets, self.options.modes):
             with tempfile.TemporaryDirectory() as name:
                 write_input(Path(name), clip, self.options.photos[0], preset)
-                run(Path(name), analogy(preset, self.options.quality, mode), "warm-up", None)
+                config = AnalogyConfig.for_preset(preset, quality=self.options.quality)
+                run(Path(name), config, mode, None)
 
 
 def summary(by_preset: dict[str, Any], modes: Sequence[str]) -> dict[str, Any]:

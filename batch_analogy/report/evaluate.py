@@ -215,9 +215,17 @@ def _facts(run: FinishedRun, other: FinishedRun | None) -> list[str]:
 
 
 def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
-    own, theirs = (dataclasses.asdict(r.config.analogy) for r in (run, other))
-    names = (name for name in own if own[name] != theirs[name])
-    return [f"{name} {theirs[name]} instead of {own[name]}" for name in names]
+    own, theirs = (_settings(r.plan.pixels) for r in (run, other))
+    return [
+        f"{name} {theirs.get(name)} instead of {own.get(name)}"
+        for name in sorted(own.keys() | theirs.keys())
+        if own.get(name) != theirs.get(name)
+    ]
+
+
+def _settings(pixels: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a run's pixels, in one table."""
+    return {**{k: v for k, v in pixels.items() if k != "analogy"}, **pixels["analogy"]}
 
 
 def _values(
