@@ -23,12 +23,12 @@ _PACKAGES = ("torch", "numpy", "numba", "ray", "pillow", "opencv-python-headless
 class Manifest:
     """What run.json holds that is read back."""
 
-    run_id: str  # new whenever a run starts afresh, so that orphaned workers notice
+    run_id: str  # new with every driver, so that orphaned workers notice
     config: RunConfig
 
 
 def new_run_id() -> str:
-    """A name that no other run has."""
+    """A name that no other driver's run has."""
     return uuid.uuid4().hex
 
 

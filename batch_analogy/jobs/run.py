@@ -151,6 +151,7 @@ def _open_locked(
     on_event: OnEvent,
 ) -> Run:
     manifest, previous = _read_previous(store, overwrite=overwrite)
+    run_id = _take_over(store) if manifest else new_run_id()
     config = _resolved(config, manifest)
     assemble.check_outputs(config, store, overwrite=overwrite)
     plan = make_plan(
@@ -172,7 +173,7 @@ def _open_locked(
         plan = keep_edits(plan, previous)
     if manifest is None:
         store.clear()
-    manifest = Manifest(manifest.run_id if manifest else new_run_id(), config)
+    manifest = Manifest(run_id, config)
     write_plan(store.plan, plan)
     write_json(store.manifest, manifest_to_json(manifest, plan))
     with Journal(store.journal) as journal:
@@ -182,6 +183,20 @@ def _open_locked(
     if standing.to_do:
         ensure_video_frames(plan, store, on_event)
     return Run(manifest, store, plan, standing)
+
+
+def _take_over(store: RunStore) -> str:
+    """Keep workers of earlier drivers from writing: some may not know yet that theirs is gone.
+
+    Comes first of all. One that wrote a frame of an input that has changed since, after this driver
+    had deleted that frame, would have it taken for a finished one.
+
+    Returns:
+        The run's new id.
+    """
+    run_id = new_run_id()
+    write_json(store.manifest, {**(read_json(store.manifest) or {}), "run_id": run_id})
+    return run_id
 
 
 def load_finished(

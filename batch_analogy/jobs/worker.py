@@ -304,10 +304,10 @@ class FrameWorker:
         return OutputFile(str(path), path.stat().st_size, hash_file(path))
 
     def _check_current(self) -> None:
-        """Keep a worker whose driver was killed from writing into a run begun afresh."""
+        """Keep a worker whose driver is gone from writing into what another one drives."""
         manifest = read_json(self._store.manifest)
         if manifest is None or manifest.get("run_id") != self.spec.run_id:
-            raise JobError("the run folder was begun afresh by another driver; nothing was written")
+            raise JobError("another driver has taken the run folder over; nothing was written")
 
     def _log(self, outcome: FrameOutcome) -> FrameOutcome:
         """Append the outcome to this worker's log; a full disk turns it into a ``disk`` one."""

@@ -19,6 +19,8 @@ from run_samples import frame_bytes, frame_identity, sample_config
 
 from batch_analogy.config import RunConfig
 from batch_analogy.jobs.run import open_run, read_status
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.files import hash_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # starts Ray on three machines
 
@@ -68,9 +70,12 @@ def planned(root: Path) -> RunConfig:
 
 
 def assert_each_done_once(run_dir: Path) -> None:
-    """No frame is done twice, or given up; none is missing."""
-    done = [line["index"] for line in journal_lines(run_dir, "done")]
-    assert sorted(done) == list(range(FRAMES))
+    """No frame is done twice, or given up; none is missing; each is what its worker wrote."""
+    done = journal_lines(run_dir, "done")
+    assert sorted(line["index"] for line in done) == list(range(FRAMES))
+    for line in done:
+        for output, digest in line.get("output_blake2b", {}).items():  # not of adopted ones
+            assert hash_file(RunStore(run_dir).frame(output, line["index"])) == digest
     assert journal_lines(run_dir, "failed") == []
 
 
@@ -122,7 +127,8 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     finished = journaled_files(config.run_dir)
     assert 3 <= len(finished) < FRAMES, "it was not killed half-way"
     assert (code, films) == (4, ""), told
-    assert f"the Ray at {cluster.address} has not answered for 5 s (Connection refused)" in told
+    silent = "it has not answered for 5 s (Connection refused)"
+    assert f"the Ray at {cluster.address} is lost: {silent}" in told
     assert "Finished frames are kept: start Ray again" in told
     assert f"to go on: batch-analogy resume {config.run_dir}" in told
     assert "Traceback" not in told

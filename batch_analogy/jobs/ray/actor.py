@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from batch_analogy.jobs.manifest import versions
 from batch_analogy.jobs.ray.metrics import MemoryMeter
 from batch_analogy.jobs.store import RunStore, read_json
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+
+CACHE_SECONDS = 5.0  # a network disk may show for so long what an earlier driver wrote
 
 
 @dataclass(frozen=True)
@@ -110,12 +113,15 @@ def require_shared(spec: WorkerSpec) -> None:
     Raises:
         ClusterError: it sees none, or another.
     """
+    path, deadline = RunStore(Path(spec.run_dir)).manifest, time.monotonic() + CACHE_SECONDS
     try:
-        manifest = read_json(RunStore(Path(spec.run_dir)).manifest)
+        while (found := (read_json(path) or {}).get("run_id")) != spec.run_id:
+            if found is None or time.monotonic() > deadline:
+                raise ClusterError(
+                    f"this worker's machine does not see the run folder {spec.run_dir}; frames, "
+                    "reference and run folder must lie on storage that all machines share, under "
+                    "the same path"
+                )
+            time.sleep(CACHE_SECONDS / 10)
     except UsageError as error:
         raise ClusterError(f"this worker's machine cannot read the run folder: {error}") from error
-    if manifest is None or manifest.get("run_id") != spec.run_id:
-        raise ClusterError(
-            f"this worker's machine does not see the run folder {spec.run_dir}; frames, reference "
-            "and run folder must lie on storage that all machines share, under the same path"
-        )

@@ -97,12 +97,16 @@ class Lifeline:
         return alive
 
     def _gone(self, what: str) -> ClusterError:
+        kept = "Finished frames are kept:"
         if self._address is None:
-            where, remedy = "that this command started", "run it again"
-        else:
-            where = f"at {self._address}"
-            remedy = "start Ray again and repeat the command, with the --address that it has then"
-        return ClusterError(f"the Ray {where} {what}. Finished frames are kept: {remedy}")
+            return ClusterError(
+                f"the Ray that this command started on this machine died: it {what}. Often memory "
+                f"had run out. {kept} run the command again"
+            )
+        return ClusterError(
+            f"the Ray at {self._address} is lost: it {what}. {kept} start Ray again and repeat the "
+            "command, with the --address that Ray has then"
+        )
 
 
 def _patience(reconnect_seconds: float) -> float:

@@ -31,8 +31,12 @@ from batch_analogy.errors import (
     PlanChangedError,
     UsageError,
 )
+from batch_analogy.jobs.driver import task_of
 from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent
 from batch_analogy.jobs.run import dry_plan, open_run, read_status
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.worker import FrameWorker
+from batch_analogy.media.files import hash_file
 from batch_analogy.media.stills import write_png
 from batch_analogy.media.video import probe_video
 
@@ -115,6 +119,31 @@ def test_an_orphaned_worker_does_not_write_into_a_run_begun_afresh(tmp_path: Pat
     result = open_run(config).execute(begin_afresh)
     assert result.done == 1
     assert list(frame_bytes(config.run_dir)) == ["a_prime/000000.png"]
+
+
+def test_an_orphaned_worker_never_spoils_a_finished_frame(tmp_path: Path) -> None:
+    """Its driver died, a frame was replaced by another, a second driver did it all: too late."""
+    config = sample_config(tmp_path, 3)
+    with open_run(config) as first:
+        orphan = FrameWorker(first._spec())
+        tasks = [task_of(frame) for frame in first.plan.frames]
+    heard = orphan.process(tasks)
+    assert next(heard).status == "done"  # nobody has taken over yet
+
+    write_png(tmp_path / "in/img1.png", picture(9))
+    with open_run(config) as second:
+        (unheard,) = orphan.process(tasks[:1])  # the second driver has only just begun
+        assert unheard.status == "failed"
+        assert "another driver has taken the run folder over" in unheard.message
+        assert second.standing.done == {0}
+        result = second.execute()
+    assert result.done == 3
+    finished = frame_identity(config.run_dir)
+    assert [outcome.status for outcome in orphan.process(tasks)] == ["failed"] * 3
+    assert frame_identity(config.run_dir) == finished
+    for line in map(json.loads, (config.run_dir / "journal.jsonl").read_text().splitlines()):
+        for output, digest in line.get("output_blake2b", {}).items():
+            assert hash_file(RunStore(config.run_dir).frame(output, line["index"])) == digest
 
 
 def test_a_source_that_changes_while_running_is_a_failed_frame(tmp_path: Path) -> None:
