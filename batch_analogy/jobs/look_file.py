@@ -14,7 +14,7 @@ from batch_analogy.motion.looks import COLOUR_BINS, LUMA_HEIGHT, LUMA_WIDTH, Loo
 
 _RECORD = np.dtype(
     [
-        ("key", "S80"),
+        ("key", "S128"),
         ("luma", np.uint8, (LUMA_HEIGHT, LUMA_WIDTH)),
         ("colours", np.float32, (COLOUR_BINS**2,)),
         ("log2_light", np.float64),

@@ -24,6 +24,7 @@ from batch_analogy.jobs.source import ensure_video_frames
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.camera import read_exposure
 from batch_analogy.media.stills import read_still
+from batch_analogy.media.timing import WHOLE
 from batch_analogy.motion.deflicker import FLICKER_EV, even_out
 from batch_analogy.motion.looks import LOOK_PX, Look, look_at
 from batch_analogy.motion.shots import are_one_scene, find_cuts
@@ -57,8 +58,6 @@ def look_through(
     evens = config.deflicker != "off" and not plan.estimated
     looks: Looks = ()
     if detects or evens:
-        if store.is_open:
-            ensure_video_frames(plan, store, on_event)
         looks = _look(plan, store, on_event)
     cuts = find_cuts(looks) if detects else _given_cuts(config, len(plan.frames))
     plan = _cut(plan, _shots(cuts, len(plan.frames)))
@@ -77,11 +76,13 @@ def _is_same(plan: Plan, previous: Plan) -> bool:
 
 def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
     """A look at each frame; None where it cannot be read."""
-    keys = [_key(frame) for frame in plan.frames]
+    keys = [_key(frame, plan) for frame in plan.frames]
     looks: dict[str, Look] = read_looks(store.looks, set(keys))
     new = [(k, f) for k, f in zip(keys, plan.frames, strict=True) if k not in looks and not f.error]
     if not new:
         return [looks.get(key) for key in keys]
+    if store.is_open:
+        ensure_video_frames(plan, store, on_event)
     known, cores = len(looks), os.cpu_count() or 1
     with ThreadPoolExecutor(cores) as readers:
         waiting: deque[tuple[str, Future[Look | None]]] = deque()
@@ -111,15 +112,12 @@ def _look_at_file(path: Path) -> Look | None:
     return look_at(pixels, read_exposure(path))
 
 
-def _key(frame: FramePlan) -> str:
+def _key(frame: FramePlan, plan: Plan) -> str:
     """What tells that a frame is one that was looked at before."""
-    if frame.blake2b is not None:
-        return frame.blake2b
-    try:  # extracted from a video
-        facts = os.stat(frame.source)
-    except OSError:
-        return ""
-    return f"{Path(frame.source).name} {facts.st_size} {facts.st_mtime_ns}"
+    if plan.video is None:
+        return frame.blake2b or ""
+    span = plan.footage.span if plan.footage else WHOLE
+    return f"{plan.video.blake2b} {span.start} {span.end} {frame.index}"
 
 
 def _given_cuts(config: RunConfig, total: int) -> list[int]:
