@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from run_samples import frame_bytes, run_here, sample_config, worked_on, write_p
 
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import ConfigError, UsageError
-from batch_analogy.jobs.driver import task_of
 from batch_analogy.jobs.events import PlanProgress, RunEvent
 from batch_analogy.jobs.manifest import config_from_json, config_to_json
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.rehearse import settle_plan
 from batch_analogy.jobs.run import dry_plan, open_run
+from batch_analogy.jobs.worker import task_of
+from batch_analogy.media.film import encode_film
 from batch_analogy.motion.deflicker import apply_exposure
 
 SIZE = (64, 80)
@@ -177,3 +180,17 @@ def test_a_senseless_exposure_is_refused(tmp_path: Path, value: object) -> None:
     path.write_text(json.dumps(values))
     with pytest.raises(UsageError, match=r"exposure_ev of frame 1 is .* must be a number from -8"):
         planned(config)
+
+
+def test_frames_of_a_video_are_not_looked_at_again_when_they_are_gone(tmp_path: Path) -> None:
+    write_film(tmp_path / "frames", ["astronaut"] * 5 + ["coffee"] * 5)
+    pictures = [tmp_path / "frames" / f"img{k}.png" for k in range(10)]
+    encode_film(pictures, tmp_path / "clip.mp4", fps=Fraction(10))
+    config = sample_config(tmp_path, 0, source=str(tmp_path / "clip.mp4"))
+    plan, looked = planned(config)
+    assert (starts(plan), looked) == ([0, 5], list(range(1, 11)))
+    shutil.rmtree(config.run_dir / "input")  # as with the last film
+    assert planned(config) == (plan, [])
+    whole = dataclasses.replace(config, deflicker="auto")
+    plan, looked = planned(whole, overwrite=True)
+    assert (starts(plan), looked) == ([0, 5], [])
