@@ -24,6 +24,7 @@ Refine = Literal["none", "wls", "affine"]
 Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
 Codec = Literal["h264", "h265", "prores", "ffv1"]
+Temporal = Literal["on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
 """How shots are found: in the frames, not at all, or where these frames begin one."""
@@ -78,10 +79,16 @@ changed next to nothing that could be seen or measured (docs/solve-study.md).
 """
 
 SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
-"""Device → frames that one worker does in order.
+"""Device → frames that one worker does in order, where each is made by itself.
 
-Frames do not depend on each other yet, so single ones share out best; a GPU matches several at
-once (``jobs/worker.py``), so there a segment is two batches.
+Single ones share out best; a GPU matches several at once (``jobs/worker.py``), so there a segment
+is two batches. In a steady film a segment is a stretch.
+"""
+
+ANCHOR_FRAMES = 24
+"""In a steady film, frames from one matched frame (anchor) to the next (``motion/coherence.py``).
+
+Further apart, less is matched; but what moves fast can be followed to neither.
 """
 
 SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
@@ -260,6 +267,7 @@ class RunConfig:
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
     shots: Shots = "detect"
+    temporal: Temporal = "on"  # whether frames take over from those before and after them
     deflicker: Deflicker = "off"
     # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
     segment_frames: int | None = None
@@ -273,6 +281,7 @@ class RunConfig:
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
         self._check_shots()
+        _check_choice("temporal", self.temporal, Temporal)
         if isinstance(self.deflicker, str):
             _check_choice("deflicker", self.deflicker, Literal["off", "auto"])
         elif not 0 <= self.deflicker <= 1:
@@ -294,11 +303,26 @@ class RunConfig:
             raise ConfigError(f"shots begin at frames {firsts}; give rising frame numbers from 0")
         object.__setattr__(self, "shots", firsts)
 
+    @property
+    def steady(self) -> bool:
+        """Whether frames are made from each other and not each by itself.
+
+        Not where the reference takes each frame's look, as its frames need not be of one scene, and
+        not where colours are kept by ``wls`` or copies of the reference are tried.
+        """
+        return (
+            self.temporal == "on"
+            and self.target != "reference"
+            and self.analogy.refine != "wls"
+            and len(self.analogy.transforms) == 1
+        )
+
     def pixel_fields(self) -> dict[str, Any]:
         """What decides the frames' pixels, as plain JSON values; inputs are hashed separately."""
         return {
             "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
             "deflicker": self.deflicker,
+            "steady": self.steady,
             "target": self.target,
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},

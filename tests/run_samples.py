@@ -51,6 +51,7 @@ def sample_config(root: Path, frames: int, **overrides: Any) -> RunConfig:
         run_dir=root / "film.run",
         analogy=DRAFT,
         segment_frames=2,
+        temporal="off",  # how frames are steadied has tests of its own
         execution=INLINE,
     )
     return dataclasses.replace(base, **overrides)

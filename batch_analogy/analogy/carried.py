@@ -21,7 +21,7 @@ from batch_analogy.analogy.patchmatch.spec import SLACK_CELLS
 from batch_analogy.analogy.surroundings import reach_of, spread_confident
 
 _HELD = 0.5  # surer than this, a cell pays for leaving its carried match
-_PRICE = 0.3  # of a match one cell beyond the slack: more than right and wrong ones differ by
+FIRM = 0.3  # price of a match one cell beyond the slack: more than right and wrong ones differ by
 _SAME_CELLS = SLACK_CELLS + 0.75  # as near as the search may come at no price, rounding included
 
 
@@ -31,6 +31,7 @@ class Carried:
 
     expected: Tensor  # (1, 2, H, W) float32: absolute (y, x) in the other map's cells
     sure: Tensor  # (1, 1, H, W) float32 [0, 1]; 0: nothing is known here
+    price: float = FIRM  # of a match one cell beyond the slack, in patch cost
 
     @property
     def held(self) -> Tensor:
@@ -58,6 +59,7 @@ class Carried:
         return Carried(
             expected=(match + 0.5) * ratio.view(1, 2, 1, 1) - 0.5,
             sure=self.sure[:, :, rows, columns],
+            price=self.price,
         )
 
     def filled(self, positions: Tensor, target_size: Size) -> Tensor:
@@ -77,7 +79,7 @@ class Carried:
     def prior(self, surroundings: Prior | None, target_size: Size) -> Prior:
         """The price of leaving carried matches; elsewhere, that of leaving the surroundings."""
         reach = surroundings.radius if surroundings else reach_of(target_size)
-        price = _PRICE * reach**2  # as the price grows with the square of the distance over it
+        price = self.price * reach**2  # as the price grows with the square of the distance over it
         if surroundings is None:
             expected, weight = self.expected, torch.zeros_like(self.sure)
         else:

@@ -205,13 +205,18 @@ def at_scale(picture: Tensor, target_cells: Size, cells: Size, size: Size) -> Te
         picture: (1, 3, H', W') float32. target_cells: the size at which it was matched.
         cells: the size of the field. size: of the result.
     """
+    wanted = size_at_scale(sides(picture), target_cells, cells, size)
+    return picture if wanted == sides(picture) else resize(picture, wanted)
+
+
+def size_at_scale(own: Size, target_cells: Size, cells: Size, size: Size) -> Size:
+    """The size that ``at_scale`` gives a picture whose own size is ``own``."""
     height, width = (
         max(1, round(target * full / count))
         for target, full, count in zip(target_cells, size, cells, strict=True)
     )
-    own = sides(picture)
     near = abs(height / own[0] - 1) < _SAME_SCALE and abs(width / own[1] - 1) < _SAME_SCALE
-    return picture if near else resize(picture, (height, width))
+    return own if near else (height, width)
 
 
 def _go_up(step: _Step, field: Tensor, coarser: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from batch_analogy.config import Deflicker, Shots
+from batch_analogy.config import Deflicker, Shots, Temporal
 from batch_analogy.errors import UsageError
 
 FILM = "Film"
@@ -19,6 +19,14 @@ ShotsOption = Annotated[
         "are none. FILE: a list of the shots' first frames or ranges, one a line, as JSON, or as "
         "PySceneDetect writes it. What was found is in plan.json and may be edited there.",
         metavar="detect|off|FILE",
+        rich_help_panel=FILM,
+    ),
+]
+TemporalOption = Annotated[
+    Temporal,
+    typer.Option(
+        help="on: frames go on from each other along their motion, so that the film is steady. "
+        "off: every frame is made by itself, as pictures are, and the film flickers.",
         rich_help_panel=FILM,
     ),
 ]

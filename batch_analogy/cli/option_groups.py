@@ -54,6 +54,7 @@ class FilmOptions:
     end: film_options.EndOption = None
     on_missing: options.OnMissingOption = options.DEFAULT_ON_MISSING
     shots: motion_options.ShotsOption = "detect"
+    temporal: motion_options.TemporalOption = options.DEFAULT_TEMPORAL
     deflicker: motion_options.DeflickerOption = None  # None: by command and source
 
 

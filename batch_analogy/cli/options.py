@@ -21,6 +21,7 @@ from batch_analogy.config import (
     Refine,
     RunConfig,
     Target,
+    Temporal,
 )
 from batch_analogy.errors import UsageError
 
@@ -37,6 +38,7 @@ DEFAULT_CRF: int = RUN_DEFAULTS["crf"]
 DEFAULT_CODEC: Codec = RUN_DEFAULTS["codec"]
 DEFAULT_TARGET: Target = RUN_DEFAULTS["target"]
 DEFAULT_ON_MISSING: OnMissing = RUN_DEFAULTS["on_missing"]
+DEFAULT_TEMPORAL: Temporal = RUN_DEFAULTS["temporal"]
 
 
 def _by_preset(name: str) -> str:

@@ -132,6 +132,7 @@ def run_config(
         keep_audio=command == "stylize",
         on_missing=film.on_missing,
         shots=parse_shots_option(film.shots),
+        temporal=film.temporal,
         deflicker=(
             usual_deflicker(command, source, target)
             if film.deflicker is None

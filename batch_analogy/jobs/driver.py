@@ -21,13 +21,14 @@ from batch_analogy.jobs.events import (
     WorkersReady,
 )
 from batch_analogy.jobs.journal import Journal
-from batch_analogy.jobs.plan import FramePlan, Plan
+from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.pool import Died, Ended, Outcome, Pool, PoolEvent, Ready
 from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.recorder import Recorder
 from batch_analogy.jobs.scheduler import Scheduler, Suspect, Verdict
 from batch_analogy.jobs.stalls import StallWatch
-from batch_analogy.jobs.worker import FrameOutcome, FrameTask
+from batch_analogy.jobs.stretches import Courses
+from batch_analogy.jobs.worker import FrameOutcome, FrameTask, task_of
 
 POLL_SECONDS = 0.5
 GROW_SECONDS = 5.0
@@ -74,6 +75,8 @@ class Driver:
     stop: StopRequest
     on_event: OnEvent
     clock: Callable[[], float] = time.monotonic
+    courses: Courses | None = None  # of a steady film
+    forget: Callable[[int], None] = lambda start: None  # an anchor that nothing needs any more
 
     def run(self) -> None:
         """Do the work; afterwards the scheduler tells whether it was finished.
@@ -135,11 +138,15 @@ class Driver:
         for worker in self.scheduler.idle():
             work = self.scheduler.next_work(worker)
             if work is not None:
-                self.pool.submit(worker, [task_of(self.plan.frames[index]) for index in work])
+                self.pool.submit(worker, [self._task(index) for index in work])
                 self._watch.heard(worker, now=self.clock())
         if self.clock() - self._grown_at >= GROW_SECONDS:
             self._grown_at = self.clock()
             self.pool.grow(self.scheduler.waiting)
+
+    def _task(self, index: int) -> FrameTask:
+        course = None if self.courses is None else self.courses.of(index)
+        return task_of(self.plan.frames[index], course)
 
     def _handle(self, event: PoolEvent) -> None:
         if isinstance(event, Ready):
@@ -180,6 +187,9 @@ class Driver:
             self._watch.frame_took(outcome.seconds)
             left, workers = self.scheduler.left, self.scheduler.workers
             self._recorder.done(worker, outcome, attempt=attempt, left=left, workers=workers)
+            if self.courses is not None:
+                for start in self.courses.unneeded(outcome.index, self.progress.done):
+                    self.forget(start)
         else:
             self._take_failed(worker, outcome)
         if self.stop.requested and not outcome.to_follow:  # keep it from beginning the next
@@ -296,17 +306,3 @@ class Driver:
         if 0 < ready < wanted and now - self._started_at > patience and not self._told_missing:
             self._told_missing = True
             self.on_event(WorkersMissing(ready, wanted, self.pool.describe_waiting()))
-
-
-def task_of(frame: FramePlan) -> FrameTask:
-    """What a worker needs to know of a frame."""
-    return FrameTask(
-        frame.index,
-        frame.source,
-        frame.height,
-        frame.width,
-        frame.bytes,
-        frame.mtime_ns,
-        frame.blake2b,
-        frame.exposure_ev,
-    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from batch_analogy.config import ANCHOR_FRAMES
 from batch_analogy.errors import BatchAnalogyError, FilmError
 from batch_analogy.jobs import assemble
 from batch_analogy.jobs.driver import Driver, StopRequest
@@ -26,6 +27,7 @@ from batch_analogy.jobs.resume import Standing
 from batch_analogy.jobs.scheduler import Scheduler, works_of
 from batch_analogy.jobs.status import failed_frames
 from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.stretches import Courses
 from batch_analogy.jobs.worker import WorkerSpec
 
 
@@ -170,10 +172,24 @@ class Run:
         with Journal(self.store.journal) as journal:
             journal.append("started", pid=os.getpid(), to_do=len(self.standing.to_do))
             driver = Driver(
-                pool, scheduler, self.plan, journal, progress, execution, stop, on_event
+                pool,
+                scheduler,
+                self.plan,
+                journal,
+                progress,
+                execution,
+                stop,
+                on_event,
+                courses=self._courses(),
+                forget=self.store.forget_stretch,
             )
             driver.run()
         return scheduler.finished
+
+    def _courses(self) -> Courses | None:
+        if not self.plan.steady:
+            return None
+        return Courses(self.plan, ANCHOR_FRAMES, lambda start: self.store.anchor(start).exists())
 
     def _spec(self) -> WorkerSpec:
         return WorkerSpec(
@@ -217,6 +233,7 @@ class Run:
             return None
         if not missing:
             self.store.clear_input()
+            self.store.clear_state()
         return films
 
     def _write_end(self, progress: Progress, films: list[Path] | None) -> None:

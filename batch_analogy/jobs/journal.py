@@ -36,6 +36,7 @@ class DoneRecord:
     output_bytes: dict[str, int]  # "a_prime" or "b" → size of the file
     seconds: float
     exposure_ev: float = 0.0  # that was added to the frame
+    shot_start: int | None = None  # of a steady film: the first frame of the shot it was in
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class History:
                 _sizes(line["output_bytes"]),
                 float(line["seconds"]),
                 float(line.get("exposure_ev", 0.0)),
+                line.get("shot_start"),
             )
             self.failed.pop(index, None)
         elif kind == "failed":

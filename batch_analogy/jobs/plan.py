@@ -7,6 +7,7 @@ command runs again, so that frames of different origin are never mixed.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import hashlib
 import json
@@ -93,20 +94,21 @@ class Plan:
     def plan_hash(self) -> str:
         """A hash of all that decides the pixels: equal hashes, equal frames.
 
-        It is ``given_hash`` but for exposures that are changed, which may be edited.
+        It is ``given_hash`` with what may be edited: exposures, and in steady films the shots.
         """
         exposures = [[f.index, f.exposure_ev] for f in self.frames if f.exposure_ev]
-        if not exposures:
+        shots = [shot.start for shot in self.shots] if self.steady else []
+        if not exposures and not shots:
             return self.given_hash
-        content = [self.given_hash, exposures]
+        content = [self.given_hash, exposures, shots]
         return hashlib.blake2b(json.dumps(content).encode()).hexdigest()
 
     @property
     def given_hash(self) -> str:
         """A hash of what decides the pixels and may not be edited.
 
-        Shots, segments and left-out frames are not in it. Every frame is computed by itself, so
-        they decide who does it and when, or that nobody does, and no pixel of the others.
+        Segments and left-out frames are not in it: they decide who does a frame and when, or that
+        nobody does, and no pixel of the others.
         """
         content = [
             self.pixels,
@@ -134,6 +136,18 @@ class Plan:
     def broken(self) -> tuple[FramePlan, ...]:
         """The wanted frames that cannot be used."""
         return tuple(frame for frame in self.wanted() if frame.error is not None)
+
+    @property
+    def steady(self) -> bool:
+        """Whether frames are made from each other, inside their shots."""
+        return bool(self.pixels.get("steady"))
+
+    def shot_start(self, index: int) -> int | None:
+        """The first frame of the shot of a frame, where its pixels depend on that; else None."""
+        if not self.steady:
+            return None
+        place = bisect.bisect_right(self.shots, index, key=lambda shot: shot.start)
+        return self.shots[place - 1].start
 
     def usable(self) -> list[FramePlan]:
         """The wanted frames that can be tried."""

@@ -51,7 +51,7 @@ class Recorder:
             output_bytes={name: file.bytes for name, file in outcome.outputs.items()},
             output_blake2b={name: file.blake2b for name, file in outcome.outputs.items()},
             seconds=round(outcome.seconds, 3),
-            **({"exposure_ev": frame.exposure_ev} if frame.exposure_ev else {}),
+            **self._edits(frame),
             **_stages_and_notes(outcome),
             worker=worker,
             attempt=attempt,
@@ -71,6 +71,16 @@ class Recorder:
                 eta_seconds=self.progress.pace.eta_seconds(left, workers),
             )
         )
+
+    def _edits(self, frame: FramePlan) -> dict[str, Any]:
+        """What a person may edit in the plan and the frame's pixels depend on."""
+        shot_start = self.plan.shot_start(frame.index)
+        edits: dict[str, Any] = {}
+        if frame.exposure_ev:
+            edits["exposure_ev"] = frame.exposure_ev
+        if shot_start is not None:
+            edits["shot_start"] = shot_start
+        return edits
 
     def retried(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:
         """A try of a frame failed, and it will be tried again."""

@@ -40,6 +40,7 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
             for output in ("a_prime", "b"):
                 store.frame(output, index).unlink(missing_ok=True)
             journal.append("reset", index=index, reason="input changed")
+        store.clear_state()  # it may remember what those frames were
 
 
 def take_stock(
@@ -57,10 +58,15 @@ def take_stock(
     adopted = 0
     for frame in plan.usable():
         record = history.done.get(frame.index)
+        shot_start = plan.shot_start(frame.index)
         if record is not None and record.exposure_ev != frame.exposure_ev:
             for output in outputs:  # or it would be taken for one that was not journaled
                 store.frame(output, frame.index).unlink(missing_ok=True)
             journal.append("reset", index=frame.index, reason="its exposure was edited")
+        elif record is not None and record.shot_start != shot_start:
+            for output in outputs:
+                store.frame(output, frame.index).unlink(missing_ok=True)
+            journal.append("reset", index=frame.index, reason="its shot was edited")
         elif record is not None and _sizes(store, outputs, frame.index) == record.output_bytes:
             done.add(frame.index)
         elif record is not None:
@@ -74,6 +80,7 @@ def take_stock(
                 output_bytes=sizes,
                 seconds=0.0,
                 exposure_ev=frame.exposure_ev,
+                shot_start=shot_start,
                 adopted=True,
             )
             done.add(frame.index)

@@ -48,6 +48,7 @@ class RunStore:
         self.input = run_dir / "input"  # frames of a video, deleted once the film is there
         self.looks = run_dir / "looks.npy"  # what was seen of the frames when planning
         self.input_mark = run_dir / "input.json"  # which video they come from
+        self.state = run_dir / "state"  # what segments need to go on; may be deleted at any time
         self.logs = run_dir / "logs"
         self.last_preview = run_dir / "preview" / "last.jpg"
         self.sheet_preview = run_dir / "preview" / "sheet.jpg"
@@ -67,6 +68,24 @@ class RunStore:
     def is_open(self) -> bool:
         """Whether the folder is locked by this store, so that it may be written to."""
         return self._lock_file is not None
+
+    def anchor(self, start: int) -> Path:
+        """The first matched frame of the stretch that begins with this frame."""
+        return self.state / f"anchor-{start:06d}.safetensors"
+
+    def walked(self, start: int) -> Path:
+        """The last matched frame of that stretch, where there is one after its anchor."""
+        return self.state / f"walked-{start:06d}.safetensors"
+
+    def forget_stretch(self, start: int) -> None:
+        """Delete what is remembered of a stretch."""
+        for path in (self.anchor(start), self.walked(start)):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def clear_state(self) -> None:
+        """Delete what only an unfinished run needs."""
+        _remove_tree(self.state)
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
@@ -140,7 +159,7 @@ class RunStore:
         with disk_errors(self.run_dir):
             for path in (self.manifest, self.journal, self.films, self.status, self.plan):
                 path.unlink(missing_ok=True)
-            for folder in (self.frames, self.logs, self.last_preview.parent):
+            for folder in (self.frames, self.state, self.logs, self.last_preview.parent):
                 _remove_tree(folder)
 
     def discard_empty(self) -> None:

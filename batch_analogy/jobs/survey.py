@@ -13,7 +13,7 @@ from pathlib import Path
 
 from batch_analogy import __version__
 from batch_analogy.analogy.weights import WeightsFile
-from batch_analogy.config import SEGMENT_FRAMES, RunConfig
+from batch_analogy.config import ANCHOR_FRAMES, SEGMENT_FRAMES, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.frame_files import hash_and_size
@@ -82,7 +82,8 @@ def make_plan(
     _require_usable(frames)
     shots = (Shot(0, 0, len(frames)),)
     device = device_of(config)
-    segment_frames = config.segment_frames or SEGMENT_FRAMES[device]
+    usual = ANCHOR_FRAMES if config.steady else SEGMENT_FRAMES[device]
+    segment_frames = config.segment_frames or usual
     return Plan(
         frames=tuple(frames),
         shots=shots,

@@ -37,10 +37,15 @@ from batch_analogy.errors import (
     OutputDiskError,
     WeightsError,
 )
+from batch_analogy.jobs.anchors import Anchors
+from batch_analogy.jobs.plan import FramePlan
+from batch_analogy.jobs.steady import SteadyFrames
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json
+from batch_analogy.jobs.stretches import Course
 from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import disk_errors, hash_file
 from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
+from batch_analogy.motion.coherence import Steady
 from batch_analogy.motion.deflicker import apply_exposure
 
 log = logging.getLogger(__name__)
@@ -82,6 +87,22 @@ class FrameTask:
     mtime_ns: int
     blake2b: str | None  # None: not checked (extracted from a video)
     exposure_ev: float = 0.0  # added to its exposure when it is read, against flicker
+    course: Course | None = None  # how one comes to it in a steady film; None: it stands alone
+
+
+def task_of(frame: FramePlan, course: Course | None = None) -> FrameTask:
+    """What a worker needs to know of a frame."""
+    return FrameTask(
+        frame.index,
+        frame.source,
+        frame.height,
+        frame.width,
+        frame.bytes,
+        frame.mtime_ns,
+        frame.blake2b,
+        frame.exposure_ev,
+        course,
+    )
 
 
 @dataclass(frozen=True)
@@ -119,7 +140,7 @@ class _Try:
 
     task: FrameTask
     a: torch.Tensor | None = None  # (1, 3, H, W) float32, once it is read
-    result: AnalogyResult | None = None
+    pictures: dict[str, torch.Tensor] | None = None  # output → (1, 3, H, W) float32
     outputs: dict[str, OutputFile] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -200,6 +221,11 @@ class FrameWorker:
         reference = _to_tensor(to_wide_gamut(pixels) if spec.wide_gamut else pixels)
         reference = reference.to(spec.device)
         self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
+        self._steady = SteadyFrames(
+            Steady(self._network, self._reference, spec.analogy, self._outputs),
+            Anchors(self._store, spec.run_id, spec.device),
+            lambda frame: self._read(task_of(frame)),
+        )
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
                 {
@@ -234,9 +260,9 @@ class FrameWorker:
                 frame.a = self._read(frame.task)
         self._match([frame for frame in tries if frame.failure is None])
         for frame in tries:
-            if frame.result is not None:
+            if frame.pictures is not None:
                 with frame.stage("write"):
-                    frame.outputs = self._write_outputs(frame.task, frame.result)
+                    frame.outputs = self._write_outputs(frame.task, frame.pictures)
             yield frame.outcome(self.spec.name)
 
     def _read(self, task: FrameTask) -> torch.Tensor:
@@ -250,7 +276,7 @@ class FrameWorker:
 
     def _match(self, tries: list[_Try]) -> None:
         """Find the frames' pictures. If a batch fails, each is done alone: one spoils no other."""
-        if len(tries) > 1:
+        if len(tries) > 1 and not any(frame.task.course for frame in tries):
             try:
                 self._match_together(tries)
             except Exception:
@@ -259,7 +285,11 @@ class FrameWorker:
                 return
         for frame in tries:
             with frame.stage("analogy"):
-                self._match_together([frame])
+                if frame.task.course is None:
+                    self._match_together([frame])
+                elif frame.a is not None:
+                    index, course = frame.task.index, frame.task.course
+                    frame.pictures = self._steady.pictures(index, frame.a, course)
 
     def _match_together(self, tries: list[_Try]) -> None:
         started, before = time.perf_counter(), self._at_once.items
@@ -267,7 +297,7 @@ class FrameWorker:
         for frame, result in zip(
             tries, in_batches(frames, self._analogies, self._at_once), strict=True
         ):
-            frame.result = result
+            frame.pictures = {"a_prime": result.a_prime, "b": result.b}
         seconds = time.perf_counter() - started
         for frame in tries:
             if len(tries) > 1:
@@ -286,8 +316,9 @@ class FrameWorker:
             reference=self._reference,
         )
 
-    def _write_outputs(self, task: FrameTask, result: AnalogyResult) -> dict[str, OutputFile]:
-        pictures = {"a_prime": result.a_prime, "b": result.b}
+    def _write_outputs(
+        self, task: FrameTask, pictures: dict[str, torch.Tensor]
+    ) -> dict[str, OutputFile]:
         scenes = {"a_prime": task.source, "b": self.spec.reference}  # what each of them shows
         self._check_current()
         return {

@@ -25,10 +25,13 @@ def scaled(motion: Motion, size: Size) -> Motion:
     if motion.sure.shape == size:
         return motion
     return Motion(
+        before=motion.before,
+        now=motion.now,
         back=_scaled_flow(motion.back, size),
         forth=_scaled_flow(motion.forth, size),
-        sure=_scaled(motion.sure, size),
-        sure_before=_scaled(motion.sure_before, size),
+        sure=scaled_map(motion.sure, size),
+        sure_before=scaled_map(motion.sure_before, size),
+        still=motion.still,
     )
 
 
@@ -40,7 +43,7 @@ def carry_domain(field: Tensor, motion: Motion) -> Carried:
     """
     was, cell = _where_from(motion, field.device)
     match = field[:, :, cell[0], cell[1]] + (was - cell)
-    return Carried(match, _map(motion.sure, field.device))
+    return Carried(match, as_map(motion.sure, field.device))
 
 
 def carry_range(field: Tensor, motion: Motion) -> Carried:
@@ -49,10 +52,10 @@ def carry_range(field: Tensor, motion: Motion) -> Carried:
     Args:
         field: (1, 2, H', W') float32, places in the frame. motion: at the frame's size.
     """
-    forth = _map(motion.forth, field.device)
+    forth = as_map(motion.forth, field.device)
     cell = _cells_at(field, sides(forth))
-    sure = _map(motion.sure_before, field.device)[:, :, cell[0], cell[1]]
-    return Carried(field + _read(forth, field), sure)
+    sure = as_map(motion.sure_before, field.device)[:, :, cell[0], cell[1]]
+    return Carried(field + read_between(forth, field), sure)
 
 
 def carry_grid(grid: Tensor, cells: tuple[float, float], motion: Motion) -> tuple[Tensor, Tensor]:
@@ -64,11 +67,11 @@ def carry_grid(grid: Tensor, cells: tuple[float, float], motion: Motion) -> tupl
     Returns:
         The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1].
     """
-    sure = _map(motion.sure, grid.device)
+    sure = as_map(motion.sure, grid.device)
     size = int(grid.shape[3]), int(grid.shape[4])
     cell = round(sides(sure)[0] / cells[0])
     total = _cell_means(sure, cell, size)
-    flow = _map(motion.back, grid.device)
+    flow = as_map(motion.back, grid.device)
     moved = _cell_means(flow * sure, cell, size) / total.clamp_min(1e-3)
     rows = torch.arange(size[0], device=grid.device).view(-1, 1)
     columns = torch.arange(size[1], device=grid.device).view(1, -1)
@@ -89,7 +92,7 @@ def _cell_means(values: Tensor, cell: int, size: Size) -> Tensor:
 
 def _where_from(motion: Motion, device: torch.device) -> tuple[Tensor, Tensor]:
     """Where each pixel was, (1, 2, H, W) float32, and the nearest pixel there, (2, H, W) int64."""
-    back = _map(motion.back, device)
+    back = as_map(motion.back, device)
     height, width = sides(back)
     rows = torch.arange(height, device=device, dtype=torch.float32).view(-1, 1)
     columns = torch.arange(width, device=device, dtype=torch.float32).view(1, -1)
@@ -104,7 +107,7 @@ def _cells_at(places: Tensor, size: Size) -> Tensor:
     return torch.stack(axes).long()
 
 
-def _read(values: Tensor, places: Tensor) -> Tensor:
+def read_between(values: Tensor, places: Tensor) -> Tensor:
     """A map (1, C, H, W) read at (1, 2, h, w) places (y, x); bilinear, edges held."""
     height, width = sides(values)
     at_y = (places[:, 0] + 0.5) * 2 / height - 1
@@ -115,8 +118,8 @@ def _read(values: Tensor, places: Tensor) -> Tensor:
     )
 
 
-def _map(values: Grey | Flow, device: torch.device) -> Tensor:
-    """(H, W) → (1, 1, H, W); a flow's (dx, dy) → (1, 2, H, W) in the order of fields (dy, dx)."""
+def as_map(values: Grey | Flow, device: torch.device) -> Tensor:
+    """(H, W) float32 → (1, 1, H, W); a flow's (dx, dy) → (1, 2, H, W), as fields: (dy, dx)."""
     if values.ndim == 2:
         return torch.from_numpy(values)[None, None].to(device)
     return (
@@ -126,9 +129,12 @@ def _map(values: Grey | Flow, device: torch.device) -> Tensor:
 
 def _scaled_flow(flow: Flow, size: Size) -> Flow:
     ratio = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
-    return np.asarray(_scaled(flow, size) * ratio, np.float32)
+    return np.asarray(scaled_map(flow, size) * ratio, np.float32)
 
 
-def _scaled(values: Grey | Flow, size: Size) -> Grey:
+def scaled_map(values: Grey | Flow, size: Size) -> Grey:
+    """A map (H, W[, C]) at another size; bilinear."""
+    if values.shape[:2] == size:
+        return values
     resized = cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized, np.float32)

@@ -1,17 +1,28 @@
-"""A film frame by frame: each takes over from the one before what its motion carries along.
+"""Steady films: a few frames are matched, and what lies between them is carried by its motion.
 
-The first frame of a chain is matched by itself. Each after it is given the matches of the one
-before, moved as the picture moves, keeps them wherever that motion can be believed, and is matched
-anew elsewhere. Where a photograph is wanted, its colour transforms are smoothed in time instead of
-its pixels, so that nothing that moves leaves a ghost.
+Every so many frames of a shot there is an *anchor*. The first is matched by itself; each later one
+is given the matches of the one before, moved as the picture moves, and leaves them only where
+others are clearly better. The frames between two anchors (a *stretch*) take each pixel's match
+from the anchor that it can be followed to, the nearer one if both will do; a frame in which much
+can be followed to neither is matched as well. Where a photograph is wanted, colour transforms are
+carried and faded instead of pixels, so that nothing that moves leaves a ghost.
+
+A stretch is decided by its own frames and its two anchors alone, so stretches can be done in any
+order, by anybody.
+
+Source: the forward and backward passes of Jamriška et al. 2019 (Stylizing Video by Example), here
+between matched frames instead of painted ones; video-and-timelapse facts §1.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.drawing import draw, drawing_field
@@ -22,108 +33,181 @@ from batch_analogy.analogy.features import (
     matching_size,
     resize,
 )
-from batch_analogy.analogy.fine import at_scale
+from batch_analogy.analogy.fine import at_scale, size_at_scale
 from batch_analogy.analogy.matching import Fields, first_level, match, match_following
-from batch_analogy.analogy.nnf import HALF_SURE_CELLS, match_confidence, sides
+from batch_analogy.analogy.nnf import HALF_SURE_CELLS, Size, match_confidence, sides
 from batch_analogy.analogy.refine.apply import ColourTransforms, apply_transforms, edge_guide
 from batch_analogy.analogy.refine.colours import fit_transforms
 from batch_analogy.analogy.vote import vote
 from batch_analogy.config import AnalogyConfig
-from batch_analogy.motion.carry import carry_domain, carry_grid, carry_range, scaled
-from batch_analogy.motion.flow import Grey, Motion, brightness, motion_between
+from batch_analogy.motion.between import Between, Side, Way, changes
+from batch_analogy.motion.flow import Grey, Motion, brightness
 
 _VOTE_PATCH = 3
-_RENEWED = 0.15  # of a colour transform from one frame to the next, where the motion is known
-_RENEWED_UNSURE = 0.5  # … and where it is not
+_RENEWED = 0.15  # of a colour transform, a frame after the one it follows …
+_RENEWED_AT_MOST = 0.5  # … and many frames after it
+_MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
+_LOOSELY = 0.06  # price at which an anchor leaves a match of the one before (``carried.FIRM``)
+_BORDER_CELLS = 12  # around what is new in an anchor
 _SAME_PLACE = 1e-3
+_WAYS: dict[str, Way] = {"a_prime": "domain", "b": "range"}
 
 
 @dataclass(frozen=True)
 class FrameState:
-    """All that the frame after this one takes over. Fields are between cells."""
+    """A matched frame, as others are made from it. Fields lie between cells."""
 
-    picture: Tensor  # (1, 3, H, W) float32: A itself, for telling that the next is the same
-    grey: Grey  # A's brightness at matching size
+    digest: str  # of the frame's pixels
     ab: Tensor  # (1, 2, h, w) float32
     ba: Tensor  # (1, 2, h', w') float32
-    fields: dict[str, Tensor] = field(default_factory=dict)  # "a_prime" → its drawing field
-    colours: dict[str, ColourTransforms] = field(default_factory=dict)
+    fields: dict[str, Tensor] = field(default_factory=dict)  # output → its drawing field
+    colours: dict[str, ColourTransforms] = field(default_factory=dict)  # output → its transforms
+
+
+Frame = FrameState | Between[FrameState]
+"""What became of a frame: it was matched, or carried from matched ones."""
 
 
 @dataclass
-class Chain:
+class Steady:
     """Frames of one shot against one reference.
 
-    ``outputs``: ``"a_prime"``, ``"b"`` or both.
+    ``outputs``: ``"a_prime"``, ``"b"`` or both. The reference's transformed copies are not used.
     """
 
     network: FeatureNetwork
     reference: EncodedPicture
-    config: AnalogyConfig  # its precision resolved
+    config: AnalogyConfig  # its precision resolved; refine is "none" or "affine"
     outputs: tuple[str, ...]
+
+    def grey(self, a: Tensor) -> Grey:
+        """A frame's brightness at matching size, by which its motion is found."""
+        return brightness(resize(a.cpu(), self._size(a))[0].permute(1, 2, 0).numpy())
 
     @torch.no_grad()
     def begin(self, a: Tensor) -> FrameState:
-        """The first frame, (1, 3, H, W) float32: matched by itself."""
+        """The first anchor of a shot, (1, 3, H, W) float32: matched by itself."""
         encoded = encode_picture(self.network, a, self.config)
         fields, _ = match(self.network, encoded, self.reference, self.config)
-        state = FrameState(encoded.image, self._grey(a), fields.ab.float(), fields.ba.float())
+        state = FrameState(digest(a), fields.ab.float(), fields.ba.float())
         return self._dressed(state, encoded, fields)
 
     @torch.no_grad()
-    def follow(self, before: FrameState, a: Tensor) -> FrameState:
-        """The frame after ``before``, or some frames after it."""
-        if torch.equal(before.picture, a.to(before.picture.device)):
+    def anchor(self, before: FrameState, motions: Sequence[Motion], a: Tensor) -> FrameState:
+        """The next anchor.
+
+        Args:
+            before: the anchor before it. motions: frame by frame from that one to this.
+            a: this frame.
+        """
+        if digest(a) == before.digest:
             return before
-        grey = self._grey(a)
-        motion = motion_between(before.grey, grey)
-        carried = carry_domain(before.ab, motion), carry_range(before.ba, motion)
+        motion = motions[0]
+        for onward in motions[1:]:
+            motion = motion.then(onward)
+        follows = Between(Side(before, motion))
+        ab, ba = self._carried(follows, a)
+        return self._matched(a, follows, (_loosened(ab), _loosened(ba)), age=changes(motions))
+
+    @torch.no_grad()
+    def follow(self, frame: Between[FrameState], a: Tensor, *, age: int) -> Frame:
+        """A frame as it was carried, or matched where too much of it cannot be followed.
+
+        Args:
+            frame: carried from the matched frames around it. a: the frame itself.
+            age: how many changes lie between it and the earlier one.
+        """
+        carried = self._carried(frame, a)
+        if carried[0].share_open <= _MUCH_OPEN[self.config.refine]:
+            return frame
+        return self._matched(a, frame, carried, age=age)
+
+    @torch.no_grad()
+    def pictures(self, a: Tensor, frame: Frame) -> dict[str, Tensor]:
+        """The outputs of a frame, each (1, 3, H, W) float32 in [0, 1].
+
+        Args:
+            a: the frame, (1, 3, H, W) float32. frame: what became of it.
+        """
+        if isinstance(frame, Between):
+            frame = next((side.state for side in frame.sides if _is_of(side.state, a)), frame)
+        a = a.to(self.network.device)
+        return {name: self._picture(name, a, frame) for name in self.outputs}
+
+    def _picture(self, name: str, a: Tensor, frame: Frame) -> Tensor:
+        own, read = (a, self.reference.image) if name == "a_prime" else (self.reference.image, a)
+        if self.config.refine == "affine":
+            guide = edge_guide(resize(own, self._size(own)))
+            return apply_transforms(own, self._transforms(name, frame), guide)
+        picture = at_scale(read, self._size(read), self._size(own), sides(own))
+        if isinstance(frame, FrameState):
+            return draw(picture, frame.fields[name])
+        earlier, later, share = frame.both(
+            _of(frame, lambda state: state.fields[name]), _WAYS[name], self._drawn_size(name, a)
+        )
+        drawn = draw(picture, earlier.expected)
+        if later is None or share is None or not bool(share.any()):
+            return drawn
+        return drawn.lerp(draw(picture, later.expected), share)
+
+    def _transforms(self, name: str, frame: Frame) -> ColourTransforms:
+        if isinstance(frame, FrameState):
+            return frame.colours[name]
+        grids = _of(frame, lambda state: state.colours[name].grid)
+        cells = frame.earlier.state.colours[name].cells
+        return ColourTransforms(frame.grid(grids, cells, _WAYS[name]), cells)
+
+    def _carried(self, frame: Between[FrameState], a: Tensor) -> tuple[Carried, Carried]:
+        """Both directions' matches of a frame, each from where it can be followed to."""
+        size = self._size(a)
+        return (
+            frame.chosen(_of(frame, lambda state: state.ab), "domain", size),
+            frame.chosen(_of(frame, lambda state: state.ba), "range", size),
+        )
+
+    def _matched(
+        self,
+        a: Tensor,
+        frame: Between[FrameState],
+        carried: tuple[Carried, Carried],
+        *,
+        age: int,
+    ) -> FrameState:
+        """Match a frame where it cannot be followed; elsewhere it takes over what was carried."""
         encoded = encode_picture(self.network, a, self.config, coarsest=first_level(carried[0]))
         fields, (ab, ba) = match_following(
             self.network, encoded, self.reference, self.config, carried
         )
-        state = FrameState(encoded.image, grey, ab, ba)
-        state = self._dressed(state, encoded, fields)
-        return self._continued(before, state, motion, carried)
+        alone = self._dressed(FrameState(digest(a), ab, ba), encoded, fields)
+        renewed = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
+        colours = {}
+        for name, new in alone.colours.items():
+            old = self._transforms(name, frame).grid
+            colours[name] = ColourTransforms(old + renewed * (new.grid - old), new.cells)
+        kept = {"a_prime": _kept(ab, carried[0]), "b": _kept(ba, carried[1])}
+        drawing = {
+            name: self._drawing_on(name, new, frame, kept[name], a)
+            for name, new in alone.fields.items()
+        }
+        return replace(alone, colours=colours, fields=drawing)
 
-    def pictures(
-        self, state: FrameState, other: FrameState | None = None, share: float = 0.0
-    ) -> dict[str, Tensor]:
-        """The outputs of a frame, each (1, 3, H, W) float32 in [0, 1].
-
-        Args:
-            state: of the frame.
-            other: of the same frame, come to by another way. share: how much of it is taken.
-        """
-        if other is None or other is state:
-            return {name: self._picture(name, state) for name in self.outputs}
-        if self.config.refine == "affine":
-            mixed = {
-                name: _mixed(state.colours[name], other.colours[name], share)
-                for name in self.outputs
-            }
-            return self.pictures(replace(state, colours=mixed))
-        own, others = self.pictures(state), self.pictures(other)
-        return {name: own[name].lerp(others[name], share) for name in self.outputs}
-
-    def _picture(self, name: str, state: FrameState) -> Tensor:
-        own = state.picture if name == "a_prime" else self.reference.image
-        read = self.reference.image if name == "a_prime" else state.picture
-        if self.config.refine == "affine":
-            guide = edge_guide(resize(own, self._size(own)))
-            return apply_transforms(own, state.colours[name], guide)
-        field = state.fields[name]
-        return draw(at_scale(read, self._size(read), self._size(own), sides(own)), field)
+    def _drawing_on(
+        self, name: str, new: Tensor, frame: Between[FrameState], kept: Tensor, a: Tensor
+    ) -> Tensor:
+        """A drawing field: the carried one where its match was kept, else the new one."""
+        fields = _of(frame, lambda state: state.fields[name])
+        carried = frame.chosen(fields, _WAYS[name], self._drawn_size(name, a))
+        kept = functional.interpolate(kept, size=sides(new), mode="nearest-exact") > 0
+        return torch.where(kept & carried.held, carried.expected, new)
 
     def _dressed(self, state: FrameState, a: EncodedPicture, fields: Fields) -> FrameState:
         """A frame's matches with what its outputs are made by, as if it stood alone."""
+        both = {
+            "a_prime": (a, self.reference, fields.ab, fields.ba, fields.cost_ab),
+            "b": (self.reference, a, fields.ba, fields.ab, fields.cost_ba),
+        }
         for name in self.outputs:
-            own, read = (a, self.reference) if name == "a_prime" else (self.reference, a)
-            nnf, back, cost = (
-                (fields.ab, fields.ba, fields.cost_ab)
-                if name == "a_prime"
-                else (fields.ba, fields.ab, fields.cost_ba)
-            )
+            own, read, nnf, back, cost = both[name]
             if self.config.refine == "affine":
                 small = resize(own.image, own.size(1))
                 styled = vote(resize(read.image, read.size(1)), nnf, _VOTE_PATCH)
@@ -135,61 +219,46 @@ class Chain:
                 )
         return state
 
-    def _continued(
-        self,
-        before: FrameState,
-        now: FrameState,
-        motion: Motion,
-        carried: tuple[Carried, Carried],
-    ) -> FrameState:
-        """A frame whose outputs go on from those of the one before."""
-        colours = {
-            name: self._renewed(before.colours[name], now.colours[name], motion, name)
-            for name in now.colours
-        }
-        fields = {name: self._carried_on(name, before, now, motion, carried) for name in now.fields}
-        return replace(now, colours=colours, fields=fields)
-
-    def _renewed(
-        self, old: ColourTransforms, new: ColourTransforms, motion: Motion, name: str
-    ) -> ColourTransforms:
-        grid, renewed = old.grid, torch.full_like(old.grid[:, :1, :1], _RENEWED)
-        if name == "a_prime":  # B' stands still
-            grid, sure = carry_grid(old.grid, old.cells, motion)
-            renewed = (_RENEWED_UNSURE + (_RENEWED - _RENEWED_UNSURE) * sure)[:, :, None]
-        return ColourTransforms(grid + renewed * (new.grid - grid), new.cells)
-
-    def _carried_on(
-        self,
-        name: str,
-        before: FrameState,
-        now: FrameState,
-        motion: Motion,
-        carried: tuple[Carried, Carried],
-    ) -> Tensor:
-        """The drawing field: carried where the match was kept, else the new one."""
-        old, new = before.fields[name], now.fields[name]
-        at_full = scaled(motion, sides(now.picture))
+    def _drawn_size(self, name: str, a: Tensor) -> Size:
+        """The frame's size in the units of an output's drawing field."""
         if name == "a_prime":
-            moved, kept = carry_domain(old, at_full), _kept(now.ab, carried[0])
-        else:
-            moved, kept = carry_range(old, at_full), _kept(now.ba, carried[1])
-        kept = torch.nn.functional.interpolate(kept, size=sides(new), mode="bilinear") >= 0.999
-        return torch.where(kept & moved.held, moved.expected, new)
+            return sides(a)
+        own = self.reference.image
+        return size_at_scale(sides(a), self._size(a), self._size(own), sides(own))
 
-    def _grey(self, a: Tensor) -> Grey:
-        small = resize(a.cpu(), self._size(a))
-        return brightness(small[0].permute(1, 2, 0).numpy())
-
-    def _size(self, picture: Tensor) -> tuple[int, int]:
+    def _size(self, picture: Tensor) -> Size:
         return matching_size(*sides(picture), self.config)
+
+
+def digest(a: Tensor) -> str:
+    """What tells a frame from another: equal frames get equal pictures."""
+    return hashlib.blake2b(a.cpu().contiguous().numpy().tobytes(), digest_size=16).hexdigest()
+
+
+def _is_of(state: FrameState, a: Tensor) -> bool:
+    return state.digest == digest(a)
+
+
+def _of(
+    frame: Between[FrameState], part: Callable[[FrameState], Tensor]
+) -> tuple[Tensor, Tensor | None]:
+    """A part of both matched frames."""
+    later = None if frame.later is None else part(frame.later.state)
+    return part(frame.earlier.state), later
+
+
+def _loosened(carried: Carried) -> Carried:
+    """Matches that an anchor may leave for better ones, and near what is new does not have.
+
+    Were they held up to the border of what was seen before, that border would stay visible.
+    """
+    near = functional.avg_pool2d(
+        carried.sure, 2 * _BORDER_CELLS + 1, 1, _BORDER_CELLS, count_include_pad=False
+    )
+    return Carried(carried.expected, carried.sure * (2.0 * near - 1.0).clamp_min(0.0), _LOOSELY)
 
 
 def _kept(found: Tensor, carried: Carried) -> Tensor:
     """(1, 1, H, W) float32: 1 where a match is the carried one."""
     away = (found - carried.expected).abs().amax(dim=1, keepdim=True)
     return (carried.held & (away < _SAME_PLACE)).float()
-
-
-def _mixed(a: ColourTransforms, b: ColourTransforms, share: float) -> ColourTransforms:
-    return ColourTransforms(a.grid.lerp(b.grid, share), a.cells)

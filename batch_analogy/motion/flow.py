@@ -20,6 +20,7 @@ Flow = NDArray[np.float32]
 """(H, W, 2) float32 displacement (dx, dy) in pixels."""
 
 _AWAY_SHARE, _AWAY_PX2 = 0.01, 0.5  # there and back may miss by so much, squared
+_AWAY_MOST_PX2 = 9.0
 _ALIKE = 0.08  # brightness this far apart: e⁻¹ of the trust
 _WIDENED_PX = 5  # side of the window whose least trusted pixel counts
 _LEAST_SIDE_PX = 64  # DIS needs a few patches each way
@@ -28,12 +29,41 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True)
 class Motion:
-    """How one frame follows from the frame before it."""
+    """How one frame follows from a frame before it."""
 
-    back: Flow  # of this frame's pixels: where they were, minus where they are
+    before: Grey  # the earlier frame
+    now: Grey  # the later one
+    back: Flow  # of the later frame's pixels: where they were, minus where they are
     forth: Flow  # of the earlier frame's pixels: where they will be, minus where they are
-    sure: Grey  # of this frame's pixels: how far ``back`` can be believed, 0 … 1
+    sure: Grey  # of the later frame's pixels: how far ``back`` can be believed, 0 … 1
     sure_before: Grey  # of the earlier frame's pixels: how far ``forth`` can
+    still: bool = False  # the frames are equal
+
+    def reversed(self) -> Motion:
+        """The motion from the later frame to the earlier one."""
+        return Motion(
+            self.now,
+            self.before,
+            self.forth,
+            self.back,
+            self.sure_before,
+            self.sure,
+            self.still,
+        )
+
+    def then(self, onward: Motion) -> Motion:
+        """This motion and the one that follows it as one: from the first frame to the third.
+
+        It is believed where the third frame looks like the first and both ways lead home, whatever
+        was believed of the steps.
+        """
+        if onward.still:
+            return self
+        if self.still:
+            return onward
+        back = onward.back + sample(self.back, _positions(self.now.shape) + onward.back)
+        forth = self.forth + sample(onward.forth, _positions(self.now.shape) + self.forth)
+        return _judged(self.before, onward.now, back, forth)
 
 
 def brightness(picture: NDArray[np.float32]) -> Grey:
@@ -55,16 +85,16 @@ def motion_between(before: Grey, now: Grey) -> Motion:
     if before.shape == now.shape and np.array_equal(before, now):
         still = np.zeros((*now.shape, 2), np.float32)
         sure = np.ones(now.shape, np.float32)
-        return Motion(still, still, sure, sure)
-    before = _exposed_as(before, now)
-    first, second = _bytes(before), _bytes(now)
-    back, forth = dense_flow(second, first), dense_flow(first, second)
-    return Motion(
-        back=back,
-        forth=forth,
-        sure=_trust(back, forth, now, before),
-        sure_before=_trust(forth, back, before, now),
-    )
+        return Motion(before, now, still, still, sure, sure, still=True)
+    first, second = _bytes(_exposed_as(before, now)), _bytes(now)
+    return _judged(before, now, dense_flow(second, first), dense_flow(first, second))
+
+
+def _judged(before: Grey, now: Grey, back: Flow, forth: Flow) -> Motion:
+    """A motion with how far it can be believed."""
+    alike = _exposed_as(before, now)
+    sure = _trust(back, forth, now, alike)
+    return Motion(before, now, back, forth, sure, _trust(forth, back, alike, now))
 
 
 def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8]) -> Flow:
@@ -90,7 +120,8 @@ def returning(flow: Flow, back: Flow) -> NDArray[np.bool_]:
         flow: from this frame to the other. back: from the other to this.
 
     Returns:
-        (H, W) bool, by |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, and inside the other frame.
+        (H, W) bool, by |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, nowhere more than 3² px, and inside
+        the other frame.
     """
     there = _positions(flow.shape[:2]) + flow
     answer = sample(back, there)
@@ -98,7 +129,7 @@ def returning(flow: Flow, back: Flow) -> NDArray[np.bool_]:
     length = np.square(flow).sum(axis=2) + np.square(answer).sum(axis=2)
     height, width = flow.shape[:2]
     inside = (there >= -0.5).all(axis=2) & (there[..., 0] < width - 0.5)
-    home = missed <= _AWAY_SHARE * length + _AWAY_PX2
+    home = missed <= np.minimum(_AWAY_SHARE * length + _AWAY_PX2, _AWAY_MOST_PX2)
     return np.asarray(home & inside & (there[..., 1] < height - 0.5), np.bool_)
 
 

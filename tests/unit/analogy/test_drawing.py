@@ -1,4 +1,4 @@
-"""Drawing through a field: at whole places a copy, between them a cubic, the kernel as the reference."""
+"""Drawing through a field: at whole places a copy, between them a cubic."""
 
 from __future__ import annotations
 

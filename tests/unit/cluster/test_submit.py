@@ -14,6 +14,7 @@ from batch_analogy.media.stills import write_png
 
 SUBMIT = CLUSTER / "slurm" / "submit.sbatch"
 FILM = ("timelapse", "reference.png", "in", "--output", "film.mp4", "--quality", "draft")
+FILM += ("--temporal", "off")
 
 
 @pytest.fixture

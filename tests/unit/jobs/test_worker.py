@@ -14,9 +14,14 @@ from batch_analogy.analogy.deep import AnalogyResult
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.jobs import worker as worker_module
-from batch_analogy.jobs.driver import task_of
 from batch_analogy.jobs.run import open_run
-from batch_analogy.jobs.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+from batch_analogy.jobs.worker import (
+    FrameOutcome,
+    FrameTask,
+    FrameWorker,
+    WorkerSpec,
+    task_of,
+)
 from batch_analogy.media.files import hash_file
 from tests.run_samples import sample_config
 

@@ -15,7 +15,8 @@ def pan(size: tuple[int, int], dx: float, dy: float, sure: float = 1.0) -> Motio
     """Everything was at (+dx, +dy) in the frame before."""
     back = np.broadcast_to(np.float32([dx, dy]), (*size, 2)).copy()
     trust = np.full(size, sure, np.float32)
-    return Motion(back, -back, trust, trust)
+    grey = np.zeros(size, np.float32)
+    return Motion(grey, grey, back, -back, trust, trust)
 
 
 def test_a_third_of_a_cell_a_frame_is_one_cell_after_three() -> None:

@@ -1,0 +1,96 @@
+"""Matched frames in the run folder's ``state/``: a memory that may be lost at any moment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from batch_analogy.analogy.refine.apply import ColourTransforms
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.files import atomic_write_bytes
+from batch_analogy.motion.coherence import FrameState
+from batch_analogy.motion.walk import Matched
+
+_COLOURS, _FIELDS = "colours.", "fields."
+
+
+class Anchors:
+    """The anchors of a run, and how far each stretch has been walked.
+
+    Args:
+        store: the run folder. run_id: of the run; what another one left is not believed.
+        device: where what is loaded is wanted.
+    """
+
+    def __init__(self, store: RunStore, run_id: str, device: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._device = device
+
+    def load(self, start: int) -> FrameState | None:
+        """The anchor of the stretch of this name, if it has been made."""
+        found = self._read(self._store.anchor(start))
+        return None if found is None else found.state
+
+    def save(self, start: int, state: FrameState) -> None:
+        """Keep an anchor for whoever needs it next."""
+        self._write(self._store.anchor(start), Matched(0, state))
+
+    def load_walked(self, start: int) -> Matched | None:
+        """The last frame of a stretch that was matched after its anchor, if any was."""
+        return self._read(self._store.walked(start))
+
+    def save_walked(self, start: int, matched: Matched) -> None:
+        """Keep the last matched frame of a stretch."""
+        self._write(self._store.walked(start), matched)
+
+    def forget(self, start: int) -> None:
+        """Delete what is remembered of a stretch."""
+        self._store.forget_stretch(start)
+
+    def _write(self, path: Path, matched: Matched) -> None:
+        state = matched.state
+        tensors = {"ab": state.ab, "ba": state.ba}
+        tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
+        tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
+        facts = {
+            "run_id": self._run_id,
+            "digest": state.digest,
+            "number": matched.number,
+            "cells": {name: colours.cells for name, colours in state.colours.items()},
+        }
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        atomic_write_bytes(path, save(plain, {"facts": json.dumps(facts)}))
+
+    def _read(self, path: Path) -> Matched | None:
+        try:
+            with safe_open(path, framework="pt", device=self._device) as file:
+                facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
+                if facts.get("run_id") != self._run_id:
+                    return None
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError, ValueError):
+            return None  # not there, just deleted, or damaged: it is made again
+        return Matched(int(facts["number"]), _state(facts, tensors))
+
+
+def _state(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> FrameState:
+    return FrameState(
+        digest=facts["digest"],
+        ab=tensors["ab"],
+        ba=tensors["ba"],
+        fields={
+            name.removeprefix(_FIELDS): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(_FIELDS)
+        },
+        colours={
+            name: ColourTransforms(tensors[_COLOURS + name], (cells[0], cells[1]))
+            for name, cells in facts["cells"].items()
+        },
+    )

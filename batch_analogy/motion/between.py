@@ -1,0 +1,157 @@
+"""A frame between matched ones: which of them each pixel is followed to, and what it takes over.
+
+A pixel that can be followed to one matched frame alone goes with that one. Where both will do, the
+earlier one prevails in the first half and the later one in the second, faded over a few frames
+around the middle. Equal frames count as one, so that they come out equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.carried import Carried
+from batch_analogy.analogy.nnf import Size
+from batch_analogy.motion.carry import (
+    as_map,
+    carry_domain,
+    carry_grid,
+    carry_range,
+    read_between,
+    scaled,
+    scaled_map,
+)
+from batch_analogy.motion.flow import Grey, Motion
+
+FADED_FRAMES = 6.0  # from the earlier matched frame to the later, around the middle
+_RARELY = 0.05  # weight of the farther one while it is not its turn
+_UNSURE = 0.01  # weight of what cannot be followed
+_BLUR_PX = 5
+
+Way = Literal["domain", "range"]
+"""Whether a field is over the frame or leads into it."""
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True)
+class Side(Generic[State]):
+    """A matched frame and the motion from it to this one."""
+
+    state: State
+    motion: Motion
+
+
+@dataclass(frozen=True)
+class Between(Generic[State]):
+    """A frame that follows one matched frame, and may lead to another."""
+
+    earlier: Side[State]
+    later: Side[State] | None = None
+    share: Grey | None = None  # of the later one at each pixel, at matching size
+    position: float = 0.0  # between the earlier (0) and the later one (1)
+
+    @property
+    def sides(self) -> list[Side[State]]:
+        """The matched frames."""
+        return [self.earlier] if self.later is None else [self.earlier, self.later]
+
+    def both(
+        self, fields: tuple[Tensor, Tensor | None], way: Way, size: Size
+    ) -> tuple[Carried, Carried | None, Tensor | None]:
+        """Fields of both matched frames as they are here, and the share of the later one.
+
+        Args:
+            fields: of the earlier and the later one, (1, 2, H, W) float32.
+            way: how they belong to the frame. size: of the frame in the units of the fields.
+
+        Returns:
+            The two, and (1, 1, H, W) float32; nothing of a later one that there is not.
+        """
+        carry = carry_domain if way == "domain" else carry_range
+        earlier = carry(fields[0], scaled(self.earlier.motion, size))
+        if self.later is None or self.share is None or fields[1] is None:
+            return earlier, None, None
+        later = carry(fields[1], scaled(self.later.motion, size))
+        share = as_map(scaled_map(self.share, size), earlier.sure.device)
+        if way == "range":
+            share = read_between(share, earlier.expected)
+        return earlier, later, share
+
+    def chosen(self, fields: tuple[Tensor, Tensor | None], way: Way, size: Size) -> Carried:
+        """``both`` as one: each pixel's match from the matched frame that has the larger share."""
+        earlier, later, share = self.both(fields, way, size)
+        if later is None or share is None:
+            return earlier
+        takes = share > 0.5
+        return Carried(
+            torch.where(takes, later.expected, earlier.expected),
+            torch.where(takes, later.sure, earlier.sure),
+        )
+
+    def grid(
+        self, grids: tuple[Tensor, Tensor | None], cells: tuple[float, float], way: Way
+    ) -> Tensor:
+        """Grids of colour transforms, carried and mixed: steadily over the whole of a stretch.
+
+        Args:
+            grids: of the earlier and the later one, (1, C, D, h, w) float32.
+            cells: the picture's height and width in cells. way: a grid leads nowhere, so
+                ``"range"`` means that it belongs to the picture that stands still.
+        """
+        earlier, sure = self._moved(grids[0], cells, way, self.earlier.motion)
+        if self.later is None or grids[1] is None:
+            return earlier
+        later, later_sure = self._moved(grids[1], cells, way, self.later.motion)
+        near = self.position
+        weight = near * (later_sure + _UNSURE)
+        share = weight / (weight + (1.0 - near) * (sure + _UNSURE))
+        return earlier + share[:, :, None] * (later - earlier)
+
+    def _moved(
+        self, grid: Tensor, cells: tuple[float, float], way: Way, motion: Motion
+    ) -> tuple[Tensor, Tensor]:
+        if way == "range":
+            return grid, torch.ones_like(grid[:, 0, :1])
+        return carry_grid(grid, cells, motion)
+
+
+def between(
+    earlier: Side[State], later: Side[State] | None, ages: tuple[int, int]
+) -> Between[State]:
+    """A frame so many changes after one matched frame and before another."""
+    if later is None:
+        return Between(earlier)
+    position = ages[0] / max(1, sum(ages))
+    turn = (ages[0] - ages[1]) / 2 / FADED_FRAMES + 0.5
+    share = _share(earlier.motion.sure, later.motion.sure, min(max(turn, 0.0), 1.0))
+    return Between(earlier, later, share, position)
+
+
+def _share(sure: Grey, later_sure: Grey, turn: float) -> Grey:
+    """How much of the later matched frame each pixel takes: 0 … 1."""
+    near = np.float32(_RARELY + (1 - 2 * _RARELY) * turn)
+    weight = near * (later_sure + np.float32(_UNSURE))
+    share = weight / (weight + (1 - near) * (sure + np.float32(_UNSURE)))
+    share = cv2.blur(share, (_BLUR_PX, _BLUR_PX), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(((share - 0.2) / 0.6).clip(0.0, 1.0), np.float32)
+
+
+def backwards(motions: Sequence[Motion]) -> list[Motion]:
+    """From the frame that the motions end in back to each frame before it, the first left out."""
+    found: list[Motion] = []
+    for motion in reversed(motions[1:]):
+        back = motion.reversed()
+        found.append(found[-1].then(back) if found else back)
+    return found[::-1]
+
+
+def changes(motions: Sequence[Motion]) -> int:
+    """How many of these motions lead to another picture."""
+    return sum(not motion.still for motion in motions)

@@ -1,0 +1,74 @@
+"""Walking through a stretch: frame after frame from one anchor towards the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from batch_analogy.motion.between import Side, backwards, between, changes
+from batch_analogy.motion.coherence import Frame, FrameState, Steady
+from batch_analogy.motion.flow import Motion
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A frame of a stretch that was matched; one can go on from it as from the first."""
+
+    number: int  # of motions from the stretch's first frame to it
+    state: FrameState
+
+
+class Walk:
+    """One stretch. Frames that are not asked for are passed over, but must be if they failed.
+
+    Args:
+        steady: what matches.
+        first: the anchor that the stretch begins with.
+        last: the anchor after it; None at the end of a shot.
+        motions: from each frame to the next; the last leads to ``last`` if that is there.
+    """
+
+    def __init__(
+        self,
+        steady: Steady,
+        first: FrameState,
+        last: FrameState | None,
+        motions: Sequence[Motion],
+    ) -> None:
+        self._steady = steady
+        self._last = last
+        self._motions = motions
+        self._ahead = backwards(motions) if last is not None else []
+        self.matched = Matched(0, first)
+        self._since: Motion | None = None
+        self._reached = 0
+
+    def go_on_from(self, matched: Matched) -> None:
+        """Start at a frame that was matched on an earlier walk through the same stretch."""
+        self.matched = matched
+        self._since, self._reached = None, matched.number
+
+    def step(self, number: int, a: Tensor) -> Frame:
+        """The frame so many motions after the first.
+
+        Every frame of the stretch has to be stepped to, in order: one that is matched is what the
+        next ones follow. If this fails, the frame is passed over as if it were not there.
+
+        Args:
+            number: 1 …, above that of the step before. a: the frame, (1, 3, H, W) float32.
+        """
+        while self._reached < number:
+            motion = self._motions[self._reached]
+            self._since = motion if self._since is None else self._since.then(motion)
+            self._reached += 1
+        assert self._since is not None
+        later = None if self._last is None else Side(self._last, self._ahead[number - 1])
+        begun = self.matched.number
+        ages = changes(self._motions[begun:number]), changes(self._motions[number:])
+        here = between(Side(self.matched.state, self._since), later, ages)
+        frame = self._steady.follow(here, a, age=ages[0])
+        if isinstance(frame, FrameState):
+            self.matched, self._since = Matched(number, frame), None
+        return frame

@@ -1,0 +1,81 @@
+"""Courses: cut by frame index, whole though frames are missing, and no anchor kept for nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+
+from batch_analogy.jobs.plan import FramePlan, Plan, Shot
+from batch_analogy.jobs.stretches import Course, Courses
+from tests.plan_samples import plan as sample_plan
+
+
+def plan_of(sizes: list[int], cuts: tuple[int, ...] = ()) -> Plan:
+    """Frames of these widths; 0 is one that cannot be used."""
+    frames = tuple(
+        FramePlan(k, f"f{k}", f"f{k}", 8, width, 1, 1, "x", None if width else "broken")
+        for k, width in enumerate(sizes)
+    )
+    edges = [0, *cuts, len(sizes)]
+    shots = tuple(Shot(n, a, b) for n, (a, b) in enumerate(itertools.pairwise(edges)))
+    return dataclasses.replace(sample_plan(len(sizes)), frames=frames, shots=shots)
+
+
+def courses(plan: Plan, *known: int) -> Courses:
+    return Courses(plan, 4, lambda start: start in known)
+
+
+def names(course: Course) -> tuple[list[int], int, int | None]:
+    following = course.following.start if course.following else None
+    return [stretch.start for stretch in course.leading], course.own.start, following
+
+
+def test_stretches_are_cut_by_index_inside_shots() -> None:
+    film = courses(plan_of([8] * 14, cuts=(6,)))
+    assert names(film.of(1)) == ([], 0, 4)
+    assert names(film.of(5)) == ([0], 4, None)  # the shot ends
+    assert names(film.of(6)) == ([], 6, 10)
+    assert names(film.of(13)) == ([6], 10, None)
+
+
+def test_what_leads_to_a_stretch_begins_at_an_anchor_that_is_known() -> None:
+    film = courses(plan_of([8] * 20), 8)
+    assert names(film.of(17)) == ([8, 12], 16, None)
+    assert not film.of(17).from_beginning
+    assert names(film.of(9)) == ([], 8, 12)
+    assert names(film.of(5)) == ([0], 4, 8)
+    assert film.of(5).from_beginning
+
+
+def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
+    film = courses(plan_of([8, 8, 0, 8, 0, 0, 8, 8, 8]))
+    assert [frame.index for frame in film.of(3).own.frames] == [0, 1, 3]
+    assert names(film.of(7)) == ([0], 6, 8)
+    with pytest.raises(ValueError, match="no stretch"):
+        courses(plan_of([8, 0])).of(1)
+
+
+def test_a_stretch_without_a_usable_frame_is_none() -> None:
+    film = courses(plan_of([8] * 4 + [0] * 4 + [8] * 4))
+    assert names(film.of(9)) == ([0], 8, None)
+    assert names(film.of(2)) == ([], 0, 8)
+
+
+def test_where_frames_change_their_size_one_begins_anew() -> None:
+    film = courses(plan_of([8] * 3 + [16] * 6))
+    assert names(film.of(2)) == ([], 0, None)
+    assert names(film.of(4)) == ([], 3, 7)
+
+
+def test_anchors_are_given_up_when_nothing_leads_over_them() -> None:
+    film = courses(plan_of([8] * 16), 0, 4, 8, 12)
+    assert film.unneeded(3, {0, 1, 2, 3}) == [0]
+    assert film.unneeded(7, {4, 5, 6, 7}) == []  # the stretch before it is not done
+    assert film.unneeded(7, set(range(8))) == [0, 4]
+    assert film.unneeded(15, set(range(16))) == [8]  # the last one serves whatever comes
+
+
+def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:
+    assert courses(plan_of([8] * 16), 0).unneeded(3, {0, 1, 2, 3}) == []
