@@ -124,7 +124,8 @@ def test_a_worker_that_arrives_on_a_blocked_node_is_sent_away(tmp_path: Path) ->
     stage = Stage(tmp_path, singles(20), workers=3, lives=lives, ends=ends).run()
     told = [(event.worker, event.cause) for event in stage.heard(WorkerLost)]
     assert ("styler-2", "blocked") in told
-    assert stage.done_by("styler-2") == []
+    assert "styler-2" not in {worker for worker, _ in stage.pool.submitted}
+    assert len(stage.heard(NodeBlocked)) == 1
     assert stage.done() == list(range(20))
 
 
@@ -255,6 +256,19 @@ def test_nodes_that_come_and_go_do_not_end_the_run(tmp_path: Path) -> None:
     stage = Stage(tmp_path, singles(30), workers=1, lives=lives, max_worker_deaths=0).run()
     assert stage.done() == list(range(30))
     assert len(stage.heard(WorkerLost)) == 29
+
+
+def test_workers_that_are_cut_off_do_not_end_the_run_but_a_frame_among_them_is_watched(
+    tmp_path: Path,
+) -> None:
+    lives = {
+        f"styler-{n}": Life("far", START_SECONDS, 0.5 * FRAME_SECONDS, "unreachable")
+        for n in range(DEATHS_PER_FRAME)
+    }
+    stage = Stage(tmp_path, singles(9), workers=1, lives=lives, max_worker_deaths=0).run()
+    (line,) = stage.journaled("failed")
+    assert (line["index"], line["attempt"]) == (0, DEATHS_PER_FRAME)
+    assert stage.done() == list(range(1, 9))
 
 
 @pytest.mark.parametrize(
