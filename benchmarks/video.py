@@ -65,7 +65,6 @@ def again(
     coding: Coding | None = None,
     *,
     span: Span = WHOLE,
-    even: bool = True,
 ) -> tuple[VideoInfo, ExtractedFrames]:
     """Unpack a video and make a film of its frames as they are."""
     info = probe_video(source)
@@ -76,7 +75,7 @@ def again(
         frames.paths,
         film,
         fps=info.fps,
-        durations=None if even else durations,
+        durations=durations if frames.times.rate([info.fps])[1] else None,
         coding=coding or Coding(),
         colours=info.colours,
         sound=Soundtrack(info, frames.begin),
@@ -111,9 +110,12 @@ def measure_sound(folder: Path, seconds: int) -> dict[str, Any]:
         ("mp4, AAC", "aac", ".mp4", WHOLE),
         ("mkv, PCM to mp4", "pcm_s16le", ".mkv", WHOLE),
         ("mp4, AAC, from 3.3 s", "aac", ".mp4", Span(start=Fraction(33, 10))),
+        ("AVI, PCM", "pcm_s16le", ".avi", WHOLE),
+        ("ts, AAC", "aac", ".ts", WHOLE),
     ):
         source = folder / f"sound{len(results)}{suffix}"
-        made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", beep, "-c:v", "libx264"]
+        pictures = ["mpeg4", "-bf", "2"] if suffix == ".avi" else ["libx264"]
+        made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", beep, "-c:v", *pictures]
         ffmpeg(*made, "-pix_fmt", "yuv420p", "-c:a", codec, source)
         film = folder / f"again{len(results)}.mp4"
         _, frames = again(source, film, span=span)
@@ -140,7 +142,7 @@ def measure_times(folder: Path) -> dict[str, Any]:
     results = {}
     for suffix, codec in ((".mp4", "h264"), (".mov", "prores"), (".mkv", "ffv1")):
         film = folder / f"uneven-{codec}{suffix}"
-        _, frames = again(source, film, Coding(codec), even=False)
+        _, frames = again(source, film, Coding(codec))
         found = probe_video(film).times
         pairs = zip(found.seconds, frames.times.seconds, strict=True)
         results[f"{codec} in {suffix}"] = {

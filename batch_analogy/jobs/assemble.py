@@ -16,7 +16,7 @@ from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json, write_json
-from batch_analogy.media.codecs import Coding, Soundtrack, check_container
+from batch_analogy.media.codecs import Coding, Soundtrack, check_container, check_encoder
 from batch_analogy.media.colours import Colours
 from batch_analogy.media.files import disk_errors
 from batch_analogy.media.film import FilmInfo, encode_film
@@ -80,6 +80,7 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
     Raises:
         UsageError: its suffix is not that of a film, or it is a folder.
         OutputExistsError: there is a file that this run did not make.
+        MachineError: this machine's ffmpeg has no encoder for it.
     """
     path = config.output
     if is_pattern(path):
@@ -91,6 +92,7 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
                 "pictures"
             )
         check_container(path, config.codec)
+        check_encoder(config.codec)
     if overwrite:
         return
     records = _records(store)

@@ -15,6 +15,7 @@ from batch_analogy.jobs.machine import available_memory_bytes, default_workers, 
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.pools import IN_PROCESS
 from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.media.stills import read_depth
 
 RECENT_FRAMES = 24
 PNG_BYTES_PER_PIXEL = 1.5
@@ -79,8 +80,7 @@ def expected_workers(execution: ExecutionConfig, plan: Plan, left: int) -> int |
 
 
 def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: int) -> int:
-    deep = plan.footage is not None and plan.footage.deep
-    pixel_bytes = DEEP_PNG_BYTES_PER_PIXEL if deep else PNG_BYTES_PER_PIXEL
+    pixel_bytes = DEEP_PNG_BYTES_PER_PIXEL if _is_deep(plan) else PNG_BYTES_PER_PIXEL
     if records:
         written = sum(sum(record.output_bytes.values()) for record in records)
         frame_bytes = written / len(records)
@@ -93,6 +93,13 @@ def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: 
         pixels = sum(frame.height * frame.width for frame in plan.frames)
         video_bytes = pixels * pixel_bytes
     return round(frame_bytes * left + video_bytes)
+
+
+def _is_deep(plan: Plan) -> bool:
+    """Whether frames have more than 8 bits a channel, by the first of them."""
+    if plan.footage is not None:
+        return plan.footage.deep
+    return read_depth(Path(plan.usable()[0].source)) == 16
 
 
 def _existing(folder: Path) -> Path:

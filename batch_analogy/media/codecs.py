@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config import Codec
-from batch_analogy.errors import UsageError
-from batch_analogy.media.ffmpeg import as_url
+from batch_analogy.errors import MachineError, UsageError
+from batch_analogy.media.ffmpeg import as_url, run_ffmpeg
 from batch_analogy.media.video import FILES_ONLY, VideoInfo
 
 CONTAINERS: dict[Codec, tuple[str, ...]] = {
@@ -21,6 +21,12 @@ CONTAINERS: dict[Codec, tuple[str, ...]] = {
 MAX_SIDE_PX: dict[Codec, int] = {"h264": 16384, "h265": 16384, "prores": 16384, "ffv1": 32767}
 TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265", "prores": "ProRes", "ffv1": "FFV1"}
 
+_ENCODERS: dict[Codec, str] = {
+    "h264": "libx264",
+    "h265": "libx265",
+    "prores": "prores_ks",
+    "ffv1": "ffv1",
+}
 _THREADS = "4"  # fixed, because some encoders' result depends on it
 _AAC = ("aac", "-b:a", "256k")
 _EVERYWHERE = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
@@ -70,20 +76,35 @@ class Coding:
 
     def options(self, suffix: str) -> list[str]:
         """The encoder's options for ffmpeg."""
+        encoder = ["-c:v", _ENCODERS[self.codec]]
         if self.codec == "h264":
             quality = ["-qp", "0"] if self.crf == 0 else ["-crf", str(self.crf)]
-            return ["-c:v", "libx264", *quality, "-threads", _THREADS]
+            return [*encoder, *quality, "-threads", _THREADS]
         if self.codec == "h265":
             private = f"log-level=error:pools={_THREADS}:frame-threads=2"
             private += ":lossless=1" if self.crf == 0 else ""
             # The tag by which Apple's players know it.
             tag = [] if suffix == ".mkv" else ["-tag:v", "hvc1"]
-            return ["-c:v", "libx265", "-crf", str(self.crf), "-x265-params", private, *tag]
+            return [*encoder, "-crf", str(self.crf), "-x265-params", private, *tag]
         if self.codec == "prores":
             high = ["-profile:v", "hq", "-vendor", "apl0"]
-            return ["-c:v", "prores_ks", *high, "-threads", _THREADS]
+            return [*encoder, *high, "-threads", _THREADS]
         lossless = ["-level", "3", "-g", "1", "-slices", "4", "-slicecrc", "1"]
-        return ["-c:v", "ffv1", *lossless, "-threads", _THREADS]
+        return [*encoder, *lossless, "-threads", _THREADS]
+
+
+def check_encoder(codec: Codec) -> None:
+    """Make sure, before any work, that this machine's ffmpeg can encode the film.
+
+    Raises:
+        MachineError: it was built without that encoder.
+    """
+    name = _ENCODERS[codec]
+    if "is not recognized" in run_ffmpeg(["-h", f"encoder={name}"]).messages:
+        raise MachineError(
+            f"this machine's ffmpeg cannot encode {TITLES[codec]} (it has no {name}); choose "
+            "another --codec, or name another ffmpeg in IMAGEIO_FFMPEG_EXE"
+        )
 
 
 def check_container(output: Path, codec: Codec) -> None:
@@ -118,8 +139,13 @@ class Soundtrack:
         ]
         if not streams:
             return ["-map", "0:v:0"]
-        limits = ["-ss", f"{float(self.begin):.6f}", "-t", f"{float(duration):.6f}"]
+        limits = ["-t", f"{float(duration):.6f}"]
+        if self.begin > 0:  # some AVIs have nothing left after a search for their beginning
+            limits = ["-ss", f"{float(self.begin):.6f}", *limits]
         source = [*FILES_ONLY, *limits, "-i", as_url(self.video.path)]
+        if self.begin > 0 or suffix == ".mkv":
+            # What lies before would delay the picture, or be hidden in a .mp4.
+            streams += ["-copypriorss:a", "0", "-copypriorss:s", "0"]
         return [*source, "-map", "0:v:0", *streams, "-map_metadata", "-1"]
 
     def lost(self, suffix: str) -> list[str]:

@@ -162,7 +162,7 @@ def _decode_into(
             f"({last_words(pipe.messages)}); check that the copy is whole"
         )
     _tell_damage(info, len(shown.ticks) - len(paths), pipe.messages)
-    times, begin = _read_times(listing, shown, len(paths), info)
+    times, begin = _read_times(listing, shown, len(paths), info, span)
     listing.unlink(missing_ok=True)
     return ExtractedFrames(paths, times, begin)
 
@@ -206,7 +206,7 @@ def _tell_damage(info: VideoInfo, lost: int, messages: str) -> None:
 
 
 def _read_times(
-    listing: Path, shown: FrameTimes, count: int, info: VideoInfo
+    listing: Path, shown: FrameTimes, count: int, info: VideoInfo, span: Span
 ) -> tuple[FrameTimes, Fraction]:
     """When the decoded frames are shown, and the first one in seconds after the file's beginning.
 
@@ -229,4 +229,10 @@ def _read_times(
     for index in range(1, count):  # damage may give two frames one time, or the wrong order
         ticks[index] = max(ticks[index], ticks[index - 1] + apart)
     last = int(last * shown.tick / base)
-    return FrameTimes.of_ticks(base, ticks, last), max(Fraction(0), ticks[0] * base)
+    times = FrameTimes.of_ticks(base, ticks, last)
+    if info.dated:
+        return times, max(Fraction(0), ticks[0] * base)
+    # The decoder counts its own delay in; what is heard with the first frame begins before.
+    low, _ = info.times.tick_range(span)
+    first = next(tick for tick in info.times.ticks if tick >= low)
+    return times, Fraction(info.start_seconds) + first * info.times.tick

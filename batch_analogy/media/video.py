@@ -42,6 +42,7 @@ class VideoInfo:
     times: FrameTimes
     variable_rate: bool
     start_seconds: float  # of the first frame, after the file's beginning
+    dated: bool  # packets say when frames are shown, not only when they are decoded, as AVI's do
     audio_codecs: tuple[str, ...]  # of each audio stream, such as "aac"
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
@@ -99,7 +100,9 @@ def probe_video(path: Path) -> VideoInfo:
     width, height = (int(number) for number in size.groups())
     if min(height, width) < MIN_SIDE_PX:
         raise InputError(f"{path} is {width}×{height} px; each side must be {MIN_SIDE_PX} or more")
-    times, begin = _packet_times(["-v", "error", *source, "-c", "copy", "-f", "framecrc", "-"])
+    times, begin, dated = _packet_times(
+        ["-v", "error", *source, "-c", "copy", "-f", "framecrc", "-"]
+    )
     if not times.ticks:
         raise InputError(f"{path} holds no frames; check that the copy is whole")
     fps, variable = times.rate(_named_rates(videos[0]))
@@ -111,6 +114,7 @@ def probe_video(path: Path) -> VideoInfo:
         times=times,
         variable_rate=variable,
         start_seconds=max(0.0, float(begin)),
+        dated=dated,
         audio_codecs=audios,
         subtitle_codecs=subtitles,
         tags=ColourTags.read(videos[0]),
@@ -136,10 +140,11 @@ def _codecs(streams: list[tuple[str, str]], kind: str) -> tuple[str, ...]:
     return tuple(re.split(r"[\s,]", text)[0] for found, text in streams if found == kind)
 
 
-def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction]:
+def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
     """Every shown frame's time, and the first one's in seconds after the file's beginning.
 
-    The listing is read line by line: a film of a day has a million.
+    The third value tells whether packets say when they are shown. The list is read line by line:
+    a film of a day has a million.
     """
     tick = Fraction(1)
     decoded: list[tuple[int, int]] = []
@@ -154,12 +159,12 @@ def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction]:
                 decoded.append((int(packet[1]), int(packet[3])))
                 shown.append((int(packet[2]), int(packet[3])))
     # AVI and bare streams have decoding times only; sorted, they are as far apart.
-    packets = decoded if any(time == _NO_TIME for time, _ in shown) else shown
-    packets.sort()
+    dated = all(time != _NO_TIME for time, _ in shown)
+    packets = sorted(shown if dated else decoded)
     if not packets:
-        return FrameTimes.of_ticks(tick, (), 0), Fraction(0)
+        return FrameTimes.of_ticks(tick, (), 0), Fraction(0), dated
     times = FrameTimes.of_ticks(tick, [time for time, _ in packets], packets[-1][1])
-    return times, packets[0][0] * tick
+    return times, packets[0][0] * tick, dated
 
 
 def _named_rates(stream: str) -> list[Fraction]:

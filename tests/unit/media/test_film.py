@@ -21,6 +21,7 @@ from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.stills import read_still, write_png
+from batch_analogy.media.timing import Span
 from batch_analogy.media.video import VideoInfo, probe_video
 
 Clip = Callable[..., Path]
@@ -248,6 +249,35 @@ def test_sound_that_begins_before_the_picture_stays_in_step(tmp_path: Path, ffmp
     encode_film(frames, tmp_path / "film.mkv", fps=info.fps, sound=sound_of(source))
     heard = np.abs(loudness(tmp_path / "film.mkv", ffmpeg).astype(int))
     assert int(np.argmax(heard > 5000)) / 8000 == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "codecs"),
+    [
+        ("a.mp4", ("-c:v", "libx264", "-c:a", "aac")),
+        ("a.avi", ("-c:v", "mpeg4", "-bf", "2", "-c:a", "pcm_s16le")),
+        ("a.ts", ("-c:v", "libx264", "-c:a", "mp2")),
+        ("a.mkv", ("-c:v", "libx264", "-c:a", "flac")),
+    ],
+)
+@pytest.mark.parametrize("start", [0, 9])
+def test_sound_stays_in_step(
+    tmp_path: Path, ffmpeg: Tool, name: str, codecs: tuple[str, ...], start: int
+) -> None:
+    """The beep that is heard with frame 12 is heard with it, whatever the film begins with."""
+    beep = "aevalsrc='0.8*sin(2*PI*440*t)*gte(t,0.5005)':d=1.5:s=48000"
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24000/1001:d=1.5"]
+    ffmpeg(*picture, "-f", "lavfi", "-i", beep, *codecs, "-pix_fmt", "yuv420p", tmp_path / name)
+    info = probe_video(tmp_path / name)
+    part = Span(start / info.fps)
+    frames = extract_frames(info, tmp_path / "f", span=part)
+    film = tmp_path / "film.mkv"
+    encode_film(frames.paths, film, fps=info.fps, sound=Soundtrack(info, frames.begin))
+    assert probe_video(film).start_seconds == 0
+    padded = ("-af", "aresample=async=1:first_pts=0", "-ar", "8000", "-ac", "1")
+    heard = ffmpeg("-i", film, "-map", "0:a", *padded, "-f", "s16le", "-")
+    onset = int(np.argmax(np.abs(np.frombuffer(heard, np.int16).astype(int)) > 5000)) / 8000
+    assert onset == pytest.approx((12 - start) * float(1 / info.fps), abs=float(0.9 / info.fps))
 
 
 def test_varying_rate_gives_the_same_duration(tmp_path: Path, clip: Clip) -> None:
