@@ -130,10 +130,11 @@ def _with_memory(
     part: Callable[[Path, int], dict[str, Any]], folder: Path, frames: int
 ) -> dict[str, Any]:
     imported = peak_memory_bytes()
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     found = part(folder, frames)
     return {
         "seconds": round(time.perf_counter() - start, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
         **found,
         "imported_memory_bytes": imported,
         "peak_memory_bytes": peak_memory_bytes(),
