@@ -20,7 +20,13 @@ from batch_analogy.media.codecs import Coding, Soundtrack, check_container, chec
 from batch_analogy.media.colours import Colours
 from batch_analogy.media.files import disk_errors
 from batch_analogy.media.film import FilmInfo, encode_film
-from batch_analogy.media.numbered import check_pattern, find_numbered, is_pattern, write_numbered
+from batch_analogy.media.numbered import (
+    check_pattern,
+    find_numbered,
+    is_pattern,
+    numbered,
+    write_numbered,
+)
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
 
@@ -97,7 +103,8 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         return
     records = _records(store)
     for film in films_of(config):
-        if _size(film.path) is not None and not _is_ours(film.path, records.get(str(film.path))):
+        there = find_numbered(film.path) if is_pattern(film.path) else film.path.exists()
+        if there and not _is_ours(film.path, records.get(str(film.path))):
             raise OutputExistsError(
                 f"{film.path} exists and was not made by the run in {store.run_dir}; name "
                 "another output with --output, or give --overwrite"
@@ -136,15 +143,28 @@ def assemble(
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     for film in films_of(config):
         key = _key(config, plan, done, film)
-        if _is_complete(film.path, _records(store).get(str(film.path)), key):
+        before = _records(store).get(str(film.path))
+        if _is_complete(film.path, before, key):
             continue
-        _record(store, film.path, {"state": "writing", "key": key})
+        earlier = int(before.get("frames", 0)) if before else 0
+        _record(store, film.path, {"state": "writing", "key": key, "frames": earlier})
         with disk_errors(film.path):
             film.path.parent.mkdir(parents=True, exist_ok=True)
         frames = [store.frame(film.output, index) for index in order]
         report = _reporter(on_event, film.path, len(order))
-        durations = _durations(config, plan, done)
-        info = _write(config, plan, film.path, frames, durations, report)
+        if is_pattern(film.path):
+            info = _write_pictures(config, plan, film.path, frames, earlier, report)
+        else:
+            info = encode_film(
+                frames,
+                film.path,
+                fps=plan.fps,
+                durations=_durations(config, plan, done),
+                coding=Coding(config.codec, config.depth, config.crf),
+                colours=plan.footage.colours if plan.footage else Colours(),
+                sound=_sound(config, plan),
+                on_frame=report,
+            )
         facts = {k: v for k, v in dataclasses.asdict(info).items() if isinstance(v, (int, float))}
         record = {**facts, "fps": str(plan.fps), "output": film.output, "missing": missing}
         _record(store, film.path, {**record, "state": "done", "key": key})
@@ -156,35 +176,26 @@ def assemble(
     return [film.path for film in films_of(config)]
 
 
-def _write(
+def _write_pictures(
     config: RunConfig,
     plan: Plan,
-    path: Path,
+    pattern: Path,
     frames: list[Path],
-    durations: list[Fraction] | None,
+    earlier: int,
     report: Callable[[int], None],
 ) -> FilmInfo:
-    """Make a film, or numbered pictures, of these frames."""
-    if not is_pattern(path):
-        return encode_film(
-            frames,
-            path,
-            fps=plan.fps,
-            durations=durations,
-            coding=Coding(config.codec, config.depth, config.crf),
-            colours=plan.footage.colours if plan.footage else Colours(),
-            sound=_sound(config, plan),
-            on_frame=report,
-        )
-    size_bytes = write_numbered(frames, path, depth=config.depth, on_frame=report)
+    """Write numbered pictures instead of a film; ``earlier`` ones may be there already."""
+    size_bytes = write_numbered(
+        frames, pattern, depth=config.depth, earlier=earlier, on_frame=report
+    )
     height, width = read_size(frames[0])
     return FilmInfo(
-        path=path,
+        path=pattern,
         frames=len(frames),
         height=height,
         width=width,
         fps=plan.fps,
-        duration_seconds=float(sum(durations) if durations else len(frames) / plan.fps),
+        duration_seconds=float(len(frames) / plan.fps),
         bytes=size_bytes,
         has_audio=False,
         scaled=False,
@@ -198,6 +209,18 @@ def _sound(config: RunConfig, plan: Plan) -> Soundtrack | None:
     if plan.footage is None or plan.fps != plan.footage.fps:
         return None
     return Soundtrack(probe_video(Path(plan.video.path)), plan.footage.begin)
+
+
+def remove_pictures(store: RunStore) -> None:
+    """Delete the numbered pictures that the run made, before it starts afresh with other frames.
+
+    A film is replaced when the next one is whole; of pictures too many would be left.
+    """
+    for name, record in _records(store).items():
+        pattern = Path(name)
+        if is_pattern(pattern) and _is_ours(pattern, record):
+            for index in range(int(record.get("frames", 0))):
+                numbered(pattern, index).unlink(missing_ok=True)
 
 
 def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None]:
@@ -249,18 +272,20 @@ def _record(store: RunStore, path: Path, record: dict[str, Any]) -> None:
 def _is_complete(path: Path, record: dict[str, Any] | None, key: str) -> bool:
     if record is None or record.get("state") != "done" or record.get("key") != key:
         return False
-    return _size(path) == record.get("bytes")
+    return _size(path, record) == record.get("bytes")
 
 
 def _is_ours(path: Path, record: dict[str, Any] | None) -> bool:
     if record is None:
         return False
-    return record.get("state") == "writing" or _size(path) == record.get("bytes")
+    return record.get("state") == "writing" or _size(path, record) == record.get("bytes")
 
 
-def _size(path: Path) -> int | None:
-    """The size in bytes of a film, or of numbered pictures together; None: there are none."""
+def _size(path: Path, record: dict[str, Any]) -> int | None:
+    """The size in bytes of a film, or of its numbered pictures together; None: one is missing."""
+    paths = [path]
     if is_pattern(path):
-        found = find_numbered(path).values()
-        return sum(picture.stat().st_size for picture in found) if found else None
-    return path.stat().st_size if path.is_file() else None
+        paths = [numbered(path, index) for index in range(int(record.get("frames", 0)))]
+    if not all(one.is_file() for one in paths):
+        return None
+    return sum(one.stat().st_size for one in paths)

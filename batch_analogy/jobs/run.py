@@ -172,6 +172,7 @@ def _open_locked(
     if previous is not None and manifest is not None:
         plan = keep_edits(plan, previous)
     if manifest is None:
+        assemble.remove_pictures(store)
         store.clear()
     manifest = Manifest(run_id, config)
     write_plan(store.plan, plan)

@@ -68,14 +68,16 @@ def write_numbered(
     pattern: Path,
     *,
     depth: int | None = None,
+    earlier: int = 0,
     on_frame: Callable[[int], None] | None = None,
 ) -> int:
-    """Write frames as numbered pictures, and remove higher numbers of an earlier time.
+    """Write frames as numbered pictures.
 
     Args:
         frames: PNGs, in order; one given twice is written twice.
         pattern: where to, such as ``out/%06d.png``; its folder is made where needed.
         depth: 8 bits a channel, or more, which is 16. None: PNGs as the frames are, TIFFs 16.
+        earlier: how many an earlier time wrote; those that are more than the frames are removed.
         on_frame: called with the number of pictures written so far.
 
     Returns:
@@ -97,9 +99,8 @@ def write_numbered(
         size_bytes += path.stat().st_size
         if on_frame is not None:
             on_frame(index + 1)
-    for index, path in find_numbered(pattern).items():
-        if index >= len(frames):
-            path.unlink(missing_ok=True)
+    for index in range(len(frames), earlier):
+        numbered(pattern, index).unlink(missing_ok=True)
     return size_bytes
 
 

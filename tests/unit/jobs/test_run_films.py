@@ -72,12 +72,6 @@ def test_a_film_keeps_its_videos_times_and_sound(tmp_path: Path) -> None:
     assert (even.fps, even.variable_rate, even.has_audio) == (10, False, False)
 
 
-def test_frames_of_a_constant_rate_have_no_times_of_their_own(tmp_path: Path) -> None:
-    config = video_config(tmp_path, end="0.3")
-    run_here(config)
-    assert [frame.get("time", "none") for frame in plan_of(config)["frames"]] == ["none"] * 3
-
-
 def test_skipped_frames_take_their_time_along(tmp_path: Path) -> None:
     config = video_config(tmp_path, "-vf", UNEVEN, "-fps_mode", "vfr", *H264)
     run_here(config)
@@ -94,6 +88,7 @@ def test_a_part_of_a_video_is_a_plan_of_its_own(tmp_path: Path) -> None:
     part = frame_bytes(config.run_dir)
     assert len(part) == 3
     assert plan_of(config)["footage"]["span"] == ["3/10", "3/5"]
+    assert not any("time" in frame for frame in plan_of(config)["frames"]), "the rate is constant"
     same = dataclasses.replace(config, start="00:00:00:03", end="0.6")
     _, events = run_here(same)
     assert worked_on(events) == [], "the same part, written in another way"
@@ -174,6 +169,14 @@ def test_pictures_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "0007.png").read_text() == "precious"
 
 
+def test_fewer_pictures_leave_none_of_the_earlier_ones(tmp_path: Path) -> None:
+    config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
+    run_here(config)
+    (tmp_path / "out" / "9.png").write_text("somebody else's")
+    run_here(dataclasses.replace(config, end="0.1"), overwrite=True)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "9.png"]
+
+
 def test_both_targets_make_two_folders_of_pictures(tmp_path: Path) -> None:
     pattern = tmp_path / "out" / "%d.png"
     run_here(video_config(tmp_path, end="0.2", target="both", output=pattern))
@@ -182,7 +185,7 @@ def test_both_targets_make_two_folders_of_pictures(tmp_path: Path) -> None:
 
 
 def test_assemble_takes_all_that_decides_a_film(tmp_path: Path) -> None:
-    config = video_config(tmp_path, end="0.3")
+    config = video_config(tmp_path, end="0.2")
     run_here(config)
     before = frame_identity(config.run_dir)
     for output, options, pixels in (
