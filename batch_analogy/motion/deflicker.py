@@ -8,22 +8,23 @@ import numpy.typing as npt
 FloatPixels = npt.NDArray[np.float32]
 Series = npt.NDArray[np.float64]  # (N,), one value a frame
 
-HALF_WINDOWS = (7, 11, 15, 22, 30, 45, 60)
+HALF_WINDOWS = (3, 5, 7, 11, 15, 22, 30, 45, 60)
 """Frames on either side that the smooth course may look at."""
 
 STEP_HALF_WINDOW = 15
 """The same where the camera's settings are smoothed."""
 
-FLICKER_EV = 0.01
+FLICKER_EV = 0.02
 """Flicker, as the standard deviation of exposure, below which ``auto`` changes no pixel."""
 
 NO_CHANGE_EV = 0.003
-"""A change of exposure that is not worth touching a frame for: a fifth of a grey level."""
+"""A change of exposure not worth touching a frame for: less than a quarter of a grey level."""
 
 MOST_EV = 2.0  # that a frame is changed by
 
 _ROBUST_ROUNDS = 4
 _BEYOND_CHANCE = 2.0  # standard errors
+_FRAMES_AT_ONCE = 1 << 14  # whose windows are held in memory
 _SEEN_SHARE, _NORMAL_SEEN = 0.95, 1.96  # of |x| where x is normal with deviation 1
 
 HIGHLIGHT_KNEE = 0.8
@@ -125,17 +126,21 @@ def _local_lines(frames: Series, values: Series, half: int, trust: Series) -> tu
         half: frames on either side that count, by tricube weights.
         trust: (N,) weights of the values.
     """
-    count = len(values)
-    around = np.arange(count)[:, None] + np.arange(-half, half + 1)
-    inside = (around >= 0) & (around < count)
-    around = np.clip(around, 0, count - 1)
-    apart = frames[around] - frames[:, None]
-    near = np.maximum(1.0 - np.abs(apart / (half + 1)) ** 3, 0.0) ** 3
-    weight = near * trust[around] * inside
-    w0, w1, w2 = weight.sum(1), (weight * apart).sum(1), (weight * apart**2).sum(1)
-    y0, y1 = (weight * values[around]).sum(1), (weight * apart * values[around]).sum(1)
-    spread = np.maximum(w0 * w2 - w1 * w1, 1e-12)
-    return (w2 * y0 - w1 * y1) / spread, w2 * trust / spread
+    fitted, own = np.empty(len(values)), np.empty(len(values))
+    for start in range(0, len(values), _FRAMES_AT_ONCE):
+        part = np.arange(start, min(start + _FRAMES_AT_ONCE, len(values)))
+        around = part[:, None] + np.arange(-half, half + 1)
+        inside = (around >= 0) & (around < len(values))
+        around = np.clip(around, 0, len(values) - 1)
+        apart = frames[around] - frames[part][:, None]
+        near = np.maximum(1.0 - np.abs(apart / (half + 1)) ** 3, 0.0) ** 3
+        weight = near * trust[around] * inside
+        w0, w1, w2 = weight.sum(1), (weight * apart).sum(1), (weight * apart**2).sum(1)
+        y0, y1 = (weight * values[around]).sum(1), (weight * apart * values[around]).sum(1)
+        spread = np.maximum(w0 * w2 - w1 * w1, 1e-12)
+        fitted[part] = (w2 * y0 - w1 * y1) / spread
+        own[part] = w2 * trust[part] / spread
+    return fitted, own
 
 
 def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
