@@ -54,8 +54,11 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _found_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """What was found by looking at the frames: cuts, and exposures to even out."""
+    """How the frames hang together: coherence, cuts, and exposures to even out."""
     from batch_analogy.jobs.ranges import format_range
+
+    how = "they go on from each other" if plan.steady else "each by itself"
+    yield "temporal", f"{'on' if plan.steady else 'off'}: {how}"
 
     if len(plan.shots) > 1:
         shown = [format_range(shot.start, shot.stop) for shot in plan.shots[:SHOWN_SHOTS]]

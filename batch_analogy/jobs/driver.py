@@ -110,7 +110,7 @@ class Driver:
             self.plan, self.journal, self.progress, self.on_event, self.pool.meters
         )
         self._check_failed()
-        self._watch = StallWatch(self.execution.stall_timeout_seconds)
+        self._watch = StallWatch(self.execution.stall_timeout_seconds, self.plan.stretch_frames)
         self._where: dict[str, Ready] = {}
         self._suspects: dict[str, str] = {}  # worker → its latest failure
         self._told_stopping = self._told_missing = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,10 @@ from batch_analogy.jobs.journal import DoneRecord, read_history
 from batch_analogy.jobs.machine import available_memory_bytes, default_workers, usable_cores
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.pools import IN_PROCESS
+from batch_analogy.jobs.status import RECENT_FRAMES, RECENT_STRETCHES, usual_seconds
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.media.stills import read_depth
 
-RECENT_FRAMES = 24
 PNG_BYTES_PER_PIXEL = 1.5
 """Half of the raw bytes: what PNGs of photographs took."""
 DEEP_PNG_BYTES_PER_PIXEL = 5.0
@@ -30,7 +29,7 @@ class Estimate:
 
     left: int  # frames to do
     measured: int  # finished frames that the time is taken from
-    seconds_a_frame: float | None  # of one worker, their median; None: no frame is done yet
+    seconds_a_frame: float | None  # of one worker, usually; None: no frame is done yet
     workers: int | None  # None: as many as the cluster offers
     seconds: float | None  # for all that is left
     disk_bytes: int  # for all that is left
@@ -50,8 +49,9 @@ def estimate(config: RunConfig, plan: Plan) -> Estimate:
         if record.index not in plan.leave_out
     ]
     left = max(0, len(plan.usable()) - len(records))
-    seconds = [record.seconds for record in records if record.seconds > 0][-RECENT_FRAMES:]
-    pace = statistics.median(seconds) if seconds else None
+    recent = max(RECENT_FRAMES, RECENT_STRETCHES * plan.stretch_frames)
+    seconds = [record.seconds for record in records if record.seconds > 0][-recent:]
+    pace = usual_seconds(seconds, plan.stretch_frames) if seconds else None
     workers = expected_workers(config.execution, plan, left)
     return Estimate(
         left=left,

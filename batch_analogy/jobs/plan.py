@@ -142,6 +142,11 @@ class Plan:
         """Whether frames are made from each other, inside their shots."""
         return bool(self.pixels.get("steady"))
 
+    @property
+    def stretch_frames(self) -> int:
+        """Frames that are made together: those of a segment in a steady film, else 1."""
+        return self.segment_frames if self.steady else 1
+
     def shot_start(self, index: int) -> int | None:
         """The first frame of the shot of a frame, where its pixels depend on that; else None."""
         if not self.steady:

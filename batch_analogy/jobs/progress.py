@@ -36,7 +36,7 @@ class Progress:
     ) -> None:
         self.done = set(done)
         self.given_up = given_up  # index → message, without those that planning gave up
-        self.pace = Pace()
+        self.pace = Pace(plan.stretch_frames)
         self.crew = Crew()
         self.dashboard_url: str | None = None
         self.token_hint: str | None = None

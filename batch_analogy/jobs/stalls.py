@@ -11,6 +11,7 @@ FIRST_FRAME_SECONDS = 2 * 3600.0
 
 LEAST_SECONDS = 600.0
 MEDIANS = 20.0
+STRETCHES = 3.0
 RECENT_FRAMES = 24
 
 
@@ -19,7 +20,8 @@ class StallWatch:
 
     The limit is what the settings say; by default 20 times the median of recent frames, at least
     ten minutes, and two hours before any frame is done. On a GPU the outcomes of a batch arrive
-    together, so the limit must hold for a batch: a batch has fewer than 20 frames.
+    together, so the limit must hold for a batch: a batch has fewer than 20 frames. In a steady film
+    the first frame of a stretch takes nearly all of its time, so there the limit is 3 stretches.
 
     >>> watch = StallWatch(None)
     >>> watch.heard("a", now=0.0)
@@ -28,10 +30,11 @@ class StallWatch:
     (1000.0, [], ['a'])
     """
 
-    def __init__(self, timeout_seconds: float | None) -> None:
+    def __init__(self, timeout_seconds: float | None, stretch: int = 1) -> None:
         self._timeout = timeout_seconds
+        self._stretch = stretch
         self._heard: dict[str, float] = {}  # worker with work in hand → time, longest ago first
-        self._frames: deque[float] = deque(maxlen=RECENT_FRAMES)
+        self._frames: deque[float] = deque(maxlen=max(RECENT_FRAMES, stretch))
 
     @property
     def limit_seconds(self) -> float:
@@ -40,6 +43,8 @@ class StallWatch:
             return self._timeout
         if not self._frames:
             return FIRST_FRAME_SECONDS
+        if self._stretch > 1:
+            return max(LEAST_SECONDS, STRETCHES * self._stretch * statistics.fmean(self._frames))
         return max(LEAST_SECONDS, MEDIANS * statistics.median(self._frames))
 
     def heard(self, worker: str, *, now: float) -> None:

@@ -6,6 +6,7 @@ import socket
 import statistics
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ RunState = Literal[
 ]
 
 RECENT_FRAMES = 24
+RECENT_STRETCHES = 4
 STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so long is gone
 LOOK_SECONDS = 3.0  # or has another clock; the status of one that works changes every second
 
@@ -76,27 +78,40 @@ class RunStatus:
 
 
 class Pace:
-    """How fast frames get done, from the recent new ones alone: skipped ones never count."""
+    """How fast frames get done, from the recent new ones alone: skipped ones never count.
 
-    def __init__(self) -> None:
-        self._seconds: deque[float] = deque(maxlen=RECENT_FRAMES)
-        self._median = 0.0
+    Args:
+        stretch: frames that are done in order and whose times belong together: in a steady film one
+            of them takes nearly all of the time, so it is their mean that counts. 1: each frame
+            stands alone, and the median does, so that a slow first one does not count.
+    """
+
+    def __init__(self, stretch: int = 1) -> None:
+        self._stretch = stretch
+        recent = RECENT_FRAMES if stretch == 1 else RECENT_STRETCHES * stretch
+        self._seconds: deque[float] = deque(maxlen=recent)
+        self._usual = 0.0
 
     def add(self, seconds: float) -> None:
         """A new frame took a worker so long."""
         self._seconds.append(seconds)
-        self._median = statistics.median(self._seconds)
+        self._usual = usual_seconds(self._seconds, self._stretch)
 
     def rate(self, workers: int) -> float | None:
         """Frames a second of so many workers; None while nothing is known."""
         if not self._seconds or workers < 1:
             return None
-        return workers / max(self._median, 1e-6)
+        return workers / max(self._usual, 1e-6)
 
     def eta_seconds(self, left: int, workers: int) -> float | None:
         """Seconds until so many frames are done; None while nothing is known."""
-        rate = self.rate(min(workers, max(left, 1)))
+        rate = self.rate(min(workers, max(-(-left // self._stretch), 1)))
         return None if rate is None else left / rate
+
+
+def usual_seconds(seconds: Collection[float], stretch: int) -> float:
+    """What a frame takes: the median, or the mean where frames are done by stretches."""
+    return statistics.median(seconds) if stretch == 1 else statistics.fmean(seconds)
 
 
 def write_status(store: RunStore, status: RunStatus) -> None:

@@ -33,6 +33,14 @@ def test_slow_work_is_given_time() -> None:
     assert watch.limit_seconds == MEDIANS * 900.0
 
 
+def test_the_slow_first_frame_of_a_stretch_is_given_time() -> None:
+    watch = StallWatch(None, stretch=24)
+    watch.frame_took(900.0)
+    for _ in range(23):
+        watch.frame_took(1.0)
+    assert watch.limit_seconds == 3.0 * (900.0 + 23.0)
+
+
 def test_one_slow_frame_does_not_raise_the_limit() -> None:
     watch = StallWatch(None)
     for seconds in (40.0, 40.0, 5000.0):

@@ -24,6 +24,14 @@ def test_pace_is_the_median_so_that_a_slow_first_frame_does_not_count() -> None:
     assert pace.eta_seconds(8, 4) == pytest.approx(4.0)
 
 
+def test_pace_of_a_steady_film_is_the_mean_over_whole_stretches() -> None:
+    pace = Pace(stretch=4)
+    for seconds in (17.0, 1.0, 1.0, 1.0) * 3:
+        pace.add(seconds)
+    assert pace.rate(1) == pytest.approx(0.2)
+    assert pace.eta_seconds(8, 4) == pytest.approx(8 * 5.0 / 2)  # two stretches, two workers
+
+
 def test_pace_forgets_old_frames() -> None:
     pace = Pace()
     for seconds in [50.0] * 100 + [1.0] * RECENT_FRAMES:
