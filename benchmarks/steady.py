@@ -12,7 +12,6 @@ references are another photograph, painted; photo references another photograph,
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import statistics
 import sys
@@ -26,7 +25,7 @@ import numpy as np
 
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig, ExecutionConfig, Preset, RunConfig
+from batch_analogy.config import AnalogyConfig, ExecutionConfig, Preset, RunConfig, Temporal
 from batch_analogy.jobs.journal import read_history
 from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.run import open_run
@@ -40,11 +39,10 @@ from benchmarks import clips, restyle
 from benchmarks.clips import CASES, Clip
 from benchmarks.common import report
 
-MODES = ("off", "on")
+MODES: tuple[Temporal, ...] = ("off", "on")
 GRAM_SAMPLES = 6  # frames of a film whose style distance is taken
 DRIFT_FRAME = 11  # E(1, 12), counted from 0
 REFERENCES = {"photo-to-style": restyle.painted, "photo-to-photo": restyle.sunset}
-HAS_TEMPORAL = "temporal" in {field.name for field in dataclasses.fields(RunConfig)}
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,9 @@ def write_input(folder: Path, clip: Clip, photo: str, preset: Preset) -> None:
     write_png(folder / "reference.png", REFERENCES[preset](other))
 
 
-def run(folder: Path, config: AnalogyConfig, mode: str, segment_frames: int | None) -> Film:
+def run(folder: Path, config: AnalogyConfig, mode: Temporal, segment_frames: int | None) -> Film:
     """A real run, inline; frames that the folder holds of an earlier one are kept."""
     run_dir = folder / f"{mode}.run"
-    temporal: dict[str, Any] = {"temporal": mode} if HAS_TEMPORAL else {}
     opened = open_run(
         RunConfig(
             command="stylize",
@@ -79,8 +76,8 @@ def run(folder: Path, config: AnalogyConfig, mode: str, segment_frames: int | No
             run_dir=run_dir,
             analogy=config,
             shots="off",  # each clip is one, and the cuts are not what is judged
+            temporal=mode,
             segment_frames=segment_frames,
-            **temporal,
             execution=ExecutionConfig(address="none", gpus_per_worker=0),
         )
     )
@@ -284,15 +281,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     one_of("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     one_of("--photos", nargs="+", choices=list(clips.OTHERS), default=["astronaut", "coffee"])
     one_of("--presets", nargs="+", choices=list(REFERENCES), default=list(REFERENCES))
-    one_of("--modes", nargs="+", choices=MODES, default=MODES if HAS_TEMPORAL else MODES[:1])
+    one_of("--modes", nargs="+", choices=MODES, default=MODES)
     one_of("--frames", type=int, default=24, help="of each clip; 96 for drift")
     one_of("--segment-frames", type=int, help="frames that one worker does in order")
     one_of("--quality", default="draft")
     one_of("--keep", type=Path, metavar="FOLDER", help="leave input, runs and frames there")
-    options = parser.parse_args(arguments)
-    if "on" in options.modes and not HAS_TEMPORAL:
-        parser.error("this version has no temporal coherence: --modes off")
-    return options
+    return parser.parse_args(arguments)
 
 
 def main() -> None:

@@ -98,6 +98,13 @@ def test_plan_and_preview(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_evaluate(tmp_path: Path) -> None:
+    out = run_example("evaluate.sh", tmp_path / "out", folder=tmp_path)
+    assert "ratio" in out
+    assert (tmp_path / "out" / "on.run" / "evaluate" / "evaluate.html").is_file()
+
+
+@pytest.mark.slow
 def test_doctor_and_weights(tmp_path: Path) -> None:
     out = run_example("doctor_and_weights.sh", folder=tmp_path)
     assert "ready" in out
