@@ -150,12 +150,11 @@ class RayPool:
         if not waiting:
             time.sleep(timeout_seconds)
             return []
-        ready, _ = ray.wait(
-            list(waiting), num_returns=1, timeout=timeout_seconds, fetch_local=False
-        )
-        more, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0, fetch_local=False)
-        found = {id(item): item for item in [*ready, *more]}
-        events = [self._take(waiting[item]) for item in found.values()]
+        asked = list(waiting)  # asking after a thousand takes milliseconds: once is enough if busy
+        ready, _ = ray.wait(asked, num_returns=len(asked), timeout=0, fetch_local=False)
+        if not ready:
+            ready, _ = ray.wait(asked, num_returns=1, timeout=timeout_seconds, fetch_local=False)
+        events = [self._take(waiting[item]) for item in ready]
         return [event for event in events if event is not None]
 
     def remove(self, worker: str, *, stuck: bool = False) -> None:
