@@ -6,7 +6,7 @@ Source: paper algorithm 1; constants of the official code (deep-image-analogy fa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -34,7 +34,6 @@ _PRIOR_SHARE = {4: 0.2, 3: 0.2, 2: 1.0, 1: 1.0}
 _LEAST_SAY = 0.02  # of a cell that is not sure at all: where none is, they still vote
 _MUCH_NEW = 0.08  # share of A's cells without a carried match; above it, coarse levels decide too
 _LITTLE_NEW_LEVEL = 3
-_FOLLOWING_ITERATIONS = 2
 _CHOICE_LEVEL = 4  # copies of B' are matched one by one down to here, then one is chosen per cell
 
 
@@ -215,7 +214,7 @@ class _Descent:
         spec_here = SearchSpec(
             patch=spec.patch,
             radius=radius,
-            iterations=_FOLLOWING_ITERATIONS if follows else SEARCH_ITERATIONS[self.config.quality],
+            iterations=SEARCH_ITERATIONS[self.config.quality] // (2 if follows else 1),
             seed=derive_seed(self.config.seed, level, direction),
         )
         return search(source, target, start.nnf, spec_here, start.prior)
@@ -276,23 +275,24 @@ def match_following(
     bp: EncodedPicture,
     config: AnalogyConfig,
     carried: tuple[Carried, Carried],
+    *,
+    first: int = LEVELS[0],
 ) -> tuple[Fields, tuple[Tensor, Tensor]]:
     """Match a frame whose matches are mostly known from the frame before.
 
     Args:
         network: the feature network.
-        a: A, encoded from conv1_1 to ``first_level`` at least.
+        a: A, encoded from conv1_1 to ``first`` at least.
         bp: B'; its copies are not looked at.
-        config: as for the frame before.
+        config: as for the frame before, or of a lower quality: what was solved is carried along.
         carried: A→B and B→A at level 1, with what is sure of them.
+        first: the coarsest level that is searched.
 
     Returns:
         The finest fields in whole cells; and both between cells, (1, 2, H, W) float32, where the
         search stayed at what was carried.
     """
-    config = replace(config, quality="draft")  # the solve's gain is carried along
     descent = _Descent(network, a, bp, config, carried=carried)
-    first = first_level(carried[0])
     fields = descent.begin() if first == LEVELS[0] else descent.begin_at(first + 1)
     fields = descent.go_on(fields, min(first + 1, LEVELS[0]), LEVELS[-1])
     return fields, (carried[0].keep(fields.ab), carried[1].keep(fields.ba))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,13 @@ class Anchors:
     """The anchors of a run, and how far each stretch has been walked.
 
     Args:
-        store: the run folder. run_id: of the run; what another one left is not believed.
+        store: the run folder. plan_hash: of its plan; what was made by another is not believed.
         device: where what is loaded is wanted.
     """
 
-    def __init__(self, store: RunStore, run_id: str, device: str) -> None:
+    def __init__(self, store: RunStore, plan_hash: str, device: str) -> None:
         self._store = store
-        self._run_id = run_id
+        self._plan_hash = plan_hash
         self._device = device
 
     def load(self, start: int) -> FrameState | None:
@@ -59,7 +60,7 @@ class Anchors:
         tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
         tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
         facts = {
-            "run_id": self._run_id,
+            "plan_hash": self._plan_hash,
             "digest": state.digest,
             "number": matched.number,
             "cells": {name: colours.cells for name, colours in state.colours.items()},
@@ -68,14 +69,19 @@ class Anchors:
         atomic_write_bytes(path, save(plain, {"facts": json.dumps(facts)}))
 
     def _read(self, path: Path) -> Matched | None:
+        """What a file holds; one that cannot be used is deleted, so that nobody counts on it."""
         try:
             with safe_open(path, framework="pt", device=self._device) as file:
                 facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
-                if facts.get("run_id") != self._run_id:
-                    return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            return None
         except (OSError, SafetensorError, ValueError):
-            return None  # not there, just deleted, or damaged: it is made again
+            facts = {}
+        if facts.get("plan_hash") != self._plan_hash:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            return None
         return Matched(int(facts["number"]), _state(facts, tensors))
 
 

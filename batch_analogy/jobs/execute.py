@@ -202,6 +202,7 @@ class Run:
             weights_sha256=self.plan.weights_sha256,
             target=self.config.target,
             analogy=self.config.analogy,
+            plan_hash=self.plan.plan_hash,
             device=self.plan.device,
             threads=None,
             wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,

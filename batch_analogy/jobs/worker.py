@@ -72,6 +72,7 @@ class WorkerSpec:
     device: str  # "cpu" or "cuda"
     threads: int | None  # None: as many as PyTorch takes by itself
     frames_at_once: int | None = None  # None: as suits the device
+    plan_hash: str = ""  # equal ones, equal frames: whose anchors are believed
     wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
 
 
@@ -223,7 +224,7 @@ class FrameWorker:
         self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
         self._steady = SteadyFrames(
             Steady(self._network, self._reference, spec.analogy, self._outputs),
-            Anchors(self._store, spec.run_id, spec.device),
+            Anchors(self._store, spec.plan_hash, spec.device),
             lambda frame: self._read(task_of(frame)),
         )
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it

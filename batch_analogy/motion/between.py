@@ -54,7 +54,7 @@ class Between(Generic[State]):
 
     earlier: Side[State]
     later: Side[State] | None = None
-    share: Grey | None = None  # of the later one at each pixel, at matching size
+    share: Grey | None = None  # of the later one at each pixel, at the size of the motion
     position: float = 0.0  # between the earlier (0) and the later one (1)
 
     @property
@@ -96,7 +96,11 @@ class Between(Generic[State]):
         )
 
     def grid(
-        self, grids: tuple[Tensor, Tensor | None], cells: tuple[float, float], way: Way
+        self,
+        grids: tuple[Tensor, Tensor | None],
+        cells: tuple[float, float],
+        way: Way,
+        size: Size,
     ) -> Tensor:
         """Grids of colour transforms, carried and mixed: steadily over the whole of a stretch.
 
@@ -104,22 +108,24 @@ class Between(Generic[State]):
             grids: of the earlier and the later one, (1, C, D, h, w) float32.
             cells: the picture's height and width in cells. way: a grid leads nowhere, so
                 ``"range"`` means that it belongs to the picture that stands still.
+            size: of the frame, in whole cells but for the last ones.
         """
-        earlier, sure = self._moved(grids[0], cells, way, self.earlier.motion)
+        earlier, sure = _moved(grids[0], cells, way, scaled(self.earlier.motion, size))
         if self.later is None or grids[1] is None:
             return earlier
-        later, later_sure = self._moved(grids[1], cells, way, self.later.motion)
+        later, later_sure = _moved(grids[1], cells, way, scaled(self.later.motion, size))
         near = self.position
         weight = near * (later_sure + _UNSURE)
         share = weight / (weight + (1.0 - near) * (sure + _UNSURE))
         return earlier + share[:, :, None] * (later - earlier)
 
-    def _moved(
-        self, grid: Tensor, cells: tuple[float, float], way: Way, motion: Motion
-    ) -> tuple[Tensor, Tensor]:
-        if way == "range":
-            return grid, torch.ones_like(grid[:, 0, :1])
-        return carry_grid(grid, cells, motion)
+
+def _moved(
+    grid: Tensor, cells: tuple[float, float], way: Way, motion: Motion
+) -> tuple[Tensor, Tensor]:
+    if way == "range":
+        return grid, torch.ones_like(grid[:, 0, :1])
+    return carry_grid(grid, cells, motion)
 
 
 def between(

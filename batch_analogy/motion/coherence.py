@@ -39,7 +39,7 @@ from batch_analogy.analogy.nnf import HALF_SURE_CELLS, Size, match_confidence, s
 from batch_analogy.analogy.refine.apply import ColourTransforms, apply_transforms, edge_guide
 from batch_analogy.analogy.refine.colours import fit_transforms
 from batch_analogy.analogy.vote import vote
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.config import LEVELS, AnalogyConfig
 from batch_analogy.motion.between import Between, Side, Way, changes
 from batch_analogy.motion.flow import Grey, Motion, brightness
 
@@ -48,6 +48,7 @@ _RENEWED = 0.15  # of a colour transform, a frame after the one it follows …
 _RENEWED_AT_MOST = 0.5  # … and many frames after it
 _MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
 _LOOSELY = 0.06  # price at which an anchor leaves a match of the one before (``carried.FIRM``)
+_FLOW_AREA_PX = 250_000  # of a stretch all flow is held at once; finer than this it gains little
 _BORDER_CELLS = 12  # around what is new in an anchor
 _SAME_PLACE = 1e-3
 _WAYS: dict[str, Way] = {"a_prime": "domain", "b": "range"}
@@ -81,8 +82,10 @@ class Steady:
     outputs: tuple[str, ...]
 
     def grey(self, a: Tensor) -> Grey:
-        """A frame's brightness at matching size, by which its motion is found."""
-        return brightness(resize(a.cpu(), self._size(a))[0].permute(1, 2, 0).numpy())
+        """A frame's brightness at the size at which its motion is found."""
+        area = replace(self.config, max_area_px=min(self.config.max_area_px, _FLOW_AREA_PX))
+        small = resize(a.cpu(), matching_size(*sides(a), area))
+        return brightness(small[0].permute(1, 2, 0).numpy())
 
     @torch.no_grad()
     def begin(self, a: Tensor) -> FrameState:
@@ -107,7 +110,9 @@ class Steady:
             motion = motion.then(onward)
         follows = Between(Side(before, motion))
         ab, ba = self._carried(follows, a)
-        return self._matched(a, follows, (_loosened(ab), _loosened(ba)), age=changes(motions))
+        return self._matched(
+            a, follows, (_loosened(ab), _loosened(ba)), self.config, LEVELS[0], changes(motions)
+        )
 
     @torch.no_grad()
     def follow(self, frame: Between[FrameState], a: Tensor, *, age: int) -> Frame:
@@ -120,7 +125,8 @@ class Steady:
         carried = self._carried(frame, a)
         if carried[0].share_open <= _MUCH_OPEN[self.config.refine]:
             return frame
-        return self._matched(a, frame, carried, age=age)
+        draft = replace(self.config, quality="draft")  # what was solved is carried along
+        return self._matched(a, frame, carried, draft, first_level(carried[0]), age)
 
     @torch.no_grad()
     def pictures(self, a: Tensor, frame: Frame) -> dict[str, Tensor]:
@@ -138,7 +144,7 @@ class Steady:
         own, read = (a, self.reference.image) if name == "a_prime" else (self.reference.image, a)
         if self.config.refine == "affine":
             guide = edge_guide(resize(own, self._size(own)))
-            return apply_transforms(own, self._transforms(name, frame), guide)
+            return apply_transforms(own, self._transforms(name, a, frame), guide)
         picture = at_scale(read, self._size(read), self._size(own), sides(own))
         if isinstance(frame, FrameState):
             return draw(picture, frame.fields[name])
@@ -150,12 +156,12 @@ class Steady:
             return drawn
         return drawn.lerp(draw(picture, later.expected), share)
 
-    def _transforms(self, name: str, frame: Frame) -> ColourTransforms:
+    def _transforms(self, name: str, a: Tensor, frame: Frame) -> ColourTransforms:
         if isinstance(frame, FrameState):
             return frame.colours[name]
         grids = _of(frame, lambda state: state.colours[name].grid)
         cells = frame.earlier.state.colours[name].cells
-        return ColourTransforms(frame.grid(grids, cells, _WAYS[name]), cells)
+        return ColourTransforms(frame.grid(grids, cells, _WAYS[name], self._size(a)), cells)
 
     def _carried(self, frame: Between[FrameState], a: Tensor) -> tuple[Carried, Carried]:
         """Both directions' matches of a frame, each from where it can be followed to."""
@@ -170,19 +176,20 @@ class Steady:
         a: Tensor,
         frame: Between[FrameState],
         carried: tuple[Carried, Carried],
-        *,
+        config: AnalogyConfig,
+        first: int,
         age: int,
     ) -> FrameState:
         """Match a frame where it cannot be followed; elsewhere it takes over what was carried."""
-        encoded = encode_picture(self.network, a, self.config, coarsest=first_level(carried[0]))
+        encoded = encode_picture(self.network, a, self.config, coarsest=first)
         fields, (ab, ba) = match_following(
-            self.network, encoded, self.reference, self.config, carried
+            self.network, encoded, self.reference, config, carried, first=first
         )
         alone = self._dressed(FrameState(digest(a), ab, ba), encoded, fields)
         renewed = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
         colours = {}
         for name, new in alone.colours.items():
-            old = self._transforms(name, frame).grid
+            old = self._transforms(name, a, frame).grid
             colours[name] = ColourTransforms(old + renewed * (new.grid - old), new.cells)
         kept = {"a_prime": _kept(ab, carried[0]), "b": _kept(ba, carried[1])}
         drawing = {
