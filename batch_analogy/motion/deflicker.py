@@ -8,7 +8,7 @@ import numpy.typing as npt
 FloatPixels = npt.NDArray[np.float32]
 Series = npt.NDArray[np.float64]  # (N,), one value a frame
 
-HALF_WINDOWS = (3, 5, 7, 11, 15, 22, 30, 45, 60)
+HALF_WINDOWS = (5, 7, 11, 15, 22, 30, 45, 60)
 """Frames on either side that the smooth course may look at."""
 
 STEP_HALF_WINDOW = 15
