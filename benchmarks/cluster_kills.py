@@ -6,14 +6,17 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cluster_runs import (
+    MODES,
     ON_CPU,
     Command,
     Sizes,
@@ -33,63 +36,88 @@ from benchmarks.cluster_runs import (
 
 
 def kills(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """All processes of one of two nodes are killed at a random moment."""
+    """All processes of one of two nodes are killed at a random moment, in both kinds of film."""
     source = make_source(folder, sizes.kill_frames, sizes.kill_side)
-    with cluster_of(2) as (cluster, _):
-        words = ["--address", cluster.address, "--workers", "2", *ON_CPU]
-        calm = Command(source, folder / "undisturbed.mp4", *words).wait()
     chance = random.Random(sizes.seed)
-    expected = digests(calm.film)
-    found = []
-    for run in range(sizes.kill_runs):
-        share, victim = chance.uniform(0.0, 0.8), chance.randrange(2)
-        film = folder / f"killed{run}.mp4"
-        found.append(kill_one_node(source, film, share * calm.work_seconds(), victim, expected))
-    passed = sum(one["passed"] for one in found)
-    return {
-        "asked": "all of them, of five",
-        "passed": passed,
-        "of": len(found),
-        "met": passed == len(found),
-        "seed": sizes.seed,
-        "frames": source.count,
-        "undisturbed": summary([calm]),
-        "runs": found,
-    }
+    found: dict[str, Any] = {"asked": "all of five", "seed": sizes.seed, "frames": source.count}
+    for mode, words in MODES.items():
+        calm = run_on_two_nodes(source, folder / f"{mode}.mp4", words)
+        runs = []
+        for run in range(sizes.kill_runs):
+            film = folder / f"{mode}{run}.mp4"
+            done, victim = chance.uniform(1.0, 0.8 * source.count), chance.randrange(2)
+            killing = Killing(int(done), done % 1 * seconds_of_a_frame(calm), victim)
+            trial = run_on_two_nodes(source, film, words, killing)
+            runs.append(judge_kill(source, trial, killing, digests(calm.film)))
+        passed = sum(one["passed"] for one in runs)
+        found[mode] = {
+            "passed": passed,
+            "of": len(runs),
+            "met": passed == len(runs),
+            "undisturbed": summary([calm]),
+            "runs": runs,
+        }
+    return found
 
 
-def kill_one_node(
-    source: Source, film: Path, delay: float, victim: int, expected: dict[str, str]
-) -> dict[str, Any]:
-    """A run on two nodes, one of which is killed so many seconds after the first frame is done."""
+@dataclass
+class Killing:
+    """When a node is killed, which one, and what was seen of it."""
+
+    after_frames: int  # journaled as done
+    and_seconds: float
+    node: int
+    frames_done: int = 0
+    processes: list[int] = field(default_factory=list)
+    half_way: bool = False
+
+
+def seconds_of_a_frame(trial: Trial) -> float:
+    """The median."""
+    return statistics.median(frame.ended - frame.started for frame in trial.frames())
+
+
+def run_on_two_nodes(
+    source: Source, film: Path, mode: tuple[str, ...], killing: Killing | None = None
+) -> Trial:
+    """A film on two nodes of one core, one of which may be killed; then notes how that went."""
     with cluster_of(2) as (cluster, nodes):
-        words = ["--address", cluster.address, "--workers", "2", *ON_CPU]
+        words = ["--address", cluster.address, "--workers", "2", *ON_CPU, *mode]
         with Command(source, film, *words) as command:
-            command.wait_for_done(1)
-            time.sleep(delay)
-            before = len(done_indices(journal_of(command.run_dir)))
-            running = not command.ended
-            processes = kill_node(cluster, nodes[victim])
-            trial = command.wait((0, 1, 3, 4))
+            if killing is None:
+                return command.wait()
+            command.wait_for_done(killing.after_frames)
+            time.sleep(killing.and_seconds)
+            killing.frames_done = len(done_indices(journal_of(command.run_dir)))
+            killing.half_way = killing.frames_done < source.count and not command.ended
+            killing.processes = kill_node(cluster, nodes[killing.node])
+            return command.wait((0, 1, 3, 4))
+
+
+def judge_kill(
+    source: Source, trial: Trial, killing: Killing, expected: dict[str, str]
+) -> dict[str, Any]:
+    """Whether nothing is missing, nothing is there twice, and every byte is as expected."""
     journal = journal_of(trial.run_dir)
     frames = count_once(journal, range(source.count))
-    same = digests(film) == expected if film.exists() else False
-    whole = frames["once"] == source.count and film_frames(film) == source.count
+    same = trial.film.exists() and digests(trial.film) == expected
+    whole = frames["once"] == source.count and film_frames(trial.film) == source.count
     return {
-        "passed": running and before < source.count and trial.exit_code == 0 and whole and same,
-        "killed_after_seconds": round(delay, 2),
-        "node": victim,
-        "processes_killed": len(processes),
+        "passed": killing.half_way and trial.exit_code == 0 and whole and same,
+        "killed_after_frames": killing.after_frames,
+        "and_seconds": round(killing.and_seconds, 3),
+        "node": killing.node,
+        "processes_killed": len(killing.processes),
         "workers_killed": [
             log.stem
             for log in sorted((trial.run_dir / "logs").glob("*.jsonl"))
-            if worker_pid(trial.run_dir, log.stem) in processes
+            if worker_pid(trial.run_dir, log.stem) in killing.processes
         ],
-        "frames_done_at_the_kill": before,
+        "frames_done_at_the_kill": killing.frames_done,
         "workers_lost": [line["cause"] for line in journal if line["event"] == "worker_lost"],
         "exit_code": trial.exit_code,
         "frames": frames,
-        "film_frames": film_frames(film),
+        "film_frames": film_frames(trial.film),
         "same_bytes": same,
         "seconds": round(trial.total_seconds, 2),
     }

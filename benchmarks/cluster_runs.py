@@ -35,6 +35,8 @@ POLL_SECONDS = 0.02
 
 
 ON_CPU = ("--gpus-per-worker", "0")
+SINGLE = ("--temporal", "off")  # each frame is made by itself, as work that shares out evenly
+MODES: dict[str, tuple[str, ...]] = {"single_frames": SINGLE, "steady_film": ()}
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,13 @@ class Sizes:
     seed: int = 4
     overhead_frames: int = 30
     overhead_side: int = 256  # about a second a frame on two cores
-    node_frames: int = 40
+    node_frames: int = 30
+    steady_frames: int = 96  # four stretches
     node_side: int = 256
     first_frames: int = 4
     first_side: int = 256
     kill_runs: int = 5
-    kill_frames: int = 40
+    kill_frames: int = 48  # two stretches of a steady film
     kill_side: int = 128
     corrupt_frames: int = 200
     corrupt_side: int = 64
@@ -63,11 +66,12 @@ QUICK = Sizes(
     overhead_frames=3,
     overhead_side=64,
     node_frames=4,
+    steady_frames=26,
     node_side=64,
     first_frames=2,
     first_side=64,
     kill_runs=1,
-    kill_frames=12,
+    kill_frames=26,
     kill_side=64,
     corrupt_frames=16,
     corrupted=3,
@@ -260,7 +264,8 @@ def worker_pid(run_dir: Path, worker: str) -> int:
 @contextlib.contextmanager
 def cluster_of(count: int) -> Iterator[tuple[Cluster, list[Any]]]:
     """A head that works on nothing, and nodes of one core each; taken down afterwards."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0})
+    head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         yield cluster, [cluster.add_node(num_cpus=1, num_gpus=0) for _ in range(count)]
     finally:
