@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,9 @@ QUICK_TO_NOTICE = {
 
 def require_namespaces() -> None:
     """Skip where machines cannot be made."""
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        pytest.skip("needs unshare and ip of Linux")
+    missing = [name for name in ("unshare", "nsenter", "ip", "pkill") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)} of Linux")
     tried = subprocess.run(
         [*NAMESPACES, "ip", "link", "add", "type", "bridge"],
         capture_output=True,
@@ -64,7 +66,7 @@ class Machines:
     own: Path  # Ray's folder; on every machine another one
     home: Path
     environment: Mapping[str, str]
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: list[subprocess.Popen[Any]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -106,8 +108,13 @@ class Machines:
         start = self._start_command(machine, f"--address={self.address}", "--num-cpus=1", "--block")
         return self.start(machine, "bash", "-c", again, "bash", *start)
 
+    def kill_ray(self, machine: int) -> None:
+        """Kill at once what does the work on a machine, and on it alone."""
+        kill = self.on(machine, "pkill", "-KILL", "--full", "raylet|gcs_server|ray::")
+        subprocess.run(kill, check=True, capture_output=True)
+
     def stop_ray(self, machine: int) -> None:
-        """``ray stop --force``: kill all that belongs to Ray on a machine, and to it alone."""
+        """``ray stop --force``: end all that belongs to Ray on a machine, and on it alone."""
         stop = self.on(machine, *RAY, "stop", "--force")
         subprocess.run(stop, check=True, capture_output=True, env=self.environment)
 

@@ -5,6 +5,7 @@ The machines are Linux namespaces (``run_machines``); Ray, the command and the w
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 from run_clusters import FRAMES, Undisturbed, assert_like, journal_lines, journaled_files
 from run_drivers import PATIENCE_SECONDS, wait_for_frames
 from run_machines import RAY, Machines, machines, wait_for
-from run_samples import frame_bytes, frame_identity, sample_config
+from run_samples import DRAFT, frame_bytes, frame_identity, sample_config
 
 from batch_analogy.config import RunConfig
+from batch_analogy.jobs.ray.lifeline import RECONNECT_VARIABLE
 from batch_analogy.jobs.run import open_run, read_status
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.files import hash_file
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # starts Ray on three
 COMMAND = (sys.executable, "-m", "batch_analogy")
 NODES = (2, 3)
 FEW = 2
+SLOW = dataclasses.replace(DRAFT, min_side_px=160)  # long enough to be disturbed
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,14 @@ def cluster() -> Iterator[Machines]:
         for machine in NODES:
             made.start_node(machine)
         yield made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The frames and the film of ``planned``, made in one process."""
+    config = planned(tmp_path_factory.mktemp("undisturbed"))
+    assert open_run(config).execute().done == FRAMES
+    return frame_bytes(config.run_dir), config.output.read_bytes()
 
 
 class Command:
@@ -64,7 +75,7 @@ class Command:
 
 def planned(root: Path) -> RunConfig:
     """A run that has only been planned: ``resume`` does it with settings no option has."""
-    config = sample_config(root, FRAMES)
+    config = sample_config(root, FRAMES, analogy=SLOW)
     open_run(config).close()
     return config
 
@@ -80,7 +91,7 @@ def assert_each_done_once(run_dir: Path) -> None:
 
 
 def test_nodes_that_are_cut_off_and_come_back(
-    tmp_path: Path, uninterrupted: Undisturbed, cluster: Machines
+    tmp_path: Path, undisturbed: Undisturbed, cluster: Machines
 ) -> None:
     """One cable is pulled, soon the other one too: nothing can go on until the nodes are back.
 
@@ -102,7 +113,7 @@ def test_nodes_that_are_cut_off_and_come_back(
 
     code, films, told = command.end()
     assert (code, films) == (0, f"{config.output}\n"), told
-    assert_like(config, uninterrupted)
+    assert_like(config, undisturbed)
     assert_each_done_once(config.run_dir)
     lost = journal_lines(config.run_dir, "worker_lost")
     # A worker may be sent to a node of which Ray has not noticed yet that it is gone.
@@ -115,21 +126,54 @@ def test_nodes_that_are_cut_off_and_come_back(
     assert set(ready[:2]) & set(ready[2:]) == set(), "Ray takes a node that came back for another"
 
 
+PATIENT = """
+import sys, time, ray
+from batch_analogy.errors import ClusterError
+from batch_analogy.jobs.ray.cluster import join
+from batch_analogy.jobs.ray.lifeline import Lifeline
+join(sys.argv[1])
+lifeline = Lifeline(sys.argv[1])
+print(flush=True)
+try:
+    while True:
+        lifeline.watch()
+        time.sleep(0.2)
+except ClusterError as error:
+    print(error)
+ray.shutdown()
+"""
+
+
+def start_patient(cluster: Machines) -> subprocess.Popen[str]:
+    """A driver on the head that waits for minutes where a ``Command`` waits for seconds."""
+    patient = subprocess.Popen(
+        cluster.on(1, sys.executable, "-c", PATIENT, cluster.address),
+        stdout=subprocess.PIPE,
+        env={**cluster.environment, RECONNECT_VARIABLE: "300"},
+        text=True,
+    )
+    cluster.started.append(patient)
+    assert patient.stdout is not None
+    assert patient.stdout.readline() == "\n", "it could not join"
+    return patient
+
+
 def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
-    tmp_path: Path, uninterrupted: Undisturbed, cluster: Machines
+    tmp_path: Path, undisturbed: Undisturbed, cluster: Machines
 ) -> None:
     config = planned(tmp_path)
     command = Command(cluster, config, tmp_path / "told")
+    patient = start_patient(cluster)
     wait_for_frames(config.run_dir, 3)
-    for machine in (1, *NODES):
-        cluster.stop_ray(machine)
+    for machine in (*NODES, 1):
+        cluster.kill_ray(machine)
     code, films, told = command.end()
     finished = journaled_files(config.run_dir)
     assert 3 <= len(finished) < FRAMES, "it was not killed half-way"
     assert (code, films) == (4, ""), told
     silent = "it has not answered for 5 s (Connection refused)"
     assert f"the Ray at {cluster.address} is lost: {silent}" in told
-    assert "Finished frames are kept: start Ray again" in told
+    assert "Finished frames are kept: see that Ray runs and repeat the command" in told
     assert f"to go on: batch-analogy resume {config.run_dir}" in told
     assert "Traceback" not in told
     assert "rpc_client" not in told, "Ray was quicker to end it"
@@ -137,11 +181,14 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     assert status.state == "failed"
     assert "has not answered" in status.message
 
+    cluster.stop_ray(1)  # what is left there
     cluster.start_head()
+    said, _ = patient.communicate(timeout=PATIENCE_SECONDS)
+    assert said.startswith(f"the Ray at {cluster.address} is lost: it was started afresh"), said
     code, films, told = Command(cluster, config, tmp_path / "told again").end()
     assert (code, films) == (0, f"{config.output}\n"), told
     assert frame_identity(config.run_dir).items() >= finished.items()
-    assert_like(config, uninterrupted)
+    assert_like(config, undisturbed)
     assert_each_done_once(config.run_dir)
 
 

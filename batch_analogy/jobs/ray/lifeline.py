@@ -5,8 +5,11 @@ default) is ended by Ray at once, by ``_exit``: nothing is said to the person, n
 and the exit code is 1. Until then, calls that ask the head block. So the driver knocks at the
 head's port before such calls and now and then, and gives up in time to leave in good order.
 
-Ray says nothing either when the raylet beside the driver ends: no worker can be started any more,
-and the driver would wait for ever.
+A head that is started afresh at the same port is another cluster. Ray ends a process that asks it
+for its nodes, by a failed check in C++: hence the comparison of the clusters' ids.
+
+Ray says nothing when the raylet beside the driver ends: no worker can be started any more, and the
+driver would wait for ever.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import socket
 import time
 
 import ray
+import ray._private.worker
+from ray._raylet import GcsClient  # type: ignore[attr-defined]  # not in the stub beside it
 
 from batch_analogy.errors import ClusterError
 from batch_analogy.jobs.ray.cluster import alive_nodes
@@ -42,6 +47,8 @@ class Lifeline:
         self._node = context.get_node_id()
         host, _, port = context.gcs_address.rpartition(":")
         self._head = (host.strip("[]"), int(port))
+        self._gcs_address = context.gcs_address
+        self._cluster = ray._private.worker.global_worker.gcs_client.cluster_id
         self._patience = _patience(float(os.environ.get(RECONNECT_VARIABLE, RECONNECT_SECONDS)))
         self._silent_since: float | None = None
         self._knocked_at = self._looked_at = time.monotonic()
@@ -72,8 +79,11 @@ class Lifeline:
         return self._look()
 
     def _knock(self) -> bool:
+        unheard = time.monotonic() - self._knocked_at
         try:
             socket.create_connection(self._head, KNOCK_SECONDS).close()
+            if self._silent_since is not None or unheard > 3 * KNOCK_EVERY_SECONDS:
+                self._require_same_cluster()
         except OSError as error:
             self._knocked_at = time.monotonic()
             self._silent_since = self._silent_since or self._knocked_at
@@ -85,6 +95,15 @@ class Lifeline:
             return False
         self._silent_since, self._knocked_at = None, time.monotonic()
         return True
+
+    def _require_same_cluster(self) -> None:
+        """Raises OSError where the head listens and does not answer yet."""
+        try:
+            found = GcsClient(address=self._gcs_address).cluster_id
+        except ray.exceptions.RayError as error:
+            raise OSError(str(error)) from error
+        if found != self._cluster:
+            raise self._gone("was started afresh and knows nothing of this command any more")
 
     def _look(self) -> frozenset[str]:
         self._looked_at = time.monotonic()
@@ -104,8 +123,8 @@ class Lifeline:
                 f"had run out. {kept} run the command again"
             )
         return ClusterError(
-            f"the Ray at {self._address} is lost: it {what}. {kept} start Ray again and repeat the "
-            "command, with the --address that Ray has then"
+            f"the Ray at {self._address} is lost: it {what}. {kept} see that Ray runs and repeat "
+            "the command, with the --address that Ray has then"
         )
 
 

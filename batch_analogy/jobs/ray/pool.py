@@ -10,6 +10,8 @@ How it uses Ray, and why:
   scheduler. A replacement may go to another node, away from the blocklist; a restart keeps its
   first placement's wishes. Nothing is computed twice behind the driver's back. And an actor that
   restarts looks alive for a while, with the work of its former life lost.
+* Ray notices after a minute that a node is gone. Until then it may send new actors there; those
+  never get a place, and are lost with the node too.
 * An actor whose state is unknown (``ActorUnavailableError``) is killed before it is replaced.
 * What went wrong is told apart by type and state, never by text: ``RayTaskError`` is an error of
   our own code, ``ActorUnavailableError`` silence, everything else the end of a process, and that
