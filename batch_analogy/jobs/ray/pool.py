@@ -121,8 +121,9 @@ class RayPool:
         self._lifeline = Lifeline(self._execution.address)
         self.meters = RayMeters()
         workers = self._asked = self._choose_workers()
+        nodes = self._lifeline.require()
         for _ in range(workers):
-            self.replace()
+            self._create(nodes)
         return PoolFacts(
             "ray",
             workers,
@@ -178,39 +179,17 @@ class RayPool:
         Raises:
             ClusterError: the cluster is gone.
         """
-        alive = self._lifeline.require()
-        name = f"styler-{self._started}"
-        self._started += 1
-        options: dict[str, Any] = {
-            "name": f"{name} {self._suffix}",  # names must be unique, and a killed actor's lingers
-            "num_cpus": self._cpus_per_worker,
-            "num_gpus": self._share,
-            "max_restarts": 0,
-            "max_task_retries": 0,
-        }
-        if self._avoided:
-            options["label_selector"] = {_NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}
-        if self._execution.address is not None:  # a local Ray's workers have our environment
-            options["runtime_env"] = {"env_vars": _IDLE_THREADS_SLEEP}
-        spec = dataclasses.replace(self._spec, name=name, threads=self._cpus_per_worker)
-        handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
-        self._actors[name] = _Actor(
-            handle,
-            handle.where.options(name=f"place {name}").remote(),
-            handle.load.options(name=f"load {name}").remote(),
-            alive,
-        )
-        return name
+        return self._create(self._lifeline.require())
 
     def grow(self, waiting: int) -> None:
         """Create an actor for each place that the cluster has got since; never on a local Ray."""
         if self._execution.workers is not None or self._execution.address is None:
             return
-        self._lifeline.require()
+        nodes = self._lifeline.require()
         starting = sum(not actor.ready for actor in self._actors.values())
         room = self._room() - len(self._actors)
         for _ in range(min(room, waiting - starting)):
-            self.replace()
+            self._create(nodes)
 
     def avoid(self, node: str) -> None:
         """Create no actor on a node from now on."""
@@ -246,6 +225,30 @@ class RayPool:
         if self._owns_connection:
             cluster.leave()
             self._owns_connection = False
+
+    def _create(self, nodes: frozenset[str]) -> str:
+        name = f"styler-{self._started}"
+        self._started += 1
+        options: dict[str, Any] = {
+            "name": f"{name} {self._suffix}",  # names must be unique, and a killed actor's lingers
+            "num_cpus": self._cpus_per_worker,
+            "num_gpus": self._share,
+            "max_restarts": 0,
+            "max_task_retries": 0,
+        }
+        if self._avoided:
+            options["label_selector"] = {_NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}
+        if self._execution.address is not None:  # a local Ray's workers have our environment
+            options["runtime_env"] = {"env_vars": _IDLE_THREADS_SLEEP}
+        spec = dataclasses.replace(self._spec, name=name, threads=self._cpus_per_worker)
+        handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
+        self._actors[name] = _Actor(
+            handle,
+            handle.where.options(name=f"place {name}").remote(),
+            handle.load.options(name=f"load {name}").remote(),
+            nodes,
+        )
+        return name
 
     def _take(self, name: str) -> PoolEvent | None:
         actor = self._actors[name]
