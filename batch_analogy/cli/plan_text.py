@@ -88,7 +88,8 @@ def _rate(config: RunConfig, plan: Plan) -> str:
 def _segments(plan: Plan) -> str:
     lengths = {segment.stop - segment.start for segment in plan.segments}
     longest = f" of at most {max(lengths)} frames" if max(lengths) > 1 else ""
-    return f"{len(plan.segments)} segments{longest}"
+    plural = "" if len(plan.segments) == 1 else "s"
+    return f"{len(plan.segments)} segment{plural}{longest}"
 
 
 def _cost_rows(config: RunConfig, cost: Estimate) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,9 @@ import numpy as np
 from PIL import Image
 
 COMMAND = [sys.executable, "-m", "batch_analogy"]
-QUICK = ["--quality", "draft", "--size", "0.0041", "--temporal", "off"]
-HERE = [*QUICK, "--address", "none"]
+QUICK = ["--quality", "draft", "--size", "0.0041"]
+APART = [*QUICK, "--temporal", "off"]  # of films: frame by frame
+HERE = [*APART, "--address", "none"]
 """Options of runs that only have to be right, not to look good: small matching, no Ray."""
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from command import (
+    APART,
     COMMAND,
     HERE,
-    QUICK,
     Call,
     environment,
     finished_frames,
@@ -76,7 +76,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     frames = write(tmp_path / "frames", 9)
     film = tmp_path / "film.mp4"
     ended = call("timelapse", reference, frames, "-o", film, "--dry-run")
-    ended.assert_ended(0, "9 in 9 segments", "80x64", str(film))
+    ended.assert_ended(0, "9 in 1 segment of at most 9 frames", "80x64", str(film))
     plan = call("timelapse", reference, frames, "-o", film, "--dry-run", "--json").json[-1]
     assert len(plan["frames"]) == 9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "reference.png"]
@@ -88,7 +88,7 @@ def test_on_a_local_ray_the_pixels_are_the_same(
     frames = write(tmp_path / "frames", 2)
     call("timelapse", reference, frames, "-o", tmp_path / "here.mp4", *HERE).assert_ended(0)
     film = tmp_path / "ray.mp4"
-    ended = run("timelapse", reference, frames, "-o", film, "--workers", "1", *QUICK)
+    ended = run("timelapse", reference, frames, "-o", film, "--workers", "1", *APART)
     ended.assert_ended(0, "dashboard: http://", "styler-0 is ready")
     assert ended.out == f"{film}\n"
     assert finished_frames(tmp_path / "ray.run") == finished_frames(tmp_path / "here.run")

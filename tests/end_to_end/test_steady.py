@@ -1,0 +1,37 @@
+"""Steady films as a person makes them: on by default, said in the plan, the same on a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from command import APART, QUICK, Call, finished_frames, run, write_frames
+
+from batch_analogy.config import ANCHOR_FRAMES
+
+
+def test_a_film_is_steady_unless_it_is_said_otherwise(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write_frames(tmp_path / "in", 4)
+    steady, apart = tmp_path / "steady.mp4", tmp_path / "apart.mp4"
+    here = ["--address", "none"]
+    what = ["timelapse", reference, frames, "-o"]
+    assert "temporal  on" in call(*what, steady, *QUICK, "--dry-run").out
+    call(*what, steady, *QUICK, *here).assert_ended(0)
+    assert "temporal  off" in call(*what, apart, *APART, "--dry-run").out
+    call(*what, apart, *APART, *here).assert_ended(0)
+    on, off = (finished_frames(film.with_suffix(".run")) for film in (steady, apart))
+    assert on.keys() == off.keys()
+    assert on != off
+
+
+def test_workers_change_no_pixel_of_a_steady_film(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write_frames(tmp_path / "in", ANCHOR_FRAMES + 3)
+    here, there = tmp_path / "here.mp4", tmp_path / "there.mp4"
+    options = [*QUICK, "--shots", "off"]
+    call("timelapse", reference, frames, "-o", here, *options, "--address", "none").assert_ended(0)
+    run("timelapse", reference, frames, "-o", there, *options, "--workers", "2").assert_ended(0)
+    assert finished_frames(here.with_suffix(".run")) == finished_frames(there.with_suffix(".run"))
+    assert here.read_bytes() == there.read_bytes()
