@@ -25,6 +25,7 @@ Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
 Codec = Literal["h264", "h265", "prores", "ffv1"]
 Temporal = Literal["on", "off"]
+Order = Literal["auto", "name", "time"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
 """How shots are found: in the frames, not at all, or where these frames begin one."""
@@ -89,6 +90,13 @@ ANCHOR_FRAMES = 24
 """In a steady film, frames from one matched frame (anchor) to the next (``motion/coherence.py``).
 
 Further apart, less is matched; but what moves fast can be followed to neither.
+"""
+
+ERA_STRETCHES = 16
+"""After so many stretches an anchor is matched by itself again, and the film fades over to it.
+
+An anchor is made from the one before, so this is how far one has to go back to make any of them,
+and how many workers have to wait for each other.
 """
 
 SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
@@ -266,6 +274,7 @@ class RunConfig:
     end: str | None = None
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
+    order: Order = "auto"  # of stills, see media/order.py
     shots: Shots = "detect"
     temporal: Temporal = "on"  # whether frames take over from those before and after them
     deflicker: Deflicker = "off"
@@ -276,6 +285,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         _check_choice("target", self.target, Target)
         _check_choice("on_missing", self.on_missing, OnMissing)
+        _check_choice("order", self.order, Order)
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
         if not 0 <= self.crf <= 51:

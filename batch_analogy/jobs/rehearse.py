@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from pathlib import Path
 
+from batch_analogy.config import ANCHOR_FRAMES
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.execute import Run, RunResult
@@ -13,6 +14,7 @@ from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.preview import spread, write_before_after
 from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.jobs.stretches import Courses
 
 
 def settle_plan(run: Run) -> Plan:
@@ -43,12 +45,21 @@ def plan_of(run_dir: Path) -> Plan:
 def preview_frames(plan: Plan, count: int) -> frozenset[int]:
     """At most ``count`` frames of a plan that can be tried, evenly spread.
 
+    In a steady film those are preferred that are made from fewest others.
+
     Raises:
         UsageError: the count is below 1.
     """
     if count < 1:
         raise UsageError(f"{count} frames make no preview; give at least 1")
-    return frozenset(spread([frame.index for frame in plan.usable()], count))
+    usable = [frame.index for frame in plan.usable()]
+    if plan.steady:
+        wanted = set(usable)
+        stretches = [s for s in Courses(plan, ANCHOR_FRAMES).anchors() if s.start in wanted]
+        for few in ([s.start for s in stretches if s.begins], [s.start for s in stretches]):
+            if len(few) >= count:
+                return frozenset(spread(few, count))
+    return frozenset(spread(usable, count))
 
 
 def rehearse(

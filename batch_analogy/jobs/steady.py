@@ -41,7 +41,6 @@ class SteadyFrames:
         self._read = read
         self._course: Course | None = None
         self._walk: Walk | None = None
-        self._first: FrameState | None = None
         self._frames: list[FramePlan] = []  # of the stretch, those that can be read
         self._reached = 0
 
@@ -56,15 +55,16 @@ class SteadyFrames:
         """
         numbers = {frame.index: number for number, frame in enumerate(self._frames)}
         same = self._course is not None and self._course.own == course.own
+        if index == course.own.frames[0].index:  # the anchor itself needs nothing that follows
+            return self._steady.pictures(a, self._anchor(course))
         if not same or index not in numbers or numbers[index] <= self._reached:
             self._set_out(course, index)
             numbers = {frame.index: number for number, frame in enumerate(self._frames)}
         if index not in numbers:
             raise FrameError(f"frame {index} could not be read a moment ago; try again")
         number = numbers[index]
-        if number == 0:
-            assert self._first is not None
-            return self._steady.pictures(a, self._first)
+        if number == 0:  # those before it cannot be read
+            return self._steady.pictures(a, self._anchor(course))
         self._pass_over(number)
         return self._steady.pictures(a, self._step(number, a))
 
@@ -82,8 +82,8 @@ class SteadyFrames:
         if after is not None and course.following is not None:
             last = self._later(course.following, first, motions, after[0])
         self._walk = Walk(self._steady, first, last, motions)
-        self._frames, self._first, self._course = [frame for frame, _ in seen], first, course
-        self._reached = -1 if self._frames and self._frames[0].index == index else 0
+        self._frames, self._course = [frame for frame, _ in seen], course
+        self._reached = 0
         walked = self._anchors.load_walked(course.own.start)
         known = walked is not None and walked.number < len(self._frames)
         if walked is not None and known and self._frames[walked.number].index < index:
@@ -122,13 +122,7 @@ class SteadyFrames:
                 continue
             a, grey = opening
             if state is None:
-                state = self._known(stretch, a)
-                if state is None and not course.from_beginning:
-                    raise JobError(
-                        f"the anchor at frame {stretch.start} is gone from the run folder; it is "
-                        "made again with the next try"
-                    )
-                state = state or self._begin(stretch, a)
+                state = self._earliest(stretch, a, may_begin=stretches[0].begins)
             else:
                 state = self._later(stretch, state, _motions([*greys, grey]), a)
                 greys = []
@@ -137,6 +131,15 @@ class SteadyFrames:
         if state is None:
             raise FrameError("no frame of this stretch can be read")
         return state
+
+    def _earliest(self, stretch: Stretch, a: Tensor, *, may_begin: bool) -> FrameState:
+        state = self._known(stretch, a)
+        if state is None and not may_begin:
+            raise JobError(
+                f"the anchor at frame {stretch.start} is gone from the run folder; it is made "
+                "again with the next try"
+            )
+        return state or self._begin(stretch, a)
 
     def _begin(self, stretch: Stretch, a: Tensor) -> FrameState:
         state = self._steady.begin(a)
@@ -148,6 +151,8 @@ class SteadyFrames:
     ) -> FrameState:
         """The anchor of a later stretch: remembered, or made from the one before."""
         state = self._known(stretch, a)
+        if state is None and stretch.begins:
+            return self._begin(stretch, a)
         if state is None:
             state = self._steady.anchor(before, motions, a)
             self._anchors.save(stretch.start, state)

@@ -11,6 +11,7 @@ import bisect
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+from batch_analogy.config import ERA_STRETCHES
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot
 
 
@@ -20,16 +21,16 @@ class Stretch:
 
     start: int  # index of its first frame: its name
     frames: tuple[FramePlan, ...]  # usable and of one size; at least one
+    begins: bool  # whether its anchor is matched by itself, and not from the one before
 
 
 @dataclass(frozen=True)
 class Course:
     """How one comes to the frames of a stretch."""
 
-    leading: tuple[Stretch, ...]  # before it: from one whose anchor is known, or from the first
+    leading: tuple[Stretch, ...]  # before it: from one whose anchor is known, or which begins
     own: Stretch
     following: Stretch | None  # the one after it in the same shot
-    from_beginning: bool  # whether the first of these is the first of all, which is matched alone
 
 
 class Courses:
@@ -40,7 +41,9 @@ class Courses:
         known: whether the anchor of the stretch of this name has been made already.
     """
 
-    def __init__(self, plan: Plan, anchor_frames: int, known: Callable[[int], bool]) -> None:
+    def __init__(
+        self, plan: Plan, anchor_frames: int, known: Callable[[int], bool] = lambda start: False
+    ) -> None:
         self._plan = plan
         self._anchor_frames = anchor_frames
         self._known = known
@@ -51,10 +54,14 @@ class Courses:
         """The course of a usable frame."""
         chain, place = self._find(index)
         first = place
-        while first > 0 and not self._known(chain[first].start):
+        while not chain[first].begins and not self._known(chain[first].start):
             first -= 1
         following = chain[place + 1] if place + 1 < len(chain) else None
-        return Course(tuple(chain[first:place]), chain[place], following, first == 0)
+        return Course(tuple(chain[first:place]), chain[place], following)
+
+    def anchors(self) -> list[Stretch]:
+        """All stretches of the film."""
+        return [stretch for shot in self._plan.shots for c in self._cut(shot) for stretch in c]
 
     def unneeded(self, index: int, done: Set[int]) -> list[int]:
         """Names of anchors around a frame that nothing needs any more.
@@ -90,7 +97,8 @@ class Courses:
 
         def end_stretch() -> None:
             if held:
-                chains[-1].append(Stretch(held[0].index, tuple(held)))
+                begins = len(chains[-1]) % ERA_STRETCHES == 0
+                chains[-1].append(Stretch(held[0].index, tuple(held), begins))
                 held.clear()
 
         for frame in self._plan.frames[shot.start : shot.stop]:

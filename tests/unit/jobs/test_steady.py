@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 
 from batch_analogy.config import ANCHOR_FRAMES, RunConfig
-from batch_analogy.jobs import execute, worker
+from batch_analogy.jobs import execute, stretches, worker
 from batch_analogy.jobs.run import open_run
 from batch_analogy.media.stills import write_png
 from tests.run_samples import frame_bytes, sample_config
@@ -128,6 +128,20 @@ def test_equal_frames_give_equal_pictures(camera: Path, tmp_path: Path) -> None:
     frames = run(config)
     alike = {frames[f"a_prime/{index:06d}.png"] for index in range(1, 8)}
     assert len(alike) == 1
+
+
+def test_an_era_begins_the_same_from_both_sides(
+    camera: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, bytes]
+) -> None:
+    monkeypatch.setattr(stretches, "ERA_STRETCHES", 2)
+    forward, scattered = film(camera, tmp_path / "a"), film(camera, tmp_path / "b")
+    with open_run(scattered) as opened:
+        opened.only({9, 10}).execute()
+    frames = run(forward)
+    assert run(scattered) == frames
+    assert frames != whole
+    early = [name for name in whole if name < "a_prime/000004.png"]
+    assert all(frames[name] == whole[name] for name in early)
 
 
 @pytest.mark.parametrize("refine", ["none", "affine"])

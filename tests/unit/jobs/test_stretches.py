@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from batch_analogy.config import ERA_STRETCHES
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot
 from batch_analogy.jobs.stretches import Course, Courses
 from tests.plan_samples import plan as sample_plan
@@ -43,10 +44,17 @@ def test_stretches_are_cut_by_index_inside_shots() -> None:
 def test_what_leads_to_a_stretch_begins_at_an_anchor_that_is_known() -> None:
     film = courses(plan_of([8] * 20), 8)
     assert names(film.of(17)) == ([8, 12], 16, None)
-    assert not film.of(17).from_beginning
     assert names(film.of(9)) == ([], 8, 12)
     assert names(film.of(5)) == ([0], 4, 8)
-    assert film.of(5).from_beginning
+    assert film.of(5).leading[0].begins
+
+
+def test_after_many_stretches_one_begins_anew() -> None:
+    film = courses(plan_of([8] * (4 * ERA_STRETCHES + 8)))
+    last = 4 * ERA_STRETCHES + 5
+    assert names(film.of(last)) == ([4 * ERA_STRETCHES], 4 * ERA_STRETCHES + 4, None)
+    begins = [stretch.start for stretch in film.anchors() if stretch.begins]
+    assert begins == [0, 4 * ERA_STRETCHES]
 
 
 def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
