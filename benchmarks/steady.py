@@ -131,6 +131,7 @@ def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
         ),
         **still_measures(film, clip),
         "seconds": {
+            "mean": mean(film.seconds),
             "segment_starts": median(film.seconds[k] for k in film.starts),
             "others": median(s for k, s in enumerate(film.seconds) if k not in film.starts),
         },
@@ -193,6 +194,7 @@ def compared(on: dict[str, Any], off: dict[str, Any]) -> dict[str, float | None]
     if "mean_change_of_255" in on:
         ratios["mean_change"] = over(on["mean_change_of_255"], off["mean_change_of_255"])
     warm, cold = on["seconds"]["others"], off["seconds"]["segment_starts"]
+    ratios["seconds"] = over(on["seconds"]["mean"], off["seconds"]["mean"])
     ratios["seconds_warm_to_cold"] = None if warm is None else over(warm, cold)
     return ratios
 

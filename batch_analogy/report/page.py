@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_analogy.report.judge import AGAINST, INPUT, RUN, FrameFigures, series
-from batch_analogy.report.plots import COLOURS, Line, plot
+from batch_analogy.report.plots import COLOURS, Line, Scale, plot
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Row:
     title: str
     means: str  # what it tells, and which way is better
     form: str = ".3g"
-    from_zero: bool = True
+    scale: Scale = "zero"  # of its plot
     sampled: bool = False  # of a few frames; the plot joins them
 
 
@@ -32,10 +32,12 @@ ROWS = (
         "warp_error", "Warp error",
         "Mean squared change, from one frame to the next, of what the input shows in both. Lower "
         "is steadier; blur lowers it too.",
+        scale="log",
     ),
     Row(
         "drift", "Drift",
         "The same from the first frame of the shot. It should rise no faster than the input's.",
+        scale="log",
     ),
     Row(
         "texture_displacement_px", "Texture displacement, px",
@@ -47,13 +49,13 @@ ROWS = (
         "edge_f1", "Edges kept",
         "F1 of the edges against the content's, within 2 px. 1 is best; a painting's are lower.",
         ".3f",
-        from_zero=False,
+        scale="own",
     ),
     Row(
         "contrast_structure", "Structure kept",
         "SSIM's contrast-structure term against the content. 1 is best.",
         ".3f",
-        from_zero=False,
+        scale="own",
     ),
     Row(
         "vgg19_gram", "Style distance (vgg19_gram)",
@@ -199,7 +201,7 @@ def _plot(
     if not lines:
         return ""
     numbers = [frame.place.index for frame in frames]
-    drawn = plot(lines[::-1], numbers, marks, from_zero=row.from_zero)
+    drawn = plot(lines[::-1], numbers, marks, scale=row.scale)
     told = f"<h3>{row.title}</h3><p>{html.escape(row.means)}</p>"
     return f"<div>{told}{drawn}</div>"
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+Scale = Literal["zero", "own", "log"]
+
+LEAST = 1e-7  # of what is drawn by decades: frames of 8 bits tell no finer
 
 WIDTH_PX, HEIGHT_PX = 560, 190
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 62, 12, 12, 30
@@ -25,7 +30,7 @@ class Line:
 
 
 def plot(
-    lines: Sequence[Line], frames: Sequence[int], marks: Sequence[int], *, from_zero: bool = True
+    lines: Sequence[Line], frames: Sequence[int], marks: Sequence[int], *, scale: Scale = "zero"
 ) -> str:
     """Lines over frame numbers.
 
@@ -33,13 +38,18 @@ def plot(
         lines: one value for each frame.
         frames: the frames' numbers, rising.
         marks: frames at which a faint upright line is drawn: where segments begin.
-        from_zero: whether the upright axis begins at 0, or where the values do.
+        scale: how values are laid out upright: ``"zero"`` evenly from 0, ``"own"`` evenly from
+            their lowest, ``"log"`` by decades, where values below ``LEAST`` lie at the bottom.
 
     Returns:
         An ``<svg>`` element; it scales with the page.
     """
-    known = [v for line in lines for v in line.values if v is not None]
-    low, high, step = axis(0.0 if from_zero else min(known, default=0.0), max(known, default=1.0))
+    known = [_height(v, scale) for line in lines for v in line.values if v is not None]
+    if scale == "log":
+        low, high, step = decades(min(known, default=0.0), max(known, default=1.0))
+    else:
+        low = 0.0 if scale == "zero" else min(known, default=0.0)
+        low, high, step = axis(low, max(known, default=1.0))
     first, last = frames[0], max(frames[-1], frames[0] + 1)
 
     def x(frame: float) -> float:
@@ -52,13 +62,17 @@ def plot(
     parts = []
     for k in range(round((high - low) / step) + 1):
         value = low + k * step
+        written = f"{10.0**value:g}" if scale == "log" else f"{value:.4g}"
         parts.append(_grid_line(y(value), x(first), x(last)))
-        parts.append(_text(_LEFT_PX - 6, y(value) + 4, f"{value:.4g}", "end"))
+        parts.append(_text(_LEFT_PX - 6, y(value) + 4, written, "end"))
     if len(marks) <= _MOST_POINTS // 4:
         parts += [_mark(x(frame), y(low), y(high)) for frame in marks if first < frame <= last]
     for frame in ticks(first, last):
         parts.append(_text(x(frame), HEIGHT_PX - _BOTTOM_PX + 16, str(frame), "middle"))
-    parts += [_path(line, [(x(f), v) for f, v in _thinned(line, frames)], y) for line in lines]
+    for line in lines:
+        points = _thinned(line, frames)
+        heights = [(x(f), None if v is None else y(_height(v, scale))) for f, v in points]
+        parts.append(_path(line, heights))
     body = "".join(parts)
     return (
         f'<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img" '
@@ -80,6 +94,20 @@ def axis(low: float, high: float) -> tuple[float, float, float]:
     return bottom, max(top, bottom + step), step
 
 
+def decades(low: float, high: float) -> tuple[float, float, float]:
+    """Whole decades around logarithms, and the step between grid lines.
+
+    >>> decades(-5.2, -1.3), decades(-3.0, -3.0)
+    ((-6.0, -1.0, 1.0), (-3.0, -2.0, 1.0))
+    """
+    bottom = float(math.floor(low))
+    return bottom, max(float(math.ceil(high)), bottom + 1), 1.0
+
+
+def _height(value: float, scale: Scale) -> float:
+    return math.log10(max(value, LEAST)) if scale == "log" else value
+
+
 def ticks(first: int, last: int) -> list[int]:
     """Frame numbers to be written: at most about ten, round ones."""
     span = max(1, last - first)
@@ -98,14 +126,14 @@ def _thinned(line: Line, frames: Sequence[int]) -> list[tuple[float, float | Non
     return found
 
 
-def _path(line: Line, points: list[tuple[float, float | None]], y: Callable[[float], float]) -> str:
+def _path(line: Line, points: list[tuple[float, float | None]]) -> str:
     """Neighbouring values joined; a gap where a value is missing, a dot where one stands alone."""
     pieces: list[list[str]] = [[]]
-    for x, value in points:
-        if value is None:
+    for x, y in points:
+        if y is None:
             pieces.append([])
         else:
-            pieces[-1].append(f"{x:.1f},{y(value):.1f}")
+            pieces[-1].append(f"{x:.1f},{y:.1f}")
     drawn = []
     for piece in pieces:
         if len(piece) == 1:

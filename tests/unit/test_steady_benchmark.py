@@ -101,7 +101,11 @@ def test_a_film_that_is_its_own_input(made: dict[str, Clip]) -> None:
     assert found["contrast_structure"] == pytest.approx(1)
     assert found["texture_displacement_px"] < 0.01
     assert found["drift"] == {"to_12th": 0, "to_last": 0, "ratio": None}
-    assert found["seconds"] == {"segment_starts": 1.5, "others": 1.0}
+    assert found["seconds"] == {
+        "mean": pytest.approx(14 / 13),
+        "segment_starts": 1.5,
+        "others": 1.0,
+    }
     assert "mean_change_of_255" not in found
 
 
@@ -125,9 +129,10 @@ def test_errors_where_segments_begin() -> None:
 
 def test_on_over_off() -> None:
     off: Any = {"warp_error": 4.0, "sharpness": 2.0, "sharpness_last": 2.0, "vgg19_gram": 0.0}
-    off |= {"vgg19_gram_last": 1.0, "seconds": {"segment_starts": 8.0, "others": None}}
-    on = {**off, "warp_error": 1.0, "seconds": {"segment_starts": 8.0, "others": 2.0}}
+    off |= {"vgg19_gram_last": 1.0, "seconds": {"mean": 8.0, "segment_starts": 8.0, "others": None}}
+    on = {**off, "warp_error": 1.0, "seconds": {"mean": 4.0, "segment_starts": 8.0, "others": 2.0}}
     ratio = steady.compared(on, off)
     assert ratio["warp_error"] == 0.25
     assert ratio["vgg19_gram"] is None
+    assert ratio["seconds"] == 0.5
     assert ratio["seconds_warm_to_cold"] == 0.25

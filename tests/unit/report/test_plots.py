@@ -26,6 +26,17 @@ def test_values_are_drawn_in_order_and_to_scale() -> None:
     assert x2 < WIDTH_PX
 
 
+def test_by_decades_a_tenth_is_as_far_as_the_next() -> None:
+    line = Line("film", "red", [0.1, 0.01, 0.001, 0.0])
+    root = ET.fromstring(plot([line], [0, 1, 2, 3], [], scale="log"))
+    (drawn_line,) = root.iter(f"{SVG}polyline")
+    heights = [y for _, y in points(drawn_line)]
+    assert abs((heights[1] - heights[0]) - (heights[2] - heights[1])) < 0.3
+    assert abs((heights[3] - heights[2]) - 4 * (heights[1] - heights[0])) < 0.5  # 0 lies at 1e-7
+    written = [text.text for text in root.iter(f"{SVG}text")]
+    assert {"0.1", "0.001", "1e-07"} <= set(written)
+
+
 def test_a_missing_value_is_a_gap_and_a_lone_one_a_dot() -> None:
     found = drawn([1.0, 2.0, None, 3.0, None, 1.0, 1.0])
     assert len(list(found.iter(f"{SVG}polyline"))) == 2
