@@ -1,9 +1,10 @@
 """How long a film takes on this machine: whole runs of 1280×720 frames through the command line.
 
-    python -m benchmarks.film_rate [--frames 6] [--quality draft standard]
+    python -m benchmarks.film_rate [--quality draft standard] [--steady 96] [--apart 6]
 
-Everything is in the time: Ray's start, reading, matching, writing 720p PNGs, encoding. The rate
-also gives what a longer film costs, from the seconds between the first and the last frame.
+Everything is in the time: Ray's start, planning, reading, matching, writing 720p PNGs, encoding.
+Steady films need whole stretches to tell, frames made one by one (``--temporal off``) only a few:
+theirs is the rate from the first finished frame to the last.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ def make_input(folder: Path, frames: int) -> tuple[Path, Path]:
     return folder / "reference.png", folder / "frames"
 
 
-def measure(quality: str, frames: int) -> dict[str, Any]:
+def measure(quality: str, temporal: str, frames: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         reference, source = make_input(folder, frames)
         film = folder / "film.mp4"
         words = ["timelapse", str(reference), str(source), "-o", str(film), "--quality", quality]
+        words += ["--temporal", temporal, "--shots", "off"]
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "batch_analogy", *words], check=True, capture_output=True
@@ -52,26 +54,37 @@ def measure(quality: str, frames: int) -> dict[str, Any]:
         seconds = time.perf_counter() - start
         journal = (film.with_suffix(".run") / "journal.jsonl").read_text().splitlines()
         lines = [json.loads(line) for line in journal]
-        workers = {line["worker"] for line in lines if line.get("event") == "done"}
+        done = [line for line in lines if line.get("event") == "done"]
+        workers = {line["worker"] for line in done}
         written = sorted(
             f.stat().st_mtime for f in (film.with_suffix(".run") / "frames").rglob("*.png")
         )
-        steady = (len(written) - len(workers)) / (written[-1] - written[len(workers) - 1])
+    rate = frames / seconds
+    if temporal == "off":
+        rate = (len(written) - len(workers)) / (written[-1] - written[len(workers) - 1])
     return {
         "frames": frames,
         "whole_run_seconds": round(seconds, 1),
         "workers": len(workers),
-        "seconds_per_frame": round(1 / steady, 2),
-        "frames_per_hour": round(3600 * steady),
+        "worker_seconds": round(sum(line["seconds"] for line in done), 1),
+        "seconds_per_frame": round(1 / rate, 2),
+        "frames_per_hour": round(3600 * rate),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quality", nargs="+", default=["draft", "standard"])
-    parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--steady", type=int, default=96, help="frames of a steady film")
+    parser.add_argument("--apart", type=int, default=6, help="frames made one by one")
     options = parser.parse_args()
-    report("film_rate", {q: measure(q, options.frames) for q in options.quality})
+    results = {}
+    for quality in options.quality:
+        on = measure(quality, "on", options.steady)
+        off = measure(quality, "off", options.apart)
+        ratio = round(off["seconds_per_frame"] / on["seconds_per_frame"], 2)
+        results[quality] = {"on": on, "off": off, "times_faster_on": ratio}
+    report("film_rate", results)
 
 
 if __name__ == "__main__":
