@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from batch_analogy.config import Codec
+from batch_analogy.config import Codec, Order
 
 FILM = "Film"
 USUAL_SUFFIXES: dict[Codec, str] = {
@@ -61,6 +61,17 @@ EndOption = Annotated[
         help="End a video before this time.",
         metavar="TIME",
         show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
+OrderOption = Annotated[
+    Order,
+    typer.Option(
+        help="In which order stills follow each other. name: by folders and names, img2 before "
+        "img10, a camera's 9999 before its next 0001, 'a (1).jpg' after 'a.jpg'. time: by EXIF "
+        "capture time with sub-seconds. auto: by the numbers in the names where all lie in one "
+        "folder and differ in nothing else; elsewhere by time if all readable ones tell it, and "
+        "by name if not. File dates never count.",
         rich_help_panel=FILM,
     ),
 ]

@@ -52,6 +52,7 @@ class FilmOptions:
     crf: options.CrfOption = options.DEFAULT_CRF
     start: film_options.StartOption = None
     end: film_options.EndOption = None
+    order: film_options.OrderOption = options.DEFAULT_ORDER
     on_missing: options.OnMissingOption = options.DEFAULT_ON_MISSING
     shots: motion_options.ShotsOption = "detect"
     temporal: motion_options.TemporalOption = options.DEFAULT_TEMPORAL

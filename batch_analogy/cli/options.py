@@ -16,6 +16,7 @@ from batch_analogy.config import (
     Codec,
     ExecutionConfig,
     OnMissing,
+    Order,
     Preset,
     Quality,
     Refine,
@@ -38,6 +39,7 @@ DEFAULT_CRF: int = RUN_DEFAULTS["crf"]
 DEFAULT_CODEC: Codec = RUN_DEFAULTS["codec"]
 DEFAULT_TARGET: Target = RUN_DEFAULTS["target"]
 DEFAULT_ON_MISSING: OnMissing = RUN_DEFAULTS["on_missing"]
+DEFAULT_ORDER: Order = RUN_DEFAULTS["order"]
 DEFAULT_TEMPORAL: Temporal = RUN_DEFAULTS["temporal"]
 
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 SHOWN_UNUSABLE = 10
 SHOWN_SHOTS = 8
+ORDERS = {
+    "number": "the numbers in their names",
+    "name": "folders and names",
+    "time": "EXIF capture time",
+}
 
 
 def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
@@ -40,6 +45,8 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "frames", f"{about}{plan.total} in {_segments(plan)}{shots}, from {_source(config, plan)}"
     if plan.leave_out:
         yield "left out", format_frames(plan.leave_out)
+    if plan.video is None and len(plan.frames) > 1:
+        yield from _order_rows(config, plan)
     yield from _found_rows(plan)
     yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
     for film in films_of(config):
@@ -51,6 +58,28 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "unusable", f"frame {frame.index}: {frame.error}"
     if len(failed) > SHOWN_UNUSABLE:
         yield "", f"… and {len(failed) - SHOWN_UNUSABLE} more"
+
+
+def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """By what stills were put in order, and what speaks for another one."""
+    from batch_analogy.jobs.survey import arrangement_of
+
+    found = arrangement_of(plan.frames, config.order)
+    text = f"by {ORDERS[found.by]}"
+    if found.copies:
+        text += f", {found.copies} copies like 'a (1).jpg' after their originals"
+    if found.wraps:
+        text += f"; the camera's counter began again at {', '.join(found.wraps[:SHOWN_SHOTS])}"
+    yield "order", text
+    if found.disputed:
+        at = found.disputed[0]
+        names = f"{plan.frames[at].name} follows {plan.frames[at - 1].name}"
+        count = len(found.disputed)
+        where = f"{names}" + (f" (and {count - 1} more such places)" if count > 1 else "")
+        if found.by == "time":
+            yield "", f"WARNING: by name it would be another: {where}; see --order name"
+        else:
+            yield "", f"WARNING: taken in another: {where}, but was taken earlier; see --order time"
 
 
 def _found_rows(plan: Plan) -> Iterator[tuple[str, str]]:

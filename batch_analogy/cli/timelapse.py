@@ -67,7 +67,7 @@ def timelapse(
         str,
         typer.Argument(
             help="The frames: a folder, a quoted pattern like 'img*.jpg', or a video. Files are "
-            "taken in natural order: img2 before img10.",
+            "taken in natural order: img2 before img10; see --order.",
             metavar="FRAMES",
         ),
     ],
@@ -131,6 +131,7 @@ def run_config(
         end=film.end,
         keep_audio=command == "stylize",
         on_missing=film.on_missing,
+        order=film.order,
         shots=parse_shots_option(film.shots),
         temporal=film.temporal,
         deflicker=(

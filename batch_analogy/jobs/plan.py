@@ -49,6 +49,7 @@ class FramePlan:
     error: str | None = None  # why it cannot be used, found when planning
     exposure_ev: float = 0.0  # added to its exposure before it is matched, against flicker
     time: str | None = None  # exact seconds after the first frame, where the rate is not constant
+    taken: str | None = None  # by the camera's clock, see media/camera.read_taken
 
 
 @dataclass(frozen=True, slots=True)

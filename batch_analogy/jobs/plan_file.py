@@ -102,6 +102,8 @@ def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
     names = [field.name for field in dataclasses.fields(FramePlan)]
     if all(frame.time is None for frame in plan.frames):
         names.remove("time")
+    if all(frame.taken is None for frame in plan.frames):
+        names.remove("taken")
     if not any(frame.exposure_ev for frame in plan.frames):
         names.remove("exposure_ev")
     return ({name: getattr(frame, name) for name in names} for frame in plan.frames)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from batch_analogy import __version__
 from batch_analogy.analogy.weights import WeightsFile
-from batch_analogy.config import ANCHOR_FRAMES, SEGMENT_FRAMES, RunConfig
+from batch_analogy.config import ANCHOR_FRAMES, SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.frame_files import hash_and_size
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
+from batch_analogy.media.camera import read_taken
 from batch_analogy.media.files import hash_file
+from batch_analogy.media.order import Arrangement, arrange
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
 
@@ -76,6 +78,7 @@ def make_plan(
         fps = config.fps or video.fps
     else:
         frames = _survey_stills(find_stills(config.source), previous, on_frame)
+        frames = _in_order(frames, config.order)
         if config.target != "reference":  # B has the reference's size, whatever the frame's is
             frames = _mark_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
@@ -196,7 +199,27 @@ def _survey_still(index: int, path: Path, name: str, before: FramePlan | None) -
         height, width = found or read_size(path)
     except InputError as error:
         return FramePlan(index, source, name, 0, 0, size, time_ns, digest, str(error))
-    return FramePlan(index, source, name, height, width, size, time_ns, digest)
+    taken = read_taken(path)
+    return FramePlan(index, source, name, height, width, size, time_ns, digest, taken=taken)
+
+
+def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
+    """The order of stills, and what decided it."""
+    return arrange(
+        [frame.name for frame in frames],
+        [frame.taken for frame in frames],
+        [frame.error is None for frame in frames],
+        order,
+    )
+
+
+def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
+    """The frames in the film's order, numbered anew."""
+    places = arrangement_of(frames, order).places
+    return [
+        frames[n] if n == index else dataclasses.replace(frames[n], index=index)
+        for index, n in enumerate(places)
+    ]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -7,13 +7,16 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from run_samples import picture, sample_config, write_frames
 
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import BatchAnalogyError, FrameError, InputError, UsageError
 from batch_analogy.jobs.survey import make_plan
-from batch_analogy.media.stills import write_png
+from batch_analogy.media.stills import to_bytes, write_png
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,27 @@ def test_a_gpu_gets_segments_that_it_can_match_together(
         execution=ExecutionConfig(gpus_per_worker=gpus),
     )
     assert len(make_plan(config, weights=weights).segments) == segments
+
+
+def test_stills_whose_names_do_not_count_are_ordered_by_time(
+    tmp_path: Path, weights: WeightsFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = sample_config(tmp_path, 1)
+    (tmp_path / "in/img0.png").unlink()
+    for second, name in enumerate(["dawn.jpg", "noon.jpg", "dusk.jpg"]):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769).update({0x9003: f"2026:03:01 18:30:0{second}"})
+        Image.fromarray(to_bytes(picture(second))).save(tmp_path / "in" / name, exif=exif)
+    plan = make_plan(config, weights=weights)
+    assert [(f.index, f.name) for f in plan.frames] == [
+        (0, "dawn.jpg"),
+        (1, "noon.jpg"),
+        (2, "dusk.jpg"),
+    ]
+    assert make_plan(config, weights=weights, previous=plan).frames == plan.frames
+    print_plan(Console(False), config, plan)
+    shown = capsys.readouterr().out
+    assert "by EXIF capture time" in shown
+    assert "by name it would be another: dusk.jpg follows noon.jpg" in shown
+    by_name = make_plan(dataclasses.replace(config, order="name"), weights=weights)
+    assert [frame.name for frame in by_name.frames] == ["dawn.jpg", "dusk.jpg", "noon.jpg"]

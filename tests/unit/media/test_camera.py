@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from batch_analogy.media.camera import read_exposure
+from batch_analogy.media.camera import read_exposure, read_taken
 from batch_analogy.media.stills import read_still
 
 
@@ -55,3 +55,19 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
     # Each small pixel is the mean of the large ones under it.
     np.testing.assert_allclose(small, whole.reshape(400, 4, 300, 4, 3).mean((1, 3)), atol=0.06)
     assert read_still(tmp_path / "a.png", at_least_px=256).shape == (1200, 1600, 3)
+
+
+def test_the_time_is_read_with_its_fraction(tmp_path: Path) -> None:
+    tags: dict[int, object] = {0x9003: "2026:03:01 18:30:05"}
+    assert read_taken(photograph(tmp_path / "a.jpg", tags)) == "2026-03-01T18:30:05.000000"
+    fifth = photograph(tmp_path / "b.jpg", {**tags, 0x9291: "2"})
+    assert read_taken(fifth) == "2026-03-01T18:30:05.200000"
+    eleventh = photograph(tmp_path / "c.jpg", {**tags, 0x9291: "11"})
+    assert str(read_taken(eleventh)) < str(read_taken(fifth)), "hundredths, not a count"
+
+
+def test_a_time_that_is_none_says_nothing(tmp_path: Path) -> None:
+    for text in ("0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday"):
+        assert read_taken(photograph(tmp_path / "a.jpg", {0x9003: text})) is None
+    assert read_taken(photograph(tmp_path / "b.jpg", {})) is None
+    assert read_taken(tmp_path / "missing.jpg") is None
