@@ -227,8 +227,11 @@ CrfOption = Annotated[
 OnMissingOption = Annotated[
     OnMissing,
     typer.Option(
-        help="What the film does where a frame could not be made. hold: show its neighbour for "
-        "that time. skip: leave it out. error: make no film. The exit code is 3 in each case.",
+        help="What the film does where a frame could not be made, and where the numbers in the "
+        "names of stills leave some out. hold: show the frame before for that time. skip: leave "
+        "it out. error: make no film; refuse stills with gaps. The exit code is 3 where a frame "
+        "could not be made. Gaps of more than 24 frames are not held, nor are any where more than "
+        "a tenth of the frames (and more than 3) is missing: then frames were not lost.",
         rich_help_panel=FILM,
     ),
 ]

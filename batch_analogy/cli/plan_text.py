@@ -47,6 +47,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "left out", format_frames(plan.leave_out)
     if plan.video is None and len(plan.frames) > 1:
         yield from _order_rows(config, plan)
+        yield from _missing_rows(config, plan)
     yield from _found_rows(plan)
     yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
     for film in films_of(config):
@@ -80,6 +81,36 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "", f"WARNING: by name it would be another: {where}; see --order name"
         else:
             yield "", f"WARNING: taken in another: {where}, but was taken earlier; see --order time"
+
+
+def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
+    """What a person should know of a run's stills, without the rest of the plan."""
+    if plan.video is None and len(plan.frames) > 1:
+        rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
+        yield from (text for name, text in rows if name not in ("order", "numbers"))
+
+
+def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """What stills the numbers in the names leave out, and what the film does about it."""
+    from batch_analogy.jobs.survey import format_gaps, gaps_of
+    from batch_analogy.media.numbering import LONGEST_HOLD, are_lost
+
+    gaps = gaps_of(plan)
+    if not gaps:
+        return
+    count = sum(gap.frames for gap in gaps)
+    if not are_lost(gaps, len(plan.frames)):
+        yield "numbers", f"{count} are not used: too many to be lost frames, nothing is held"
+        return
+    seem = "1 frame seems" if count == 1 else f"{count} frames seem"
+    yield "missing", f"{seem} to be missing: {format_gaps(gaps)}"
+    if config.on_missing != "hold":
+        yield "", "the film goes on without them"
+        return
+    yield "", "the film shows the frame before them for that time"
+    long = [gap for gap in gaps if gap.frames > LONGEST_HOLD]
+    if long:
+        yield "", f"but not for more than {LONGEST_HOLD} in a row, as {format_gaps(long)}"
 
 
 def _found_rows(plan: Plan) -> Iterator[tuple[str, str]]:

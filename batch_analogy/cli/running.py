@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
+from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.cli.progress import RunWatcher, duration
 from batch_analogy.config import RunConfig
 
@@ -25,6 +26,8 @@ def open_and_finish(config: RunConfig, console: Console, *, overwrite: bool) -> 
 
     with RunWatcher(console) as watcher:
         run = open_run(config, overwrite=overwrite, on_event=watcher)
+        for text in plan_notes(config, run.plan):
+            console.note(text)
         result = execute(run, console, watcher)
     return report(console, run, result, watcher)
 

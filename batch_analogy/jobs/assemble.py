@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from batch_analogy.config import OnMissing, RunConfig
@@ -16,6 +17,7 @@ from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json, write_json
+from batch_analogy.jobs.survey import gaps_of
 from batch_analogy.media.codecs import Coding, Soundtrack, check_container, check_encoder
 from batch_analogy.media.colours import Colours
 from batch_analogy.media.files import disk_errors
@@ -27,6 +29,7 @@ from batch_analogy.media.numbered import (
     numbered,
     write_numbered,
 )
+from batch_analogy.media.numbering import holds_of
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
 
@@ -54,7 +57,11 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
 
 
 def film_places(
-    total: int, done: set[int], on_missing: OnMissing, left_out: Set[int] = frozenset()
+    total: int,
+    done: set[int],
+    on_missing: OnMissing,
+    left_out: Set[int] = frozenset(),
+    holds: Mapping[int, int] = MappingProxyType({}),
 ) -> list[tuple[int, int]]:
     """The places that a film has, each with the finished frame that stands there.
 
@@ -64,11 +71,14 @@ def film_places(
         on_missing: ``"skip"`` leaves places out, otherwise the last good frame is repeated, and
             the first good one before there was any.
         left_out: frames without a place, whatever ``on_missing`` is.
+        holds: frame → places more that it has with ``"hold"``, for frames that the input lacks.
 
     >>> film_places(4, {1, 3}, "hold"), film_places(4, {1, 3}, "skip")
     ([(0, 1), (1, 1), (2, 1), (3, 3)], [(1, 1), (3, 3)])
     >>> film_places(5, {1, 3}, "hold", left_out={0, 2})
     [(1, 1), (3, 3), (4, 3)]
+    >>> film_places(2, {0, 1}, "hold", holds={0: 2})
+    [(0, 0), (0, 0), (0, 0), (1, 1)]
     """
     if on_missing == "skip":
         return [(index, index) for index in sorted(done)]
@@ -76,7 +86,8 @@ def film_places(
     last = min(done)
     for index in (index for index in range(total) if index not in left_out):
         last = index if index in done else last
-        places.append((index, last))
+        more = holds.get(index, 0) if on_missing == "hold" else 0
+        places += [(index, last)] * (1 + more)
     return places
 
 
@@ -233,7 +244,8 @@ def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None
 def _places(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, int]]:
     # A film with sound keeps its duration: there the places of left-out frames show neighbours.
     left_out = frozenset() if config.keep_audio else plan.leave_out
-    return film_places(len(plan.frames), done, config.on_missing, left_out)
+    holds = holds_of(gaps_of(plan), len(plan.frames))
+    return film_places(len(plan.frames), done, config.on_missing, left_out, holds)
 
 
 def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] | None:

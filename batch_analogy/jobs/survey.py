@@ -18,8 +18,10 @@ from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.frame_files import hash_and_size
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.ranges import format_frames
 from batch_analogy.media.camera import read_taken
 from batch_analogy.media.files import hash_file
+from batch_analogy.media.numbering import Gap, are_lost, find_gaps
 from batch_analogy.media.order import Arrangement, arrange
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
@@ -30,6 +32,7 @@ READERS = 8
 """Threads: shared storage takes milliseconds to open a file, whoever waits, and hashing of large
 files is shared out among cores."""
 
+SHOWN_GAPS = 8
 FRAMES_AT_ONCE = 64  # that a thread looks at before it reports
 
 OnFrame = Callable[[int, int], None]
@@ -79,6 +82,8 @@ def make_plan(
     else:
         frames = _survey_stills(find_stills(config.source), previous, on_frame)
         frames = _in_order(frames, config.order)
+        if config.on_missing == "error":
+            _require_all(frames)
         if config.target != "reference":  # B has the reference's size, whatever the frame's is
             frames = _mark_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
@@ -211,6 +216,31 @@ def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
         [frame.error is None for frame in frames],
         order,
     )
+
+
+def gaps_of(plan: Plan) -> list[Gap]:
+    """Numbers that are missing from the names of a plan's stills, where these count."""
+    return [] if plan.video is not None else _gaps(plan.frames)
+
+
+def _gaps(frames: Sequence[FramePlan]) -> list[Gap]:
+    return find_gaps([os.path.basename(frame.name) for frame in frames])
+
+
+def _require_all(frames: Sequence[FramePlan]) -> None:
+    """Refuse stills whose numbers say that some were lost."""
+    gaps = _gaps(frames)
+    if are_lost(gaps, len(frames)):
+        raise InputError(
+            f"frames seem to be missing: the numbers in the names leave out {format_gaps(gaps)}; "
+            "put them back, or give --on-missing hold or skip"
+        )
+
+
+def format_gaps(gaps: Sequence[Gap]) -> str:
+    """The first of the numbers that are missing, as people write them."""
+    shown = ", ".join(format_frames(gap.numbers) for gap in gaps[:SHOWN_GAPS])
+    return shown + (f" … ({len(gaps) - SHOWN_GAPS} more gaps)" if len(gaps) > SHOWN_GAPS else "")
 
 
 def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:

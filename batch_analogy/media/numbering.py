@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -80,9 +80,9 @@ def find_wrap(found: Collection[Numbered]) -> int | None:
 def find_gaps(names: Sequence[str]) -> list[Gap]:
     """The numbers that are missing from names that count.
 
-    Names count where they differ in their last number alone and it rises by one step or a multiple
-    of it from each to the next; a camera's counter may go from 9999 to 0000 or 0001. The step is
-    the most frequent one, so that nothing is missing where every tenth frame was kept.
+    Names count where they differ in their last number alone and it rises from each to the next; a
+    camera's counter may go from 9999 to 0000 or 0001. It counts in the largest step that divides
+    all differences, so that nothing is missing where every tenth frame was kept.
 
     Args:
         names: file names, without folders, in the film's order.
@@ -94,13 +94,12 @@ def find_gaps(names: Sequence[str]) -> list[Gap]:
     if counts is None:
         return []
     steps = [after - before for before, after in itertools.pairwise(counts)]
-    usual = min(Counter(steps).most_common(), key=lambda item: (-item[1], item[0]))[0]
-    if any(step % usual for step in steps):
-        return []
+    usual = math.gcd(*steps)
+    after = {place: number_of(names[place + 1]) for place, n in enumerate(steps) if n > usual}
     return [
-        Gap(place, range(counts[place] + usual, counts[place + 1], usual))
-        for place, step in enumerate(steps)
-        if step > usual
+        Gap(place, range(found.number - steps[place] + usual, found.number, usual))
+        for place, found in after.items()
+        if found is not None
     ]
 
 
@@ -141,4 +140,4 @@ def _counts(names: Sequence[str]) -> list[int] | None:
         if len(counts) > 1 and counts[-1] <= counts[-2]:
             return None
         before = found
-    return counts if len(counts) > 2 else None
+    return counts if len(counts) > 2 else None  # of two nothing can be said

@@ -127,6 +127,16 @@ def test_on_missing(tmp_path: Path, on_missing: str, frames: int | None) -> None
         assert probe_video(result.films[0]).frame_count == frames
 
 
+@pytest.mark.parametrize(("on_missing", "frames"), [("hold", 5), ("skip", 3)])
+def test_lost_stills_keep_their_time(tmp_path: Path, on_missing: str, frames: int) -> None:
+    config = sample_config(tmp_path, 5, on_missing=on_missing)
+    for lost in (1, 2):
+        (tmp_path / f"in/img{lost}.png").unlink()
+    result, _ = run_here(config)
+    assert (result.done, result.failed) == (3, [])
+    assert probe_video(result.films[0]).frame_count == frames
+
+
 def test_a_changed_configuration_is_refused_by_name_and_overwrite_starts_afresh(
     tmp_path: Path,
 ) -> None:

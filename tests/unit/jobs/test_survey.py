@@ -12,7 +12,7 @@ from run_samples import picture, sample_config, write_frames
 
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
 from batch_analogy.cli.console import Console
-from batch_analogy.cli.plan_text import print_plan
+from batch_analogy.cli.plan_text import plan_notes, print_plan
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import BatchAnalogyError, FrameError, InputError, UsageError
 from batch_analogy.jobs.survey import make_plan
@@ -133,3 +133,25 @@ def test_stills_whose_names_do_not_count_are_ordered_by_time(
     assert "by name it would be another: dusk.jpg follows noon.jpg" in shown
     by_name = make_plan(dataclasses.replace(config, order="name"), weights=weights)
     assert [frame.name for frame in by_name.frames] == ["dawn.jpg", "dusk.jpg", "noon.jpg"]
+
+
+def test_lost_frames_are_told_and_can_be_refused(
+    tmp_path: Path, weights: WeightsFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = sample_config(tmp_path, 9)
+    for lost in (3, 6, 7):
+        (tmp_path / f"in/img{lost}.png").unlink()
+    plan = make_plan(config, weights=weights)
+    print_plan(Console(False), config, plan)
+    shown = capsys.readouterr().out
+    assert "3 frames seem to be missing: 3, 6-7" in shown
+    assert "shows the frame before them" in shown
+    assert list(plan_notes(dataclasses.replace(config, on_missing="skip"), plan)) == [
+        "3 frames seem to be missing: 3, 6-7",
+        "the film goes on without them",
+    ]
+    with pytest.raises(InputError, match=r"leave out 3, 6-7; put them back, or give --on-missing"):
+        make_plan(dataclasses.replace(config, on_missing="error"), weights=weights)
+    (tmp_path / "in/img4.png").unlink()
+    plan = make_plan(dataclasses.replace(config, on_missing="error"), weights=weights)
+    assert list(plan_notes(config, plan)) == [], "too many to be lost"
