@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
@@ -48,6 +49,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.video is None and len(plan.frames) > 1:
         yield from _order_rows(config, plan)
         yield from _missing_rows(config, plan)
+    yield from _depth_rows(plan)
     yield from _found_rows(plan)
     yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
     for film in films_of(config):
@@ -88,6 +90,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if plan.video is None and len(plan.frames) > 1:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
+        yield from (text for _, text in _depth_rows(plan))
 
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -111,6 +114,22 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     long = [gap for gap in gaps if gap.frames > LONGEST_HOLD]
     if long:
         yield "", f"but not for more than {LONGEST_HOLD} in a row, as {format_gaps(long)}"
+
+
+def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Whether stills hold more bits than are kept of them, by the first one."""
+    from batch_analogy.errors import FrameError
+    from batch_analogy.media.stills import read_loss
+
+    if plan.video is not None:
+        return
+    first = plan.usable()[0]
+    try:
+        loss = read_loss(Path(first.source))
+    except FrameError:
+        return  # it has gone since; the worker that is to do it will say so
+    if loss is not None:
+        yield "depth", f"of the 16 bits of {first.name} 8 are kept: {loss}"
 
 
 def _found_rows(plan: Plan) -> Iterator[tuple[str, str]]:

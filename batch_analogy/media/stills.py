@@ -102,6 +102,20 @@ def read_depth(path: Path) -> Depth:
         return _depth(image)
 
 
+def read_loss(path: Path) -> str | None:
+    """Why ``read_still`` keeps 8 bits of a picture that holds 16; None where it keeps all.
+
+    Raises:
+        FrameError: the file is missing or no picture.
+    """
+    with _decoding(path), _opened(path) as image:
+        if not _is_deep(image) or _depth(image) == 16:
+            return None
+        if _foreign_profile(image) is not None:
+            return "its colour profile is not sRGB; export it as sRGB"
+        return "it is stored turned, or with premultiplied transparency; export it upright, without"
+
+
 def write_png(path: Path, pixels: FloatPixels | BytePixels, depth: Depth = 8) -> None:
     """Write a picture as PNG, without loss beyond its rounding.
 

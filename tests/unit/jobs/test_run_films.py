@@ -12,14 +12,23 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from run_samples import frame_bytes, frame_identity, picture, run_here, sample_config, worked_on
+from run_samples import (
+    DRAFT,
+    frame_bytes,
+    frame_identity,
+    picture,
+    run_here,
+    sample_config,
+    worked_on,
+)
 
+from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import OutputExistsError, PlanChangedError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.run import dry_plan, load_finished, open_run
 from batch_analogy.media.colours import Colours, to_wide_gamut
-from batch_analogy.media.stills import read_depth, read_still, write_png
+from batch_analogy.media.stills import read_depth, read_still, write_png, write_tiff
 from batch_analogy.media.timing import Span
 from batch_analogy.media.video import probe_video
 
@@ -157,6 +166,24 @@ def test_numbered_pictures_instead_of_a_film(tmp_path: Path, name: str, depth: i
     times = [path.stat().st_mtime_ns for path in written]
     run_here(config)
     assert [path.stat().st_mtime_ns for path in written] == times, "they were up to date"
+
+
+@pytest.mark.parametrize("kind", ["tif", "png"])
+def test_sixteen_bits_in_sixteen_bits_out(tmp_path: Path, kind: str) -> None:
+    write_png(tmp_path / "reference.png", picture(40, 70, 66))
+    ramp = picture(0) * np.float32(0.02) + np.float32(0.4)  # five steps of 8 bits
+    for index in range(2):
+        write = write_tiff if kind == "tif" else write_png
+        write(tmp_path / f"in/{index}.{kind}", ramp, 16)
+    pattern = tmp_path / "out/%06d.tif"
+    config = sample_config(tmp_path, 0, output=pattern)
+    config = dataclasses.replace(config, analogy=dataclasses.replace(DRAFT, refine="affine"))
+    result, _ = run_here(config)
+    assert (result.done, result.films) == (2, [pattern])
+    for path in [config.run_dir / "frames/a_prime/000000.png", tmp_path / "out/000001.tif"]:
+        assert read_depth(path) == 16
+        assert len(np.unique(read_still(path))) > 1000
+    assert list(plan_notes(config, dry_plan(config))) == []
 
 
 def test_pictures_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:

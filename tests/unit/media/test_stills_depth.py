@@ -145,6 +145,7 @@ def test_the_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) 
     else:
         save(path, gradient())
     assert stills.read_depth(path) == depth
+    assert ("turned" in str(stills.read_loss(path))) == (name == "turned.tif")
     assert (len(np.unique(stills.read_still(path))) > 256) == (depth == 16)
 
 
@@ -155,3 +156,4 @@ def test_the_depth_of_a_foreign_profile_is_eight(tmp_path: Path) -> None:
     chunk = png_chunk(b"iCCP", b"other\0\0" + zlib.compress(lab))
     path.write_bytes(data[:33] + chunk + data[33:])
     assert stills.read_depth(path) == 8
+    assert "not sRGB" in str(stills.read_loss(path))
