@@ -54,8 +54,9 @@ class Motion:
     def then(self, onward: Motion) -> Motion:
         """This motion and the one that follows it as one: from the first frame to the third.
 
-        It is believed where the third frame looks like the first and both ways lead home, whatever
-        was believed of the steps.
+        Small errors of the steps add up, so flow is sought once more between the two frames, from
+        where the steps have led; each pixel keeps what is believed more: that the third frame looks
+        like the first there and both ways lead home, whatever was believed of the steps.
         """
         if onward.still:
             return self
@@ -63,7 +64,10 @@ class Motion:
             return onward
         back = onward.back + sample(self.back, _positions(self.now.shape) + onward.back)
         forth = self.forth + sample(onward.forth, _positions(self.now.shape) + self.forth)
-        return _judged(self.before, onward.now, back, forth)
+        return _better(
+            _judged(self.before, onward.now, back, forth),
+            _sought(self.before, onward.now, (back, forth)),
+        )
 
 
 def brightness(picture: NDArray[np.float32]) -> Grey:
@@ -86,8 +90,27 @@ def motion_between(before: Grey, now: Grey) -> Motion:
         still = np.zeros((*now.shape, 2), np.float32)
         sure = np.ones(now.shape, np.float32)
         return Motion(before, now, still, still, sure, sure, still=True)
+    return _sought(before, now)
+
+
+def _sought(before: Grey, now: Grey, near: tuple[Flow, Flow] | None = None) -> Motion:
+    """The motion between two frames, near another one where that is given."""
     first, second = _bytes(_exposed_as(before, now)), _bytes(now)
-    return _judged(before, now, dense_flow(second, first), dense_flow(first, second))
+    back, forth = near or (None, None)
+    return _judged(before, now, dense_flow(second, first, back), dense_flow(first, second, forth))
+
+
+def _better(a: Motion, b: Motion) -> Motion:
+    """Of two motions between the same frames, at each pixel the one that is believed more."""
+    now, before = a.sure >= b.sure, a.sure_before >= b.sure_before
+    return Motion(
+        a.before,
+        a.now,
+        np.where(now[..., None], a.back, b.back),
+        np.where(before[..., None], a.forth, b.forth),
+        np.maximum(a.sure, b.sure),
+        np.maximum(a.sure_before, b.sure_before),
+    )
 
 
 def _judged(before: Grey, now: Grey, back: Flow, forth: Flow) -> Motion:
@@ -97,19 +120,21 @@ def _judged(before: Grey, now: Grey, back: Flow, forth: Flow) -> Motion:
     return Motion(before, now, back, forth, sure, _trust(forth, back, alike, now))
 
 
-def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8]) -> Flow:
+def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8], near: Flow | None = None) -> Flow:
     """Where each pixel of one frame lies in another, by DIS at its medium preset.
 
     Args:
         start: (H, W) uint8. stop: likewise.
+        near: about where, if that is known.
     """
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if min(start.shape) < _LEAST_SIDE_PX:
         wide = [(0, max(0, _LEAST_SIDE_PX - side)) for side in start.shape]
         first, second = (np.pad(grey, wide, mode="edge") for grey in (start, stop))
-        flow = method.calc(first, second, None)[: start.shape[0], : start.shape[1]]
+        guess = None if near is None else np.pad(near, [*wide, (0, 0)], mode="edge")
+        flow = method.calc(first, second, guess)[: start.shape[0], : start.shape[1]]
     else:
-        flow = method.calc(start, stop, None)
+        flow = method.calc(start, stop, None if near is None else near.copy())
     return np.ascontiguousarray(flow, np.float32)
 
 
