@@ -50,6 +50,9 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _order_rows(config, plan)
         yield from _missing_rows(config, plan)
     yield from _depth_rows(plan)
+    if plan.white_balance is not None:
+        balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
+        yield "RAW", f"all developed alike, with the first one's white balance ({balance})"
     yield from _found_rows(plan)
     yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
     for film in films_of(config):

@@ -206,6 +206,7 @@ class Run:
             device=self.plan.device,
             threads=None,
             wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,
+            white_balance=self.plan.white_balance,
         )
 
     def _finish(

@@ -87,7 +87,7 @@ def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
     with ThreadPoolExecutor(cores) as readers:
         waiting: deque[tuple[str, Future[Look | None]]] = deque()
         for done, (key, frame) in enumerate(new):
-            waiting.append((key, readers.submit(_look_at_file, Path(frame.source))))
+            waiting.append((key, readers.submit(_look_at_file, frame, plan)))
             if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
                 _keep(looks, *waiting.popleft())
             on_event(PlanProgress("looking at", known + done + 1, known + len(new)))
@@ -104,9 +104,10 @@ def _keep(looks: dict[str, Look], key: str, seen: Future[Look | None]) -> None:
         looks[key] = look
 
 
-def _look_at_file(path: Path) -> Look | None:
+def _look_at_file(frame: FramePlan, plan: Plan) -> Look | None:
+    path = Path(frame.source)
     try:
-        pixels = read_still(path, at_least_px=LOOK_PX)
+        pixels = read_still(path, at_least_px=LOOK_PX, white_balance=plan.white_balance)
     except FrameError:
         return None  # the worker that is to do it will say what is wrong
     return look_at(pixels, read_exposure(path))

@@ -18,6 +18,7 @@ from typing import Any
 
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.footage import Footage, part_of
+from batch_analogy.media.raw import WhiteBalance
 from batch_analogy.media.timing import WHOLE
 
 
@@ -90,6 +91,7 @@ class Plan:
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     leave_out: frozenset[int] = frozenset()  # frames that a person does not want
     footage: Footage | None = None  # of a video
+    white_balance: WhiteBalance | None = None  # of RAW files, for all of them
 
     @property
     def plan_hash(self) -> str:
@@ -122,6 +124,8 @@ class Plan:
         ]
         if self.footage and self.footage.span != WHOLE:
             content.append([str(self.footage.span.start), str(self.footage.span.end)])
+        if self.white_balance is not None:
+            content.append([str(factor) for factor in self.white_balance])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -218,6 +222,7 @@ def _setting_changes(old: Plan, new: Plan) -> list[str]:
         ("weights' content", old.weights_sha256[:12], new.weights_sha256[:12]),
         ("device", old.device, new.device),
         ("batch-analogy's version", old.version, new.version),
+        ("the first frame's white balance", old.white_balance, new.white_balance),
     ):
         if before != after:
             changes.append(f"{name} was {before}, is {after}")

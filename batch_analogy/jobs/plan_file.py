@@ -93,6 +93,7 @@ def _head(plan: Plan) -> dict[str, Any]:
         "reference": dataclasses.asdict(plan.reference),
         "video": dataclasses.asdict(plan.video) if plan.video else None,
         **({"footage": plan.footage.to_json()} if plan.footage else {}),
+        **({"white_balance": plan.white_balance} if plan.white_balance else {}),
         **{name: getattr(plan, name) for name in _FACTS},
     }
 
@@ -133,6 +134,7 @@ def plan_from_json(values: dict[str, Any]) -> Plan:
             reference=FileMark(**values["reference"]),
             video=FileMark(**values["video"]) if values["video"] else None,
             footage=Footage.from_json(values["footage"]) if values.get("footage") else None,
+            white_balance=tuple(values["white_balance"]) if values.get("white_balance") else None,
             **{name: values[name] for name in _FACTS},
         )
         leave_out = str(values["leave_out"])

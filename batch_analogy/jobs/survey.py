@@ -23,6 +23,7 @@ from batch_analogy.media.camera import read_taken
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.numbering import Gap, are_lost, find_gaps
 from batch_analogy.media.order import Arrangement, arrange
+from batch_analogy.media.raw import WhiteBalance, is_raw, read_white_balance
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
 
@@ -108,6 +109,7 @@ def make_plan(
         video=video.mark if video else None,
         estimated=video.estimated if video else False,
         footage=video.footage if video else None,
+        white_balance=_white_balance(frames),
     )
 
 
@@ -241,6 +243,13 @@ def format_gaps(gaps: Sequence[Gap]) -> str:
     """The first of the numbers that are missing, as people write them."""
     shown = ", ".join(format_frames(gap.numbers) for gap in gaps[:SHOWN_GAPS])
     return shown + (f" … ({len(gaps) - SHOWN_GAPS} more gaps)" if len(gaps) > SHOWN_GAPS else "")
+
+
+def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
+    """That of the first RAW file, which all are developed with; None where there is none."""
+    raws = (Path(frame.source) for frame in frames if frame.error is None)
+    first = next((path for path in raws if is_raw(path)), None)
+    return None if first is None else read_white_balance(first)
 
 
 def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:

@@ -44,6 +44,7 @@ from batch_analogy.jobs.store import RunStore, outputs_of, read_json
 from batch_analogy.jobs.stretches import Course
 from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import disk_errors, hash_file
+from batch_analogy.media.raw import WhiteBalance
 from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
 from batch_analogy.motion.coherence import Steady
 from batch_analogy.motion.deflicker import apply_exposure
@@ -74,6 +75,7 @@ class WorkerSpec:
     frames_at_once: int | None = None  # None: as suits the device
     plan_hash: str = ""  # equal ones, equal frames: whose anchors are believed
     wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
+    white_balance: WhiteBalance | None = None  # of RAW frames
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,7 @@ class FrameWorker:
     def _read(self, task: FrameTask) -> torch.Tensor:
         source = Path(task.source)
         _check_unchanged(source, task)
-        pixels = read_still(source)
+        pixels = read_still(source, white_balance=self.spec.white_balance)
         if pixels.shape[:2] != (task.height, task.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {task.width}×{task.height}")

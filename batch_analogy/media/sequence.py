@@ -10,12 +10,13 @@ from pathlib import Path
 from PIL import Image
 
 from batch_analogy.errors import InputError, UsageError
+from batch_analogy.media.raw import RAW_SUFFIXES, is_raw
 
 # fmt: off
 STILL_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
     ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif",
-})
+}) | RAW_SUFFIXES
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",
     ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".y4m",
@@ -56,7 +57,8 @@ def find_stills(source: str) -> list[Path]:
     """List the pictures of a folder, a glob pattern or a single file.
 
     Hidden files, videos, sidecars and subfolders are passed over. A picture that turns out to be
-    broken is listed all the same: it is a failed frame, not a missing one.
+    broken is listed all the same: it is a failed frame, not a missing one. A RAW file is passed
+    over where the same picture stands beside it developed, as cameras write both.
 
     Args:
         source: what the person typed; ``**`` in a pattern reaches into subfolders.
@@ -83,7 +85,13 @@ def find_stills(source: str) -> list[Path]:
     stills = [p for p in visible if p.suffix.lower() in STILL_SUFFIXES and not p.is_dir()]
     if not stills:
         raise InputError(_describe_nothing(source, visible))
+    stills = _without_developed_raws(stills)
     return sorted(stills, key=lambda p: [natural_key(part) for part in p.parts])
+
+
+def _without_developed_raws(stills: list[Path]) -> list[Path]:
+    developed = {path.with_suffix("") for path in stills if not is_raw(path)}
+    return [path for path in stills if not is_raw(path) or path.with_suffix("") not in developed]
 
 
 def _is_animated(path: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import struct
 import threading
 import zlib
@@ -19,6 +18,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from batch_analogy.errors import FrameError
 from batch_analogy.media.files import atomic_write_bytes
+from batch_analogy.media.profiles import convert_to_srgb, foreign_profile
+from batch_analogy.media.raw import WhiteBalance, is_raw, read_raw, read_raw_size
 
 MIN_SIDE_PX = 16
 MAX_MEGAPIXELS = 200
@@ -29,7 +30,6 @@ WordPixels = npt.NDArray[np.uint16]
 Depth = Literal[8, 16]
 """Bits a channel."""
 
-_log = logging.getLogger(__name__)
 _pillow_limit = threading.Lock()
 
 # What Pillow's parsers raise on damaged files, besides OSError.
@@ -42,7 +42,9 @@ _UNASSOCIATED_ALPHA = 2
 _DEEP_MODES = ("I", "F", "RGB", "LA")
 
 
-def read_still(path: Path, *, at_least_px: int | None = None) -> FloatPixels:
+def read_still(
+    path: Path, *, at_least_px: int | None = None, white_balance: WhiteBalance | None = None
+) -> FloatPixels:
     """Read a picture as it is meant to be seen.
 
     Grey becomes RGB, transparency is laid over white, EXIF rotation is applied, an embedded
@@ -52,6 +54,7 @@ def read_still(path: Path, *, at_least_px: int | None = None) -> FloatPixels:
     Args:
         path: the picture.
         at_least_px: a side that is enough; a JPEG is then decoded smaller, which is far faster.
+        white_balance: of a RAW file (``raw.read_raw``); others have theirs.
 
     Returns:
         (H, W, 3) float32 RGB in [0, 1].
@@ -59,6 +62,9 @@ def read_still(path: Path, *, at_least_px: int | None = None) -> FloatPixels:
     Raises:
         FrameError: the file is missing, no picture, truncated, too small or too large.
     """
+    if is_raw(path):
+        _check_size(path, *read_raw_size(path))
+        return read_raw(path, white_balance, at_least_px=at_least_px)
     with _decoding(path), _opened(path) as image:
         _check_size(path, image.height, image.width)
         if at_least_px is not None and image.format == "JPEG":
@@ -86,8 +92,11 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         FrameError: the file is missing, no picture, too small or too large.
     """
-    with _decoding(path), _opened(path) as image:
-        height, width = _upright_size(image)
+    if is_raw(path):
+        height, width = read_raw_size(path)
+    else:
+        with _decoding(path), _opened(path) as image:
+            height, width = _upright_size(image)
     _check_size(path, height, width)
     return height, width
 
@@ -98,6 +107,8 @@ def read_depth(path: Path) -> Depth:
     Raises:
         FrameError: the file is missing or no picture.
     """
+    if is_raw(path):
+        return 16
     with _decoding(path), _opened(path) as image:
         return _depth(image)
 
@@ -108,10 +119,12 @@ def read_loss(path: Path) -> str | None:
     Raises:
         FrameError: the file is missing or no picture.
     """
+    if is_raw(path):
+        return None
     with _decoding(path), _opened(path) as image:
         if not _is_deep(image) or _depth(image) == 16:
             return None
-        if _foreign_profile(image) is not None:
+        if foreign_profile(image) is not None:
             return "its colour profile is not sRGB; export it as sRGB"
         return "it is stored turned, or with premultiplied transparency; export it upright, without"
 
@@ -275,7 +288,7 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 def _depth(image: Image.Image) -> Depth:
     """Bits a channel that can be kept; where OpenCV cannot be trusted, Pillow reads 8."""
-    kept = _is_deep(image) and _foreign_profile(image) is None
+    kept = _is_deep(image) and foreign_profile(image) is None
     if kept and image.format == "TIFF" and not image.mode.startswith(("I", "F")):
         # OpenCV ignores premultiplied alpha there, and only some of its versions rotation.
         extra = tuple(_tiff_tag(image, _TIFF_EXTRA, (_UNASSOCIATED_ALPHA,)))
@@ -321,7 +334,7 @@ def _decode_by_opencv(path: Path) -> FloatPixels | None:
 
 def _decode_bytes(image: Image.Image) -> FloatPixels:
     """Decode through Pillow, converting an embedded profile to sRGB."""
-    profile = _foreign_profile(image)
+    profile = foreign_profile(image)
     if image.mode.startswith(("I", "F")):
         scale = 255.0 if image.mode == "F" else 255.0 / 65535.0
         grey = np.clip(np.asarray(image).astype(np.float64) * scale, 0, 255)
@@ -334,44 +347,13 @@ def _decode_bytes(image: Image.Image) -> FloatPixels:
         image = image.convert("L" if image.mode == "1" else "RGB")
     if image.mode == "LAB" and profile is None:
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    converted = None if profile is None else _to_srgb(image, profile)
+    converted = None if profile is None else convert_to_srgb(image, profile)
     rgb = image.convert("RGB") if converted is None else converted
     pixels: FloatPixels = np.divide(np.asarray(rgb), np.float32(255.0), dtype=np.float32)
     if alpha is None:
         return pixels
     opacity = np.asarray(alpha, dtype=np.float32) / np.float32(255.0)
     return np.concatenate([pixels, opacity[..., None]], axis=2)
-
-
-def _foreign_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """The embedded colour profile, unless there is none, it is sRGB, or it is unreadable."""
-    data = image.info.get("icc_profile")
-    if not data:
-        return None
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        name = ImageCms.getProfileDescription(profile)
-    except (OSError, ImageCms.PyCMSError):
-        _log.warning("ignoring a colour profile that cannot be read")
-        return None
-    return None if "srgb" in name.lower() else profile
-
-
-def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image | None:
-    if profile.profile.xcolor_space.strip() == "GRAY" and image.mode == "RGB":
-        image = image.convert("L")
-    try:
-        return ImageCms.profileToProfile(
-            image,
-            profile,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except ImageCms.PyCMSError:
-        _log.warning("ignoring a colour profile that does not fit the picture's %s", image.mode)
-        return None
 
 
 def _flatten(pixels: FloatPixels) -> FloatPixels:

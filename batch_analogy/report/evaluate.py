@@ -139,7 +139,8 @@ class _Film:
         return self._reference if self._output == "b" else self._frame(index)
 
     def _frame(self, index: int) -> Picture:
-        return read_still(Path(self._run.plan.frames[index].source))
+        plan = self._run.plan
+        return read_still(Path(plan.frames[index].source), white_balance=plan.white_balance)
 
     def _films(self, index: int) -> dict[str, Picture]:
         films = {RUN: read_still(self._run.store.frame(self._output, index))}

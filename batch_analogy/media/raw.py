@@ -1,0 +1,123 @@
+"""RAW files of cameras, through the optional extra ``raw`` (rawpy, which holds LibRaw)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_analogy.errors import FrameError
+
+# fmt: off
+RAW_SUFFIXES = frozenset({
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
+    ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+})
+# fmt: on
+
+WhiteBalance = tuple[float, float, float, float]
+"""Factors of red, green, blue and the second green; 0 there: as the first."""
+
+_SRGB_CURVE = (2.4, 12.92)  # power and slope at black (IEC 61966-2-1)
+_TURNED = (5, 6)  # LibRaw's flip: a quarter turn
+
+
+def is_raw(path: Path) -> bool:
+    """Whether a path names a camera's RAW file, by its suffix."""
+    return path.suffix.lower() in RAW_SUFFIXES
+
+
+def read_raw(
+    path: Path, white_balance: WhiteBalance | None = None, *, at_least_px: int | None = None
+) -> npt.NDArray[np.float32]:
+    """Develop a RAW file plainly, so that frames of one series do not differ by how it is done.
+
+    No brightness is adapted to the picture and the white point is the sensor's, not the picture's
+    brightest pixel. Highlights are clipped. The camera's rotation is applied.
+
+    Args:
+        path: the file.
+        white_balance: of the first frame, for all; None: as this one was taken.
+        at_least_px: sides that are enough; half the size is then developed without demosaicing.
+
+    Returns:
+        (H, W, 3) float32 sRGB in [0, 1], of 16 bits.
+
+    Raises:
+        FrameError: the file cannot be read, or the extra is not installed.
+    """
+    with _opened(path) as raw:
+        small = at_least_px is not None and min(_upright_size(raw)) >= 2 * at_least_px
+        pixels: npt.NDArray[np.uint16] = raw.postprocess(
+            user_wb=list(white_balance or _white_balance(raw)),
+            no_auto_bright=True,
+            adjust_maximum_thr=0.0,
+            output_bps=16,
+            gamma=_SRGB_CURVE,
+            half_size=small,
+        )
+    return pixels.astype(np.float32) / np.float32(65535.0)
+
+
+def read_raw_size(path: Path) -> tuple[int, int]:
+    """(height, width) in px as ``read_raw`` returns it, by the file's header alone.
+
+    Raises:
+        FrameError: as for ``read_raw``.
+    """
+    with _opened(path) as raw:
+        return _upright_size(raw)
+
+
+def read_white_balance(path: Path) -> WhiteBalance:
+    """The white balance that a RAW file was taken with; daylight's where it does not tell.
+
+    Raises:
+        FrameError: as for ``read_raw``.
+    """
+    with _opened(path) as raw:
+        return _white_balance(raw)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        import rawpy
+    except ImportError as error:
+        raise FrameError(
+            f"{path} is a camera's RAW file, for which an extra is needed: "
+            "pip install 'batch-analogy[raw]', on every machine; or develop it to TIFF"
+        ) from error
+    try:
+        with rawpy.imread(str(path)) as raw:
+            yield raw
+    except rawpy.LibRawError as error:
+        raise FrameError(
+            f"{path} is damaged or of a camera that LibRaw does not know ({_text(error)}); "
+            "develop it to TIFF"
+        ) from error
+    except OSError as error:
+        raise FrameError(f"cannot open {path}: {error.strerror or error}") from error
+
+
+def _text(error: Exception) -> str:
+    """LibRaw's words, which come as bytes."""
+    word = error.args[0] if error.args else error
+    return word.decode(errors="replace") if isinstance(word, bytes) else str(word)
+
+
+def _upright_size(raw: Any) -> tuple[int, int]:
+    height, width = int(raw.sizes.iheight), int(raw.sizes.iwidth)
+    return (width, height) if raw.sizes.flip in _TURNED else (height, width)
+
+
+def _white_balance(raw: Any) -> WhiteBalance:
+    camera = [float(value) for value in raw.camera_whitebalance]
+    if not all(value > 0 for value in camera[:3]):
+        camera = [float(value) for value in raw.daylight_whitebalance]
+    red, green, blue, green_2 = camera
+    return red / green, 1.0, blue / green, green_2 / green
