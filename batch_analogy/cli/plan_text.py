@@ -113,7 +113,7 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if config.on_missing != "hold":
         yield "", "the film goes on without them"
         return
-    yield "", "the film shows the frame before them for that time"
+    yield "", "the film shows the frame before each gap for that time"
     long = [gap for gap in gaps if gap.frames > LONGEST_HOLD]
     if long:
         yield "", f"but not for more than {LONGEST_HOLD} in a row, as {format_gaps(long)}"

@@ -116,7 +116,8 @@ def _look_at_file(frame: FramePlan, plan: Plan) -> Look | None:
 def _key(frame: FramePlan, plan: Plan) -> str:
     """What tells that a frame is one that was looked at before."""
     if plan.video is None:
-        return frame.blake2b or ""
+        balance = [f" {factor:.6g}" for factor in plan.white_balance or ()]
+        return f"{frame.blake2b or ''}{''.join(balance)}"
     span = plan.footage.span if plan.footage else WHOLE
     return f"{plan.video.blake2b} {span.start} {span.end} {frame.index}"
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LAST_OF_CAMERA = 9999
 """After it a camera's counter of four digits begins again, at 0 or 1 (DCF 2.0: 0001 to 9999)."""
@@ -20,8 +21,7 @@ LONGEST_HOLD = 24  # frames; a longer gap is a pause of the camera
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(NamedTuple):
     """A name with its last number taken out."""
 
     series: tuple[str, str]  # the text around it without case, the suffix included

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from batch_analogy.config import Order
 from batch_analogy.errors import InputError
@@ -60,9 +60,10 @@ def arrange(
     """
     files = _files(names)
     wraps = _wraps(files)
-    by_name = sorted(range(len(files)), key=[_key(file, wraps) for file in files].__getitem__)
+    plain = not wraps and _is_plain(files)
+    keys: list[Any] = [f.number for f in files] if plain else [_key(file, wraps) for file in files]
+    by_name = sorted(range(len(files)), key=keys.__getitem__)
     copies = sum(file.original is not None for file in files)
-    plain = not wraps and not copies and _is_plain(files)
     timeless = [n for n in by_name if readable[n] and taken[n] is None]
     if order == "time" and timeless:
         raise InputError(
@@ -77,8 +78,7 @@ def arrange(
     return Arrangement(tuple(by_name), "number" if plain else "name", starts, copies, against)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     folder: str
     name: str
     original: str | None  # of a copy like "a (1).jpg": the "a.jpg" beside it
@@ -129,7 +129,7 @@ def _key(file: _File, wraps: dict[str, int]) -> list[tuple[Any, ...]]:
 
 
 def _is_plain(files: Sequence[_File]) -> bool:
-    """Whether all differ in their last number alone."""
+    """Whether all differ in their last number alone; a copy has that of its original."""
     numbers = [file.number for file in files if file.number is not None]
     return (
         len(numbers) == len(files)

@@ -145,7 +145,7 @@ def test_lost_frames_are_told_and_can_be_refused(
     print_plan(Console(False), config, plan)
     shown = capsys.readouterr().out
     assert "3 frames seem to be missing: 3, 6-7" in shown
-    assert "shows the frame before them" in shown
+    assert "shows the frame before each gap" in shown
     assert list(plan_notes(dataclasses.replace(config, on_missing="skip"), plan)) == [
         "3 frames seem to be missing: 3, 6-7",
         "the film goes on without them",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,19 @@ def test_a_time_that_is_none_says_nothing(tmp_path: Path) -> None:
         assert read_taken(photograph(tmp_path / "a.jpg", {0x9003: text})) is None
     assert read_taken(photograph(tmp_path / "b.jpg", {})) is None
     assert read_taken(tmp_path / "missing.jpg") is None
+
+
+def test_the_time_is_read_from_a_tiff(tmp_path: Path) -> None:
+    """Pillow reads EXIF data of a TIFF but does not write it."""
+    Image.new("L", (20, 20)).save(tmp_path / "plain.tif")
+    data = bytearray((tmp_path / "plain.tif").read_bytes())
+    begin = struct.unpack_from("<I", data, 4)[0]
+    entries = struct.unpack_from("<H", data, begin)[0]
+    body = bytes(data[begin + 2 : begin + 2 + 12 * entries])
+    text_at = len(data) + 2 + 12 * (entries + 1) + 4 + 2 + 12 + 4
+    pointer = struct.pack("<HHII", 0x8769, 4, 1, text_at - 18)
+    data += struct.pack("<H", entries + 1) + body + pointer + struct.pack("<I", 0)
+    data += struct.pack("<HHHIII", 1, 0x9003, 2, 20, text_at, 0) + b"2026:03:01 18:30:05\0"
+    struct.pack_into("<I", data, 4, text_at - 18 - 4 - 12 * (entries + 1) - 2)
+    (tmp_path / "a.tif").write_bytes(data)
+    assert read_taken(tmp_path / "a.tif") == "2026-03-01T18:30:05.000000"
