@@ -20,7 +20,7 @@ from batch_analogy.analogy.fine_reference import neighbours
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.analogy.steady import exp
 
-SAME_PX = 1e-3  # neighbours that differ by less continue each other
+SAME_PX = 0.25  # neighbours that differ by less continue each other
 SHARPNESS = 1 / (3 * 0.05**2)  # three channels 0.05 further from the mean: e⁻¹ of the weight
 _REACH = 1
 
@@ -50,24 +50,26 @@ def drawing_field(
     return (match + 0.5) * ratio.view(1, 2, 1, 1) - 0.5
 
 
-def draw(picture: Tensor, field: Tensor) -> Tensor:
+def draw(picture: Tensor, field: Tensor, wanted: Tensor | None = None) -> Tensor:
     """Rebuild a picture out of another through a field of its own size.
 
     Args:
         picture: (1, 3, H', W') float32, ``at_scale``. field: (1, 2, H, W) float32.
+        wanted: (1, 1, H, W) bool, the pixels that are drawn; all by default.
 
     Returns:
-        (1, 3, H, W) float32 in [0, 1].
+        (1, 3, H, W) float32 in [0, 1]; 0 where nothing was wanted.
     """
     if picture.device.type == "cpu":
         from batch_analogy.analogy import drawing_cpu  # Numba is slow to import
 
-        return drawing_cpu.draw(picture, field)
-    return draw_reference(picture, field)
+        return drawing_cpu.draw(picture, field, wanted)
+    drawn = draw_reference(picture, field)
+    return drawn if wanted is None else drawn * wanted
 
 
 def draw_reference(picture: Tensor, field: Tensor) -> Tensor:
-    """``draw`` in plain PyTorch: the readable version that defines the answer."""
+    """``draw`` of all pixels in plain PyTorch: the readable version that defines the answer."""
     values = picture[0].permute(1, 2, 0)
     limits = field.new_tensor(values.shape[:2]).view(2, 1, 1) - 0.5
     votes, weights = [], []

@@ -90,13 +90,16 @@ def _agree(votes, weights, count, mean):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _draw(values, field, out):  # type: ignore[no-untyped-def]
+def _draw(values, field, wanted, out):  # type: ignore[no-untyped-def]
     height, width, _ = out.shape
     for y in prange(height):
         votes, weights = np.empty((9, 3), np.float32), np.empty(9, np.float32)
         down, along = np.empty(4, np.float32), np.empty(4, np.float32)
         mean = np.empty(3, np.float32)
         for x in range(width):
+            if not wanted[y, x]:
+                out[y, x] = np.float32(0.0)
+                continue
             count = _gather(values, field, y, x, down, along, votes, weights)
             _mean(votes, weights, count, mean)
             if count > 1:
@@ -106,10 +109,11 @@ def _draw(values, field, out):  # type: ignore[no-untyped-def]
                 out[y, x, c] = min(max(mean[c], np.float32(0.0)), np.float32(1.0))
 
 
-def draw(picture: Tensor, field: Tensor) -> Tensor:
-    """As ``drawing.draw_reference``, for float32 tensors on the CPU."""
+def draw(picture: Tensor, field: Tensor, wanted: Tensor | None = None) -> Tensor:
+    """As ``drawing.draw``, for float32 tensors on the CPU."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     values = np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
     out = np.empty((*field.shape[2:], values.shape[2]), np.float32)
-    _draw(values, np.ascontiguousarray(field[0].numpy()), out)
+    mask = np.ones(out.shape[:2], np.bool_) if wanted is None else wanted[0, 0].numpy()
+    _draw(values, np.ascontiguousarray(field[0].numpy()), np.ascontiguousarray(mask), out)
     return torch.from_numpy(out).permute(2, 0, 1)[None]

@@ -24,7 +24,6 @@ from batch_analogy.motion.carry import (
     carry_grid,
     carry_range,
     read_between,
-    scaled,
     scaled_map,
 )
 from batch_analogy.motion.flow import Grey, Motion
@@ -74,11 +73,10 @@ class Between(Generic[State]):
         Returns:
             The two, and (1, 1, H, W) float32; nothing of a later one that there is not.
         """
-        carry = carry_domain if way == "domain" else carry_range
-        earlier = carry(fields[0], scaled(self.earlier.motion, size))
+        earlier = _carry(fields[0], self.earlier.motion, way, size)
         if self.later is None or self.share is None or fields[1] is None:
             return earlier, None, None
-        later = carry(fields[1], scaled(self.later.motion, size))
+        later = _carry(fields[1], self.later.motion, way, size)
         share = as_map(scaled_map(self.share, size), earlier.sure.device)
         if way == "range":
             share = read_between(share, earlier.expected)
@@ -110,22 +108,26 @@ class Between(Generic[State]):
                 ``"range"`` means that it belongs to the picture that stands still.
             size: of the frame, in whole cells but for the last ones.
         """
-        earlier, sure = _moved(grids[0], cells, way, scaled(self.earlier.motion, size))
+        earlier, sure = _moved(grids[0], cells, way, self.earlier.motion, size)
         if self.later is None or grids[1] is None:
             return earlier
-        later, later_sure = _moved(grids[1], cells, way, scaled(self.later.motion, size))
+        later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
         near = self.position
         weight = near * (later_sure + _UNSURE)
         share = weight / (weight + (1.0 - near) * (sure + _UNSURE))
         return earlier + share[:, :, None] * (later - earlier)
 
 
+def _carry(field: Tensor, motion: Motion, way: Way, size: Size) -> Carried:
+    return carry_domain(field, motion) if way == "domain" else carry_range(field, motion, size)
+
+
 def _moved(
-    grid: Tensor, cells: tuple[float, float], way: Way, motion: Motion
+    grid: Tensor, cells: tuple[float, float], way: Way, motion: Motion, size: Size
 ) -> tuple[Tensor, Tensor]:
     if way == "range":
         return grid, torch.ones_like(grid[:, 0, :1])
-    return carry_grid(grid, cells, motion)
+    return carry_grid(grid, cells, motion, size)
 
 
 def between(

@@ -20,63 +20,57 @@ from batch_analogy.analogy.nnf import Size, sides
 from batch_analogy.motion.flow import Flow, Grey, Motion
 
 
-def scaled(motion: Motion, size: Size) -> Motion:
-    """The motion of the same frames at another size."""
-    if motion.sure.shape == size:
-        return motion
-    return Motion(
-        before=motion.before,
-        now=motion.now,
-        back=_scaled_flow(motion.back, size),
-        forth=_scaled_flow(motion.forth, size),
-        sure=scaled_map(motion.sure, size),
-        sure_before=scaled_map(motion.sure_before, size),
-        still=motion.still,
-    )
-
-
 def carry_domain(field: Tensor, motion: Motion) -> Carried:
     """A frame's field A→B for the frame after it.
 
     Args:
-        field: (1, 2, H, W) float32. motion: at the field's size.
+        field: (1, 2, H, W) float32. motion: of the frames, at any size.
     """
-    was, cell = _where_from(motion, field.device)
+    size = sides(field)
+    back = as_map(_scaled_flow(motion.back, size), field.device)
+    rows = torch.arange(size[0], device=field.device, dtype=torch.float32).view(-1, 1)
+    columns = torch.arange(size[1], device=field.device, dtype=torch.float32).view(1, -1)
+    was = torch.stack([back[0, 0] + rows, back[0, 1] + columns])[None]
+    cell = _cells_at(was, size)
     match = field[:, :, cell[0], cell[1]] + (was - cell)
-    return Carried(match, as_map(motion.sure, field.device))
+    return Carried(match, as_map(scaled_map(motion.sure, size), field.device))
 
 
-def carry_range(field: Tensor, motion: Motion) -> Carried:
+def carry_range(field: Tensor, motion: Motion, size: Size) -> Carried:
     """A frame's field B→A for the frame after it.
 
     Args:
-        field: (1, 2, H', W') float32, places in the frame. motion: at the frame's size.
+        field: (1, 2, H', W') float32, places in the frame. motion: of the frames, at any size.
+        size: of the frame in the units of the field.
     """
-    forth = as_map(motion.forth, field.device)
-    cell = _cells_at(field, sides(forth))
-    sure = as_map(motion.sure_before, field.device)[:, :, cell[0], cell[1]]
-    return Carried(field + read_between(forth, field), sure)
+    forth = as_map(_scaled_flow(motion.forth, size), field.device)
+    cell = _cells_at(field, size)
+    sure = as_map(scaled_map(motion.sure_before, size), field.device)
+    return Carried(field + read_between(forth, field), sure[:, :, cell[0], cell[1]])
 
 
-def carry_grid(grid: Tensor, cells: tuple[float, float], motion: Motion) -> tuple[Tensor, Tensor]:
+def carry_grid(
+    grid: Tensor, cells: tuple[float, float], motion: Motion, size: Size
+) -> tuple[Tensor, Tensor]:
     """A frame's grid of colour transforms, for the frame after it.
 
     Args:
         grid: (1, C, D, h, w) float32 over place. cells: the frame's height and width in them.
+        motion: of the frames, at any size. size: of the frame, in which cells are whole.
 
     Returns:
         The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1].
     """
-    sure = as_map(motion.sure, grid.device)
-    size = int(grid.shape[3]), int(grid.shape[4])
-    cell = round(sides(sure)[0] / cells[0])
-    total = _cell_means(sure, cell, size)
-    flow = as_map(motion.back, grid.device)
-    moved = _cell_means(flow * sure, cell, size) / total.clamp_min(1e-3)
-    rows = torch.arange(size[0], device=grid.device).view(-1, 1)
-    columns = torch.arange(size[1], device=grid.device).view(1, -1)
-    at_y = (rows + moved[0, 0] / cell + 0.5) * 2 / size[0] - 1
-    at_x = (columns + moved[0, 1] / cell + 0.5) * 2 / size[1] - 1
+    sure = as_map(scaled_map(motion.sure, size), grid.device)
+    flow = as_map(_scaled_flow(motion.back, size), grid.device)
+    shape = int(grid.shape[3]), int(grid.shape[4])
+    cell = round(size[0] / cells[0])
+    total = _cell_means(sure, cell, shape)
+    moved = _cell_means(flow * sure, cell, shape) / total.clamp_min(1e-3)
+    rows = torch.arange(shape[0], device=grid.device).view(-1, 1)
+    columns = torch.arange(shape[1], device=grid.device).view(1, -1)
+    at_y = (rows + moved[0, 0] / cell + 0.5) * 2 / shape[0] - 1
+    at_x = (columns + moved[0, 1] / cell + 0.5) * 2 / shape[1] - 1
     at = torch.stack([at_x, at_y], dim=-1)[None]
     flat = functional.grid_sample(
         grid.flatten(1, 2), at, mode="bilinear", padding_mode="border", align_corners=False
@@ -88,16 +82,6 @@ def _cell_means(values: Tensor, cell: int, size: Size) -> Tensor:
     """Means over square cells of pixels, those at the lower and right edge smaller."""
     means = functional.avg_pool2d(values, cell, ceil_mode=True, count_include_pad=False)
     return means[:, :, : size[0], : size[1]]
-
-
-def _where_from(motion: Motion, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where each pixel was, (1, 2, H, W) float32, and the nearest pixel there, (2, H, W) int64."""
-    back = as_map(motion.back, device)
-    height, width = sides(back)
-    rows = torch.arange(height, device=device, dtype=torch.float32).view(-1, 1)
-    columns = torch.arange(width, device=device, dtype=torch.float32).view(1, -1)
-    was = torch.stack([back[0, 0] + rows, back[0, 1] + columns])
-    return was[None], _cells_at(was[None], (height, width))
 
 
 def _cells_at(places: Tensor, size: Size) -> Tensor:
@@ -128,6 +112,8 @@ def as_map(values: Grey | Flow, device: torch.device) -> Tensor:
 
 
 def _scaled_flow(flow: Flow, size: Size) -> Flow:
+    if flow.shape[:2] == size:
+        return flow
     ratio = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
     return np.asarray(scaled_map(flow, size) * ratio, np.float32)
 

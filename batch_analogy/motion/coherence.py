@@ -151,10 +151,10 @@ class Steady:
         earlier, later, share = frame.both(
             _of(frame, lambda state: state.fields[name]), _WAYS[name], self._drawn_size(name, a)
         )
-        drawn = draw(picture, earlier.expected)
-        if later is None or share is None or not bool(share.any()):
-            return drawn
-        return drawn.lerp(draw(picture, later.expected), share)
+        if later is None or share is None:
+            return draw(picture, earlier.expected)
+        first = draw(picture, earlier.expected, share < 1)
+        return first.lerp(draw(picture, later.expected, share > 0), share)
 
     def _transforms(self, name: str, a: Tensor, frame: Frame) -> ColourTransforms:
         if isinstance(frame, FrameState):

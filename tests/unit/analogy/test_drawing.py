@@ -42,6 +42,15 @@ def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None
     torch.testing.assert_close(draw(picture, field), draw_reference(picture, field))
 
 
+def test_what_is_not_wanted_is_not_drawn(generator: torch.Generator) -> None:
+    picture, field = torch.rand(1, 3, 12, 12, generator=generator), shifted((12, 12), (0.3, 0.0))
+    wanted = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
+    wanted[..., 5:] = True
+    drawn = draw(picture, field, wanted)
+    assert (drawn[..., :5] == 0).all()
+    assert (drawn[..., 5:] == draw(picture, field)[..., 5:]).all()
+
+
 def test_where_votes_disagree_the_nearer_to_their_mean_prevail() -> None:
     picture = torch.zeros(1, 3, 8, 40)
     picture[..., 20:] = 1.0

@@ -7,7 +7,7 @@ import torch
 
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.nnf import initial_position
-from batch_analogy.motion.carry import carry_domain, carry_grid, carry_range, scaled
+from batch_analogy.motion.carry import carry_domain, carry_grid, carry_range
 from batch_analogy.motion.flow import Motion
 
 
@@ -37,24 +37,26 @@ def test_a_border_between_two_matches_moves_and_stays_sharp() -> None:
 
 def test_matches_of_the_other_direction_go_where_their_pixels_go() -> None:
     field = initial_position((9, 9), (30, 30))
-    carried = carry_range(field, pan((30, 30), 1.5, 0.25))
+    carried = carry_range(field, pan((30, 30), 1.5, 0.25), (30, 30))
     torch.testing.assert_close(carried.expected[:, 0], field[:, 0] - 0.25)
     torch.testing.assert_close(carried.expected[:, 1], field[:, 1] - 1.5)
 
 
 def test_a_grid_of_colours_moves_by_parts_of_its_cells() -> None:
     ramp = torch.arange(10.0).view(1, 1, 1, 1, 10).expand(1, 12, 3, 8, 10).contiguous()
-    grid, sure = carry_grid(ramp, (8.0, 10.0), pan((32, 40), 2.0, 0.0))
+    grid, sure = carry_grid(ramp, (8.0, 10.0), pan((32, 40), 2.0, 0.0), (32, 40))
     torch.testing.assert_close(grid[0, 0, 0, 4, 2:7], torch.arange(2.0, 7.0) + 0.5)
     assert sure.min() == 1.0
-    _, unsure = carry_grid(ramp, (8.0, 10.0), pan((32, 40), 2.0, 0.0, sure=0.0))
+    _, unsure = carry_grid(ramp, (8.0, 10.0), pan((32, 40), 2.0, 0.0, sure=0.0), (32, 40))
     assert unsure.max() == 0.0
 
 
-def test_motion_at_another_size_is_as_far_in_the_picture() -> None:
-    motion = scaled(pan((10, 20), 2.0, 1.0), (20, 40))
-    assert motion.back.shape == (20, 40, 2)
-    assert motion.back[5, 5].tolist() == [4.0, 2.0]
+def test_motion_found_at_another_size_is_as_far_in_the_picture() -> None:
+    field = initial_position((20, 40), (20, 40))
+    carried = carry_domain(field, pan((10, 20), 2.0, 1.0))
+    inner = (carried.expected - field)[:, :, 4:-4, 6:-6]
+    torch.testing.assert_close(inner[:, 0], torch.full_like(inner[:, 0], 2.0))
+    torch.testing.assert_close(inner[:, 1], torch.full_like(inner[:, 1], 4.0))
 
 
 def test_only_what_is_sure_is_held_and_kept() -> None:
