@@ -23,7 +23,9 @@ VIDEO_SUFFIXES = frozenset({
 })
 # fmt: on
 
-NaturalKey = tuple[tuple[str | int, ...], str]
+NaturalKey = tuple[str, str]
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 def natural_key(name: str) -> NaturalKey:
@@ -33,13 +35,18 @@ def natural_key(name: str) -> NaturalKey:
         name: a file name.
 
     Returns:
-        Alternating text and numbers, then the name itself to tell ``a1`` from ``a01``.
+        The name with its numbers written so that they sort as numbers, their length first; then
+        the name itself to tell ``a1`` from ``a01``. Strings alone: there may be a million.
 
     >>> sorted(["img10.png", "img2.png", "Img1.png"], key=natural_key)
     ['Img1.png', 'img2.png', 'img10.png']
     """
-    pieces = re.split(r"([0-9]+)", name)
-    return tuple(int(p) if i % 2 else p.casefold() for i, p in enumerate(pieces)), name
+    return _NUMBER.sub(_as_sorted, name.casefold()), name
+
+
+def _as_sorted(number: re.Match[str]) -> str:
+    digits = number[0].lstrip("0")
+    return f"\0{len(digits):03}{digits}"
 
 
 def is_video(path: Path) -> bool:
@@ -86,7 +93,9 @@ def find_stills(source: str) -> list[Path]:
     if not stills:
         raise InputError(_describe_nothing(source, visible))
     stills = _without_developed_raws(stills)
-    return sorted(stills, key=lambda p: [natural_key(part) for part in p.parts])
+    parents = {path.parent for path in stills}
+    folders = {parent: [natural_key(part) for part in parent.parts] for parent in parents}
+    return sorted(stills, key=lambda p: (folders[p.parent], natural_key(p.name)))
 
 
 def _without_developed_raws(stills: list[Path]) -> list[Path]:
