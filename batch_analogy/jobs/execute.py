@@ -162,10 +162,12 @@ class Run:
         if not works:
             return True
         execution = self.config.execution
+        courses = self._courses()
         scheduler = Scheduler(
             works,
             max_attempts=execution.max_attempts,
             max_worker_deaths=execution.max_worker_deaths,
+            turn=courses.turn if courses else None,
         )
         pool = make_pool(self._spec(), execution, segments=len(works))
         progress.write("running")
@@ -180,7 +182,7 @@ class Run:
                 execution,
                 stop,
                 on_event,
-                courses=self._courses(),
+                courses=courses,
                 forget=self.store.forget_stretch,
             )
             driver.run()

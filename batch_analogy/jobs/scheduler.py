@@ -23,7 +23,7 @@ from __future__ import annotations
 import enum
 import heapq
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from batch_analogy.jobs.blame import NODE_FAILURES, NODE_RECENT_FRAMES, Blame
@@ -62,12 +62,25 @@ class _Worker:
 
 
 class Scheduler:
-    """The state of the work that is left."""
+    """The state of the work that is left.
+
+    Args:
+        works: pieces of work, each some frames in order. The longest is handed out first.
+        max_attempts: tries of one frame. max_worker_deaths: without a finished frame in between.
+        turn: of a piece's first frame: of pieces that are equally long, those with a smaller one
+            are handed out before the others.
+    """
 
     def __init__(
-        self, works: Iterable[Sequence[int]], *, max_attempts: int, max_worker_deaths: int
+        self,
+        works: Iterable[Sequence[int]],
+        *,
+        max_attempts: int,
+        max_worker_deaths: int,
+        turn: Callable[[int], int] | None = None,
     ) -> None:
-        self._fresh: list[tuple[int, int, tuple[int, ...]]] = []  # heap: longest, first, frames
+        self._turn = turn or (lambda index: 0)
+        self._fresh: list[tuple[int, int, int, tuple[int, ...]]] = []  # heap: see ``_push``
         self._retries: deque[Work] = deque()
         self._left: set[int] = set()
         for frames in works:
@@ -149,7 +162,7 @@ class Scheduler:
             return None
         frames = self._take_retry(name)
         if frames is None and self._fresh:
-            _, _, frames = heapq.heappop(self._fresh)
+            *_, frames = heapq.heappop(self._fresh)
         if frames is None:
             return None
         self._workers[name].left = deque(frames)
@@ -302,7 +315,8 @@ class Scheduler:
     def _push(self, frames: Iterable[int]) -> None:
         whole = tuple(frames)
         if whole:
-            heapq.heappush(self._fresh, (-len(whole), whole[0], whole))
+            turn = self._turn(whole[0])
+            heapq.heappush(self._fresh, (-len(whole), turn, whole[0], whole))
 
 
 def _drop(left: deque[int], index: int) -> None:

@@ -59,6 +59,18 @@ class Courses:
         following = chain[place + 1] if place + 1 < len(chain) else None
         return Course(tuple(chain[first:place]), chain[place], following)
 
+    def turn(self, index: int) -> int:
+        """How many stretches come before a frame's own since an anchor was matched by itself.
+
+        Work is handed out by turns, so that workers need not wait for each other's anchors: a
+        long film is begun at many places at once.
+        """
+        chain, place = self._find(index)
+        since = 0
+        while not chain[place - since].begins:
+            since += 1
+        return since
+
     def anchors(self) -> list[Stretch]:
         """All stretches of the film."""
         return [stretch for shot in self._plan.shots for c in self._cut(shot) for stretch in c]

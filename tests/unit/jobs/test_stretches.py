@@ -9,6 +9,7 @@ import pytest
 
 from batch_analogy.config import ERA_STRETCHES
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot
+from batch_analogy.jobs.scheduler import Scheduler
 from batch_analogy.jobs.stretches import Course, Courses
 from tests.plan_samples import plan as sample_plan
 
@@ -55,6 +56,19 @@ def test_after_many_stretches_one_begins_anew() -> None:
     assert names(film.of(last)) == ([4 * ERA_STRETCHES], 4 * ERA_STRETCHES + 4, None)
     begins = [stretch.start for stretch in film.anchors() if stretch.begins]
     assert begins == [0, 4 * ERA_STRETCHES]
+
+
+def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
+    film = courses(plan_of([8] * (4 * ERA_STRETCHES + 8)))
+    works = [range(first, first + 4) for first in range(0, 4 * ERA_STRETCHES + 8, 4)]
+    scheduler = Scheduler(works, max_attempts=3, max_worker_deaths=8, turn=film.turn)
+    handed = []
+    for name in "abcd":
+        scheduler.add_worker(name)
+        work = scheduler.next_work(name)
+        assert work is not None
+        handed.append(work[0])
+    assert handed == [0, 4 * ERA_STRETCHES, 4, 4 * ERA_STRETCHES + 4]
 
 
 def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
