@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,13 +71,17 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> Ended:
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """Start the command in a process of its own and go on."""
+    """Start the command in a process of its own and go on; it hears Ctrl-C.
+
+    Tests that are started in the background of a shell may have been told to ignore it.
+    """
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
