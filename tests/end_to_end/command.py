@@ -81,8 +81,12 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_hear_control_c,  # noqa: PLW1509  it takes no lock
     )
+
+
+def _hear_control_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start_and_wait(command: list[str | Path], event: str = "frame-done") -> subprocess.Popen[str]:
