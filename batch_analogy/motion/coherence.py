@@ -47,6 +47,7 @@ _VOTE_PATCH = 3
 _RENEWED = 0.15  # of a colour transform, a frame after the one it follows …
 _RENEWED_AT_MOST = 0.5  # … and many frames after it
 _MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
+_MOSTLY_OPEN = 0.5  # above it hardly anything is carried, and the frame is worth its whole quality
 _LOOSELY = 0.06  # price at which an anchor leaves a match of the one before (``carried.FIRM``)
 _FLOW_AREA_PX = 250_000  # of a stretch all flow is held at once; finer than this it gains little
 _BORDER_CELLS = 12  # around what is new in an anchor
@@ -125,8 +126,10 @@ class Steady:
         carried = self._carried(frame, a)
         if carried[0].share_open <= _MUCH_OPEN[self.config.refine]:
             return frame
-        draft = replace(self.config, quality="draft")  # what was solved is carried along
-        return self._matched(a, frame, carried, draft, first_level(carried[0]), age)
+        config = self.config
+        if carried[0].share_open <= _MOSTLY_OPEN:  # what was solved is carried along
+            config = replace(config, quality="draft")
+        return self._matched(a, frame, carried, config, first_level(carried[0]), age)
 
     @torch.no_grad()
     def pictures(self, a: Tensor, frame: Frame) -> dict[str, Tensor]:
