@@ -96,16 +96,25 @@ def _agreed(votes: Tensor, weights: Tensor) -> Tensor:
 
 
 def _cubic(values: Tensor, at: Tensor) -> Tensor:
-    """Values (H', W', C) read at (2, H, W), edges held."""
+    """Values (H', W', C) read at (2, H, W), mirrored at the edges.
+
+    A match that is followed out of the other picture goes on in its mirror image: an edge that is
+    held would be drawn out into streaks.
+    """
     low = at.floor()
     near = at - low
     total = torch.zeros((*at.shape[1:], values.shape[2]), device=at.device)
     for i, row_weight in enumerate(_weights(near[0])):
-        row = (low[0].long() + i - 1).clamp(0, values.shape[0] - 1)
+        row = _mirrored(low[0].long() + i - 1, values.shape[0])
         for j, column_weight in enumerate(_weights(near[1])):
-            column = (low[1].long() + j - 1).clamp(0, values.shape[1] - 1)
+            column = _mirrored(low[1].long() + j - 1, values.shape[1])
             total += (row_weight * column_weight)[..., None] * values[row, column]
     return total
+
+
+def _mirrored(index: Tensor, count: int) -> Tensor:
+    index = index.remainder(2 * count)
+    return torch.where(index < count, index, 2 * count - 1 - index)
 
 
 def _weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -24,16 +24,22 @@ def _weights(t, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _mirrored(index, count):  # type: ignore[no-untyped-def]
+    index %= 2 * count
+    return index if index < count else 2 * count - 1 - index
+
+
+@njit(cache=True, nogil=True)
 def _cubic(values, qy, qx, down, along, out):  # type: ignore[no-untyped-def]
-    """Read (H', W', 3) at one place into ``out``; edges held."""
+    """Read (H', W', 3) at one place into ``out``; mirrored at the edges."""
     top, left = np.floor(qy), np.floor(qx)
     _weights(qy - top, down)
     _weights(qx - left, along)
     out[:] = np.float32(0.0)
     for i in range(4):
-        row = min(max(int(top) + i - 1, 0), values.shape[0] - 1)
+        row = _mirrored(int(top) + i - 1, values.shape[0])
         for j in range(4):
-            column = min(max(int(left) + j - 1, 0), values.shape[1] - 1)
+            column = _mirrored(int(left) + j - 1, values.shape[1])
             weight = down[i] * along[j]
             for c in range(3):
                 out[c] += weight * values[row, column, c]

@@ -42,6 +42,13 @@ def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None
     torch.testing.assert_close(draw(picture, field), draw_reference(picture, field))
 
 
+def test_beyond_its_edge_a_picture_goes_on_mirrored(generator: torch.Generator) -> None:
+    picture = torch.rand(1, 3, 10, 12, generator=generator)
+    drawn = draw(picture, shifted((10, 12), (0.0, 8.0)))
+    torch.testing.assert_close(drawn[..., :4], picture[..., 8:], rtol=0, atol=1e-6)
+    torch.testing.assert_close(drawn[..., 4:], picture[..., 4:].flip(3), rtol=0, atol=1e-6)
+
+
 def test_what_is_not_wanted_is_not_drawn(generator: torch.Generator) -> None:
     picture, field = torch.rand(1, 3, 12, 12, generator=generator), shifted((12, 12), (0.3, 0.0))
     wanted = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
