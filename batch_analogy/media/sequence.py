@@ -99,6 +99,8 @@ def find_stills(source: str) -> list[Path]:
 
 
 def _without_developed_raws(stills: list[Path]) -> list[Path]:
+    if not any(is_raw(path) for path in stills):
+        return stills
     developed = {path.with_suffix("") for path in stills if not is_raw(path)}
     return [path for path in stills if not is_raw(path) or path.with_suffix("") not in developed]
 
