@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from batch_analogy.config import Target
 from batch_analogy.errors import RunLockedError, UsageError
-from batch_analogy.media.files import atomic_write_text, disk_errors, temporary_beside
+from batch_analogy.media.files import atomic_write_text, disk_errors, replacing
 
 LOCK_PATIENCE_SECONDS = 1.0
 
@@ -201,19 +201,8 @@ def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
         path: the file.
         entries: what it holds; an iterator is written as a list.
     """
-    temporary = temporary_beside(path)
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("x", encoding="utf-8") as stream:
-                stream.writelines(_pieces(entries))
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+    with replacing(path) as stream:
+        stream.writelines(piece.encode() for piece in _pieces(entries))
 
 
 def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 
@@ -60,6 +61,29 @@ def temporary_beside(path: Path) -> Path:
     return path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream whose content takes a file's place once it is written wholly, or never.
+
+    Raises:
+        OutputDiskError: the disk is full, read-only, broken or closed to this user.
+        UsageError: the path cannot be a file.
+    """
+    temporary = temporary_beside(path)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
 def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file or nothing, making its folder where needed.
 
@@ -71,19 +95,8 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
         OutputDiskError: the disk is full, read-only, broken or closed to this user.
         UsageError: the path cannot be a file.
     """
-    temporary = temporary_beside(path)
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+    with replacing(path) as stream:
+        stream.write(data)
 
 
 def atomic_write_text(path: Path, data: str) -> None:
