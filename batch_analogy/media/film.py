@@ -98,23 +98,13 @@ def encode_film(
         FilmError: a frame is unreadable or of another size, or the film did not verify.
         OutputDiskError: the disk is full, read-only or closed to this user.
     """
-    check_container(output, coding.codec)
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder; name a file for the film")
-    if fps <= 0:
-        raise UsageError(f"fps is {fps}; it must be above 0")
-    if not frames:
-        raise FilmError(f"{output} would hold no frames; there must be at least one")
+    _check(frames, output, fps, coding)
     shape = _shape(frames[0], coding)
     length = len(frames) / fps if durations is None else sum(durations, Fraction(0))
     suffix, pixel_format = output.suffix.lower(), coding.pixel_format(_is_deep(frames[0]))
     with _temporary(output) as temporary:
         command = _input_options(shape, None if durations else fps)
-        if sound is None:
-            command += ["-map", "0:v:0"]
-        else:
-            _tell_lost(sound.lost(suffix), output)
-            command += sound.options(suffix, length)
+        command += _sound_options(sound, output, length)
         command += ["-vf", encode_filter(colours, pixel_format), *coding.options(suffix)]
         command += [] if durations is None else _clock_options(durations, suffix)
         command += ["-fps_mode", "passthrough", "-movflags", "+faststart"]
@@ -143,6 +133,26 @@ def encode_film(
         has_audio=sound is not None and sound.video.has_audio,
         scaled=shape.scaled,
     )
+
+
+def _check(frames: Sequence[Path], output: Path, fps: Fraction, coding: Coding) -> None:
+    """Refuse what cannot be encoded, before anything is begun."""
+    check_container(output, coding.codec)
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; name a file for the film")
+    if fps <= 0:
+        raise UsageError(f"fps is {fps}; it must be above 0")
+    if not frames:
+        raise FilmError(f"{output} would hold no frames; there must be at least one")
+
+
+def _sound_options(sound: Soundtrack | None, output: Path, length: Fraction) -> list[str]:
+    """What is taken besides the pictures; what the container does not take is told."""
+    if sound is None:
+        return ["-map", "0:v:0"]
+    suffix = output.suffix.lower()
+    _tell_lost(sound.lost(suffix), output)
+    return sound.options(suffix, length)
 
 
 def _begins(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
