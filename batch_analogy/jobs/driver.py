@@ -138,15 +138,18 @@ class Driver:
         for worker in self.scheduler.idle():
             work = self.scheduler.next_work(worker)
             if work is not None:
-                self.pool.submit(worker, [self._task(index) for index in work])
+                self.pool.submit(worker, self._tasks(work))
                 self._watch.heard(worker, now=self.clock())
         if self.clock() - self._grown_at >= GROW_SECONDS:
             self._grown_at = self.clock()
             self.pool.grow(self.scheduler.waiting)
 
-    def _task(self, index: int) -> FrameTask:
-        course = None if self.courses is None else self.courses.of(index)
-        return task_of(self.plan.frames[index], course)
+    def _tasks(self, work: tuple[int, ...]) -> list[FrameTask]:
+        frames = [self.plan.frames[index] for index in work]
+        if self.courses is None:
+            return [task_of(frame) for frame in frames]
+        courses = self.courses.of_all(work)
+        return [task_of(*pair) for pair in zip(frames, courses, strict=True)]
 
     def _handle(self, event: PoolEvent) -> None:
         if isinstance(event, Ready):

@@ -8,7 +8,7 @@ where they are a memory and nothing more: whoever does not find one makes it, an
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from batch_analogy.config import ERA_STRETCHES
@@ -58,6 +58,15 @@ class Courses:
             first -= 1
         following = chain[place + 1] if place + 1 < len(chain) else None
         return Course(tuple(chain[first:place]), chain[place], following)
+
+    def of_all(self, indices: Sequence[int]) -> list[Course]:
+        """The courses of frames in order; those of one stretch share one, looked up once."""
+        courses: list[Course] = []
+        for index in indices:
+            chain, place = self._find(index)
+            same = bool(courses) and courses[-1].own is chain[place]
+            courses.append(courses[-1] if same else self.of(index))
+        return courses
 
     def turn(self, index: int) -> int:
         """How many stretches come before a frame's own since an anchor was matched by itself.

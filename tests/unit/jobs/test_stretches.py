@@ -71,6 +71,19 @@ def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
     assert handed == [0, 4 * ERA_STRETCHES, 4, 4 * ERA_STRETCHES + 4]
 
 
+def test_frames_of_one_stretch_share_their_course() -> None:
+    asked: list[int] = []
+
+    def known(start: int) -> bool:
+        asked.append(start)
+        return True
+
+    found = Courses(plan_of([8] * 12), 4, known).of_all([4, 5, 6, 8])
+    assert found[0] is found[1] is found[2]
+    assert [course.own.start for course in found] == [4, 4, 4, 8]
+    assert asked == [4, 8]
+
+
 def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
     film = courses(plan_of([8, 8, 0, 8, 0, 0, 8, 8, 8]))
     assert [frame.index for frame in film.of(3).own.frames] == [0, 1, 3]
