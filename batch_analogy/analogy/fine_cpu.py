@@ -55,7 +55,7 @@ def _difference(s, t, size, py, px, qy, qx, limit):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _alone(nnf, size, y, x, qy, qx):  # type: ignore[no-untyped-def]
+def alone(nnf, size, y, x, qy, qx):  # type: ignore[no-untyped-def]
     """How many of the four neighbours do not continue this match."""
     hs, ws, _, _ = size
     count = 0
@@ -86,7 +86,7 @@ def _propagate(s, t, size, jump, price, nnf, cost, nnf_new, cost_new):  # type: 
     for y in prange(hs):
         for x in range(ws):
             by, bx, found = nnf[0, y, x], nnf[1, y, x], cost[y, x]
-            best = found + price * _alone(nnf, size, y, x, by, bx)
+            best = found + price * alone(nnf, size, y, x, by, bx)
             for side in range(4):
                 dy = 0 if side < 2 else (-jump if side == 2 else jump)
                 dx = (-jump if side == 0 else jump) if side < 2 else 0
@@ -97,7 +97,7 @@ def _propagate(s, t, size, jump, price, nnf, cost, nnf_new, cost_new):  # type: 
                 qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
                 if qy == by and qx == bx:
                     continue
-                extra = price * _alone(nnf, size, y, x, qy, qx)
+                extra = price * alone(nnf, size, y, x, qy, qx)
                 if extra >= best:
                     continue
                 d = _difference(s, t, size, y, x, qy, qx, best - extra)
@@ -118,8 +118,8 @@ def _random_search(s, t, size, radius, draw, frame, price, nnf, cost, nnf_new, c
             qy = draw_between(cell, 2 * draw, max(by - radius, 0), min(by + radius, ht - 1))
             qx = draw_between(cell, 2 * draw + 1, max(bx - radius, 0), min(bx + radius, wt - 1))
             if qy != by or qx != bx:
-                best = found + price * _alone(nnf, size, y, x, by, bx)
-                extra = price * _alone(nnf, size, y, x, qy, qx)
+                best = found + price * alone(nnf, size, y, x, by, bx)
+                extra = price * alone(nnf, size, y, x, qy, qx)
                 if extra < best:
                     d = _difference(s, t, size, y, x, qy, qx, best - extra)
                     if d + extra < best:
@@ -150,7 +150,7 @@ def _vote(values, nnf, reach, out):  # type: ignore[no-untyped-def]
 
 def search(source: Tensor, target: Tensor, nnf: Tensor, spec: FineSpec) -> Tensor:
     """As ``fine_reference.search``."""
-    _use_threads()
+    use_threads()
     s, t = source.contiguous().numpy().reshape(-1), target.contiguous().numpy().reshape(-1)
     size = (source.shape[0], source.shape[1], target.shape[0], target.shape[1])
     price = np.float32(spec.price)
@@ -172,11 +172,12 @@ def search(source: Tensor, target: Tensor, nnf: Tensor, spec: FineSpec) -> Tenso
 
 def vote(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
     """As ``fine_reference.vote``."""
-    _use_threads()
+    use_threads()
     out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
     _vote(values.numpy(), nnf.contiguous().numpy(), reach, out)
     return torch.from_numpy(out)
 
 
-def _use_threads() -> None:
+def use_threads() -> None:
+    """As many threads as PyTorch uses."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))

@@ -26,6 +26,7 @@ ONLY_IN = {
         "analogy/compact_cpu.py",
         "analogy/drawing_cpu.py",
         "analogy/fine_cpu.py",
+        "analogy/guided/cpu.py",
         "analogy/patchmatch/cpu.py",
         "analogy/patchmatch/rng_cpu.py",
         "analogy/refine/apply_cpu.py",

@@ -245,10 +245,20 @@ def _with_base(picture: Tensor, given: Given) -> Tensor:
 def _search(
     source: Tensor, target: Tensor, field: Tensor, given: Given, active: Tensor, spec: SearchSpec
 ) -> tuple[Tensor, Tensor]:
+    """``reference.search`` by the fastest kernel there is for the tensors' device."""
+    if source.device.type == "cpu":
+        from batch_analogy.analogy.guided import cpu  # Numba is slow to import
+
+        return cpu.search(source, target, field, given.usable, active, spec)
     return reference.search(source, target, field, given.usable, active, spec)
 
 
 def _vote(given: Given, field: Tensor, active: Tensor, reach: int, *, sharp: bool) -> Tensor:
+    """``reference.vote`` likewise."""
+    if field.device.type == "cpu":
+        from batch_analogy.analogy.guided import cpu
+
+        return cpu.vote(given.style, field, given.usable, active, reach, sharp=sharp)
     return reference.vote(given.style, field, given.usable, active, reach, sharp=sharp)
 
 

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
+from batch_analogy.analogy.guided import Guide, GuidedConfig, cpu, reference, synthesise
+from batch_analogy.analogy.guided.spec import SearchSpec, radii_of
 from batch_analogy.errors import ConfigError
 
 QUICK = GuidedConfig(rounds=2, iterations=2)
@@ -90,3 +91,51 @@ MASK = torch.ones(1, 1, 30, 26, dtype=torch.bool)
 def test_what_does_not_fit_is_said(call: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()  # type: ignore[operator]
+
+
+def search_case(seed: int, channels: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Source, target, field, usable and active, of odd sizes and with all kinds of pixels."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape: int, most: int) -> Tensor:
+        return torch.randint(0, most, shape, generator=generator)
+
+    source = drawn(21, 33, channels, most=900).to(torch.int16)
+    target = drawn(27, 19, channels, most=900).to(torch.int16)
+    target[3:20, 2:16] = source[2:19, 15:29]  # something to be found
+    usable = drawn(21, 33, most=8) > 0
+    active = torch.where(drawn(27, 19, most=6) > 0, 2, drawn(27, 19, most=2)).to(torch.int8)
+    places = usable.flatten().nonzero()[:, 0]
+    chosen = places[drawn(27, 19, most=len(places))]
+    return source, target, torch.stack([chosen // 33, chosen % 33]).int(), usable, active
+
+
+@pytest.mark.parametrize("patch", [3, 5])
+@pytest.mark.parametrize(
+    ("crowding", "coherence"), [(0.0, 0.0), (3e5, 0.0), (0.0, 2.0), (1e5, 0.7)]
+)
+def test_the_kernels_search_is_the_references(
+    patch: int, crowding: float, coherence: float
+) -> None:
+    case = search_case(patch)
+    spec = SearchSpec(
+        patch=patch,
+        iterations=2,
+        radii=radii_of(33),
+        seed=77,
+        crowding=crowding,
+        coherence=coherence,
+    )
+    expected, found = reference.search(*case, spec), cpu.search(*case, spec)
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+    assert not torch.equal(found[0], case[2])
+
+
+@pytest.mark.parametrize("sharp", [False, True])
+@pytest.mark.parametrize(("reach", "channels"), [(1, 3), (2, 4), (3, 1)])
+def test_the_kernels_vote_is_the_references(reach: int, channels: int, sharp: bool) -> None:
+    _, _, nnf, usable, active = search_case(reach)
+    values = torch.rand(21, 33, channels, generator=torch.Generator().manual_seed(reach))
+    expected = reference.vote(values, nnf, usable, active, reach, sharp=sharp)
+    assert torch.equal(cpu.vote(values, nnf, usable, active, reach, sharp=sharp), expected)
