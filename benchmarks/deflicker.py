@@ -1,17 +1,22 @@
 """How much flicker is taken out of a time-lapse, and how far its true course of light is left.
 
-    python -m benchmarks.deflicker [--frames 120] [--side 640] [--seeds 3]
+    python -m benchmarks.deflicker [--frames 120] [--side 640] [--seeds 3] [--courses 500]
 
 Photographs are taken again by a camera that clips and rounds to 8 bits, over 120 frames and a ramp
 of 6 EV, each frame wrong by up to ±0.3 EV at random. The same frames without that error are the
 truth. Frames are looked at as a run does, changed as a worker does and looked
 at again: second differences say how much flicker is left, the truth how far the ramp was moved.
 One case has clouds, one a camera that steps by a third of a stop with EXIF, one no flicker.
+
+``courses`` are numbers alone, so that many seeds can be tried: how far the course that is found
+lies from the true one, by quantiles over the seeds. ``known to be a line`` is the least-squares
+line through the same values, as near as one comes without knowing how the error is spread.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -27,6 +32,7 @@ from batch_analogy.motion.deflicker import (
     to_srgb,
 )
 from batch_analogy.motion.looks import log2_light
+from batch_analogy.motion.smooth import smooth_course
 from benchmarks.common import report
 from benchmarks.shots import clouds, photograph
 
@@ -109,6 +115,39 @@ def measure(
     }
 
 
+def courses(frames: int, seeds: int) -> dict[str, dict[str, Any]]:
+    """How far what is found lies from the truth, over many seeds."""
+    at = np.arange(frames, dtype=np.float64)
+    lines: dict[str, tuple[Series, Callable[[Series, Series], Series]]]
+    lines = {f"{kind} ramp": (ramp(kind, frames), smooth_course) for kind in ("straight", "sunset")}
+    lines["straight ramp, known to be a line"] = (
+        ramp("straight", frames),
+        lambda x, y: np.polynomial.Polynomial.fit(x, y, 1)(x),
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for name, (truth, course) in lines.items():
+        rng = np.random.default_rng(20240801)
+        errors = rng.uniform(-NOISE_EV, NOISE_EV, (seeds, frames))
+        off = np.array([course(at, truth + error) - truth for error in errors])
+        worst = np.abs(off).argmax(axis=1)
+        found[name] = {
+            "error_rms_ev": quantiles(np.sqrt(np.square(off).mean(axis=1))),
+            "error_highest_ev": quantiles(np.abs(off).max(axis=1)),
+            "share_of_seeds_within_0.05_ev": round(
+                float((np.abs(off).max(axis=1) <= 0.05).mean()), 3
+            ),
+            "worst_frame_among_outer_tenths": round(
+                float(((worst < frames / 10) | (worst >= frames * 0.9)).mean()), 3
+            ),
+        }
+    return found
+
+
+def quantiles(values: Series) -> dict[str, float]:
+    shares = {"5 %": 0.05, "median": 0.5, "95 %": 0.95, "highest": 1.0}
+    return {name: round(float(np.quantile(values, q)), 4) for name, q in shares.items()}
+
+
 def cases(frames: int, side: int, seed: int) -> dict[str, dict[str, Any]]:
     rng = np.random.default_rng(seed)
     noise = rng.uniform(-NOISE_EV, NOISE_EV, frames)
@@ -137,10 +176,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--side", type=int, default=640)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--courses", type=int, default=500, help="seeds of numbers alone")
     options = parser.parse_args()
-    results = {
+    results: dict[str, Any] = {
         f"seed {seed}": cases(options.frames, options.side, seed) for seed in range(options.seeds)
     }
+    results["courses"] = courses(options.frames, options.courses)
     report("deflicker", results)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-FloatPixels = npt.NDArray[np.float32]
-Series = npt.NDArray[np.float64]  # (N,), one value a frame
+from batch_analogy.motion.smooth import Series, local_lines, smooth_course
 
-HALF_WINDOWS = (5, 7, 11, 15, 22, 30, 45, 60)
-"""Frames on either side that the smooth course may look at."""
+FloatPixels = npt.NDArray[np.float32]
 
 STEP_HALF_WINDOW = 15
-"""The same where the camera's settings are smoothed."""
+"""Frames on either side by which the camera's settings are smoothed."""
 
 FLICKER_EV = 0.02
 """Flicker, as the standard deviation of exposure, below which ``auto`` changes no pixel."""
@@ -22,9 +20,6 @@ NO_CHANGE_EV = 0.003
 
 MOST_EV = 2.0  # that a frame is changed by
 
-_ROBUST_ROUNDS = 4
-_BEYOND_CHANCE = 2.0  # standard errors
-_FRAMES_AT_ONCE = 1 << 14  # whose windows are held in memory
 _SEEN_SHARE, _NORMAL_SEEN = 0.95, 1.96  # of |x| where x is normal with deviation 1
 
 HIGHLIGHT_KNEE = 0.8
@@ -49,9 +44,6 @@ def even_out(
 
     Returns:
         (N,) EV to add to each frame; exactly 0 where nothing is worth changing.
-
-    Source: local linear regression with robust weights, Cleveland 1979; its width by
-    leave-one-out prediction.
     """
     change = np.zeros(len(log2_light))
     seen = np.flatnonzero(np.isfinite(log2_light))
@@ -61,9 +53,9 @@ def even_out(
     if flicker_ev(light) < least_ev and not steps.any():
         return change
     frames = seen.astype(np.float64)
-    wanted = _smooth(frames, light - steps)
+    wanted = smooth_course(frames, light - steps)
     if steps.any():  # exact, so that no step is an outlier
-        wanted += _local_lines(frames, steps, STEP_HALF_WINDOW, np.ones(len(seen)))[0]
+        wanted += local_lines(frames, steps, STEP_HALF_WINDOW, np.ones(len(seen)))
     found = np.clip(strength * (wanted - light), -MOST_EV, MOST_EV)
     found[np.abs(found) < NO_CHANGE_EV] = 0.0
     change[seen] = found
@@ -89,58 +81,6 @@ def _camera_steps(light: Series, camera_ev: Series) -> Series:
     rest = light - camera_ev
     explained = np.square(np.diff(rest)).sum() < np.square(np.diff(light)).sum()
     return camera_ev - camera_ev.mean() if explained else np.zeros(len(light))
-
-
-def _smooth(frames: Series, values: Series) -> Series:
-    """The course of the values without what jumps from frame to frame.
-
-    The widest window is taken that no narrower one foretells single values better than by chance.
-    """
-    halves = [half for half in HALF_WINDOWS if half < len(values)] or [HALF_WINDOWS[0]]
-    smooth, errors = _robust_lines(frames, values, halves[-1])
-    for half in reversed(halves[:-1]):
-        closer, fewer = _robust_lines(frames, values, half)
-        gain = errors - fewer
-        if gain.mean() > _BEYOND_CHANCE * gain.std() / np.sqrt(len(gain)):
-            smooth, errors = closer, fewer
-    return smooth
-
-
-def _robust_lines(frames: Series, values: Series, half: int) -> tuple[Series, Series]:
-    """``_local_lines`` with outliers weighed down; and how far each value is from prediction."""
-    trust = np.ones(len(values))
-    for _ in range(_ROBUST_ROUNDS):
-        smooth, own = _local_lines(frames, values, half, trust)
-        apart = np.abs(values - smooth)
-        scale = max(6.0 * float(np.median(apart)), 1e-6)
-        trust = np.maximum(np.square(np.maximum(1.0 - np.square(apart / scale), 0.0)), 1e-3)
-    return smooth, np.abs(values - smooth) / np.maximum(1.0 - own, 1e-3)
-
-
-def _local_lines(frames: Series, values: Series, half: int, trust: Series) -> tuple[Series, Series]:
-    """At each frame the line fitted around it, and the weight of its own value in it.
-
-    Args:
-        frames: (N,) rising frame numbers.
-        values: (N,)
-        half: frames on either side that count, by tricube weights.
-        trust: (N,) weights of the values.
-    """
-    fitted, own = np.empty(len(values)), np.empty(len(values))
-    for start in range(0, len(values), _FRAMES_AT_ONCE):
-        part = np.arange(start, min(start + _FRAMES_AT_ONCE, len(values)))
-        around = part[:, None] + np.arange(-half, half + 1)
-        inside = (around >= 0) & (around < len(values))
-        around = np.clip(around, 0, len(values) - 1)
-        apart = frames[around] - frames[part][:, None]
-        near = np.maximum(1.0 - np.abs(apart / (half + 1)) ** 3, 0.0) ** 3
-        weight = near * trust[around] * inside
-        w0, w1, w2 = weight.sum(1), (weight * apart).sum(1), (weight * apart**2).sum(1)
-        y0, y1 = (weight * values[around]).sum(1), (weight * apart * values[around]).sum(1)
-        spread = np.maximum(w0 * w2 - w1 * w1, 1e-12)
-        fitted[part] = (w2 * y0 - w1 * y1) / spread
-        own[part] = w2 * trust[part] / spread
-    return fitted, own
 
 
 def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:

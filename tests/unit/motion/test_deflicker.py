@@ -67,9 +67,9 @@ def test_a_16_bit_gradient_keeps_its_levels() -> None:
     assert len(np.unique(changed)) >= 4096
 
 
-@pytest.mark.parametrize(("kind", "error"), [("straight", 0.05), ("sunset", 0.12)])
+@pytest.mark.parametrize(("kind", "error"), [("straight", 0.06), ("sunset", 0.09)])
 def test_flicker_goes_and_the_ramp_stays(kind: str, error: float) -> None:
-    for seed in range(5):
+    for seed in range(30):
         truth, wrong = ramp(kind), noise(0.3, seed)
         even = truth + wrong + even_out(truth + wrong, unknown(), strength=1.0)
         assert bends(even) < 0.1 * bends(truth + wrong)
