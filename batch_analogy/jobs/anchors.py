@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,34 +21,57 @@ from batch_analogy.motion.walk import Matched
 
 _COLOURS, _FIELDS = "colours.", "fields."
 
+Tensors = dict[str, torch.Tensor]
+Facts = dict[str, Any]
 
-class Anchors:
+
+class Anchored(Protocol):
+    """What an anchor is remembered by."""
+
+    @property
+    def digest(self) -> str:
+        """Of the frame's pixels."""
+
+
+Anchor = TypeVar("Anchor", bound=Anchored)
+
+
+@dataclass(frozen=True)
+class Form(Generic[Anchor]):
+    """How anchors of one kind are written and read: as tensors, and facts in plain JSON values."""
+
+    pack: Callable[[Anchor], tuple[Tensors, Facts]]
+    unpack: Callable[[Tensors, Facts], Anchor]
+
+
+class Anchors(Generic[Anchor]):
     """The anchors of a run, and how far each stretch has been walked.
 
     Args:
         store: the run folder. plan_hash: of its plan; what was made by another is not believed.
-        device: where what is loaded is wanted.
+        device: where what is loaded is wanted. form: of the anchors.
     """
 
-    def __init__(self, store: RunStore, plan_hash: str, device: str) -> None:
+    def __init__(self, store: RunStore, plan_hash: str, device: str, form: Form[Anchor]) -> None:
         self._store = store
         self._plan_hash = plan_hash
         self._device = device
+        self._form = form
 
-    def load(self, start: int) -> FrameState | None:
+    def load(self, start: int) -> Anchor | None:
         """The anchor of the stretch of this name, if it has been made."""
         found = self._read(self._store.anchor(start))
         return None if found is None else found.state
 
-    def save(self, start: int, state: FrameState) -> None:
+    def save(self, start: int, state: Anchor) -> None:
         """Keep an anchor for whoever needs it next."""
         self._write(self._store.anchor(start), Matched(0, state))
 
-    def load_walked(self, start: int) -> Matched | None:
+    def load_walked(self, start: int) -> Matched[Anchor] | None:
         """The last frame of a stretch that was matched after its anchor, if any was."""
         return self._read(self._store.walked(start))
 
-    def save_walked(self, start: int, matched: Matched) -> None:
+    def save_walked(self, start: int, matched: Matched[Anchor]) -> None:
         """Keep the last matched frame of a stretch."""
         self._write(self._store.walked(start), matched)
 
@@ -54,25 +79,21 @@ class Anchors:
         """Delete what is remembered of a stretch."""
         self._store.forget_stretch(start)
 
-    def _write(self, path: Path, matched: Matched) -> None:
-        state = matched.state
-        tensors = {"ab": state.ab, "ba": state.ba}
-        tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
-        tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
-        facts = {
+    def _write(self, path: Path, matched: Matched[Anchor]) -> None:
+        tensors, facts = self._form.pack(matched.state)
+        facts |= {
             "plan_hash": self._plan_hash,
-            "digest": state.digest,
+            "digest": matched.state.digest,
             "number": matched.number,
-            "cells": {name: colours.cells for name, colours in state.colours.items()},
         }
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         atomic_write_bytes(path, save(plain, {"facts": json.dumps(facts)}))
 
-    def _read(self, path: Path) -> Matched | None:
+    def _read(self, path: Path) -> Matched[Anchor] | None:
         """What a file holds; one that cannot be used is deleted, so that nobody counts on it."""
         try:
             with safe_open(path, framework="pt", device=self._device) as file:
-                facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
+                facts: Facts = json.loads((file.metadata() or {}).get("facts", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except FileNotFoundError:
             return None
@@ -82,10 +103,17 @@ class Anchors:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             return None
-        return Matched(int(facts["number"]), _state(facts, tensors))
+        return Matched(int(facts["number"]), self._form.unpack(tensors, facts))
 
 
-def _state(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> FrameState:
+def _pack_matched(state: FrameState) -> tuple[Tensors, Facts]:
+    tensors = {"ab": state.ab, "ba": state.ba}
+    tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
+    tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
+    return tensors, {"cells": {name: colours.cells for name, colours in state.colours.items()}}
+
+
+def _unpack_matched(tensors: Tensors, facts: Facts) -> FrameState:
     return FrameState(
         digest=facts["digest"],
         ab=tensors["ab"],
@@ -100,3 +128,7 @@ def _state(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> FrameStat
             for name, cells in facts["cells"].items()
         },
     )
+
+
+MATCHED = Form(_pack_matched, _unpack_matched)
+"""Of frames that were matched with a reference."""

@@ -15,6 +15,7 @@ from batch_analogy import __version__
 from batch_analogy.config import AnalogyConfig, ExecutionConfig, RunConfig
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan import Plan
+from batch_analogy.painting import PaintConfig
 
 _PACKAGES = ("torch", "numpy", "numba", "ray", "pillow", "opencv-python-headless")
 
@@ -54,6 +55,8 @@ def config_from_json(values: dict[str, Any]) -> RunConfig:
         fields["fps"] = None if fields["fps"] is None else Fraction(fields["fps"])
         fields["analogy"] = AnalogyConfig(**fields["analogy"])
         fields["execution"] = ExecutionConfig(**fields["execution"])
+        if fields.get("painting") is not None:
+            fields["painting"] = PaintConfig(**fields["painting"])
         return RunConfig(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise PlanChangedError(

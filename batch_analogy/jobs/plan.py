@@ -148,6 +148,11 @@ class Plan:
         return bool(self.pixels.get("steady"))
 
     @property
+    def keyframes(self) -> dict[int, int]:
+        """Frames that were painted by hand, and which of the painted pictures is theirs."""
+        return {}
+
+    @property
     def stretch_frames(self) -> int:
         """Frames that are made together: those of a segment in a steady film, else 1."""
         return self.segment_frames if self.steady else 1

@@ -9,38 +9,60 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from torch import Tensor
 
 from batch_analogy.errors import FrameError, InputError, JobError
-from batch_analogy.jobs.anchors import Anchors
+from batch_analogy.jobs.anchors import Anchor, Anchors
 from batch_analogy.jobs.plan import FramePlan
 from batch_analogy.jobs.stretches import Course, Stretch
-from batch_analogy.motion.coherence import Frame, FrameState, Steady, digest
+from batch_analogy.motion.between import Between
+from batch_analogy.motion.coherence import digest
 from batch_analogy.motion.flow import Grey, Motion, motion_between
-from batch_analogy.motion.walk import Walk
+from batch_analogy.motion.walk import Steadies, Walk
 
 log = logging.getLogger(__name__)
 
 Read = Callable[[FramePlan], Tensor]
+Begin = Callable[[Stretch, FramePlan, Tensor], Anchor]
+"""Makes the anchor of a stretch that begins by itself: of its first frame that can be read."""
 
 
-class SteadyFrames:
+@dataclass(frozen=True)
+class Opening:
+    """A frame whose state is a stretch's anchor."""
+
+    frame: FramePlan
+    a: Tensor  # (1, C, H, W) float32
+    grey: Grey
+
+
+class SteadyFrames(Generic[Anchor]):
     """Pictures of frames, each by its course.
 
     Args:
-        steady: what matches. anchors: what has been matched already.
-        read: gives a frame, (1, 3, H, W) float32, or raises InputError.
+        steady: what matches or paints. begin: makes the anchors that are made from no other.
+        anchors: what has been made already.
+        read: gives a frame, (1, C, H, W) float32, or raises InputError.
     """
 
-    def __init__(self, steady: Steady, anchors: Anchors, read: Read) -> None:
+    def __init__(
+        self,
+        steady: Steadies[Anchor],
+        begin: Begin[Anchor],
+        anchors: Anchors[Anchor],
+        read: Read,
+    ) -> None:
         self._steady = steady
+        self._begin_by_itself = begin
         self._anchors = anchors
         self._read = read
         self._course: Course | None = None
-        self._walk: Walk | None = None
+        self._walk: Walk[Anchor] | None = None
         self._frames: list[FramePlan] = []  # of the stretch, those that can be read
         self._reached = 0
 
@@ -56,7 +78,7 @@ class SteadyFrames:
         numbers = {frame.index: number for number, frame in enumerate(self._frames)}
         same = self._course is not None and self._course.own == course.own
         if index == course.own.frames[0].index:  # the anchor itself needs nothing that follows
-            return self._steady.pictures(a, self._anchor(course))
+            return self._steady.pictures(a, self._anchor(course.stretches, len(course.leading)))
         if not same or index not in numbers or numbers[index] <= self._reached:
             self._set_out(course, index)
             numbers = {frame.index: number for number, frame in enumerate(self._frames)}
@@ -64,23 +86,28 @@ class SteadyFrames:
             raise FrameError(f"frame {index} could not be read a moment ago; try again")
         number = numbers[index]
         if number == 0:  # those before it cannot be read
-            return self._steady.pictures(a, self._anchor(course))
+            return self._steady.pictures(a, self._anchor(course.stretches, len(course.leading)))
         self._pass_over(number)
         return self._steady.pictures(a, self._step(number, a))
 
     def _set_out(self, course: Course, index: int) -> None:
         """Find the anchors of a stretch and the motion in it, up to where its frames are wanted."""
         self._course = None
-        first = self._anchor(course)
         seen = self._seen(course.own)
         greys = [grey for _, grey in seen]
         after = None if course.following is None else self._first_of(course.following)
         if after is not None:
-            greys.append(after[1])
+            greys.append(after.grey)
         motions = _motions(greys)
+        places, own = course.stretches, len(course.leading)
         last = None
-        if after is not None and course.following is not None:
-            last = self._later(course.following, first, motions, after[0])
+        if after is not None and places[own + 1].backward:
+            last = self._anchor(places, own + 1)
+            first = self._anchor(places, own, known={own + 1: last}, motions=_reversed(motions))
+        else:
+            first = self._anchor(places, own)
+            if after is not None:
+                last = self._anchor(places, own + 1, known={own: first}, motions=motions)
         self._walk = Walk(self._steady, first, last, motions)
         self._frames, self._course = [frame for frame, _ in seen], course
         self._reached = 0
@@ -101,7 +128,7 @@ class SteadyFrames:
             except RuntimeError:  # its own try reports it; the others go on without it
                 log.exception("frame %d is passed over", self._frames[between].index)
 
-    def _step(self, number: int, a: Tensor) -> Frame:
+    def _step(self, number: int, a: Tensor) -> Anchor | Between[Anchor]:
         assert self._walk is not None
         assert self._course is not None
         self._reached = number
@@ -111,66 +138,86 @@ class SteadyFrames:
             self._anchors.save_walked(self._course.own.start, self._walk.matched)
         return frame
 
-    def _anchor(self, course: Course) -> FrameState:
-        """The anchor of the course's own stretch, with all those before it that are not known."""
-        stretches = [*course.leading, course.own]
-        state: FrameState | None = None
-        greys: list[Grey] = []
-        for stretch in stretches:
-            opening = self._first_of(stretch)
-            if opening is None:
-                continue
-            a, grey = opening
-            if state is None:
-                state = self._earliest(stretch, a, may_begin=stretches[0].begins)
-            else:
-                state = self._later(stretch, state, _motions([*greys, grey]), a)
-                greys = []
-            if stretch is not course.own:
-                greys.extend(other for _, other in self._seen(stretch))
-        if state is None:
+    def _anchor(
+        self,
+        stretches: Sequence[Stretch],
+        place: int,
+        *,
+        known: Mapping[int, Anchor] | None = None,
+        motions: Sequence[Motion] | None = None,
+    ) -> Anchor:
+        """The anchor of a stretch, with all those that it is made from and that are not known.
+
+        Args:
+            stretches: a course's. place: which of them.
+            known: anchors that need not be looked for, by place.
+            motions: those that lead to this anchor from one of these, if that makes it.
+        """
+        opening = self._first_of(stretches[place])
+        if opening is None:
             raise FrameError("no frame of this stretch can be read")
+        state = self._known(stretches[place], opening.a)
+        if state is not None:
+            return state
+        if stretches[place].begins:
+            return self._begin(stretches[place], opening)
+        source = self._source(stretches, place)
+        if source is None:
+            return self._orphan(stretches, place, opening)
+        if known is None or source not in known or motions is None:
+            motions = self._motions(stretches, source, place)
+        state = (known or {}).get(source) or self._anchor(stretches, source)
+        state = self._steady.anchor(state, motions, opening.a)
+        self._anchors.save(stretches[place].start, state)
         return state
 
-    def _earliest(self, stretch: Stretch, a: Tensor, *, may_begin: bool) -> FrameState:
-        state = self._known(stretch, a)
-        if state is None and not may_begin:
+    def _source(self, stretches: Sequence[Stretch], place: int) -> int | None:
+        """The stretch whose anchor makes another's: the next one of which a frame can be read."""
+        step = 1 if stretches[place].backward else -1
+        place += step
+        while 0 <= place < len(stretches):
+            if self._first_of(stretches[place]) is not None:
+                return place
+            place += step
+        return None
+
+    def _motions(self, stretches: Sequence[Stretch], source: int, place: int) -> list[Motion]:
+        """Frame by frame from one stretch's anchor to that of another, before or after it."""
+        low, high = sorted((source, place))
+        greys = [grey for stretch in stretches[low:high] for _, grey in self._seen(stretch)]
+        last = self._first_of(stretches[high])
+        assert last is not None
+        greys.append(last.grey)
+        return _motions(greys if source < place else greys[::-1])
+
+    def _orphan(self, stretches: Sequence[Stretch], place: int, opening: Opening) -> Anchor:
+        """An anchor where none can be read of those that it comes from, back to the beginning."""
+        stretch = stretches[place]
+        if not stretches[-1 if stretch.backward else 0].begins:
             raise JobError(
                 f"the anchor at frame {stretch.start} is gone from the run folder; it is made "
                 "again with the next try"
             )
-        return state or self._begin(stretch, a)
+        return self._begin(stretch, opening)
 
-    def _begin(self, stretch: Stretch, a: Tensor) -> FrameState:
-        state = self._steady.begin(a)
+    def _begin(self, stretch: Stretch, opening: Opening) -> Anchor:
+        state = self._begin_by_itself(stretch, opening.frame, opening.a)
         self._anchors.save(stretch.start, state)
         return state
 
-    def _later(
-        self, stretch: Stretch, before: FrameState, motions: Sequence[Motion], a: Tensor
-    ) -> FrameState:
-        """The anchor of a later stretch: remembered, or made from the one before."""
-        state = self._known(stretch, a)
-        if state is None and stretch.begins:
-            return self._begin(stretch, a)
-        if state is None:
-            state = self._steady.anchor(before, motions, a)
-            self._anchors.save(stretch.start, state)
-        return state
-
-    def _known(self, stretch: Stretch, a: Tensor) -> FrameState | None:
+    def _known(self, stretch: Stretch, a: Tensor) -> Anchor | None:
         state = self._anchors.load(stretch.start)
         if state is not None and state.digest != digest(a):  # of a frame that was replaced since
             self._anchors.forget(stretch.start)
             return None
         return state
 
-    def _first_of(self, stretch: Stretch) -> tuple[Tensor, Grey] | None:
-        """The first frame of a stretch that can be read, and its brightness."""
+    def _first_of(self, stretch: Stretch) -> Opening | None:
+        """The first frame of a stretch that can be read."""
         for frame in stretch.frames:
             a = self._try_to_read(frame)
             if a is not None:
-                return a, self._steady.grey(a)
+                return Opening(frame, a, self._steady.grey(a))
         return None
 
     def _seen(self, stretch: Stretch) -> list[tuple[FramePlan, Grey]]:
@@ -192,3 +239,8 @@ class SteadyFrames:
 
 def _motions(greys: Sequence[Grey]) -> list[Motion]:
     return [motion_between(before, now) for before, now in itertools.pairwise(greys)]
+
+
+def _reversed(motions: Sequence[Motion]) -> list[Motion]:
+    """The same way back."""
+    return [motion.reversed() for motion in reversed(motions)]

@@ -3,12 +3,16 @@
 Stretches are cut by frame index inside each shot, never by who does them. The driver tells a worker
 with each frame which frames those are; the anchors themselves lie in the run folder's ``state/``,
 where they are a memory and nothing more: whoever does not find one makes it, and makes the same.
+
+Where frames were painted by hand (keyframes), each of them is an anchor, and the anchors around it
+are made from it, both ways; half-way to the next keyframe those meet that come from that one.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Sequence, Set
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from batch_analogy.config import ERA_STRETCHES
@@ -21,7 +25,10 @@ class Stretch:
 
     start: int  # index of its first frame: its name
     frames: tuple[FramePlan, ...]  # usable and of one size; at least one
-    begins: bool  # whether its anchor is matched by itself, and not from the one before
+    begins: bool  # whether its anchor is matched by itself, and not from another
+    backward: bool = False  # whether its anchor is made from the one after it, not before it
+    key: int = 0  # where it begins: the painted picture that it begins with
+    painted: bool = False  # whether its first frame is that keyframe
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,13 @@ class Course:
     leading: tuple[Stretch, ...]  # before it: from one whose anchor is known, or which begins
     own: Stretch
     following: Stretch | None  # the one after it in the same shot
+    trailing: tuple[Stretch, ...] = ()  # after that one: up to where its anchor comes from
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """All of them in the film's order."""
+        after = () if self.following is None else (self.following,)
+        return (*self.leading, self.own, *after, *self.trailing)
 
 
 class Courses:
@@ -53,11 +67,21 @@ class Courses:
     def of(self, index: int) -> Course:
         """The course of a usable frame."""
         chain, place = self._find(index)
-        first = place
-        while not chain[first].begins and not self._known(chain[first].start):
-            first -= 1
         following = chain[place + 1] if place + 1 < len(chain) else None
-        return Course(tuple(chain[first:place]), chain[place], following)
+        needed = [*self._origins(chain, place)]
+        if following is not None and following.backward:
+            needed += self._origins(chain, place + 1)
+        first, last = min(needed), max(*needed, place + 1)
+        return Course(
+            tuple(chain[first:place]), chain[place], following, tuple(chain[place + 2 : last + 1])
+        )
+
+    def _origins(self, chain: Sequence[Stretch], place: int) -> Iterator[int]:
+        """The places of a stretch and of those that its anchor is made from, up to a known one."""
+        yield place
+        while not chain[place].begins and not self._known(chain[place].start):
+            place += 1 if chain[place].backward else -1
+            yield place
 
     def of_all(self, indices: Sequence[int]) -> list[Course]:
         """The courses of frames in order; those of one stretch share one, looked up once."""
@@ -75,10 +99,10 @@ class Courses:
         long film is begun at many places at once.
         """
         chain, place = self._find(index)
-        since = 0
-        while not chain[place - since].begins:
-            since += 1
-        return since
+        turn = _turn(chain, place)
+        if place + 1 < len(chain) and chain[place + 1].backward:
+            turn = max(turn, _turn(chain, place + 1))
+        return turn
 
     def anchors(self) -> list[Stretch]:
         """All stretches of the film."""
@@ -87,7 +111,7 @@ class Courses:
     def unneeded(self, index: int, done: Set[int]) -> list[int]:
         """Names of anchors around a frame that nothing needs any more.
 
-        An anchor serves its own stretch, the one before it, and the making of the next one.
+        An anchor serves its own stretch, the one before it, and the making of its neighbours.
 
         Args:
             index: a frame that has just been finished. done: all finished frames.
@@ -97,7 +121,10 @@ class Courses:
         for at in range(max(0, place - 1), min(place + 2, len(chain) - 1)):
             served = chain[max(0, at - 1) : at + 1]
             finished = all(f.index in done for stretch in served for f in stretch.frames)
-            if finished and self._known(chain[at + 1].start):
+            makes = [] if chain[at + 1].backward else [chain[at + 1]]
+            if at and chain[at - 1].backward and not chain[at - 1].begins:
+                makes.append(chain[at - 1])
+            if finished and all(self._known(stretch.start) for stretch in makes):
                 names.append(chain[at].start)
         return names
 
@@ -112,27 +139,79 @@ class Courses:
 
     def _cut(self, shot: Shot) -> list[list[Stretch]]:
         """The stretches of a shot; where frames change their size a new chain begins."""
-        chains: list[list[Stretch]] = []
-        size, first = (0, 0), 0
-        held: list[FramePlan] = []
-
-        def end_stretch() -> None:
-            if held:
-                begins = len(chains[-1]) % ERA_STRETCHES == 0
-                chains[-1].append(Stretch(held[0].index, tuple(held), begins))
-                held.clear()
-
+        alike: list[list[FramePlan]] = []
+        size = (0, 0)
         for frame in self._plan.frames[shot.start : shot.stop]:
             if frame.error is not None:
                 continue
             if (frame.height, frame.width) != size:
-                end_stretch()
-                size, first = (frame.height, frame.width), frame.index
-                chains.append([])
-            elif held and (frame.index - first) // self._anchor_frames != (
-                (held[0].index - first) // self._anchor_frames
-            ):
-                end_stretch()
-            held.append(frame)
-        end_stretch()
-        return chains
+                size = (frame.height, frame.width)
+                alike.append([])
+            alike[-1].append(frame)
+        return [self._chain(frames) for frames in alike]
+
+    def _chain(self, frames: Sequence[FramePlan]) -> list[Stretch]:
+        first, last = frames[0].index, frames[-1].index
+        keys = {k: n for k, n in self._plan.keyframes.items() if first <= k <= last}
+        if keys:
+            return list(_keyed(frames, keys, self._anchor_frames))
+        starts = range(first, last + 1, self._anchor_frames)
+        key = _nearest(self._plan.keyframes, first, last)
+        return [
+            Stretch(held[0].index, held, begins=n % ERA_STRETCHES == 0, key=key)
+            for n, held in enumerate(_held(frames, starts))
+        ]
+
+
+def _turn(chain: Sequence[Stretch], place: int) -> int:
+    since = 0
+    while not chain[place].begins:
+        place += 1 if chain[place].backward else -1
+        since += 1
+    return since
+
+
+def _held(frames: Sequence[FramePlan], starts: Sequence[int]) -> Iterator[tuple[FramePlan, ...]]:
+    """The frames from each of these indices up to the next; where there are none, nothing."""
+    places = [bisect.bisect_left(frames, start, key=lambda frame: frame.index) for start in starts]
+    for place, stop in itertools.pairwise([*places, len(frames)]):
+        if place < stop:
+            yield tuple(frames[place:stop])
+
+
+def _nearest(keyframes: Mapping[int, int], first: int, last: int) -> int:
+    """The keyframe that lies nearest to these frames, none of which is one; 0 without any."""
+    away = {index: max(first - index, index - last) for index in keyframes}
+    return keyframes[min(away, key=lambda index: (away[index], index))] if away else 0
+
+
+def _keyed(
+    frames: Sequence[FramePlan], keys: Mapping[int, int], anchor_frames: int
+) -> Iterator[Stretch]:
+    """Stretches between keyframes, evenly cut, and from the outer ones to the ends."""
+    first, end = frames[0].index, frames[-1].index + 1
+    sources = {index: (index, 0) for index in keys}  # start → the keyframe it comes from, how far
+    outer = min(keys), max(keys)
+    for step, start in enumerate(range(outer[0], first, -anchor_frames)):
+        sources[start] = outer[0], -step
+    if first not in sources:
+        sources[first] = outer[0], -(-(outer[0] - first) // anchor_frames) * -1
+    for step, start in enumerate(range(outer[1], end, anchor_frames)):
+        sources[start] = outer[1], step
+    for before, after in itertools.pairwise(sorted(keys)):
+        count = -(-(after - before) // anchor_frames)
+        for step in range(1, count):
+            forward = 2 * step <= count
+            source = (before, step) if forward else (after, step - count)
+            sources[before + round(step * (after - before) / count)] = source
+    for held in _held(frames, sorted(sources)):
+        start = max(start for start in sources if start <= held[0].index)
+        index, steps = sources[start]
+        yield Stretch(
+            held[0].index,
+            held,
+            begins=steps % ERA_STRETCHES == 0,
+            backward=steps < 0,
+            key=keys[index],
+            painted=held[0].index == index,
+        )

@@ -37,7 +37,7 @@ from batch_analogy.errors import (
     OutputDiskError,
     WeightsError,
 )
-from batch_analogy.jobs.anchors import Anchors
+from batch_analogy.jobs.anchors import MATCHED, Anchors
 from batch_analogy.jobs.plan import FramePlan
 from batch_analogy.jobs.steady import SteadyFrames
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json
@@ -224,9 +224,11 @@ class FrameWorker:
         reference = _to_tensor(to_wide_gamut(pixels) if spec.wide_gamut else pixels)
         reference = reference.to(spec.device)
         self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
+        steady = Steady(self._network, self._reference, spec.analogy, self._outputs)
         self._steady = SteadyFrames(
-            Steady(self._network, self._reference, spec.analogy, self._outputs),
-            Anchors(self._store, spec.plan_hash, spec.device),
+            steady,
+            lambda stretch, frame, a: steady.begin(a),
+            Anchors(self._store, spec.plan_hash, spec.device, MATCHED),
             lambda frame: self._read(task_of(frame)),
         )
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it

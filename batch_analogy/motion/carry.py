@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from batch_analogy.analogy.carried import Carried
-from batch_analogy.analogy.nnf import Size, sides
+from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.motion.flow import Flow, Grey, Motion
 
 
@@ -47,6 +47,18 @@ def carry_range(field: Tensor, motion: Motion, size: Size) -> Carried:
     cell = _cells_at(field, size)
     sure = as_map(scaled_map(motion.sure_before, size), field.device)
     return Carried(field + read_between(forth, field), sure[:, :, cell[0], cell[1]])
+
+
+def carry_map(values: Tensor, motion: Motion) -> Tensor:
+    """Values of a frame's pixels, for those of the frame after it.
+
+    Args:
+        values: (1, C, H, W) float32. motion: of the frames, at any size.
+    """
+    size = sides(values)
+    back = as_map(_scaled_flow(motion.back, size), values.device)
+    cell = _cells_at(initial_position(size, size, values.device) + back, size)
+    return values[:, :, cell[0], cell[1]]
 
 
 def carry_grid(

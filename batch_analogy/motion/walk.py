@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol
 
 from torch import Tensor
 
-from batch_analogy.motion.between import Side, backwards, between, changes
-from batch_analogy.motion.coherence import Frame, FrameState, Steady
-from batch_analogy.motion.flow import Motion
+from batch_analogy.motion.between import Between, Side, State, backwards, between, changes
+from batch_analogy.motion.flow import Grey, Motion
+
+
+class Steadies(Protocol[State]):
+    """What matches frames (``coherence``), or paints them (``keyframes``)."""
+
+    def grey(self, a: Tensor) -> Grey:
+        """A frame's brightness at the size at which its motion is found."""
+
+    def anchor(self, before: State, motions: Sequence[Motion], a: Tensor) -> State:
+        """An anchor, made from one before or after it along the motions that lead here."""
+
+    def follow(self, frame: Between[State], a: Tensor, *, age: int) -> State | Between[State]:
+        """A frame as it was carried, or made anew where too much of it cannot be followed."""
+
+    def pictures(self, a: Tensor, frame: State | Between[State]) -> dict[str, Tensor]:
+        """The outputs of a frame, each (1, 3, H, W) float32 in [0, 1]."""
 
 
 @dataclass(frozen=True)
-class Matched:
+class Matched(Generic[State]):
     """A frame of a stretch that was matched; one can go on from it as from the first."""
 
     number: int  # of motions from the stretch's first frame to it
-    state: FrameState
+    state: State
 
 
-class Walk:
+class Walk(Generic[State]):
     """One stretch. Frames that are not asked for are passed over, but must be if they failed.
 
     Args:
-        steady: what matches.
+        steady: what matches or paints.
         first: the anchor that the stretch begins with.
         last: the anchor after it; None at the end of a shot.
         motions: from each frame to the next; the last leads to ``last`` if that is there.
@@ -32,9 +48,9 @@ class Walk:
 
     def __init__(
         self,
-        steady: Steady,
-        first: FrameState,
-        last: FrameState | None,
+        steady: Steadies[State],
+        first: State,
+        last: State | None,
         motions: Sequence[Motion],
     ) -> None:
         self._steady = steady
@@ -45,12 +61,12 @@ class Walk:
         self._since: Motion | None = None
         self._reached = 0
 
-    def go_on_from(self, matched: Matched) -> None:
+    def go_on_from(self, matched: Matched[State]) -> None:
         """Start at a frame that was matched on an earlier walk through the same stretch."""
         self.matched = matched
         self._since, self._reached = None, matched.number
 
-    def step(self, number: int, a: Tensor) -> Frame:
+    def step(self, number: int, a: Tensor) -> State | Between[State]:
         """The frame so many motions after the first.
 
         Every frame of the stretch has to be stepped to, in order: one that is matched is what the
@@ -69,6 +85,6 @@ class Walk:
         ages = changes(self._motions[begun:number]), changes(self._motions[number:])
         here = between(Side(self.matched.state, self._since), later, ages)
         frame = self._steady.follow(here, a, age=ages[0])
-        if isinstance(frame, FrameState):
+        if not isinstance(frame, Between):
             self.matched, self._since = Matched(number, frame), None
         return frame

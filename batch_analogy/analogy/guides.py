@@ -1,0 +1,145 @@
+"""Guides made for the user: what of A and what of B correspond, by colour, edges, meaning, place.
+
+Colour says most where both are of one scene. Edges keep outlines where they are. VGG-19 features
+compare what things are, so an example of another scene works too. Positions keep what was found
+beside each other in one piece.
+
+Source: Hertzmann et al. 2001 (luminance remapping); the guides of StyLit, EbSynth and its rebuilds
+(image-analogies facts §2); the semantic guide is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from batch_analogy.analogy.compact import compact_terms
+from batch_analogy.analogy.features import PIXELS, FeatureNetwork
+from batch_analogy.analogy.guided import Guide
+from batch_analogy.analogy.nnf import Size, initial_position, sides
+from batch_analogy.analogy.steady import resize_bilinear
+from batch_analogy.painting import PaintConfig
+
+MEANING_LEVEL = 3
+"""Of the features: conv3_1 tells parts of things from each other, and where they are to 4 px."""
+
+_DIRECTIONS = 8  # of the features; more say little
+_EDGE_TAPS = (1.0, 4.0, 7.0, 10.0, 7.0, 4.0, 1.0)  # a Gaussian of σ ≈ 1.6 px
+_LUMA = (0.299, 0.587, 0.114)
+_REMAPPED_AT_MOST = 4.0  # times the contrast
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture and what it shows, at the size at which guides are compared."""
+
+    image: Tensor  # (1, 3, H, W) float32 [0, 1]
+    features: Tensor | None = None  # (1, C, h, w) float32; None: meaning is not compared
+
+
+def example_of(network: FeatureNetwork | None, image: Tensor) -> Example:
+    """A picture with what is compared of it.
+
+    Args:
+        network: None where meaning is not compared. image: (1, 3, H, W) float32 in [0, 1].
+    """
+    if network is None:
+        return Example(image)
+    with torch.no_grad():
+        seen = network.preprocess(image).contiguous(memory_format=torch.channels_last)
+        return Example(image, network.forward(seen, start=PIXELS, stop=MEANING_LEVEL))
+
+
+def guides_of(a: Example, b: Example, config: PaintConfig) -> list[Guide]:
+    """The guides between two pictures that weigh anything.
+
+    Args:
+        a: A. b: B. config: the weights.
+    """
+    if config.luminance:
+        a = replace(a, image=remap_luminance(a.image, b.image))
+    guides = []
+    if config.colour:
+        guides.append(Guide(a.image, b.image, config.colour))
+    if config.edges:
+        guides.append(Guide(edges(a.image), edges(b.image), config.edges))
+    if config.meaning and a.features is not None and b.features is not None:
+        maps = meanings((a.features, sides(a.image)), (b.features, sides(b.image)))
+        guides.append(Guide(*maps, config.meaning))
+    return guides
+
+
+def edges(image: Tensor) -> Tensor:
+    """What sets a pixel off from its surroundings: brightness less its blur, about one half.
+
+    Args:
+        image: (1, 3, H, W) float32. Returns (1, 1, H, W) float32 in [0, 1].
+    """
+    grey = luma(image)
+    taps = grey.new_tensor(_EDGE_TAPS) / sum(_EDGE_TAPS)
+    reach = len(_EDGE_TAPS) // 2
+    padded = F.pad(grey, (reach, reach, reach, reach), mode="replicate")
+    blurred = F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
+    return (grey - blurred + 0.5).clamp_(0.0, 1.0)
+
+
+def luma(image: Tensor) -> Tensor:
+    """(1, 3, H, W) RGB → (1, 1, H, W) brightness."""
+    red, green, blue = _LUMA
+    return image[:, :1] * red + image[:, 1:2] * green + image[:, 2:] * blue
+
+
+def remap_luminance(a: Tensor, b: Tensor) -> Tensor:
+    """A with B's mean brightness and contrast, its colours kept.
+
+    Args:
+        a: (1, 3, H', W') float32. b: (1, 3, H, W) float32.
+
+    Returns:
+        (1, 3, H', W') float32 in [0, 1].
+
+    Source: Hertzmann et al. 2001, §3.2, with the gain bounded.
+    """
+    grey = luma(a)
+    (own_mean, own_spread), (mean, spread) = _statistics(grey), _statistics(luma(b))
+    gain = min(max(spread / max(own_spread, 1e-3), 1 / _REMAPPED_AT_MOST), _REMAPPED_AT_MOST)
+    return (a + ((grey - own_mean) * gain + mean - grey)).clamp(0.0, 1.0)
+
+
+def _statistics(grey: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation, of NumPy's sums, which no thread count changes."""
+    values = grey.cpu().double().numpy()
+    return float(values.mean()), float(values.std())
+
+
+def meanings(a: tuple[Tensor, Size], b: tuple[Tensor, Size]) -> tuple[Tensor, Tensor]:
+    """Features of two pictures in the few directions in which these differ most, as guide maps.
+
+    Args:
+        a: A's features (1, C, h', w') and the size that is wanted of the map. b: B's.
+
+    Returns:
+        (1, K, H', W') and (1, K, H, W) float32 in [0, 1], on one scale.
+    """
+    own, other = compact_terms((a[0], a[0]), (b[0], b[0]), _DIRECTIONS)
+    low = torch.minimum(own.amin(dim=(2, 3), keepdim=True), other.amin(dim=(2, 3), keepdim=True))
+    high = torch.maximum(own.amax(dim=(2, 3), keepdim=True), other.amax(dim=(2, 3), keepdim=True))
+    span = (high - low).amax().clamp_min(1e-6)  # of the strongest: weak directions stay weak
+    maps = [resize_bilinear((m - low) / span, size) for m, size in ((own, a[1]), (other, b[1]))]
+    return maps[0].clamp_(0.0, 1.0), maps[1].clamp_(0.0, 1.0)
+
+
+def position_guide(expected: Tensor, size: Size, weight: float) -> Guide:
+    """Where each pixel of B comes from in A, as far as its motion tells.
+
+    Args:
+        expected: (1, 2, H, W) float32, places in A. size: of A. weight: of the guide.
+    """
+    own = initial_position(size, size, expected.device)
+    ratio = own.new_tensor(size).view(1, 2, 1, 1)
+    return Guide(
+        ((own + 0.5) / ratio).clamp(0.0, 1.0), ((expected + 0.5) / ratio).clamp(0.0, 1.0), weight
+    )

@@ -1,0 +1,51 @@
+"""Fading one painted picture into another without losing contrast half-way.
+
+A plain mean of two textures that differ is flatter than both. Where two pictures are mixed, the
+mean's deviations from its surroundings are enlarged until they are as strong as the two pictures'.
+
+Source: the idea of the contrast-preserving blend of Jamriška et al. 2019 (their whole-picture
+statistics in Lab; here local ones of brightness, so that one place's contrast is not another's).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from batch_analogy.analogy.guides import luma
+
+_WINDOW_PX = 15
+_STRONGER_AT_MOST = 2.0
+_FLAT = 1e-4  # variance of brightness below which there is nothing to keep
+
+
+def mixed(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """Both pictures by their shares, as rich in contrast as they are.
+
+    Args:
+        first: (1, C, H, W) float32, C at least 3: colours first. second: likewise.
+        share: (1, 1, H, W) float32 in [0, 1], of the second.
+
+    Returns:
+        (1, C, H, W) float32; exactly ``first`` or ``second`` where the share is 0 or 1.
+    """
+    mean = first.lerp(second, share)
+    between = (share > 0) & (share < 1)
+    if not bool(between.any()):
+        return mean
+    wanted = _variance(first).lerp(_variance(second), share)
+    gain = ((wanted + _FLAT) / (_variance(mean) + _FLAT)).sqrt().clamp(1.0, _STRONGER_AT_MOST)
+    stronger = (_blurred(mean) + (mean - _blurred(mean)) * gain).clamp(0.0, 1.0)
+    return torch.where(between, stronger, mean)
+
+
+def _blurred(values: Tensor) -> Tensor:
+    """Means over square windows, smaller ones at the edges."""
+    return functional.avg_pool2d(values, _WINDOW_PX, 1, _WINDOW_PX // 2, count_include_pad=False)
+
+
+def _variance(picture: Tensor) -> Tensor:
+    """Of brightness in each pixel's surroundings, (1, 1, H, W)."""
+    grey = luma(picture[:, :3])
+    return (_blurred(grey * grey) - _blurred(grey).square()).clamp_min(0.0)

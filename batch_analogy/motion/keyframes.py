@@ -1,0 +1,349 @@
+"""Clips after painted pictures: what was painted is carried along the motion, the rest synthesised.
+
+A painted keyframe is an anchor whose field is known: every pixel is where it was painted. Anchors
+further away are made from it step by step: what can be followed keeps its place in the painting,
+and only what came into view is synthesised, guided by the frames. The frames between two anchors
+are carried from both, as in ``coherence``, and filled in where they can be followed to neither.
+Nothing is drawn twice: each frame is read from the paintings themselves, between pixels.
+
+Source: Jamriška et al. 2019 (Stylizing Video by Example), with fields carried along composed flow
+instead of pictures synthesised frame by frame.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from batch_analogy.analogy.carried import Carried
+from batch_analogy.analogy.drawing import draw, drawing_field
+from batch_analogy.analogy.features import FeatureNetwork, matching_size, resize
+from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
+from batch_analogy.analogy.guides import Example, example_of, guides_of, position_guide
+from batch_analogy.analogy.nnf import Size, initial_position, sides
+from batch_analogy.config import AnalogyConfig
+from batch_analogy.motion.between import Between, Side
+from batch_analogy.motion.blending import mixed
+from batch_analogy.motion.carry import as_map, carry_map, scaled_map
+from batch_analogy.motion.coherence import digest
+from batch_analogy.motion.flow import Grey, Motion, brightness
+from batch_analogy.painting import PaintConfig
+
+_MUCH_OPEN = 0.02  # share of a frame that can be followed to no anchor: fill it in
+_MOSTLY_OPEN = 0.5  # above it what little was carried gives nothing to start from
+_WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
+_FLOW_AREA_PX = 250_000
+_BADLY = 0.1  # difference of guides, root of the mean square, at which a match counts half
+_GUESSED = 0.3  # how badly a frame is served by what was synthesised, however well that fits
+_LEAST_COST = 1e-6  # of what was synthesised, to tell it from what was painted
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What somebody painted, and over what."""
+
+    a: Tensor  # (1, 3, H', W') float32 [0, 1]
+    ap: Tensor  # (1, 4, H', W') float32: colours times opacity, and opacity
+    guides: tuple[Tensor, ...] = ()  # over A, (1, C, H', W') float32, made by hand
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What a frame's tensor (1, C, H, W) holds after its three colours."""
+
+    guides: tuple[int, ...] = ()  # channels of each guide made by hand
+    mask: bool = False  # last: how far each pixel is to be painted
+
+    def guides_of(self, a: Tensor) -> list[Tensor]:
+        """The guides made by hand."""
+        return list(torch.split(a[:, 3 : 3 + sum(self.guides)], list(self.guides), dim=1))
+
+    def mask_of(self, a: Tensor) -> Tensor | None:
+        """(1, 1, H, W), if there is one."""
+        return a[:, -1:] if self.mask else None
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A frame whose every pixel has its place in a painting."""
+
+    digest: str  # of the frame's pixels
+    key: int  # the painting that what is new is taken from
+    field: Tensor  # (1, 2, H, W) float32: (y, x), y with the painting's number (``_Shelf``)
+    cost: Tensor  # (1, 1, H, W) float32: of what was synthesised; 0 where it was painted
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """All paintings one below the other, far apart, so that a place tells which one it is in."""
+
+    size: Size
+
+    def top(self, key: int) -> float:
+        return (2 * key + 0.5) * self.size[0]
+
+    def keys(self, field: Tensor) -> Tensor:
+        """Which painting each place is in, (1, 1, H, W) float32."""
+        return (field[:, :1] / (2 * self.size[0])).floor()
+
+    def inside(self, field: Tensor, key: int) -> Tensor:
+        """Places in one painting."""
+        return field - field.new_tensor([self.top(key), 0.0]).view(1, 2, 1, 1)
+
+    def on(self, field: Tensor, key: int) -> Tensor:
+        """Places in one painting as places on the shelf."""
+        return field + field.new_tensor([self.top(key), 0.0]).view(1, 2, 1, 1)
+
+
+class Painter:
+    """Paints the frames of a clip.
+
+    Args:
+        network: what compares meaning; None where that weighs nothing.
+        config: seed, and the area at which pictures are compared.
+        paint: the guides' weights.
+        paintings: gives the painting of a number; all have one size.
+        layers: what frames hold beside their colours.
+    """
+
+    def __init__(
+        self,
+        network: FeatureNetwork | None,
+        config: AnalogyConfig,
+        paint: PaintConfig,
+        paintings: Callable[[int], Painting],
+        layers: Layers,
+    ) -> None:
+        self._network = network if paint.meaning else None
+        self._config = config
+        self._paint = paint
+        self._paintings = functools.lru_cache(maxsize=2)(paintings)
+        self._examples = functools.lru_cache(maxsize=2)(self._example)
+        self._layers = layers
+        self._shelf = _Shelf(sides(self._paintings(0).a))
+        self.misfit = 0.0  # of the frame that was made last: 0, all as painted, to 1, nothing fits
+
+    def grey(self, a: Tensor) -> Grey:
+        """A frame's brightness at the size at which its motion is found."""
+        area = min(self._config.max_area_px, _FLOW_AREA_PX)
+        config = dataclasses.replace(self._config, max_area_px=area)
+        small = resize(a[:, :3].cpu(), matching_size(*sides(a), config))
+        return brightness(small[0].permute(1, 2, 0).numpy())
+
+    def begin(self, a: Tensor, key: int, *, painted: bool) -> Painted:
+        """A frame that comes from no other.
+
+        Args:
+            a: (1, C, H, W) float32. key: the painting. painted: whether it is of this very frame.
+        """
+        if painted:
+            field = self._shelf.on(initial_position(sides(a), sides(a)), key)
+            return Painted(digest(a), key, field, torch.zeros_like(a[:, :1]))
+        field, cost = self._synthesised(a, key)
+        return Painted(digest(a), key, field, cost)
+
+    def anchor(self, before: Painted, motions: Sequence[Motion], a: Tensor) -> Painted:
+        """An anchor, made from one before or after it.
+
+        Args:
+            before: that one. motions: frame by frame from it to this one. a: this frame.
+        """
+        if digest(a) == before.digest:
+            return before
+        motion = motions[0]
+        for onward in motions[1:]:
+            motion = motion.then(onward)
+        return self._filled(a, Between(Side(before, motion)))
+
+    def follow(self, frame: Between[Painted], a: Tensor, *, age: int) -> Painted | Between[Painted]:
+        """A frame as it was carried, or filled in where too much of it cannot be followed."""
+        frame = self._weighed(frame)
+        if self._carried(frame, sides(a)).share_open <= _MUCH_OPEN:
+            return frame
+        return self._filled(a, frame)
+
+    @torch.no_grad()
+    def pictures(self, a: Tensor, frame: Painted | Between[Painted]) -> dict[str, Tensor]:
+        """B' of a frame, (1, 3, H, W) float32 in [0, 1], as ``a_prime``."""
+        if isinstance(frame, Between):
+            name = digest(a)
+            frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
+        if isinstance(frame, Painted):
+            self.misfit = self._misfit(frame.cost, torch.ones_like(frame.cost))
+            drawn = self._drawn(frame.field)
+        else:
+            carried = self._carried(frame, sides(a))
+            self.misfit = self._misfit(self._cost(frame, sides(a)), carried.held.float())
+            drawn = self._between(frame, sides(a))
+        return {"a_prime": self._over(a, drawn)}
+
+    def alone(self, a: Tensor, key: int) -> dict[str, Tensor]:
+        """B' of a frame that neither follows another nor was painted."""
+        return self.pictures(a, self.begin(a, key, painted=False))
+
+    def _over(self, a: Tensor, drawn: Tensor) -> Tensor:
+        """What was drawn (1, 4, H, W) over the frame, where it is to be painted."""
+        image, mask = a[:, :3], self._layers.mask_of(a)
+        whole = drawn[:, :3] + (1.0 - drawn[:, 3:]) * image
+        whole = whole if mask is None else image.lerp(whole, mask)
+        return whole.clamp_(0.0, 1.0)
+
+    def _between(self, frame: Between[Painted], size: Size) -> Tensor:
+        earlier, later, share = frame.both(_fields(frame), "domain", size)
+        if later is None or share is None:
+            return self._drawn(earlier.expected)
+        first = self._drawn(earlier.expected, share < 1)
+        return mixed(first, self._drawn(later.expected, share > 0), share)
+
+    def _drawn(self, field: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Colours times opacity, and opacity, (1, 4, H, W), read at places on the shelf."""
+        keys = self._shelf.keys(field).clamp(0, len(self._paint.keys) - 1)
+        drawn = field.new_zeros((1, 4, *sides(field)))
+        for key in [int(k) for k in torch.unique(keys)]:
+            here = keys == key if wanted is None else wanted & (keys == key)
+            inside, ap = self._shelf.inside(field, key), self._paintings(key).ap
+            whole = None if bool(here.all()) else here
+            drawn[:, :3] += draw(ap[:, :3].contiguous(), inside, whole)
+            if float(ap[:, 3:].min()) == 1.0:
+                drawn[:, 3:] += here
+            else:
+                opacity = ap[:, 3:].expand(-1, 3, -1, -1).contiguous()
+                drawn[:, 3:] += draw(opacity, inside, whole)[:, :1]
+        return drawn
+
+    def _carried(self, frame: Between[Painted], size: Size) -> Carried:
+        return frame.chosen(_fields(frame), "domain", size)
+
+    def _cost(self, frame: Between[Painted], size: Size) -> Tensor:
+        """What the matches cost that were carried here, (1, 1, H, W)."""
+        costs = [carry_map(side.state.cost, side.motion) for side in frame.sides]
+        if frame.share is None or len(costs) == 1:
+            return costs[0]
+        share = as_map(scaled_map(frame.share, size), costs[0].device)
+        return torch.where(share > 0.5, costs[1], costs[0])
+
+    def _weighed(self, frame: Between[Painted]) -> Between[Painted]:
+        """A frame whose pixels take more from the anchor whose matches cost less there."""
+        if frame.share is None:
+            return frame
+        worth = []
+        for side in frame.sides:
+            rms = self._rms(carry_map(side.state.cost, side.motion))
+            small = functional.adaptive_avg_pool2d(rms, frame.share.shape)[0, 0].cpu().numpy()
+            worth.append(1.0 / (1.0 + np.square(small / np.float32(_BADLY))))
+        later = frame.share * worth[1]
+        share = later / (later + (1.0 - frame.share) * worth[0])
+        return dataclasses.replace(frame, share=np.asarray(share, np.float32))
+
+    def _rms(self, cost: Tensor) -> Tensor:
+        """A cost as the root mean square of what guides and style differ by."""
+        paint = self._paint
+        total = 1.0 + paint.colour + paint.edges + paint.meaning + paint.position
+        total += sum(guide.weight for guide in paint.guides)
+        return (cost / total).sqrt()
+
+    def _misfit(self, cost: Tensor, held: Tensor) -> float:
+        """How badly a frame is served by the paintings that there are, 0 … 1."""
+        guessed = (_GUESSED + (1 - _GUESSED) * self._rms(cost) / (2 * _BADLY)).clamp_max(1.0)
+        misfit = torch.where(cost > 0, guessed, torch.zeros_like(cost)) * held + (1.0 - held)
+        return round(float(misfit.cpu().double().numpy().mean()), 6)
+
+    def _filled(self, a: Tensor, frame: Between[Painted]) -> Painted:
+        """A frame that keeps what can be followed; the rest is synthesised."""
+        size, key = sides(a), frame.earlier.state.key
+        carried, cost = self._carried(frame, size), self._cost(frame, size)
+        unknown = 1.0 - carried.held.float()
+        open_ = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
+        if not bool(open_.any()):
+            return Painted(digest(a), key, carried.expected, cost)
+        expected = self._shelf.inside(carried.expected, key)
+        known = Carried(expected, (~open_ & (self._shelf.keys(carried.expected) == key)).float())
+        own = initial_position(size, self._shelf.size, expected.device)
+        start = known.filled(own, self._shelf.size).float()
+        field, made = self._synthesised(
+            a,
+            key,
+            mask=open_,
+            base=self._drawn(carried.expected),
+            start=None if known.share_open > _MOSTLY_OPEN else start,
+            expected=start,
+        )
+        return Painted(
+            digest(a),
+            key,
+            torch.where(open_, field, carried.expected),
+            torch.where(open_, made, cost),
+        )
+
+    @torch.no_grad()
+    def _synthesised(
+        self,
+        a: Tensor,
+        key: int,
+        *,
+        mask: Tensor | None = None,
+        base: Tensor | None = None,
+        start: Tensor | None = None,
+        expected: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """A frame's places on the shelf, (1, 2, H, W) float32, and what they cost, (1, 1, H, W).
+
+        Args:
+            a: the frame. key: the painting. mask: the pixels that are wanted. base: what is there
+                elsewhere, (1, 4, H, W). start: places to start from. expected: likely ones.
+        """
+        size, painting = sides(a), self._paintings(key)
+        small, own = self._compared(size, size), self._compared(self._shelf.size, size)
+        example, style, hand = self._examples(key, size)
+        guides = guides_of(example, example_of(self._network, resize(a[:, :3], small)), self._paint)
+        targets = self._layers.guides_of(a)
+        for source, target, given in zip(hand, targets, self._paint.guides, strict=True):
+            guides.append(Guide(source, resize(target, small), given.weight))
+        if expected is not None and self._paint.position:
+            guides.append(position_guide(self._at(expected, small, own), own, self._paint.position))
+        found = synthesise(
+            style,
+            guides,
+            GuidedConfig(seed=self._config.seed),
+            mask=None if mask is None else functional.adaptive_max_pool2d(mask.float(), small) > 0,
+            base=None if base is None else resize(base, small),
+            start=None if start is None else self._at(start, small, own),
+        )
+        field, cost = found.field.float(), found.cost.clamp_min(_LEAST_COST)
+        if small != size:
+            field = drawing_field(painting.ap[:, :3], found.field, own, size)
+            cost = functional.interpolate(cost, size=size, mode="nearest-exact")
+        return self._shelf.on(field, key), cost
+
+    def _example(self, key: int, size: Size) -> tuple[Example, Tensor, list[Tensor]]:
+        """A, A' and the guides over A at the size at which frames of this size are compared."""
+        painting, own = self._paintings(key), self._compared(self._shelf.size, size)
+        return (
+            example_of(self._network, resize(painting.a, own)),
+            resize(painting.ap, own),
+            [resize(guide, own) for guide in painting.guides],
+        )
+
+    def _compared(self, picture: Size, frame: Size) -> Size:
+        """The size at which a picture is compared: one scale for A and B, as for their texture."""
+        area = max(math.prod(self._shelf.size), math.prod(frame))
+        scale = min(1.0, math.sqrt(self._config.max_area_px / area))
+        return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+
+    def _at(self, field: Tensor, small: Size, own: Size) -> Tensor:
+        """A field between full pictures as one between small ones."""
+        whole = Carried(field, torch.ones_like(field[:, :1]))
+        return whole.at_level(small, self._shelf.size, own).expected
+
+
+def _fields(frame: Between[Painted]) -> tuple[Tensor, Tensor | None]:
+    """The fields of both anchors."""
+    return frame.earlier.state.field, None if frame.later is None else frame.later.state.field
