@@ -147,6 +147,8 @@ def _share(sure: Grey, later_sure: Grey, turn: float) -> Grey:
     near = np.float32(_RARELY + (1 - 2 * _RARELY) * turn)
     weight = near * (later_sure + np.float32(_UNSURE))
     share = weight / (weight + (1 - near) * (sure + np.float32(_UNSURE)))
+    # The seam lies where the nearer one cannot be followed, else it would be seen to come closer.
+    share = (cv2.dilate if turn > 0.5 else cv2.erode)(share, np.ones((_BLUR_PX, _BLUR_PX)))
     share = cv2.blur(share, (_BLUR_PX, _BLUR_PX), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(((share - 0.2) / 0.6).clip(0.0, 1.0), np.float32)
 

@@ -23,6 +23,7 @@ _AWAY_SHARE, _AWAY_PX2 = 0.01, 0.5  # there and back may miss by so much, square
 _AWAY_MOST_PX2 = 9.0
 _ALIKE = 0.08  # brightness this far apart: e⁻¹ of the trust
 _WIDENED_PX = 5  # side of the window whose least trusted pixel counts
+_SEEN_ENOUGH = 0.05  # share of a frame by which its exposure can be told
 _LEAST_SIDE_PX = 64  # DIS needs a few patches each way
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -64,10 +65,8 @@ class Motion:
             return onward
         back = onward.back + sample(self.back, _positions(self.now.shape) + onward.back)
         forth = self.forth + sample(onward.forth, _positions(self.now.shape) + self.forth)
-        return _better(
-            _judged(self.before, onward.now, back, forth),
-            _sought(self.before, onward.now, (back, forth)),
-        )
+        composed = _judged(self.before, onward.now, back, forth)
+        return _better(composed, _sought(self.before, onward.now, composed))
 
 
 def brightness(picture: NDArray[np.float32]) -> Grey:
@@ -93,11 +92,15 @@ def motion_between(before: Grey, now: Grey) -> Motion:
     return _sought(before, now)
 
 
-def _sought(before: Grey, now: Grey, near: tuple[Flow, Flow] | None = None) -> Motion:
+def _sought(before: Grey, now: Grey, near: Motion | None = None) -> Motion:
     """The motion between two frames, near another one where that is given."""
-    first, second = _bytes(_exposed_as(before, now)), _bytes(now)
-    back, forth = near or (None, None)
-    return _judged(before, now, dense_flow(second, first, back), dense_flow(first, second, forth))
+    if near is None:
+        first, second = _bytes(_as_exposed(before, _exposure(before, now))), _bytes(now)
+        return _judged(before, now, dense_flow(second, first), dense_flow(first, second))
+    alike = _as_exposed(before, _exposure_along(before, now, near.back, near.sure > 0))
+    first, second = _bytes(alike), _bytes(now)
+    back, forth = dense_flow(second, first, near.back), dense_flow(first, second, near.forth)
+    return _judged(before, now, back, forth)
 
 
 def _better(a: Motion, b: Motion) -> Motion:
@@ -115,9 +118,10 @@ def _better(a: Motion, b: Motion) -> Motion:
 
 def _judged(before: Grey, now: Grey, back: Flow, forth: Flow) -> Motion:
     """A motion with how far it can be believed."""
-    alike = _exposed_as(before, now)
-    sure = _trust(back, forth, now, alike)
-    return Motion(before, now, back, forth, sure, _trust(forth, back, alike, now))
+    home, home_before = returning(back, forth), returning(forth, back)
+    alike = _as_exposed(before, _exposure_along(before, now, back, home))
+    sure = _trust(back, home, now, alike)
+    return Motion(before, now, back, forth, sure, _trust(forth, home_before, alike, now))
 
 
 def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8], near: Flow | None = None) -> Flow:
@@ -170,10 +174,10 @@ def sample(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(read, np.float32)
 
 
-def _trust(flow: Flow, back: Flow, own: Grey, other: Grey) -> Grey:
+def _trust(flow: Flow, home: NDArray[np.bool_], own: Grey, other: Grey) -> Grey:
     there = sample(other, _positions(flow.shape[:2]) + flow)
     alike = np.exp(-np.square(_smooth(there - own) / np.float32(_ALIKE)))
-    trust = (alike * returning(flow, back)).astype(np.float32)
+    trust = (alike * home).astype(np.float32)
     kernel = np.ones((_WIDENED_PX, _WIDENED_PX), np.uint8)
     return np.asarray(cv2.erode(trust, kernel, borderType=cv2.BORDER_REPLICATE), np.float32)
 
@@ -183,11 +187,28 @@ def _smooth(difference: Grey) -> Grey:
     return np.asarray(cv2.blur(difference, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _exposed_as(before: Grey, now: Grey) -> Grey:
-    """The earlier frame with the later one's overall brightness and contrast."""
+def _exposure(before: Grey, now: Grey) -> tuple[float, float]:
+    """The gain and lift that give one set of pixels the mean and contrast of the other."""
     gain = float(now.std(dtype=np.float64)) / max(float(before.std(dtype=np.float64)), 1e-3)
     gain = min(max(gain, 0.5), 2.0)
-    lift = float(now.mean(dtype=np.float64)) - gain * float(before.mean(dtype=np.float64))
+    return gain, float(now.mean(dtype=np.float64)) - gain * float(before.mean(dtype=np.float64))
+
+
+def _exposure_along(
+    before: Grey, now: Grey, back: Flow, seen: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """``_exposure`` by the pixels that both frames show.
+
+    Frames far apart show different things, which says nothing about their exposure.
+    """
+    if seen.mean() < _SEEN_ENOUGH:
+        return _exposure(before, now)
+    there = sample(before, _positions(now.shape) + back)
+    return _exposure(there[seen], now[seen])
+
+
+def _as_exposed(before: Grey, exposure: tuple[float, float]) -> Grey:
+    gain, lift = exposure
     return (before * np.float32(gain) + np.float32(lift)).clip(0.0, 1.0)
 
 

@@ -46,6 +46,12 @@ def test_a_pixel_goes_with_the_frame_that_it_can_be_followed_to() -> None:
     assert found[:, -8:].min() > 0.8
 
 
+def test_all_that_the_nearer_frame_shows_is_its_own() -> None:
+    middle = SIZE[1] // 2
+    assert share(halves(1.0, 1.0), halves(0.0, 1.0), (23, 1))[:, middle:].min() == 1.0
+    assert share(halves(0.0, 1.0), halves(1.0, 1.0), (1, 23))[:, middle:].max() == 0.0
+
+
 def test_without_a_later_frame_everything_is_the_earlier_ones() -> None:
     alone = between(Side("earlier", motion(2.0)), None, (3, 0))
     field = initial_position(SIZE, SIZE)

@@ -45,6 +45,18 @@ def test_a_change_of_exposure_is_no_change(cat: Grey) -> None:
     assert np.median(motion.sure) > 0.8
 
 
+def test_new_brightness_in_view_is_no_change_of_exposure(cat: Grey) -> None:
+    """A long pan from a dark into a bright scene: what both show looks the same."""
+    scene = np.concatenate([cat * np.float32(0.4), 0.6 + 0.4 * cat], axis=1)
+    steps = [motion_between(view(scene, 6 * k, 0), view(scene, 6 * k + 6, 0)) for k in range(10)]
+    whole = steps[0]
+    for step in steps[1:]:
+        whole = whole.then(step)
+    seen = np.s_[15:-15, 15:-75]
+    assert np.median(np.abs(whole.back[seen] - [60, 0])) < 0.1
+    assert (whole.sure[seen] > 0.5).mean() > 0.95
+
+
 def test_what_comes_into_view_is_not_believed(cat: Grey) -> None:
     motion = motion_between(view(cat, 0, 0), view(cat, 12, 0))
     assert motion.sure[:, -10:].max() < 0.5  # it was outside
