@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -48,7 +50,8 @@ def test_a_change_of_exposure_is_no_change(cat: Grey) -> None:
 def test_new_brightness_in_view_is_no_change_of_exposure(cat: Grey) -> None:
     """A long pan from a dark into a bright scene: what both show looks the same."""
     scene = np.concatenate([cat * np.float32(0.4), 0.6 + 0.4 * cat], axis=1)
-    steps = [motion_between(view(scene, 6 * k, 0), view(scene, 6 * k + 6, 0)) for k in range(10)]
+    frames = [view(scene, 100 + 6 * k, 0) for k in range(11)]
+    steps = [motion_between(*pair) for pair in itertools.pairwise(frames)]
     whole = steps[0]
     for step in steps[1:]:
         whole = whole.then(step)
