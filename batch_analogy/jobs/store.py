@@ -52,6 +52,9 @@ class RunStore:
         self.logs = run_dir / "logs"
         self.last_preview = run_dir / "preview" / "last.jpg"
         self.sheet_preview = run_dir / "preview" / "sheet.jpg"
+        self.evaluation = run_dir / "evaluate"
+        self.evaluation_values = self.evaluation / "evaluate.json"
+        self.evaluation_page = self.evaluation / "evaluate.html"
         self.before_after = run_dir / "preview" / "before-after.jpg"
         self.lock = run_dir / "run.lock"
         self._lock_file: IO[str] | None = None
@@ -161,6 +164,14 @@ class RunStore:
                 path.unlink(missing_ok=True)
             for folder in (self.frames, self.state, self.logs, self.last_preview.parent):
                 _remove_tree(folder)
+            self.clear_evaluation()
+
+    def clear_evaluation(self) -> None:
+        """Delete what was found of frames that are no more; files of others stay."""
+        for path in (self.evaluation_values, self.evaluation_page):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there are others, or it was never there
+            self.evaluation.rmdir()
 
     def discard_empty(self) -> None:
         """Remove a folder in which nothing was begun; the lock must be held."""

@@ -21,8 +21,10 @@ from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.store import write_json
+from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import atomic_write_text
 from batch_analogy.media.stills import read_still, to_bytes
+from batch_analogy.motion.deflicker import apply_exposure
 from batch_analogy.report.film_input import FinishedRun, check_same_input, input_there, read_run
 from batch_analogy.report.judge import (
     AGAINST,
@@ -85,12 +87,13 @@ def evaluate(
     if other is not None:
         check_same_input(run, other)
     network = load_network(resolve_weights(run.config.weights))
-    folder = folder or run_dir / "evaluate"
+    folder = folder or run.store.evaluation
     with input_there(run, on_event):
         films = [_Film(run, other, output, network, on_event) for output in run.outputs]
         sections = [film.judged() for film in films]
     values = _values(run, other, sections, run.outputs)
-    written = Evaluation(folder / "evaluate.json", folder / "evaluate.html", values)
+    names = run.store.evaluation_values.name, run.store.evaluation_page.name
+    written = Evaluation(folder / names[0], folder / names[1], values)
     write_json(written.json, values)
     labels = {
         RUN: run.store.run_dir.name,
@@ -116,7 +119,8 @@ class _Film:
         self._run, self._other, self._output = run, other, output
         self._network, self._on_event = network, on_event
         self._also = frozenset(other.done if other else ())
-        self._reference = read_still(Path(run.plan.reference.path))
+        reference = read_still(Path(run.plan.reference.path))
+        self._reference = to_wide_gamut(reference) if run.wide_gamut else reference
         self._styled: StyleDistance | None = None
 
     def judged(self) -> Section:
@@ -139,8 +143,10 @@ class _Film:
         return self._reference if self._output == "b" else self._frame(index)
 
     def _frame(self, index: int) -> Picture:
+        """A frame of the input as the worker saw it: flicker taken out, RAW developed alike."""
         plan = self._run.plan
-        return read_still(Path(plan.frames[index].source), white_balance=plan.white_balance)
+        pixels = read_still(Path(plan.frames[index].source), white_balance=plan.white_balance)
+        return apply_exposure(pixels, self._run.exposures[index])
 
     def _films(self, index: int) -> dict[str, Picture]:
         films = {RUN: read_still(self._run.store.frame(self._output, index))}
@@ -198,9 +204,11 @@ def _by_frame(shots: Sequence[Any]) -> dict[int, int]:
 def _facts(run: FinishedRun, other: FinishedRun | None) -> list[str]:
     """What was judged, in sentences."""
     config = run.config
+    changed = any(run.exposures.values())
     facts = [
         f"{config.command} of {config.source} after {config.reference}: {len(run.done)} of "
-        f"{run.plan.total} frames.",
+        f"{run.plan.total} frames."
+        + (" The input is shown with its flicker evened out, as in the run." if changed else ""),
         "Flow is estimated on the input (OpenCV's DIS); figures of two runs compare only where "
         f"input and size are the same. Errors are taken at up to "
         f"{config.analogy.max_area_px:,} pixels, sharpness at the frames' own size.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,12 @@ class FinishedRun:
     config: RunConfig
     plan: Plan  # its frames' sources lie where the run folder lies now
     done: tuple[int, ...]  # finished frames that are wanted and still there, in order
+    exposures: Mapping[int, float]  # of these: EV that was added before they were matched
+
+    @property
+    def wide_gamut(self) -> bool:
+        """Whether its pictures have the primaries of BT.2020."""
+        return self.plan.footage is not None and self.plan.footage.colours.wide
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -53,8 +59,8 @@ def read_run(run_dir: Path) -> FinishedRun:
             for frame in plan.frames
         )
         plan = dataclasses.replace(plan, frames=tuple(frames))
-    journaled = read_history(store.journal).done.keys() - plan.leave_out
-    journaled &= set(range(len(plan.frames)))
+    records = read_history(store.journal).done
+    journaled = (records.keys() - plan.leave_out) & set(range(len(plan.frames)))
     outputs = outputs_of(config.target)
     done = tuple(
         index for index in sorted(journaled)
@@ -65,7 +71,8 @@ def read_run(run_dir: Path) -> FinishedRun:
             f"the run in {run_dir} has {len(done)} of {plan.total} frames finished and no two in a "
             f"row, so nothing can be compared; let it do some more: batch-analogy resume {run_dir}"
         )
-    return FinishedRun(store, config, plan, done)
+    exposures = {index: records[index].exposure_ev for index in done}
+    return FinishedRun(store, config, plan, done, exposures)
 
 
 def check_same_input(run: FinishedRun, other: FinishedRun) -> None:

@@ -22,6 +22,7 @@ from batch_analogy.jobs.events import PlanProgress
 from batch_analogy.jobs.run import open_run
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import write_png
+from batch_analogy.motion.deflicker import apply_exposure
 from batch_analogy.report.evaluate import Evaluation, evaluate
 
 FRAMES = 5
@@ -118,6 +119,35 @@ def test_part_of_a_run(copied: Path) -> None:
     assert [frame["run"]["warp_error"] is None for frame in frames] == [True, True, False]
     assert (values["done"], values["total"]) == (3, FRAMES)
     assert (copied / "evaluate" / "evaluate.html").is_file()
+
+
+def test_the_input_is_judged_as_the_workers_saw_it(tmp_path: Path) -> None:
+    for index, ev in enumerate((0.0, 0.3, -0.2, 0.25, -0.3)):
+        write_png(tmp_path / "in" / f"img{index}.png", apply_exposure(picture(0), ev))
+    write_png(tmp_path / "reference.png", picture(3, 70, 66))
+    errors = {}
+    for deflicker in ("off", 1.0):
+        run_dir = tmp_path / f"{deflicker}.run"
+        config = sample_config(tmp_path, 5, deflicker=deflicker, run_dir=run_dir)
+        run_here(dataclasses.replace(config, output=tmp_path / f"{deflicker}.mp4"))
+        found = evaluate(run_dir)
+        errors[deflicker] = found.values["outputs"]["a_prime"]["summary"]["films"]["input"]
+        assert ("flicker evened out" in found.page.read_text()) == (deflicker == 1.0)
+    assert errors[1.0]["warp_error"] < 0.2 * errors["off"]["warp_error"]
+
+
+def test_a_run_that_starts_afresh_keeps_no_page_of_the_old_one(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 2)
+    run_here(config)
+    evaluate(config.run_dir)
+    notes = config.run_dir / "evaluate" / "notes.txt"
+    notes.write_text("mine")
+    other = dataclasses.replace(config, analogy=dataclasses.replace(config.analogy, seed=7))
+    run_here(other, overwrite=True)
+    assert list(notes.parent.iterdir()) == [notes]
+    notes.unlink()
+    RunStore(config.run_dir).clear_evaluation()
+    assert not notes.parent.exists()
 
 
 def test_too_little_of_a_run(copied: Path) -> None:
