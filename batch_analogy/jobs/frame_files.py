@@ -36,7 +36,7 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TELL_ROTATION = (b"exif", b"xmp", b"app1")  # in a text's keyword, which has up to 79 bytes
 
 
-def hash_and_size(path: Path, file_bytes: int) -> tuple[str, tuple[int, int] | None]:
+def hash_and_size(path: Path | str, file_bytes: int) -> tuple[str, tuple[int, int] | None]:
     """The content hash of a picture, and its size if it is a plain PNG.
 
     Args:
@@ -50,24 +50,27 @@ def hash_and_size(path: Path, file_bytes: int) -> tuple[str, tuple[int, int] | N
         InputError: the file is missing or cannot be read.
     """
     if file_bytes > WHOLE_BYTES:
-        return hash_file(path), None
+        return hash_file(Path(path)), None
     try:
-        data = _read(path)
+        data = _read(path, file_bytes)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     return hashlib.blake2b(data, digest_size=_HASH_BYTES).hexdigest(), png_size(data)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path | str, file_bytes: int) -> bytes:
     """The whole file, past the layers of ``open``, which cost more than reading a small one."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        pieces = []
+        data = os.read(file, file_bytes + 1)
+        if len(data) == file_bytes:  # less than was asked for: that was all
+            return data
+        pieces = [data]
         while piece := os.read(file, WHOLE_BYTES):
             pieces.append(piece)
     finally:
         os.close(file)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return b"".join(pieces)
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:

@@ -169,14 +169,14 @@ def _video_frames(video: VideoFrames) -> list[FramePlan]:
 
 
 def _survey_stills(
-    paths: Sequence[Path], previous: Plan | None, on_frame: OnFrame | None
+    paths: Sequence[str], previous: Plan | None, on_frame: OnFrame | None
 ) -> list[FramePlan]:
     before = {frame.source: frame for frame in previous.frames} if previous else {}
     names = _names(paths)
 
     def look(start: int) -> list[FramePlan]:
         indices = range(start, min(start + FRAMES_AT_ONCE, len(paths)))
-        return [_survey_still(i, paths[i], names[i], before.get(str(paths[i]))) for i in indices]
+        return [_survey_still(i, paths[i], names[i], before.get(paths[i])) for i in indices]
 
     frames: list[FramePlan] = []
     with ThreadPoolExecutor(READERS) as readers:
@@ -187,27 +187,27 @@ def _survey_stills(
     return frames
 
 
-def _survey_still(index: int, path: Path, name: str, before: FramePlan | None) -> FramePlan:
-    source = str(path)
+def _survey_still(index: int, path: str, name: str, before: FramePlan | None) -> FramePlan:
     try:
-        facts = os.stat(source)
+        facts = os.stat(path)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror or error}"
-        return FramePlan(index, source, name, 0, 0, 0, 0, None, message)
+        return FramePlan(index, path, name, 0, 0, 0, 0, None, message)
     size, time_ns = facts.st_size, facts.st_mtime_ns
     unchanged = before and (before.bytes, before.mtime_ns) == (size, time_ns)
     digest = before.blake2b if before and unchanged else None
     if before and digest and before.error is None:
-        return dataclasses.replace(before, index=index, name=name)
+        same = before.index == index and before.name == name
+        return before if same else dataclasses.replace(before, index=index, name=name)
     try:
         found = None
         if digest is None:
             digest, found = hash_and_size(path, size)
-        height, width = found or read_size(path)
+        height, width = found or read_size(Path(path))
     except InputError as error:
-        return FramePlan(index, source, name, 0, 0, size, time_ns, digest, str(error))
+        return FramePlan(index, path, name, 0, 0, size, time_ns, digest, str(error))
     taken = read_taken(path)
-    return FramePlan(index, source, name, height, width, size, time_ns, digest, taken=taken)
+    return FramePlan(index, path, name, height, width, size, time_ns, digest, taken=taken)
 
 
 def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
@@ -247,9 +247,9 @@ def format_gaps(gaps: Sequence[Gap]) -> str:
 
 def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
     """That of the first RAW file, which all are developed with; None where there is none."""
-    raws = (Path(frame.source) for frame in frames if frame.error is None)
-    first = next((path for path in raws if is_raw(path)), None)
-    return None if first is None else read_white_balance(first)
+    raws = (frame.source for frame in frames if is_raw(frame.source) and frame.error is None)
+    first = next(raws, None)
+    return None if first is None else read_white_balance(Path(first))
 
 
 def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
@@ -261,14 +261,13 @@ def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
     ]
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def _names(paths: Sequence[str]) -> list[str]:
     """Names of the frames: paths below their common folder, so that a folder may be moved."""
-    texts = [str(path) for path in paths]
-    top = os.path.commonpath({os.path.dirname(text) for text in texts})
+    top = os.path.commonpath({os.path.dirname(path) for path in paths})
     inside = os.path.join(top, "")
     return [
-        text[len(inside) :] if inside and text.startswith(inside) else os.path.relpath(text, top)
-        for text in texts
+        path[len(inside) :] if inside and path.startswith(inside) else os.path.relpath(path, top)
+        for path in paths
     ]
 
 

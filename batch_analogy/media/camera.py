@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ def read_exposure(path: Path) -> float | None:
     return math.log2(seconds * sensitivity / f_number**2)
 
 
-def read_taken(path: Path) -> str | None:
+def read_taken(path: Path | str) -> str | None:
     """When a picture was taken by its camera's clock, by its EXIF data.
 
     Args:
@@ -54,7 +55,7 @@ def read_taken(path: Path) -> str | None:
 
     Source: EXIF 2.32, tags DateTimeOriginal and SubSecTimeOriginal.
     """
-    if path.suffix.lower() not in _SUFFIXES:
+    if os.path.splitext(path)[1].lower() not in _SUFFIXES:
         return None
     try:
         with Image.open(path, formats=_FORMATS) as image:

@@ -19,6 +19,7 @@ FEW_LOST = 3  # that are believed however few frames are there
 LONGEST_HOLD = 24  # frames; a longer gap is a pause of the camera
 
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
+_DIGITS = "0123456789"
 
 
 class Numbered(NamedTuple):
@@ -49,11 +50,14 @@ def number_of(name: str) -> Numbered | None:
     Numbered(series=('dsc_', '.jpg'), number=12, digits=4)
     """
     stem, suffix = os.path.splitext(name)
-    match = _LAST_NUMBER.fullmatch(stem)
-    if match is None:
-        return None
-    series = (match[1].casefold(), (match[3] + suffix).casefold())
-    return Numbered(series, int(match[2]), len(match[2]))
+    before, after = stem.rstrip(_DIGITS), ""
+    digits = stem[len(before) :]
+    if not digits:  # most names end in their number
+        match = _LAST_NUMBER.fullmatch(stem)
+        if match is None:
+            return None
+        before, digits, after = match.groups()
+    return Numbered((before.casefold(), (after + suffix).casefold()), int(digits), len(digits))
 
 
 def find_wrap(found: Collection[Numbered]) -> int | None:

@@ -8,6 +8,7 @@ pictures have it, and the names if not. File dates never decide: copying changes
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import re
@@ -58,28 +59,39 @@ def arrange(
     Raises:
         InputError: the time is to decide, and pictures do not tell it.
     """
-    files = _files(names)
-    wraps = _wraps(files)
-    plain = not wraps and _is_plain(files)
-    keys: list[Any] = [f.number for f in files] if plain else [_key(file, wraps) for file in files]
-    by_name = sorted(range(len(files)), key=keys.__getitem__)
-    copies = sum(file.original is not None for file in files)
-    timeless = [n for n in by_name if readable[n] and taken[n] is None]
+    named = _by_names(names)
+    timeless = [n for n in named.places if readable[n] and taken[n] is None]
     if order == "time" and timeless:
         raise InputError(
             f"the frames cannot be put in order of time: {len(timeless)} of {len(names)} have no "
             f"EXIF capture time, the first is {names[timeless[0]]}; use --order name"
         )
-    by_time = None if timeless or not any(taken) else _by_time(by_name, taken)
-    if by_time is not None and order != "name" and not (order == "auto" and plain):
-        return Arrangement(by_time, "time", (), copies, _places_out_of_line(by_time, by_name))
-    starts = tuple(_starts(by_name, files, wraps))
-    against = () if by_time is None else _places_out_of_line(by_name, by_time)
-    return Arrangement(tuple(by_name), "number" if plain else "name", starts, copies, against)
+    if timeless or not any(taken):
+        return named
+    by_time = _by_time(named.places, taken)
+    if order == "name" or (order == "auto" and named.by == "number"):
+        return dataclasses.replace(named, disputed=_places_out_of_line(named.places, by_time))
+    disputed = _places_out_of_line(by_time, named.places)
+    return Arrangement(by_time, "time", copies=named.copies, disputed=disputed)
+
+
+def _by_names(names: Sequence[str]) -> Arrangement:
+    """The order by name or number."""
+    files = _files(names)
+    wraps = _wraps(files)
+    plain = not wraps and _is_plain(files)
+    in_order = sorted(files, key=_number) if plain else list(_in_order(files, wraps))
+    return Arrangement(
+        tuple(file.place for file in in_order),
+        "number" if plain else "name",
+        tuple(_starts(in_order, wraps)),
+        sum(file.original is not None for file in files),
+    )
 
 
 class _File(NamedTuple):
-    folder: str
+    place: int  # among the names given
+    folder: str  # with its separator; "" for the common one
     name: str
     original: str | None  # of a copy like "a (1).jpg": the "a.jpg" beside it
     number: Numbered | None  # of its name, or of its original's
@@ -87,15 +99,21 @@ class _File(NamedTuple):
 
 def _files(names: Sequence[str]) -> list[_File]:
     """Names taken apart. Frames that a file manager named ``a (1)``, ``a (2)`` … are no copies."""
-    there = set(names)
+    there = set(names) if any("(" in name for name in names) else set()
+    texts: dict[Any, Any] = {}  # those that files share, once
     files: list[_File] = []
-    for path in names:
-        folder, name = os.path.split(path)
+    for place, path in enumerate(names):
+        name_at = path.rfind(os.sep) + 1
+        folder, name = path[:name_at], path[name_at:]
         match = _COPY.fullmatch(name) if "(" in name else None
         original = match[1] + match[3] if match and match[1] else None
-        if original is not None and os.path.join(folder, original) not in there:
+        if original is not None and folder + original not in there:
             original = None
-        files.append(_File(folder, name, original, number_of(original or name)))
+        number = number_of(original or name)
+        if number is not None:
+            series = texts.setdefault(number.series, number.series)
+            number = Numbered(series, number.number, number.digits)
+        files.append(_File(place, texts.setdefault(folder, folder), name, original, number))
     return files
 
 
@@ -120,12 +138,49 @@ def _is_late(file: _File, wraps: dict[str, int]) -> bool:
     return first is not None and file.number is not None and file.number.number < first
 
 
-def _key(file: _File, wraps: dict[str, int]) -> list[tuple[Any, ...]]:
-    parts = file.folder.split(os.sep) if file.folder else []
-    folders: list[tuple[Any, ...]] = [(False, natural_key(part)) for part in parts]
-    stands_with = natural_key(file.original or file.name)
-    is_copy = file.original is not None
-    return [*folders, (_is_late(file, wraps), stands_with, is_copy, natural_key(file.name))]
+def _number(file: _File) -> int:
+    return file.number.number if file.number else 0
+
+
+class _Folder(NamedTuple):
+    """A folder's files, and the folders in it by their names."""
+
+    files: list[_File]
+    folders: dict[str, _Folder]
+
+
+def _in_order(files: Sequence[_File], wraps: dict[str, int]) -> Iterator[_File]:
+    """Files in order of their folders and names."""
+    top = _Folder([], {})
+    known = {"": top}
+    for file in files:
+        if file.folder not in known:
+            inside = top
+            for part in file.folder.rstrip(os.sep).split(os.sep):
+                inside = inside.folders.setdefault(part, _Folder([], {}))
+            known[file.folder] = inside
+        known[file.folder].files.append(file)
+    return _walk(top, wraps)
+
+
+def _walk(folder: _Folder, wraps: dict[str, int]) -> Iterator[_File]:
+    """What lies in a folder, in order; the keys of one folder are held at a time."""
+    keys = [_key(file, wraps) for file in folder.files]
+    keys += [(False, natural_key(name)) for name in folder.folders]
+    inside: list[_File | _Folder] = [*folder.files, *folder.folders.values()]
+    for place in sorted(range(len(inside)), key=keys.__getitem__):
+        found = inside[place]
+        if isinstance(found, _File):
+            yield found
+        else:
+            yield from _walk(found, wraps)
+
+
+def _key(file: _File, wraps: dict[str, int]) -> tuple[Any, ...]:
+    late = _is_late(file, wraps)
+    if file.original is None:
+        return late, natural_key(file.name)
+    return late, natural_key(file.original), natural_key(file.name)
 
 
 def _is_plain(files: Sequence[_File]) -> bool:
@@ -156,11 +211,10 @@ def _places_out_of_line(order: Sequence[int], other: Sequence[int]) -> tuple[int
     return tuple(place for place, (before, after) in pairs if rank[after] < rank[before])
 
 
-def _starts(by_name: Sequence[int], files: Sequence[_File], wraps: dict[str, int]) -> Iterator[str]:
+def _starts(in_order: Sequence[_File], wraps: dict[str, int]) -> Iterator[str]:
     """The first picture of each folder after its camera's counter had begun again."""
     begun: set[str] = set()
-    for n in by_name if wraps else ():
-        file = files[n]
+    for file in in_order if wraps else ():
         if _is_late(file, wraps) and file.folder not in begun:
             begun.add(file.folder)
-            yield os.path.join(file.folder, file.name)
+            yield file.folder + file.name

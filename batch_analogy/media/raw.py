@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ _SRGB_CURVE = (2.4, 12.92)  # power and slope at black (IEC 61966-2-1)
 _TURNED = (5, 6)  # LibRaw's flip: a quarter turn
 
 
-def is_raw(path: Path) -> bool:
+def is_raw(path: Path | str) -> bool:
     """Whether a path names a camera's RAW file, by its suffix."""
-    return path.suffix.lower() in RAW_SUFFIXES
+    return os.path.splitext(path)[1].lower() in RAW_SUFFIXES
 
 
 def read_raw(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
@@ -25,7 +27,7 @@ VIDEO_SUFFIXES = frozenset({
 
 NaturalKey = tuple[str, str]
 
-_NUMBER = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"([0-9]+)")
 
 
 def natural_key(name: str) -> NaturalKey:
@@ -41,12 +43,11 @@ def natural_key(name: str) -> NaturalKey:
     >>> sorted(["img10.png", "img2.png", "Img1.png"], key=natural_key)
     ['Img1.png', 'img2.png', 'img10.png']
     """
-    return _NUMBER.sub(_as_sorted, name.casefold()), name
-
-
-def _as_sorted(number: re.Match[str]) -> str:
-    digits = number[0].lstrip("0")
-    return f"\0{len(digits):03}{digits}"
+    pieces = _NUMBER.split(name.casefold())
+    for place in range(1, len(pieces), 2):
+        digits = pieces[place].lstrip("0")
+        pieces[place] = f"\0{len(digits):03}{digits}"
+    return "".join(pieces), name
 
 
 def is_video(path: Path) -> bool:
@@ -60,7 +61,7 @@ def is_video(path: Path) -> bool:
     return suffix in VIDEO_SUFFIXES or (suffix == ".gif" and _is_animated(path))
 
 
-def find_stills(source: str) -> list[Path]:
+def find_stills(source: str) -> list[str]:
     """List the pictures of a folder, a glob pattern or a single file.
 
     Hidden files, videos, sidecars and subfolders are passed over. A picture that turns out to be
@@ -71,7 +72,7 @@ def find_stills(source: str) -> list[Path]:
         source: what the person typed; ``**`` in a pattern reaches into subfolders.
 
     Returns:
-        Paths in natural order of their folders and names.
+        Paths in natural order of their folders and names; strings, as there may be a million.
 
     Raises:
         UsageError: the path does not exist.
@@ -81,28 +82,61 @@ def find_stills(source: str) -> list[Path]:
     if path.is_dir():
         found = _list_folder(path)
     elif path.exists():
-        found = [path]
+        found = [str(path)]
     elif glob.has_magic(source):
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+        found = glob.glob(str(path), recursive=True)
         if not found:
             raise InputError(f"nothing matches {source}; check the pattern, or give the folder")
     else:
         raise UsageError(f"{source} does not exist; give a folder, a pattern or a video")
-    visible = [item for item in found if not item.name.startswith(".")]
-    stills = [p for p in visible if p.suffix.lower() in STILL_SUFFIXES and not p.is_dir()]
-    if not stills:
-        raise InputError(_describe_nothing(source, visible))
-    stills = _without_developed_raws(stills)
-    parents = {path.parent for path in stills}
-    folders = {parent: [natural_key(part) for part in parent.parts] for parent in parents}
-    return sorted(stills, key=lambda p: (folders[p.parent], natural_key(p.name)))
+    stills = {folder: _stills_of(folder, names) for folder, names in _by_folder(found).items()}
+    if not any(stills.values()):
+        raise InputError(_describe_nothing(source, found))
+    in_order = sorted(stills, key=lambda folder: [natural_key(p) for p in Path(folder).parts])
+    return [folder + name for folder in in_order for name in stills[folder]]
 
 
-def _without_developed_raws(stills: list[Path]) -> list[Path]:
-    if not any(is_raw(path) for path in stills):
+def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Folder, with its separator → the names of what was found there."""
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        name_at = path.rfind(os.sep) + 1
+        folders.setdefault(path[:name_at], []).append(path[name_at:])
+    return folders
+
+
+def _stills_of(folder: str, names: Iterable[str]) -> list[str]:
+    """The pictures among the names of what lies in a folder, in natural order."""
+    stills = [n for n in names if _suffix(n) in STILL_SUFFIXES and not n.startswith(".")]
+    if len(stills) == 1:
+        stills = [name for name in stills if not os.path.isdir(folder + name)]
+    elif stills:  # a folder's entries know what they are, and need not be asked one by one
+        inside = _folders_in(folder)
+        stills = [name for name in stills if name not in inside]
+    return sorted(_without_developed_raws(stills), key=natural_key)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _folders_in(folder: str) -> set[str]:
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            return {entry.name for entry in entries if _is_folder(entry)}
+    except OSError as error:
+        raise InputError(f"cannot list {folder}: {error.strerror or error}") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
+def _without_developed_raws(stills: list[str]) -> list[str]:
+    if not any(is_raw(name) for name in stills):
         return stills
-    developed = {path.with_suffix("") for path in stills if not is_raw(path)}
-    return [path for path in stills if not is_raw(path) or path.with_suffix("") not in developed]
+    developed = {os.path.splitext(name)[0] for name in stills if not is_raw(name)}
+    return [n for n in stills if not (is_raw(n) and os.path.splitext(n)[0] in developed)]
 
 
 def _is_animated(path: Path) -> bool:
@@ -113,18 +147,20 @@ def _is_animated(path: Path) -> bool:
         return False  # whoever reads the picture will say what is wrong with it
 
 
-def _list_folder(folder: Path) -> list[Path]:
+def _list_folder(folder: Path) -> list[str]:
+    inside = "" if folder == Path() else os.path.join(folder, "")
     try:
-        return list(folder.iterdir())
+        return [inside + name for name in os.listdir(folder)]
     except OSError as error:
         raise InputError(f"cannot list {folder}: {error.strerror or error}") from error
 
 
-def _describe_nothing(source: str, found: list[Path]) -> str:
-    if not found:
+def _describe_nothing(source: str, found: Iterable[str]) -> str:
+    visible = [path for path in map(Path, found) if not path.name.startswith(".")]
+    if not visible:
         return f"{source} is empty; it must hold at least one picture, such as .jpg, .png or .tif"
-    folders = sorted(item.name for item in found if item.is_dir())
-    suffixes = Counter(p.suffix.lower() or "without suffix" for p in found if not p.is_dir())
+    folders = sorted(item.name for item in visible if item.is_dir())
+    suffixes = Counter(p.suffix.lower() or "without suffix" for p in visible if not p.is_dir())
     parts = [f"{count} {suffix}" for suffix, count in sorted(suffixes.items())]
     if folders:
         named = ", ".join(folders[:5]) + (", …" if len(folders) > 5 else "")

@@ -91,3 +91,9 @@ def test_frames_numbered_in_brackets_are_no_copies() -> None:
     names = [f"film ({n}).jpg" for n in range(1, 12)]
     found, how = ordered(names)
     assert (found, how.by, how.copies) == (names, "number", 0)
+
+
+def test_files_stand_between_the_folders_beside_them() -> None:
+    names = ["a2/9.jpg", "a2/b/1.jpg", "a3.jpg", "a10/1.jpg", "b/a/c/1.jpg", "b/a2.jpg"]
+    found, how = ordered(names)
+    assert (found, how.by) == (names, "name")

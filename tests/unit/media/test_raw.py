@@ -79,6 +79,7 @@ def test_without_the_extra_its_name_is_told(
 def test_a_raw_file_beside_its_developed_picture_is_passed_over(tmp_path: Path) -> None:
     for name in ("1.NEF", "1.JPG", "2.NEF", "3.JPG"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_stills(str(tmp_path))] == ["1.JPG", "2.NEF", "3.JPG"]
+    names = [Path(path).name for path in find_stills(str(tmp_path))]
+    assert names == ["1.JPG", "2.NEF", "3.JPG"]
     raws = find_stills(str(tmp_path / "*.NEF"))
-    assert [path.name for path in raws] == ["1.NEF", "2.NEF"]
+    assert [Path(path).name for path in raws] == ["1.NEF", "2.NEF"]

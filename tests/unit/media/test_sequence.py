@@ -20,7 +20,7 @@ def fill(folder: Path, *names: str) -> Path:
 
 
 def names_of(source: Path | str) -> list[str]:
-    return [path.name for path in sequence.find_stills(str(source))]
+    return [Path(path).name for path in sequence.find_stills(str(source))]
 
 
 def test_numbers_are_counted() -> None:
@@ -54,6 +54,17 @@ def test_broken_link_is_a_frame(tmp_path: Path) -> None:
     assert names_of(tmp_path) == ["a1.png", "a2.png", "a3.png"]
 
 
+def test_what_is_a_folder_is_no_frame_and_a_link_to_itself_is(tmp_path: Path) -> None:
+    fill(tmp_path, "a1.png", "a5.png", "b/c.txt")
+    (tmp_path / "a2.png").mkdir()
+    (tmp_path / "a3.png").symlink_to(tmp_path / "b")
+    (tmp_path / "a4.png").symlink_to(tmp_path / "a4.png")
+    assert names_of(tmp_path) == ["a1.png", "a4.png", "a5.png"]
+    assert names_of(tmp_path / "a*") == ["a1.png", "a4.png", "a5.png"]
+    with pytest.raises(InputError, match=r"no pictures; found: 1 folder \(a2\.png\)"):
+        names_of(tmp_path / "a2*")
+
+
 def test_folder_with_pattern_letters_in_its_name(tmp_path: Path) -> None:
     assert names_of(fill(tmp_path / "take [1]", "a.png")) == ["a.png"]
 
@@ -66,7 +77,7 @@ def test_pattern(tmp_path: Path) -> None:
 def test_pattern_over_folders_counts_the_folders_first(tmp_path: Path) -> None:
     fill(tmp_path, "day10/1.png", "day2/2.png", "day2/10.png")
     found = sequence.find_stills(str(tmp_path / "**" / "*.png"))
-    relative = [str(path.relative_to(tmp_path)) for path in found]
+    relative = [str(Path(path).relative_to(tmp_path)) for path in found]
     assert relative == ["day2/2.png", "day2/10.png", "day10/1.png"]
 
 
@@ -76,7 +87,7 @@ def test_single_picture(tmp_path: Path) -> None:
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(fill(tmp_path, "frames/a.png")))
-    assert sequence.find_stills("~/frames") == [tmp_path / "frames" / "a.png"]
+    assert sequence.find_stills("~/frames") == [str(tmp_path / "frames" / "a.png")]
 
 
 def test_missing_folder(tmp_path: Path) -> None:
