@@ -171,7 +171,8 @@ def _decode_command(info: VideoInfo, span: Span, pixel_format: str, listing: Pat
     limit = []
     if span.end is not None:
         limit = ["-t", f"{info.start_seconds + float(span.end) + _READ_ON_SECONDS:.3f}"]
-    command = ["-v", "error", *FILES_ONLY, *limit, "-i", as_url(info.path), "-map", "0:V:0"]
+    command = ["-v", "error", *FILES_ONLY, *limit, *info.decoder, "-i", as_url(info.path)]
+    command += ["-map", "0:V:0"]
     chain = decode_filter(info.tags, info.height, info.width)
     command += ["-vf", f"{_chosen(info.times, span)}{chain}", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-stats_enc_pre", as_url(listing)]

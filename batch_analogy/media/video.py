@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.media.colours import Colours, ColourTags, film_colours, square
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_words, run_ffmpeg
+from batch_analogy.media.ffmpeg import FfmpegPipe, Finished, as_url, last_words, run_ffmpeg
 from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
 
@@ -20,6 +20,11 @@ _NO_TIME = -(2**63)  # ffmpeg's "this packet has no time"
 _DISCARD = 4  # packet flag: decoded for others' sake, never shown
 
 _STREAM = re.compile(r"^\s{2}Stream #0:\d+.*?: (Video|Audio|Subtitle): (.*)$", re.MULTILINE)
+_TRANSPARENT = re.compile(
+    r"^  Stream #0:\d+[^\n]*?: Video: (vp[89])\b[^\n]*\n(?:    [^\n]*\n)*?\s+alpha_mode\s*: 1",
+    re.MULTILINE,
+)
+_TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _DIMENSIONS = re.compile(r"^#dimensions 0: (\d+)x(\d+)", re.MULTILINE)
 _TIME_BASE = re.compile(r"^#tb 0: (\d+)/(\d+)")
 _PACKET = re.compile(r"^0,\s*(-?\d+),\s*(-?\d+),\s*(\d+),[^\n]*?(?:F=0x([0-9a-fA-F]+))?\s*$")
@@ -46,6 +51,7 @@ class VideoInfo:
     audio_codecs: tuple[str, ...]  # of each audio stream, such as "aac"
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
+    decoder: tuple[str, ...] = ()  # input options that choose one; () for ffmpeg's own choice
 
     @property
     def frame_count(self) -> int:
@@ -84,9 +90,11 @@ def probe_video(path: Path) -> VideoInfo:
     """
     check_readable(path)
     source = [*FILES_ONLY, "-i", as_url(path), "-map", "0:V:0"]
-    seen = run_ffmpeg([*source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"])
+    seen, header = _first_frame(source)
+    decoder = _decoder(header)
+    if decoder:
+        seen, header = _first_frame([*decoder, *source])
     size = _DIMENSIONS.search(seen.output)
-    header = seen.messages.partition("Stream mapping:")[0].partition("Output #0")[0]
     streams = _STREAM.findall(header)
     videos = [text for kind, text in streams if kind == "Video" and "(attached pic)" not in text]
     audios, subtitles = (_codecs(streams, kind) for kind in ("Audio", "Subtitle"))
@@ -118,7 +126,20 @@ def probe_video(path: Path) -> VideoInfo:
         audio_codecs=audios,
         subtitle_codecs=subtitles,
         tags=ColourTags.read(videos[0]),
+        decoder=decoder,
     )
+
+
+def _first_frame(source: list[str]) -> tuple[Finished, str]:
+    """What ffmpeg says of a video's first frame, and what it says of the file before that."""
+    seen = run_ffmpeg([*source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"])
+    return seen, seen.messages.partition("Stream mapping:")[0].partition("Output #0")[0]
+
+
+def _decoder(header: str) -> tuple[str, ...]:
+    """Input options for videos whose transparency ffmpeg's own decoder would pass over."""
+    found = _TRANSPARENT.search(header)
+    return () if found is None else ("-c:v", _TRANSPARENT_DECODERS[found[1]])
 
 
 def check_readable(path: Path) -> None:
