@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +72,34 @@ class PaintConfig:
         if not (self.colour or self.edges or self.meaning or self.guides):
             raise ConfigError("no guide weighs anything; give one a weight above 0")
 
+    def absolute(self) -> PaintConfig:
+        """The same with paths that hold in any folder."""
+        return dataclasses.replace(
+            self,
+            keys=tuple(
+                dataclasses.replace(
+                    key,
+                    painted=_absolute(key.painted),
+                    example=key.example and _absolute(key.example),
+                )
+                for key in self.keys
+            ),
+            guides=tuple(
+                dataclasses.replace(
+                    guide, source=_absolute(guide.source), target=_absolute(guide.target)
+                )
+                for guide in self.guides
+            ),
+            mask=self.mask and _absolute(self.mask),
+        )
+
     def pixel_fields(self) -> dict[str, Any]:
         """What decides pixels besides the content of the files, as plain JSON values."""
         fields = dataclasses.asdict(self)
         del fields["keys"], fields["mask"]
         fields["guides"] = [guide.weight for guide in self.guides]
         return fields
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 import batch_analogy
-from batch_analogy.cli import evaluate, machine, pair, rehearse, runs, status, timelapse
+from batch_analogy.cli import (
+    analogy,
+    evaluate,
+    machine,
+    pair,
+    rehearse,
+    runs,
+    status,
+    suggest,
+    timelapse,
+)
 from batch_analogy.cli.failures import DEBUG_VARIABLE
 
 EPILOG = """\
@@ -39,6 +49,8 @@ def build_app() -> typer.Typer:
     app.command(epilog=pair.EPILOG)(pair.pair)
     app.command(epilog=timelapse.TIMELAPSE_EPILOG)(timelapse.timelapse)
     app.command(epilog=timelapse.STYLIZE_EPILOG)(timelapse.stylize)
+    app.command(epilog=analogy.EPILOG, cls=analogy.AnalogyCommand)(analogy.analogy)
+    app.command(epilog=suggest.EPILOG)(suggest.suggest)
     app.command(epilog=rehearse.PLAN_EPILOG)(rehearse.plan)
     app.command(epilog=rehearse.PREVIEW_EPILOG)(rehearse.preview)
     app.command(epilog=status.EPILOG)(status.status)

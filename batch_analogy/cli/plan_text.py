@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN_UNUSABLE = 10
 SHOWN_SHOTS = 8
+SHOWN_KEYS = 8
 ORDERS = {
     "number": "the numbers in their names",
     "name": "folders and names",
@@ -54,7 +55,9 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
         yield "RAW", f"all developed alike, with the first one's white balance ({balance})"
     yield from _found_rows(plan)
-    yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
+    if plan.painting is None:
+        yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
+    yield from _painting_rows(plan)
     for film in films_of(config):
         height, width = plan.picture_size(film.output, plan.usable()[0].index)
         yield "film", f"{film.path}, {width}x{height}, {_rate(config, plan)}"
@@ -94,6 +97,28 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
         yield from (text for _, text in _depth_rows(plan))
+    yield from (text for name, text in _painting_rows(plan) if name != "painted")
+
+
+def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What the frames are painted after, and shots in which none was painted."""
+    from batch_analogy.jobs.painted import unpainted_shots
+    from batch_analogy.jobs.ranges import format_range
+
+    if plan.painting is None:
+        return
+    for key in plan.painting.keys[:SHOWN_KEYS]:
+        over = key.example.path if key.example else plan.frames[key.frame or 0].name
+        yield "painted", f"{key.painted.path} over {over}"
+    if len(plan.painting.keys) > SHOWN_KEYS:
+        yield "painted", f"… and {len(plan.painting.keys) - SHOWN_KEYS} more"
+    shots = [(shot.start, shot.stop) for shot in plan.shots]
+    for start, stop in unpainted_shots(plan.painting, shots)[:SHOWN_SHOTS]:
+        yield (
+            "",
+            f"WARNING: none of the frames {format_range(start, stop)} is painted, and a cut parts "
+            "them from those that are; they follow by what they show: paint one of them too",
+        )
 
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

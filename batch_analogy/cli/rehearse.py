@@ -19,7 +19,7 @@ from batch_analogy.cli.option_groups import (
     MachineOptions,
     takes_groups,
 )
-from batch_analogy.cli.plan_text import print_plan
+from batch_analogy.cli.plan_text import plan_notes, print_plan
 from batch_analogy.cli.progress import RunWatcher, duration
 from batch_analogy.cli.running import (
     exit_code_of,
@@ -29,6 +29,7 @@ from batch_analogy.cli.running import (
     tell_failures,
 )
 from batch_analogy.cli.timelapse import Command, run_config
+from batch_analogy.config import RunConfig
 from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -148,6 +149,21 @@ def preview(
         else:
             config = run_config(command, first, frames, look, film, machine, target)
             run = runs.open_run(config, overwrite=overwrite, on_event=watcher)
+        with run:
+            chosen = rehearse.preview_frames(run.plan, count)
+            result, sheet = rehearse.rehearse(run, chosen, watcher)
+    return _report(console, run, result, sheet, watcher)
+
+
+def rehearse_and_report(config: RunConfig, console: Console, count: int, *, overwrite: bool) -> int:
+    """Do so many frames of a run and show them; returns the exit code."""
+    from batch_analogy.jobs import rehearse
+    from batch_analogy.jobs import run as runs
+
+    with RunWatcher(console) as watcher:
+        run = runs.open_run(config, overwrite=overwrite, on_event=watcher)
+        for text in plan_notes(config, run.plan):
+            console.note(text)
         with run:
             chosen = rehearse.preview_frames(run.plan, count)
             result, sheet = rehearse.rehearse(run, chosen, watcher)

@@ -20,6 +20,7 @@ from batch_analogy.jobs.driver import Driver, StopRequest
 from batch_analogy.jobs.events import FilmProgress, OnEvent, RunEvent, RunOpened, ignore
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.manifest import Manifest
+from batch_analogy.jobs.paint_frames import paint_spec
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.pools import make_pool
 from batch_analogy.jobs.progress import Progress
@@ -209,6 +210,7 @@ class Run:
             threads=None,
             wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,
             white_balance=self.plan.white_balance,
+            painting=paint_spec(self.config.painting, self.plan),
         )
 
     def _finish(

@@ -37,6 +37,7 @@ class DoneRecord:
     seconds: float
     exposure_ev: float = 0.0  # that was added to the frame
     shot_start: int | None = None  # of a steady film: the first frame of the shot it was in
+    misfit: float | None = None  # of a painted frame, see Painter
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class History:
                 float(line["seconds"]),
                 float(line.get("exposure_ev", 0.0)),
                 line.get("shot_start"),
+                line.get("misfit"),
             )
             self.failed.pop(index, None)
         elif kind == "failed":

@@ -18,18 +18,11 @@ from typing import Any
 
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.footage import Footage, part_of
+from batch_analogy.jobs.painted import FileMark, PaintMarks
 from batch_analogy.media.raw import WhiteBalance
 from batch_analogy.media.timing import WHOLE
 
-
-@dataclass(frozen=True)
-class FileMark:
-    """A file's content, and what tells cheaply that it has not changed."""
-
-    path: str
-    bytes: int
-    mtime_ns: int
-    blake2b: str
+__all__ = ["FileMark", "FramePlan", "Plan", "Segment", "Shot", "compare", "cut_segments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +85,7 @@ class Plan:
     leave_out: frozenset[int] = frozenset()  # frames that a person does not want
     footage: Footage | None = None  # of a video
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
+    painting: PaintMarks | None = None  # what the frames are painted after
 
     @property
     def plan_hash(self) -> str:
@@ -126,6 +120,8 @@ class Plan:
             content.append([str(self.footage.span.start), str(self.footage.span.end)])
         if self.white_balance is not None:
             content.append([str(factor) for factor in self.white_balance])
+        if self.painting is not None:
+            content.append(self.painting.content())
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -150,7 +146,7 @@ class Plan:
     @property
     def keyframes(self) -> dict[int, int]:
         """Frames that were painted by hand, and which of the painted pictures is theirs."""
-        return {}
+        return {} if self.painting is None else self.painting.keyframes
 
     @property
     def stretch_frames(self) -> int:
@@ -233,6 +229,8 @@ def _setting_changes(old: Plan, new: Plan) -> list[str]:
             changes.append(f"{name} was {before}, is {after}")
     if old.reference.blake2b != new.reference.blake2b:
         changes.append(f"the reference {new.reference.path} has another content")
+    elif old.painting and new.painting and old.painting.content() != new.painting.content():
+        changes.append("keyframes, painted pictures, guides or the mask are others")
     return changes
 
 

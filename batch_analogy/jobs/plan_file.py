@@ -16,6 +16,7 @@ from typing import Any
 
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.footage import Footage
+from batch_analogy.jobs.painted import PaintMarks
 from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Segment, Shot, cut_segments
 from batch_analogy.jobs.ranges import format_frames, format_range, parse_frames, parse_range
 from batch_analogy.jobs.store import read_json, write_long_json
@@ -94,6 +95,7 @@ def _head(plan: Plan) -> dict[str, Any]:
         "video": dataclasses.asdict(plan.video) if plan.video else None,
         **({"footage": plan.footage.to_json()} if plan.footage else {}),
         **({"white_balance": plan.white_balance} if plan.white_balance else {}),
+        **({"painting": plan.painting.to_json()} if plan.painting else {}),
         **{name: getattr(plan, name) for name in _FACTS},
     }
 
@@ -135,6 +137,7 @@ def plan_from_json(values: dict[str, Any]) -> Plan:
             video=FileMark(**values["video"]) if values["video"] else None,
             footage=Footage.from_json(values["footage"]) if values.get("footage") else None,
             white_balance=tuple(values["white_balance"]) if values.get("white_balance") else None,
+            painting=PaintMarks.from_json(values["painting"]) if values.get("painting") else None,
             **{name: values[name] for name in _FACTS},
         )
         leave_out = str(values["leave_out"])

@@ -53,6 +53,7 @@ class Recorder:
             seconds=round(outcome.seconds, 3),
             **self._edits(frame),
             **_stages_and_notes(outcome),
+            **({} if outcome.misfit is None else {"misfit": outcome.misfit}),
             worker=worker,
             attempt=attempt,
         )

@@ -37,6 +37,7 @@ from batch_analogy.jobs.source import ensure_video_frames, guess_video, open_vid
 from batch_analogy.jobs.status import RunStatus, read_status
 from batch_analogy.jobs.store import RunStore, read_json, write_json
 from batch_analogy.jobs.survey import device_of, make_plan
+from batch_analogy.jobs.survey_painted import with_painting
 
 __all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
 
@@ -132,6 +133,7 @@ def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
         video=guess_video(config),
         on_frame=_reporter(on_event),
     )
+    plan = with_painting(plan, config, None)
     store, previous = RunStore(config.run_dir), None
     with contextlib.suppress(PlanChangedError):  # of another version: the run itself will say so
         previous = read_plan(store.plan)
@@ -161,6 +163,7 @@ def _open_locked(
         previous=previous,
         on_frame=_reporter(on_event),
     )
+    plan = with_painting(plan, config, previous)
     if previous is not None:
         try:
             resume.accept(store, previous, plan)
@@ -284,6 +287,7 @@ def _absolute(config: RunConfig) -> RunConfig:
     return dataclasses.replace(
         config,
         reference=Path(os.path.abspath(config.reference.expanduser())),
+        painting=config.painting and config.painting.absolute(),
         source=os.path.abspath(Path(config.source).expanduser()),
         output=Path(os.path.abspath(config.output.expanduser())),
         run_dir=Path(os.path.abspath(config.run_dir.expanduser())),

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ from batch_analogy.analogy.batching import BatchSize, in_batches
 from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies
 from batch_analogy.analogy.features import EncodedPicture, encode_reference, load_network
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig, Target
 from batch_analogy.errors import (
     DeviceMemoryError,
     FrameError,
@@ -38,103 +37,30 @@ from batch_analogy.errors import (
     WeightsError,
 )
 from batch_analogy.jobs.anchors import MATCHED, Anchors
+from batch_analogy.jobs.paint_frames import PaintedFrames
 from batch_analogy.jobs.plan import FramePlan
 from batch_analogy.jobs.steady import SteadyFrames
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json
-from batch_analogy.jobs.stretches import Course
+from batch_analogy.jobs.tasks import (
+    FrameOutcome,
+    FrameTask,
+    OutputFile,
+    Status,
+    WorkerSpec,
+    task_of,
+)
 from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import disk_errors, hash_file
-from batch_analogy.media.raw import WhiteBalance
 from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
 from batch_analogy.motion.coherence import Steady
 from batch_analogy.motion.deflicker import apply_exposure
+
+__all__ = ["FrameOutcome", "FrameTask", "FrameWorker", "OutputFile", "WorkerSpec", "task_of"]
 
 log = logging.getLogger(__name__)
 
 TRACEBACK_CHARACTERS = 4000  # the end of it, where the error is
 FRAMES_AT_ONCE = {"cpu": 1, "cuda": 8}  # a batch keeps a GPU busy; a CPU gains nothing by it
-
-Status = Literal["done", "failed", "disk"]
-
-
-@dataclass(frozen=True)
-class WorkerSpec:
-    """All that a worker needs to know; every path must be reachable from its machine."""
-
-    name: str
-    run_dir: str
-    run_id: str
-    reference: str
-    reference_blake2b: str
-    weights: str  # as RunConfig.weights
-    weights_sha256: str
-    target: Target
-    analogy: AnalogyConfig  # with its precision resolved
-    device: str  # "cpu" or "cuda"
-    threads: int | None  # None: as many as PyTorch takes by itself
-    frames_at_once: int | None = None  # None: as suits the device
-    plan_hash: str = ""  # equal ones, equal frames: whose anchors are believed
-    wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
-    white_balance: WhiteBalance | None = None  # of RAW frames
-
-
-@dataclass(frozen=True)
-class FrameTask:
-    """One frame to do, with what its file should be."""
-
-    index: int
-    source: str
-    height: int  # px
-    width: int  # px
-    bytes: int
-    mtime_ns: int
-    blake2b: str | None  # None: not checked (extracted from a video)
-    exposure_ev: float = 0.0  # added to its exposure when it is read, against flicker
-    course: Course | None = None  # how one comes to it in a steady film; None: it stands alone
-
-
-def task_of(frame: FramePlan, course: Course | None = None) -> FrameTask:
-    """What a worker needs to know of a frame."""
-    return FrameTask(
-        frame.index,
-        frame.source,
-        frame.height,
-        frame.width,
-        frame.bytes,
-        frame.mtime_ns,
-        frame.blake2b,
-        frame.exposure_ev,
-        course,
-    )
-
-
-@dataclass(frozen=True)
-class OutputFile:
-    """A picture that a worker wrote."""
-
-    path: str
-    bytes: int
-    blake2b: str
-
-
-@dataclass(frozen=True)
-class FrameOutcome:
-    """What became of one frame.
-
-    ``disk``: it could not be written, and no other frame could be; the worker has stopped.
-    """
-
-    index: int
-    status: Status
-    worker: str
-    seconds: float
-    outputs: dict[str, OutputFile]  # "a_prime", "b" → file
-    message: str = ""
-    retryable: bool = False
-    traceback: str = ""
-    notes: tuple[str, ...] = ()  # what else happened, as a batch lowered for want of memory
-    stages: dict[str, float] = field(default_factory=dict)  # "read", "analogy", "write" → seconds
-    to_follow: int = 0  # frames that were in hand with it and whose outcomes come next
 
 
 @dataclass
@@ -147,6 +73,7 @@ class _Try:
     outputs: dict[str, OutputFile] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    misfit: float | None = None
     failure: _Failure | None = None
 
     @contextlib.contextmanager
@@ -181,6 +108,7 @@ class _Try:
             failure.traceback,
             tuple(self.notes),
             {name: round(seconds, 4) for name, seconds in self.stages.items()},
+            misfit=self.misfit,
         )
 
 
@@ -229,8 +157,19 @@ class FrameWorker:
             steady,
             lambda stretch, frame, a: steady.begin(a),
             Anchors(self._store, spec.plan_hash, spec.device, MATCHED),
-            lambda frame: self._read(task_of(frame)),
+            self._read_again,
         )
+        self._painted: PaintedFrames | None = None
+        if spec.painting is not None:
+            self._at_once = BatchSize(1)
+            self._painted = PaintedFrames(
+                spec.painting,
+                spec.analogy,
+                self._network,
+                self._store,
+                spec.plan_hash,
+                self._read_again,
+            )
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
                 {
@@ -279,6 +218,9 @@ class FrameWorker:
             raise FrameError(f"{source} is {found} px, expected {task.width}×{task.height}")
         return _to_tensor(apply_exposure(pixels, task.exposure_ev))
 
+    def _read_again(self, frame: FramePlan) -> torch.Tensor:
+        return self._read(task_of(frame))
+
     def _match(self, tries: list[_Try]) -> None:
         """Find the frames' pictures. If a batch fails, each is done alone: one spoils no other."""
         if len(tries) > 1 and not any(frame.task.course for frame in tries):
@@ -290,10 +232,13 @@ class FrameWorker:
                 return
         for frame in tries:
             with frame.stage("analogy"):
-                if frame.task.course is None:
+                index, course = frame.task.index, frame.task.course
+                if self._painted is not None and frame.a is not None:
+                    frame.pictures = self._painted.pictures(index, frame.a, course)
+                    frame.misfit = self._painted.misfit
+                elif course is None:
                     self._match_together([frame])
                 elif frame.a is not None:
-                    index, course = frame.task.index, frame.task.course
                     frame.pictures = self._steady.pictures(index, frame.a, course)
 
     def _match_together(self, tries: list[_Try]) -> None:

@@ -101,6 +101,27 @@ def read_size(path: Path) -> tuple[int, int]:
     return height, width
 
 
+def read_opacity(path: Path) -> FloatPixels | None:
+    """Read how opaque each pixel of a picture is; None where it has no transparency.
+
+    Returns:
+        (H, W) float32 in [0, 1], upright.
+
+    Raises:
+        FrameError: the file is missing, no picture or truncated.
+    """
+    if is_raw(path):
+        return None
+    with _decoding(path), _opened(path) as image:
+        if not ("A" in image.getbands() or "transparency" in image.info):
+            return None
+        image.load()
+        orientation = _orientation(image)
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.float32)
+    upright = _turn_upright(alpha[..., None] / np.float32(255.0), orientation)
+    return np.ascontiguousarray(upright[..., 0])
+
+
 def read_depth(path: Path) -> Depth:
     """How many bits a channel ``read_still`` keeps of a picture, by its header alone.
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from batch_analogy.config import ANCHOR_FRAMES, RunConfig
-from batch_analogy.jobs import execute, stretches, worker
+from batch_analogy.config import ANCHOR_FRAMES, AnalogyConfig, RunConfig
+from batch_analogy.jobs import execute, stretches
 from batch_analogy.jobs.run import open_run
 from batch_analogy.media.stills import write_png
 from tests.run_samples import frame_bytes, sample_config
@@ -147,7 +147,7 @@ def test_an_era_begins_the_same_from_both_sides(
 @pytest.mark.parametrize("refine", ["none", "affine"])
 def test_both_targets_are_steadied(camera: Path, tmp_path: Path, refine: str) -> None:
     plain = sample_config(tmp_path, FRAMES).analogy
-    look = worker.AnalogyConfig(**{**plain.__dict__, "refine": refine})
+    look = AnalogyConfig(**{**plain.__dict__, "refine": refine})
     steady = film(camera, tmp_path / "on", target="both", analogy=look)
     apart = film(camera, tmp_path / "off", target="both", analogy=look, temporal="off")
     on, off = run(steady), run(apart)

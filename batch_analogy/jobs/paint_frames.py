@@ -1,0 +1,167 @@
+"""A worker's painted frames: their paintings, guides and masks are read, and they are painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.features import FeatureNetwork
+from batch_analogy.config import AnalogyConfig
+from batch_analogy.errors import FrameError
+from batch_analogy.jobs.anchors import Anchors, Facts, Form, Tensors
+from batch_analogy.jobs.painted import PaintMarks
+from batch_analogy.jobs.plan import FramePlan, Plan
+from batch_analogy.jobs.steady import Read, SteadyFrames
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.stretches import Course, Stretch
+from batch_analogy.media.files import hash_file
+from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
+from batch_analogy.motion.keyframes import Layers, Painted, Painter, Painting
+from batch_analogy.painting import PaintConfig
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class PaintSpec:
+    """What a worker needs to know to paint; paths must be reachable from its machine."""
+
+    config: PaintConfig
+    marks: PaintMarks
+    frames: tuple[FramePlan | None, ...]  # that were painted over, for each painted picture
+
+
+def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
+    """What the workers of a run need to know to paint; None where nothing is painted."""
+    if config is None or plan.painting is None:
+        return None
+    frames = [None if k.frame is None else plan.frames[k.frame] for k in plan.painting.keys]
+    return PaintSpec(config, plan.painting, tuple(frames))
+
+
+class PaintedFrames:
+    """Paints frames, each by its course or alone.
+
+    Args:
+        spec: what to paint after. config: of the run.
+        network: compares what things are. store: the run folder. plan_hash: of its plan.
+        read: gives a frame, (1, 3, H, W) float32, or raises InputError.
+    """
+
+    def __init__(
+        self,
+        spec: PaintSpec,
+        config: AnalogyConfig,
+        network: FeatureNetwork,
+        store: RunStore,
+        plan_hash: str,
+        read: Read,
+    ) -> None:
+        self._spec = spec
+        self._read_frame = read
+        self._device = network.device
+        layers = Layers((3,) * len(spec.config.guides), mask=spec.marks.mask is not None)
+        self._painter = Painter(network, config, spec.config, self._painting, layers)
+        anchors = Anchors(store, plan_hash, str(network.device), PAINTED)
+        self._steady = SteadyFrames(self._painter, self._begin, anchors, self._layered)
+
+    @property
+    def misfit(self) -> float:
+        """How badly the paintings serve the frame that was made last, 0 … 1."""
+        return self._painter.misfit
+
+    def pictures(self, index: int, a: Tensor, course: Course | None) -> dict[str, Tensor]:
+        """B' of a frame.
+
+        Args:
+            index: the frame. a: its pixels, (1, 3, H, W) float32.
+            course: how one comes to it; None: it stands alone.
+        """
+        a = self._with_layers(index, a)
+        if course is not None:
+            return self._steady.pictures(index, a, course)
+        key = self._spec.marks.keyframes.get(index)
+        if key is not None:
+            return self._painter.pictures(a, self._painter.begin(a, key, painted=True))
+        return self._painter.alone(a, self._nearest(index))
+
+    def _nearest(self, index: int) -> int:
+        away = {frame: abs(frame - index) for frame in self._spec.marks.keyframes}
+        if not away:
+            return 0
+        return self._spec.marks.keyframes[min(away, key=lambda frame: (away[frame], frame))]
+
+    def _begin(self, stretch: Stretch, frame: FramePlan, a: Tensor) -> Painted:
+        painted = stretch.painted and frame.index == stretch.start
+        return self._painter.begin(a, stretch.key, painted=painted)
+
+    def _layered(self, frame: FramePlan) -> Tensor:
+        return self._with_layers(frame.index, self._read_frame(frame))
+
+    def _with_layers(self, index: int, a: Tensor) -> Tensor:
+        """A frame with its guides made by hand, and its mask."""
+        marks = self._spec.marks
+        layers = [a, *(self._read(guide.target.of(index)) for guide in marks.guides)]
+        if marks.mask is not None:
+            layers.append(_tensor(_grey(read_still(marks.mask.of(index)))))
+        for layer in layers[1:]:
+            if layer.shape[2:] != a.shape[2:]:
+                raise FrameError(f"a guide or the mask of frame {index} has changed its size")
+        return torch.cat([layer.to(self._device) for layer in layers], dim=1)
+
+    def _painting(self, number: int) -> Painting:
+        key, frame = self._spec.marks.keys[number], self._spec.frames[number]
+        path = Path(key.painted.path)
+        if hash_file(path) != key.painted.blake2b:
+            raise FrameError(f"{path} has changed since the run began; run the same command again")
+        if frame is not None:
+            a = self._read_frame(frame)
+        else:
+            assert key.example is not None
+            a = self._read(Path(key.example.path))
+        guides = [self._read(guide.source.of(number)) for guide in self._spec.marks.guides]
+        return Painting(
+            a.to(self._device),
+            _premultiplied(path).to(self._device),
+            tuple(guide.to(self._device) for guide in guides),
+        )
+
+    def _read(self, path: Path) -> Tensor:
+        return _tensor(read_still(path))
+
+
+def _premultiplied(path: Path) -> Tensor:
+    """(1, 4, H, W): colours times opacity, and opacity."""
+    pixels, opacity = read_still(path), read_opacity(path)
+    if opacity is None:
+        opacity = np.ones(pixels.shape[:2], np.float32)
+    over_black = np.maximum(pixels - (np.float32(1.0) - opacity[..., None]), 0.0)
+    return _tensor(np.concatenate([over_black, opacity[..., None]], axis=2))
+
+
+def _grey(pixels: FloatPixels) -> FloatPixels:
+    """(H, W, 3) → (H, W, 1) brightness."""
+    red, green, blue = _LUMA
+    grey = pixels[..., 0] * red + pixels[..., 1] * green + pixels[..., 2] * blue
+    return np.asarray(grey[..., None].clip(0.0, 1.0), np.float32)
+
+
+def _tensor(pixels: FloatPixels) -> Tensor:
+    """(H, W, C) float32 → (1, C, H, W) float32."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+
+
+def _pack(state: Painted) -> tuple[Tensors, Facts]:
+    return {"field": state.field, "cost": state.cost}, {"key": state.key}
+
+
+def _unpack(tensors: Tensors, facts: Facts) -> Painted:
+    return Painted(facts["digest"], int(facts["key"]), tensors["field"], tensors["cost"])
+
+
+PAINTED = Form(_pack, _unpack)
+"""Of frames that were painted."""
