@@ -22,7 +22,7 @@ _BT709_TO_BT2020 = np.array(
     [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32
 )
 _HD_HEIGHT_PX = 720
-_PAL_HEIGHT_PX = 576
+_PAL_LINES, _NTSC_LINES = (576, 288), (486, 480, 240)  # of which each has primaries of its own
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 _MATRICES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc")
@@ -33,6 +33,7 @@ _USUAL: dict[str, tuple[str, str]] = {  # matrix → primaries and transfer, whe
     "bt2020nc": ("bt2020", "bt2020-10"),
     "smpte240m": ("smpte240m", "smpte240m"),
 }
+_BT601 = ("smpte170m", "bt470bg")
 _WORDS = re.compile(r"\w+(le|be)$")  # stored in words of two bytes, unless it is one of …
 _SMALL_WORDS = re.compile(r"(rgb|bgr)(565|555|444)")
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d|yaf|ayuv|vuya|uyva|pal8")
@@ -120,17 +121,30 @@ def film_colours(tags: ColourTags, height: int, width: int) -> Colours:
     if tags.is_rgb or (matrix is not None and matrix not in _MATRICES):
         matrix = "bt2020nc" if tags.primaries == "bt2020" else "bt709"
     elif matrix is None:
-        matrix = assumed_matrix(height, width)
+        matrix = assumed_matrix(tags, height, width)
     primaries, transfer = _USUAL.get(matrix, ("bt709", "bt709"))
+    if matrix in _BT601:  # the same numbers under two names, and either is given to either
+        primaries = _bt601(height, width) or matrix
     full = tags.full_range and not tags.is_rgb
     return Colours(matrix, tags.primaries or primaries, tags.transfer or transfer, full)
 
 
-def assumed_matrix(height: int, width: int) -> str:
+def assumed_matrix(tags: ColourTags, height: int, width: int) -> str:
     """The matrix of a video that does not name it: ffmpeg takes BT.601 always, players do not."""
+    if tags.primaries == "bt2020":
+        return "bt2020nc"
     if min(height, width) >= _HD_HEIGHT_PX:
         return "bt709"
-    return "bt470bg" if height == _PAL_HEIGHT_PX else "smpte170m"
+    said = tags.primaries if tags.primaries in _BT601 else None
+    return said or _bt601(height, width) or "smpte170m"
+
+
+def _bt601(height: int, width: int) -> str | None:
+    """Which of the two BT.601 systems, and so whose primaries, by a video's lines."""
+    lines = min(height, width)  # it may have been filmed upright
+    if lines in _PAL_LINES:
+        return "bt470bg"
+    return "smpte170m" if lines in _NTSC_LINES else None
 
 
 def decode_filter(tags: ColourTags, height: int, width: int) -> str:
@@ -144,7 +158,7 @@ def decode_filter(tags: ColourTags, height: int, width: int) -> str:
     if tags.is_hdr:
         return f"{first}{square('')},{_TONE_MAP},{_fitted(height, width)}"
     if tags.matrix is None and not tags.is_rgb:
-        options = f":in_color_matrix={assumed_matrix(height, width)}{options}"
+        options = f":in_color_matrix={assumed_matrix(tags, height, width)}{options}"
     return f"{first}{square(options)},format={raw_format(tags)},{_fitted(height, width)}"
 
 

@@ -3,7 +3,8 @@
 The rule of ``auto``: where all pictures lie in one folder and their names differ in the last number
 alone, that number decides. Elsewhere (several folders, a camera's counter that began again after
 9999, copies like ``a (1).jpg``, names without numbers) the EXIF capture time does, if all readable
-pictures have it, and the names if not. File dates never decide: copying changes them.
+pictures have it, and the names if not. Times of several zones are compared as one, if all pictures
+tell theirs. File dates never decide: copying changes them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import dataclasses
 import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
 from batch_analogy.config import Order
@@ -23,6 +25,7 @@ from batch_analogy.media.sequence import natural_key
 
 By = Literal["number", "name", "time"]
 
+_CLOCK_LENGTH = len("2026-03-01T18:30:05.250000")  # a time zone may stand behind it
 _COPY = re.compile(r"(.*?) ?\(([0-9]+)\)((?:\.[^.]*)?)", re.DOTALL)
 
 
@@ -201,7 +204,22 @@ def _by_time(by_name: Sequence[int], taken: Sequence[str | None]) -> tuple[int, 
     for n in by_name:
         last = taken[n] or last
         times[n] = last
+    if _crosses_zones(times.values()):
+        times = {n: _in_utc(time) for n, time in times.items()}
     return tuple(sorted(by_name, key=times.__getitem__))
+
+
+def _crosses_zones(times: Iterable[str]) -> bool:
+    """Whether cameras' clocks were set to several time zones, and all of them say to which.
+
+    Where one does not, its time cannot be compared but by the clocks.
+    """
+    zones = {time[_CLOCK_LENGTH:] for time in times}
+    return len(zones) > 1 and "" not in zones
+
+
+def _in_utc(time: str) -> str:
+    return datetime.fromisoformat(time).astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
 def _places_out_of_line(order: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:

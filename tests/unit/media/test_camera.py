@@ -67,6 +67,16 @@ def test_the_time_is_read_with_its_fraction(tmp_path: Path) -> None:
     assert str(read_taken(eleventh)) < str(read_taken(fifth)), "hundredths, not a count"
 
 
+@pytest.mark.parametrize(
+    ("zone", "kept"), [("+02:00", "+02:00"), ("-09:30\0", "-09:30"), ("   :  ", ""), ("Paris", "")]
+)
+def test_the_time_zone_is_noted_where_the_camera_says_it(
+    tmp_path: Path, zone: str, kept: str
+) -> None:
+    path = photograph(tmp_path / "a.jpg", {0x9003: "2026:03:01 18:30:05", 0x9011: zone})
+    assert read_taken(path) == f"2026-03-01T18:30:05.000000{kept}"
+
+
 def test_a_time_that_is_none_says_nothing(tmp_path: Path) -> None:
     for text in ("0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday"):
         assert read_taken(photograph(tmp_path / "a.jpg", {0x9003: text})) is None

@@ -41,6 +41,18 @@ def test_times_decide_where_names_do_not_count() -> None:
     assert ordered(names, [1, 2, 3, 4], "name")[0] == sorted(names)
 
 
+def test_times_are_compared_in_one_zone_if_all_say_theirs() -> None:
+    """The clock was set back by an hour in the middle of the night."""
+    names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    clocks = ["02:58", "02:59", "02:00", "02:01"]
+    zones = ["+02:00", "+02:00", "+01:00", "+01:00"]
+    taken = [f"2026-10-25T{c}:00.000000{z}" for c, z in zip(clocks, zones, strict=True)]
+    found = arrange(names, taken, [True] * 4, "time")
+    assert (found.places, found.disputed) == ((0, 1, 2, 3), ())
+    one_silent = arrange(names, [taken[0][:-6], *taken[1:]], [True] * 4, "time")
+    assert one_silent.places == (2, 3, 0, 1)
+
+
 def test_what_was_taken_at_the_same_time_stays_in_order_of_names() -> None:
     found, how = ordered(["b/2.jpg", "b/10.jpg", "a/1.jpg"], [1, 1, 2])
     assert (found, how.by) == (["b/2.jpg", "b/10.jpg", "a/1.jpg"], "time")

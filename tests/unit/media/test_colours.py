@@ -1,0 +1,37 @@
+"""What is taken for granted of a video that does not say how its numbers are meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from batch_analogy.media.colours import Colours, ColourTags, decode_filter, film_colours
+
+SD = Colours("smpte170m", "smpte170m", "smpte170m")
+PAL = Colours("bt470bg", "bt470bg", "smpte170m")
+
+
+@pytest.mark.parametrize(
+    ("tags", "height", "width", "expected"),
+    [
+        (ColourTags(), 480, 640, SD),
+        (ColourTags(), 576, 768, PAL),
+        (ColourTags(), 768, 576, PAL),  # filmed upright
+        (ColourTags(), 288, 352, PAL),
+        (ColourTags(), 360, 640, SD),
+        (ColourTags(), 720, 1280, Colours()),
+        (ColourTags(matrix="smpte170m"), 576, 768, Colours("smpte170m", "bt470bg", "smpte170m")),
+        (ColourTags(matrix="bt470bg"), 480, 640, Colours("bt470bg", "smpte170m", "smpte170m")),
+        (ColourTags(matrix="bt470bg"), 360, 640, PAL),
+        (ColourTags(matrix="smpte170m", primaries="bt709"), 576, 768,
+         Colours("smpte170m", "bt709", "smpte170m")),
+        (ColourTags(primaries="bt470bg"), 360, 640, PAL),
+        (ColourTags(primaries="bt2020"), 1080, 1920, Colours("bt2020nc", "bt2020", "bt2020-10")),
+    ],
+)  # fmt: skip
+def test_the_colours_of_a_film(
+    tags: ColourTags, height: int, width: int, expected: Colours
+) -> None:
+    assert film_colours(tags, height, width) == expected
+    if tags.matrix is None:
+        chain = decode_filter(tags, height, width)
+        assert f"in_color_matrix={expected.matrix}:" in chain
