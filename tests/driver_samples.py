@@ -79,7 +79,7 @@ class Stage:
         watch = self.clock if shown else time.monotonic
         progress = Progress(config, store, frames, done=(), given_up={}, clock=watch)
         self._journal = Journal(store.journal)
-        self._path = store.journal
+        self.journal_path = store.journal
         self.driver = Driver(
             self.pool,
             self.scheduler,
@@ -104,7 +104,7 @@ class Stage:
 
     def journaled(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, in order."""
-        lines = map(json.loads, self._path.read_text().splitlines())
+        lines = map(json.loads, self.journal_path.read_text().splitlines())
         return [line for line in lines if line["event"] == event]
 
     def done(self) -> list[int]:

@@ -31,6 +31,10 @@ from batch_analogy.jobs.stretches import Courses
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask, task_of
 
 POLL_SECONDS = 0.5
+SYNC_SECONDS = 0.5
+"""From one sync of the journal to the next: each takes milliseconds, and of a thousand workers one
+has a frame done every twenty."""
+
 GROW_SECONDS = 5.0
 
 
@@ -93,7 +97,7 @@ class Driver:
                     return
                 for event in self.pool.poll(POLL_SECONDS):
                     self._handle(event)
-                self.journal.sync()
+                self._sync()
                 self._take_out_suspects()
                 self._end_stalled()
                 if not self.stop.requested:
@@ -103,6 +107,7 @@ class Driver:
                 self.pool.meters.queue(self.scheduler.left)
         finally:
             self.pool.close()
+            self.progress.rest()
 
     def _start(self) -> None:
         self._facts = self.pool.start()
@@ -114,7 +119,7 @@ class Driver:
         self._where: dict[str, Ready] = {}
         self._suspects: dict[str, str] = {}  # worker → its latest failure
         self._told_stopping = self._told_missing = False
-        self._started_at = self._idle_since = self._grown_at = self.clock()
+        self._started_at = self._idle_since = self._grown_at = self._synced_at = self.clock()
         self.progress.dashboard_url = self._facts.dashboard_url
         self.progress.token_hint = self._facts.token_hint
         self.on_event(
@@ -126,6 +131,11 @@ class Driver:
                 self._facts.token_hint,
             )
         )
+
+    def _sync(self) -> None:
+        if self.clock() - self._synced_at >= SYNC_SECONDS:
+            self.journal.sync()
+            self._synced_at = self.clock()
 
     def _stopped(self) -> bool:
         in_hand = self.scheduler.in_hand()

@@ -2,9 +2,9 @@
 
 It is the truth about a run. Every line is handed to the operating system before the driver goes
 on, so a killed driver loses at most the line that it was writing; that torn line is cut off at the
-next start. ``sync`` brings the lines to the disk, once for all that a poll brought, so a machine
-that loses power loses no more than those. A frame that was finished but not journaled is found on
-the disk and adopted (``resume``).
+next start. ``sync`` brings the lines to the disk, which the driver asks for now and then, so a
+machine that loses power loses no more than those since. A frame that was finished but not journaled
+is found on the disk and adopted (``resume``).
 """
 
 from __future__ import annotations

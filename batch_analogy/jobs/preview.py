@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from batch_analogy.errors import FrameError
 from batch_analogy.media.stills import read_still, to_bytes, write_jpeg
 
 LAST_SIDE_PX = 1280
@@ -21,6 +24,8 @@ PAIR_SIDE_PX = 480
 SHEET_CELLS = 12
 
 _GAP_PX = 4
+
+_log = logging.getLogger(__name__)
 
 
 def spread(indices: Sequence[int], count: int) -> list[int]:
@@ -53,6 +58,48 @@ def write_sheet(path: Path, frames: Sequence[Path]) -> None:
     """
     cells = [_reduced(frame, CELL_SIDE_PX) for frame in frames[:SHEET_CELLS]]
     write_jpeg(path, tile(cells, columns=math.ceil(math.sqrt(len(cells)))))
+
+
+class PreviewWriter:
+    """Writes previews beside the driver, for which its workers would wait.
+
+    A sheet of large photographs takes seconds to read.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "previews")
+        self._begun: dict[Path, Future[None]] = {}
+
+    def begin(self, path: Path, write: Callable[[], None]) -> bool:
+        """Have a preview written, unless the last one of that path is being written still.
+
+        A frame that cannot be read any more is logged: no run ends for a preview.
+
+        Returns:
+            Whether it will be.
+
+        Raises:
+            OutputDiskError: the last one could not be written: the disk is full or may not be
+                written to.
+        """
+        last = self._begun.get(path)
+        if last is not None:
+            if not last.done():
+                return False
+            last.result()
+        self._begun[path] = self._thread.submit(_write, write)
+        return True
+
+    def wait(self) -> None:
+        """Let what was begun be finished, well or badly."""
+        wait(self._begun.values())
+
+
+def _write(write: Callable[[], None]) -> None:
+    try:
+        write()
+    except FrameError as error:
+        _log.warning("a preview was left out: %s", error)
 
 
 def write_before_after(path: Path, pairs: Sequence[tuple[Path, Path]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
@@ -11,7 +12,13 @@ from pathlib import Path
 from batch_analogy.config import RunConfig
 from batch_analogy.jobs.crew import Crew
 from batch_analogy.jobs.plan import Plan
-from batch_analogy.jobs.preview import SHEET_CELLS, spread, write_last, write_sheet
+from batch_analogy.jobs.preview import (
+    SHEET_CELLS,
+    PreviewWriter,
+    spread,
+    write_last,
+    write_sheet,
+)
 from batch_analogy.jobs.status import Pace, RunState, RunStatus, failed_frames, write_status
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.jobs.tally import SegmentTally
@@ -44,6 +51,7 @@ class Progress:
         self._segments = SegmentTally(plan, [*self.done, *given_up])
         self._workers = 0
         self._clock = clock
+        self._previews = PreviewWriter()
         self._latest: int | None = None
         self._started_at = time.time()
         self._next_status = self._next_last = 0.0
@@ -74,11 +82,21 @@ class Progress:
             self.write("running")
             self._next_status = now + STATUS_SECONDS
         if self._latest is not None and now >= self._next_last:
-            write_last(self._store.last_preview, self._picture(self._latest))
+            self._begin_last(self._latest)
+        if now >= self._next_sheet:
+            self._begin_sheet()
+
+    def _begin_last(self, index: int) -> None:
+        path = self._store.last_preview
+        write = functools.partial(write_last, path, self._picture(index))
+        if self._previews.begin(path, write):
             self._latest = None
             self._next_last = self._clock() + LAST_SECONDS
-        if now >= self._next_sheet:
-            self.write_sheet()
+
+    def _begin_sheet(self) -> None:
+        path = self._store.sheet_preview
+        write = functools.partial(write_sheet, path, self._spread())
+        if self.done and self._previews.begin(path, write):
             self._next_sheet = self._clock() + SHEET_SECONDS
 
     def refresh_encoding(self) -> None:
@@ -87,17 +105,20 @@ class Progress:
             self.write("encoding")
             self._next_status = self._clock() + STATUS_SECONDS
 
+    def rest(self) -> None:
+        """Let what is being written be finished; nothing is written any more until it is asked."""
+        self._previews.wait()
+
     def finish_previews(self) -> None:
         """Bring both previews up to date."""
+        self.rest()
         if self.done:
             write_last(self._store.last_preview, self._picture(max(self.done)))
-            self.write_sheet()
+            write_sheet(self._store.sheet_preview, self._spread())
 
-    def write_sheet(self) -> None:
-        """Write the sheet of evenly spread finished frames."""
-        if self.done:
-            chosen = spread(sorted(self.done), SHEET_CELLS)
-            write_sheet(self._store.sheet_preview, [self._picture(index) for index in chosen])
+    def _spread(self) -> list[Path]:
+        """Finished frames, evenly spread."""
+        return [self._picture(index) for index in spread(sorted(self.done), SHEET_CELLS)]
 
     def write(self, state: RunState, *, films: Iterable[Path] = (), message: str = "") -> None:
         """Write status.json now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 from run_samples import picture, sample_config
 
 from batch_analogy.config import OnMissing
+from batch_analogy.errors import OutputDiskError
 from batch_analogy.jobs.assemble import film_places, films_of
-from batch_analogy.jobs.preview import spread, tile, write_last, write_sheet
+from batch_analogy.jobs.preview import PreviewWriter, spread, tile, write_last, write_sheet
 from batch_analogy.media.stills import read_size, write_png
 
 
@@ -62,3 +65,41 @@ def test_previews_are_reduced_pictures(tmp_path: Path) -> None:
     height, width = read_size(tmp_path / "preview/sheet.jpg")
     assert width > 2 * 256
     assert height < 256
+
+
+def test_previews_are_written_beside_the_driver_one_of_a_kind_at_a_time(tmp_path: Path) -> None:
+    may_go_on, written = threading.Event(), list[str]()
+
+    def write(name: str) -> Callable[[], None]:
+        def wait_and_write() -> None:
+            may_go_on.wait(30.0)
+            written.append(name)
+
+        return wait_and_write
+
+    writer = PreviewWriter()
+    assert writer.begin(tmp_path / "last.jpg", write("first"))
+    assert not writer.begin(tmp_path / "last.jpg", write("too soon"))
+    assert writer.begin(tmp_path / "sheet.jpg", write("sheet"))
+    may_go_on.set()
+    writer.wait()
+    assert written == ["first", "sheet"]
+    assert writer.begin(tmp_path / "last.jpg", write("second"))
+    writer.wait()
+    assert written == ["first", "sheet", "second"]
+
+
+def test_a_preview_that_cannot_be_read_is_left_out_and_a_full_disk_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise OutputDiskError("the disk is full")
+
+    path, writer = tmp_path / "last.jpg", PreviewWriter()
+    assert writer.begin(path, lambda: write_last(path, tmp_path / "gone.png"))
+    writer.wait()
+    assert "gone.png" in caplog.text
+    assert writer.begin(path, fail)
+    writer.wait()
+    with pytest.raises(OutputDiskError, match="full"):
+        writer.begin(path, fail)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
 from driver_samples import FRAME_SECONDS, START_SECONDS, Stage
 
 from batch_analogy.errors import ClusterError, JobError, OutputDiskError
-from batch_analogy.jobs.driver import GROW_SECONDS, POLL_SECONDS
+from batch_analogy.jobs.driver import GROW_SECONDS, POLL_SECONDS, SYNC_SECONDS
 from batch_analogy.jobs.events import (
     FrameDone,
     FrameFailed,
@@ -294,6 +296,25 @@ def test_a_full_disk_ends_the_run_at_once(tmp_path: Path) -> None:
         stage.run()
     assert stage.done() == [0, 1]
     assert stage.journaled("failed") == []
+
+
+def test_the_journal_is_brought_to_the_disk_now_and_then_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[float, int]] = []
+    stage = Stage(tmp_path, singles(60), workers=20)
+
+    def fsync(file: int) -> None:
+        if os.path.samestat(os.fstat(file), stage.journal_path.stat()):
+            synced.append((stage.clock(), len(stage.done())))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    stage.run()
+    assert synced[-1][1] == 60
+    gaps = [after[0] - before[0] for before, after in itertools.pairwise(synced[:-1])]
+    assert min(gaps) >= SYNC_SECONDS
+    assert max(gaps) <= FRAME_SECONDS
+    assert len(synced) > 2
 
 
 def test_the_first_request_to_stop_lets_the_frames_in_hand_be_finished(tmp_path: Path) -> None:

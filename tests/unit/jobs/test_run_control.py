@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -209,9 +210,15 @@ def test_the_previews_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     config = sample_config(tmp_path, 4)
     seen: list[tuple[int, set[str], int]] = []
 
+    def preview_files() -> set[str]:
+        return {path.name for path in (config.run_dir / "preview").glob("[!.]*.jpg")}
+
     def look(event: RunEvent) -> None:
         if isinstance(event, FrameDone):
-            files = {path.name for path in (config.run_dir / "preview").glob("*.jpg")}
+            deadline = time.monotonic() + 30.0  # they are written while the next frame is done
+            while len(files := preview_files()) < 2 and event.done > 1:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             seen.append((event.done, files, read_status(config.run_dir).worker_states[0].done))
 
     open_run(config).execute(look)
