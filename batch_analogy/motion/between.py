@@ -99,7 +99,7 @@ class Between(Generic[State]):
         cells: tuple[float, float],
         way: Way,
         size: Size,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         """Grids of colour transforms, carried and mixed: steadily over the whole of a stretch.
 
         Args:
@@ -107,15 +107,19 @@ class Between(Generic[State]):
             cells: the picture's height and width in cells. way: a grid leads nowhere, so
                 ``"range"`` means that it belongs to the picture that stands still.
             size: of the frame, in whole cells but for the last ones.
+
+        Returns:
+            The grid, and how far each of its cells could be followed, (1, 1, h, w) in [0, 1].
         """
         earlier, sure = _moved(grids[0], cells, way, self.earlier.motion, size)
         if self.later is None or grids[1] is None:
-            return earlier
+            return earlier, sure
         later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
         near = self.position
         weight = near * (later_sure + _UNSURE)
         share = weight / (weight + (1.0 - near) * (sure + _UNSURE))
-        return earlier + share[:, :, None] * (later - earlier)
+        mixed = earlier + share[:, :, None] * (later - earlier)
+        return mixed, sure + share * (later_sure - sure)
 
 
 def _carry(field: Tensor, motion: Motion, way: Way, size: Size) -> Carried:

@@ -109,7 +109,7 @@ class Steady:
         motion = motions[0]
         for onward in motions[1:]:
             motion = motion.then(onward)
-        follows = Between(Side(before, motion))
+        follows = Between(Side(before, motion.refined()))
         ab, ba = self._carried(follows, a)
         return self._matched(
             a, follows, (_loosened(ab), _loosened(ba)), self.config, LEVELS[0], changes(motions)
@@ -148,7 +148,7 @@ class Steady:
         own, read = (a, self.reference.image) if name == "a_prime" else (self.reference.image, a)
         if self.config.refine == "affine":
             guide = edge_guide(resize(own, self._size(own)))
-            return apply_transforms(own, self._transforms(name, a, frame), guide)
+            return apply_transforms(own, self._transforms(name, a, frame)[0], guide)
         picture = at_scale(read, self._size(read), self._size(own), sides(own))
         if isinstance(frame, FrameState):
             return draw(picture, frame.fields[name])
@@ -160,12 +160,15 @@ class Steady:
         first = draw(picture, earlier.expected, share < 1)
         return first.lerp(draw(picture, later.expected, share > 0), share)
 
-    def _transforms(self, name: str, a: Tensor, frame: Frame) -> ColourTransforms:
+    def _transforms(self, name: str, a: Tensor, frame: Frame) -> tuple[ColourTransforms, Tensor]:
+        """A frame's colour transforms, and how far each of their cells could be followed."""
         if isinstance(frame, FrameState):
-            return frame.colours[name]
+            own = frame.colours[name]
+            return own, torch.ones_like(own.grid[:, 0, :1])
         grids = _of(frame, lambda state: state.colours[name].grid)
         cells = frame.earlier.state.colours[name].cells
-        return ColourTransforms(frame.grid(grids, cells, _WAYS[name], self._size(a)), cells)
+        grid, sure = frame.grid(grids, cells, _WAYS[name], self._size(a))
+        return ColourTransforms(grid, cells), sure
 
     def _carried(self, frame: Between[FrameState], a: Tensor) -> tuple[Carried, Carried]:
         """Both directions' matches of a frame, each from where it can be followed to."""
@@ -193,8 +196,9 @@ class Steady:
         renewed = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
         colours = {}
         for name, new in alone.colours.items():
-            old = self._transforms(name, a, frame).grid
-            colours[name] = ColourTransforms(old + renewed * (new.grid - old), new.cells)
+            old, sure = self._transforms(name, a, frame)
+            share = 1.0 - (1.0 - renewed) * sure[:, :, None]
+            colours[name] = ColourTransforms(old.grid + share * (new.grid - old.grid), new.cells)
         kept = {"a_prime": _kept(ab, carried[0]), "b": _kept(ba, carried[1])}
         drawing = {
             name: self._drawing_on(name, new, frame, kept[name], a)

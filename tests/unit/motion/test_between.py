@@ -71,10 +71,14 @@ def test_a_field_is_chosen_by_the_larger_share() -> None:
 def test_grids_of_colour_are_mixed_by_how_near_the_matched_frames_are() -> None:
     grids = torch.zeros(1, 12, 2, 4, 6), torch.ones(1, 12, 2, 4, 6)
     near = between(Side("a", motion()), Side("b", motion()), (1, 3))
-    mixed = near.grid(grids, (4.0, 6.0), "domain", SIZE)
+    mixed, _ = near.grid(grids, (4.0, 6.0), "domain", SIZE)
     torch.testing.assert_close(mixed, torch.full_like(mixed, 0.25))
     one = between(Side("a", motion(sure=0.0)), Side("b", motion()), (1, 3))
-    assert one.grid(grids, (4.0, 6.0), "domain", SIZE).min() > 0.9  # only b is known
+    known, sure = one.grid(grids, (4.0, 6.0), "domain", SIZE)
+    assert known.min() > 0.9  # only b is known
+    assert sure.min() > 0.9
+    neither = between(Side("a", motion(sure=0.0)), Side("b", motion(sure=0.0)), (1, 3))
+    assert neither.grid(grids, (4.0, 6.0), "domain", SIZE)[1].max() == 0.0
 
 
 def test_back_from_the_end_each_frame_is_reached() -> None:

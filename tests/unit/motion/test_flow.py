@@ -60,6 +60,30 @@ def test_new_brightness_in_view_is_no_change_of_exposure(cat: Grey) -> None:
     assert (whole.sure[seen] > 0.5).mean() > 0.95
 
 
+def test_long_motion_is_refined_to_a_smaller_part_of_a_pixel(cat: Grey) -> None:
+    first, last = view(cat, 0, 0), view(cat, 7.3, -2.4)
+    found = motion_between(first, last)
+    refined = found.refined()
+    seen = np.s_[12:-12, 12:-12]
+    before, after = (np.median(np.abs(m.back[seen] - [7.3, -2.4])) for m in (found, refined))
+    assert after < 0.75 * before
+    assert refined.sure[seen].mean() > found.sure[seen].mean() - 0.01
+
+
+def test_a_motion_is_refined_alike_by_any_number_of_threads(cat: Grey) -> None:
+    found = motion_between(view(cat, 0, 0), view(cat, 3.4, 1.2))
+    threads = cv2.getNumThreads()
+    try:
+        flows = []
+        for number in (1, 2, 3):
+            cv2.setNumThreads(number)
+            flows.append(found.refined().back)
+    finally:
+        cv2.setNumThreads(threads)
+    np.testing.assert_array_equal(flows[0], flows[1])
+    np.testing.assert_array_equal(flows[0], flows[2])
+
+
 def test_what_comes_into_view_is_not_believed(cat: Grey) -> None:
     motion = motion_between(view(cat, 0, 0), view(cat, 12, 0))
     assert motion.sure[:, -10:].max() < 0.5  # it was outside
