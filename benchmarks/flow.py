@@ -1,0 +1,139 @@
+"""Optical flow as steady films use it: how long it takes, and how far it is from known motion.
+
+    python -m benchmarks.flow [--runs 9] [--photos astronaut coffee]
+
+The step is flow from one frame to the next and back, and its trust both ways (``motion_between``);
+a walk through a stretch also joins such steps into one long one (``Motion.then``). Times are taken
+at 448 lines and at the size at which runs find the motion of such frames. Errors are those of the
+clips of ``benchmarks.clips``, whose motion is exactly known, and of pans over enlarged photographs
+at 448 lines: of the pixels that both frames show, and of those that are believed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from batch_analogy.analogy.features import matching_size
+from batch_analogy.config import AnalogyConfig
+from batch_analogy.motion.coherence import _FLOW_AREA_PX
+from batch_analogy.motion.flow import Grey, Motion, brightness, dense_flow, motion_between
+from benchmarks import clips
+from benchmarks.clips import CASES
+from benchmarks.common import report, timed
+
+HEIGHT, WIDTH = 448, 796
+PANS_PX = {"pan of 8 px": (8.0, -3.0), "sub-pixel pan": (0.3, 0.1), "pan of 24 px": (24.0, 5.0)}
+GAIN, LIFT = 1.1, 6 / 255  # of the later frame, where the exposure changes
+BELIEVED = 0.5
+FRAMES = 4  # of a clip
+
+
+def view(photo: npt.NDArray[np.float32], right: float, down: float) -> Grey:
+    """A window of 796 × 448 on an enlarged photograph, so far from its corner."""
+    scale = 1.3 * max(WIDTH / photo.shape[1], HEIGHT / photo.shape[0])
+    matrix = np.array([[scale, 0, -40 - right], [0, scale, -40 - down]], np.float64)
+    seen = cv2.warpAffine(photo, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
+    return brightness((np.rint(seen.clip(0, 255)) / 255).astype(np.float32))
+
+
+def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
+    """Seconds of the step and of its parts, at a height and width."""
+    photo = clips.photo("astronaut")
+    frames = [view(photo, 8.0 * k, -3.0 * k) for k in range(3)]
+    greys = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in frames]
+    first, second = ((grey * 255).astype(np.uint8) for grey in greys[:2])
+    motions = [motion_between(before, now) for before, now in itertools.pairwise(greys)]
+
+    def both_ways() -> None:
+        dense_flow(first, second)
+        dense_flow(second, first)
+
+    return {
+        "size": list(size),
+        "step": timed(lambda: motion_between(greys[0], greys[1]), runs),
+        "step_processor_seconds": processor_seconds(greys[0], greys[1], runs),
+        "of it the flow both ways": timed(both_ways, runs),
+        "joining two steps": timed(lambda: motions[0].then(motions[1]), runs),
+    }
+
+
+def processor_seconds(before: Grey, now: Grey, runs: int) -> float:
+    """What the step costs all cores together: on a busy machine truer than its time."""
+    spent = []
+    for _ in range(runs):
+        start = time.process_time()
+        motion_between(before, now)
+        spent.append(time.process_time() - start)
+    return round(statistics.median(spent), 4)
+
+
+def errors(motion: Motion, truth: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> Any:
+    """How far the earlier frame's flow is from the truth, in pixels."""
+    away = np.linalg.norm(motion.forth - truth, axis=-1)
+    believed = motion.sure_before > BELIEVED
+    return {
+        "endpoint_error_px": float(away[seen].mean()),
+        "endpoint_error_median_px": float(np.median(away[seen])),
+        "endpoint_error_believed_px": float(away[seen & believed].mean()),
+        "believed_share": float(believed[seen].mean()),
+        "wrong_by_1_px_of_believed": float((away[believed] > 1).mean()),
+        "hidden_but_believed": float((believed & ~seen).sum() / max(1, (~seen).sum())),
+    }
+
+
+def accuracy(photos: list[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, make in CASES.items():
+        cases = []
+        for photo in photos:
+            clip = make(photo, FRAMES)
+            greys = [brightness(f.astype(np.float32) / np.float32(255)) for f in clip.frames]
+            cases += [
+                errors(motion_between(greys[t], greys[t + 1]), *clip.truth(t, t + 1))
+                for t in range(FRAMES - 1)
+            ]
+        found[f"{name}, {clips.HEIGHT} lines"] = mean(cases)
+    for name, (right, down) in PANS_PX.items():
+        truth = np.broadcast_to(np.array([-right, -down], np.float32), (HEIGHT, WIDTH, 2))
+        at = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1) + truth
+        inside = (at >= 0).all(-1) & (at[..., 0] <= WIDTH - 1) & (at[..., 1] <= HEIGHT - 1)
+        for exposed in (False, True):
+            cases = []
+            for photo in photos:
+                before, now = (view(clips.photo(photo), k * right, k * down) for k in (1, 2))
+                now = (now * GAIN + LIFT).clip(0, 1).astype(np.float32) if exposed else now
+                cases.append(errors(motion_between(before, now), truth, inside))
+            found[f"{name}, {HEIGHT} lines{', other exposure' * exposed}"] = mean(cases)
+    return found
+
+
+def mean(cases: list[dict[str, float]]) -> dict[str, float]:
+    return {key: round(float(np.mean([case[key] for case in cases])), 4) for key in cases[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--photos", nargs="+", choices=list(clips.OTHERS), default=["astronaut"])
+    options = parser.parse_args()
+    usual = matching_size(HEIGHT, WIDTH, AnalogyConfig(max_area_px=_FLOW_AREA_PX))
+    speed(usual, 2)  # warms up
+    results = {
+        "opencv_threads": cv2.getNumThreads(),
+        "448 lines": speed((HEIGHT, WIDTH), options.runs),
+        "as runs find it": speed(usual, options.runs),
+        "accuracy": accuracy(options.photos),
+    }
+    report("flow", results)
+
+
+if __name__ == "__main__":
+    main()
