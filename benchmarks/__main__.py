@@ -10,8 +10,8 @@ from benchmarks.common import ROOT
 
 NAMES = (
     "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties", "runs",
-    "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow", "steady",
-    "cluster",
+    "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow",
+    "steady", "cluster",
 )  # fmt: skip
 
 
