@@ -18,6 +18,7 @@ from batch_analogy.jobs.plan import FramePlan, Plan
 from batch_analogy.jobs.steady import Read, SteadyFrames
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.stretches import Course, Stretch
+from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
 from batch_analogy.motion.keyframes import Layers, Painted, Painter, Painting
@@ -33,6 +34,7 @@ class PaintSpec:
     config: PaintConfig
     marks: PaintMarks
     frames: tuple[FramePlan | None, ...]  # that were painted over, for each painted picture
+    wide_gamut: bool  # frames are in BT.2020, and paintings have to be too
 
 
 def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
@@ -40,7 +42,8 @@ def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
     if config is None or plan.painting is None:
         return None
     frames = [None if k.frame is None else plan.frames[k.frame] for k in plan.painting.keys]
-    return PaintSpec(config, plan.painting, tuple(frames))
+    wide_gamut = plan.footage is not None and plan.footage.colours.wide
+    return PaintSpec(config, plan.painting, tuple(frames), wide_gamut)
 
 
 class PaintedFrames:
@@ -122,25 +125,30 @@ class PaintedFrames:
             a = self._read_frame(frame)
         else:
             assert key.example is not None
-            a = self._read(Path(key.example.path))
+            a = _tensor(self._in_gamut(read_still(Path(key.example.path))))
         guides = [self._read(guide.source.of(number)) for guide in self._spec.marks.guides]
         return Painting(
             a.to(self._device),
-            _premultiplied(path).to(self._device),
+            self._premultiplied(path).to(self._device),
             tuple(guide.to(self._device) for guide in guides),
         )
 
+    def _premultiplied(self, path: Path) -> Tensor:
+        """A painted picture, (1, 4, H, W): colours times opacity, and opacity."""
+        pixels, opacity = read_still(path), read_opacity(path)
+        if opacity is None:
+            opaque = np.ones((*pixels.shape[:2], 1), np.float32)
+            return _tensor(np.concatenate([self._in_gamut(pixels), opaque], axis=2))
+        opacity = opacity[..., None]
+        over_black = np.maximum(pixels - (np.float32(1.0) - opacity), np.float32(0.0))
+        colours = np.minimum(over_black / np.maximum(opacity, np.float32(1e-3)), np.float32(1.0))
+        return _tensor(np.concatenate([self._in_gamut(colours) * opacity, opacity], axis=2))
+
+    def _in_gamut(self, pixels: FloatPixels) -> FloatPixels:
+        return to_wide_gamut(pixels) if self._spec.wide_gamut else pixels
+
     def _read(self, path: Path) -> Tensor:
         return _tensor(read_still(path))
-
-
-def _premultiplied(path: Path) -> Tensor:
-    """(1, 4, H, W): colours times opacity, and opacity."""
-    pixels, opacity = read_still(path), read_opacity(path)
-    if opacity is None:
-        opacity = np.ones(pixels.shape[:2], np.float32)
-    over_black = np.maximum(pixels - (np.float32(1.0) - opacity[..., None]), 0.0)
-    return _tensor(np.concatenate([over_black, opacity[..., None]], axis=2))
 
 
 def _grey(pixels: FloatPixels) -> FloatPixels:

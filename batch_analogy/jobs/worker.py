@@ -37,7 +37,7 @@ from batch_analogy.errors import (
     WeightsError,
 )
 from batch_analogy.jobs.anchors import MATCHED, Anchors
-from batch_analogy.jobs.paint_frames import PaintedFrames
+from batch_analogy.jobs.paint_frames import PaintedFrames, PaintSpec
 from batch_analogy.jobs.plan import FramePlan
 from batch_analogy.jobs.steady import SteadyFrames
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json
@@ -52,7 +52,7 @@ from batch_analogy.jobs.tasks import (
 from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import disk_errors, hash_file
 from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
-from batch_analogy.motion.coherence import Steady
+from batch_analogy.motion.coherence import FrameState, Steady
 from batch_analogy.motion.deflicker import apply_exposure
 
 __all__ = ["FrameOutcome", "FrameTask", "FrameWorker", "OutputFile", "WorkerSpec", "task_of"]
@@ -120,6 +120,14 @@ class _Failure:
     traceback: str = ""
 
 
+@dataclass(frozen=True)
+class _Matched:
+    """What frames are matched with, and those that are made from each other."""
+
+    reference: EncodedPicture
+    steady: SteadyFrames[FrameState]
+
+
 class FrameWorker:
     """Does frames with one loaded network and one encoded reference.
 
@@ -148,28 +156,7 @@ class FrameWorker:
         self._outputs = outputs_of(spec.target)
         self._at_once = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
         self._network = load_network(weights, spec.device)
-        pixels = read_still(Path(spec.reference))
-        reference = _to_tensor(to_wide_gamut(pixels) if spec.wide_gamut else pixels)
-        reference = reference.to(spec.device)
-        self._reference: EncodedPicture = encode_reference(self._network, reference, spec.analogy)
-        steady = Steady(self._network, self._reference, spec.analogy, self._outputs)
-        self._steady = SteadyFrames(
-            steady,
-            lambda stretch, frame, a: steady.begin(a),
-            Anchors(self._store, spec.plan_hash, spec.device, MATCHED),
-            self._read_again,
-        )
-        self._painted: PaintedFrames | None = None
-        if spec.painting is not None:
-            self._at_once = BatchSize(1)
-            self._painted = PaintedFrames(
-                spec.painting,
-                spec.analogy,
-                self._network,
-                self._store,
-                spec.plan_hash,
-                self._read_again,
-            )
+        self._frames = self._painting(spec.painting) if spec.painting else self._matching()
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
                 {
@@ -180,6 +167,28 @@ class FrameWorker:
                     "threads": spec.threads,
                 }
             )
+
+    def _matching(self) -> _Matched:
+        pixels = read_still(Path(self.spec.reference))
+        picture = _to_tensor(to_wide_gamut(pixels) if self.spec.wide_gamut else pixels)
+        reference = encode_reference(self._network, picture.to(self.spec.device), self.spec.analogy)
+        steady = Steady(self._network, reference, self.spec.analogy, self._outputs)
+        anchors = Anchors(self._store, self.spec.plan_hash, self.spec.device, MATCHED)
+        frames = SteadyFrames(
+            steady, lambda stretch, frame, a: steady.begin(a), anchors, self._read_again
+        )
+        return _Matched(reference, frames)
+
+    def _painting(self, spec: PaintSpec) -> PaintedFrames:
+        self._at_once = BatchSize(1)
+        return PaintedFrames(
+            spec,
+            self.spec.analogy,
+            self._network,
+            self._store,
+            self.spec.plan_hash,
+            self._read_again,
+        )
 
     def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
         """Do frames in order, yielding each one's outcome as soon as it is on the disk.
@@ -233,13 +242,15 @@ class FrameWorker:
         for frame in tries:
             with frame.stage("analogy"):
                 index, course = frame.task.index, frame.task.course
-                if self._painted is not None and frame.a is not None:
-                    frame.pictures = self._painted.pictures(index, frame.a, course)
-                    frame.misfit = self._painted.misfit
+                if frame.a is None:
+                    continue
+                if isinstance(self._frames, PaintedFrames):
+                    frame.pictures = self._frames.pictures(index, frame.a, course)
+                    frame.misfit = self._frames.misfit
                 elif course is None:
                     self._match_together([frame])
-                elif frame.a is not None:
-                    frame.pictures = self._steady.pictures(index, frame.a, course)
+                else:
+                    frame.pictures = self._frames.steady.pictures(index, frame.a, course)
 
     def _match_together(self, tries: list[_Try]) -> None:
         started, before = time.perf_counter(), self._at_once.items
@@ -258,12 +269,14 @@ class FrameWorker:
                 )
 
     def _analogies(self, frames: Sequence[torch.Tensor]) -> list[AnalogyResult]:
+        assert isinstance(self._frames, _Matched)
+        reference = self._frames.reference
         return deep_image_analogies(
             [frame.to(self.spec.device) for frame in frames],
-            self._reference.image,
+            reference.image,
             config=self.spec.analogy,
             network=self._network,
-            reference=self._reference,
+            reference=reference,
         )
 
     def _write_outputs(
