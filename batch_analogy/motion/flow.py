@@ -7,7 +7,10 @@ there and back leads home (Sundaram et al. 2010, constants of Ruder et al. 2016 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +21,8 @@ Grey = NDArray[np.float32]
 
 Flow = NDArray[np.float32]
 """(H, W, 2) float32 displacement (dx, dy) in pixels."""
+
+Result = TypeVar("Result")
 
 _AWAY_SHARE, _AWAY_PX2 = 0.01, 0.5  # there and back may miss by so much, squared
 _AWAY_MOST_PX2 = 9.0
@@ -66,8 +71,8 @@ class Motion:
             return self
         if self.still:
             return onward
-        back = onward.back + sample(self.back, _positions(self.now.shape) + onward.back)
-        forth = self.forth + sample(onward.forth, _positions(self.now.shape) + self.forth)
+        back = onward.back + sample(self.back, _there(onward.back))
+        forth = self.forth + sample(onward.forth, _there(self.forth))
         composed = _judged(self.before, onward.now, back, forth)
         return _better(composed, _sought(self.before, onward.now, composed))
 
@@ -78,9 +83,9 @@ class Motion:
         """
         if self.still:
             return self
-        exposure = _exposure_along(self.before, self.now, self.back, self.sure > 0)
+        exposure = _exposure_along(self.before, self.now, _there(self.back), self.sure > 0)
         before, now = _as_exposed(self.before, exposure) * _LEVELS, self.now * _LEVELS
-        back, forth = _refined(self.back, now, before), _refined(self.forth, before, now)
+        back, forth = _both_ways(_refined, (self.back, now, before), (self.forth, before, now))
         return _better(_judged(self.before, self.now, back, forth), self, _REFINE_DOUBT)
 
 
@@ -109,13 +114,26 @@ def motion_between(before: Grey, now: Grey) -> Motion:
 
 def _sought(before: Grey, now: Grey, near: Motion | None = None) -> Motion:
     """The motion between two frames, near another one where that is given."""
+    guesses: tuple[Flow | None, Flow | None] = (None, None)
     if near is None:
-        first, second = _bytes(_as_exposed(before, _exposure(before, now))), _bytes(now)
-        return _judged(before, now, dense_flow(second, first), dense_flow(first, second))
-    alike = _as_exposed(before, _exposure_along(before, now, near.back, near.sure > 0))
-    first, second = _bytes(alike), _bytes(now)
-    back, forth = dense_flow(second, first, near.back), dense_flow(first, second, near.forth)
+        exposure = _exposure(before, now)
+    else:
+        exposure = _exposure_along(before, now, _there(near.back), near.sure > 0)
+        guesses = near.back, near.forth
+    first, second = _bytes(_as_exposed(before, exposure)), _bytes(now)
+    back, forth = _both_ways(dense_flow, (second, first, guesses[0]), (first, second, guesses[1]))
     return _judged(before, now, back, forth)
+
+
+def _both_ways(work: Callable[..., Result], back: Any, forth: Any) -> tuple[Result, Result]:
+    """The same work for both directions at once; it lets other threads run.
+
+    Args:
+        work: what is to be done. back: its arguments for one direction. forth: for the other.
+    """
+    with ThreadPoolExecutor(1) as other:
+        there = other.submit(work, *forth)
+        return work(*back), there.result()
 
 
 def _better(a: Motion, b: Motion, doubt: float = 0.0) -> Motion:
@@ -136,10 +154,13 @@ def _better(a: Motion, b: Motion, doubt: float = 0.0) -> Motion:
 
 def _judged(before: Grey, now: Grey, back: Flow, forth: Flow) -> Motion:
     """A motion with how far it can be believed."""
-    home, home_before = returning(back, forth), returning(forth, back)
-    alike = _as_exposed(before, _exposure_along(before, now, back, home))
-    sure = _trust(back, home, now, alike)
-    return Motion(before, now, back, forth, sure, _trust(forth, home_before, alike, now))
+    there = _there(back), _there(forth)
+    home, home_before = _both_ways(_returning, (back, forth, there[0]), (forth, back, there[1]))
+    alike = _as_exposed(before, _exposure_along(before, now, there[0], home))
+    sure, sure_before = _both_ways(
+        _trust, (there[0], home, now, alike), (there[1], home_before, alike, now)
+    )
+    return Motion(before, now, back, forth, sure, sure_before)
 
 
 def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8], near: Flow | None = None) -> Flow:
@@ -180,7 +201,10 @@ def returning(flow: Flow, back: Flow) -> NDArray[np.bool_]:
         (H, W) bool, by |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, nowhere more than 3² px, and inside
         the other frame.
     """
-    there = _positions(flow.shape[:2]) + flow
+    return _returning(flow, back, _there(flow))
+
+
+def _returning(flow: Flow, back: Flow, there: Flow) -> NDArray[np.bool_]:
     answer = sample(back, there)
     missed = _square_length(flow + answer)
     length = _square_length(flow) + _square_length(answer)
@@ -202,9 +226,9 @@ def sample(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(read, np.float32)
 
 
-def _trust(flow: Flow, home: NDArray[np.bool_], own: Grey, other: Grey) -> Grey:
-    there = sample(other, _positions(flow.shape[:2]) + flow)
-    alike = np.exp(-np.square(_smooth(there - own) / np.float32(_ALIKE)))
+def _trust(there: Flow, home: NDArray[np.bool_], own: Grey, other: Grey) -> Grey:
+    difference = _smooth(sample(other, there) - own)
+    alike = np.exp(-np.square(difference / np.float32(_ALIKE)))
     trust = (alike * home).astype(np.float32)
     kernel = np.ones((_WIDENED_PX, _WIDENED_PX), np.uint8)
     return np.asarray(cv2.erode(trust, kernel, borderType=cv2.BORDER_REPLICATE), np.float32)
@@ -223,7 +247,7 @@ def _exposure(before: Grey, now: Grey) -> tuple[float, float]:
 
 
 def _exposure_along(
-    before: Grey, now: Grey, back: Flow, seen: NDArray[np.bool_]
+    before: Grey, now: Grey, there: Flow, seen: NDArray[np.bool_]
 ) -> tuple[float, float]:
     """``_exposure`` by the pixels that both frames show.
 
@@ -231,8 +255,7 @@ def _exposure_along(
     """
     if seen.mean() < _SEEN_ENOUGH:
         return _exposure(before, now)
-    there = sample(before, _positions(now.shape) + back)
-    return _exposure(there[seen], now[seen])
+    return _exposure(sample(before, there)[seen], now[seen])
 
 
 def _as_exposed(before: Grey, exposure: tuple[float, float]) -> Grey:
@@ -240,10 +263,12 @@ def _as_exposed(before: Grey, exposure: tuple[float, float]) -> Grey:
     return (before * np.float32(gain) + np.float32(lift)).clip(0.0, 1.0)
 
 
-def _positions(size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Each pixel's own (x, y), (H, W, 2)."""
-    x, y = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
-    return np.stack([x, y], axis=-1).astype(np.float32)
+def _there(flow: Flow) -> NDArray[np.float32]:
+    """Where each pixel goes, (H, W, 2) as (x, y)."""
+    there = flow.copy()
+    there[..., 0] += np.arange(flow.shape[1], dtype=np.float32)
+    there[..., 1] += np.arange(flow.shape[0], dtype=np.float32)[:, None]
+    return there
 
 
 def _bytes(grey: Grey) -> NDArray[np.uint8]:
