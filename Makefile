@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
-# Many tests wait for processes; files stay together, as their clusters and fixtures do.
+# Many tests wait for processes; files stay together, as their clusters and fixtures do, and come in
+# the order of tests/conftest.py.
 TEST_PROCESSES ?= 3
 
 .PHONY: setup demo test lint bench clean
@@ -28,7 +29,7 @@ demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

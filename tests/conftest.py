@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before PyTorch is loaded
 
@@ -12,6 +13,43 @@ import torch
 
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.weights import resolve_weights
+
+LONGEST = (
+    "cluster/test_across_machines.py",
+    "end_to_end/test_examples.py",
+    "unit/analogy/test_cuda_kernel.py",
+    "cluster/test_nodes.py",
+    "unit/analogy/test_deep.py",
+    "cluster/test_ray_runs.py",
+    "end_to_end/test_interrupts.py",
+    "cluster/test_places.py",
+    "unit/jobs/test_steady_runs.py",
+    "cluster/test_kills.py",
+    "end_to_end/test_timelapse.py",
+    "unit/cluster/test_submit.py",
+    "unit/test_gpu_benchmark.py",
+    "cluster/test_cluster_benchmark.py",
+    "end_to_end/test_bad_input.py",
+    "unit/cluster/test_launcher.py",
+    "end_to_end/test_steady_films.py",
+    "cluster/test_metrics.py",
+    "end_to_end/test_job_control.py",
+    "cluster/test_stopping.py",
+    "unit/jobs/test_clocks.py",
+    "cluster/test_shared_folder.py",
+    "unit/cluster/test_array.py",
+)
+"""Files that take more than fifteen seconds, clusters and others by turns: they come first.
+
+So no process is left with a long file at the end, and fewer clusters are up at once.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order within a file stays."""
+    tests = Path(__file__).parent
+    ranks = {tests / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")

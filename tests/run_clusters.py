@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.cluster_utils import Cluster
+from run_paced import PATIENCE_SECONDS
 from run_samples import frame_bytes, frame_identity
 
 from batch_analogy.config import RunConfig
@@ -24,7 +26,8 @@ Undisturbed = tuple[dict[str, bytes], bytes]
 @contextlib.contextmanager
 def cluster_of(*nodes: Mapping[str, Any]) -> Iterator[Cluster]:
     """A head that works on nothing, and nodes beside it; taken down afterwards."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0})
+    head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         for node in nodes:
             cluster.add_node(**node)
@@ -49,6 +52,15 @@ def node_of(cluster: Cluster, run_dir: Path, worker: str) -> Any:
     """The cluster's node that a worker is on."""
     (node,) = [n for n in cluster.worker_nodes if n.node_id == node_ids(run_dir)[worker]]
     return node
+
+
+def wait_until_loaded(run_dir: Path, *workers: str) -> None:
+    """Wait until workers have loaded their models, which their logs begin with."""
+    logs = [run_dir / "logs" / f"{worker}.jsonl" for worker in workers]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not all(log.exists() for log in logs):
+        assert time.monotonic() < deadline, f"not all of {workers} have started"
+        time.sleep(0.1)
 
 
 def assert_like(config: RunConfig, expected: Undisturbed) -> None:

@@ -1,4 +1,8 @@
-"""Drivers in processes of their own, which can be killed: helpers of the cluster tests."""
+"""Drivers in processes of their own, which can be killed: helpers of the cluster tests.
+
+A small run may be over before a busy machine lets a test look at it again. So a driver can be told
+to wait when it has done so many frames, until the test reads its output or ends it.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,32 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from run_paced import PATIENCE_SECONDS
+
 from batch_analogy.config import RunConfig
 from batch_analogy.jobs.journal import read_history
 from batch_analogy.jobs.manifest import config_to_json
 
 DRIVE = """
 import dataclasses, json, sys
+from batch_analogy.jobs.events import FrameDone
 from batch_analogy.jobs.manifest import config_from_json
 from batch_analogy.jobs.run import open_run
 
-config = config_from_json(json.loads(sys.argv[1]))
-result = open_run(config).execute(lambda event: print(event, flush=True))
+config, hold_at = config_from_json(json.loads(sys.argv[1])), int(sys.argv[2])
+
+def tell(event):
+    print(event, flush=True)
+    if isinstance(event, FrameDone) and event.done == hold_at:
+        sys.stdin.readline()
+
+result = open_run(config).execute(tell)
 values = dataclasses.asdict(result)
 print(json.dumps({**values, "films": [str(film) for film in result.films]}), flush=True)
 """
 
-PATIENCE_SECONDS = 120.0
-
-StartDriver = Callable[[RunConfig], "subprocess.Popen[str]"]
+StartDriver = Callable[..., "subprocess.Popen[str]"]
+"""``start(config, hold_at=frames)``: by default it waits for nothing."""
 
 
 def wait_for_frames(run_dir: Path, count: int) -> None:
@@ -56,9 +68,10 @@ def starting_drivers() -> Iterator[StartDriver]:
     """For a fixture: starts drivers in process groups of their own, and ends what is left."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(config: RunConfig) -> subprocess.Popen[str]:
+    def start(config: RunConfig, *, hold_at: int = 0) -> subprocess.Popen[str]:
         driver = subprocess.Popen(
-            [sys.executable, "-c", DRIVE, json.dumps(config_to_json(config))],
+            [sys.executable, "-c", DRIVE, json.dumps(config_to_json(config)), str(hold_at)],
+            stdin=subprocess.PIPE,  # communicate() closes it, and so lets a driver go on
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from run_paced import Paced
 
 COMMAND = [sys.executable, "-m", "batch_analogy"]
 QUICK = ["--quality", "draft", "--size", "0.0041"]
@@ -89,14 +90,15 @@ def _hear_control_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start_and_wait(command: list[str | Path], event: str = "frame-done") -> subprocess.Popen[str]:
-    """Start a run with --json and return at its first event of this name."""
-    process = start(*command, "--json")
-    assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["event"] == event:
-            return process
-    raise AssertionError(process.communicate()[1])
+def start_and_wait(command: list[str | Path], event: str = "frame-done") -> Paced:
+    """Start a run with --json and return at its first event of this name.
+
+    It goes on by a few frames at most until it is let go.
+    """
+    words = [*COMMAND, *map(str, command), "--json"]
+    run = Paced(words, env=environment(), preexec_fn=_hear_control_c)
+    run.wait_for(event)
+    return run
 
 
 def environment() -> dict[str, str]:

@@ -62,12 +62,14 @@ def test_a_text_file_named_jpg_as_reference(call: Call, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_text_file_named_jpg_among_the_frames(reference: Path, tmp_path: Path) -> None:
+def test_a_text_file_named_jpg_among_the_frames(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     frames = write_frames(tmp_path / "frames", 3)
     (frames / "img1.png").unlink()
     (frames / "img1.jpg").write_text("this is no picture")
     film = tmp_path / "film.mp4"
-    ended = run("timelapse", reference, frames, "-o", film, *HERE)
+    ended = call("timelapse", reference, frames, "-o", film, *HERE)
     ended.assert_ended(3, "img1.jpg", "not a picture", "2 of 3 frames done")
     assert "error: " not in ended.err
     assert len(finished_frames(tmp_path / "film.run")) == 2
@@ -261,8 +263,8 @@ def test_pair_on_a_read_only_disk(reference: Path, tmp_path: Path) -> None:
     run_on_disk("ro", command, tmp_path).assert_failed(4, "read-only", str(disk))
 
 
-def test_a_bad_address(reference: Path, tmp_path: Path) -> None:
+def test_a_bad_address(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     film, address = tmp_path / "f.mp4", ["--address", "127.0.0.1:1"]
-    ended = run("timelapse", reference, frames, "-o", film, *QUICK, *address)
+    ended = call("timelapse", reference, frames, "-o", film, *QUICK, *address)
     ended.assert_failed(4, "127.0.0.1:1", "--address none")

@@ -6,15 +6,24 @@ import json
 from pathlib import Path
 
 import pytest
-from command import HERE, Call, write_frames
+from command import HERE, Call, write_frames, write_picture
+
+from batch_analogy.cli.app import main
 
 
-@pytest.fixture
-def run_dir(call: Call, reference: Path, tmp_path: Path) -> Path:
+def make_run(root: Path, frames: int) -> Path:
+    """A finished run of so many frames."""
+    reference = write_picture(root / "reference.png", 40, 70, 66)
+    what = [reference, write_frames(root / "frames", frames), "-o", root / "night.mp4", *HERE]
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["timelapse", *map(str, what)])
+    return root / "night.run"
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of four frames."""
-    frames = write_frames(tmp_path / "frames", 4)
-    call("timelapse", reference, frames, "-o", tmp_path / "night.mp4", *HERE).assert_ended(0)
-    return tmp_path / "night.run"
+    return make_run(tmp_path_factory.mktemp("night"), 4)
 
 
 def test_a_table_and_a_page(call: Call, run_dir: Path) -> None:
@@ -41,10 +50,11 @@ def test_json_beside_another_run(call: Call, run_dir: Path, tmp_path: Path) -> N
     assert Path(result["page"]).parent == tmp_path / "out"
 
 
-def test_what_cannot_be_judged(call: Call, run_dir: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_judged(call: Call, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, 2)
     call("evaluate", tmp_path / "nothing.run").assert_failed(2, "holds no run")
     call("evaluate", run_dir, "--against", tmp_path).assert_failed(2, str(tmp_path), "no run")
     (tmp_path / "frames" / "img1.png").unlink()
     call("evaluate", run_dir).assert_failed(1, "frame 1", "img1.png", "is gone", "put it back")
     (run_dir / "journal.jsonl").write_text("")
-    call("evaluate", run_dir).assert_failed(1, "0 of 4 frames", "batch-analogy resume")
+    call("evaluate", run_dir).assert_failed(1, "0 of 2 frames", "batch-analogy resume")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from command import (
     HERE,
     Call,
@@ -16,6 +17,8 @@ from command import (
 )
 from PIL import Image
 
+from batch_analogy.cli import status
+from batch_analogy.jobs.status import RunStatus
 from batch_analogy.media.video import probe_video
 
 
@@ -128,16 +131,26 @@ def test_assembling(call: Call, reference: Path, tmp_path: Path) -> None:
     call("assemble", run_dir, "-o", tmp_path / "mine.mp4").assert_failed(2, "--overwrite")
 
 
-def test_watching_a_run_until_it_ends(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_watching_a_run_until_it_ends(
+    call: Call, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     frames = write_frames(tmp_path / "frames", 6)
     run_dir = tmp_path / "film.run"
     command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
-    process = start_and_wait(command)
+    run = start_and_wait(command)
+    look = status._read
+
+    def look_and_let_it_go_on(folder: Path) -> RunStatus:
+        found = look(folder)
+        run.let_go()
+        return found
+
+    monkeypatch.setattr(status, "WATCH_SECONDS", 0.2)
+    monkeypatch.setattr(status, "_read", look_and_let_it_go_on)
     try:
         ended = call("status", run_dir, "--watch")
-        process.communicate(timeout=60)
     finally:
-        process.kill()
+        run.end()
     ended.assert_ended(0, "finished", "6 of 6 done", str(tmp_path / "film.mp4"))
     first = ended.out.splitlines()[0]
     assert first.startswith("running: ")

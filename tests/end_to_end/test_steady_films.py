@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from command import APART, QUICK, Call, finished_frames, run, write_frames
+import pytest
+from command import APART, QUICK, Call, finished_frames, write_frames
 
 from batch_analogy.config import ANCHOR_FRAMES
+from batch_analogy.jobs import execute, survey
+
+EVERY = 3  # frames from one anchor to the next
 
 
 def test_a_film_is_steady_unless_it_is_said_otherwise(
@@ -25,13 +29,19 @@ def test_a_film_is_steady_unless_it_is_said_otherwise(
     assert on != off
 
 
+@pytest.mark.slow  # starts Ray
 def test_workers_change_no_pixel_of_a_steady_film(
-    call: Call, reference: Path, tmp_path: Path
+    call: Call, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = write_frames(tmp_path / "in", ANCHOR_FRAMES + 3)
+    assert ANCHOR_FRAMES > EVERY
+    for module in (execute, survey):
+        monkeypatch.setattr(module, "ANCHOR_FRAMES", EVERY)  # several stretches of few frames
+    frames = write_frames(tmp_path / "in", 2 * EVERY + 2)
     here, there = tmp_path / "here.mp4", tmp_path / "there.mp4"
     options = [*QUICK, "--shots", "off"]
     call("timelapse", reference, frames, "-o", here, *options, "--address", "none").assert_ended(0)
-    run("timelapse", reference, frames, "-o", there, *options, "--workers", "2").assert_ended(0)
+    ended = call("timelapse", reference, frames, "-o", there, *options, "--workers", "2")
+    ended.assert_ended(0, "3 segments", "dashboard: http://", "styler-0 is ready")
+    assert ended.out == f"{there}\n"
     assert finished_frames(here.with_suffix(".run")) == finished_frames(there.with_suffix(".run"))
     assert here.read_bytes() == there.read_bytes()

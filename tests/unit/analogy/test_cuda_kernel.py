@@ -1,7 +1,7 @@
 """The Triton kernel: its logic in Triton's interpreter, its compilation, and a GPU if there is one.
 
 The interpreter is chosen by an environment variable that Triton reads when a kernel is defined,
-so those tests run in a process of their own.
+so those tests run in a process of their own, one for all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,36 +22,45 @@ from batch_analogy.analogy.patchmatch import Prior, SearchSpec, cpu, search
 triton = pytest.importorskip("triton", reason="this PyTorch build comes without Triton")
 
 COMPARE = """
+import ast, sys, traceback
 import torch
 from batch_analogy.analogy.features import unit_features
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.patchmatch import Prior, SearchSpec, cuda, reference
 
-channels, size, target_size, patch, radius, weight, dtype, fine_from = {case}
-cuda._FINE_MAP_CELLS = fine_from
-generator = torch.Generator().manual_seed(5)
-source = unit_features(torch.rand(2, channels, *size, generator=generator))
-target = unit_features(torch.rand(2, channels, *target_size, generator=generator))
-source, target = (x.to(getattr(torch, dtype)) for x in (source, target))
-initial = initial_nnf(size, target_size).repeat(2, 1, 1, 1)
-spec = SearchSpec(patch=patch, radius=radius, iterations=2, seed=(4_000_000_007, 3))
-prior = None
-if weight:
-    reach = torch.tensor(target_size).view(1, 2, 1, 1) + 1.0
-    prior = Prior(
-        expected=torch.rand(2, 2, *size, generator=generator).mul(reach * 4).round() / 4 - 0.5,
-        weight=torch.rand(2, 1, *size, generator=generator) * weight,
-        radius=2.5,
-    )
-nnf, cost = reference.search(source.float(), target.float(), initial, spec, prior)
-found_nnf, found_cost = cuda.search(source, target, initial, spec, prior)
-torch.testing.assert_close(found_cost, cost, atol=1e-6, rtol=0)
-assert torch.equal(found_nnf, nnf)
-assert not torch.equal(nnf, initial) and not torch.equal(nnf[0], nnf[1])
-if weight:
-    free, _ = reference.search(source.float(), target.float(), initial, spec)
-    assert not torch.equal(free, nnf)
-print("equal")
+def compare(channels, size, target_size, patch, radius, weight, dtype, fine_from):
+    cuda._FINE_MAP_CELLS = fine_from
+    generator = torch.Generator().manual_seed(5)
+    source = unit_features(torch.rand(2, channels, *size, generator=generator))
+    target = unit_features(torch.rand(2, channels, *target_size, generator=generator))
+    source, target = (x.to(getattr(torch, dtype)) for x in (source, target))
+    initial = initial_nnf(size, target_size).repeat(2, 1, 1, 1)
+    spec = SearchSpec(patch=patch, radius=radius, iterations=2, seed=(4_000_000_007, 3))
+    prior = None
+    if weight:
+        reach = torch.tensor(target_size).view(1, 2, 1, 1) + 1.0
+        prior = Prior(
+            expected=torch.rand(2, 2, *size, generator=generator).mul(reach * 4).round() / 4 - 0.5,
+            weight=torch.rand(2, 1, *size, generator=generator) * weight,
+            radius=2.5,
+        )
+    nnf, cost = reference.search(source.float(), target.float(), initial, spec, prior)
+    found_nnf, found_cost = cuda.search(source, target, initial, spec, prior)
+    torch.testing.assert_close(found_cost, cost, atol=1e-6, rtol=0)
+    assert torch.equal(found_nnf, nnf)
+    assert not torch.equal(nnf, initial) and not torch.equal(nnf[0], nnf[1])
+    if weight:
+        free, _ = reference.search(source.float(), target.float(), initial, spec)
+        assert not torch.equal(free, nnf)
+
+for line in sys.stdin:
+    try:
+        compare(*ast.literal_eval(line))
+    except AssertionError:
+        traceback.print_exc()
+        print("different", flush=True)
+    else:
+        print("equal", flush=True)
 """
 
 CASES = [  # channels, size, target size, patch, radius, weight of the prior, maps, fine from, cells
@@ -64,17 +74,37 @@ CASES = [  # channels, size, target size, patch, radius, weight of the prior, ma
 ]
 
 
+@pytest.fixture(scope="module")
+def interpreted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[tuple], str]]:
+    """A process with Triton's interpreter that says what it finds of a case."""
+    errors = tmp_path_factory.mktemp("interpreted") / "errors"
+    with errors.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMPARE],
+            env={**os.environ, "TRITON_INTERPRET": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+
+    def compare(case: tuple) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{case}\n")
+        process.stdin.flush()
+        found = process.stdout.readline().strip()
+        return found if found == "equal" else found + errors.read_text()
+
+    with process:
+        yield compare
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_interpreted_kernel_gives_the_references_answer(case: tuple) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", COMPARE.format(case=case)],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "equal"
+def test_interpreted_kernel_gives_the_references_answer(
+    case: tuple, interpreted: Callable[[tuple], str]
+) -> None:
+    assert interpreted(case) == "equal"
 
 
 LEVELS_COMPILED = [  # cells, channels, patch, element, prior

@@ -18,34 +18,33 @@ import torch
 from batch_analogy.analogy import vote_cuda
 from batch_analogy.analogy.vote import vote_reference
 
-items, channels, patch, weighted = {case}
-generator = torch.Generator().manual_seed(5)
-values = torch.rand(items, channels, 4, 7, generator=generator)
-nnf = torch.stack(
-    [
-        torch.randint(0, 4, (2, 5, 6), generator=generator),
-        torch.randint(0, 7, (2, 5, 6), generator=generator),
-    ],
-    dim=1,
-).int()
-say = torch.rand(2, 1, 5, 6, generator=generator) + 0.02 if weighted else None
-found = vote_cuda.vote(values, nnf, patch, say)
-torch.testing.assert_close(found, vote_reference(values, nnf, patch, say), atol=1e-6, rtol=0)
-print("equal")
+for items, channels, patch, weighted in [(2, 70, 3, True), (1, 3, 5, False), (2, 16, 1, True)]:
+    generator = torch.Generator().manual_seed(5)
+    values = torch.rand(items, channels, 4, 7, generator=generator)
+    nnf = torch.stack(
+        [
+            torch.randint(0, 4, (2, 5, 6), generator=generator),
+            torch.randint(0, 7, (2, 5, 6), generator=generator),
+        ],
+        dim=1,
+    ).int()
+    say = torch.rand(2, 1, 5, 6, generator=generator) + 0.02 if weighted else None
+    found = vote_cuda.vote(values, nnf, patch, say)
+    torch.testing.assert_close(found, vote_reference(values, nnf, patch, say), atol=1e-6, rtol=0)
+    print("equal")
 """
 
 
-@pytest.mark.parametrize("case", [(2, 70, 3, True), (1, 3, 5, False), (2, 16, 1, True)], ids=str)
-def test_interpreted_kernel_gives_the_references_answer(case: tuple) -> None:
+def test_interpreted_kernel_gives_the_references_answer() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", COMPARE.format(case=case)],
+        [sys.executable, "-c", COMPARE],
         env={**os.environ, "TRITON_INTERPRET": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "equal"
+    assert done.stdout.split() == ["equal"] * 3
 
 
 @pytest.mark.parametrize("capability", [80, 90], ids=["A100", "H100 and H200"])

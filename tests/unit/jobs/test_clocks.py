@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from run_clusters import journaled_files
-from run_drivers import DRIVE, PATIENCE_SECONDS, wait_for_frames
+from run_drivers import DRIVE, wait_for_frames
+from run_paced import PATIENCE_SECONDS
 from run_samples import frame_identity, run_here, sample_config, worked_on
 
 from batch_analogy.cli.status import summary_rows
@@ -39,12 +40,13 @@ ELSEWHERE = ("unshare", "--user", "--map-root-user", "--uts", "sh", "-c")
 def driven_elsewhere(config: RunConfig, *, skew: float, frames: int) -> Iterator[None]:
     """A driver on a machine of another name, with another clock, that is killed in the end.
 
-    Entered when it has done so many frames.
+    Entered when it has done so many frames, at which it waits.
     """
     script = OTHER_CLOCK.format(skew=skew) + DRIVE
-    drive = (sys.executable, "-c", script, json.dumps(config_to_json(config)))
+    drive = (sys.executable, "-c", script, json.dumps(config_to_json(config)), str(frames))
     with subprocess.Popen(
         [*ELSEWHERE, 'hostname elsewhere && exec "$@"', "sh", *drive],
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -111,6 +113,7 @@ def test_where_locks_do_not_reach_a_status_that_changes_is_alive(
     say()
     driver = threading.Thread(target=go_on)
     driver.start()
+    monkeypatch.setattr(status, "LOOK_SECONDS", 20.0)  # as long as both threads may wait
     try:
         assert read_status(config.run_dir).state == "running"
     finally:

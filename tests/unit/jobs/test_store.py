@@ -15,13 +15,13 @@ from batch_analogy.errors import RunLockedError, UsageError
 from batch_analogy.jobs.store import RunStore, read_json, write_json
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from batch_analogy.jobs.store import RunStore
 store = RunStore(Path(sys.argv[1]))
 store.open()
 print("locked", flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -37,8 +37,12 @@ def test_a_second_driver_is_refused_and_told_who_the_first_is(tmp_path: Path) ->
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    assert holder.stdin is not None
     assert holder.stdout is not None
     assert holder.stdout.readline() == "locked\n"
     with pytest.raises(RunLockedError, match=str(holder.pid)):
@@ -46,6 +50,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     holder.kill()
     holder.wait()
     holder.stdout.close()
+    holder.stdin.close()
     RunStore(tmp_path / "run").open()
 
 
@@ -111,11 +116,15 @@ def _rewrite(path: Path) -> None:
 def test_json_is_whole_after_a_kill_at_any_moment(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     for _ in range(5):
+        path.unlink(missing_ok=True)
         writer = multiprocessing.get_context("fork").Process(target=_rewrite, args=(path,))
         writer.start()
-        time.sleep(0.05)
+        while not path.exists():
+            assert writer.is_alive()
+            time.sleep(0.001)
+        time.sleep(0.02)
         writer.kill()
         writer.join()
         value = read_json(path)
-        assert value is None or len(value["filling"]) == 5000
-    assert path.exists()
+        assert value is not None
+        assert len(value["filling"]) == 5000

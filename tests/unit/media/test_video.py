@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from run_paced import PATIENCE_SECONDS
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 from batch_analogy.media.extract import extract_frames
@@ -307,8 +308,9 @@ def test_read_only_disk(tmp_path: Path, clip: Clip, read_only_disk: Path) -> Non
         frames_of(info, read_only_disk / "f")
 
 
-def test_ffmpeg_dies_with_a_killed_driver(tmp_path: Path, clip: Clip) -> None:
-    path = clip(tmp_path / "a.mp4", size="160x120", rate="60", seconds="20")
+def test_ffmpeg_dies_with_a_killed_driver(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
+    short, path = clip(tmp_path / "short.mp4", size="160x120", rate="60"), tmp_path / "a.mp4"
+    ffmpeg("-stream_loop", "399", "-i", short, "-c", "copy", path)  # not over before it is killed
     script = (
         "import sys\nfrom pathlib import Path\n"
         "from batch_analogy.media.extract import extract_frames\n"
@@ -317,15 +319,16 @@ def test_ffmpeg_dies_with_a_killed_driver(tmp_path: Path, clip: Clip) -> None:
     )
     folder = tmp_path / "f"
     driver = subprocess.Popen([sys.executable, "-c", script, str(path), str(folder)])
-    deadline = time.monotonic() + 30
-    while not (folder / "000009.png").exists() and time.monotonic() < deadline:
+    while not (folder / "000009.png").exists():
+        assert driver.poll() is None
         time.sleep(0.02)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     assert not (folder / "complete.json").exists()
-    while str(path) in running_commands() and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while str(path) in running_commands():
+        assert time.monotonic() < deadline, "ffmpeg goes on"
         time.sleep(0.05)
-    assert str(path) not in running_commands()
     for frame in folder.glob("[0-9]*.png"):
         with Image.open(frame) as image:
             image.load()  # none is half written
