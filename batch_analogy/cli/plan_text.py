@@ -112,6 +112,13 @@ def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "painted", f"{key.painted.path} over {over}"
     if len(plan.painting.keys) > SHOWN_KEYS:
         yield "painted", f"… and {len(plan.painting.keys) - SHOWN_KEYS} more"
+    for key in plan.painting.keys:
+        if key.example and _transparent(key.example.path) and not _transparent(key.painted.path):
+            yield (
+                "",
+                f"WARNING: {key.example.path} has transparency and what was painted over it has "
+                "none, so all of it is painted: make that transparent where frames are to show",
+            )
     shots = [(shot.start, shot.stop) for shot in plan.shots]
     for start, stop in unpainted_shots(plan.painting, shots)[:SHOWN_SHOTS]:
         yield (
@@ -119,6 +126,13 @@ def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
             f"WARNING: none of the frames {format_range(start, stop)} is painted, and a cut parts "
             "them from those that are; they follow by what they show: paint one of them too",
         )
+
+
+def _transparent(path: str) -> bool:
+    from batch_analogy.media.stills import read_opacity
+
+    opacity = read_opacity(Path(path))
+    return opacity is not None and float(opacity.min()) < 1.0
 
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

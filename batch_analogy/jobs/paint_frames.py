@@ -70,7 +70,9 @@ class PaintedFrames:
         layers = Layers((3,) * len(spec.config.guides), mask=spec.marks.mask is not None)
         self._painter = Painter(network, config, spec.config, self._painting, layers)
         anchors = Anchors(store, plan_hash, str(network.device), PAINTED)
-        self._steady = SteadyFrames(self._painter, self._begin, anchors, self._layered)
+        self._steady = SteadyFrames(
+            self._painter, self._begin, anchors, self._layered, renewed=False
+        )
 
     @property
     def misfit(self) -> float:

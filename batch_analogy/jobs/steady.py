@@ -48,6 +48,7 @@ class SteadyFrames(Generic[Anchor]):
         steady: what matches or paints. begin: makes the anchors that are made from no other.
         anchors: what has been made already.
         read: gives a frame, (1, C, H, W) float32, or raises InputError.
+        renewed: as for ``Walk``.
     """
 
     def __init__(
@@ -56,8 +57,11 @@ class SteadyFrames(Generic[Anchor]):
         begin: Begin[Anchor],
         anchors: Anchors[Anchor],
         read: Read,
+        *,
+        renewed: bool = True,
     ) -> None:
         self._steady = steady
+        self._renewed = renewed
         self._begin_by_itself = begin
         self._anchors = anchors
         self._read = read
@@ -108,7 +112,7 @@ class SteadyFrames(Generic[Anchor]):
             first = self._anchor(places, own)
             if after is not None:
                 last = self._anchor(places, own + 1, known={own: first}, motions=motions)
-        self._walk = Walk(self._steady, first, last, motions)
+        self._walk = Walk(self._steady, first, last, motions, renewed=self._renewed)
         self._frames, self._course = [frame for frame, _ in seen], course
         self._reached = 0
         walked = self._anchors.load_walked(course.own.start)

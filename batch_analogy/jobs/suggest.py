@@ -13,6 +13,7 @@ from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.rehearse import plan_of
 from batch_analogy.jobs.store import RunStore
 
+SPACED_FRAMES = 6  # from each other, and from what is painted
 LEAST_GAIN = 0.5  # frames' worth of misfit; what gains less is not worth a day's painting
 
 
@@ -58,7 +59,9 @@ def best_keyframes(plan: Plan, misfits: Mapping[int, float], count: int) -> list
     left = dict(misfits)
     found: list[Suggestion] = []
     while len(found) < count:
-        gains = {i: _gain(plan, i, left) for i in left if i not in plan.keyframes}
+        taken = [*plan.keyframes, *(one.index for one in found)]
+        free = (i for i in left if all(abs(i - other) >= SPACED_FRAMES for other in taken))
+        gains = {i: _gain(plan, i, left) for i in free}
         best = max(gains, key=lambda i: (gains[i], -i), default=None)
         if best is None or gains[best] < LEAST_GAIN:
             break

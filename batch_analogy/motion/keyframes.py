@@ -42,6 +42,7 @@ _MOSTLY_OPEN = 0.5  # above it what little was carried gives nothing to start fr
 _WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
 _FLOW_AREA_PX = 250_000
 _BADLY = 0.1  # difference of guides, root of the mean square, at which a match counts half
+_MADE_WORSE = 4.0  # than what was painted: so many times less of it is taken, however it fits
 _GUESSED = 0.3  # how badly a frame is served by what was synthesised, however well that fits
 _LEAST_COST = 1e-6  # of what was synthesised, to tell it from what was painted
 
@@ -236,9 +237,10 @@ class Painter:
             return frame
         worth = []
         for side in frame.sides:
-            rms = self._rms(carry_map(side.state.cost, side.motion))
-            small = functional.adaptive_avg_pool2d(rms, frame.share.shape)[0, 0].cpu().numpy()
-            worth.append(1.0 / (1.0 + np.square(small / np.float32(_BADLY))))
+            cost = carry_map(side.state.cost, side.motion)
+            worse = (self._rms(cost) / _BADLY).square() + _MADE_WORSE * (cost > 0)
+            small = functional.adaptive_avg_pool2d(worse, frame.share.shape)[0, 0].cpu().numpy()
+            worth.append(1.0 / (1.0 + small))
         later = frame.share * worth[1]
         share = later / (later + (1.0 - frame.share) * worth[0])
         return dataclasses.replace(frame, share=np.asarray(share, np.float32))

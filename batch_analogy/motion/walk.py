@@ -44,6 +44,8 @@ class Walk(Generic[State]):
         first: the anchor that the stretch begins with.
         last: the anchor after it; None at the end of a shot.
         motions: from each frame to the next; the last leads to ``last`` if that is there.
+        renewed: whether a frame that is made anew on the way counts as an anchor from there on;
+            else it only fills in what the first one lacks.
     """
 
     def __init__(
@@ -52,8 +54,11 @@ class Walk(Generic[State]):
         first: State,
         last: State | None,
         motions: Sequence[Motion],
+        *,
+        renewed: bool = True,
     ) -> None:
         self._steady = steady
+        self._renewed = renewed
         self._last = last
         self._motions = motions
         self._ahead = backwards(motions) if last is not None else []
@@ -81,7 +86,7 @@ class Walk(Generic[State]):
             self._reached += 1
         assert self._since is not None
         later = None if self._last is None else Side(self._last, self._ahead[number - 1])
-        begun = self.matched.number
+        begun = self.matched.number if self._renewed else 0
         ages = changes(self._motions[begun:number]), changes(self._motions[number:])
         here = between(Side(self.matched.state, self._since), later, ages)
         frame = self._steady.follow(here, a, age=ages[0])
