@@ -50,10 +50,11 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
                     os.kill(pid, signal.SIGKILL)
 
         result = open_run(config).execute(lose_node)
-        assert len(lost) == 1
-        assert lost[0].cause in ("died", "unreachable", "node lost"), (
-            "which of them is noticed first"
-        )
+        assert lost[0].cause in ("died", "unreachable", "node lost"), "which is noticed first"
+        # Until Ray has noticed too, it may send replacements to where the node was.
+        assert {event.cause for event in lost[1:]} <= {"node lost"}
+        worked = {line["worker"] for line in journal_lines(config.run_dir, "done")}
+        assert len(worked & {event.worker for event in lost}) == 1
         assert result.failed == []
         assert_like(config, uninterrupted)
         ray.init(address=cluster.address, log_to_driver=False)
@@ -63,28 +64,36 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
 def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
-    """The only worker is stopped where it stands; then a node comes on which there is room."""
-    events: list[RunEvent] = []
+    """The only worker is stopped where it stands; then a node comes on which there is room.
+
+    On a machine that is busy with other things, one that is well may be silent for as long, and is
+    ended too: that costs nothing either.
+    """
+    lost: list[WorkerLost] = []
+    stopped, joined = [], []
     with cluster_of({"num_cpus": 1}) as cluster:
         config = on_ray(
-            tmp_path, FRAMES, workers=2, address=cluster.address, stall_timeout_seconds=10.0
+            tmp_path, FRAMES, workers=2, address=cluster.address, stall_timeout_seconds=25.0
         )
 
         def stop_it(event: RunEvent) -> None:
-            events.append(event)
+            if isinstance(event, WorkerLost):
+                lost.append(event)
             if isinstance(event, FrameDone) and event.done == 3:
-                os.kill(worker_pid(config.run_dir, event.worker), signal.SIGSTOP)
-                cluster.add_node(num_cpus=1)
+                stopped.append((event.worker, worker_pid(config.run_dir, event.worker)))
+                os.kill(stopped[0][1], signal.SIGSTOP)
+                joined.append(cluster.add_node(num_cpus=1).node_id)
 
         result = open_run(config).execute(stop_it)
         assert result.failed == []
-        wait_until_gone(worker_pid(config.run_dir, "styler-0"))
+        wait_until_gone(stopped[0][1])
     assert_like(config, uninterrupted)
-    lost = [event for event in events if isinstance(event, WorkerLost)]
-    assert [(event.worker, event.cause) for event in lost] == [("styler-0", "stalled")]
+    assert {event.cause for event in lost} == {"stalled"}
+    assert stopped[0][0] in {event.worker for event in lost}
     assert "--stall-timeout" in lost[0].message
     nodes = node_ids(config.run_dir)
-    assert nodes["styler-1"] != nodes["styler-0"]
+    assert nodes[stopped[0][0]] != joined[0]
+    assert joined[0] in {nodes[line["worker"]] for line in journal_lines(config.run_dir, "done")}
 
 
 def test_a_node_with_other_versions_is_said_so_before_any_frame(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 from run_clusters import cluster_of
-from run_drivers import PATIENCE_SECONDS
+from run_paced import PATIENCE_SECONDS
 from run_samples import INLINE, on_ray, sample_config
 
 from batch_analogy.analogy.weights import resolve_weights
@@ -88,12 +88,20 @@ def wait_ready(pool: RayPool, count: int) -> dict[str, str]:
     return ready
 
 
+def wait_for_free_gpus(wanted: Callable[[float], bool]) -> None:
+    """Ray tells of what is free a moment later."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not wanted(free := ray.available_resources().get("GPU", 0)):
+        assert time.monotonic() < deadline, f"{free} GPU are free"
+        time.sleep(0.1)
+
+
 def test_two_workers_share_one_gpu(cluster: Cluster, make_pool: Callable[..., RayPool]) -> None:
     pool = make_pool(9, gpus_per_worker=0.5)
     facts = pool.start()
     assert (facts.workers, facts.threads_per_worker) == (2, 1)
     assert len(set(wait_ready(pool, 2).values())) == 1
-    assert ray.available_resources().get("GPU", 0) == 0
+    wait_for_free_gpus(lambda free: free == 0)
     pool.grow(9)
     assert pool.poll(0.1) == [], "there is no room for a third"
 
@@ -117,10 +125,7 @@ def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
     pool.replace()
     assert set(wait_ready(pool, 1).values()) == {old}
     pool.replace()
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while ray.available_resources().get("GPU", 0) < 1:  # there is room, where none may be
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for_free_gpus(lambda free: free >= 1)  # there is room, where none may be
     assert "1 nodes are on the blocklist" in pool.describe_waiting()
     assert not any(isinstance(event, Ready) for event in pool.poll(3.0))
 

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import ray
-from run_clusters import FRAMES, Undisturbed, assert_like
+from run_clusters import FRAMES, Undisturbed, assert_like, wait_until_loaded
 from run_samples import on_ray, sample_config
 
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError
-from batch_analogy.jobs.events import RunEvent, WorkersReady
+from batch_analogy.jobs.events import FrameDone, RunEvent, WorkersReady
 from batch_analogy.jobs.run import open_run
 
-pytestmark = pytest.mark.slow  # each starts Ray
+pytestmark = pytest.mark.slow  # starts Ray
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.fixture(scope="module")
+def running_ray() -> Iterator[None]:
+    """A Ray in this process; tests that need none come first."""
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
 def test_any_number_of_workers_gives_the_same_bytes(
-    tmp_path: Path, uninterrupted: Undisturbed, workers: int
+    tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
-    events: list[RunEvent] = []
-    config = on_ray(tmp_path, FRAMES, workers=workers)
-    result = open_run(config).execute(events.append)
+    config = on_ray(tmp_path, FRAMES, workers=2)
+    names = {"styler-0", "styler-1"}
+    ready: set[str] = set()
+
+    def wait_for_all(event: RunEvent) -> None:
+        if isinstance(event, WorkersReady):
+            ready.add(event.worker)
+        if isinstance(event, FrameDone) and ready != names:
+            wait_until_loaded(config.run_dir, *names)
+            time.sleep(0.5)  # for the word of it
+
+    result = open_run(config).execute(wait_for_all)
     assert result.failed == []
-    assert {e.worker for e in events if isinstance(e, WorkersReady)} == {
-        f"styler-{number}" for number in range(workers)
-    }
+    assert ready == names
     assert_like(config, uninterrupted)
     assert not ray.is_initialized()
-
-
-def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(tmp_path: Path) -> None:
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        assert open_run(on_ray(tmp_path, 2, workers=2)).execute().done == 2
-        assert ray.is_initialized()
-    finally:
-        ray.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -63,14 +70,6 @@ def test_a_gpu_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     assert not ray.is_initialized()
 
 
-def test_workers_that_cannot_start_are_said_so(tmp_path: Path) -> None:
-    config = on_ray(tmp_path, 4, workers=2)
-    opening = open_run(config)
-    (tmp_path / "reference.png").write_bytes(b"gone")
-    with pytest.raises(ClusterError, match=r"no worker could be started.*has changed since"):
-        opening.execute()
-
-
 def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) -> None:
     ray.init(address="local", num_cpus=0, include_dashboard=False, log_to_driver=False)
     try:
@@ -80,3 +79,22 @@ def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) ->
             open_run(sample_config(tmp_path, 1, execution=execution)).execute()
     finally:
         ray.shutdown()
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(
+    tmp_path: Path, uninterrupted: Undisturbed
+) -> None:
+    config = on_ray(tmp_path, FRAMES, workers=1)
+    assert open_run(config).execute().failed == []
+    assert_like(config, uninterrupted)
+    assert ray.is_initialized()
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_workers_that_cannot_start_are_said_so(tmp_path: Path) -> None:
+    config = on_ray(tmp_path, 4, workers=2)
+    opening = open_run(config)
+    (tmp_path / "reference.png").write_bytes(b"gone")
+    with pytest.raises(ClusterError, match=r"no worker could be started.*has changed since"):
+        opening.execute()

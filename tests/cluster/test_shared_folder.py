@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import ray
 from run_clusters import cluster_of, journal_lines
-from run_drivers import PATIENCE_SECONDS
+from run_paced import PATIENCE_SECONDS
 from run_samples import on_ray
 
 from batch_analogy.errors import ClusterError
