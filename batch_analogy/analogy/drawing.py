@@ -37,7 +37,7 @@ def drawing_field(
         seed: of the search where the result is much larger than the field.
 
     Returns:
-        (1, 2, H, W) float32: (y, x) in the picture ``at_scale``.
+        (1, 2, H, W) float32: (y, x) in the picture ``at_scale``, whole pixels, which are sharp.
     """
     if needs_search(nnf, size):
         return fine_field(picture, nnf, target_cells, size, seed=seed).float()
@@ -47,7 +47,7 @@ def drawing_field(
     rows, columns = cell[0, 0, :, :1], cell[0, 1, :1]
     match = nnf[:, :, rows, columns].float() + (centre - cell)
     ratio = match.new_tensor([t / c for t, c in zip(target, target_cells, strict=True)])
-    return (match + 0.5) * ratio.view(1, 2, 1, 1) - 0.5
+    return ((match + 0.5) * ratio.view(1, 2, 1, 1)).floor()
 
 
 def draw(picture: Tensor, field: Tensor, wanted: Tensor | None = None) -> Tensor:

@@ -23,6 +23,10 @@ from batch_analogy.motion.flow import Flow, Grey, Motion
 def carry_domain(field: Tensor, motion: Motion) -> Carried:
     """A frame's field A→B for the frame after it.
 
+    A field is born in whole pixels, so what it has between them is how far it has been carried
+    beyond its cells. Without that, the borders between its pieces would move by whole cells each
+    time, and stay behind: by 1 px after four times 7.2.
+
     Args:
         field: (1, 2, H, W) float32. motion: of the frames, at any size.
     """
@@ -32,6 +36,8 @@ def carry_domain(field: Tensor, motion: Motion) -> Carried:
     columns = torch.arange(size[1], device=field.device, dtype=torch.float32).view(1, -1)
     was = torch.stack([back[0, 0] + rows, back[0, 1] + columns])[None]
     cell = _cells_at(was, size)
+    ahead = field[:, :, cell[0], cell[1]]
+    cell = _cells_at(was + (ahead - (ahead + 0.5).floor()), size)
     match = field[:, :, cell[0], cell[1]] + (was - cell)
     return Carried(match, as_map(scaled_map(motion.sure, size), field.device))
 

@@ -74,6 +74,14 @@ def test_a_drawing_field_of_the_same_size_is_the_field() -> None:
     torch.testing.assert_close(field, nnf.float())
 
 
+def test_a_drawing_field_of_nearly_the_same_size_is_of_whole_pixels_in_a_row() -> None:
+    picture = smooth_picture(22, 26, seed=1)
+    field = drawing_field(picture, initial_nnf((20, 24), (20, 24)), (20, 24), (22, 26))
+    assert field.frac().abs().max() == 0
+    assert (field[0, 1, :, 1:] - field[0, 1, :, :-1] == 1).all()
+    assert field.amin() == 0
+
+
 def test_a_large_drawing_field_votes_as_the_fine_vote() -> None:
     picture = smooth_picture(40, 48, seed=2)
     nnf = initial_nnf((20, 24), (20, 24)).roll(3, dims=3)

@@ -35,6 +35,15 @@ def test_a_border_between_two_matches_moves_and_stays_sharp() -> None:
     assert moved[0, 1, 5, 5] < 45 < moved[0, 1, 5, 6]
 
 
+def test_a_border_goes_on_by_parts_of_a_cell() -> None:
+    field = initial_position((6, 80), (6, 80))
+    field[:, 1, :, 60:] += 100.0
+    for _ in range(4):
+        field = carry_domain(field, pan((6, 80), 7.4, 0.0)).expected
+    border = int((field[0, 1, 3] > 100).nonzero()[0])
+    assert border == 60 - round(4 * 7.4)  # by whole cells each time it would be at 32
+
+
 def test_matches_of_the_other_direction_go_where_their_pixels_go() -> None:
     field = initial_position((9, 9), (30, 30))
     carried = carry_range(field, pan((30, 30), 1.5, 0.25), (30, 30))
