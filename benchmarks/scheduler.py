@@ -16,6 +16,9 @@ What counts as busy is the time from the beginning of a frame to its end, failed
 * ``busy_of_ready`` divides it by the time in which workers were ready for work, up to the end.
 * ``useful_of_paid`` counts only tries that gave a frame.
 
+Idle time is told apart too: workers that are not ready, those for which nothing is left while the
+others do the last frames, and what remains: the time that the driver lets them wait.
+
 What is not in it: Ray itself, networks, the command's progress bar, and the pictures (the preview
 is made of one picture of 1280×720 pixels).
 """
@@ -194,8 +197,8 @@ def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any
     """Busy time over paid and over ready time; where the rest went."""
     paid = night.workers * lasted
     ready = sum(h.gone_at - h.ready_at for h in hours)
-    done, failed, cut_off = (
-        sum(getattr(h, n) for h in hours) for n in ("done", "failed", "cut_off")
+    done, failed, cut_off, idle_last = (
+        sum(getattr(h, n) for h in hours) for n in ("done", "failed", "cut_off", "idle_last")
     )
     busy = done + failed + cut_off
     return {
@@ -205,6 +208,7 @@ def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any
         "idle_of_paid": {
             "not_ready": round((paid - ready) / paid, 5),
             "ready_but_idle": round((ready - busy) / paid, 5),
+            "at_the_end": round(idle_last / paid, 5),  # of those: nothing was left to be handed out
         },
         "in_vain_of_paid": {"failed": round(failed / paid, 5), "cut_off": round(cut_off / paid, 5)},
     }

@@ -82,6 +82,7 @@ class Hours:
     done: float = 0.0  # tries that gave a frame
     failed: float = 0.0  # tries that failed
     cut_off: float = 0.0  # tries during which it was lost or taken out
+    idle_last: float = 0.0  # from its last try to its end: nothing was left for it
 
 
 @dataclass
@@ -261,6 +262,8 @@ class SimulatedPool:
             doer.hours.gone_at = now
             if doer.fate is not None:
                 doer.hours.cut_off += max(0.0, now - doer.began_at)
+            else:
+                doer.hours.idle_last = now - max(doer.began_at, doer.hours.ready_at)
 
 
 def _outcome(worker: str, index: int, fate: Fate) -> FrameOutcome:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
+from batch_analogy.jobs.store import JsonText
 
 KEPT_LOST = 20
 
@@ -33,6 +34,7 @@ class Crew:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._states: dict[str, WorkerState] = {}
+        self._texts: dict[str, JsonText] = {}  # of those that have not changed since
 
     def hear(self, event: RunEvent) -> None:
         """Take an event into account; most are not about a worker."""
@@ -58,6 +60,13 @@ class Crew:
         """All workers in the order of their start, and the last ones that were lost."""
         return tuple(self._states.values())
 
+    def texts(self) -> list[JsonText]:
+        """What ``states`` returns, as JSON: every second most of a thousand are as they were."""
+        for name, state in self._states.items():
+            if name not in self._texts:
+                self._texts[name] = JsonText.of(vars(state))
+        return [self._texts[name] for name in self._states]
+
     def _of(self, name: str) -> WorkerState:
         return self._states.get(name, WorkerState(name, "", ""))
 
@@ -65,8 +74,10 @@ class Crew:
         heard_at = round(self._clock(), 1)
         changed = dataclasses.replace(self._of(name), heard_at=heard_at, **fields)  # type: ignore[arg-type]
         self._states[name] = changed
+        self._texts.pop(name, None)
 
     def _forget_long_lost(self) -> None:
         lost = [name for name, state in self._states.items() if state.lost is not None]
         for name in lost[:-KEPT_LOST]:
             del self._states[name]
+            self._texts.pop(name, None)

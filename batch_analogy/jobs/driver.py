@@ -31,10 +31,9 @@ from batch_analogy.jobs.stretches import Courses
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask, task_of
 
 POLL_SECONDS = 0.5
-SYNC_SECONDS = 0.5
-"""From one sync of the journal to the next: each takes milliseconds, and of a thousand workers one
-has a frame done every twenty."""
-
+SYNC_SECONDS = 1.0
+"""From one sync of the journal to the next: each takes milliseconds, and a thousand workers have a
+frame done every 20 ms."""
 GROW_SECONDS = 5.0
 
 

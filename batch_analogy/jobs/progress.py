@@ -153,6 +153,7 @@ class Progress:
                 started_at=self._started_at,
                 updated_at=time.time(),
             ),
+            self.crew,
         )
 
     def _picture(self, index: int) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_analogy.errors import UsageError
-from batch_analogy.jobs.crew import WorkerState
+from batch_analogy.jobs.crew import Crew, WorkerState
 from batch_analogy.jobs.journal import read_history
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.plan_file import read_plan
@@ -68,7 +68,7 @@ class RunStatus:
     updated_at: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values. Written every second, for a thousand workers: nothing is copied."""
+        """Plain JSON values."""
         return {
             **vars(self),
             "failed": [vars(frame) for frame in self.failed],
@@ -114,13 +114,21 @@ def usual_seconds(seconds: Collection[float], stretch: int) -> float:
     return statistics.median(seconds) if stretch == 1 else statistics.fmean(seconds)
 
 
-def write_status(store: RunStore, status: RunStatus) -> None:
+def write_status(store: RunStore, status: RunStatus, crew: Crew | None = None) -> None:
     """Write status.json.
+
+    Args:
+        store: the run folder.
+        status: what it says.
+        crew: the workers whose states are in it, if it has them as JSON.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    write_long_json(store.status, status.to_json())
+    values = status.to_json()
+    if crew is not None and status.worker_states:
+        values["worker_states"] = crew.texts()
+    write_long_json(store.status, values)
 
 
 def read_status(run_dir: Path) -> RunStatus:

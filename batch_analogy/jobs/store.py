@@ -34,6 +34,17 @@ def outputs_of(target: Target) -> tuple[str, ...]:
     return _FULL_TARGETS[target]
 
 
+class JsonText(str):
+    """A value as JSON already."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: Any) -> JsonText:
+        """A value's text, on one line."""
+        return cls(json.dumps(value, ensure_ascii=False))
+
+
 class RunStore:
     """Every path of one run folder, and the lock that keeps a second driver out."""
 
@@ -210,7 +221,7 @@ def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
 
     Args:
         path: the file.
-        entries: what it holds; an iterator is written as a list.
+        entries: what it holds; an iterator is written as a list, ``JsonText`` in a list as it is.
     """
     with replacing(path) as stream:
         stream.writelines(piece.encode() for piece in _pieces(entries))
@@ -227,7 +238,8 @@ def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:
             continue
         between = "["
         for element in value:
-            yield f"{between}\n  {encode(element)}"
+            text = element if type(element) is JsonText else encode(element)
+            yield f"{between}\n  {text}"
             between = ","
         yield "[]" if between == "[" else "\n ]"
     yield "\n}\n"

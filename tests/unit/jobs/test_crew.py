@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from plan_samples import plan
 
 from batch_analogy.jobs.crew import KEPT_LOST, Crew
@@ -45,6 +47,18 @@ def test_only_the_last_lost_workers_are_kept() -> None:
     names = [state.name for state in crew_of(ready("alive"), *events).states()]
     assert len(names) == KEPT_LOST + 1
     assert (names[0], names[-1]) == ("alive", f"styler-{3 * KEPT_LOST - 1}")
+
+
+def test_states_as_json_are_renewed_with_what_changes() -> None:
+    crew = crew_of(ready("styler-0"), ready("styler-1"), done("styler-0", 4))
+    assert [json.loads(text) for text in crew.texts()] == [vars(state) for state in crew.states()]
+    kept = crew.texts()[0]
+    crew.hear(done("styler-1", 5))
+    assert crew.texts()[0] is kept
+    assert json.loads(crew.texts()[1])["last_frame"] == 5
+    for number in range(KEPT_LOST + 1):
+        crew.hear(WorkerLost(f"styler-{number}", "gone", 1, None))
+    assert [json.loads(text) for text in crew.texts()] == [vars(state) for state in crew.states()]
 
 
 def test_a_segment_is_done_when_no_wanted_frame_is_left() -> None:
