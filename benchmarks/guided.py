@@ -41,6 +41,7 @@ TEXTURES = ("brick", "grass", "gravel")
 SPEED_SIZE = (360, 480)
 LABEL_COLOURS = ((0.9, 0.1, 0.1), (0.1, 0.8, 0.2), (0.1, 0.2, 0.9))
 GUIDE_WEIGHT = 2.0  # of the colours, as against the style's 1
+SLOPES_WEIGHT = 30.0  # of slopes, which are small numbers
 
 
 def photo(name: str, height: int) -> Tensor:
@@ -89,6 +90,21 @@ FILTERS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def slopes(picture: Tensor) -> Tensor:
+    """How brightness rises to the right and down, about one half; without its level."""
+    grey = F.pad(luma(picture), (1, 1, 1, 1), mode="replicate")
+    right = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
+    down = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+    return (0.5 + torch.cat([right, down], dim=1)).clamp(0.0, 1.0)
+
+
+SEEN: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "colours": (lambda picture: picture, GUIDE_WEIGHT),
+    "slopes": (slopes, SLOPES_WEIGHT),
+}
+"""What a filter's guide shows of A and B, and its weight: emboss keeps slopes, not brightness."""
+
+
 def psnr(x: Tensor, y: Tensor) -> float:
     return round(float(-10 * torch.log10((x - y).square().mean().clamp_min(1e-10))), 2)
 
@@ -130,13 +146,17 @@ class Bench:
         return {pair: self._filtered(pair, a, b) for pair, (a, b) in views(self.height).items()}
 
     def _filtered(self, pair: str, a: Tensor, b: Tensor) -> dict[str, Any]:
-        guide = Guide(a, b, GUIDE_WEIGHT)
-        own = synthesise(a, [guide], self.config).picture
+        own = synthesise(a, [Guide(a, b, GUIDE_WEIGHT)], self.config).picture
         results: dict[str, Any] = {"attainable_psnr": psnr(own, b), "attainable_ssim": ssim(own, b)}
         for name, work in FILTERS.items():
-            made = synthesise(work(a), [guide], self.config).picture
-            results[name] = {"psnr": psnr(made, work(b)), "ssim": ssim(made, work(b))}
-            self.keep(f"filter-{name}-{pair}", work(a), made, work(b))
+            made = {
+                by: synthesise(work(a), [Guide(of(a), of(b), weight)], self.config).picture
+                for by, (of, weight) in SEEN.items()
+            }
+            results[name] = {
+                by: {"psnr": psnr(p, work(b)), "ssim": ssim(p, work(b))} for by, p in made.items()
+            }
+            self.keep(f"filter-{name}-{pair}", work(a), *made.values(), work(b))
         return results
 
     def texture(self) -> dict[str, Any]:
