@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ NAMESPACES = [
     *("unshare", "--user", "--map-root-user", "--mount", "--mount-proc", "--net", "--pid"),
     *("--fork", "--kill-child"),
 ]
-START_SECONDS = 120.0
+START_SECONDS = 280.0
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 QUICK_TO_NOTICE = {
@@ -181,11 +180,3 @@ def _environment(own: Path, home: Path) -> dict[str, str]:
     outside = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     paths = {"HOME": str(home), "RAY_TMPDIR": str(own), "PYTHONPATH": str(ROOT)}
     return {**outside, **QUICK_TO_NOTICE, **paths, "TERM": "dumb"}
-
-
-def wait_for(path: Path, text: str, *, seconds: float = START_SECONDS) -> None:
-    """Wait until a file holds a text."""
-    deadline = time.monotonic() + seconds
-    while not (path.exists() and text in path.read_text(errors="replace")):
-        assert time.monotonic() < deadline, f"{path} does not say {text!r}"
-        time.sleep(0.05)

@@ -13,18 +13,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_clusters import FRAMES, Undisturbed, assert_like, journal_lines, journaled_files
-from run_drivers import PATIENCE_SECONDS, wait_for_frames
-from run_machines import RAY, Machines, machines, wait_for
+from run_clusters import (
+    FRAMES,
+    Undisturbed,
+    assert_like,
+    journal_lines,
+    journaled_files,
+    wait_until_loaded,
+)
+from run_machines import RAY, Machines, machines
+from run_paced import PATIENCE_SECONDS, Paced
 from run_samples import DRAFT, frame_bytes, frame_identity, sample_config
 
+from batch_analogy.cli.app import main
 from batch_analogy.config import RunConfig
 from batch_analogy.jobs.ray.lifeline import RECONNECT_VARIABLE
 from batch_analogy.jobs.run import open_run, read_status
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.files import hash_file
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # starts Ray on three machines
+pytestmark = pytest.mark.slow  # starts Ray on three machines
 
 COMMAND = (sys.executable, "-m", "batch_analogy")
 NODES = (2, 3)
@@ -50,27 +58,21 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return frame_bytes(config.run_dir), config.output.read_bytes()
 
 
-class Command:
+class Command(Paced):
     """batch-analogy running on the head, where it goes on with the run of a configuration."""
 
     def __init__(self, cluster: Machines, config: RunConfig, told: Path) -> None:
         self.told = told  # what it writes for the person
-        resume = (*COMMAND, "resume", str(config.run_dir))
+        resume = (*COMMAND, "resume", str(config.run_dir), "--json")
         where = ("--address", cluster.address, "--workers", "2", "--gpus-per-worker", "0")
         with told.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                cluster.on(1, *resume, *where),
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=cluster.environment,
-                text=True,
-            )
-        cluster.started.append(self._process)
+            super().__init__(cluster.on(1, *resume, *where), stderr=stderr, env=cluster.environment)
+        cluster.started.append(self.process)
 
-    def end(self) -> tuple[int, str, str]:
-        """Wait for its end: exit code, stdout, stderr."""
-        stdout, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
-        return self._process.returncode, stdout, self.told.read_text()
+    def ended(self) -> tuple[int, str]:
+        """Let it go on to its end: exit code, stderr."""
+        self.end()
+        return self.process.returncode, self.told.read_text()
 
 
 def planned(root: Path) -> RunConfig:
@@ -100,24 +102,27 @@ def test_nodes_that_are_cut_off_and_come_back(
     """
     config = planned(tmp_path)
     command = Command(cluster, config, tmp_path / "told")
-    wait_for(command.told, "2 of 2")
-    wait_for_frames(config.run_dir, 2)
+    command.wait_for("workers-ready")
+    wait_until_loaded(config.run_dir, "styler-0", "styler-1")
+    command.wait_for("workers-ready")
+    command.wait_for("frame-done")
     cluster.plug(2, cable=False)
-    wait_for_frames(config.run_dir, 5)
+    command.wait_for("frame-done")
     cluster.plug(3, cable=False)
-    for worker in ("styler-0", "styler-1"):
-        wait_for(command.told, f"{worker} was lost")
+    lost: set[str] = set()
+    while not lost >= {"styler-0", "styler-1"}:
+        lost.add(command.wait_for("worker-lost")["worker"])
     assert len(journaled_files(config.run_dir)) < FRAMES, "too late for the nodes to be needed"
     for machine in NODES:
         cluster.plug(machine, cable=True)
 
-    code, films, told = command.end()
-    assert (code, films) == (0, f"{config.output}\n"), told
+    code, told = command.ended()
+    assert code == 0, told
     assert_like(config, undisturbed)
     assert_each_done_once(config.run_dir)
-    lost = journal_lines(config.run_dir, "worker_lost")
     # A worker may be sent to a node of which Ray has not noticed yet that it is gone.
-    assert {line["cause"] for line in lost} == {"node lost"}
+    causes = {line["cause"] for line in journal_lines(config.run_dir, "worker_lost")}
+    assert causes == {"node lost"}
     for machine in NODES:
         assert f"(its node 10.99.0.{machine} was stopped or cut off); styler-" in told
     ready = [
@@ -164,13 +169,15 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     config = planned(tmp_path)
     command = Command(cluster, config, tmp_path / "told")
     patient = start_patient(cluster)
-    wait_for_frames(config.run_dir, 3)
+    for _ in range(3):
+        command.wait_for("frame-done")
     for machine in (*NODES, 1):
         cluster.kill_ray(machine)
-    code, films, told = command.end()
+    code, told = command.ended()
     finished = journaled_files(config.run_dir)
     assert 3 <= len(finished) < FRAMES, "it was not killed half-way"
-    assert (code, films) == (4, ""), told
+    assert code == 4, told
+    assert not config.output.exists()
     silent = "it has not answered for 5 s (Connection refused)"
     assert f"the Ray at {cluster.address} is lost: {silent}" in told
     assert "Finished frames are kept: see that Ray runs and repeat the command" in told
@@ -185,8 +192,8 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     cluster.start_head()
     said, _ = patient.communicate(timeout=PATIENCE_SECONDS)
     assert said.startswith(f"the Ray at {cluster.address} is lost: it was started afresh"), said
-    code, films, told = Command(cluster, config, tmp_path / "told again").end()
-    assert (code, films) == (0, f"{config.output}\n"), told
+    code, told = Command(cluster, config, tmp_path / "told again").ended()
+    assert code == 0, told
     assert frame_identity(config.run_dir).items() >= finished.items()
     assert_like(config, undisturbed)
     assert_each_done_once(config.run_dir)
@@ -198,14 +205,15 @@ def test_a_submitted_job_makes_what_the_command_makes(tmp_path: Path, cluster: M
     def command(film: str, address: str) -> list[str]:
         where = ("--address", address, "--gpus-per-worker", "0", "--quality", "draft")
         frames = (str(config.reference), config.source, "-o", str(tmp_path / film))
-        return [*COMMAND, "timelapse", *frames, *where]
+        return ["timelapse", *frames, *where]
 
-    subprocess.run(command("here.mp4", "none"), check=True, capture_output=True)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(command("here.mp4", "none"))
     submit = [*RAY, "job", "submit", "--address", "http://127.0.0.1:8265", "--runtime-env-json"]
     # A job has a working folder of its own.
     path = json.dumps({"env_vars": {"PYTHONPATH": cluster.environment["PYTHONPATH"]}})
     job = subprocess.run(
-        cluster.on(1, *submit, path, "--", *command("there.mp4", "auto")),
+        cluster.on(1, *submit, path, "--", *COMMAND, *command("there.mp4", "auto")),
         check=False,
         capture_output=True,
         text=True,

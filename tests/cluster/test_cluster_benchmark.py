@@ -72,7 +72,9 @@ def test_a_film_with_corrupt_frames_and_a_killed_worker() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["results"]["corrupt"]
     (run,) = found["runs"]
-    assert found["met"], run
+    (kill,) = run["workers_killed"]
+    # A run so small may be over before a busy machine lets the benchmark kill anything.
+    assert found["met"] == (kill["was_alive"] and run["workers_lost"] >= 1), run
     assert (run["exit_code"], run["pictures"], run["film_frames"]) == (3, 13, 16)
     assert run["recorded_failures"] == run["corrupted"]
-    assert len(run["workers_killed"]) == 1
+    assert run["frames"] == {"once": 13, "missing": [], "more_than_once": [], "unexpected": []}

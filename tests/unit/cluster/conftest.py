@@ -59,7 +59,7 @@ def on_machines(tmp_path: Path, environment: dict[str, str]) -> Iterator[OnMachi
             env={**environment, "RAY_TMPDIR": short, **variables},
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=500,
             check=False,
         )
 

@@ -29,7 +29,7 @@ def run_task(
         },
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=500,
         check=False,
     )
 

@@ -137,7 +137,6 @@ on "$head" ray job submit --address http://127.0.0.1:8265 -- \
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_start_commands_make_a_cluster_that_does_a_job(
     on_machines: OnMachines, tmp_path: Path
 ) -> None:

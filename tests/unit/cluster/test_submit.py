@@ -47,7 +47,6 @@ def submit(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: Path) -> None:
     run = pictures / "film.run"
     spoiled = pictures / "in" / "img1.png"
@@ -71,7 +70,6 @@ def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_ray_that_does_not_start_fails_the_job(on_machines: OnMachines, pictures: Path) -> None:
     """symmetric-run itself exits 0 then."""
     occupy = (
