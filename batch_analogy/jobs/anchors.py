@@ -50,34 +50,43 @@ class Anchors(Generic[Anchor]):
     Args:
         store: the run folder. plan_hash: of its plan; what was made by another is not believed.
         device: where what is loaded is wanted. form: of the anchors.
+        reference: the number of the one that frames are matched with.
     """
 
-    def __init__(self, store: RunStore, plan_hash: str, device: str, form: Form[Anchor]) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        plan_hash: str,
+        device: str,
+        form: Form[Anchor],
+        reference: int = 0,
+    ) -> None:
         self._store = store
         self._plan_hash = plan_hash
         self._device = device
         self._form = form
+        self._reference = reference
 
     def load(self, start: int) -> Anchor | None:
         """The anchor of the stretch of this name, if it has been made."""
-        found = self._read(self._store.anchor(start))
+        found = self._read(self._store.anchor(start, self._reference))
         return None if found is None else found.state
 
     def save(self, start: int, state: Anchor) -> None:
         """Keep an anchor for whoever needs it next."""
-        self._write(self._store.anchor(start), Matched(0, state))
+        self._write(self._store.anchor(start, self._reference), Matched(0, state))
 
     def load_walked(self, start: int) -> Matched[Anchor] | None:
         """The last frame of a stretch that was matched after its anchor, if any was."""
-        return self._read(self._store.walked(start))
+        return self._read(self._store.walked(start, self._reference))
 
     def save_walked(self, start: int, matched: Matched[Anchor]) -> None:
         """Keep the last matched frame of a stretch."""
-        self._write(self._store.walked(start), matched)
+        self._write(self._store.walked(start, self._reference), matched)
 
     def forget(self, start: int) -> None:
         """Delete what is remembered of a stretch."""
-        self._store.forget_stretch(start)
+        self._store.forget_stretch(start, self._reference)
 
     def _write(self, path: Path, matched: Matched[Anchor]) -> None:
         tensors, facts = self._form.pack(matched.state)

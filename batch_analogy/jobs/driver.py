@@ -20,6 +20,7 @@ from batch_analogy.jobs.events import (
     WorkersMissing,
     WorkersReady,
 )
+from batch_analogy.jobs.film_courses import Anchor, FilmCourses
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.pool import Died, Ended, Outcome, Pool, PoolEvent, Ready
@@ -27,7 +28,6 @@ from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.recorder import Recorder
 from batch_analogy.jobs.scheduler import Scheduler, Suspect, Verdict
 from batch_analogy.jobs.stalls import StallWatch
-from batch_analogy.jobs.stretches import Courses
 from batch_analogy.jobs.worker import FrameOutcome, FrameTask, task_of
 
 POLL_SECONDS = 0.5
@@ -78,8 +78,8 @@ class Driver:
     stop: StopRequest
     on_event: OnEvent
     clock: Callable[[], float] = time.monotonic
-    courses: Courses | None = None  # of a steady film
-    forget: Callable[[int], None] = lambda start: None  # an anchor that nothing needs any more
+    courses: FilmCourses | None = None  # of a steady film
+    forget: Callable[[Anchor], None] = lambda anchor: None  # that nothing needs any more
 
     def run(self) -> None:
         """Do the work; afterwards the scheduler tells whether it was finished.
@@ -200,8 +200,8 @@ class Driver:
             left, workers = self.scheduler.left, self.scheduler.workers
             self._recorder.done(worker, outcome, attempt=attempt, left=left, workers=workers)
             if self.courses is not None:
-                for start in self.courses.unneeded(outcome.index, self.progress.done):
-                    self.forget(start)
+                for anchor in self.courses.unneeded(outcome.index, self.progress.done):
+                    self.forget(anchor)
         else:
             self._take_failed(worker, outcome)
         if self.stop.requested and not outcome.to_follow:  # keep it from beginning the next

@@ -18,6 +18,7 @@ from batch_analogy.errors import BatchAnalogyError, FilmError
 from batch_analogy.jobs import assemble
 from batch_analogy.jobs.driver import Driver, StopRequest
 from batch_analogy.jobs.events import FilmProgress, OnEvent, RunEvent, RunOpened, ignore
+from batch_analogy.jobs.film_courses import FilmCourses
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.manifest import Manifest
 from batch_analogy.jobs.paint_frames import paint_spec
@@ -28,7 +29,6 @@ from batch_analogy.jobs.resume import Standing
 from batch_analogy.jobs.scheduler import Scheduler, works_of
 from batch_analogy.jobs.status import failed_frames
 from batch_analogy.jobs.store import RunStore, read_json, write_json
-from batch_analogy.jobs.stretches import Courses
 from batch_analogy.jobs.worker import WorkerSpec
 
 
@@ -184,23 +184,24 @@ class Run:
                 stop,
                 on_event,
                 courses=courses,
-                forget=self.store.forget_stretch,
+                forget=lambda anchor: self.store.forget_stretch(*anchor),
             )
             driver.run()
         return scheduler.finished
 
-    def _courses(self) -> Courses | None:
+    def _courses(self) -> FilmCourses | None:
         if not self.plan.steady:
             return None
-        return Courses(self.plan, ANCHOR_FRAMES, lambda start: self.store.anchor(start).exists())
+        return FilmCourses(
+            self.plan, ANCHOR_FRAMES, lambda anchor: self.store.anchor(*anchor).exists()
+        )
 
     def _spec(self) -> WorkerSpec:
         return WorkerSpec(
             name="styler",
             run_dir=str(self.store.run_dir),
             run_id=self._run_id,
-            reference=self.plan.reference.path,
-            reference_blake2b=self.plan.reference.blake2b,
+            references=self.plan.all_references,
             weights=self.config.weights,
             weights_sha256=self.plan.weights_sha256,
             target=self.config.target,

@@ -25,6 +25,14 @@ from batch_analogy.media.timing import WHOLE
 __all__ = ["FileMark", "FramePlan", "Plan", "Segment", "Shot", "compare", "cut_segments"]
 
 
+@dataclass(frozen=True)
+class PlacedReference:
+    """A reference, and the frame that has its whole look."""
+
+    mark: FileMark
+    frame: int
+
+
 @dataclass(frozen=True, slots=True)
 class FramePlan:
     """One frame of the input.
@@ -86,6 +94,12 @@ class Plan:
     footage: Footage | None = None  # of a video
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
     painting: PaintMarks | None = None  # what the frames are painted after
+    references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
+
+    @property
+    def all_references(self) -> tuple[PlacedReference, ...]:
+        """The references by their frames, also where there is one alone."""
+        return self.references or (PlacedReference(self.reference, 0),)
 
     @property
     def plan_hash(self) -> str:
@@ -122,6 +136,8 @@ class Plan:
             content.append([str(factor) for factor in self.white_balance])
         if self.painting is not None:
             content.append(self.painting.content())
+        if self.references:  # their content is that of ``reference``
+            content.append([str(reference.frame) for reference in self.references])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -231,6 +247,10 @@ def _setting_changes(old: Plan, new: Plan) -> list[str]:
         changes.append(f"the reference {new.reference.path} has another content")
     elif old.painting and new.painting and old.painting.content() != new.painting.content():
         changes.append("keyframes, painted pictures, guides or the mask are others")
+    places = [[reference.frame for reference in plan.references] for plan in (old, new)]
+    if places[0] != places[1]:
+        stood, stand = (", ".join(map(str, frames)) or "no frame" for frames in places)
+        changes.append(f"the references stood at {stood}, stand at {stand}")
     return changes
 
 

@@ -17,7 +17,15 @@ from typing import Any
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.painted import PaintMarks
-from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Segment, Shot, cut_segments
+from batch_analogy.jobs.plan import (
+    FileMark,
+    FramePlan,
+    PlacedReference,
+    Plan,
+    Segment,
+    Shot,
+    cut_segments,
+)
 from batch_analogy.jobs.ranges import format_frames, format_range, parse_frames, parse_range
 from batch_analogy.jobs.store import read_json, write_long_json
 
@@ -92,12 +100,22 @@ def _head(plan: Plan) -> dict[str, Any]:
         "plan_hash": plan.given_hash,  # tells edits that are allowed from those that are not
         "fps": str(plan.fps),
         "reference": dataclasses.asdict(plan.reference),
+        **({"references": [*map(_reference_values, plan.references)]} if plan.references else {}),
         "video": dataclasses.asdict(plan.video) if plan.video else None,
         **({"footage": plan.footage.to_json()} if plan.footage else {}),
         **({"white_balance": plan.white_balance} if plan.white_balance else {}),
         **({"painting": plan.painting.to_json()} if plan.painting else {}),
         **{name: getattr(plan, name) for name in _FACTS},
     }
+
+
+def _reference_values(reference: PlacedReference) -> dict[str, Any]:
+    return {"frame": reference.frame, **dataclasses.asdict(reference.mark)}
+
+
+def _read_reference(values: dict[str, Any]) -> PlacedReference:
+    mark = {name: value for name, value in values.items() if name != "frame"}
+    return PlacedReference(FileMark(**mark), int(values["frame"]))
 
 
 def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -134,6 +152,7 @@ def plan_from_json(values: dict[str, Any]) -> Plan:
             segments=(),
             fps=Fraction(values["fps"]),
             reference=FileMark(**values["reference"]),
+            references=tuple(map(_read_reference, values.get("references", ()))),
             video=FileMark(**values["video"]) if values["video"] else None,
             footage=Footage.from_json(values["footage"]) if values.get("footage") else None,
             white_balance=tuple(values["white_balance"]) if values.get("white_balance") else None,

@@ -9,12 +9,12 @@ from batch_analogy.config import ANCHOR_FRAMES
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.execute import Run, RunResult
+from batch_analogy.jobs.film_courses import FilmCourses
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.preview import spread, write_before_after
 from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.store import RunStore, outputs_of
-from batch_analogy.jobs.stretches import Courses
 
 
 def settle_plan(run: Run) -> Plan:
@@ -55,10 +55,10 @@ def preview_frames(plan: Plan, count: int) -> frozenset[int]:
     usable = [frame.index for frame in plan.usable()]
     if plan.steady:
         wanted = set(usable)
-        stretches = [s for s in Courses(plan, ANCHOR_FRAMES).anchors() if s.start in wanted]
-        for few in ([s.start for s in stretches if s.begins], [s.start for s in stretches]):
+        stretches = [s for s in FilmCourses(plan, ANCHOR_FRAMES).anchors() if s.start in wanted]
+        for few in ({s.start for s in stretches if s.begins}, {s.start for s in stretches}):
             if len(few) >= count:
-                return frozenset(spread(few, count))
+                return frozenset(spread(sorted(few), count))
     return frozenset(spread(usable, count))
 
 

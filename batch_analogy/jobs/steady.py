@@ -1,4 +1,4 @@
-"""A worker's way through the stretches of a steady film.
+"""A worker's way through the stretches of a steady film, with one reference.
 
 It reads the frames of a stretch once for their motion and again, one by one, to make the pictures.
 A frame that cannot be read is passed over as if it were not there; since every worker finds it so,
@@ -42,7 +42,7 @@ class Opening:
 
 
 class SteadyFrames(Generic[Anchor]):
-    """Pictures of frames, each by its course.
+    """What becomes of frames, each by its course.
 
     Args:
         steady: what matches or paints. begin: makes the anchors that are made from no other.
@@ -71,7 +71,11 @@ class SteadyFrames(Generic[Anchor]):
         self._reached = 0
 
     def pictures(self, index: int, a: Tensor, course: Course) -> dict[str, Tensor]:
-        """The outputs of a frame.
+        """The outputs of a frame; as ``frame``."""
+        return self._steady.pictures(a, self.frame(index, a, course))
+
+    def frame(self, index: int, a: Tensor, course: Course) -> Anchor | Between[Anchor]:
+        """What becomes of a frame.
 
         Args:
             index: the frame. a: its pixels, (1, 3, H, W) float32. course: how one comes to it.
@@ -82,7 +86,7 @@ class SteadyFrames(Generic[Anchor]):
         numbers = {frame.index: number for number, frame in enumerate(self._frames)}
         same = self._course is not None and self._course.own == course.own
         if index == course.own.frames[0].index:  # the anchor itself needs nothing that follows
-            return self._steady.pictures(a, self._anchor(course.stretches, len(course.leading)))
+            return self._anchor(course.stretches, len(course.leading))
         if not same or index not in numbers or numbers[index] <= self._reached:
             self._set_out(course, index)
             numbers = {frame.index: number for number, frame in enumerate(self._frames)}
@@ -90,9 +94,9 @@ class SteadyFrames(Generic[Anchor]):
             raise FrameError(f"frame {index} could not be read a moment ago; try again")
         number = numbers[index]
         if number == 0:  # those before it cannot be read
-            return self._steady.pictures(a, self._anchor(course.stretches, len(course.leading)))
+            return self._anchor(course.stretches, len(course.leading))
         self._pass_over(number)
-        return self._steady.pictures(a, self._step(number, a))
+        return self._step(number, a)
 
     def _set_out(self, course: Course, index: int) -> None:
         """Find the anchors of a stretch and the motion in it, up to where its frames are wanted."""

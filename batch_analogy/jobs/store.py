@@ -83,17 +83,17 @@ class RunStore:
         """Whether the folder is locked by this store, so that it may be written to."""
         return self._lock_file is not None
 
-    def anchor(self, start: int) -> Path:
+    def anchor(self, start: int, reference: int = 0) -> Path:
         """The first matched frame of the stretch that begins with this frame."""
-        return self.state / f"anchor-{start:06d}.safetensors"
+        return self.state / f"anchor-{_stretch(start, reference)}.safetensors"
 
-    def walked(self, start: int) -> Path:
+    def walked(self, start: int, reference: int = 0) -> Path:
         """The last matched frame of that stretch, where there is one after its anchor."""
-        return self.state / f"walked-{start:06d}.safetensors"
+        return self.state / f"walked-{_stretch(start, reference)}.safetensors"
 
-    def forget_stretch(self, start: int) -> None:
+    def forget_stretch(self, start: int, reference: int = 0) -> None:
         """Delete what is remembered of a stretch."""
-        for path in (self.anchor(start), self.walked(start)):
+        for path in (self.anchor(start, reference), self.walked(start, reference)):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
@@ -203,6 +203,11 @@ class RunStore:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if not (path.suffix == ".png" and path.stem.isdigit()):
                     path.unlink(missing_ok=True)
+
+
+def _stretch(start: int, reference: int) -> str:
+    """A stretch's name; of the references after the first, with their number."""
+    return f"{start:06d}" + (f"-{reference}" if reference else "")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,8 +18,9 @@ from batch_analogy.config import ANCHOR_FRAMES, SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.frame_files import hash_and_size
-from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.plan import FileMark, FramePlan, PlacedReference, Plan, Shot, cut_segments
 from batch_analogy.jobs.ranges import format_frames
+from batch_analogy.jobs.references import place_references
 from batch_analogy.media.camera import read_taken
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.numbering import Gap, are_lost, find_gaps
@@ -75,8 +77,7 @@ def make_plan(
         InputError: the reference or all frames cannot be used, or no frame size prevails.
         UsageError: the source does not exist.
     """
-    known = _known_marks(previous)
-    reference, (height, width) = _survey_reference(config.reference, known)
+    marks, (height, width) = _survey_references(config, _known_marks(previous))
     if video is not None:
         frames = _video_frames(video)
         fps = config.fps or video.fps
@@ -89,6 +90,7 @@ def make_plan(
             frames = _mark_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
     _require_usable(frames)
+    references = _place(marks, frames, video) if config.reference.is_dir() else ()
     shots = (Shot(0, 0, len(frames)),)
     device = device_of(config)
     usual = ANCHOR_FRAMES if config.steady else SEGMENT_FRAMES[device]
@@ -98,7 +100,7 @@ def make_plan(
         shots=shots,
         segments=cut_segments(shots, segment_frames),
         fps=fps,
-        reference=reference,
+        reference=_together(config.reference, references) if references else marks[0],
         reference_height=height,
         reference_width=width,
         weights_sha256=weights.sha256,
@@ -110,6 +112,7 @@ def make_plan(
         estimated=video.estimated if video else False,
         footage=video.footage if video else None,
         white_balance=_white_balance(frames),
+        references=references,
     )
 
 
@@ -147,16 +150,51 @@ def mark_file(path: Path, known: dict[str, FileMark] | None = None) -> FileMark:
 def _known_marks(previous: Plan | None) -> dict[str, FileMark]:
     if previous is None:
         return {}
-    marks = [previous.reference, *([previous.video] if previous.video else [])]
+    marks = [reference.mark for reference in previous.all_references]
+    marks += [previous.video] if previous.video else []
     return {mark.path: mark for mark in marks}
 
 
-def _survey_reference(path: Path, known: dict[str, FileMark]) -> tuple[FileMark, tuple[int, int]]:
+def _survey_references(
+    config: RunConfig, known: dict[str, FileMark]
+) -> tuple[list[FileMark], tuple[int, int]]:
+    """The reference, or those that lie in a folder; and the size of the first in px."""
+    path = config.reference
     if not path.exists():
-        raise UsageError(f"reference {path} does not exist; give a picture")
-    mark = mark_file(path, known)
-    pixels = read_still(path)  # wholly: no worker can do anything without it
-    return mark, (int(pixels.shape[0]), int(pixels.shape[1]))
+        raise UsageError(f"reference {path} does not exist; give a picture, or a folder of them")
+    paths = [*map(Path, find_stills(str(path)))] if path.is_dir() else [path]
+    if config.target != "frames" and len(paths) > 1:
+        raise UsageError(
+            f"{path} holds {len(paths)} references, which are faded over the frames; --target "
+            f"{config.target} takes one picture"
+        )
+    marks = [mark_file(one, known) for one in paths]
+    sizes = [read_still(one).shape[:2] for one in paths]  # wholly: no worker can do without them
+    return marks, (int(sizes[0][0]), int(sizes[0][1]))
+
+
+def _place(
+    marks: Sequence[FileMark], frames: Sequence[FramePlan], video: VideoFrames | None
+) -> tuple[PlacedReference, ...]:
+    """The references of a folder at their frames."""
+    own = {os.path.basename(mark.path): mark for mark in marks}
+    named = [frame for frame in frames if os.path.basename(frame.source) in own]
+    folder = os.path.realpath(os.path.dirname(marks[0].path))
+    if folder in map(os.path.realpath, {os.path.dirname(frame.source) for frame in named}):
+        raise UsageError(
+            f"{folder} holds references and frames; give the references a folder of their own"
+        )
+    paths = {Path(mark.path): mark for mark in marks}
+    placed = place_references(list(paths), frames, None if video is None else video.fps)
+    return tuple(PlacedReference(paths[path], frame) for frame, path in placed)
+
+
+def _together(folder: Path, references: Sequence[PlacedReference]) -> FileMark:
+    """A mark of all references: of another content if one of them is, or their order."""
+    marks = [reference.mark for reference in references]
+    content = hashlib.blake2b("".join(m.blake2b for m in marks).encode(), digest_size=20)
+    newest = max(mark.mtime_ns for mark in marks)
+    return FileMark(str(folder), sum(m.bytes for m in marks), newest, content.hexdigest())
 
 
 def _video_frames(video: VideoFrames) -> list[FramePlan]:

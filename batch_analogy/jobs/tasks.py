@@ -7,7 +7,7 @@ from typing import Literal
 
 from batch_analogy.config import AnalogyConfig, Target
 from batch_analogy.jobs.paint_frames import PaintSpec
-from batch_analogy.jobs.plan import FramePlan
+from batch_analogy.jobs.plan import FramePlan, PlacedReference
 from batch_analogy.jobs.stretches import Course
 from batch_analogy.media.raw import WhiteBalance
 
@@ -21,8 +21,7 @@ class WorkerSpec:
     name: str
     run_dir: str
     run_id: str
-    reference: str
-    reference_blake2b: str
+    references: tuple[PlacedReference, ...]  # by frame, at least one
     weights: str  # as RunConfig.weights
     weights_sha256: str
     target: Target
@@ -48,10 +47,10 @@ class FrameTask:
     mtime_ns: int
     blake2b: str | None  # None: not checked (extracted from a video)
     exposure_ev: float = 0.0  # added to its exposure when it is read, against flicker
-    course: Course | None = None  # how one comes to it in a steady film; None: it stands alone
+    courses: tuple[Course, ...] = ()  # how one comes to it in a steady film; none: it stands alone
 
 
-def task_of(frame: FramePlan, course: Course | None = None) -> FrameTask:
+def task_of(frame: FramePlan, courses: tuple[Course, ...] = ()) -> FrameTask:
     """What a worker needs to know of a frame."""
     return FrameTask(
         frame.index,
@@ -62,7 +61,7 @@ def task_of(frame: FramePlan, course: Course | None = None) -> FrameTask:
         frame.mtime_ns,
         frame.blake2b,
         frame.exposure_ev,
-        course,
+        courses,
     )
 
 

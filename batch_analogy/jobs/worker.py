@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -37,6 +38,7 @@ from batch_analogy.errors import (
     WeightsError,
 )
 from batch_analogy.jobs.anchors import MATCHED, Anchors
+from batch_analogy.jobs.held import References
 from batch_analogy.jobs.paint_frames import PaintedFrames, PaintSpec
 from batch_analogy.jobs.plan import FramePlan
 from batch_analogy.jobs.steady import SteadyFrames
@@ -120,19 +122,11 @@ class _Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True)
-class _Matched:
-    """What frames are matched with, and those that are made from each other."""
-
-    reference: EncodedPicture
-    steady: SteadyFrames[FrameState]
-
-
 class FrameWorker:
-    """Does frames with one loaded network and one encoded reference.
+    """Does frames with one loaded network and encoded references.
 
     Raises:
-        InputError: the reference cannot be read from this machine, or is another picture.
+        InputError: a reference cannot be read from this machine, or is another picture.
         WeightsError: the weights cannot be found on this machine, or are others.
         MachineError: a GPU was promised and is not there.
     """
@@ -150,8 +144,9 @@ class FrameWorker:
                 f"the weights {spec.weights} of this worker's machine are not those of the driver "
                 "(their hashes differ); install the same version on all machines"
             )
-        if hash_file(Path(spec.reference)) != spec.reference_blake2b:
-            raise InputError(f"the reference {spec.reference} has changed since the run began")
+        for mark in (reference.mark for reference in spec.references):
+            if hash_file(Path(mark.path)) != mark.blake2b:
+                raise InputError(f"the reference {mark.path} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
         self._outputs = outputs_of(spec.target)
         self._at_once = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
@@ -168,16 +163,28 @@ class FrameWorker:
                 }
             )
 
-    def _matching(self) -> _Matched:
-        pixels = read_still(Path(self.spec.reference))
+    def _matching(self) -> References:
+        references = References(
+            self._network,
+            self.spec.references,
+            self.spec.analogy,
+            self._outputs,
+            encode=self._encode,
+            follow=self._follow,
+        )
+        references.held(0)  # what is wrong with it is told before a frame is begun
+        return references
+
+    def _encode(self, number: int) -> EncodedPicture:
+        pixels = read_still(Path(self.spec.references[number].mark.path))
         picture = _to_tensor(to_wide_gamut(pixels) if self.spec.wide_gamut else pixels)
-        reference = encode_reference(self._network, picture.to(self.spec.device), self.spec.analogy)
-        steady = Steady(self._network, reference, self.spec.analogy, self._outputs)
-        anchors = Anchors(self._store, self.spec.plan_hash, self.spec.device, MATCHED)
-        frames = SteadyFrames(
+        return encode_reference(self._network, picture.to(self.spec.device), self.spec.analogy)
+
+    def _follow(self, number: int, steady: Steady) -> SteadyFrames[FrameState]:
+        anchors = Anchors(self._store, self.spec.plan_hash, self.spec.device, MATCHED, number)
+        return SteadyFrames(
             steady, lambda stretch, frame, a: steady.begin(a), anchors, self._read_again
         )
-        return _Matched(reference, frames)
 
     def _painting(self, spec: PaintSpec) -> PaintedFrames:
         self._at_once = BatchSize(1)
@@ -232,7 +239,7 @@ class FrameWorker:
 
     def _match(self, tries: list[_Try]) -> None:
         """Find the frames' pictures. If a batch fails, each is done alone: one spoils no other."""
-        if len(tries) > 1 and not any(frame.task.course for frame in tries):
+        if len(tries) > 1 and not any(frame.task.courses for frame in tries):
             try:
                 self._match_together(tries)
             except Exception:
@@ -241,24 +248,32 @@ class FrameWorker:
                 return
         for frame in tries:
             with frame.stage("analogy"):
-                index, course = frame.task.index, frame.task.course
+                index, courses = frame.task.index, frame.task.courses
                 if frame.a is None:
                     continue
                 if isinstance(self._frames, PaintedFrames):
+                    course = courses[0] if courses else None
                     frame.pictures = self._frames.pictures(index, frame.a, course)
                     frame.misfit = self._frames.misfit
-                elif course is None:
+                elif not courses:
                     self._match_together([frame])
                 else:
-                    frame.pictures = self._frames.steady.pictures(index, frame.a, course)
+                    frame.pictures = self._frames.steady_pictures(index, frame.a, courses)
 
     def _match_together(self, tries: list[_Try]) -> None:
         started, before = time.perf_counter(), self._at_once.items
         frames = [frame.a for frame in tries if frame.a is not None]
-        for frame, result in zip(
-            tries, in_batches(frames, self._analogies, self._at_once), strict=True
-        ):
-            frame.pictures = {"a_prime": result.a_prime, "b": result.b}
+        references = self._frames
+        assert isinstance(references, References)
+
+        def match(number: int, some: Sequence[torch.Tensor]) -> list[AnalogyResult]:
+            work = functools.partial(self._analogies, references.held(number).encoded)
+            return in_batches(some, work, self._at_once)
+
+        indices = [frame.task.index for frame in tries]
+        found = references.apart_pictures(indices, frames, match)
+        for frame, pictures in zip(tries, found, strict=True):
+            frame.pictures = pictures
         seconds = time.perf_counter() - started
         for frame in tries:
             if len(tries) > 1:
@@ -268,9 +283,9 @@ class FrameWorker:
                     f"out of GPU memory: {before} frames at once lowered to {self._at_once.items}"
                 )
 
-    def _analogies(self, frames: Sequence[torch.Tensor]) -> list[AnalogyResult]:
-        assert isinstance(self._frames, _Matched)
-        reference = self._frames.reference
+    def _analogies(
+        self, reference: EncodedPicture, frames: Sequence[torch.Tensor]
+    ) -> list[AnalogyResult]:
         return deep_image_analogies(
             [frame.to(self.spec.device) for frame in frames],
             reference.image,
@@ -282,7 +297,7 @@ class FrameWorker:
     def _write_outputs(
         self, task: FrameTask, pictures: dict[str, torch.Tensor]
     ) -> dict[str, OutputFile]:
-        scenes = {"a_prime": task.source, "b": self.spec.reference}  # what each of them shows
+        scenes = {"a_prime": task.source, "b": self.spec.references[0].mark.path}  # what they show
         self._check_current()
         return {
             name: self._write(

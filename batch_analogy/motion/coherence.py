@@ -41,6 +41,7 @@ from batch_analogy.analogy.refine.colours import fit_transforms
 from batch_analogy.analogy.vote import vote
 from batch_analogy.config import LEVELS, AnalogyConfig
 from batch_analogy.motion.between import Between, Side, Way, changes
+from batch_analogy.motion.carry import read_between
 from batch_analogy.motion.flow import Grey, Motion, brightness
 
 _VOTE_PATCH = 3
@@ -143,6 +144,26 @@ class Steady:
             frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
         a = a.to(self.network.device)
         return {name: self._picture(name, a, frame) for name in self.outputs}
+
+    @torch.no_grad()
+    def over(self, a: Tensor, frame: Frame, values: Tensor) -> Tensor:
+        """A map over the reference, as it lies over a frame: it moves as the texture does.
+
+        Args:
+            a: the frame, (1, 3, H, W) float32. frame: what became of it.
+            values: (1, C, h', w') float32, at the reference's matching size.
+
+        Returns:
+            (1, C, h, w) float32 at the frame's matching size.
+        """
+        if isinstance(frame, FrameState):
+            return read_between(values, frame.ab)
+        fields = _of(frame, lambda state: state.ab)
+        earlier, later, share = frame.both(fields, "domain", self._size(a))
+        first = read_between(values, earlier.expected)
+        if later is None or share is None:
+            return first
+        return first + share * (read_between(values, later.expected) - first)
 
     def _picture(self, name: str, a: Tensor, frame: Frame) -> Tensor:
         own, read = (a, self.reference.image) if name == "a_prime" else (self.reference.image, a)

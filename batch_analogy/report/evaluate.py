@@ -20,6 +20,7 @@ from batch_analogy import __version__
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
+from batch_analogy.jobs.references import mix_at
 from batch_analogy.jobs.store import write_json
 from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import atomic_write_text
@@ -119,9 +120,9 @@ class _Film:
         self._run, self._other, self._output = run, other, output
         self._network, self._on_event = network, on_event
         self._also = frozenset(other.done if other else ())
-        reference = read_still(Path(run.plan.reference.path))
-        self._reference = to_wide_gamut(reference) if run.wide_gamut else reference
-        self._styled: StyleDistance | None = None
+        self._references = run.plan.all_references
+        self._reference = self._read_reference(0)
+        self._styled: dict[int, StyleDistance] = {}
 
     def judged(self) -> Section:
         run = self._run
@@ -148,6 +149,10 @@ class _Film:
         pixels = read_still(Path(plan.frames[index].source), white_balance=plan.white_balance)
         return apply_exposure(pixels, self._run.exposures[index])
 
+    def _read_reference(self, number: int) -> Picture:
+        picture = read_still(Path(self._references[number].mark.path))
+        return to_wide_gamut(picture) if self._run.wide_gamut else picture
+
     def _films(self, index: int) -> dict[str, Picture]:
         films = {RUN: read_still(self._run.store.frame(self._output, index))}
         if self._other is not None and index in self._also:
@@ -158,9 +163,12 @@ class _Film:
         config = dataclasses.replace(self._run.config.analogy, ratio=1.0)  # as large as matched
         if self._output == "b":
             return StyleDistance(self._network, self._frame(index), config)
-        if self._styled is None:
-            self._styled = StyleDistance(self._network, self._reference, config)
-        return self._styled
+        mix = mix_at([reference.frame for reference in self._references], index)
+        number = mix.references[round(mix.share)]  # of several the one that it has more of
+        if number not in self._styled:
+            reference = self._read_reference(number)
+            self._styled[number] = StyleDistance(self._network, reference, config)
+        return self._styled[number]
 
     def _worst(self, frame: FrameFigures) -> WorstFrame:
         index = frame.place.index

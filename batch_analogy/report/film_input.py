@@ -86,7 +86,8 @@ def check_same_input(run: FinishedRun, other: FinishedRun) -> None:
     differ = []
     if content[0] != content[1]:
         differ.append("other frames")
-    if run.plan.reference.blake2b != other.plan.reference.blake2b:
+    looks = [(p.reference.blake2b, [r.frame for r in p.references]) for p in plans]
+    if looks[0] != looks[1]:
         differ.append("another reference")
     if not set(run.outputs) <= set(other.outputs):
         differ.append(f"another target ({other.config.target}, not {run.config.target})")
@@ -126,8 +127,8 @@ def input_there(run: FinishedRun, on_event: OnEvent) -> Iterator[None]:
 
 
 def _check_reference(run: FinishedRun) -> None:
-    mark = run.plan.reference
-    _check_content(Path(mark.path), mark.bytes, mark.mtime_ns, mark.blake2b, "the reference")
+    for mark in (reference.mark for reference in run.plan.all_references):
+        _check_content(Path(mark.path), mark.bytes, mark.mtime_ns, mark.blake2b, "the reference")
 
 
 def _check_still(frame: FramePlan) -> None:

