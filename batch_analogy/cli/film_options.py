@@ -40,6 +40,26 @@ def parse_output(text: str) -> Path:
     return path / DEFAULT_NAME if folder else path
 
 
+_HOLD_HELP = (
+    "Show every frame for N frames of the film: a slower film of the same frames. With this, or "
+    "--blend, a video's film has no sound."
+)
+_BLEND_HELP = (
+    "Make each frame of the film of N frames in a row, by the mean of their light: what moves is "
+    "smeared as a long exposure does it, and the film is that much shorter. No frame is made of "
+    "two shots. With --hold N the film keeps its length."
+)
+
+HoldOption = Annotated[int, typer.Option(help=_HOLD_HELP, metavar="N", rich_help_panel=FILM)]
+BlendOption = Annotated[int, typer.Option(help=_BLEND_HELP, metavar="N", rich_help_panel=FILM)]
+OtherHoldOption = Annotated[
+    int | None,
+    typer.Option(help=f"{_HOLD_HELP} As before unless given.", metavar="N", show_default=False),
+]
+OtherBlendOption = Annotated[
+    int | None,
+    typer.Option(help=f"{_BLEND_HELP} As before unless given.", metavar="N", show_default=False),
+]
 CodecOption = Annotated[Codec, typer.Option(help=_CODEC_HELP, rich_help_panel=FILM)]
 DepthOption = Annotated[
     int | None,

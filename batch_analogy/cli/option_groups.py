@@ -47,6 +47,8 @@ class FilmOptions:
     output: options.FilmOption = None
     run_dir: options.RunDirOption = None
     fps: options.FpsOption = None
+    hold: film_options.HoldOption = 1
+    blend: film_options.BlendOption = 1
     codec: film_options.CodecOption = options.DEFAULT_CODEC
     depth: film_options.DepthOption = None
     crf: options.CrfOption = options.DEFAULT_CRF

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SHOWN_UNUSABLE = 10
 SHOWN_SHOTS = 8
 SHOWN_KEYS = 8
+SHOWN_REFERENCES = 12
 ORDERS = {
     "number": "the numbers in their names",
     "name": "folders and names",
@@ -56,7 +57,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "RAW", f"all developed alike, with the first one's white balance ({balance})"
     yield from _found_rows(plan)
     if plan.painting is None:
-        yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
+        yield from _reference_rows(config, plan)
     yield from _painting_rows(plan)
     for film in films_of(config):
         height, width = plan.picture_size(film.output, plan.usable()[0].index)
@@ -67,6 +68,23 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "unusable", f"frame {frame.index}: {frame.error}"
     if len(failed) > SHOWN_UNUSABLE:
         yield "", f"… and {len(failed) - SHOWN_UNUSABLE} more"
+
+
+def _reference_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    if not plan.references:
+        yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
+        return
+    places = [
+        f"{Path(reference.mark.path).name} at frame {reference.frame}"
+        for reference in plan.references
+    ]
+    count = len(places)
+    shown = places if count <= SHOWN_REFERENCES else [*places[: SHOWN_REFERENCES - 1], places[-1]]
+    yield "reference", f"{config.reference}: {count}, each fading into the next"
+    for place in shown:
+        yield "", place
+    if count > len(shown):
+        yield "", f"and {count - len(shown)} more between those"
 
 
 def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -201,9 +219,11 @@ def _source(config: RunConfig, plan: Plan) -> str:
 
 
 def _rate(config: RunConfig, plan: Plan) -> str:
+    made = f", each the mean of {config.blend} frames" if config.blend > 1 else ""
+    made += f", each shown {config.hold} times" if config.hold > 1 else ""
     if plan.footage is None or plan.footage.even or config.fps is not None:
-        return f"{frame_rate(plan.fps)} frames/s"
-    return f"frames at the video's own times, {float(plan.fps):.2f} a second on average"
+        return f"{frame_rate(plan.fps)} frames/s{made}"
+    return f"frames at the video's own times, {float(plan.fps):.2f} a second on average{made}"
 
 
 def _segments(plan: Plan) -> str:

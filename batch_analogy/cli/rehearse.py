@@ -54,7 +54,8 @@ batch-analogy preview night.run"""
 ReferenceOrRun = Annotated[
     Path,
     typer.Argument(
-        help="The picture whose look is wanted; or a run folder, alone.", metavar="REF|RUN"
+        help="The picture whose look is wanted, or a folder of them; or a run folder, alone.",
+        metavar="REF|RUN",
     ),
 ]
 Frames = Annotated[

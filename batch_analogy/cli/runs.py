@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
-from batch_analogy.cli.film_options import OtherCodecOption, OtherDepthOption, parse_output
+from batch_analogy.cli.film_options import (
+    OtherBlendOption,
+    OtherCodecOption,
+    OtherDepthOption,
+    OtherHoldOption,
+    parse_output,
+)
 from batch_analogy.cli.option_groups import MachineOptions, takes_groups
 from batch_analogy.cli.progress import RunWatcher
 from batch_analogy.cli.running import execute, load_and_finish, report
@@ -33,6 +39,8 @@ batch-analogy retry night.run --frames 3,5-10"""
 ASSEMBLE_EPILOG = """Examples:
 
 batch-analogy assemble night.run --fps 12
+
+batch-analogy assemble night.run --blend 4 -o smeared.mp4
 
 batch-analogy assemble night.run -o small.mp4 --crf 28
 
@@ -122,6 +130,8 @@ def assemble(
     run_dir: options.RunFolder,
     output: OtherFilmOption = None,
     fps: OtherFpsOption = None,
+    hold: OtherHoldOption = None,
+    blend: OtherBlendOption = None,
     codec: OtherCodecOption = None,
     depth: OtherDepthOption = None,
     crf: OtherCrfOption = None,
@@ -136,7 +146,8 @@ def assemble(
     from batch_analogy.jobs.run import load_finished
 
     console = Console(json_lines)
-    given = {"fps": fps, "codec": codec, "depth": depth, "crf": crf, "on_missing": on_missing}
+    given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
+    given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
     with RunWatcher(console) as watcher:
         run = load_finished(
             options.absolute(run_dir),

@@ -33,6 +33,8 @@ batch-analogy timelapse reference.jpg frames/
 
 batch-analogy timelapse sunset.jpg 'holiday/img*.jpg' -o film.mp4 --fps 25
 
+batch-analogy timelapse dawn-noon-dusk/ frames/ --fps 12 --hold 2
+
 batch-analogy timelapse lake.jpg seasons/ --target reference -o lake-through-the-year.mp4
 
 batch-analogy timelapse reference.jpg frames/ --quality draft --address none
@@ -56,7 +58,17 @@ DEFAULT_PRESETS: dict[Command, Preset] = {
     "stylize": "photo-to-style",
 }
 
-Reference = Annotated[Path, typer.Argument(help="The picture whose look is wanted.", metavar="REF")]
+Reference = Annotated[
+    Path,
+    typer.Argument(
+        help="The picture whose look is wanted; or a folder of them, each of which fades into the "
+        "next over the film. By default the first, in natural order of the names, stands at the "
+        "first frame and the last at the last. Names may say where they stand, after an @: "
+        "dusk@IMG_2041.jpg at the frame IMG_2041, dusk@120.jpg at frame 120 (the first is 0), "
+        "dusk@60%.jpg at 60 % of the film, dusk@1m23.5s.jpg at that time of a video.",
+        metavar="REF",
+    ),
+]
 
 
 @reports_failures
@@ -124,6 +136,8 @@ def run_config(
         analogy=look.analogy_config(DEFAULT_PRESETS[command]),
         weights=options.weights_choice(look.weights),
         fps=film.fps,
+        hold=film.hold,
+        blend=film.blend,
         crf=film.crf,
         codec=film.codec,
         depth=film.depth,

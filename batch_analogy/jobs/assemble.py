@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of, read_json, write_json
 from batch_analogy.jobs.survey import gaps_of
+from batch_analogy.media.blend import Shown
 from batch_analogy.media.codecs import Coding, Soundtrack, check_container, check_encoder
 from batch_analogy.media.colours import Colours
 from batch_analogy.media.files import disk_errors
@@ -91,6 +94,29 @@ def film_places(
     return places
 
 
+def film_frames(
+    places: Sequence[tuple[int, int]], starts: Sequence[int], *, blend: int = 1, hold: int = 1
+) -> list[list[tuple[int, int]]]:
+    """The places that each frame of the film is made of.
+
+    Args:
+        places: as ``film_places``. starts: the first frame of each shot.
+        blend: how many places in a row are one frame, which never holds a cut.
+        hold: how many frames of the film show that one.
+
+    >>> film_frames([(0, 0), (1, 1), (2, 2), (3, 3)], [0, 3], blend=2)
+    [[(0, 0), (1, 1)], [(2, 2)], [(3, 3)]]
+    >>> film_frames([(0, 0), (1, 1)], [0], hold=2)
+    [[(0, 0)], [(0, 0)], [(1, 1)], [(1, 1)]]
+    """
+    made: list[list[tuple[int, int]]] = []
+    for _, shot in itertools.groupby(places, lambda place: bisect.bisect_right(starts, place[0])):
+        together = list(shot)
+        for first in range(0, len(together), blend):
+            made += [together[first : first + blend]] * hold
+    return made
+
+
 def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> None:
     """Refuse, before any work, an output that could not be written at the end of it.
 
@@ -150,7 +176,7 @@ def assemble(
         FilmError: a film could not be encoded or did not verify.
         OutputDiskError: the disk is full or may not be written to.
     """
-    order = [frame for _, frame in _places(config, plan, done)]
+    order = _order(config, plan, done)
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     for film in films_of(config):
         key = _key(config, plan, done, film)
@@ -161,7 +187,7 @@ def assemble(
         _record(store, film.path, {"state": "writing", "key": key, "frames": earlier})
         with disk_errors(film.path):
             film.path.parent.mkdir(parents=True, exist_ok=True)
-        frames = [store.frame(film.output, index) for index in order]
+        frames = [tuple(store.frame(film.output, k) for k in together) for together in order]
         report = _reporter(on_event, film.path, len(order))
         if is_pattern(film.path):
             info = _write_pictures(config, plan, film.path, frames, earlier, report)
@@ -191,7 +217,7 @@ def _write_pictures(
     config: RunConfig,
     plan: Plan,
     pattern: Path,
-    frames: list[Path],
+    frames: list[Shown],
     earlier: int,
     report: Callable[[int], None],
 ) -> FilmInfo:
@@ -199,7 +225,7 @@ def _write_pictures(
     size_bytes = write_numbered(
         frames, pattern, depth=config.depth, earlier=earlier, on_frame=report
     )
-    height, width = read_size(frames[0])
+    height, width = read_size(frames[0][0])
     return FilmInfo(
         path=pattern,
         frames=len(frames),
@@ -215,7 +241,7 @@ def _write_pictures(
 
 def _sound(config: RunConfig, plan: Plan) -> Soundtrack | None:
     """The video's sound, if the film goes at the video's speed."""
-    if not config.keep_audio or plan.video is None:
+    if not config.keep_audio or plan.video is None or (config.hold, config.blend) != (1, 1):
         return None
     if plan.footage is None or plan.fps != plan.footage.fps:
         return None
@@ -241,6 +267,18 @@ def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None
     return report
 
 
+def _film_frames(config: RunConfig, plan: Plan, done: set[int]) -> list[list[tuple[int, int]]]:
+    starts = [shot.start for shot in plan.shots]
+    places = _places(config, plan, done)
+    return film_frames(places, starts, blend=config.blend, hold=config.hold)
+
+
+def _order(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, ...]]:
+    """The finished frames that each frame of the film is the mean of."""
+    together = _film_frames(config, plan, done)
+    return [tuple(frame for _, frame in places) for places in together]
+
+
 def _places(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, int]]:
     # A film with sound keeps its duration: there the places of left-out frames show neighbours.
     left_out = frozenset() if config.keep_audio else plan.leave_out
@@ -254,7 +292,10 @@ def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] 
         return None
     begins = [Fraction(frame.time or 0) for frame in plan.frames]
     ends = [*begins[1:], plan.footage.length]
-    return [ends[place] - begins[place] for place, _ in _places(config, plan, done)]
+    return [
+        sum((ends[place] - begins[place] for place, _ in places), Fraction(0))
+        for places in _film_frames(config, plan, done)
+    ]
 
 
 def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
@@ -267,7 +308,7 @@ def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
         config.depth,
         config.keep_audio,
         film.output,
-        [frame for _, frame in _places(config, plan, done)],
+        [one[0] if len(one) == 1 else one for one in _order(config, plan, done)],
         [str(one) for one in _durations(config, plan, done) or ()],
     ]
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()

@@ -214,8 +214,8 @@ def load_finished(
         run_dir: the folder.
         overwrite: as for ``open_run``.
         output: another film beside the run's own, which stays as it is; None: the run's own.
-        film: other ``fps``, ``codec``, ``depth``, ``crf`` or ``on_missing``; for its own film the
-            run keeps them.
+        film: other ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf`` or ``on_missing``;
+            for its own film the run keeps them.
 
     Raises:
         UsageError: the folder holds no run, or the output is in the way.

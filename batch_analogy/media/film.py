@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
+from batch_analogy.media.blend import Shown, read_shown, shown
 from batch_analogy.media.codecs import MAX_SIDE_PX, Coding, Soundtrack, check_container
 from batch_analogy.media.colours import Colours, encode_filter
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_trouble, last_words
@@ -25,7 +26,6 @@ from batch_analogy.media.stills import (
     BytePixels,
     WordPixels,
     read_depth,
-    read_still,
     to_bytes,
     to_words,
 )
@@ -65,7 +65,7 @@ class _Shape:
 
 
 def encode_film(
-    frames: Sequence[Path],
+    frames: Sequence[Path | Shown],
     output: Path,
     *,
     fps: Fraction,
@@ -81,7 +81,8 @@ def encode_film(
     film lasts exactly as long as its frames: longer sound is cut, shorter sound ends earlier.
 
     Args:
-        frames: the pictures, all of one size; a path given twice is shown twice.
+        frames: the pictures, all of one size; a path given twice is shown twice, and of several
+            together their mean.
         output: the film; written whole or not at all, replacing what is there.
         fps: frames a second, exact.
         durations: how many seconds each frame is shown, where the rate is not constant.
@@ -99,9 +100,10 @@ def encode_film(
         OutputDiskError: the disk is full, read-only or closed to this user.
     """
     _check(frames, output, fps, coding)
-    shape = _shape(frames[0], coding)
+    first = shown(frames[0])
+    shape = _shape(first, coding)
     length = len(frames) / fps if durations is None else sum(durations, Fraction(0))
-    suffix, pixel_format = output.suffix.lower(), coding.pixel_format(_is_deep(frames[0]))
+    suffix, pixel_format = output.suffix.lower(), coding.pixel_format(_is_deep(first[0]))
     with _temporary(output) as temporary:
         command = _input_options(shape, None if durations else fps)
         command += _sound_options(sound, output, length)
@@ -135,7 +137,7 @@ def encode_film(
     )
 
 
-def _check(frames: Sequence[Path], output: Path, fps: Fraction, coding: Coding) -> None:
+def _check(frames: Sequence[Path | Shown], output: Path, fps: Fraction, coding: Coding) -> None:
     """Refuse what cannot be encoded, before anything is begun."""
     check_container(output, coding.codec)
     if output.is_dir():
@@ -202,7 +204,7 @@ def _ratio(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _shape(first: Path, coding: Coding) -> _Shape:
+def _shape(first: Shown, coding: Coding) -> _Shape:
     """The film's size in px, even where it must be, and whether frames must be made smaller."""
     height, width = _read_frame(first).shape[:2]
     most = MAX_SIDE_PX[coding.codec]
@@ -212,7 +214,7 @@ def _shape(first: Path, coding: Coding) -> _Shape:
         height, width = max(2, round(height * factor)), max(2, round(width * factor))
     if coding.even_sizes:
         height, width = height + height % 2, width + width % 2
-    return _Shape(height, width, scaled, coding.bits(_is_deep(first)) > 8)
+    return _Shape(height, width, scaled, coding.bits(_is_deep(first[0])) > 8)
 
 
 def _is_deep(path: Path) -> bool:
@@ -222,9 +224,9 @@ def _is_deep(path: Path) -> bool:
         raise FilmError(f"the film cannot be assembled: {error}") from error
 
 
-def _read_frame(path: Path, *, deep: bool = False) -> BytePixels | WordPixels:
+def _read_frame(frame: Shown, *, deep: bool = False) -> BytePixels | WordPixels:
     try:
-        pixels = read_still(path)
+        pixels = read_shown(frame)
     except FrameError as error:
         raise FilmError(f"the film cannot be assembled: {error}") from error
     return to_words(pixels) if deep else to_bytes(pixels)
@@ -255,24 +257,25 @@ def _temporary(output: Path) -> Iterator[Path]:
 
 def _feed(
     command: list[str],
-    frames: Sequence[Path],
+    frames: Sequence[Path | Shown],
     durations: Sequence[Fraction] | None,
     shape: _Shape,
     output: Path,
     on_frame: Callable[[int], None] | None,
 ) -> None:
     first: tuple[int, ...] | None = None
-    previous, data = None, b""
+    previous: Shown = ()
+    data = b""
     with FfmpegPipe(["-v", "error", *command], reads=False) as pipe:
         try:
             bits = 16 if shape.deep else 8
             timed = RawStream(pipe.stream, shape.height, shape.width, bits) if durations else None
-            for number, path in enumerate(frames, start=1):
-                if path != previous:
-                    pixels = _read_frame(path, deep=shape.deep)
-                    _check_same_size(path, pixels.shape, first or pixels.shape)
+            for number, frame in enumerate(map(shown, frames), start=1):
+                if frame != previous:
+                    pixels = _read_frame(frame, deep=shape.deep)
+                    _check_same_size(frame[0], pixels.shape, first or pixels.shape)
                     first = pixels.shape
-                    previous, data = path, _fit(pixels, shape)
+                    previous, data = frame, _fit(pixels, shape)
                 if timed is None or durations is None:
                     pipe.stream.write(data)
                 else:

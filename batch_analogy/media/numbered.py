@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from batch_analogy.errors import FilmError, FrameError, UsageError
+from batch_analogy.media.blend import Shown, read_shown, shown
 from batch_analogy.media.files import atomic_write_bytes
-from batch_analogy.media.stills import Depth, read_depth, read_still, write_png, write_tiff
+from batch_analogy.media.stills import Depth, read_depth, write_png, write_tiff
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 DEFAULT_NAME = "%06d.png"
@@ -64,7 +65,7 @@ def find_numbered(pattern: Path) -> dict[int, Path]:
 
 
 def write_numbered(
-    frames: Sequence[Path],
+    frames: Sequence[Path | Shown],
     pattern: Path,
     *,
     depth: int | None = None,
@@ -74,7 +75,8 @@ def write_numbered(
     """Write frames as numbered pictures.
 
     Args:
-        frames: PNGs, in order; one given twice is written twice.
+        frames: PNGs, in order; one given twice is written twice, and of several together their
+            mean.
         pattern: where to, such as ``out/%06d.png``; its folder is made where needed.
         depth: 8 bits a channel, or more, which is 16. None: PNGs as the frames are, TIFFs 16.
         earlier: how many an earlier time wrote; those that are more than the frames are removed.
@@ -93,7 +95,7 @@ def write_numbered(
     for index, frame in enumerate(frames):
         path = numbered(pattern, index)
         try:
-            _write(frame, path, depth)
+            _write(shown(frame), path, depth)
         except FrameError as error:
             raise FilmError(f"the pictures cannot be written: {error}") from error
         size_bytes += path.stat().st_size
@@ -104,12 +106,12 @@ def write_numbered(
     return size_bytes
 
 
-def _write(frame: Path, path: Path, depth: int | None) -> None:
-    has = read_depth(frame)
+def _write(frame: Shown, path: Path, depth: int | None) -> None:
+    has = read_depth(frame[0])
     tiff = path.suffix.lower() != ".png"
     wanted: Depth = has if depth is None and not tiff else 8 if depth == 8 else 16
-    if not tiff and wanted == has:
-        atomic_write_bytes(path, frame.read_bytes())
+    if not tiff and wanted == has and len(set(frame)) == 1:
+        atomic_write_bytes(path, frame[0].read_bytes())
         return
     write = write_tiff if tiff else write_png
-    write(path, read_still(frame), wanted)
+    write(path, read_shown(frame), wanted)

@@ -1,0 +1,65 @@
+"""One frame of a film out of several frames in a row, as a long exposure takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from batch_analogy.errors import FrameError
+from batch_analogy.media.stills import FloatPixels, read_still
+
+Shown = tuple[Path, ...]
+"""The pictures that a frame of a film is the mean of; at least one."""
+
+_SRGB_TOE, _LINEAR_TOE = 0.04045, 0.0031308
+
+
+def shown(frame: Path | Shown) -> Shown:
+    """A picture stands for itself."""
+    return (frame,) if isinstance(frame, Path) else frame
+
+
+def read_shown(frame: Shown) -> FloatPixels:
+    """The mean of pictures' light; a picture alone as it is.
+
+    Args:
+        frame: pictures of one size; one given several times counts as often.
+
+    Returns:
+        (H, W, 3) float32 sRGB in [0, 1].
+
+    Raises:
+        FrameError: a picture cannot be read or is of another size.
+    """
+    if len(set(frame)) == 1:
+        return read_still(frame[0])
+    light: FloatPixels | None = None
+    for path, count in _counted(frame):
+        pixels = _to_light(read_still(path)) * np.float32(count / len(frame))
+        if light is not None and pixels.shape != light.shape:
+            raise FrameError(
+                f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and is to be blended with "
+                f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]}"
+            )
+        light = pixels if light is None else light + pixels
+    assert light is not None
+    return _to_srgb(light)
+
+
+def _counted(frame: Shown) -> Sequence[tuple[Path, int]]:
+    return [(path, frame.count(path)) for path in dict.fromkeys(frame)]
+
+
+def _to_light(pixels: FloatPixels) -> FloatPixels:
+    """sRGB in [0, 1] → linear light in [0, 1] (IEC 61966-2-1)."""
+    bent = np.power((pixels + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
+    return np.where(pixels <= np.float32(_SRGB_TOE), pixels / np.float32(12.92), bent)
+
+
+def _to_srgb(light: FloatPixels) -> FloatPixels:
+    root = np.power(light, np.float32(1 / 2.4))
+    bent = np.float32(1.055) * root - np.float32(0.055)
+    srgb = np.where(light <= np.float32(_LINEAR_TOE), light * np.float32(12.92), bent)
+    return np.clip(srgb, np.float32(0), np.float32(1))
