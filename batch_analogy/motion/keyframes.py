@@ -18,8 +18,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,7 +44,7 @@ _MOSTLY_OPEN = 0.5  # above it what little was carried gives nothing to start fr
 _WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
 _FLOW_AREA_PX = 250_000
 _BADLY = 0.1  # difference of guides, root of the mean square, at which a match counts half
-_MADE_WORSE = 4.0  # than what was painted: so many times less of it is taken, however it fits
+_SOFT_PX = 5
 _GUESSED = 0.3  # how badly a frame is served by what was synthesised, however well that fits
 _LEAST_COST = 1e-6  # of what was synthesised, to tell it from what was painted
 
@@ -232,18 +234,30 @@ class Painter:
         return torch.where(share > 0.5, costs[1], costs[0])
 
     def _weighed(self, frame: Between[Painted]) -> Between[Painted]:
-        """A frame whose pixels take more from the anchor whose matches cost less there."""
-        if frame.share is None:
+        """A frame whose pixels take more from the anchor whose matches cost less there.
+
+        What was made at one anchor and painted at the other goes over to the painting, but slowly,
+        over the whole way from anchor to anchor.
+        """
+        if frame.share is None or frame.later is None:
             return frame
-        worth = []
-        for side in frame.sides:
-            cost = carry_map(side.state.cost, side.motion)
-            worse = (self._rms(cost) / _BADLY).square() + _MADE_WORSE * (cost > 0)
-            small = functional.adaptive_avg_pool2d(worse, frame.share.shape)[0, 0].cpu().numpy()
-            worth.append(1.0 / (1.0 + small))
-        later = frame.share * worth[1]
-        share = later / (later + (1.0 - frame.share) * worth[0])
+        both = [self._worse(side, frame.share.shape) for side in frame.sides]
+        worse, made = zip(*both, strict=True)
+        later = frame.share / (1.0 + worse[1])
+        share = later / (later + (1.0 - frame.share) / (1.0 + worse[0]))
+        near = np.float32(frame.position)
+        sure, later_sure = (side.motion.sure for side in frame.sides)
+        share = np.where(made[0] & ~made[1], np.maximum(share, near * later_sure), share)
+        share = np.where(made[1] & ~made[0], np.minimum(share, 1 - (1 - near) * sure), share)
+        share = cv2.blur(share, (_SOFT_PX, _SOFT_PX), borderType=cv2.BORDER_REPLICATE)
         return dataclasses.replace(frame, share=np.asarray(share, np.float32))
+
+    def _worse(self, side: Side[Painted], size: Size) -> tuple[Grey, NDArray[np.bool_]]:
+        """How badly an anchor's matches fit (1: half as good), and what was made there, (h, w)."""
+        cost = carry_map(side.state.cost, side.motion)
+        maps = (self._rms(cost) / _BADLY).square(), (cost > 0).float()
+        worse, made = (functional.adaptive_avg_pool2d(m, size)[0, 0].cpu().numpy() for m in maps)
+        return np.asarray(worse, np.float32), np.asarray(made > 0.5)
 
     def _rms(self, cost: Tensor) -> Tensor:
         """A cost as the root mean square of what guides and style differ by."""

@@ -84,13 +84,14 @@ def test_keyframes_are_shown_as_they_were_painted(whole: RunConfig) -> None:
 
 def test_what_was_painted_moves_with_what_it_was_painted_on(whole: RunConfig) -> None:
     """The grain of the painting, which no frame holds, is found again where the camera went."""
-    for index, key in ((3, 1), (5, 7)):
+    for index, key in ((0, 1), (3, 1), (8, 7)):
         dx, dy = (round((key - index) * step) for step in PAN)
         inner = slice(16, SIZE[1] - 16), slice(16, SIZE[0] - 16)
         here = shown(whole, index)[inner]
         there = np.roll(paint(camera_frame(key)) / 255, (dy, dx), axis=(0, 1))[inner]
         still = paint(camera_frame(key))[inner] / 255
-        assert np.abs(here - there).mean() < 0.5 * np.abs(here - still).mean()
+        assert np.abs(here - there).mean() < 0.01
+        assert np.abs(here - still).mean() > 0.05
 
 
 def test_order_and_interruptions_change_no_byte(
@@ -128,7 +129,7 @@ def test_each_frame_by_itself(clip: Path, tmp_path: Path, whole: RunConfig) -> N
     alone = keyed(clip, tmp_path, 1, 7, temporal="off")
     run(alone)
     np.testing.assert_array_equal(shown(alone, 7), shown(whole, 7))
-    assert np.abs(shown(alone, 4) - shown(whole, 4)).mean() > 0.01
+    assert np.abs(shown(alone, 4) - shown(whole, 4)).mean() > 0.005
 
 
 def test_transparent_paint_and_masks_leave_the_frame(clip: Path, tmp_path: Path) -> None:
