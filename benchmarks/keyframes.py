@@ -1,0 +1,129 @@
+"""One painted keyframe and a clip whose motion is known: how well the film follows.
+
+    python -m benchmarks.keyframes [--cases pan object] [--photos astronaut] [--frames 24]
+                                   [--paint painted] [--key 0] [--keep FOLDER]
+
+Real runs of ``analogy`` over synthetic moves (``benchmarks.clips``), in this process: with frames
+that go on from the keyframe (``on``), and with every frame synthesised by itself (``off``). Flow
+and masks are the known ones. ``texture_displacement_px`` is how far the painted texture lies from
+where the motion takes it, between frames in a row and from the keyframe to the last frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batch_analogy.config import AnalogyConfig, ExecutionConfig, RunConfig, Temporal
+from batch_analogy.jobs.journal import read_history
+from batch_analogy.jobs.run import open_run
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.stills import read_still, write_png
+from batch_analogy.painting import PaintConfig, PaintedKey
+from batch_analogy.report import metrics
+from batch_analogy.report.moves import Move, texture_displacement_px
+from benchmarks import restyle
+from benchmarks.clips import CASES, Clip
+from benchmarks.common import report
+
+MODES: tuple[Temporal, ...] = ("off", "on")
+
+
+def write_input(folder: Path, clip: Clip, paint: str, key: int) -> PaintConfig:
+    """The frames, and one of them painted."""
+    for t, frame in enumerate(clip.frames):
+        write_png(folder / "in" / f"{t:04d}.png", frame)
+    painted = folder / "painted.png"
+    write_png(painted, restyle.RESTYLES[paint](clip.frames[key]))
+    return PaintConfig(keys=(PaintedKey(painted=str(painted), frame=f"{key:04d}.png"),))
+
+
+def film(folder: Path, paint: PaintConfig, mode: Temporal) -> tuple[list[metrics.Picture], Any]:
+    """The frames of a real run, inline, and its history."""
+    run_dir = folder / f"{mode}.run"
+    result = open_run(
+        RunConfig(
+            command="analogy",
+            reference=Path(paint.keys[0].painted),
+            source=str(folder / "in"),
+            output=folder / f"{mode}.mp4",
+            run_dir=run_dir,
+            analogy=AnalogyConfig(),
+            painting=paint,
+            shots="off",
+            temporal=mode,
+            execution=ExecutionConfig(address="none", gpus_per_worker=0),
+        )
+    ).execute()
+    if result.done != result.total:
+        raise RuntimeError(f"{run_dir}: {result.failed}")
+    store = RunStore(run_dir)
+    frames = [read_still(store.frame("a_prime", index)) for index in range(result.total)]
+    return frames, read_history(store.journal)
+
+
+def measure(clip: Clip, folder: Path, paint: PaintConfig, mode: Temporal, key: int) -> Any:
+    """What one film is judged by."""
+    frames, history = film(folder, paint, mode)
+    pairs = list(itertools.pairwise(range(len(frames))))
+    seconds = [history.done[index].seconds for index in range(len(frames))]
+    far = 0 if key > len(frames) // 2 else len(frames) - 1
+    return {
+        "warp_error": mean(metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
+                           for s, t in pairs),
+        "warp_error_key_to_far": metrics.warp_error(frames[key], frames[far],
+                                                    *clip.truth(key, far)),
+        "texture_displacement_px": mean(displaced(frames, clip, s, t) for s, t in pairs),
+        "texture_displacement_key_to_far_px": displaced(frames, clip, key, far),
+        "misfit": mean(history.done[index].misfit for index in range(len(frames))),
+        "seconds_median": round(statistics.median(seconds), 3),
+        "seconds_highest": round(max(seconds), 3),
+    }  # fmt: skip
+
+
+def displaced(frames: list[metrics.Picture], clip: Clip, s: int, t: int) -> float:
+    return float(texture_displacement_px(frames[s], frames[t], Move(*clip.truth(s, t))))
+
+
+def mean(values: Any) -> float:
+    return round(float(np.mean(list(values))), 6)
+
+
+def study(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Every case of every photograph, both ways."""
+    found: dict[str, Any] = {}
+    for case, photo in itertools.product(options.cases, options.photos):
+        clip = CASES[case](photo, options.frames)
+        place = folder / f"{case}-{photo}".replace(" ", "-")
+        paint = write_input(place, clip, options.paint, options.key)
+        figures = {mode: measure(clip, place, paint, mode, options.key) for mode in MODES}
+        ratio = figures["on"]["warp_error"] / max(figures["off"]["warp_error"], 1e-9)
+        found[f"{case}, {photo}"] = {**figures, "warp_error_ratio": round(ratio, 4)}
+        print(f"{case}, {photo}: {found[f'{case}, {photo}']}", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=["pan", "object"])
+    parser.add_argument("--photos", nargs="+", default=["astronaut"])
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--paint", choices=list(restyle.RESTYLES), default="painted")
+    parser.add_argument("--key", type=int, default=0)
+    parser.add_argument("--keep", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = study(options.keep or Path(folder), options)
+    settings = {k: v for k, v in vars(options).items() if k != "keep"}
+    report("keyframes", {"settings": settings, "cases": found})
+
+
+if __name__ == "__main__":
+    main()
