@@ -24,8 +24,9 @@ _ONE = np.float32(1.0)
 
 
 @njit(cache=True, nogil=True)
-def _price(size, reach, prices, before, y, x, qy, qx):  # type: ignore[no-untyped-def]
+def _price(size, shape, prices, before, y, x, qy, qx):  # type: ignore[no-untyped-def]
     """(factor, extra): a match costs difference · factor + extra."""
+    reach = shape[0]
     coherence, crowding = prices
     nnf, used = before
     factor, extra = 1.0, 0.0
@@ -41,17 +42,16 @@ def _price(size, reach, prices, before, y, x, qy, qx):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def _difference(maps, size, reach, y, x, qy, qx, factor, extra, best):  # type: ignore[no-untyped-def]
+def _difference(maps, size, shape, y, x, qy, qx, factor, extra, best):  # type: ignore[no-untyped-def]
     """The patches' sum of squared differences, or something that costs at least ``best``.
 
     The 16-bit difference, widened and multiplied by itself, is one instruction on most CPUs.
     """
-    source, target, _, _ = maps
-    channels = source.shape[2]
+    s, t = maps[0], maps[1]
+    reach, channels = shape
     side = 2 * reach + 1
-    run = side * channels
     columns_s, columns_t = size[3] + 2 * reach, size[1] + 2 * reach
-    s, t = source.reshape(-1), target.reshape(-1)
+    run = side * channels
     i, j = (qy * columns_s + qx) * channels, (y * columns_t + x) * channels
     total = np.int32(0)
     for _ in range(side):
@@ -69,30 +69,30 @@ def _difference(maps, size, reach, y, x, qy, qx, factor, extra, best):  # type: 
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _differences(maps, size, reach, nnf, difference):  # type: ignore[no-untyped-def]
+def _differences(maps, size, shape, nnf, difference):  # type: ignore[no-untyped-def]
     active = maps[3]
     for y in prange(difference.shape[0]):
         for x in range(difference.shape[1]):
             if active[y, x] > 0:
                 difference[y, x] = _difference(
-                    maps, size, reach, y, x, nnf[0, y, x], nnf[1, y, x], 1.0, 0.0, np.inf
+                    maps, size, shape, y, x, nnf[0, y, x], nnf[1, y, x], 1.0, 0.0, np.inf
                 )
 
 
 @njit(cache=True, nogil=True)
-def _better(maps, size, reach, prices, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
+def _better(maps, size, shape, prices, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
     """A candidate's difference and what it costs in all; inf if it may not be or loses."""
     if maps[2][qy, qx] == 0:
         return np.int32(0), np.inf
-    factor, extra = _price(size, reach, prices, before, y, x, qy, qx)
+    factor, extra = _price(size, shape, prices, before, y, x, qy, qx)
     if extra >= best:
         return np.int32(0), np.inf
-    found = _difference(maps, size, reach, y, x, qy, qx, factor, extra, best)
+    found = _difference(maps, size, shape, y, x, qy, qx, factor, extra, best)
     return found, np.float64(found) * factor + extra
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _propagate(maps, size, reach, prices, jump, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
+def _propagate(maps, size, shape, prices, jump, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
     """Offer each active pixel its four neighbours' matches, shifted back."""
     hs, ws, ht, wt = size
     active = maps[3]
@@ -101,7 +101,7 @@ def _propagate(maps, size, reach, prices, jump, before, difference, nnf_new, dif
         for x in range(ws):
             by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
             if active[y, x] == 2:
-                factor, extra = _price(size, reach, prices, before, y, x, by, bx)
+                factor, extra = _price(size, shape, prices, before, y, x, by, bx)
                 best = np.float64(kept) * factor + extra
                 for side in range(4):
                     dy = 0 if side < 2 else (-jump if side == 2 else jump)
@@ -113,14 +113,14 @@ def _propagate(maps, size, reach, prices, jump, before, difference, nnf_new, dif
                     qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
                     if qy == by and qx == bx:
                         continue
-                    found, total = _better(maps, size, reach, prices, before, y, x, qy, qx, best)
+                    found, total = _better(maps, size, shape, prices, before, y, x, qy, qx, best)
                     if total < best:
                         by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
             nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _random_search(maps, size, reach, prices, draws, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
+def _random_search(maps, size, shape, prices, draws, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
     """Try one uniform place at each radius around each active pixel's match."""
     radii, first, seed = draws
     hs, ws, ht, wt = size
@@ -131,7 +131,7 @@ def _random_search(maps, size, reach, prices, draws, before, difference, nnf_new
             by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
             if active[y, x] == 2:
                 cell = hash_cell(np.uint64(y * ws + x) ^ np.uint64(seed))
-                factor, extra = _price(size, reach, prices, before, y, x, by, bx)
+                factor, extra = _price(size, shape, prices, before, y, x, by, bx)
                 best = np.float64(kept) * factor + extra
                 for k in range(radii.size):
                     r, number = radii[k], 2 * (first + k)
@@ -139,7 +139,7 @@ def _random_search(maps, size, reach, prices, draws, before, difference, nnf_new
                     qx = draw_between(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
                     if qy == by and qx == bx:
                         continue
-                    found, total = _better(maps, size, reach, prices, before, y, x, qy, qx, best)
+                    found, total = _better(maps, size, shape, prices, before, y, x, qy, qx, best)
                     if total < best:
                         by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
             nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
@@ -203,7 +203,7 @@ def search(
     size = (*target.shape[:2], *source.shape[:2])
     share = int((active > 0).sum()) / max(1, int(usable.sum()))
     crowding = spec.crowding / share if share > 0 else 0.0
-    job = (maps, size, spec.reach, (float(spec.coherence), crowding))
+    job = (maps, size, (spec.reach, source.shape[2]), (float(spec.coherence), crowding))
     field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the caller's stays as it was
     old = (field, np.zeros(field.shape[1:], np.int32))
     new = (np.empty_like(field), np.empty(field.shape[1:], np.int32))
@@ -221,8 +221,9 @@ def search(
 
 
 def _edged(steps: Tensor, reach: int) -> NDArray[np.int16]:
-    """(H, W, C) with its edges held for as far as patches reach."""
-    return np.pad(steps.numpy(), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    """(H, W, C) with its edges held for as far as patches reach, as one flat array."""
+    edged = np.pad(steps.numpy(), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    return edged.reshape(-1)
 
 
 @njit(parallel=True, cache=True, nogil=True)
