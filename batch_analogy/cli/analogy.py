@@ -65,7 +65,9 @@ def join_guides(arguments: Sequence[str]) -> list[str]:
         joined.append(word)
         if word == "--guide":
             if len(rest) < 3:
-                typer.echo(f"--guide {' '.join(rest)}: give --guide SRC TGT WEIGHT", err=True)
+                typer.echo(
+                    f"error: --guide {' '.join(rest)}: give --guide SRC TGT WEIGHT", err=True
+                )
                 raise SystemExit(2)
             joined.append(_BETWEEN.join(rest[:3]))
             del rest[:3]
