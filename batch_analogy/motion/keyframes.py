@@ -148,7 +148,7 @@ class Painter:
             a: (1, C, H, W) float32. key: the painting. painted: whether it is of this very frame.
         """
         if painted:
-            field = self._shelf.on(initial_position(sides(a), sides(a)), key)
+            field = self._shelf.on(initial_position(sides(a), sides(a), a.device), key)
             return Painted(digest(a), key, field, torch.zeros_like(a[:, :1]))
         field, cost = self._synthesised(a, key)
         return Painted(digest(a), key, field, cost)

@@ -13,6 +13,8 @@ COMMANDS = [
     "pair",
     "timelapse",
     "stylize",
+    "analogy",
+    "suggest",
     "plan",
     "preview",
     "status",
