@@ -18,7 +18,7 @@ import numpy as np
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import FrameError, UsageError
 from batch_analogy.jobs.events import OnEvent, PlanProgress
-from batch_analogy.jobs.look_file import read_looks, write_looks
+from batch_analogy.jobs.look_file import LookFile
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot, cut_segments
 from batch_analogy.jobs.source import ensure_video_frames
 from batch_analogy.jobs.store import RunStore
@@ -77,31 +77,28 @@ def _is_same(plan: Plan, previous: Plan) -> bool:
 def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
     """A look at each frame; None where it cannot be read."""
     keys = [_key(frame, plan) for frame in plan.frames]
-    looks: dict[str, Look] = read_looks(store.looks, set(keys))
-    new = [(k, f) for k, f in zip(keys, plan.frames, strict=True) if k not in looks and not f.error]
-    if not new:
-        return [looks.get(key) for key in keys]
-    if store.is_open:
-        ensure_video_frames(plan, store, on_event)
-    known, cores = len(looks), os.cpu_count() or 1
-    with ThreadPoolExecutor(cores) as readers:
-        waiting: deque[tuple[str, Future[Look | None]]] = deque()
-        for done, (key, frame) in enumerate(new):
-            waiting.append((key, readers.submit(_look_at_file, frame, plan)))
-            if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
+    with LookFile(store.looks, keys, writable=store.is_open) as looks:
+        frames = zip(keys, plan.frames, strict=True)
+        new = [(key, frame) for key, frame in frames if key not in looks and not frame.error]
+        if new and store.is_open:
+            ensure_video_frames(plan, store, on_event)
+        known, cores = sum(key in looks for key in keys), os.cpu_count() or 1
+        with ThreadPoolExecutor(cores) as readers:
+            waiting: deque[tuple[str, Future[Look | None]]] = deque()
+            for done, (key, frame) in enumerate(new, start=1):
+                waiting.append((key, readers.submit(_look_at_file, frame, plan)))
+                if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
+                    _keep(looks, *waiting.popleft())
+                on_event(PlanProgress("looking at", known + done, known + len(new)))
+            while waiting:
                 _keep(looks, *waiting.popleft())
-            on_event(PlanProgress("looking at", known + done + 1, known + len(new)))
-        while waiting:
-            _keep(looks, *waiting.popleft())
-    if store.is_open:
-        write_looks(store.looks, looks)
-    return [looks.get(key) for key in keys]
+        return looks.looks(keys)
 
 
-def _keep(looks: dict[str, Look], key: str, seen: Future[Look | None]) -> None:
+def _keep(looks: LookFile, key: str, seen: Future[Look | None]) -> None:
     look = seen.result()
     if look is not None:
-        looks[key] = look
+        looks.add(key, look)
 
 
 def _look_at_file(frame: FramePlan, plan: Plan) -> Look | None:

@@ -57,7 +57,7 @@ class RunStore:
         self.films = run_dir / "film.json"
         self.frames = run_dir / "frames"
         self.input = run_dir / "input"  # frames of a video, deleted once the film is there
-        self.looks = run_dir / "looks.npy"  # what was seen of the frames when planning
+        self.looks = run_dir / "looks.bin"  # what was seen of the frames when planning
         self.input_mark = run_dir / "input.json"  # which video they come from
         self.state = run_dir / "state"  # what segments need to go on; may be deleted at any time
         self.logs = run_dir / "logs"

@@ -113,12 +113,43 @@ def test_frames_are_looked_at_once(tmp_path: Path) -> None:
 def test_a_damaged_memory_costs_time_only(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     planned(config)
-    looks = config.run_dir / "looks.npy"
+    looks = config.run_dir / "looks.bin"
     looks.write_bytes(looks.read_bytes()[:500])
     (config.run_dir / "plan.json").unlink()
     (config.run_dir / "run.json").unlink()
     plan, looked = planned(config)
     assert (starts(plan), len(looked)) == ([0, 6], 12)
+
+
+def test_planning_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+
+    def interrupt(event: RunEvent) -> None:
+        if isinstance(event, PlanProgress) and event.step == "looking at" and event.done == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_run(config, on_event=interrupt)
+    looks = config.run_dir / "looks.bin"
+    assert looks.stat().st_size > 0
+    looks.write_bytes(looks.read_bytes() + b"torn")
+    plan, looked = planned(config)
+    assert starts(plan) == [0, 6]
+    assert 0 < len(looked) < 12
+    assert looked[-1] == 12
+
+
+def test_a_dry_run_writes_nothing_and_knows_what_was_seen(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    planned(config)
+    looks = (config.run_dir / "looks.bin").read_bytes()
+    (config.run_dir / "plan.json").unlink()
+    write_png(tmp_path / "in/img3.png", view("astronaut", 30))
+    events: list[RunEvent] = []
+    assert starts(dry_plan(config, on_event=events.append)) == [0, 6]
+    looked = [e for e in events if isinstance(e, PlanProgress) and e.step == "looking at"]
+    assert [event.done for event in looked] == [12]
+    assert (config.run_dir / "looks.bin").read_bytes() == looks
 
 
 def test_a_broken_frame_is_passed_over(tmp_path: Path) -> None:
