@@ -188,7 +188,7 @@ class Bench:
     def speed(self) -> dict[str, Any]:
         ap, guides, warm_guides = filmed()
         cold, made = self._timed(lambda: synthesise(ap, guides, self.config))
-        start = made.field.float().roll((1, 2), (2, 3))
+        start = made.field.float().roll((-1, -2), (2, 3))
         warm, _ = self._timed(lambda: synthesise(ap, warm_guides, self.config, start=start))
         return {"cold": cold, "warm": warm, "peak_memory_bytes": peak_memory_bytes()}
 
