@@ -95,7 +95,7 @@ class Machines:
 
     def start_head(self, *options: str) -> None:
         """Start Ray's head, which works on nothing."""
-        head = ["--head", "--port=6379", "--num-cpus=0", *options]
+        head = ["--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false", *options]
         self._ray_start(1, *head)
 
     def start_node(self, machine: int) -> subprocess.Popen[bytes]:

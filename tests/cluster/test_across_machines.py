@@ -1,4 +1,4 @@
-"""Runs over machines with addresses of their own: cables are pulled, clusters die, jobs are sent.
+"""Runs over machines with addresses of their own: cables are pulled, clusters die.
 
 The machines are Linux namespaces (``run_machines``); Ray, the command and the work are real.
 """
@@ -6,7 +6,6 @@ The machines are Linux namespaces (``run_machines``); Ray, the command and the w
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,11 +20,10 @@ from run_clusters import (
     journaled_files,
     wait_until_loaded,
 )
-from run_machines import RAY, Machines, machines
+from run_machines import Machines, machines
 from run_paced import PATIENCE_SECONDS, Paced
 from run_samples import DRAFT, frame_bytes, frame_identity, sample_config
 
-from batch_analogy.cli.app import main
 from batch_analogy.config import RunConfig
 from batch_analogy.jobs.ray.lifeline import RECONNECT_VARIABLE
 from batch_analogy.jobs.run import open_run, read_status
@@ -36,7 +34,6 @@ pytestmark = pytest.mark.slow  # starts Ray on three machines
 
 COMMAND = (sys.executable, "-m", "batch_analogy")
 NODES = (2, 3)
-FEW = 2
 SLOW = dataclasses.replace(DRAFT, min_side_px=160)  # long enough to be disturbed
 
 
@@ -197,32 +194,3 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     assert frame_identity(config.run_dir).items() >= finished.items()
     assert_like(config, undisturbed)
     assert_each_done_once(config.run_dir)
-
-
-def test_a_submitted_job_makes_what_the_command_makes(tmp_path: Path, cluster: Machines) -> None:
-    config = sample_config(tmp_path, FEW)
-
-    def command(film: str, address: str) -> list[str]:
-        where = ("--address", address, "--gpus-per-worker", "0", "--quality", "draft")
-        frames = (str(config.reference), config.source, "-o", str(tmp_path / film))
-        return ["timelapse", *frames, *where]
-
-    with pytest.raises(SystemExit, match=r"^0$"):
-        main(command("here.mp4", "none"))
-    submit = [*RAY, "job", "submit", "--address", "http://127.0.0.1:8265", "--runtime-env-json"]
-    # A job has a working folder of its own.
-    path = json.dumps({"env_vars": {"PYTHONPATH": cluster.environment["PYTHONPATH"]}})
-    job = subprocess.run(
-        cluster.on(1, *submit, path, "--", *COMMAND, *command("there.mp4", "auto")),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        env=cluster.environment,
-    )
-    assert job.returncode == 0, job.stdout + job.stderr
-    there = tmp_path / "there.run"
-    assert {line["worker"] for line in journal_lines(there, "worker_ready")} >= {"styler-0"}
-    assert len(frame_bytes(there)) == FEW
-    assert frame_bytes(there) == frame_bytes(tmp_path / "here.run")
-    assert (tmp_path / "there.mp4").read_bytes() == (tmp_path / "here.mp4").read_bytes()

@@ -36,7 +36,7 @@ def test_default_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     written = first.path.stat().st_mtime_ns
 
     def converted_again(source: Path) -> None:
-        raise AssertionError(f"{source} is read, which takes seconds")
+        raise AssertionError(f"{source} is read once more")
 
     monkeypatch.setattr(weights_module, "_read_source", converted_again)
     second = resolve_weights(cache_dir=tmp_path)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from cluster_files import LAUNCHER_FILES, OnMachines, read_yaml
-from run_samples import picture, write_frames
+from run_samples import frame_bytes, picture, write_frames
 
+from batch_analogy.cli.app import main
 from batch_analogy.media.stills import write_png
 
 COMMANDS = (
@@ -140,7 +141,10 @@ on "$head" ray job submit --address http://127.0.0.1:8265 -- \
 def test_the_start_commands_make_a_cluster_that_does_a_job(
     on_machines: OnMachines, tmp_path: Path
 ) -> None:
-    """local.yaml's own commands on two machines that are namespaces, with Ray's token."""
+    """local.yaml's own commands on two machines that are namespaces, with Ray's token.
+
+    The job makes what the command makes here.
+    """
     (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
     head, worker = (config[f"{who}_start_ray_commands"][-1] for who in ("head", "worker"))
     without_autoscaler = head.replace("--autoscaling-config=~/ray_bootstrap_config.yaml", "")
@@ -153,4 +157,9 @@ def test_the_start_commands_make_a_cluster_that_does_a_job(
     ended = on_machines(2, "bash", "start", RAY_AUTH_MODE="token", RAY_USAGE_STATS_ENABLED="0")
     assert ended.returncode == 0, ended.stderr + ended.stdout
     assert "styler-0 is ready on 10.99.0.2" in ended.stdout  # the head does no frames
-    assert (tmp_path / "film.mp4").stat().st_size > 0
+    here = [tmp_path / "reference.png", tmp_path / "in", "--output", tmp_path / "here.mp4"]
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["timelapse", *map(str, here), "--quality", "draft", "--address", "none"])
+    assert len(frame_bytes(tmp_path / "film.run")) == 2
+    assert frame_bytes(tmp_path / "film.run") == frame_bytes(tmp_path / "here.run")
+    assert (tmp_path / "film.mp4").read_bytes() == (tmp_path / "here.mp4").read_bytes()
