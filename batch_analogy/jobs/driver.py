@@ -111,7 +111,12 @@ class Driver:
     def _start(self) -> None:
         self._facts = self.pool.start()
         self._recorder = Recorder(
-            self.plan, self.journal, self.progress, self.on_event, self.pool.meters
+            self.plan,
+            self.journal,
+            self.progress,
+            self.on_event,
+            self.pool.meters,
+            self.courses,
         )
         self._check_failed()
         self._watch = StallWatch(self.execution.stall_timeout_seconds, self.plan.stretch_frames)

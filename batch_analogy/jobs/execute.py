@@ -163,7 +163,7 @@ class Run:
         if not works:
             return True
         execution = self.config.execution
-        courses = self._courses()
+        courses = courses_of(self.plan, self.store)
         scheduler = Scheduler(
             works,
             max_attempts=execution.max_attempts,
@@ -188,13 +188,6 @@ class Run:
             )
             driver.run()
         return scheduler.finished
-
-    def _courses(self) -> FilmCourses | None:
-        if not self.plan.steady:
-            return None
-        return FilmCourses(
-            self.plan, ANCHOR_FRAMES, lambda anchor: self.store.anchor(*anchor).exists()
-        )
 
     def _spec(self) -> WorkerSpec:
         return WorkerSpec(
@@ -274,6 +267,13 @@ class Run:
             with contextlib.suppress(BatchAnalogyError):
                 progress.write("interrupted")
             raise
+
+
+def courses_of(plan: Plan, store: RunStore) -> FilmCourses | None:
+    """How one comes to the frames of a steady film; None for frames that are made one by one."""
+    if not plan.steady:
+        return None
+    return FilmCourses(plan, ANCHOR_FRAMES, lambda anchor: store.anchor(*anchor).exists())
 
 
 def _heard(progress: Progress, on_event: OnEvent) -> OnEvent:

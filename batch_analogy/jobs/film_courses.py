@@ -51,6 +51,11 @@ class FilmCourses:
         numbers = mix_at(self._places, index).references
         return max(self._courses[number].turn(index) for number in numbers)
 
+    def origin(self, index: int) -> str:
+        """As ``Courses.origin``: of what is made for each of a frame's references."""
+        numbers = mix_at(self._places, index).references
+        return " ".join(self._courses[number].origin(index) for number in sorted(numbers))
+
     def anchors(self) -> list[Stretch]:
         """All stretches of the film, those of each reference."""
         return [stretch for courses in self._courses for stretch in courses.anchors()]

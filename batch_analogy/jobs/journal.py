@@ -38,6 +38,7 @@ class DoneRecord:
     exposure_ev: float = 0.0  # that was added to the frame
     shot_start: int | None = None  # of a steady film: the first frame of the shot it was in
     misfit: float | None = None  # of a painted frame, see Painter
+    origin: str | None = None  # of a steady film: a mark of what it was made from, see Courses
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class History:
                 float(line.get("exposure_ev", 0.0)),
                 line.get("shot_start"),
                 line.get("misfit"),
+                None if line.get("origin") is None else sys.intern(line["origin"]),
             )
             self.failed.pop(index, None)
         elif kind == "failed":

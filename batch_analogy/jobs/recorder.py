@@ -13,6 +13,7 @@ from batch_analogy.jobs.events import (
     OnEvent,
     WorkerLost,
 )
+from batch_analogy.jobs.film_courses import FilmCourses
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.plan import FramePlan, Plan
 from batch_analogy.jobs.pool import Meters
@@ -29,6 +30,7 @@ class Recorder:
     progress: Progress
     on_event: OnEvent
     meters: Meters
+    courses: FilmCourses | None = None  # of a steady film
 
     def __post_init__(self) -> None:
         self._unusable = sum(frame.error is not None for frame in self.plan.wanted())
@@ -81,6 +83,8 @@ class Recorder:
             edits["exposure_ev"] = frame.exposure_ev
         if shot_start is not None:
             edits["shot_start"] = shot_start
+        if self.courses is not None:
+            edits["origin"] = self.courses.origin(frame.index)
         return edits
 
     def retried(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import FrameError, UsageError
-from batch_analogy.jobs.journal import FailedRecord, History, Journal, read_history
-from batch_analogy.jobs.plan import Plan, compare
+from batch_analogy.jobs.film_courses import FilmCourses
+from batch_analogy.jobs.journal import DoneRecord, FailedRecord, History, Journal, read_history
+from batch_analogy.jobs.plan import FramePlan, Plan, compare
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.media.files import disk_errors
 from batch_analogy.media.stills import read_still
@@ -44,12 +45,19 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
 
 
 def take_stock(
-    store: RunStore, plan: Plan, history: History, journal: Journal, config: RunConfig
+    store: RunStore,
+    plan: Plan,
+    history: History,
+    journal: Journal,
+    config: RunConfig,
+    courses: FilmCourses | None = None,
 ) -> Standing:
-    """Compare the journal with the disk.
+    """Compare the journal with the plan and the disk.
 
-    A journaled frame whose file is gone or has another size is done again. A frame that is whole
-    on the disk but not journaled (its driver was killed) is adopted.
+    A frame is done again if what it was made from was edited in the plan; in a steady film
+    (``courses``) that is other frames too. A journaled frame whose file is gone or has another size
+    is done again. A frame that is whole on the disk but not journaled (its driver was killed) is
+    adopted.
     """
     _refuse_strangers(store, plan, history)
     outputs = outputs_of(config.target)
@@ -59,14 +67,11 @@ def take_stock(
     for frame in plan.usable():
         record = history.done.get(frame.index)
         shot_start = plan.shot_start(frame.index)
-        if record is not None and record.exposure_ev != frame.exposure_ev:
+        edited = None if record is None else _edited(record, frame, shot_start, courses)
+        if edited is not None:
             for output in outputs:  # or it would be taken for one that was not journaled
                 store.frame(output, frame.index).unlink(missing_ok=True)
-            journal.append("reset", index=frame.index, reason="its exposure was edited")
-        elif record is not None and record.shot_start != shot_start:
-            for output in outputs:
-                store.frame(output, frame.index).unlink(missing_ok=True)
-            journal.append("reset", index=frame.index, reason="its shot was edited")
+            journal.append("reset", index=frame.index, reason=edited)
         elif record is not None and _sizes(store, outputs, frame.index) == record.output_bytes:
             done.add(frame.index)
         elif record is not None:
@@ -81,6 +86,7 @@ def take_stock(
                 seconds=0.0,
                 exposure_ev=frame.exposure_ev,
                 shot_start=shot_start,
+                origin=courses and courses.origin(frame.index),
                 adopted=True,
             )
             done.add(frame.index)
@@ -94,6 +100,19 @@ def take_stock(
     for index in sorted(open_frames & history.failed.keys()):
         journal.append("reset", index=index, reason="tried again")
     return Standing(frozenset(done), given_up, open_frames, adopted)
+
+
+def _edited(
+    record: DoneRecord, frame: FramePlan, shot_start: int | None, courses: FilmCourses | None
+) -> str | None:
+    """What was edited in the plan so that a finished frame's pixels would be others now."""
+    if record.exposure_ev != frame.exposure_ev:
+        return "its exposure was edited"
+    if record.shot_start != shot_start:
+        return "its shot was edited"
+    if courses and record.origin is not None and record.origin != courses.origin(frame.index):
+        return "a frame that it was made from was edited"
+    return None
 
 
 def _refuse_strangers(store: RunStore, plan: Plan, history: History) -> None:

@@ -20,7 +20,7 @@ from batch_analogy.config import RunConfig
 from batch_analogy.errors import JobError, PlanChangedError, UsageError
 from batch_analogy.jobs import assemble, resume
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
-from batch_analogy.jobs.execute import Run, RunResult
+from batch_analogy.jobs.execute import Run, RunResult, courses_of
 from batch_analogy.jobs.journal import Journal, read_history
 from batch_analogy.jobs.looking import look_through
 from batch_analogy.jobs.manifest import (
@@ -183,7 +183,8 @@ def _open_locked(
     with Journal(store.journal) as journal:
         if again is not None:
             forget(store, plan, journal, config, again)
-        standing = resume.take_stock(store, plan, read_history(store.journal), journal, config)
+        history, courses = read_history(store.journal), courses_of(plan, store)
+        standing = resume.take_stock(store, plan, history, journal, config, courses)
     if standing.to_do:
         ensure_video_frames(plan, store, on_event)
     return Run(manifest, store, plan, standing)

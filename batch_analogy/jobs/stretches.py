@@ -11,9 +11,12 @@ are made from it, both ways; half-way to the next keyframe those meet that come 
 from __future__ import annotations
 
 import bisect
+import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from batch_analogy.config import ERA_STRETCHES
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot
@@ -63,6 +66,7 @@ class Courses:
         self._known = known
         self._starts = [shot.start for shot in plan.shots]
         self._shots: dict[int, list[list[Stretch]]] = {}  # of the shot looked at last
+        self._origin_marks: dict[int, list[Origin]] = {}  # of its chains, by their first stretch
 
     def of(self, index: int) -> Course:
         """The course of a usable frame."""
@@ -128,10 +132,23 @@ class Courses:
                 names.append(chain[at].start)
         return names
 
+    def origin(self, index: int) -> str:
+        """A mark of all that a frame is made from and that may be edited in the plan.
+
+        It is another one if the exposure of any of those frames is another, or if the shot ends
+        elsewhere so that a stretch is followed by one or by none.
+        """
+        chain, place = self._find(index)
+        marks = self._origin_marks.setdefault(chain[0].start, [])
+        if not marks:
+            marks += _origins(chain)
+        return marks[place].anchor if index == chain[place].start else marks[place].others
+
     def _find(self, index: int) -> tuple[list[Stretch], int]:
         number = bisect.bisect_right(self._starts, index) - 1
         if number not in self._shots:
             self._shots = {number: self._cut(self._plan.shots[number])}
+            self._origin_marks = {}
         for chain in self._shots[number]:
             if chain[-1].frames[-1].index >= index:
                 return chain, bisect.bisect_right([s.start for s in chain], index) - 1
@@ -161,6 +178,34 @@ class Courses:
             Stretch(held[0].index, held, begins=n % ERA_STRETCHES == 0, key=key)
             for n, held in enumerate(_held(frames, starts))
         ]
+
+
+class Origin(NamedTuple):
+    """Marks of what the frames of a stretch are made from."""
+
+    anchor: str  # of its first frame
+    others: str
+
+
+def _origins(chain: Sequence[Stretch]) -> list[Origin]:
+    """Of each stretch of a chain. An anchor is made from another along all frames between them."""
+    exposures = [[[f.index, f.exposure_ev] for f in s.frames if f.exposure_ev] for s in chain]
+    firsts = [stretch.frames[0].exposure_ev for stretch in chain]
+    anchors: dict[int, str] = {}
+    for place in sorted(range(len(chain)), key=lambda place: _turn(chain, place)):
+        made_from: list[Any] = []
+        if not chain[place].begins:
+            source = place + 1 if chain[place].backward else place - 1
+            made_from = [anchors[source], exposures[min(source, place)]]
+        anchors[place] = _mark([firsts[place], *made_from])
+    return [
+        Origin(anchors[place], _mark([anchors[place], exposures[place], anchors.get(place + 1)]))
+        for place in range(len(chain))
+    ]
+
+
+def _mark(content: list[Any]) -> str:
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=6).hexdigest()
 
 
 def _turn(chain: Sequence[Stretch], place: int) -> int:

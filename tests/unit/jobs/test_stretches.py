@@ -71,6 +71,31 @@ def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
     assert handed == [0, 4 * ERA_STRETCHES, 4, 4 * ERA_STRETCHES + 4]
 
 
+def edited(frames: int, index: int, ev: float = 0.5) -> set[int]:
+    """Frames whose origin is another once the exposure of this one is."""
+    before = plan_of([8] * frames)
+    changed = dataclasses.replace(before.frames[index], exposure_ev=ev)
+    after = dataclasses.replace(
+        before, frames=(*before.frames[:index], changed, *before.frames[index + 1 :])
+    )
+    was, now = courses(before), courses(after)
+    return {k for k in range(frames) if was.origin(k) != now.origin(k)}
+
+
+def test_an_edited_exposure_concerns_its_stretch_and_what_later_anchors_lead_to() -> None:
+    era = 4 * ERA_STRETCHES
+    assert edited(era + 8, 0, 0.0) == set()
+    assert edited(era + 8, 9) == set(range(9, era)), "not the anchor of its own stretch"
+    assert edited(era + 8, 8) == {5, 6, 7} | set(range(8, era)), "an anchor serves both sides"
+    assert edited(era + 8, era) == set(range(era - 3, era + 8))
+    assert edited(era + 8, era + 5) == set(range(era + 5, era + 8))
+
+
+def test_a_shot_that_ends_earlier_concerns_the_stretch_that_is_followed_by_none() -> None:
+    was, now = courses(plan_of([8] * 16)), courses(plan_of([8] * 16, cuts=(10,)))
+    assert {k for k in range(10) if was.origin(k) != now.origin(k)} == {9}
+
+
 def test_frames_of_one_stretch_share_their_course() -> None:
     asked: list[int] = []
 
