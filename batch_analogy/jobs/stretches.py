@@ -151,7 +151,7 @@ class Courses:
             self._origin_marks = {}
         for chain in self._shots[number]:
             if chain[-1].frames[-1].index >= index:
-                return chain, bisect.bisect_right([s.start for s in chain], index) - 1
+                return chain, bisect.bisect_right(chain, index, key=lambda s: s.start) - 1
         raise ValueError(f"frame {index} is in no stretch; it cannot be used")
 
     def _cut(self, shot: Shot) -> list[list[Stretch]]:
