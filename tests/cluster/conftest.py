@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import ray
 from run_clusters import FRAMES, Undisturbed
 from run_drivers import StartDriver, starting_drivers
 from run_samples import INLINE, frame_bytes, sample_config
@@ -16,6 +17,14 @@ from batch_analogy.jobs.run import open_run
 def start_driver() -> Iterator[StartDriver]:
     """Starts a driver in a process group of its own; what is left of it is killed afterwards."""
     yield from starting_drivers()
+
+
+@pytest.fixture(scope="module")
+def running_ray() -> Iterator[None]:
+    """A Ray in this process, for all tests of a file from here on: runs use it, and leave it."""
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,10 @@ from run_samples import INLINE, frame_identity, on_ray, sample_config
 from batch_analogy.jobs.events import FrameDone, RunEvent, WorkerLost, WorkersReady
 from batch_analogy.jobs.run import open_run, read_status
 
-pytestmark = pytest.mark.slow  # each starts Ray
+pytestmark = pytest.mark.slow  # starts Ray
 
 
+@pytest.mark.usefixtures("running_ray")
 def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
@@ -40,6 +41,7 @@ def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
     assert_like(config, uninterrupted)
 
 
+@pytest.mark.usefixtures("running_ray")
 def test_a_frame_that_always_kills_its_worker_is_given_up(tmp_path: Path) -> None:
     config = on_ray(tmp_path, 3, workers=1)
     deaths = 0

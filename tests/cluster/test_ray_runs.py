@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,6 @@ from batch_analogy.jobs.events import FrameDone, RunEvent, WorkersReady
 from batch_analogy.jobs.run import open_run
 
 pytestmark = pytest.mark.slow  # starts Ray
-
-
-@pytest.fixture(scope="module")
-def running_ray() -> Iterator[None]:
-    """A Ray in this process; tests that need none come first."""
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
 def test_any_number_of_workers_gives_the_same_bytes(

@@ -23,7 +23,7 @@ from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.run import open_run, read_status
 from batch_analogy.jobs.scheduler import Scheduler
 
-pytestmark = pytest.mark.slow  # each starts Ray
+pytestmark = pytest.mark.slow  # starts Ray
 
 
 @pytest.mark.parametrize("execution", [INLINE, ExecutionConfig(workers=2, gpus_per_worker=0)])
@@ -52,6 +52,7 @@ def test_ctrl_c_finishes_the_frames_in_hand(
     assert_like(config, uninterrupted)
 
 
+@pytest.mark.usefixtures("running_ray")
 @pytest.mark.parametrize("execution", [INLINE, ExecutionConfig(workers=1, gpus_per_worker=0)])
 def test_ctrl_c_finishes_all_frames_that_are_matched_together(
     tmp_path: Path, execution: ExecutionConfig
