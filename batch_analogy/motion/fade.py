@@ -62,6 +62,20 @@ def fade_colours(first: Tensor, second: Tensor, share: float) -> Tensor:
     return first.lerp(second, share)
 
 
+def changed_over(share: float, when: Tensor, frames: int) -> Tensor:
+    """How far each pixel has changed over from the earlier reference's texture to the later's.
+
+    Args:
+        share: of the later one, in [0, 1]. when: at which share each pixel changes over,
+            (1, 1, h, w) float32. frames: from one reference's frame to the other's.
+
+    Returns:
+        (1, 1, h, w) float32: 0 or 1 but for pixels that are changing, and the spots' borders.
+    """
+    width = min(1.0, _STEEPEST * _CHANGE_FRAMES / frames)
+    return box(((share * (1.0 + width) - when) / width).clamp(0.0, 1.0), 1)
+
+
 def fade_textures(
     first: Tensor, second: Tensor, share: float, a: Tensor, when: Tensor, frames: int
 ) -> Tensor:
@@ -77,9 +91,7 @@ def fade_textures(
         (1, 3, H, W) float32 in [0, 1]; ``first`` for a share of 0, ``second`` for one of 1.
     """
     size = sides(when)
-    width = min(1.0, _STEEPEST * _CHANGE_FRAMES / frames)
-    turned = ((share * (1.0 + width) - when) / width).clamp(0.0, 1.0)
-    turned = resize_bilinear(box(turned, 1), sides(a))
+    turned = resize_bilinear(changed_over(share, when, frames), sides(a))
     change = resize(second, size) - resize(first, size)
     faded = first + turned * (second - first) + (share - turned) * _smooth(change, a)
     return faded.clamp_(0.0, 1.0)

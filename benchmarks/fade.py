@@ -1,0 +1,142 @@
+"""What becomes of a painted frame half-way between two references, by three ways of fading.
+
+    python -m benchmarks.fade [--photos astronaut coffee] [--shares 0.25 0.5] [--keep FOLDER]
+
+Photographs are painted after two others, in draft quality. ``mixed``: the two pictures are mixed.
+``chosen``: each pixel comes from one of them. ``faded``: what films do, colours faded and textures
+chosen (``motion.fade``). Sharpness and texture are against the mean of the two pictures: mixed
+textures lie over each other and lose both. ``blotches``: how far colours in windows of 8 pixels
+are from the mixed picture's, as a share of how far the two pictures' are from each other; 0 is an
+even fade, and what is chosen pixel by pixel has as much as there can be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
+from batch_analogy.analogy.features import FeatureNetwork, load_network
+from batch_analogy.analogy.nnf import sides
+from batch_analogy.analogy.refine.fields import box
+from batch_analogy.analogy.steady import resize_bilinear
+from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.config import AnalogyConfig
+from batch_analogy.media.stills import write_png
+from batch_analogy.motion.carry import read_between
+from batch_analogy.motion.fade import changed_over, fade_textures, spots
+from batch_analogy.report.metrics import Picture, sharpness
+from benchmarks import clips, restyle
+from benchmarks.common import report
+
+FRAMES = 96  # from one reference to the other
+FRAME = slice(0, 320), slice(0, 448)  # of a photograph
+WINDOW_RADIUS = 4
+
+
+def pictures(name: str) -> tuple[Tensor, list[Tensor]]:
+    """A photograph, and the two others that follow it in ``clips.OTHERS``, painted."""
+    others = [clips.OTHERS[name], clips.OTHERS[clips.OTHERS[name]]]
+    bytes_of = [np.rint(clips.photo(n)).clip(0, 255).astype(np.uint8) for n in (name, *others)]
+    frame, *references = (picture[FRAME] for picture in bytes_of)
+    return tensor(frame), [tensor(restyle.painted(reference)) for reference in references]
+
+
+def tensor(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
+    return torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)[None].contiguous()
+
+
+def pixels(picture: Tensor) -> Picture:
+    return np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
+
+
+def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str, Tensor]:
+    """The frame between both references, faded in each way."""
+    first, second = (result.a_prime for result in results)
+    when = read_between(spots(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
+    turned = resize_bilinear(changed_over(share, when, FRAMES), sides(a))
+    return {
+        "mixed": first.lerp(second, share),
+        "chosen": first + turned * (second - first),
+        "faded": fade_textures(first, second, share, a, when, FRAMES),
+    }
+
+
+def texture(picture: Tensor) -> float:
+    """Mean deviation from the mean of a window."""
+    return float((picture - box(picture, WINDOW_RADIUS)).square().mean().sqrt())
+
+
+def measure(made: Tensor, mixed: Tensor, results: Sequence[AnalogyResult]) -> dict[str, float]:
+    ends = [result.a_prime for result in results]
+    apart = box(ends[1] - ends[0], WINDOW_RADIUS).abs().mean()
+    uneven = box(made - mixed, WINDOW_RADIUS).abs().mean()
+    return {
+        "sharpness": sharpness(pixels(made)) / mean(sharpness(pixels(end)) for end in ends),
+        "texture": texture(made) / mean(map(texture, ends)),
+        "blotches": float(uneven / apart),
+    }
+
+
+def mean(values: Any) -> float:
+    return float(np.mean(list(values)))
+
+
+def one(name: str, network: FeatureNetwork, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """A photograph's figures, for each share and way."""
+    a, references = pictures(name)
+    config = AnalogyConfig.for_preset("photo-to-style", quality="draft")
+    results = [deep_image_analogy(a, bp, config=config, network=network) for bp in references]
+    found = []
+    for share in options.shares:
+        made = ways(results, a, share)
+        if options.keep:
+            for way, picture in made.items():
+                write_png(options.keep / f"{name}-{share:g}-{way}.png", pixels(picture))
+        found.append({
+            "photo": name,
+            "share": share,
+            **{way: measure(made[way], made["mixed"], results) for way in made},
+        })  # fmt: skip
+    return found
+
+
+def summary(cases: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Means over photographs and shares."""
+    return {
+        way: {
+            figure: round(mean(case[way][figure] for case in cases), 4)
+            for figure in ("sharpness", "texture", "blotches")
+        }
+        for way in ("mixed", "chosen", "faded")
+    }
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    one_of: Callable[..., Any] = parser.add_argument
+    one_of("--photos", nargs="+", choices=list(clips.OTHERS), default=list(clips.OTHERS))
+    one_of("--shares", nargs="+", type=float, default=[0.25, 0.5, 0.75])
+    one_of("--keep", type=Path, metavar="FOLDER", help="leave the pictures there")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = parse()
+    network = load_network(resolve_weights())
+    cases = []
+    for name in options.photos:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        cases += one(name, network, options)
+    report("fade", {"frames": FRAMES, "means": summary(cases), "cases": cases})
+
+
+if __name__ == "__main__":
+    main()
