@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import skimage.data
 
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import BatchAnalogyError, PlanChangedError, UsageError
 from batch_analogy.jobs import execute, held
@@ -172,3 +174,19 @@ def test_a_folder_with_one_reference_is_that_reference(camera: Path, tmp_path: P
     with open_run(alone) as opened:
         opened.only({3}).execute()
     assert frame_bytes(config.run_dir) == frame_bytes(alone.run_dir)
+
+
+def test_the_plan_says_where_each_reference_stands(
+    camera: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = film(camera, tmp_path, hold=2, blend=3)
+    print_plan(Console(False), config, dry_plan(config))
+    rows = capsys.readouterr().out.splitlines()
+    at = next(n for n, row in enumerate(rows) if row.startswith("reference "))
+    assert rows[at].endswith("looks: 3, each fading into the next")
+    assert [row.strip() for row in rows[at + 1 : at + 4]] == [
+        "0.png at frame 0",
+        "1.png at frame 3",
+        "2.png at frame 6",
+    ]
+    assert rows[at + 4].endswith("24 frames/s, each the mean of 3 frames, each shown 2 times")
