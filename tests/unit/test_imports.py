@@ -32,7 +32,11 @@ ONLY_IN = {
         "analogy/refine/apply_cpu.py",
         "analogy/vote_cpu.py",
     },
-    "triton": {"analogy/patchmatch/cuda.py", "analogy/vote_cuda.py"},
+    "triton": {
+        "analogy/guided/cuda.py",
+        "analogy/patchmatch/cuda.py",
+        "analogy/vote_cuda.py",
+    },
 }
 """Foreign package → the modules that may import it."""
 

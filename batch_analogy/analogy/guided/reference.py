@@ -18,6 +18,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.fine_reference import neighbours
 from batch_analogy.analogy.guided.spec import SearchSpec
+from batch_analogy.analogy.nnf import Size
 from batch_analogy.analogy.patchmatch.reference import SIDES, grid
 from batch_analogy.analogy.patchmatch.rng import hash_cells, random_places
 
@@ -141,10 +142,18 @@ def _before(job: _Job, field: Tensor) -> _Before:
     share = int(made.sum()) / max(1, int(job.usable.sum()))
     if job.spec.crowding == 0 or share == 0:
         return _Before(job, field, None, 1.0)
-    height, width = job.size
-    places = (field[0] * width + field[1])[made]
-    count = torch.bincount(places, minlength=height * width).view(height, width)
-    return _Before(job, field, _boxed(count, job.spec.reach), share)
+    return _Before(job, field, use_of_patches(field, job.active, job.size, job.spec.reach), share)
+
+
+def use_of_patches(field: Tensor, active: Tensor, size: Size, reach: int) -> Tensor:
+    """How many matches lie in the patch around each pixel of the source, (H', W') int64.
+
+    Args:
+        field: (2, H, W). active: (H, W); those above 0 count. size: of the source.
+    """
+    places = (field[0].long() * size[1] + field[1])[active > 0]
+    count = torch.bincount(places, minlength=size[0] * size[1]).view(size)
+    return _boxed(count, reach)
 
 
 def _boxed(count: Tensor, reach: int) -> Tensor:

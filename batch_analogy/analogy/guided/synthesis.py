@@ -10,6 +10,7 @@ and vote), Fišer et al. 2016 (StyLit) and the EbSynth library (guides, uniformi
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -250,6 +251,10 @@ def _search(
         from batch_analogy.analogy.guided import cpu  # Numba is slow to import
 
         return cpu.search(source, target, field, given.usable, active, spec)
+    if source.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
+        from batch_analogy.analogy.guided import cuda
+
+        return cuda.search(source, target, field, given.usable, active, spec)
     return reference.search(source, target, field, given.usable, active, spec)
 
 

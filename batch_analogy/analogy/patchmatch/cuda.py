@@ -102,7 +102,7 @@ def _offer(
 
 
 @triton.jit
-def _hash(x):
+def hash_cells(x):
     """As ``rng.hash_cells``; uint32 products wrap by themselves."""
     x = (x ^ (x >> 16)) * _MIX_1
     x = (x ^ (x >> 15)) * _MIX_2
@@ -110,15 +110,15 @@ def _hash(x):
 
 
 @triton.jit
-def _draw(cell_hash, number, low, high):
+def draw(cell_hash, number, low, high):
     """A uniform integer in [low, high]."""
-    h = _hash(cell_hash + tl.cast(number, tl.uint32) * _STRIDE)
+    h = hash_cells(cell_hash + tl.cast(number, tl.uint32) * _STRIDE)
     span = (high - low + 1).to(tl.uint64)
     return low + ((h.to(tl.uint64) * span) >> 32).to(tl.int32)
 
 
 @triton.jit
-def _tile(hs, ws, CELLS: tl.constexpr, TILE_WIDTH: tl.constexpr):
+def tile(hs, ws, CELLS: tl.constexpr, TILE_WIDTH: tl.constexpr):
     """This program's cells (y, x), and which of them lie in the map."""
     across = tl.cdiv(ws, TILE_WIDTH)
     lane = tl.arange(0, CELLS)
@@ -141,7 +141,7 @@ def _initial_costs(
     expected += picture * 2 * count
     weight += picture * count
     field = nnf + picture * 2 * count
-    py, px, active = _tile(hs, ws, CELLS, TILE_WIDTH)
+    py, px, active = tile(hs, ws, CELLS, TILE_WIDTH)
     cell = py * ws + px
     by = tl.load(field + cell, mask=active, other=0)
     bx = tl.load(field + count + cell, mask=active, other=0)
@@ -178,7 +178,7 @@ def _propagate(
     expected += picture * 2 * count
     weight += picture * count
     field = nnf + picture * 2 * count
-    py, px, active = _tile(hs, ws, CELLS, TILE_WIDTH)
+    py, px, active = tile(hs, ws, CELLS, TILE_WIDTH)
     cell = py * ws + px
     by = tl.load(field + cell, mask=active, other=0)
     bx = tl.load(field + count + cell, mask=active, other=0)
@@ -225,18 +225,18 @@ def _random_search(
     expected += picture * 2 * count
     weight += picture * count
     field = nnf + picture * 2 * count
-    py, px, active = _tile(hs, ws, CELLS, TILE_WIDTH)
+    py, px, active = tile(hs, ws, CELLS, TILE_WIDTH)
     cell = py * ws + px
     by = tl.load(field + cell, mask=active, other=0)
     bx = tl.load(field + count + cell, mask=active, other=0)
     best = tl.load(cost + picture * count + cell, mask=active, other=0.0)
     when = tl.load(changed + picture * count + cell, mask=active, other=0)
-    cell_hash = _hash(cell.to(tl.uint32) ^ tl.load(seeds + picture).to(tl.uint32))
+    cell_hash = hash_cells(cell.to(tl.uint32) ^ tl.load(seeds + picture).to(tl.uint32))
     for k in range(radius_count):
         r = tl.load(radii + k)
         number = 2 * (first_draw + k)
-        qy = _draw(cell_hash, number, tl.maximum(by - r, 0), tl.minimum(by + r, ht - 1))
-        qx = _draw(cell_hash, number + 1, tl.maximum(bx - r, 0), tl.minimum(bx + r, wt - 1))
+        qy = draw(cell_hash, number, tl.maximum(by - r, 0), tl.minimum(by + r, ht - 1))
+        qx = draw(cell_hash, number + 1, tl.maximum(bx - r, 0), tl.minimum(bx + r, wt - 1))
         offered = active & ((qy != by) | (qx != bx))
         best, by, bx, better = _offer(
             s, t, expected, weight, per_square, hs, ws, ht, wt,
