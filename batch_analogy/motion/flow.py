@@ -7,8 +7,10 @@ there and back leads home (Sundaram et al. 2010, constants of Ruder et al. 2016 
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -131,9 +133,21 @@ def _both_ways(work: Callable[..., Result], back: Any, forth: Any) -> tuple[Resu
     Args:
         work: what is to be done. back: its arguments for one direction. forth: for the other.
     """
-    with ThreadPoolExecutor(1) as other:
-        there = other.submit(work, *forth)
-        return work(*back), there.result()
+    there = _other_thread().submit(work, *forth)
+    try:
+        here = work(*back)
+    finally:
+        wait([there])
+    return here, there.result()
+
+
+@functools.lru_cache(maxsize=1)
+def _other_thread() -> ThreadPoolExecutor:
+    """One thread for all calls: OpenCV keeps a kilobyte for ever of each that it has run in."""
+    return ThreadPoolExecutor(1, "flow")
+
+
+os.register_at_fork(after_in_child=_other_thread.cache_clear)  # a forked child has no such thread
 
 
 def _better(a: Motion, b: Motion, doubt: float = 0.0) -> Motion:

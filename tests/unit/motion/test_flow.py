@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import cv2
 import numpy as np
@@ -112,3 +113,11 @@ def test_a_flow_that_does_not_lead_home() -> None:
 def test_a_frame_smaller_than_the_method_wants(cat: Grey) -> None:
     motion = motion_between(cat[:20, :40], cat[1:21, :40])
     assert motion.back.shape == (20, 40, 2)
+
+
+def test_long_runs_do_not_gather_threads(cat: Grey) -> None:
+    motion_between(view(cat, 0, 0), view(cat, 2, 1))
+    threads = {thread.ident for thread in threading.enumerate()}
+    for _ in range(3):
+        motion_between(view(cat, 0, 0), view(cat, 2, 1))
+    assert {thread.ident for thread in threading.enumerate()} == threads
