@@ -227,7 +227,7 @@ def _edged(steps: Tensor, reach: int) -> NDArray[np.int16]:
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _vote(values, nnf, usable, active, reach, sharp, out):  # type: ignore[no-untyped-def]
+def _vote(values, nnf, usable, active, reach, out):  # type: ignore[no-untyped-def]
     hs, ws, channels = out.shape
     side = 2 * reach + 1
     for y in prange(hs):
@@ -239,15 +239,14 @@ def _vote(values, nnf, usable, active, reach, sharp, out):  # type: ignore[no-un
                 continue
             count = _voters(nnf, usable, active, y, x, reach, places, weights)
             _weighted_mean(values, places, weights, count, mean)
-            if sharp:
-                for n in range(count):
-                    away = np.float32(0.0)
-                    for c in range(channels):
-                        step = values[places[n, 0], places[n, 1], c] - mean[c]
-                        away += step * step
-                    near = _ONE / (_ONE + away * _PER_SQUARE)
-                    weights[n] *= near * near
-                _weighted_mean(values, places, weights, count, mean)
+            for n in range(count):
+                away = np.float32(0.0)
+                for c in range(channels):
+                    step = values[places[n, 0], places[n, 1], c] - mean[c]
+                    away += step * step
+                near = _ONE / (_ONE + away * _PER_SQUARE)
+                weights[n] *= near * near
+            _weighted_mean(values, places, weights, count, mean)
             for c in range(channels):
                 out[y, x, c] = mean[c]
 
@@ -283,12 +282,10 @@ def _weighted_mean(values, places, weights, count, mean):  # type: ignore[no-unt
         mean[c] /= total
 
 
-def vote(
-    values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int, *, sharp: bool
-) -> Tensor:
+def vote(values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int) -> Tensor:
     """As ``reference.vote``."""
     use_threads()
     out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
     field, can = nnf.contiguous().numpy(), usable.numpy().view(np.uint8)
-    _vote(values.contiguous().numpy(), field, can, active.contiguous().numpy(), reach, sharp, out)
+    _vote(values.contiguous().numpy(), field, can, active.contiguous().numpy(), reach, out)
     return torch.from_numpy(out)

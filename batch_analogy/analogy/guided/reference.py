@@ -209,16 +209,16 @@ def _tried(job: _Job, field: Tensor, difference: Tensor, iteration: int) -> tupl
     return field, difference
 
 
-def vote(
-    values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int, *, sharp: bool
-) -> Tensor:
+def vote(values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int) -> Tensor:
     """Mean of what the neighbours' matches say of each pixel; the nearer, the more they weigh.
+
+    Where votes disagree, those prevail that are nearest to their plain mean (a step of mean shift,
+    as in Wexler et al. 2007): textures keep more of their contrast than by the mean itself.
 
     Args:
         values: (H', W', C) float32. nnf: (2, H, W) int32, at usable pixels of ``values``.
         usable: (H', W') bool. active: (H, W) int8; those above 0 vote and are made.
         reach: pixels from a voting patch's centre to its edge.
-        sharp: where votes disagree, let those prevail that are nearest to their mean.
 
     Returns:
         (H, W, C) float32; 0 where nothing is made.
@@ -228,9 +228,7 @@ def vote(
         for dy in range(-reach, reach + 1)
         for dx in range(-reach, reach + 1)
     ]
-    mean = _mean([(weight, value) for weight, value in votes])
-    if not sharp:
-        return mean
+    mean = _mean(votes)
     return _mean([(weight * _agreement(value, mean), value) for weight, value in votes])
 
 

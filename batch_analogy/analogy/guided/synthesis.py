@@ -105,11 +105,9 @@ def synthesise(
     else:
         given = at_level(full, scales, 0)
         made = _rounds(_Pass(given, scales, config, 0, "warm"), _started(start, given))
-    patch = config.patch
     if config.last_pass:
-        patch = _LAST_PATCH
-        config = replace(config, patch=patch, uniformity=0.0)
-        scales = scales_of(int(style.shape[1]), heavy, config, patch=patch)
+        config = replace(config, patch=_LAST_PATCH, uniformity=0.0)
+        scales = scales_of(int(style.shape[1]), heavy, config, patch=_LAST_PATCH)
         given = at_level(full, scales, 0)
         made = _rounds(_Pass(given, scales, config, 0, "last"), made)
     return _finished(made, scales, mask, base)
@@ -136,7 +134,7 @@ def _originals(
         source=[guide.source.clamp(0.0, 1.0) for guide in heavy],
         target=[guide.target.clamp(0.0, 1.0) for guide in heavy],
         wanted=wanted,
-        base=base,
+        base=None if base is None else base.clamp(0.0, 1.0),
     )
 
 
@@ -179,7 +177,7 @@ def _started(start: Tensor, given: Given) -> _Made:
 
 
 def _said(field: Tensor, given: Given) -> _Made:
-    return _Made(field, _with_base(_vote(given, field, given.wanted, 1, sharp=False), given))
+    return _Made(field, _with_base(_vote(given, field, given.wanted, 1), given))
 
 
 def _at_usable(field: Tensor, usable: Tensor) -> Tensor:
@@ -203,8 +201,7 @@ def _rounds(task: _Pass, made: _Made) -> _Made:
     for number in range(config.rounds):
         source, target = _maps(task, made.picture, guides_only=guides_only and number == 0)
         field, difference = _search(source, target, made.field, given, active, task.spec(number))
-        sharp = number == config.rounds - 1
-        picture = _vote(given, field, given.wanted, config.patch // 2, sharp=sharp)
+        picture = _vote(given, field, given.wanted, config.patch // 2)
         picture = _with_base(picture, given)
         if made.picture is not None:
             active = _unsettled(made.picture, picture, given, config)
@@ -258,13 +255,13 @@ def _search(
     return reference.search(source, target, field, given.usable, active, spec)
 
 
-def _vote(given: Given, field: Tensor, active: Tensor, reach: int, *, sharp: bool) -> Tensor:
+def _vote(given: Given, field: Tensor, active: Tensor, reach: int) -> Tensor:
     """``reference.vote`` likewise."""
     if field.device.type == "cpu":
         from batch_analogy.analogy.guided import cpu
 
-        return cpu.vote(given.style, field, given.usable, active, reach, sharp=sharp)
-    return reference.vote(given.style, field, given.usable, active, reach, sharp=sharp)
+        return cpu.vote(given.style, field, given.usable, active, reach)
+    return reference.vote(given.style, field, given.usable, active, reach)
 
 
 def _finished(made: _Made, scales: Scales, mask: Tensor | None, base: Tensor | None) -> Synthesis:
