@@ -172,7 +172,9 @@ class Courses:
         keys = {k: n for k, n in self._plan.keyframes.items() if first <= k <= last}
         if keys:
             return list(_keyed(frames, keys, self._anchor_frames))
-        starts = range(first, last + 1, self._anchor_frames)
+        starts = [*range(first, last + 1, self._anchor_frames)]
+        if self._plan.painting is not None and starts[-1] != last:
+            starts.append(last)
         key = _nearest(self._plan.keyframes, first, last)
         return [
             Stretch(held[0].index, held, begins=n % ERA_STRETCHES == 0, key=key)
@@ -233,7 +235,11 @@ def _nearest(keyframes: Mapping[int, int], first: int, last: int) -> int:
 def _keyed(
     frames: Sequence[FramePlan], keys: Mapping[int, int], anchor_frames: int
 ) -> Iterator[Stretch]:
-    """Stretches between keyframes, evenly cut, and from the outer ones to the ends."""
+    """Stretches between keyframes, evenly cut, and from the outer ones to the ends.
+
+    The last frame is an anchor of its own, as the first is: what comes into view is then made of
+    it at once and not strip by strip.
+    """
     first, end = frames[0].index, frames[-1].index + 1
     sources = {index: (index, 0) for index in keys}  # start → the keyframe it comes from, how far
     outer = min(keys), max(keys)
@@ -243,6 +249,7 @@ def _keyed(
         sources[first] = outer[0], -(-(outer[0] - first) // anchor_frames) * -1
     for step, start in enumerate(range(outer[1], end, anchor_frames)):
         sources[start] = outer[1], step
+    sources.setdefault(end - 1, (outer[1], -(-(end - 1 - outer[1]) // anchor_frames)))
     for before, after in itertools.pairwise(sorted(keys)):
         count = -(-(after - before) // anchor_frames)
         for step in range(1, count):

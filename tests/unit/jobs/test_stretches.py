@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from batch_analogy.config import ERA_STRETCHES
+from batch_analogy.jobs.painted import FileMark, KeyMark, PaintMarks
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot
 from batch_analogy.jobs.scheduler import Scheduler
 from batch_analogy.jobs.stretches import Course, Courses
@@ -139,3 +140,46 @@ def test_anchors_are_given_up_when_nothing_leads_over_them() -> None:
 
 def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:
     assert courses(plan_of([8] * 16), 0).unneeded(3, {0, 1, 2, 3}) == []
+
+
+def keyed(plan: Plan, *frames: int) -> Plan:
+    """The same with these frames painted."""
+    mark = FileMark("/p.png", 1, 1, "x")
+    return dataclasses.replace(plan, painting=PaintMarks(tuple(KeyMark(mark, k) for k in frames)))
+
+
+def test_keyframes_are_anchors_and_others_come_from_the_nearer_one() -> None:
+    film = courses(keyed(plan_of([8] * 24), 6, 18))
+    stretches = film.anchors()
+    assert [(s.start, s.backward, s.begins) for s in stretches] == [
+        (0, True, False),
+        (2, True, False),
+        (6, False, True),
+        (10, False, False),
+        (14, True, False),
+        (18, False, True),
+        (22, False, False),
+        (23, False, False),
+    ]
+    assert [s.start for s in stretches if s.painted] == [6, 18]
+    assert [s.key for s in stretches] == [0, 0, 0, 0, 1, 1, 1, 1]
+    middle = film.of(11)
+    assert [s.start for s in middle.stretches] == [6, 10, 14, 18]
+    assert [s.start for s in film.of(0).stretches] == [0, 2, 6]
+
+
+def test_an_anchor_made_backwards_is_kept_until_what_comes_from_it_is_known() -> None:
+    plan = keyed(plan_of([8] * 12), 11)
+    assert [s.start for s in courses(plan).anchors()] == [0, 3, 7, 11]
+    everything = set(range(12))
+    assert 3 not in courses(plan, 3, 7).unneeded(4, everything)
+    assert 3 in courses(plan, 0, 3, 7).unneeded(4, everything)
+
+
+def test_a_shot_without_a_keyframe_takes_the_nearest_ones_paint() -> None:
+    stretches = courses(keyed(plan_of([8] * 12, cuts=(6,)), 1)).anchors()
+    assert [(s.start, s.key, s.begins) for s in stretches if s.start >= 6] == [
+        (6, 0, True),
+        (10, 0, False),
+        (11, 0, False),
+    ]
