@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_paced import PATIENCE_SECONDS
 from run_samples import (
     frame_bytes,
     frame_identity,
@@ -215,7 +216,8 @@ def test_the_previews_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     def look(event: RunEvent) -> None:
         if isinstance(event, FrameDone):
-            deadline = time.monotonic() + 30.0  # they are written while the next frame is done
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            # They are written while the next frame is done.
             while len(files := preview_files()) < 2 and event.done > 1:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
