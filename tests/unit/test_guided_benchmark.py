@@ -1,0 +1,47 @@
+"""The benchmark of guided synthesis on tiny pictures: it measures what it says."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+import torch
+
+from batch_analogy.analogy.guided import Synthesis
+
+pytest.importorskip("skimage", reason="the sample pictures come with scikit-image")
+
+from benchmarks.guided import CASES, Bench, configured, crowds, numbered
+
+
+def bench(*changes: str) -> Bench:
+    options = argparse.Namespace(height=32, runs=1, pictures=None, set=list(changes))
+    return Bench(options)
+
+
+def test_every_case_is_a_method() -> None:
+    assert all(callable(getattr(Bench, case)) for case in CASES)
+
+
+def test_settings_are_read() -> None:
+    config = configured(["uniformity=500.5", "patch=7"])
+    assert (config.uniformity, config.patch) == (500.5, 7)
+
+
+def test_labels_are_counted() -> None:
+    assert bench("rounds=2").numbers()["own_label"] > 0.9
+
+
+def test_both_layouts_hold_every_label() -> None:
+    _, labels, wanted = numbered(40)
+    for layout in (labels, wanted):
+        assert len(torch.unique(layout[0].flatten(1), dim=1).T) == 3
+
+
+def test_crowds_are_told_from_fair_shares() -> None:
+    """A source of four pixels, eight matches: two each are fair, one pixel has five."""
+    field = torch.tensor([[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0, 1, 1]]).view(1, 2, 2, 4)
+    made = Synthesis(torch.zeros(1, 1, 2, 4), field.int(), torch.zeros(1, 1, 2, 4))
+    found = crowds(made, torch.zeros(1, 1, 2, 2), 1)
+    assert found["most_used_pixel"] == 2.5
+    assert found["used_pixels"] == 0.75
