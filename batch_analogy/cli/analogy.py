@@ -213,8 +213,7 @@ def analogy(
 ) -> int:
     """Paint a film as an example was painted, or as a few of its own frames were.
 
-    Paint one frame, or a few, in any program, at the frame's size; the film follows. What was
-    painted moves with what it was painted on; what comes into view is made of it.
+    Paint a frame, or a few, in any program, at the frame's size; the film follows.
     """
     if len(pictures) not in (1, 3):
         raise UsageError(
