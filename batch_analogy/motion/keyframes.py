@@ -39,7 +39,7 @@ from batch_analogy.motion.coherence import digest
 from batch_analogy.motion.flow import Grey, Motion, brightness
 from batch_analogy.painting import PaintConfig
 
-_MUCH_OPEN = 0.05  # share of a frame that can be followed to no anchor: fill it in
+_MUCH_OPEN = 0.01  # share of a frame that can be followed to no anchor: fill it in
 _MOSTLY_OPEN = 0.5  # above it what little was carried gives nothing to start from
 _WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
 _FLOW_AREA_PX = 250_000
