@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.motion.carry import (
+    SOFT_CELLS,
     as_map,
     carry_domain,
     carry_grid,
@@ -31,6 +33,7 @@ from batch_analogy.motion.flow import Grey, Motion
 FADED_FRAMES = 6.0  # from the earlier matched frame to the later, around the middle
 _RARELY = 0.05  # weight of the farther one while it is not its turn
 _UNSURE = 0.01  # weight of what cannot be followed
+_UNKNOWN = 1e-3  # the same of a cell of colour transforms
 _BLUR_PX = 5
 
 Way = Literal["domain", "range"]
@@ -115,15 +118,21 @@ class Between(Generic[State]):
         if self.later is None or grids[1] is None:
             return earlier, sure
         later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
-        near = self.position
-        weight = near * (later_sure + _UNSURE)
-        share = weight / (weight + (1.0 - near) * (sure + _UNSURE))
+        # What can be followed to neither is mixed as its surroundings are.
+        weight = _spread(self.position * (later_sure + _UNKNOWN))
+        share = weight / (weight + _spread((1.0 - self.position) * (sure + _UNKNOWN)))
         mixed = earlier + share[:, :, None] * (later - earlier)
         return mixed, sure + share * (later_sure - sure)
 
 
 def _carry(field: Tensor, motion: Motion, way: Way, size: Size) -> Carried:
     return carry_domain(field, motion) if way == "domain" else carry_range(field, motion, size)
+
+
+def _spread(weight: Tensor) -> Tensor:
+    """Cells' weights (1, 1, h, w) as means over their surroundings."""
+    side = 2 * SOFT_CELLS + 1
+    return functional.avg_pool2d(weight, side, 1, SOFT_CELLS, count_include_pad=False)
 
 
 def _moved(

@@ -19,6 +19,8 @@ from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.motion.flow import Flow, Grey, Motion
 
+SOFT_CELLS = 9  # over which colour transforms go over into others
+
 
 def carry_domain(field: Tensor, motion: Motion) -> Carried:
     """A frame's field A→B for the frame after it.
@@ -77,7 +79,8 @@ def carry_grid(
         motion: of the frames, at any size. size: of the frame, in which cells are whole.
 
     Returns:
-        The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1].
+        The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1],
+        falling off towards what is not, as a border of colours would be seen.
     """
     sure = as_map(scaled_map(motion.sure, size), grid.device)
     flow = as_map(_scaled_flow(motion.back, size), grid.device)
@@ -93,7 +96,13 @@ def carry_grid(
     flat = functional.grid_sample(
         grid.flatten(1, 2), at, mode="bilinear", padding_mode="border", align_corners=False
     )
-    return flat.view_as(grid), total.clamp(0.0, 1.0)
+    return flat.view_as(grid), well_inside(total.clamp(0.0, 1.0), SOFT_CELLS)
+
+
+def well_inside(sure: Tensor, reach: int) -> Tensor:
+    """Trust (1, 1, H, W) that falls to nothing towards what is not believed, so many cells away."""
+    near = functional.avg_pool2d(sure, 2 * reach + 1, 1, reach, count_include_pad=False)
+    return sure * (2.0 * near - 1.0).clamp_min(0.0)
 
 
 def _cell_means(values: Tensor, cell: int, size: Size) -> Tensor:

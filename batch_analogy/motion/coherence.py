@@ -41,7 +41,7 @@ from batch_analogy.analogy.refine.colours import fit_transforms
 from batch_analogy.analogy.vote import vote
 from batch_analogy.config import LEVELS, AnalogyConfig
 from batch_analogy.motion.between import Between, Side, Way, changes
-from batch_analogy.motion.carry import read_between
+from batch_analogy.motion.carry import read_between, well_inside
 from batch_analogy.motion.flow import Grey, Motion, brightness
 
 _VOTE_PATCH = 3
@@ -284,10 +284,7 @@ def _loosened(carried: Carried) -> Carried:
 
     Were they held up to the border of what was seen before, that border would stay visible.
     """
-    near = functional.avg_pool2d(
-        carried.sure, 2 * _BORDER_CELLS + 1, 1, _BORDER_CELLS, count_include_pad=False
-    )
-    return Carried(carried.expected, carried.sure * (2.0 * near - 1.0).clamp_min(0.0), _LOOSELY)
+    return Carried(carried.expected, well_inside(carried.sure, _BORDER_CELLS), _LOOSELY)
 
 
 def _kept(found: Tensor, carried: Carried) -> Tensor:
