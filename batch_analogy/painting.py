@@ -5,9 +5,23 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from batch_analogy.errors import ConfigError
+
+PaintPreset = Literal["artistic", "filter", "emboss", "numbers", "super-resolution", "transfer"]
+
+WEIGHTS = ("colour", "edges", "meaning", "position", "brightness", "slopes", "labels")
+"""Guides that are made, by the fields that weigh them."""
+
+PATCH = 5
+"""Odd side of the compared patches, pixels (EbSynth's)."""
+
+UNIFORMITY = 3500.0
+"""Price of a source patch that is used as often as is fair (EbSynth's, in its unit)."""
+
+KAPPA = 0.0
+"""How much more a match costs that no neighbour continues (Hertzmann's κ)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +60,8 @@ class HandGuide:
 class PaintConfig:
     """How frames are painted after examples: A : A' :: B : B' (Hertzmann et al. 2001).
 
-    Weights are of guides against 1 for A' continuing as it does (facts §2, "Video").
+    Weights are of guides against 1 for A' continuing as it does (facts §2, "Video"). The defaults
+    are the preset "artistic".
     """
 
     keys: tuple[PaintedKey, ...]
@@ -56,7 +71,13 @@ class PaintConfig:
     edges: float = 0.5
     meaning: float = 2.0  # of VGG-19 features
     position: float = 2.0  # of where a keyframe's pixels have moved to
+    brightness: float = 0.0  # of the frames' brightness without their colours
+    slopes: float = 0.0  # of brightness, right and down; small numbers, so that 30 is not much
+    labels: float = 0.0  # of flat colours that are one or another, never nearly the same
     luminance: bool = False  # whether A's brightness is brought to B's first
+    kappa: float = KAPPA
+    uniformity: float = UNIFORMITY  # 0: patches may be used at will
+    patch: int = PATCH
 
     def __post_init__(self) -> None:
         for name, kind in (("keys", PaintedKey), ("guides", HandGuide)):  # dicts read from JSON
@@ -65,12 +86,41 @@ class PaintConfig:
             object.__setattr__(self, name, made)
         if not self.keys:
             raise ConfigError("nothing is painted; give A and A', or a keyframe")
-        for name in ("colour", "edges", "meaning", "position"):
+        for name in WEIGHTS:
             value = getattr(self, name)
             if not 0 <= value <= 1000:
                 raise ConfigError(f"{name} weighs {value:g}; it must lie between 0 and 1000")
-        if not (self.colour or self.edges or self.meaning or self.guides):
+        if not self.guides and not any(getattr(self, n) for n in WEIGHTS if n != "position"):
             raise ConfigError("no guide weighs anything; give one a weight above 0")
+        self._check_synthesis()
+
+    def _check_synthesis(self) -> None:
+        for name, most in (("kappa", 100.0), ("uniformity", 1e6)):
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ConfigError(f"{name} is {value:g}; it must lie between 0 and {most:g}")
+        if self.patch % 2 == 0 or not 3 <= self.patch <= 15:
+            raise ConfigError(f"patch is {self.patch}; it must be odd, from 3 to 15")
+
+    @classmethod
+    def for_preset(cls, preset: PaintPreset, **overrides: Any) -> PaintConfig:
+        """The configuration of one of Hertzmann's applications, with overrides on top.
+
+        >>> keys = (PaintedKey(painted="p.png", frame="0"),)
+        >>> PaintConfig.for_preset("emboss", keys=keys).colour
+        0.0
+        """
+        if preset not in PAINT_PRESETS:
+            raise ConfigError(
+                f"preset is {preset!r}; choose one of {', '.join(get_args(PaintPreset))}"
+            )
+        return cls(**{**PAINT_PRESETS[preset], **overrides})
+
+    @property
+    def total_weight(self) -> float:
+        """Of all guides and of A' continuing as it does."""
+        made = sum(getattr(self, name) for name in WEIGHTS)
+        return float(1.0 + made + sum(guide.weight for guide in self.guides))
 
     def absolute(self) -> PaintConfig:
         """The same with paths that hold in any folder."""
@@ -99,6 +149,23 @@ class PaintConfig:
         del fields["keys"], fields["mask"]
         fields["guides"] = [guide.weight for guide in self.guides]
         return fields
+
+
+def _alone(**weights: Any) -> dict[str, Any]:
+    """A preset in which no other guides weigh anything but position, which lies still without."""
+    return {"colour": 0.0, "edges": 0.0, "meaning": 0.0, **weights}
+
+
+PAINT_PRESETS: dict[PaintPreset, dict[str, Any]] = {
+    "artistic": {},
+    "filter": _alone(colour=2.0),
+    "emboss": _alone(slopes=30.0),
+    "numbers": _alone(labels=6.0, kappa=0.5),
+    "super-resolution": _alone(colour=20.0),
+    "transfer": _alone(brightness=0.1, luminance=True, kappa=0.5),
+}
+"""Hertzmann's applications: what differs from the defaults of ``PaintConfig``. Texture synthesis is
+texture by numbers with one number."""
 
 
 def _absolute(path: str) -> str:

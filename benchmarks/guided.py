@@ -33,15 +33,17 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from batch_analogy.analogy.guided import Guide, GuidedConfig, Synthesis, synthesise
+from batch_analogy.analogy.guides import luma, slopes
 from batch_analogy.media.stills import write_png
+from batch_analogy.painting import PAINT_PRESETS
 from benchmarks.common import as_tensor, peak_memory_bytes, report
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 TEXTURES = ("brick", "grass", "gravel")
 SPEED_SIZE = (360, 480)
 LABEL_COLOURS = ((0.9, 0.1, 0.1), (0.1, 0.8, 0.2), (0.1, 0.2, 0.9))
-GUIDE_WEIGHT = 2.0  # of the colours, as against the style's 1
-SLOPES_WEIGHT = 30.0  # of slopes, which are small numbers
+GUIDE_WEIGHT = PAINT_PRESETS["filter"]["colour"]  # as against the style's 1
+SLOPES_WEIGHT = PAINT_PRESETS["emboss"]["slopes"]
 
 
 def photo(name: str, height: int) -> Tensor:
@@ -64,10 +66,6 @@ def blur(picture: Tensor) -> Tensor:
     return F.avg_pool2d(picture, 7, 1, 3, count_include_pad=False)
 
 
-def luma(picture: Tensor) -> Tensor:
-    return (picture * picture.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, True)
-
-
 def emboss(picture: Tensor) -> Tensor:
     """Light from the upper left, on grey."""
     grey = F.pad(luma(picture), (1, 1, 1, 1), mode="replicate")
@@ -88,14 +86,6 @@ FILTERS: dict[str, Callable[[Tensor], Tensor]] = {
     "emboss": emboss,
     "duotone": duotone,
 }
-
-
-def slopes(picture: Tensor) -> Tensor:
-    """How brightness rises to the right and down, about one half; without its level."""
-    grey = F.pad(luma(picture), (1, 1, 1, 1), mode="replicate")
-    right = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
-    down = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
-    return (0.5 + torch.cat([right, down], dim=1)).clamp(0.0, 1.0)
 
 
 SEEN: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {

@@ -2,7 +2,8 @@
 
 Colour says most where both are of one scene. Edges keep outlines where they are. VGG-19 features
 compare what things are, so an example of another scene works too. Positions keep what was found
-beside each other in one piece.
+beside each other in one piece. Brightness is what a texture without the scene's colours can follow,
+slopes are what reliefs show, labels are flat colours that say which texture goes where.
 
 Source: Hertzmann et al. 2001 (luminance remapping); the guides of StyLit, EbSynth and its rebuilds
 (image-analogies facts §2); the semantic guide is ours.
@@ -21,11 +22,18 @@ from batch_analogy.analogy.features import PIXELS, FeatureNetwork
 from batch_analogy.analogy.guided import Guide
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.analogy.steady import resize_bilinear
+from batch_analogy.errors import InputError
 from batch_analogy.painting import PaintConfig
 
 MEANING_LEVEL = 3
 """Of the features: conv3_1 tells parts of things from each other, and where they are to 4 px."""
 
+MOST_LABELS = 16
+"""In one picture; what has more is no map of labels."""
+
+_RARE = 0.001  # of the pixels: fewer are no label
+_BETWEEN_LABELS = 0.2  # of the pixels, at most: what smoothing makes at borders
+_ALIKE = 24  # 8-bit levels within which colours are one label
 _DIRECTIONS = 8  # of the features; more say little
 _EDGE_TAPS = (1.0, 4.0, 7.0, 10.0, 7.0, 4.0, 1.0)  # a Gaussian of σ ≈ 1.6 px
 _LUMA = (0.299, 0.587, 0.114)
@@ -66,6 +74,14 @@ def guides_of(a: Example, b: Example, config: PaintConfig) -> list[Guide]:
         guides.append(Guide(a.image, b.image, config.colour))
     if config.edges:
         guides.append(Guide(edges(a.image), edges(b.image), config.edges))
+    if config.brightness:
+        guides.append(Guide(luma(a.image), luma(b.image), config.brightness))
+    if config.slopes:
+        guides.append(Guide(slopes(a.image), slopes(b.image), config.slopes))
+    if config.labels:
+        palette = palette_of(a.image)
+        maps = labelled(a.image, palette), labelled(b.image, palette)
+        guides.append(Guide(*maps, config.labels))
     if config.meaning and a.features is not None and b.features is not None:
         maps = meanings((a.features, sides(a.image)), (b.features, sides(b.image)))
         guides.append(Guide(*maps, config.meaning))
@@ -84,6 +100,66 @@ def edges(image: Tensor) -> Tensor:
     padded = F.pad(grey, (reach, reach, reach, reach), mode="replicate")
     blurred = F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
     return (grey - blurred + 0.5).clamp_(0.0, 1.0)
+
+
+def slopes(image: Tensor) -> Tensor:
+    """How brightness rises to the right and down, about one half; without its level.
+
+    Args:
+        image: (1, 3, H, W) float32. Returns (1, 2, H, W) float32 in [0, 1].
+    """
+    grey = F.pad(luma(image), (1, 1, 1, 1), mode="replicate")
+    right = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
+    down = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+    return (0.5 + torch.cat([right, down], dim=1)).clamp_(0.0, 1.0)
+
+
+def palette_of(image: Tensor) -> Tensor:
+    """The flat colours of a picture, the most frequent first.
+
+    Colours close to a more frequent one are that one as an encoder changed it; rare ones are what
+    smoothing makes between two.
+
+    Args:
+        image: (1, 3, H, W) float32 in [0, 1].
+
+    Returns:
+        (K, 3) float32, K from 1 to MOST_LABELS.
+
+    Raises:
+        InputError: the picture has many more colours than that.
+    """
+    levels = (image[0].flatten(1).T * 255).round().cpu()
+    colours, counts = torch.unique(levels, dim=0, return_counts=True)
+    palette: Tensor = colours[:0]
+    while len(palette) < MOST_LABELS and int(counts.max()) >= max(1, _RARE * len(levels)):
+        chosen = colours[int(counts.argmax())]
+        near = (colours - chosen).abs().amax(dim=1) <= _ALIKE
+        counts = counts.masked_fill(near, 0)
+        palette = torch.cat([palette, chosen[None]])
+    left = float(counts.sum()) / len(levels)
+    if left > _BETWEEN_LABELS:
+        raise InputError(
+            f"{left:.0%} of the picture is in none of its {len(palette)} flat colours; labels are "
+            f"at most {MOST_LABELS} colours without shades: make such a map, or choose another "
+            "preset"
+        )
+    return (palette / 255).to(image.device)
+
+
+def nearest(image: Tensor, size: Size) -> Tensor:
+    """A picture (B, C, H, W) at another size, with no colours that it does not have."""
+    return image if sides(image) == size else F.interpolate(image, size=size, mode="nearest-exact")
+
+
+def labelled(image: Tensor, palette: Tensor) -> Tensor:
+    """Which colour of a palette each pixel is nearest to: any two labels are equally far apart.
+
+    Args:
+        image: (1, 3, H, W) float32. palette: (K, 3) float32. Returns (1, K, H, W) float32, 0 or 1.
+    """
+    away = torch.stack([(image - colour.view(1, 3, 1, 1)).square().sum(1) for colour in palette], 1)
+    return F.one_hot(away.argmin(dim=1), len(palette)).permute(0, 3, 1, 2).float().contiguous()
 
 
 def luma(image: Tensor) -> Tensor:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
@@ -16,13 +14,14 @@ from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
 from batch_analogy.cli.motion_options import parse_deflicker, parse_shots_option
 from batch_analogy.cli.option_groups import FilmOptions, MachineOptions, takes_groups
+from batch_analogy.cli.paint_options import BETWEEN, PaintOptions
 from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.cli.rehearse import rehearse_and_report
 from batch_analogy.cli.running import open_and_finish
 from batch_analogy.cli.timelapse import default_film, default_run_dir
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import UsageError
-from batch_analogy.painting import HandGuide, PaintConfig, PaintedKey
+from batch_analogy.painting import PaintConfig
 
 EPILOG = """Examples:
 
@@ -34,11 +33,11 @@ batch-analogy analogy frames/ --keys painted/
 
 batch-analogy analogy photo.jpg painting-of-it.jpg frames/
 
-batch-analogy suggest film.run says which frame to paint next."""
+batch-analogy analogy photo.jpg embossed.jpg other.jpg --preset emboss -o out/%06d.png
 
-PAINTING = "Painting"
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(PaintConfig)}
-_BETWEEN = "\n"  # no file name that a person types has one
+batch-analogy analogy map.png land.png new-map.png --preset numbers -o out/%06d.png
+
+batch-analogy suggest film.run says which frame to paint next."""
 
 
 class AnalogyCommand(TyperCommand):
@@ -69,121 +68,17 @@ def join_guides(arguments: Sequence[str]) -> list[str]:
                     f"error: --guide {' '.join(rest)}: give --guide SRC TGT WEIGHT", err=True
                 )
                 raise SystemExit(2)
-            joined.append(_BETWEEN.join(rest[:3]))
+            joined.append(BETWEEN.join(rest[:3]))
             del rest[:3]
     return joined
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaintOptions:
-    """What is painted after what."""
-
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A keyframe: a frame's name (or number from 0), and the picture that was painted "
-            "over it. Give as many as there are.",
-            metavar="FRAME=PAINTED",
-            show_default=False,
-            rich_help_panel=PAINTING,
-        ),
-    ] = None
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keyframes: a folder of painted pictures that are called as their frames are.",
-            metavar="FOLDER",
-            show_default=False,
-            rich_help_panel=PAINTING,
-        ),
-    ] = None
-    guide: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A guide made by hand: a picture over A (of keyframes: a folder with one for "
-            "each), a folder with one for each frame (or one picture for all), and its weight. "
-            "May be given several times.",
-            metavar="SRC TGT WEIGHT",
-            show_default=False,
-            rich_help_panel=PAINTING,
-        ),
-    ] = None
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            help="What is to be painted: white is, black stays as it was. One picture, or a folder "
-            "with one for each frame. Where a painted picture is transparent the frame shows too.",
-            metavar="FILE|FOLDER",
-            show_default=False,
-            rich_help_panel=PAINTING,
-        ),
-    ] = None
-    colour: Annotated[
-        float, typer.Option(help="Weight of the frames' colours.", rich_help_panel=PAINTING)
-    ] = _DEFAULTS["colour"]
-    edges: Annotated[
-        float, typer.Option(help="Weight of their outlines.", rich_help_panel=PAINTING)
-    ] = _DEFAULTS["edges"]
-    meaning: Annotated[
-        float,
-        typer.Option(
-            help="Weight of what things are (VGG-19 features): it carries an example over to "
-            "another scene.",
-            rich_help_panel=PAINTING,
-        ),
-    ] = _DEFAULTS["meaning"]
-    position: Annotated[
-        float,
-        typer.Option(
-            help="Weight of where what comes into view would lie, if the painting went on.",
-            rich_help_panel=PAINTING,
-        ),
-    ] = _DEFAULTS["position"]
-    luminance: Annotated[
-        bool,
-        typer.Option(
-            "--remap-luminance",
-            help="Bring A's brightness and contrast to the frame's before they are compared.",
-            rich_help_panel=PAINTING,
-        ),
-    ] = _DEFAULTS["luminance"]
-    seed: options.SeedOption = options.PIXELS.seed
-    size: options.SizeOption = None
-    weights: options.WeightsOption = options.DEFAULT_WEIGHTS
-
-    def paint_config(self, pair: tuple[str, str] | None) -> PaintConfig:
-        """What was given, after a pair or keyframes."""
-        keys = [*map(parse_key, self.key or ())]
-        if self.keys is not None:
-            keys += keys_in(self.keys)
-        if pair is not None:
-            if keys:
-                raise UsageError(
-                    "A and A' were given, and keyframes too; give A A' FRAMES, or FRAMES with "
-                    "--key or --keys"
-                )
-            keys = [PaintedKey(painted=_path(pair[1]), example=_path(pair[0]))]
-        if not keys:
-            raise UsageError(
-                "nothing is painted: give A A' FRAMES, or FRAMES with --key FRAME=PAINTED or --keys"
-            )
-        return PaintConfig(
-            keys=tuple(keys),
-            guides=tuple(parse_guide(text) for text in self.guide or ()),
-            mask=None if self.mask is None else _path(self.mask),
-            colour=self.colour,
-            edges=self.edges,
-            meaning=self.meaning,
-            position=self.position,
-            luminance=self.luminance,
-        )
 
 
 Pictures = Annotated[
     list[str],
     typer.Argument(
         help="A picture (A), what somebody made of it (A') and the frames; or the frames alone, "
-        "with --key or --keys. Frames are a folder, a quoted pattern like 'img*.jpg', or a video.",
+        "with --key or --keys. Frames are a folder, a quoted pattern like 'img*.jpg', a video, or "
+        "one picture (with -o out/%06d.png).",
         metavar="[A A'] FRAMES",
         show_default=False,
     ),
@@ -266,51 +161,3 @@ def run_config(
         deflicker="off" if film.deflicker is None else parse_deflicker(film.deflicker),
         execution=machine.execution_config(),
     )
-
-
-def parse_key(text: str) -> PaintedKey:
-    """A keyframe as typed.
-
-    Raises:
-        UsageError: it is no FRAME=PAINTED.
-    """
-    parts = text.split("=")
-    splits = [("=".join(parts[:n]), "=".join(parts[n:])) for n in range(1, len(parts))]
-    if not splits or not all(splits[0]):
-        raise UsageError(f"--key {text} is no FRAME=PAINTED; write it like 12=painted.png")
-    frame, painted = next((s for s in splits if Path(s[1]).expanduser().is_file()), splits[0])
-    return PaintedKey(painted=_path(painted), frame=frame)
-
-
-def keys_in(folder: Path) -> list[PaintedKey]:
-    """The painted pictures of a folder, each over the frame that is called as it is.
-
-    Raises:
-        UsageError: it is no folder. InputError: it holds no pictures.
-    """
-    from batch_analogy.media.sequence import find_stills
-
-    if not folder.expanduser().is_dir():
-        raise UsageError(f"--keys {folder} is no folder; give one, or --key FRAME=PAINTED")
-    found = find_stills(str(folder))
-    return [PaintedKey(painted=_path(path), frame=Path(path).stem) for path in found]
-
-
-def parse_guide(text: str) -> HandGuide:
-    """A guide as ``join_guides`` gives it.
-
-    Raises:
-        UsageError: its weight is no number.
-    """
-    source, target, weight = text.split(_BETWEEN)
-    try:
-        return HandGuide(source=_path(source), target=_path(target), weight=float(weight))
-    except ValueError as error:
-        raise UsageError(
-            f"--guide {source} {target} {weight}: the weight must be a number from 0 to 1000, as "
-            "in --guide src.png tgt/ 2"
-        ) from error
-
-
-def _path(path: str | Path) -> str:
-    return str(options.absolute(path))

@@ -14,7 +14,7 @@ from batch_analogy.jobs.plan import FramePlan, Plan
 from batch_analogy.jobs.survey import mark_file
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.sequence import find_stills
-from batch_analogy.media.stills import read_size
+from batch_analogy.media.stills import read_size, read_still
 from batch_analogy.painting import HandGuide, PaintConfig, PaintedKey
 
 _SHOWN = 3
@@ -61,6 +61,8 @@ def survey_painting(
     names = _Names(source, frames)
     keys = tuple(_key(key, names, known) for key in config.keys)
     _check_keys(keys, frames)
+    if config.labels:
+        _check_labels(keys, frames)
     keyed = [_name_of(key, frames) for key in keys]
     first = keys[0]
     own = _size_of(first, frames)
@@ -148,6 +150,24 @@ def _check_keys(keys: Sequence[KeyMark], frames: Sequence[FramePlan]) -> None:
                 "give one of them"
             )
         seen[key.frame] = key.painted.path
+
+
+def _check_labels(keys: Sequence[KeyMark], frames: Sequence[FramePlan]) -> None:
+    """Whether what was painted over is of flat colours; a video's frames are seen later."""
+    import torch  # slow to import
+
+    from batch_analogy.analogy.guides import palette_of
+
+    for key in keys:
+        frame = None if key.frame is None else frames[key.frame]
+        path = key.example.path if key.example else frame and frame.blake2b and frame.source
+        if not path:
+            continue
+        pixels = read_still(Path(path)).transpose(2, 0, 1)
+        try:
+            palette_of(torch.from_numpy(pixels.copy())[None])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def _size_of(key: KeyMark, frames: Sequence[FramePlan]) -> Size:

@@ -29,7 +29,7 @@ from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.drawing import draw, drawing_field
 from batch_analogy.analogy.features import FeatureNetwork, matching_size, resize
 from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
-from batch_analogy.analogy.guides import Example, example_of, guides_of, position_guide
+from batch_analogy.analogy.guides import Example, example_of, guides_of, nearest, position_guide
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.motion.between import Between, Side
@@ -128,6 +128,13 @@ class Painter:
         self._network = network if paint.meaning else None
         self._config = config
         self._paint = paint
+        self._synthesis = GuidedConfig(
+            patch=paint.patch,
+            uniformity=paint.uniformity,
+            coherence=paint.kappa,
+            seed=config.seed,
+        )
+        self._resized = nearest if paint.labels else resize  # labels are not to be mixed
         self._paintings = functools.lru_cache(maxsize=2)(paintings)
         self._examples = functools.lru_cache(maxsize=2)(self._example)
         self._layers = layers
@@ -261,10 +268,7 @@ class Painter:
 
     def _rms(self, cost: Tensor) -> Tensor:
         """A cost as the root mean square of what guides and style differ by."""
-        paint = self._paint
-        total = 1.0 + paint.colour + paint.edges + paint.meaning + paint.position
-        total += sum(guide.weight for guide in paint.guides)
-        return (cost / total).sqrt()
+        return (cost / self._paint.total_weight).sqrt()
 
     def _misfit(self, cost: Tensor, held: Tensor) -> float:
         """How badly a frame is served by the paintings that there are, 0 … 1."""
@@ -319,7 +323,8 @@ class Painter:
         size, painting = sides(a), self._paintings(key)
         small, own = self._compared(size, size), self._compared(self._shelf.size, size)
         example, style, hand = self._examples(key, size)
-        guides = guides_of(example, example_of(self._network, resize(a[:, :3], small)), self._paint)
+        seen = example_of(self._network, self._resized(a[:, :3], small))
+        guides = guides_of(example, seen, self._paint)
         targets = self._layers.guides_of(a)
         for source, target, given in zip(hand, targets, self._paint.guides, strict=True):
             guides.append(Guide(source, resize(target, small), given.weight))
@@ -328,7 +333,7 @@ class Painter:
         found = synthesise(
             style,
             guides,
-            GuidedConfig(seed=self._config.seed),
+            self._synthesis,
             mask=None if mask is None else functional.adaptive_max_pool2d(mask.float(), small) > 0,
             base=None if base is None else resize(base, small),
             start=None if start is None else self._at(start, small, own),
@@ -343,7 +348,7 @@ class Painter:
         """A, A' and the guides over A at the size at which frames of this size are compared."""
         painting, own = self._paintings(key), self._compared(self._shelf.size, size)
         return (
-            example_of(self._network, resize(painting.a, own)),
+            example_of(self._network, self._resized(painting.a, own)),
             resize(painting.ap, own),
             [resize(guide, own) for guide in painting.guides],
         )

@@ -31,6 +31,15 @@ def test_a_pair(call: Call, frames: Path, tmp_path: Path) -> None:
     assert film.is_file()
 
 
+@pytest.mark.parametrize("preset", ["filter", "emboss", "super-resolution", "transfer"])
+def test_a_preset_makes_one_picture_of_one(call: Call, tmp_path: Path, preset: str) -> None:
+    a, ap = write_picture(tmp_path / "a.png", 5), paint(tmp_path / "ap.png", 5)
+    b = write_picture(tmp_path / "b.png", 6)
+    words = ["--preset", preset, "--kappa", "0.2", "-o", tmp_path / "out" / "%06d.png"]
+    call("analogy", a, ap, b, *words, "--address", "none").assert_ended(0, "1 of 1 frames done")
+    assert Image.open(tmp_path / "out" / "000000.png").size == (80, 64)
+
+
 def test_keyframes_preview_film_and_what_to_paint_next(
     call: Call, frames: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +74,9 @@ def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
         (["--key", "img0.png"], 2, ["no FRAME=PAINTED"]),
         (["--key", "img0.png=small.png"], 1, ["40×32 px", "img0.png", "is 80×64"]),
         (["--key", "img0.png=none.png"], 2, ["none.png does not exist"]),
+        (["--key", "0=p0.png", "--kappa", "-1"], 2, ["kappa is -1", "between 0 and 100"]),
+        (["--key", "0=p0.png", "--patch", "4"], 2, ["patch is 4", "odd"]),
+        (["--key", "0=p0.png", "--preset", "numbers"], 1, ["img0.png: ", "flat colours"]),
         (["--keys", "nowhere"], 2, ["nowhere is no folder"]),
         ([], 2, ["nothing is painted"]),
         (["--key", "0=p0.png", "--guide", "p0.png", "some", "1"], 2, ["for 1 frame: img2.png"]),

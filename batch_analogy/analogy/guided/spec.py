@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from batch_analogy.errors import ConfigError
+from batch_analogy.painting import KAPPA, PATCH, UNIFORMITY
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class GuidedConfig:
     uniformity, last pass, stop).
     """
 
-    patch: int = 5  # odd side of the compared patches, pixels
+    patch: int = PATCH  # odd side of the compared patches, pixels
     rounds: int = 6  # of search and vote, at each size of the pyramid
     iterations: int = 4  # of each search
-    uniformity: float = 3500.0
+    uniformity: float = UNIFORMITY
     """Price of a source patch that is used as often as is fair, in EbSynth's unit: a squared
     difference of 8-bit values summed over 5×5 pixels. 0: patches may be used at will."""
     style_weight: float = 1.0  # of B' continuing as A' does, against the guides' weights
     last_pass: bool = True  # once more at patch 3, without uniformity
-    coherence: float = 0.0  # Hertzmann's κ: a match that no neighbour continues costs 1 + κ times
+    coherence: float = KAPPA  # Hertzmann's κ: a match that no neighbour continues costs 1 + κ times
     stop: float = 5 / 255  # pixels that change less from round to round are settled; of [0, 1]
     levels: int | None = None  # sizes of the pyramid; None: as many as patches fit in
     seed: int = 0

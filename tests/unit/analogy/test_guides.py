@@ -10,19 +10,34 @@ from torch import Tensor
 
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.guides import (
+    MOST_LABELS,
     edges,
     example_of,
     guides_of,
+    labelled,
     luma,
     meanings,
+    nearest,
+    palette_of,
     position_guide,
     remap_luminance,
+    slopes,
 )
 from batch_analogy.analogy.nnf import initial_position
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.painting import PaintConfig, PaintedKey
+from batch_analogy.errors import InputError
+from batch_analogy.painting import PAINT_PRESETS, PaintConfig, PaintedKey
 
 KEYS = (PaintedKey(painted="p.png", frame="0"),)
+
+
+RED, GREEN, DARK_RED = (0.9, 0.1, 0.1), (0.1, 0.8, 0.2), (0.6, 0.1, 0.1)
+
+
+def stripes(*colours: tuple[float, float, float], width: int = 10) -> Tensor:
+    """(1, 3, 24, …): flat colours beside each other."""
+    columns = torch.tensor(colours).repeat_interleave(width, dim=0).T
+    return columns[None, :, None, :].expand(1, 3, 24, -1).contiguous()
 
 
 def photo(name: str, step: int = 8) -> Tensor:
@@ -79,3 +94,51 @@ def test_a_place_that_is_expected_has_the_guides_of_that_place() -> None:
     guide = position_guide(own + 2, (12, 10), 1.5)
     assert guide.weight == 1.5
     assert torch.allclose(guide.target[..., :-2, :-2], guide.source[..., 2:, 2:])
+
+
+def test_slopes_are_blind_to_brightness_and_show_relief() -> None:
+    cat = photo("chelsea") * 0.6
+    assert (slopes(cat) - slopes(cat + 0.3)).abs().max() < 1e-5
+    ramp = torch.linspace(0, 0.5, 21).expand(1, 3, 8, 21)
+    right, down = slopes(ramp)[0, :, 4, 1:-1]
+    assert torch.allclose(right, torch.tensor(0.55))
+    assert torch.allclose(down, torch.tensor(0.5))
+
+
+def test_labels_survive_an_encoder_and_smoothing() -> None:
+    flat = stripes(RED, GREEN, DARK_RED, width=40)
+    noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(1)) * 0.015
+    smooth = torch.nn.functional.avg_pool2d(flat, (1, 3), 1, (0, 1), count_include_pad=False)
+    palette = palette_of((smooth + noise).clamp(0, 1))
+    for colour in (RED, GREEN, DARK_RED):
+        assert (palette - torch.tensor(colour)).abs().amax(dim=1).min() < 0.1
+    own, clean = labelled((smooth + noise).clamp(0, 1), palette), labelled(flat, palette)
+    assert (own == clean).all(dim=1).float().mean() > 0.95
+
+
+def test_labels_are_equally_far_apart_however_alike_they_look() -> None:
+    flat = stripes(RED, GREEN, DARK_RED)
+    maps = labelled(flat, palette_of(flat))
+    assert maps.shape == (1, 3, 24, 30)
+    red, green, dark = maps[0, :, 0, [0, 10, 20]].T
+    assert (red - dark).square().sum() == (red - green).square().sum() == 2
+
+
+def test_a_photograph_is_no_map_of_labels() -> None:
+    with pytest.raises(InputError, match=rf"at most {MOST_LABELS} colours without shades"):
+        palette_of(photo("chelsea", 2))
+
+
+def test_labels_at_another_size_are_still_labels() -> None:
+    flat = stripes(RED, GREEN, DARK_RED)
+    assert len(torch.unique(nearest(flat, (17, 13))[0].flatten(1), dim=1).T) == 3
+
+
+def test_presets_guide_by_what_they_are_about() -> None:
+    flat = example_of(None, stripes(RED, GREEN))
+    made = {p: guides_of(flat, flat, PaintConfig.for_preset(p, keys=KEYS)) for p in PAINT_PRESETS}
+    channels = {p: [int(g.source.shape[1]) for g in guides] for p, guides in made.items()}
+    assert channels["artistic"] == [3, 1]  # and meaning, with a network
+    assert channels["filter"] == channels["super-resolution"] == [3]
+    assert channels["emboss"] == channels["numbers"] == [2]
+    assert channels["transfer"] == [1]

@@ -125,6 +125,50 @@ def test_a_pair_that_is_not_of_the_clip(clip: Path, tmp_path: Path) -> None:
     assert np.abs(shown(config, 4) - wanted).mean() < 0.06
 
 
+def maps_of(root: Path) -> RunConfig:
+    """Texture by numbers: on the map two labels lie beside each other, on the frame above."""
+    labels = np.array([[230, 30, 30], [200, 60, 40]], np.uint8)  # alike, but not the same
+    dark, light = (shade + np.arange(48) % 3 * 20 for shade in (20, 180))
+    where = np.arange(48) >= 24
+    seen = np.where(where, light, dark).astype(np.uint8)
+    write_png(root / "map.png", np.tile(labels[where.astype(int)], (40, 1, 1)))
+    write_png(root / "land.png", np.tile(seen[:, None].repeat(3, axis=1), (40, 1, 1)))
+    write_png(root / "in" / "one.png", np.tile(labels[where.astype(int)][:, None], (1, 40, 1)))
+    key = PaintedKey(painted=str(root / "land.png"), example=str(root / "map.png"))
+    return painted_config(root, PaintConfig.for_preset("numbers", keys=(key,)))
+
+
+def test_texture_by_numbers(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    config = maps_of(tmp_path)
+    run(config)
+    made = shown(config, 0)
+    assert made.shape == (48, 40, 3)
+    assert float(np.mean(made[:24] < 0.3)) > 0.95
+    assert float(np.mean(made[24:] > 0.6)) > 0.95
+
+
+def test_a_photograph_has_no_numbers(clip: Path, tmp_path: Path) -> None:
+    config = keyed(clip, tmp_path, 1)
+    write_png(tmp_path / "photo.png", camera_frame(1))
+    key = PaintedKey(painted=str(tmp_path / "painted01.png"), example=str(tmp_path / "photo.png"))
+    painting = PaintConfig.for_preset("numbers", keys=(key,))
+    with pytest.raises(InputError, match=r"photo\.png: .* flat colours; labels are at most"):
+        dry_plan(dataclasses.replace(config, painting=painting))
+
+
+def test_what_synthesis_is_told_changes_what_it_makes(clip: Path, tmp_path: Path) -> None:
+    made = {}
+    for number, settings in enumerate(({}, {"kappa": 3.0}, {"patch": 9}, {"uniformity": 0.0})):
+        config = keyed(clip, tmp_path / str(number), 1, temporal="off")
+        painting = PaintConfig(keys=keys(tmp_path / str(number), 1), **PLAIN, **settings)
+        config = dataclasses.replace(config, painting=painting)
+        with open_run(config) as opened:
+            opened.only({5}).execute()
+        made[number] = shown(config, 5).tobytes()
+    assert len(set(made.values())) == 4
+
+
 def test_each_frame_by_itself(clip: Path, tmp_path: Path, whole: RunConfig) -> None:
     alone = keyed(clip, tmp_path, 1, 7, temporal="off")
     run(alone)
