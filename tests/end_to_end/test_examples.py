@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import environment, finished_frames
 from PIL import Image
@@ -83,6 +84,19 @@ def test_stylize(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_analogy(tmp_path: Path) -> None:
+    run_example("analogy.sh", tmp_path / "out", folder=tmp_path)
+    assert probe_video(tmp_path / "out" / "film.mp4").frame_count == 6
+    assert Image.open(tmp_path / "out" / "embossed" / "000000.png").size == (80, 53)
+    made = Image.open(tmp_path / "out" / "land" / "000000.png")
+    red, green, _ = np.asarray(made).astype(int).transpose(2, 0, 1)
+    inside = np.asarray(Image.open(tmp_path / "out" / "made" / "new-map.png"))[..., 0] < 100
+    grass = green - red > 5
+    assert grass[~inside].mean() > 0.9
+    assert grass[inside].mean() < 0.1
+
+
+@pytest.mark.slow
 def test_status_and_resume(tmp_path: Path) -> None:
     out = run_example("status_and_resume.sh", tmp_path / "out", folder=tmp_path)
     # A run so small may be over before a busy machine lets the script press Ctrl-C.
@@ -118,6 +132,13 @@ def test_python_api(tmp_path: Path) -> None:
     out = run_example("python_api.py", tmp_path / "out", folder=tmp_path)
     assert "(10, 13)" in out
     assert (tmp_path / "out" / "a_prime.png").is_file()
+
+
+def test_what_an_artist_would_make(tmp_path: Path) -> None:
+    pictures = ["--side", "64", "--frames", "2"]
+    run_example("make_pictures.py", tmp_path / "pictures", *pictures, folder=tmp_path)
+    run_example("make_analogies.py", tmp_path / "pictures", tmp_path / "made", folder=tmp_path)
+    assert Image.open(tmp_path / "made" / "painted" / "img1.png").size == (64, 64)
 
 
 def test_the_pictures(tmp_path: Path) -> None:
