@@ -19,7 +19,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.compact import compact_terms
 from batch_analogy.analogy.features import PIXELS, FeatureNetwork
-from batch_analogy.analogy.guided import Guide
+from batch_analogy.analogy.guided import Guide, GuidedConfig
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.analogy.steady import resize_bilinear
 from batch_analogy.errors import InputError
@@ -86,6 +86,16 @@ def guides_of(a: Example, b: Example, config: PaintConfig) -> list[Guide]:
         maps = meanings((a.features, sides(a.image)), (b.features, sides(b.image)))
         guides.append(Guide(*maps, config.meaning))
     return guides
+
+
+def synthesis_of(config: PaintConfig, seed: int) -> GuidedConfig:
+    """How B' is made of A' under these guides."""
+    return GuidedConfig(
+        patch=config.patch,
+        uniformity=config.uniformity,
+        coherence=config.kappa,
+        seed=seed,
+    )
 
 
 def edges(image: Tensor) -> Tensor:

@@ -52,8 +52,9 @@ PresetOption = Annotated[
         help="What the example is. artistic: a picture and a painting of it. filter: a filter that "
         "changes colours or softens. emboss: a filter that shows relief. numbers: flat colours "
         "and which texture each stands for; with a single colour, a texture is made at any size. "
-        "super-resolution: a picture shrunk and enlarged again, and as it was; the frames are "
-        "enlarged by as much. transfer: a texture, given twice, which follows the frames' light.",
+        "super-resolution: a picture of the same things, shrunk and enlarged again, and as it was; "
+        "the frames are enlarged by as much. transfer: a texture, given twice, which follows the "
+        "frames' light.",
         rich_help_panel=PAINTING,
     ),
 ]

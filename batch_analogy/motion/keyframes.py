@@ -28,8 +28,15 @@ from torch.nn import functional
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.drawing import draw, drawing_field
 from batch_analogy.analogy.features import FeatureNetwork, matching_size, resize
-from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
-from batch_analogy.analogy.guides import Example, example_of, guides_of, nearest, position_guide
+from batch_analogy.analogy.guided import Guide, synthesise
+from batch_analogy.analogy.guides import (
+    Example,
+    example_of,
+    guides_of,
+    nearest,
+    position_guide,
+    synthesis_of,
+)
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.motion.between import Between, Side
@@ -128,12 +135,7 @@ class Painter:
         self._network = network if paint.meaning else None
         self._config = config
         self._paint = paint
-        self._synthesis = GuidedConfig(
-            patch=paint.patch,
-            uniformity=paint.uniformity,
-            coherence=paint.kappa,
-            seed=config.seed,
-        )
+        self._synthesis = synthesis_of(paint, config.seed)
         self._resized = nearest if paint.labels else resize  # labels are not to be mixed
         self._paintings = functools.lru_cache(maxsize=2)(paintings)
         self._examples = functools.lru_cache(maxsize=2)(self._example)

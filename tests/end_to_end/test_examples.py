@@ -13,6 +13,7 @@ from command import environment, finished_frames
 from PIL import Image
 
 from batch_analogy.media.video import probe_video
+from batch_analogy.painting import PAINT_PRESETS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -94,6 +95,19 @@ def test_analogy(tmp_path: Path) -> None:
     grass = green - red > 5
     assert grass[~inside].mean() > 0.9
     assert grass[inside].mean() < 0.1
+
+
+@pytest.mark.slow
+def test_presets(tmp_path: Path) -> None:
+    out = run_example("presets.py", tmp_path / "out", "--side", "64", folder=tmp_path)
+    sheets = [Path(line) for line in out.splitlines()]
+    assert len(sheets) == len(PAINT_PRESETS) + 2
+    assert Image.open(tmp_path / "out" / "texture.png").size == (64 + 4 + 128 + 4, 64)
+    shown = np.asarray(Image.open(tmp_path / "out" / "blur.png")).astype(float)
+    _, blurred, right, made = np.split(shown[:, : 4 * (shown.shape[1] // 4)], 4, axis=1)
+    sharp, soft, ours = (np.abs(np.diff(p[:, :24], axis=1)).mean() for p in (right, blurred, made))
+    assert ours < 0.7 * sharp
+    assert ours < 1.5 * soft
 
 
 @pytest.mark.slow

@@ -32,6 +32,13 @@ def test_labels_are_counted() -> None:
     assert bench("rounds=2").numbers()["own_label"] > 0.9
 
 
+def test_enlarged_pictures_are_judged_beside_what_they_are_made_from() -> None:
+    for found in bench("rounds=1").enlarged().values():
+        assert found["right"]["psnr"] == 100
+        assert found["bicubic"]["steepness"] < found["right"]["steepness"]
+        assert found["made"]["steepness"] > found["bicubic"]["steepness"]
+
+
 def test_both_layouts_hold_every_label() -> None:
     _, labels, wanted = numbered(40)
     for layout in (labels, wanted):
