@@ -32,11 +32,13 @@ class Paced:
         self._told = ours.makefile("rb", buffering=0)  # takes no more than is asked for
         ours.close()
         self._reader: threading.Thread | None = None
+        self.events: list[dict[str, Any]] = []  # all that were waited for or passed by
 
     def wait_for(self, name: str) -> dict[str, Any]:
         """Let it go on to the next event of this name, and a few events further."""
         for line in self._told:
             event: dict[str, Any] = json.loads(line)
+            self.events.append(event)
             if event["event"] == name:
                 return event
         raise AssertionError(f"it ended without {name}: {self.end()}")

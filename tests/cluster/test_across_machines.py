@@ -89,6 +89,11 @@ def assert_each_done_once(run_dir: Path) -> None:
     assert journal_lines(run_dir, "failed") == []
 
 
+def lost_by(command: Command) -> set[str]:
+    """The workers that it has said are lost, while a frame was waited for too."""
+    return {event["worker"] for event in command.events if event["event"] == "worker-lost"}
+
+
 def test_nodes_that_are_cut_off_and_come_back(
     tmp_path: Path, undisturbed: Undisturbed, cluster: Machines
 ) -> None:
@@ -103,15 +108,16 @@ def test_nodes_that_are_cut_off_and_come_back(
     wait_until_loaded(config.run_dir, "styler-0", "styler-1")
     command.wait_for("workers-ready")
     command.wait_for("frame-done")
-    cluster.plug(2, cable=False)
-    command.wait_for("frame-done")
-    cluster.plug(3, cable=False)
-    lost: set[str] = set()
-    while not lost >= {"styler-0", "styler-1"}:
-        lost.add(command.wait_for("worker-lost")["worker"])
-    assert len(journaled_files(config.run_dir)) < FRAMES, "too late for the nodes to be needed"
-    for machine in NODES:
-        cluster.plug(machine, cable=True)
+    try:
+        cluster.plug(2, cable=False)
+        command.wait_for("frame-done")
+        cluster.plug(3, cable=False)
+        while not lost_by(command) >= {"styler-0", "styler-1"}:
+            command.wait_for("worker-lost")
+        assert len(journaled_files(config.run_dir)) < FRAMES, "too late for the nodes to be needed"
+    finally:
+        for machine in NODES:
+            cluster.plug(machine, cable=True)
 
     code, told = command.ended()
     assert code == 0, told
