@@ -1,6 +1,7 @@
 # make setup   .venv with the batch-analogy command in it
 # make demo    a small film from real photographs
-# make test    every test          make lint   ruff and mypy
+# make test    the tests           make lint   ruff and mypy
+# make test-long   the rest of them: whole clusters, lost, joined and cut off
 # make bench   measured times      make clean  remove what these made
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.setup-stamp
 # the order of tests/conftest.py.
 TEST_PROCESSES ?= 3
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test test-long lint bench clean
 
 setup: $(STAMP)
 	@echo "Ready: $(BIN)/batch-analogy --help"
@@ -30,6 +31,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-long: $(STAMP)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m long $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ from batch_analogy.jobs.run import open_run, read_status
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.files import hash_file
 
-pytestmark = pytest.mark.slow  # starts Ray on three machines
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # starts Ray on three machines
 
 COMMAND = (sys.executable, "-m", "batch_analogy")
 NODES = (2, 3)

@@ -41,6 +41,7 @@ def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
     assert_like(config, uninterrupted)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("running_ray")
 def test_a_frame_that_always_kills_its_worker_is_given_up(tmp_path: Path) -> None:
     config = on_ray(tmp_path, 3, workers=1)

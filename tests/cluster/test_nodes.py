@@ -61,6 +61,7 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
         assert ray.cluster_resources()["CPU"] >= 1
 
 
+@pytest.mark.long
 def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:

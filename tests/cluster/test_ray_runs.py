@@ -72,6 +72,7 @@ def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) ->
         ray.shutdown()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("running_ray")
 def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(
     tmp_path: Path, uninterrupted: Undisturbed

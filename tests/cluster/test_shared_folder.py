@@ -57,6 +57,7 @@ def blind_node(address: str, hidden: Path, messages: Path) -> Iterator[None]:
         node.wait(PATIENCE_SECONDS)
 
 
+@pytest.mark.long
 def test_a_machine_without_the_shared_folder_is_said_so_before_any_frame(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()

@@ -34,6 +34,7 @@ def run_task(
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_incomplete_films_alone_are_done_again(tmp_path: Path, environment: dict[str, str]) -> None:
     shots = [tmp_path / name for name in ("shot 1", "shot2", "shot3")]

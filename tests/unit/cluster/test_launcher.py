@@ -137,6 +137,7 @@ on "$head" ray job submit --address http://127.0.0.1:8265 -- \
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_start_commands_make_a_cluster_that_does_a_job(
     on_machines: OnMachines, tmp_path: Path

@@ -46,6 +46,7 @@ def submit(
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: Path) -> None:
     run = pictures / "film.run"
