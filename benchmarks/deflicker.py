@@ -23,14 +23,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batch_analogy.motion.deflicker import (
-    FLICKER_EV,
-    apply_exposure,
-    even_out,
-    flicker_ev,
-    to_linear,
-    to_srgb,
-)
+from batch_analogy.analogy.light import to_linear, to_srgb
+from batch_analogy.motion.deflicker import FLICKER_EV, apply_exposure, even_out, flicker_ev
 from batch_analogy.motion.looks import log2_light
 from batch_analogy.motion.smooth import smooth_course
 from benchmarks.common import report

@@ -24,7 +24,7 @@ import skimage.data
 import sklearn.datasets
 from PIL import Image
 
-from batch_analogy.motion.deflicker import to_linear, to_srgb
+from batch_analogy.analogy.light import to_linear, to_srgb
 from batch_analogy.motion.looks import Look, look_at
 from batch_analogy.motion.shots import find_cuts
 from benchmarks.common import report

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from batch_analogy.analogy.light import FloatPixels, to_linear, to_srgb
 from batch_analogy.errors import FrameError
-from batch_analogy.media.stills import FloatPixels, read_still
+from batch_analogy.media.stills import read_still
 
 Shown = tuple[Path, ...]
 """The pictures that a frame of a film is the mean of; at least one."""
-
-_SRGB_TOE, _LINEAR_TOE = 0.04045, 0.0031308
 
 
 def shown(frame: Path | Shown) -> Shown:
@@ -37,7 +36,7 @@ def read_shown(frame: Shown) -> FloatPixels:
         return read_still(frame[0])
     light: FloatPixels | None = None
     for path, count in _counted(frame):
-        pixels = _to_light(read_still(path)) * np.float32(count / len(frame))
+        pixels = to_linear(read_still(path)) * np.float32(count / len(frame))
         if light is not None and pixels.shape != light.shape:
             raise FrameError(
                 f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and is to be blended with "
@@ -45,21 +44,8 @@ def read_shown(frame: Shown) -> FloatPixels:
             )
         light = pixels if light is None else light + pixels
     assert light is not None
-    return _to_srgb(light)
+    return to_srgb(light)
 
 
 def _counted(frame: Shown) -> Sequence[tuple[Path, int]]:
     return [(path, frame.count(path)) for path in dict.fromkeys(frame)]
-
-
-def _to_light(pixels: FloatPixels) -> FloatPixels:
-    """sRGB in [0, 1] → linear light in [0, 1] (IEC 61966-2-1)."""
-    bent = np.power((pixels + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
-    return np.where(pixels <= np.float32(_SRGB_TOE), pixels / np.float32(12.92), bent)
-
-
-def _to_srgb(light: FloatPixels) -> FloatPixels:
-    root = np.power(light, np.float32(1 / 2.4))
-    bent = np.float32(1.055) * root - np.float32(0.055)
-    srgb = np.where(light <= np.float32(_LINEAR_TOE), light * np.float32(12.92), bent)
-    return np.clip(srgb, np.float32(0), np.float32(1))

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.nnf import Size
@@ -25,6 +24,7 @@ from batch_analogy.motion.carry import (
     carry_domain,
     carry_grid,
     carry_range,
+    means_around,
     read_between,
     scaled_map,
 )
@@ -119,20 +119,15 @@ class Between(Generic[State]):
             return earlier, sure
         later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
         # What can be followed to neither is mixed as its surroundings are.
-        weight = _spread(self.position * (later_sure + _UNKNOWN))
-        share = weight / (weight + _spread((1.0 - self.position) * (sure + _UNKNOWN)))
+        weight = means_around(self.position * (later_sure + _UNKNOWN), SOFT_CELLS)
+        other = means_around((1.0 - self.position) * (sure + _UNKNOWN), SOFT_CELLS)
+        share = weight / (weight + other)
         mixed = earlier + share[:, :, None] * (later - earlier)
         return mixed, sure + share * (later_sure - sure)
 
 
 def _carry(field: Tensor, motion: Motion, way: Way, size: Size) -> Carried:
     return carry_domain(field, motion) if way == "domain" else carry_range(field, motion, size)
-
-
-def _spread(weight: Tensor) -> Tensor:
-    """Cells' weights (1, 1, h, w) as means over their surroundings."""
-    side = 2 * SOFT_CELLS + 1
-    return functional.avg_pool2d(weight, side, 1, SOFT_CELLS, count_include_pad=False)
 
 
 def _moved(

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from batch_analogy.analogy.guides import luma
+from batch_analogy.motion.carry import means_around
 
-_WINDOW_PX = 15
+_REACH_PX = 7
 _STRONGER_AT_MOST = 2.0
 _FLAT = 1e-4  # variance of brightness below which there is nothing to keep
 
@@ -36,16 +36,14 @@ def mixed(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
         return mean
     wanted = _variance(first).lerp(_variance(second), share)
     gain = ((wanted + _FLAT) / (_variance(mean) + _FLAT)).sqrt().clamp(1.0, _STRONGER_AT_MOST)
-    stronger = (_blurred(mean) + (mean - _blurred(mean)) * gain).clamp(0.0, 1.0)
+    around = means_around(mean, _REACH_PX)
+    stronger = (around + (mean - around) * gain).clamp(0.0, 1.0)
     return torch.where(between, stronger, mean)
-
-
-def _blurred(values: Tensor) -> Tensor:
-    """Means over square windows, smaller ones at the edges."""
-    return functional.avg_pool2d(values, _WINDOW_PX, 1, _WINDOW_PX // 2, count_include_pad=False)
 
 
 def _variance(picture: Tensor) -> Tensor:
     """Of brightness in each pixel's surroundings, (1, 1, H, W)."""
     grey = luma(picture[:, :3])
-    return (_blurred(grey * grey) - _blurred(grey).square()).clamp_min(0.0)
+    return (
+        means_around(grey * grey, _REACH_PX) - means_around(grey, _REACH_PX).square()
+    ).clamp_min(0.0)

@@ -101,8 +101,12 @@ def carry_grid(
 
 def well_inside(sure: Tensor, reach: int) -> Tensor:
     """Trust (1, 1, H, W) that falls to nothing towards what is not believed, so many cells away."""
-    near = functional.avg_pool2d(sure, 2 * reach + 1, 1, reach, count_include_pad=False)
-    return sure * (2.0 * near - 1.0).clamp_min(0.0)
+    return sure * (2.0 * means_around(sure, reach) - 1.0).clamp_min(0.0)
+
+
+def means_around(values: Tensor, reach: int) -> Tensor:
+    """Means of (1, C, H, W) over the cells so many away, fewer at the edges."""
+    return functional.avg_pool2d(values, 2 * reach + 1, 1, reach, count_include_pad=False)
 
 
 def _cell_means(values: Tensor, cell: int, size: Size) -> Tensor:

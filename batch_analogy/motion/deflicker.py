@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from batch_analogy.analogy.light import FloatPixels, to_linear, to_srgb
 from batch_analogy.motion.smooth import Series, local_lines, smooth_course
-
-FloatPixels = npt.NDArray[np.float32]
 
 STEP_HALF_WINDOW = 15
 """Frames on either side by which the camera's settings are smoothed."""
@@ -24,8 +22,6 @@ _SEEN_SHARE, _NORMAL_SEEN = 0.95, 1.96  # of |x| where x is normal with deviatio
 
 HIGHLIGHT_KNEE = 0.8
 """Linear light above which a changed exposure bends towards white instead of clipping."""
-
-_SRGB_TOE, _LINEAR_TOE = 0.04045, 0.0031308
 
 
 def even_out(
@@ -109,22 +105,6 @@ def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
     gain = np.float32(2.0 ** abs(ev))
     light = _brighten(light, gain) if ev > 0 else _darken(light, gain)
     return to_srgb(light)
-
-
-def to_linear(pixels: FloatPixels) -> FloatPixels:
-    """sRGB in [0, 1] → linear light in [0, 1], float32 (IEC 61966-2-1)."""
-    toe = pixels / np.float32(12.92)
-    bent = np.power((pixels + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
-    return np.where(pixels <= np.float32(_SRGB_TOE), toe, bent).astype(np.float32, copy=False)
-
-
-def to_srgb(light: FloatPixels) -> FloatPixels:
-    """Linear light in [0, 1] → sRGB in [0, 1], float32."""
-    toe = light * np.float32(12.92)
-    root = np.power(np.maximum(light, 0), np.float32(1 / 2.4))
-    bent = np.float32(1.055) * root - np.float32(0.055)
-    srgb = np.where(light <= np.float32(_LINEAR_TOE), toe, bent)
-    return np.clip(srgb, np.float32(0.0), np.float32(1.0)).astype(np.float32, copy=False)
 
 
 def _brighten(light: FloatPixels, gain: np.float32) -> FloatPixels:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batch_analogy.motion.deflicker import FloatPixels, to_linear
+from batch_analogy.analogy.light import FloatPixels, to_linear
 
 LUMA_HEIGHT, LUMA_WIDTH = 48, 64  # cells, whatever the frame's shape
 COLOUR_BINS = 8

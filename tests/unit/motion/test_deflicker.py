@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from batch_analogy.motion.deflicker import (
-    FLICKER_EV,
-    Series,
-    apply_exposure,
-    even_out,
-    flicker_ev,
-    to_linear,
-    to_srgb,
-)
+from batch_analogy.analogy.light import to_linear, to_srgb
+from batch_analogy.motion.deflicker import FLICKER_EV, Series, apply_exposure, even_out, flicker_ev
 from batch_analogy.motion.looks import log2_light
 
 FRAMES = 120

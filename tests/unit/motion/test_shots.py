@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from batch_analogy.motion.deflicker import to_linear, to_srgb
+from batch_analogy.analogy.light import to_linear, to_srgb
 from batch_analogy.motion.looks import Look, look_at
 from batch_analogy.motion.shots import find_cuts
 
