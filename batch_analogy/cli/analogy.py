@@ -12,7 +12,6 @@ from typer.core import TyperCommand
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
-from batch_analogy.cli.motion_options import parse_deflicker, parse_shots_option
 from batch_analogy.cli.option_groups import FilmOptions, MachineOptions, takes_groups
 from batch_analogy.cli.paint_options import BETWEEN, PaintOptions
 from batch_analogy.cli.plan_text import print_plan
@@ -145,19 +144,7 @@ def run_config(
         analogy=options.analogy_config("photo-to-style", seed=paint.seed, size=paint.size),
         painting=painting,
         weights=options.weights_choice(paint.weights),
-        fps=film.fps,
-        hold=film.hold,
-        blend=film.blend,
-        crf=film.crf,
-        codec=film.codec,
-        depth=film.depth,
-        start=film.start,
-        end=film.end,
         keep_audio=True,
-        on_missing=film.on_missing,
-        order=film.order,
-        shots=parse_shots_option(film.shots),
-        temporal=film.temporal,
-        deflicker="off" if film.deflicker is None else parse_deflicker(film.deflicker),
         execution=machine.execution_config(),
+        **film.config_fields("off"),
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from batch_analogy.cli import film_options, motion_options, options
-from batch_analogy.config import AnalogyConfig, ExecutionConfig, Preset
+from batch_analogy.config import AnalogyConfig, Deflicker, ExecutionConfig, Preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,22 @@ class FilmOptions:
     shots: motion_options.ShotsOption = "detect"
     temporal: motion_options.TemporalOption = options.DEFAULT_TEMPORAL
     deflicker: motion_options.DeflickerOption = None  # None: by command and source
+
+    def config_fields(self, usual_deflicker: Deflicker) -> dict[str, Any]:
+        """The fields of ``RunConfig`` that are about the film, but not where it lies.
+
+        Args:
+            usual_deflicker: where nothing was given.
+        """
+        same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
+        given = self.deflicker
+        return {
+            **{name: getattr(self, name) for name in (*same, "on_missing", "temporal")},
+            "shots": motion_options.parse_shots_option(self.shots),
+            "deflicker": (
+                usual_deflicker if given is None else motion_options.parse_deflicker(given)
+            ),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

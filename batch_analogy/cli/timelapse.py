@@ -13,8 +13,6 @@ from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
 from batch_analogy.cli.film_options import USUAL_SUFFIXES
 from batch_analogy.cli.motion_options import (
-    parse_deflicker,
-    parse_shots_option,
     usual_deflicker,
 )
 from batch_analogy.cli.option_groups import (
@@ -135,25 +133,9 @@ def run_config(
         target=target,
         analogy=look.analogy_config(DEFAULT_PRESETS[command]),
         weights=options.weights_choice(look.weights),
-        fps=film.fps,
-        hold=film.hold,
-        blend=film.blend,
-        crf=film.crf,
-        codec=film.codec,
-        depth=film.depth,
-        start=film.start,
-        end=film.end,
         keep_audio=command == "stylize",
-        on_missing=film.on_missing,
-        order=film.order,
-        shots=parse_shots_option(film.shots),
-        temporal=film.temporal,
-        deflicker=(
-            usual_deflicker(command, source, target)
-            if film.deflicker is None
-            else parse_deflicker(film.deflicker)
-        ),
         execution=machine.execution_config(),
+        **film.config_fields(usual_deflicker(command, source, target)),
     )
 
 
