@@ -1,0 +1,163 @@
+"""What the generator is told is wrong with its pictures.
+
+Source: semantic facts §1, table of losses. Departures are marked at each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from batch_analogy.analogy.features import FeatureNetwork
+from batch_analogy.analogy.semantic.networks import Judged, Translation, mirrored
+
+COHERENCE_LEVELS = {1: 3, 2: 1}
+"""VGG-19 level (relu1_1, relu2_1) → odd side of the compared patches, cells."""
+
+PERCEPTUAL_LEVELS = (2, 3)
+
+NEAREST = 5  # patches of the picture that a made one is held against; the formula has one
+_UNREACHABLE = 1e9
+_MOST_PATCHES = 8192  # of the picture, of each level
+
+
+def adversarial(judged: Judged, *, real: bool) -> Tensor:
+    """Least squares: real pictures score 1, made ones 0 (LSGAN), the mean of both scales."""
+    wanted = 1.0 if real else 0.0
+    return torch.stack([(scores - wanted).square().mean() for scores in judged.scores]).mean()
+
+
+def feature_matching(made: Judged, real: Judged) -> Tensor:
+    """L1 between what the discriminator sees in a made picture and in the true one."""
+    pairs = zip(made.features, real.features, strict=True)
+    return torch.stack([F.l1_loss(m, r.detach()) for m, r in pairs]).mean()
+
+
+def reconstruction(made: Tensor, image: Tensor) -> Tensor:
+    """L1 in the published range, -1 … 1."""
+    return 2.0 * F.l1_loss(made, image)
+
+
+def fixed_point(translations: Sequence[Translation]) -> Tensor:
+    """L1 of γ against 1 and of β against 0, where P' is P: then nothing is to be changed."""
+    off = [(t.gamma - 1.0).abs().mean() + t.beta.abs().mean() for t in translations]
+    return torch.stack(off).mean()
+
+
+def alignment(logits: Tensor, shares: Tensor) -> Tensor:
+    """Whether the segmenter finds the wanted layout in a made picture.
+
+    Departures: classes and cross-entropy for L1 between label colours; and gradients reach the
+    generator, which in the published code they never do.
+
+    Args:
+        logits: (B, K, h, w) of the made picture, not detached.
+        shares: (B, K, H, W), 1 where a pixel is to have a class.
+    """
+    height, width = logits.shape[2:]
+    return F.cross_entropy(logits.float(), F.adaptive_avg_pool2d(shares, (height, width)))
+
+
+def vgg_features(
+    network: FeatureNetwork, image: Tensor, levels: Sequence[int]
+) -> dict[int, Tensor]:
+    """Level → (B, C, h, w) post-ReLU activations, with gradients where the image has some."""
+    x, previous, found = network.preprocess(image), 0, {}
+    for level in range(1, max(levels) + 1):
+        x, previous = network.forward(x, start=previous, stop=level), level
+        if level in levels:
+            found[level] = x / 255.0 if network.preprocessing == "caffe" else x
+    return found
+
+
+def perceptual(made: dict[int, Tensor], real: dict[int, Tensor]) -> Tensor:
+    """L1 between VGG-19 features of a made picture and of the true one; off as published."""
+    return torch.stack([F.l1_loss(made[k], real[k]) for k in PERCEPTUAL_LEVELS]).mean()
+
+
+class Coherence:
+    """Whether each patch of a made picture is one of the picture's own.
+
+    Some random patches of VGG-19 features are each held against the nearest of all patches of I.
+    Departures: all at once instead of one by one; nearest by L2, then L1 to those as published; and
+    with ``by_label`` a patch is held against those of its own class alone.
+
+    Args:
+        network: the project's VGG-19.
+        image: (1, 3, H, W), I.
+        classes: (1, H, W) int64, P.
+        by_label: whether classes count.
+    """
+
+    def __init__(
+        self, network: FeatureNetwork, image: Tensor, classes: Tensor, *, by_label: bool
+    ) -> None:
+        self._by_label = by_label
+        with torch.no_grad():
+            features = vgg_features(network, image, tuple(COHERENCE_LEVELS))
+        self._own, self._classes = {}, {}
+        for level, side in COHERENCE_LEVELS.items():
+            stride = _stride(features[level], _MOST_PATCHES)
+            self._own[level] = _patches(features[level], side, stride, (0, 0))
+            self._classes[level] = _thin(_at_size(classes, features[level]), stride, (0, 0))
+        self._squares = {k: own.square().sum(dim=1) for k, own in self._own.items()}
+
+    def __call__(
+        self, made: dict[int, Tensor], classes: Tensor, *, count: int, numbers: torch.Generator
+    ) -> Tensor:
+        """The mean distance, over both levels.
+
+        Args:
+            made: level → (1, C, h, w), features of the made picture.
+            classes: (1, H, W) int64, its layout.
+            count: about so many patches of each level, evenly spread from a random place on.
+            numbers: random numbers.
+        """
+        found = []
+        for level, side in COHERENCE_LEVELS.items():
+            stride = _stride(made[level], count)
+            first = torch.randint(stride, (2,), generator=numbers).tolist()
+            patches = _patches(made[level], side, stride, first)
+            found.append(
+                self._distance(level, patches, _thin(_at_size(classes, made[level]), stride, first))
+            )
+        return torch.stack(found).mean()
+
+    def _distance(self, level: int, patches: Tensor, classes: Tensor) -> Tensor:
+        own = self._own[level]
+        with torch.no_grad():
+            costs = self._squares[level] - 2.0 * patches.detach() @ own.T
+            if self._by_label:
+                costs += _UNREACHABLE * (classes[:, None] != self._classes[level][None])
+            nearest = costs.topk(min(NEAREST, len(own)), largest=False).indices
+        return (patches[:, None] - own[nearest]).abs().mean()
+
+
+def _stride(features: Tensor, most: int) -> int:
+    """The step between patches of which about so many are wanted."""
+    return max(1, math.ceil(math.sqrt(features.shape[2] * features.shape[3] / most)))
+
+
+def _patches(features: Tensor, side: int, stride: int, first: Sequence[int]) -> Tensor:
+    """(1, C, h, w) → (N, C · side²), in steps; slices, so that gradients are the same each time."""
+    height, width = features.shape[2:]
+    padded = mirrored(features, side // 2) if side > 1 else features
+    shifted = [
+        padded[0, :, y : y + height, x : x + width][:, first[0] :: stride, first[1] :: stride]
+        for y in range(side)
+        for x in range(side)
+    ]
+    return torch.cat([part.flatten(1) for part in shifted]).T.float().contiguous()
+
+
+def _thin(classes: Tensor, stride: int, first: Sequence[int]) -> Tensor:
+    return classes[0, first[0] :: stride, first[1] :: stride].flatten()
+
+
+def _at_size(classes: Tensor, features: Tensor) -> Tensor:
+    planes = F.interpolate(classes[:, None].float(), size=features.shape[2:], mode="nearest")
+    return planes[:, 0].long()

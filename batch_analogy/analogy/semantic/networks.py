@@ -1,0 +1,325 @@
+"""The three networks: generator, discriminator and segmenter.
+
+Departures from the published code, each for a reason:
+
+* Features are normalised by their length at each pixel, not by batch norm: a batch is one picture,
+  and what lies at one end of it should not change colours at the other, nor from map to map of a
+  film. Only the translation takes statistics of a whole map, as published.
+* The decoder enlarges and convolves instead of transposed convolution, whose uneven overlap shows
+  as a grid; its last layer is linear, without norm and LeakyReLU.
+* Label features are positive and kept off zero, so that their ratio stays finite.
+* The discriminator can judge each place by its class (``by_label``), as in a projection
+  discriminator (Miyato, Koyama 2018); the published one sees no labels by default.
+* The segmenter tells classes, not label colours, and has no dropout, whose random numbers would be
+  one more thing to keep for a resumed run.
+
+Source: semantic facts §1, "Generator", "Discriminator", "Auxiliary segmenter".
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+SCALES = 3
+STRIDE = 2**SCALES
+"""Sides of what the generator is given are multiples of this."""
+
+_SLOPE = 0.2
+_LEAST_LABEL = 0.5  # added to label features before they are divided
+_EPSILON = 1e-5
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Translation(NamedTuple):
+    """What takes features of P's layout to that of P' at one scale."""
+
+    gamma: Tensor  # (B, C, h, w); 1 where nothing changes
+    beta: Tensor  # likewise; 0
+
+
+class Generated(NamedTuple):
+    """A picture that the generator made, and how."""
+
+    image: Tensor  # (B, 3, H, W), about [0, 1], not clipped
+    translations: tuple[Translation, ...]
+
+
+class ReflectedConv(nn.Module):
+    """A convolution over a picture that goes on mirrored beyond its edges.
+
+    Zeros there show as a rim. Mirrored by slices: the gradient of PyTorch's own padding is not the
+    same in every run on a GPU.
+    """
+
+    def __init__(self, inputs: int, outputs: int, side: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, side, stride=stride)
+        self.margin = side // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.convolution(mirrored(x, self.margin))
+        return made
+
+
+def mirrored(x: Tensor, margin: int) -> Tensor:
+    """(B, C, H, W) with so many rows and columns more on each side, as in a mirror."""
+    for dim in (2, 3):
+        size = x.shape[dim]
+        before = x.narrow(dim, 1, margin).flip(dim)
+        after = x.narrow(dim, size - 1 - margin, margin).flip(dim)
+        x = torch.cat([before, x, after], dim=dim)
+    return x
+
+
+class _Normalise(nn.Module):
+    """Features of length √C at each pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + _EPSILON)
+
+
+class _Bottleneck(nn.Module):
+    """x plus what a narrower 3 × 3 convolution adds to it."""
+
+    def __init__(self, channels: int, *, normalised: bool = True) -> None:
+        super().__init__()
+        half = channels // 2
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, half, 1),
+            nn.LeakyReLU(_SLOPE),
+            ReflectedConv(half, half),
+            nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(half, channels, 1),
+        )
+        self.norm = _Normalise() if normalised else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(self.norm(x + self.body(x)), _SLOPE)
+
+
+class Encoder(nn.Module):
+    """A picture's or label map's features at a half, a quarter and an eighth of its size."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(ReflectedConv(inputs, width, 7), *_activation())
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                _Bottleneck(width << scale),
+                ReflectedConv(width << scale, width << scale),
+                *_activation(),
+                nn.Conv2d(width << scale, width << scale + 1, 4, stride=2, padding=1),
+                *_activation(),
+            )
+            for scale in range(SCALES)
+        )
+        deepest = width << SCALES
+        self.tail = nn.Sequential(ReflectedConv(deepest, deepest), *_activation())
+
+
+class LabelEncoder(Encoder):
+    """Positive features of a label map at three scales, the finest first."""
+
+    def forward(self, planes: Tensor) -> list[Tensor]:
+        """(B, K, H, W) → (B, 2w, H/2, W/2), (B, 4w, H/4, W/4), (B, 8w, H/8, W/8)."""
+        x, found = self.stem(planes), []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            found.append(F.softplus(self.tail(x) if index == SCALES - 1 else x))
+        return found
+
+
+class FeatureTranslation(nn.Module):
+    """SFT: γ = net(F'/F), β = net(F' - F), and features normalised and modulated by them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale, self.shift = _Modulator(channels, 1.0), _Modulator(channels, 0.0)
+
+    def forward(self, x: Tensor, own: Tensor, target: Tensor) -> tuple[Tensor, Translation]:
+        """Bring features of the layout that ``own`` tells of to that of ``target``."""
+        ratio = (target + _LEAST_LABEL) / (own + _LEAST_LABEL)
+        made = Translation(self.scale(ratio), self.shift(target - own))
+        mean = x.mean(dim=(2, 3), keepdim=True)
+        spread = (x - mean).square().mean(dim=(2, 3), keepdim=True)
+        return made.gamma * ((x - mean) * torch.rsqrt(spread + _EPSILON)) + made.beta, made
+
+
+class Generator(nn.Module):
+    """I, the features of P and P' → I'."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.labels = LabelEncoder(classes, width)
+        self.picture = Encoder(3, width)
+        self.encoding = nn.ModuleList(
+            FeatureTranslation(width << scale + 1) for scale in range(SCALES)
+        )
+        self.decoding = nn.ModuleList(
+            FeatureTranslation(width << scale + 1) for scale in reversed(range(SCALES))
+        )
+        deepest = width << SCALES
+        self.head = nn.Sequential(ReflectedConv(deepest, deepest), *_activation())
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                _Bottleneck(width << scale + 1),
+                ReflectedConv(width << scale + 1, width << scale + 1),
+                *_activation(),
+                nn.UpsamplingNearest2d(scale_factor=2),
+                ReflectedConv(width << scale + 1, width << scale),
+                *_activation(),
+            )
+            for scale in reversed(range(SCALES))
+        )
+        self.last = ReflectedConv(width, 3)
+        _initialise(self)
+        for translation in (*self.encoding, *self.decoding):
+            translation.scale.settle()
+            translation.shift.settle()
+
+    def forward(self, image: Tensor, own: list[Tensor], target: list[Tensor]) -> Generated:
+        """Make I'.
+
+        Args:
+            image: (B, 3, H, W) in [0, 1]; sides are multiples of ``STRIDE``.
+            own: label features of P. target: of P'.
+        """
+        x, made = self.picture.stem(image * 2.0 - 1.0), []
+        for index, stage in enumerate(self.picture.stages):
+            x, translation = self.encoding[index](stage(x), own[index], target[index])
+            made.append(translation)
+        x = self.head(self.picture.tail(x))
+        for index, stage in enumerate(self.stages):
+            scale = SCALES - 1 - index
+            x, translation = self.decoding[index](x, own[scale], target[scale])
+            made.append(translation)
+            x = stage(x)
+        return Generated(self.last(x) * 0.5 + 0.5, tuple(made))
+
+
+class Judged(NamedTuple):
+    """What the discriminator finds."""
+
+    scores: tuple[Tensor, ...]  # (B, 1, h, w) at a quarter and an eighth: 1 real, 0 made
+    features: tuple[Tensor, ...]  # (B, C, h, w) at both
+
+
+class Discriminator(nn.Module):
+    """Tells pieces of pictures from pieces of made ones, at two scales."""
+
+    def __init__(self, classes: int, width: int = 64, *, by_label: bool) -> None:
+        super().__init__()
+        sizes = (3, width, 2 * width, 4 * width)
+        self.down = nn.ModuleList(
+            nn.Sequential(
+                spectral_norm(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)),
+                nn.InstanceNorm2d(outputs),
+                nn.LeakyReLU(_SLOPE),
+            )
+            for inputs, outputs in itertools.pairwise(sizes)
+        )
+        self.fusing = spectral_norm(nn.Conv2d(4 * width, 2 * width, 1))
+        self.smoothing = spectral_norm(nn.Conv2d(2 * width, 2 * width, 3, padding=1))
+        self.narrowing = spectral_norm(nn.Conv2d(4 * width, 2 * width, 1))
+        self.real = spectral_norm(nn.Conv2d(2 * width, 1, 1))
+        self.fits = spectral_norm(nn.Conv2d(2 * width, classes, 1)) if by_label else None
+
+    def forward(self, image: Tensor, shares: Tensor) -> Judged:
+        """Judge pictures.
+
+        Args:
+            image: (B, 3, H, W) in [0, 1].
+            shares: (B, K, H, W), 1 where a pixel is of a class.
+        """
+        half = self.down[0](image * 2.0 - 1.0)
+        quarter = self.down[1](half)
+        eighth = self.down[2](quarter)
+        upper = F.interpolate(self.fusing(eighth), size=quarter.shape[2:], mode="nearest")
+        features = (
+            F.leaky_relu(self.smoothing(quarter + upper), _SLOPE),
+            F.leaky_relu(self.narrowing(eighth), _SLOPE),
+        )
+        return Judged(tuple(self._score(f, shares) for f in features), features)
+
+    def _score(self, features: Tensor, shares: Tensor) -> Tensor:
+        score: Tensor = self.real(features)
+        if self.fits is not None:
+            height, width = features.shape[2:]
+            here = F.adaptive_avg_pool2d(shares, (height, width))
+            score = score + (self.fits(features) * here).sum(dim=1, keepdim=True)
+        return score
+
+
+class Segmenter(nn.Module):
+    """Tells which class each part of a picture has: a small ASPP."""
+
+    def __init__(self, classes: int, width: int = 64) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            ReflectedConv(3, width // 2, stride=2),
+            nn.LeakyReLU(_SLOPE),
+            ReflectedConv(width // 2, width, stride=2),
+            nn.LeakyReLU(_SLOPE),
+        )
+        self.branches = nn.ModuleList(
+            nn.Conv2d(width, width // 2, 3, padding=d, dilation=d) for d in (1, 2, 4)
+        )
+        self.last = nn.Conv2d(3 * (width // 2) + width, classes, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] → (B, K, H/4, W/4) logits."""
+        x = self.stem(image * 2.0 - 1.0)
+        wide = [F.leaky_relu(branch(x), _SLOPE) for branch in self.branches]
+        found: Tensor = self.last(torch.cat([x, *wide], dim=1))
+        return found
+
+
+class _Modulator(nn.Module):
+    """Residual block without norm, 1 × 1 to half the channels, ReLU, 1 × 1 back."""
+
+    def __init__(self, channels: int, neutral: float) -> None:
+        super().__init__()
+        self.neutral = neutral
+        self.body = nn.Sequential(
+            _Bottleneck(channels, normalised=False),
+            nn.Conv2d(channels, channels // 2, 1),
+            nn.ReLU(),
+        )
+        self.out = nn.Conv2d(channels // 2, channels, 1)
+
+    def settle(self) -> None:
+        """Begin near the value that changes nothing."""
+        assert self.out.bias is not None
+        nn.init.constant_(self.out.bias, self.neutral)
+        with torch.no_grad():
+            self.out.weight.mul_(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.out(self.body(x))
+        return made
+
+
+def place(network: Network, device: str | torch.device) -> Network:
+    """Move a network, with its convolutions channels-last: on CPUs twice as fast."""
+    network.to(device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _activation() -> tuple[nn.Module, nn.Module]:
+    return _Normalise(), nn.LeakyReLU(_SLOPE)
+
+
+def _initialise(module: nn.Module) -> None:
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)

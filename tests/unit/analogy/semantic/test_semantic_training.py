@@ -1,0 +1,129 @@
+"""Training: every loss teaches, nothing depends on interruption, models make what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from semantic_samples import TWO, Pictured, striped_disc
+
+from batch_analogy.analogy.features import FeatureNetwork
+from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.analogy.semantic.training import Trainer
+from batch_analogy.errors import ConfigError, InputError
+from batch_analogy.semantics import SemanticConfig
+
+
+@pytest.fixture
+def pictured(network: FeatureNetwork) -> Pictured:
+    return striped_disc(network)
+
+
+def assert_same_state(one: Trainer, other: Trainer) -> None:
+    ours, theirs = one.state()[0], other.state()[0]
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def test_each_kind_of_iteration_has_its_losses(pictured: Pictured) -> None:
+    trainer = pictured.trainer(iterations=12)
+    done = [trainer.step() for _ in range(12)]
+    assert {d.kind for d in done} == {"reconstruction", "sampling", "imagined"}
+    both = {"adversarial", "discriminator"}
+    matched = {"feature_matching", "perceptual"}
+    apart = {"alignment", "coherence"}
+    for step in done:
+        wanted = {
+            "reconstruction": both | matched | {"reconstruction", "fixed_point", "segmenter"},
+            "sampling": both | matched | apart,
+            "imagined": both | apart,
+        }[step.kind]
+        assert step.losses.keys() == wanted
+        assert step.is_finite
+
+
+def test_a_resumed_training_is_the_uninterrupted_one(pictured: Pictured) -> None:
+    whole, first, second = (pictured.trainer() for _ in range(3))
+    for _ in range(6):
+        whole.step()
+    for _ in range(3):
+        first.step()
+    second.restore(*first.state())
+    for _ in range(3):
+        second.step()
+    assert_same_state(whole, second)
+
+
+def test_another_seed_is_another_training(pictured: Pictured) -> None:
+    one, other = pictured.trainer().step(), pictured.trainer(seed=1).step()
+    assert one.losses != other.losses
+
+
+def test_alignment_reaches_the_generator(pictured: Pictured) -> None:
+    """In the published code its gradients end at the segmenter."""
+    only = {"adversarial": 0, "feature_matching": 0, "coherence": 0, "perceptual": 0}
+    taught = pictured.trainer(**only, reconstruct_every=1000, average=0)
+    plain = pictured.trainer(**only, reconstruct_every=1000, average=0, alignment=0)
+    for trainer in (taught, plain):
+        trainer.iteration = 1  # not a reconstruction
+        trainer.step()
+    moved = taught.state()[0]["generator.last.convolution.weight"]
+    still = plain.state()[0]["generator.last.convolution.weight"]
+    assert not torch.equal(moved, still)
+
+
+def test_a_model_keeps_the_size_of_its_target(pictured: Pictured) -> None:
+    model = pictured.trainer().model()
+    for size in ((45, 61), (33, 90), (17, 19)):
+        made = model.apply(np.zeros(size, np.int64))
+        assert made.shape == (1, 3, *size)
+        assert made.dtype == torch.float32
+        assert made.min() >= 0
+        assert made.max() <= 1
+        assert model.segment(made).shape == (1, *size)
+
+
+def test_a_model_makes_the_same_of_colours_as_of_classes(pictured: Pictured) -> None:
+    trainer = pictured.trainer()
+    model = trainer.model()
+    made = model.apply(pictured.classes)
+    trainer.step()
+    again = SemanticModel.from_parts(model.tensors(), model.facts()).to("cpu")
+    assert torch.equal(again.apply(TWO.paint(pictured.classes)), made)
+
+
+def test_a_map_of_other_classes_is_refused(pictured: Pictured) -> None:
+    model = pictured.trainer().model()
+    with pytest.raises(InputError, match="class 2, but the label map has 2"):
+        model.apply(np.full((20, 20), 2))
+    with pytest.raises(InputError, match="#00ff00"):
+        model.apply(np.full((20, 20, 3), (0, 255, 0), np.uint8))
+
+
+@pytest.mark.parametrize("encoding", ["one-hot", "rgb"])
+def test_published_and_own_encoding(pictured: Pictured, encoding: str) -> None:
+    trainer = pictured.trainer(encoding=encoding, iterations=2, generator_steps=2)
+    assert trainer.step().is_finite
+    assert trainer.model().apply(pictured.classes).shape == (1, 3, 45, 61)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"size": 8}, "size is 8; it must lie between 32 and"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"encoding": "hsv"}, "encoding is 'hsv'; choose one of one-hot, rgb"),
+        ({"coherence": -1.0}, "coherence is -1; it must lie between 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        SemanticConfig(**changes)  # type: ignore[arg-type]
+
+
+def test_qualities_and_presets() -> None:
+    paper = SemanticConfig.for_quality("paper")
+    assert (paper.iterations, paper.generator_steps, paper.perceptual) == (2500, 10, 0.0)
+    assert SemanticConfig.for_quality("draft", "animation", seed=3).seed == 3
+    with pytest.raises(ConfigError, match="quality is 'best'"):
+        SemanticConfig.for_quality("best")  # type: ignore[arg-type]
