@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence, Set
 
 from batch_analogy.jobs.plan import Plan, Shot
 from batch_analogy.jobs.references import frames_of, mix_at
-from batch_analogy.jobs.stretches import Course, Courses, Stretch
+from batch_analogy.jobs.stretches import Course, Courses, Stretch, mark
 
 Anchor = tuple[int, int]
 """The name of an anchor: its stretch, and the number of the reference that it was matched with."""
@@ -67,6 +67,23 @@ class FilmCourses:
             for number in mix_at(self._places, index).references
             for start in self._courses[number].unneeded(index, done)
         ]
+
+
+def origin_of(plan: Plan, courses: FilmCourses | None, index: int) -> str | None:
+    """A mark of what a frame is made from and that may change while a run lasts.
+
+    Args:
+        plan: of the run. courses: of a steady film. index: the frame.
+
+    Returns:
+        None where nothing but its own exposure may.
+    """
+    if courses is not None:
+        return courses.origin(index)
+    if plan.painting is None:
+        return None
+    painting = plan.painting
+    return mark([painting.keys[painting.nearest(index, index)].content()])
 
 
 def _of_reference(known: Callable[[Anchor], bool], number: int) -> Callable[[int], bool]:

@@ -38,7 +38,7 @@ class DoneRecord:
     exposure_ev: float = 0.0  # that was added to the frame
     shot_start: int | None = None  # of a steady film: the first frame of the shot it was in
     misfit: float | None = None  # of a painted frame, see Painter
-    origin: str | None = None  # of a steady film: a mark of what it was made from, see Courses
+    origin: str | None = None  # a mark of what it was made from, see film_courses.origin_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,13 +92,7 @@ class PaintedFrames:
         key = self._spec.marks.keyframes.get(index)
         if key is not None:
             return self._painter.pictures(a, self._painter.begin(a, key, painted=True))
-        return self._painter.alone(a, self._nearest(index))
-
-    def _nearest(self, index: int) -> int:
-        away = {frame: abs(frame - index) for frame in self._spec.marks.keyframes}
-        if not away:
-            return 0
-        return self._spec.marks.keyframes[min(away, key=lambda frame: (away[frame], frame))]
+        return self._painter.alone(a, self._spec.marks.nearest(index, index))
 
     def _begin(self, stretch: Stretch, frame: FramePlan, a: Tensor) -> Painted:
         painted = stretch.painted and frame.index == stretch.start

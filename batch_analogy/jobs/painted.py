@@ -26,6 +26,12 @@ class KeyMark:
     painted: FileMark  # A'
     frame: int | None = None  # that it was painted over
     example: FileMark | None = None  # or A
+    guides: tuple[str, ...] = ()  # blake2b of what was made by hand over A, guide by guide
+
+    def content(self) -> list[Any]:
+        """What of it decides pixels, as plain JSON values."""
+        example = self.example and self.example.blake2b
+        return [self.painted.blake2b, self.frame, example, list(self.guides)]
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,30 @@ class PaintMarks:
         """Frame → the number of its painted picture."""
         return {key.frame: n for n, key in enumerate(self.keys) if key.frame is not None}
 
+    def nearest(self, first: int, last: int) -> int:
+        """The painted picture whose frame lies nearest to frames ``first`` to ``last``.
+
+        The first picture where none was painted over a frame.
+        """
+        frames = self.keyframes
+        away = {index: max(first - index, index - last, 0) for index in frames}
+        return frames[min(away, key=lambda index: (away[index], index))] if away else 0
+
     def content(self) -> list[Any]:
-        """What decides pixels, as plain JSON values."""
+        """What decides pixels and stays as it is while a run lasts, as plain JSON values.
+
+        Keyframes may be added, repainted and taken away: only frames made from them change.
+        """
         return [
-            [[k.painted.blake2b, k.frame, k.example and k.example.blake2b] for k in self.keys],
-            [[guide.source.blake2b, guide.target.blake2b] for guide in self.guides],
+            [key.content() for key in self.keys if key.frame is None],
+            [guide.target.blake2b for guide in self.guides],
             self.mask and self.mask.blake2b,
         ]
+
+    def painted_over(self) -> list[list[Any]]:
+        """What decides pixels of the keyframes that there are now, as plain JSON values."""
+        keys = sorted((key.frame, key.content()) for key in self.keys if key.frame is not None)
+        return [content for _, content in keys]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that ``from_json`` restores."""
@@ -82,6 +105,7 @@ class PaintMarks:
                     FileMark(**key["painted"]),
                     key["frame"],
                     FileMark(**key["example"]) if key["example"] else None,
+                    tuple(key["guides"]),
                 )
                 for key in values["keys"]
             ),

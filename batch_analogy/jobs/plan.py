@@ -105,13 +105,15 @@ class Plan:
     def plan_hash(self) -> str:
         """A hash of all that decides the pixels: equal hashes, equal frames.
 
-        It is ``given_hash`` with what may be edited: exposures, and in steady films the shots.
+        It is ``given_hash`` with what may be edited: exposures, keyframes, and in steady films the
+        shots.
         """
         exposures = [[f.index, f.exposure_ev] for f in self.frames if f.exposure_ev]
         shots = [shot.start for shot in self.shots] if self.steady else []
-        if not exposures and not shots:
+        painted = self.painting.painted_over() if self.painting else []
+        if not exposures and not shots and not painted:
             return self.given_hash
-        content = [self.given_hash, exposures, shots]
+        content = [self.given_hash, exposures, shots, *([painted] if painted else [])]
         return hashlib.blake2b(json.dumps(content).encode()).hexdigest()
 
     @property
@@ -126,7 +128,7 @@ class Plan:
             self.weights_sha256,
             self.device,
             self.version,
-            self.reference.blake2b,
+            None if self.painting else self.reference.blake2b,  # a painted picture
             self.video.blake2b if self.video else [f.blake2b for f in self.frames],
             len(self.frames),
         ]
@@ -243,10 +245,11 @@ def _setting_changes(old: Plan, new: Plan) -> list[str]:
     ):
         if before != after:
             changes.append(f"{name} was {before}, is {after}")
-    if old.reference.blake2b != new.reference.blake2b:
+    if old.painting and new.painting:
+        if old.painting.content() != new.painting.content():
+            changes.append("A, A', guides or the mask are others")
+    elif old.reference.blake2b != new.reference.blake2b:
         changes.append(f"the reference {new.reference.path} has another content")
-    elif old.painting and new.painting and old.painting.content() != new.painting.content():
-        changes.append("keyframes, painted pictures, guides or the mask are others")
     places = [[reference.frame for reference in plan.references] for plan in (old, new)]
     if places[0] != places[1]:
         stood, stand = (", ".join(map(str, frames)) or "no frame" for frames in places)

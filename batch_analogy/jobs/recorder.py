@@ -13,7 +13,7 @@ from batch_analogy.jobs.events import (
     OnEvent,
     WorkerLost,
 )
-from batch_analogy.jobs.film_courses import FilmCourses
+from batch_analogy.jobs.film_courses import FilmCourses, origin_of
 from batch_analogy.jobs.journal import Journal
 from batch_analogy.jobs.plan import FramePlan, Plan
 from batch_analogy.jobs.pool import Meters
@@ -83,8 +83,9 @@ class Recorder:
             edits["exposure_ev"] = frame.exposure_ev
         if shot_start is not None:
             edits["shot_start"] = shot_start
-        if self.courses is not None:
-            edits["origin"] = self.courses.origin(frame.index)
+        origin = origin_of(self.plan, self.courses, frame.index)
+        if origin is not None:
+            edits["origin"] = origin
         return edits
 
     def retried(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:

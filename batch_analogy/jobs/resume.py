@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batch_analogy.config import RunConfig
 from batch_analogy.errors import FrameError, UsageError
-from batch_analogy.jobs.film_courses import FilmCourses
+from batch_analogy.jobs.film_courses import FilmCourses, origin_of
 from batch_analogy.jobs.journal import DoneRecord, FailedRecord, History, Journal, read_history
 from batch_analogy.jobs.plan import FramePlan, Plan, compare
 from batch_analogy.jobs.store import RunStore, outputs_of
@@ -33,7 +33,10 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
     Raises:
         PlanChangedError: it may not; nothing has been touched.
     """
-    changed = compare(old, new, done=set(read_history(store.journal).done))
+    done = set(read_history(store.journal).done)
+    changed = compare(old, new, done=done)
+    if old.painting and new.painting and old.plan_hash != new.plan_hash:
+        _forget_unjournaled(store, new, done)
     if not changed:
         return
     with Journal(store.journal) as journal, disk_errors(store.frames):
@@ -42,6 +45,14 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
                 store.frame(output, index).unlink(missing_ok=True)
             journal.append("reset", index=index, reason="input changed")
         store.clear_state()  # it may remember what those frames were
+
+
+def _forget_unjournaled(store: RunStore, plan: Plan, done: set[int]) -> None:
+    """Delete frames of which nobody knows which keyframes they were made from."""
+    with disk_errors(store.frames):
+        for frame in plan.frames:
+            if frame.index not in done:
+                store.frame("a_prime", frame.index).unlink(missing_ok=True)
 
 
 def take_stock(
@@ -67,7 +78,7 @@ def take_stock(
     for frame in plan.usable():
         record = history.done.get(frame.index)
         shot_start = plan.shot_start(frame.index)
-        edited = None if record is None else _edited(record, frame, shot_start, courses)
+        edited = None if record is None else _edited(record, plan, frame, courses)
         if edited is not None:
             for output in outputs:  # or it would be taken for one that was not journaled
                 store.frame(output, frame.index).unlink(missing_ok=True)
@@ -86,7 +97,7 @@ def take_stock(
                 seconds=0.0,
                 exposure_ev=frame.exposure_ev,
                 shot_start=shot_start,
-                origin=courses and courses.origin(frame.index),
+                origin=origin_of(plan, courses, frame.index),
                 adopted=True,
             )
             done.add(frame.index)
@@ -103,15 +114,17 @@ def take_stock(
 
 
 def _edited(
-    record: DoneRecord, frame: FramePlan, shot_start: int | None, courses: FilmCourses | None
+    record: DoneRecord, plan: Plan, frame: FramePlan, courses: FilmCourses | None
 ) -> str | None:
     """What was edited in the plan so that a finished frame's pixels would be others now."""
     if record.exposure_ev != frame.exposure_ev:
         return "its exposure was edited"
-    if record.shot_start != shot_start:
+    if record.shot_start != plan.shot_start(frame.index):
         return "its shot was edited"
-    if courses and record.origin is not None and record.origin != courses.origin(frame.index):
-        return "a frame that it was made from was edited"
+    if record.origin is None or (plan.steady and courses is None):
+        return None
+    if record.origin != origin_of(plan, courses, frame.index):
+        return "a frame or a painted picture that it was made from is another"
     return None
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from batch_analogy.config import ERA_STRETCHES
+from batch_analogy.jobs.painted import PaintMarks
 from batch_analogy.jobs.plan import FramePlan, Plan, Shot
 
 
@@ -135,13 +136,13 @@ class Courses:
     def origin(self, index: int) -> str:
         """A mark of all that a frame is made from and that may be edited in the plan.
 
-        It is another one if the exposure of any of those frames is another, or if the shot ends
-        elsewhere so that a stretch is followed by one or by none.
+        It is another one if the exposure of any of those frames is another, if the shot ends
+        elsewhere so that a stretch is followed by one or by none, or if other keyframes are.
         """
         chain, place = self._find(index)
         marks = self._origin_marks.setdefault(chain[0].start, [])
         if not marks:
-            marks += _origins(chain)
+            marks += _origins(chain, self._plan.painting)
         return marks[place].anchor if index == chain[place].start else marks[place].others
 
     def _find(self, index: int) -> tuple[list[Stretch], int]:
@@ -175,7 +176,8 @@ class Courses:
         starts = [*range(first, last + 1, self._anchor_frames)]
         if self._plan.painting is not None and starts[-1] != last:
             starts.append(last)
-        key = _nearest(self._plan.keyframes, first, last)
+        painting = self._plan.painting
+        key = painting.nearest(first, last) if painting is not None else 0
         return [
             Stretch(held[0].index, held, begins=n % ERA_STRETCHES == 0, key=key)
             for n, held in enumerate(_held(frames, starts))
@@ -189,24 +191,31 @@ class Origin(NamedTuple):
     others: str
 
 
-def _origins(chain: Sequence[Stretch]) -> list[Origin]:
-    """Of each stretch of a chain. An anchor is made from another along all frames between them."""
+def _origins(chain: Sequence[Stretch], painting: PaintMarks | None) -> list[Origin]:
+    """Of each stretch of a chain. An anchor is made from another along all frames between them.
+
+    Where one lies is part of it in a painted film: another keyframe moves them.
+    """
     exposures = [[[f.index, f.exposure_ev] for f in s.frames if f.exposure_ev] for s in chain]
     firsts = [stretch.frames[0].exposure_ev for stretch in chain]
     anchors: dict[int, str] = {}
     for place in sorted(range(len(chain)), key=lambda place: _turn(chain, place)):
         made_from: list[Any] = []
+        if painting is not None:
+            made_from = [chain[place].start, chain[place].painted]
+            made_from += [painting.keys[chain[place].key].content()] * chain[place].begins
         if not chain[place].begins:
             source = place + 1 if chain[place].backward else place - 1
-            made_from = [anchors[source], exposures[min(source, place)]]
-        anchors[place] = _mark([firsts[place], *made_from])
+            made_from += [anchors[source], exposures[min(source, place)]]
+        anchors[place] = mark([firsts[place], *made_from])
     return [
-        Origin(anchors[place], _mark([anchors[place], exposures[place], anchors.get(place + 1)]))
+        Origin(anchors[place], mark([anchors[place], exposures[place], anchors.get(place + 1)]))
         for place in range(len(chain))
     ]
 
 
-def _mark(content: list[Any]) -> str:
+def mark(content: list[Any]) -> str:
+    """A short hash of plain JSON values."""
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=6).hexdigest()
 
 
@@ -226,16 +235,10 @@ def _held(frames: Sequence[FramePlan], starts: Sequence[int]) -> Iterator[tuple[
             yield tuple(frames[place:stop])
 
 
-def _nearest(keyframes: Mapping[int, int], first: int, last: int) -> int:
-    """The keyframe that lies nearest to these frames, none of which is one; 0 without any."""
-    away = {index: max(first - index, index - last) for index in keyframes}
-    return keyframes[min(away, key=lambda index: (away[index], index))] if away else 0
-
-
 def _keyed(
     frames: Sequence[FramePlan], keys: Mapping[int, int], anchor_frames: int
 ) -> Iterator[Stretch]:
-    """Stretches between keyframes, evenly cut, and from the outer ones to the ends.
+    """Stretches between keyframes, and from the outer ones to the ends.
 
     The last frame is an anchor of its own, as the first is: what comes into view is then made of
     it at once and not strip by strip.
@@ -251,11 +254,7 @@ def _keyed(
         sources[start] = outer[1], step
     sources.setdefault(end - 1, (outer[1], -(-(end - 1 - outer[1]) // anchor_frames)))
     for before, after in itertools.pairwise(sorted(keys)):
-        count = -(-(after - before) // anchor_frames)
-        for step in range(1, count):
-            forward = 2 * step <= count
-            source = (before, step) if forward else (after, step - count)
-            sources[before + round(step * (after - before) / count)] = source
+        sources |= _between_keys(before, after, anchor_frames)
     for held in _held(frames, sorted(sources)):
         start = max(start for start in sources if start <= held[0].index)
         index, steps = sources[start]
@@ -267,3 +266,22 @@ def _keyed(
             key=keys[index],
             painted=held[0].index == index,
         )
+
+
+def _between_keys(before: int, after: int, anchor_frames: int) -> dict[int, tuple[int, int]]:
+    """Where anchors lie between two keyframes: which one each comes from, and how far it is.
+
+    They lie at their usual distance from either, so that those near one do not move if another one
+    is painted; only what is left in the middle is cut evenly. There the film goes over from one to
+    the other, so that stretch is never a short one.
+    """
+    same = max(0, after - before - anchor_frames) // (2 * anchor_frames)  # to either side
+    sources = {before + n * anchor_frames: (before, n) for n in range(1, same + 1)}
+    sources |= {after - n * anchor_frames: (after, -n) for n in range(1, same + 1)}
+    first, rest = before + same * anchor_frames, after - before - 2 * same * anchor_frames
+    count = -(-rest // anchor_frames)
+    for step in range(1, count):
+        forward = 2 * step <= count
+        source = (before, same + step) if forward else (after, step - count - same)
+        sources[first + round(step * rest / count)] = source
+    return sources

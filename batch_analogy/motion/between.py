@@ -58,6 +58,7 @@ class Between(Generic[State]):
     later: Side[State] | None = None
     share: Grey | None = None  # of the later one at each pixel, at the size of the motion
     position: float = 0.0  # between the earlier (0) and the later one (1)
+    turn: float = 0.0  # the same, but all of the change lies around the middle
 
     @property
     def sides(self) -> list[Side[State]]:
@@ -146,8 +147,9 @@ def between(
         return Between(earlier)
     position = ages[0] / max(1, sum(ages))
     turn = (ages[0] - ages[1]) / 2 / FADED_FRAMES + 0.5
-    share = _share(earlier.motion.sure, later.motion.sure, min(max(turn, 0.0), 1.0))
-    return Between(earlier, later, share, position)
+    turn = min(max(turn, 0.0), 1.0)
+    share = _share(earlier.motion.sure, later.motion.sure, turn)
+    return Between(earlier, later, share, position, turn)
 
 
 def _share(sure: Grey, later_sure: Grey, turn: float) -> Grey:

@@ -30,7 +30,8 @@ def carry_domain(field: Tensor, motion: Motion) -> Carried:
     time, and stay behind: by 1 px after four times 7.2.
 
     Args:
-        field: (1, 2, H, W) float32. motion: of the frames, at any size.
+        field: (1, C, H, W) float32: (y, x), and what else belongs to a match and goes with it.
+        motion: of the frames, at any size.
     """
     size = sides(field)
     back = as_map(_scaled_flow(motion.back, size), field.device)
@@ -38,9 +39,10 @@ def carry_domain(field: Tensor, motion: Motion) -> Carried:
     columns = torch.arange(size[1], device=field.device, dtype=torch.float32).view(1, -1)
     was = torch.stack([back[0, 0] + rows, back[0, 1] + columns])[None]
     cell = _cells_at(was, size)
-    ahead = field[:, :, cell[0], cell[1]]
+    ahead = field[:, :2, cell[0], cell[1]]
     cell = _cells_at(was + (ahead - (ahead + 0.5).floor()), size)
-    match = field[:, :, cell[0], cell[1]] + (was - cell)
+    match = field[:, :, cell[0], cell[1]]
+    match[:, :2] += was - cell
     return Carried(match, as_map(scaled_map(motion.sure, size), field.device))
 
 

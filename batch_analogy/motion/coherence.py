@@ -98,6 +98,10 @@ class Steady:
         return self._dressed(state, encoded, fields)
 
     @torch.no_grad()
+    def followed(self, motion: Motion, a: Tensor) -> Motion:
+        """As ``Steadies``: as it was found."""
+        return motion
+
     def anchor(self, before: FrameState, motions: Sequence[Motion], a: Tensor) -> FrameState:
         """The next anchor.
 

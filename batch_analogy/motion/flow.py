@@ -91,6 +91,12 @@ class Motion:
         return _better(_judged(self.before, self.now, back, forth), self, _REFINE_DOUBT)
 
 
+def alike(motion: Motion) -> Grey:
+    """The earlier frame of a motion in the exposure of the later one."""
+    exposure = _exposure_along(motion.before, motion.now, _there(motion.back), motion.sure > 0)
+    return _as_exposed(motion.before, exposure)
+
+
 def brightness(picture: NDArray[np.float32]) -> Grey:
     """(H, W, 3) float32 RGB → (H, W)."""
     red, green, blue = _LUMA  # not a matrix product: BLAS rounds by the number of threads

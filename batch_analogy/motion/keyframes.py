@@ -44,6 +44,7 @@ from batch_analogy.motion.blending import mixed
 from batch_analogy.motion.carry import as_map, carry_map, scaled_map
 from batch_analogy.motion.coherence import digest
 from batch_analogy.motion.flow import Grey, Motion, brightness
+from batch_analogy.motion.rims import Colours, sharpened
 from batch_analogy.painting import PaintConfig
 
 _MUCH_OPEN = 0.01  # share of a frame that can be followed to no anchor: fill it in
@@ -52,6 +53,7 @@ _WIDENED_PX = 7  # side of the window by which what is open is widened, so that 
 _FLOW_AREA_PX = 250_000
 _BADLY = 0.1  # difference of guides, root of the mean square, at which a match counts half
 _SOFT_PX = 5
+_SEEN = 0.5  # trust above which an anchor shows what is here
 _GUESSED = 0.3  # how badly a frame is served by what was synthesised, however well that fits
 _LEAST_COST = 1e-6  # of what was synthesised, to tell it from what was painted
 
@@ -87,30 +89,8 @@ class Painted:
 
     digest: str  # of the frame's pixels
     key: int  # the painting that what is new is taken from
-    field: Tensor  # (1, 2, H, W) float32: (y, x), y with the painting's number (``_Shelf``)
+    field: Tensor  # (1, 3, H, W) float32: (y, x) in a painting, and the painting's number
     cost: Tensor  # (1, 1, H, W) float32: of what was synthesised; 0 where it was painted
-
-
-@dataclass(frozen=True)
-class _Shelf:
-    """All paintings one below the other, far apart, so that a place tells which one it is in."""
-
-    size: Size
-
-    def top(self, key: int) -> float:
-        return (2 * key + 0.5) * self.size[0]
-
-    def keys(self, field: Tensor) -> Tensor:
-        """Which painting each place is in, (1, 1, H, W) float32."""
-        return (field[:, :1] / (2 * self.size[0])).floor()
-
-    def inside(self, field: Tensor, key: int) -> Tensor:
-        """Places in one painting."""
-        return field - field.new_tensor([self.top(key), 0.0]).view(1, 2, 1, 1)
-
-    def on(self, field: Tensor, key: int) -> Tensor:
-        """Places in one painting as places on the shelf."""
-        return field + field.new_tensor([self.top(key), 0.0]).view(1, 2, 1, 1)
 
 
 class Painter:
@@ -120,7 +100,7 @@ class Painter:
         network: what compares meaning; None where that weighs nothing.
         config: seed, and the area at which pictures are compared.
         paint: the guides' weights.
-        paintings: gives the painting of a number; all have one size.
+        paintings: gives the painting of a number.
         layers: what frames hold beside their colours.
     """
 
@@ -140,15 +120,22 @@ class Painter:
         self._paintings = functools.lru_cache(maxsize=2)(paintings)
         self._examples = functools.lru_cache(maxsize=2)(self._example)
         self._layers = layers
-        self._shelf = _Shelf(sides(self._paintings(0).a))
         self.misfit = 0.0  # of the frame that was made last: 0, all as painted, to 1, nothing fits
 
     def grey(self, a: Tensor) -> Grey:
         """A frame's brightness at the size at which its motion is found."""
+        return brightness(self._small(a))
+
+    def followed(self, motion: Motion, a: Tensor) -> Motion:
+        """A motion that leads to a frame, made right at the rims of what moves there."""
+        return sharpened(motion, self._small(a))
+
+    def _small(self, a: Tensor) -> Colours:
+        """A frame's colours, (h, w, 3), at the size at which its motion is found."""
         area = min(self._config.max_area_px, _FLOW_AREA_PX)
         config = dataclasses.replace(self._config, max_area_px=area)
         small = resize(a[:, :3].cpu(), matching_size(*sides(a), config))
-        return brightness(small[0].permute(1, 2, 0).numpy())
+        return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
 
     def begin(self, a: Tensor, key: int, *, painted: bool) -> Painted:
         """A frame that comes from no other.
@@ -157,8 +144,8 @@ class Painter:
             a: (1, C, H, W) float32. key: the painting. painted: whether it is of this very frame.
         """
         if painted:
-            field = self._shelf.on(initial_position(sides(a), sides(a), a.device), key)
-            return Painted(digest(a), key, field, torch.zeros_like(a[:, :1]))
+            field = initial_position(sides(a), sides(a), a.device)
+            return Painted(digest(a), key, _in_painting(field, key), torch.zeros_like(a[:, :1]))
         field, cost = self._synthesised(a, key)
         return Painted(digest(a), key, field, cost)
 
@@ -173,7 +160,7 @@ class Painter:
         motion = motions[0]
         for onward in motions[1:]:
             motion = motion.then(onward)
-        return self._filled(a, Between(Side(before, motion)))
+        return self._filled(a, Between(Side(before, self.followed(motion, a))))
 
     def follow(self, frame: Between[Painted], a: Tensor, *, age: int) -> Painted | Between[Painted]:
         """A frame as it was carried, or filled in where too much of it cannot be followed."""
@@ -216,12 +203,12 @@ class Painter:
         return mixed(first, self._drawn(later.expected, share > 0), share)
 
     def _drawn(self, field: Tensor, wanted: Tensor | None = None) -> Tensor:
-        """Colours times opacity, and opacity, (1, 4, H, W), read at places on the shelf."""
-        keys = self._shelf.keys(field).clamp(0, len(self._paint.keys) - 1)
+        """Colours times opacity, and opacity, (1, 4, H, W), read at places in the paintings."""
+        inside, keys = field[:, :2], field[:, 2:]
         drawn = field.new_zeros((1, 4, *sides(field)))
         for key in [int(k) for k in torch.unique(keys)]:
             here = keys == key if wanted is None else wanted & (keys == key)
-            inside, ap = self._shelf.inside(field, key), self._paintings(key).ap
+            ap = self._paintings(key).ap
             whole = None if bool(here.all()) else here
             drawn[:, :3] += draw(ap[:, :3].contiguous(), inside, whole)
             if float(ap[:, 3:].min()) == 1.0:
@@ -245,20 +232,22 @@ class Painter:
     def _weighed(self, frame: Between[Painted]) -> Between[Painted]:
         """A frame whose pixels take more from the anchor whose matches cost less there.
 
-        What was made at one anchor and painted at the other goes over to the painting, but slowly,
-        over the whole way from anchor to anchor.
+        What can be followed to one of them alone is taken from that one alone: a mix with what hid
+        it there, or hides it here, would show both. What was made at one anchor and painted at the
+        other goes over to the painting, but slowly, over the whole way from anchor to anchor.
         """
         if frame.share is None or frame.later is None:
             return frame
+        seen, later_seen = (side.motion.sure > _SEEN for side in frame.sides)
         both = [self._worse(side, frame.share.shape) for side in frame.sides]
         worse, made = zip(*both, strict=True)
-        later = frame.share / (1.0 + worse[1])
-        share = later / (later + (1.0 - frame.share) / (1.0 + worse[0]))
-        near = np.float32(frame.position)
-        sure, later_sure = (side.motion.sure for side in frame.sides)
-        share = np.where(made[0] & ~made[1], np.maximum(share, near * later_sure), share)
-        share = np.where(made[1] & ~made[0], np.minimum(share, 1 - (1 - near) * sure), share)
+        turn, near = np.float32(frame.turn), np.float32(frame.position)
+        later = turn / (1.0 + worse[1])
+        share = later / (later + (1.0 - turn) / (1.0 + worse[0]))
+        share = np.where(made[0] & ~made[1], np.maximum(share, near), share)
+        share = np.where(made[1] & ~made[0], np.minimum(share, near), share)
         share = cv2.blur(share, (_SOFT_PX, _SOFT_PX), borderType=cv2.BORDER_REPLICATE)
+        share = np.where(seen == later_seen, share, later_seen)
         return dataclasses.replace(frame, share=np.asarray(share, np.float32))
 
     def _worse(self, side: Side[Painted], size: Size) -> tuple[Grey, NDArray[np.bool_]]:
@@ -286,10 +275,11 @@ class Painter:
         open_ = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
         if not bool(open_.any()):
             return Painted(digest(a), key, carried.expected, cost)
-        expected = self._shelf.inside(carried.expected, key)
-        known = Carried(expected, (~open_ & (self._shelf.keys(carried.expected) == key)).float())
-        own = initial_position(size, self._shelf.size, expected.device)
-        start = known.filled(own, self._shelf.size).float()
+        expected, keys = carried.expected[:, :2], carried.expected[:, 2:]
+        known = Carried(expected, (~open_ & (keys == key)).float())
+        painted = sides(self._paintings(key).a)
+        own = initial_position(size, painted, expected.device)
+        start = known.filled(own, painted).float()
         field, made = self._synthesised(
             a,
             key,
@@ -316,14 +306,15 @@ class Painter:
         start: Tensor | None = None,
         expected: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """A frame's places on the shelf, (1, 2, H, W) float32, and what they cost, (1, 1, H, W).
+        """A frame's places in a painting, (1, 3, H, W) float32, and their cost, (1, 1, H, W).
 
         Args:
             a: the frame. key: the painting. mask: the pixels that are wanted. base: what is there
                 elsewhere, (1, 4, H, W). start: places to start from. expected: likely ones.
         """
         size, painting = sides(a), self._paintings(key)
-        small, own = self._compared(size, size), self._compared(self._shelf.size, size)
+        full = sides(painting.a)
+        small, own = _compared(size, full, self._config), _compared(full, size, self._config)
         example, style, hand = self._examples(key, size)
         seen = example_of(self._network, self._resized(a[:, :3], small))
         guides = guides_of(example, seen, self._paint)
@@ -331,40 +322,49 @@ class Painter:
         for source, target, given in zip(hand, targets, self._paint.guides, strict=True):
             guides.append(Guide(source, resize(target, small), given.weight))
         if expected is not None and self._paint.position:
-            guides.append(position_guide(self._at(expected, small, own), own, self._paint.position))
+            guides.append(
+                position_guide(_at(expected, full, small, own), own, self._paint.position)
+            )
         found = synthesise(
             style,
             guides,
             self._synthesis,
             mask=None if mask is None else functional.adaptive_max_pool2d(mask.float(), small) > 0,
             base=None if base is None else resize(base, small),
-            start=None if start is None else self._at(start, small, own),
+            start=None if start is None else _at(start, full, small, own),
         )
         field, cost = found.field.float(), found.cost.clamp_min(_LEAST_COST)
         if small != size:
             field = drawing_field(painting.ap[:, :3], found.field, own, size)
             cost = functional.interpolate(cost, size=size, mode="nearest-exact")
-        return self._shelf.on(field, key), cost
+        return _in_painting(field, key), cost
 
     def _example(self, key: int, size: Size) -> tuple[Example, Tensor, list[Tensor]]:
         """A, A' and the guides over A at the size at which frames of this size are compared."""
-        painting, own = self._paintings(key), self._compared(self._shelf.size, size)
+        painting = self._paintings(key)
+        own = _compared(sides(painting.a), size, self._config)
         return (
             example_of(self._network, self._resized(painting.a, own)),
             resize(painting.ap, own),
             [resize(guide, own) for guide in painting.guides],
         )
 
-    def _compared(self, picture: Size, frame: Size) -> Size:
-        """The size at which a picture is compared: one scale for A and B, as for their texture."""
-        area = max(math.prod(self._shelf.size), math.prod(frame))
-        scale = min(1.0, math.sqrt(self._config.max_area_px / area))
-        return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
 
-    def _at(self, field: Tensor, small: Size, own: Size) -> Tensor:
-        """A field between full pictures as one between small ones."""
-        whole = Carried(field, torch.ones_like(field[:, :1]))
-        return whole.at_level(small, self._shelf.size, own).expected
+def _in_painting(field: Tensor, key: int) -> Tensor:
+    """Places (1, 2, H, W) with the number of the painting that they are in, (1, 3, H, W)."""
+    return torch.cat([field, torch.full_like(field[:, :1], key)], dim=1)
+
+
+def _compared(picture: Size, other: Size, config: AnalogyConfig) -> Size:
+    """The size at which a picture is compared with another: one scale for both, as for A and B."""
+    scale = min(1.0, math.sqrt(config.max_area_px / max(math.prod(picture), math.prod(other))))
+    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+
+
+def _at(field: Tensor, painting: Size, small: Size, own: Size) -> Tensor:
+    """A field between full pictures as one between small ones."""
+    whole = Carried(field, torch.ones_like(field[:, :1]))
+    return whole.at_level(small, painting, own).expected
 
 
 def _fields(frame: Between[Painted]) -> tuple[Tensor, Tensor | None]:

@@ -18,6 +18,9 @@ class Steadies(Protocol[State]):
     def grey(self, a: Tensor) -> Grey:
         """A frame's brightness at the size at which its motion is found."""
 
+    def followed(self, motion: Motion, a: Tensor) -> Motion:
+        """A motion that leads to a frame, as matches are to be carried along it."""
+
     def anchor(self, before: State, motions: Sequence[Motion], a: Tensor) -> State:
         """An anchor, made from one before or after it along the motions that lead here."""
 
@@ -85,10 +88,14 @@ class Walk(Generic[State]):
             self._since = motion if self._since is None else self._since.then(motion)
             self._reached += 1
         assert self._since is not None
-        later = None if self._last is None else Side(self._last, self._ahead[number - 1])
+        later = None
+        if self._last is not None:
+            ahead = self._steady.followed(self._ahead[number - 1], a)
+            later = Side(self._last, ahead)
         begun = self.matched.number if self._renewed else 0
         ages = changes(self._motions[begun:number]), changes(self._motions[number:])
-        here = between(Side(self.matched.state, self._since), later, ages)
+        since = self._steady.followed(self._since, a)
+        here = between(Side(self.matched.state, since), later, ages)
         frame = self._steady.follow(here, a, age=ages[0])
         if not isinstance(frame, Between):
             self.matched, self._since = Matched(number, frame), None

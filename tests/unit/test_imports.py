@@ -31,6 +31,7 @@ ONLY_IN = {
         "analogy/patchmatch/rng_cpu.py",
         "analogy/refine/apply_cpu.py",
         "analogy/vote_cpu.py",
+        "motion/rims_cpu.py",
     },
     "triton": {
         "analogy/guided/cuda.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageEr
 from batch_analogy.jobs import execute
 from batch_analogy.jobs.plan_file import read_plan
 from batch_analogy.jobs.run import dry_plan, load_run, open_run
+from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.suggest import SPACED_FRAMES, best_keyframes, suggest
 from batch_analogy.media.stills import read_still, write_png
 from batch_analogy.painting import HandGuide, PaintConfig, PaintedKey
@@ -30,7 +32,7 @@ from tests.painted_samples import (
     write_clip,
 )
 from tests.plan_samples import plan as sample_plan
-from tests.run_samples import frame_bytes
+from tests.run_samples import frame_bytes, frame_identity, run_here, worked_on
 
 FRAMES = 9
 EVERY = 3
@@ -202,14 +204,78 @@ def test_transparent_paint_and_masks_leave_the_frame(clip: Path, tmp_path: Path)
     np.testing.assert_allclose(shown(config, 2)[:, -16:], still_there[:, -16:], atol=2e-2)
 
 
-def test_other_paint_needs_a_fresh_start(clip: Path, tmp_path: Path) -> None:
+def repainted(config: RunConfig, *frames: int) -> RunConfig:
+    """The same run with these keyframes."""
+    assert config.painting is not None
+    painted = dataclasses.replace(config.painting, keys=keys(Path(config.source).parent, *frames))
+    return dataclasses.replace(config, painting=painted, reference=Path(painted.keys[0].painted))
+
+
+def kept(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> list[int]:
+    """Frames whose file was not written again."""
+    return sorted(int(Path(name).stem) for name, mark in before.items() if after[name] == mark)
+
+
+def test_another_keyframe_costs_no_frame_that_is_not_made_from_it(
+    clip: Path, tmp_path: Path, whole: RunConfig
+) -> None:
+    config = keyed(clip, tmp_path, 1)
+    run_here(config)
+    files = frame_identity(config.run_dir)
+    more = repainted(config, 1, 7)
+    _, events = run_here(more)
+    assert worked_on(events) == [5, 6, 7, 8]
+    assert kept(files, frame_identity(config.run_dir)) == [0, 1, 2, 3, 4]
+    assert frame_bytes(more.run_dir) == frame_bytes(whole.run_dir), "as if both had been there"
+    assert worked_on(run_here(more)[1]) == []
+
+
+def test_a_keyframe_that_is_painted_over_or_taken_away(
+    clip: Path, tmp_path: Path, whole: RunConfig
+) -> None:
     config = keyed(clip, tmp_path, 1, 7)
+    run_here(config)
+    write_png(tmp_path / "painted07.png", 255 - paint(camera_frame(7)))
+    _, events = run_here(config)
+    assert worked_on(events) == [5, 6, 7, 8]
+    np.testing.assert_allclose(shown(config, 7), 1 - paint(camera_frame(7)) / 255, atol=1e-3)
+    fewer = repainted(config, 1)
+    assert worked_on(run_here(fewer)[1]) == [5, 6, 7, 8]
+    alone = keyed(clip, tmp_path / "alone", 1)
+    assert frame_bytes(fewer.run_dir) == run(alone)
+
+
+def test_frames_that_nobody_journaled_are_not_taken_for_new_ones(
+    clip: Path, tmp_path: Path
+) -> None:
+    """The driver died with frame 8 on the disk; its keyframe is another now."""
+    config = keyed(clip, tmp_path, 1)
+    run_here(config)
+    store = RunStore(config.run_dir)
+    lines = store.journal.read_text().splitlines(keepends=True)
+    lost = [n for n, line in enumerate(lines) if json.loads(line).get("index") == 8]
+    store.journal.write_text("".join(line for n, line in enumerate(lines) if n not in lost))
+    assert worked_on(run_here(repainted(config, 1, 7))[1]) == [5, 6, 7, 8]
+
+
+def test_another_keyframe_for_frames_made_one_by_one(clip: Path, tmp_path: Path) -> None:
+    config = keyed(clip, tmp_path, 1, temporal="off")
+    with open_run(config) as opened:
+        opened.only({0, 1, 3, 6, 8}).execute()
+    with open_run(repainted(config, 1, 7)) as opened:
+        assert opened.standing.done == {0, 1, 3}
+
+
+def test_other_guides_or_pictures_need_a_fresh_start(clip: Path, tmp_path: Path) -> None:
+    config = keyed(clip, tmp_path, 1)
     with open_run(config) as opened:
         opened.only({1}).execute()
     assert config.painting is not None
-    fewer = dataclasses.replace(config.painting, keys=config.painting.keys[:1])
-    with pytest.raises(PlanChangedError, match="keyframes, painted pictures, guides or the mask"):
-        open_run(dataclasses.replace(config, painting=fewer))
+    white = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
+    write_png(tmp_path / "mask.png", white)
+    masked = dataclasses.replace(config.painting, mask=str(tmp_path / "mask.png"))
+    with pytest.raises(PlanChangedError, match="A, A', guides or the mask are others"):
+        open_run(dataclasses.replace(config, painting=masked))
 
 
 @pytest.mark.parametrize("frame", ["img99.png", "99", "nothing"])

@@ -183,3 +183,33 @@ def test_a_shot_without_a_keyframe_takes_the_nearest_ones_paint() -> None:
         (10, 0, False),
         (11, 0, False),
     ]
+
+
+def test_another_keyframe_moves_no_anchor_near_the_others() -> None:
+    """What is nearer to one keyframe, by whole stretches, stays as it was made."""
+    plan = plan_of([8] * 60)
+    was, now = courses(keyed(plan, 10)), courses(keyed(plan, 10, 50))
+    changed = {k for k in range(60) if was.origin(k) != now.origin(k)}
+    assert changed == set(range(31, 60))
+    starts = [stretch.start for stretch in now.anchors()]
+    assert starts == [0, 2, 6, 10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 59]
+
+
+@pytest.mark.parametrize("gap", range(2, 40))
+def test_between_keyframes_no_stretch_is_long_and_the_middle_is_not_short(gap: int) -> None:
+    chain = courses(keyed(plan_of([8] * (gap + 1)), 0, gap)).anchors()
+    assert all(len(stretch.frames) <= 4 for stretch in chain)
+    (crossing,) = [a for a, b in itertools.pairwise(chain) if (a.key, b.key) == (0, 1)]
+    assert len(crossing.frames) >= min(gap, 2)
+
+
+def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
+    plan = keyed(plan_of([8] * 24), 6, 18)
+    assert plan.painting is not None
+    first, second = plan.painting.keys
+    other = dataclasses.replace(first, painted=FileMark("/p.png", 1, 1, "y"))
+    changed = dataclasses.replace(plan, painting=PaintMarks((other, second)))
+    was, now = courses(plan), courses(changed)
+    assert {k for k in range(24) if was.origin(k) != now.origin(k)} == set(range(14))
+    swapped = dataclasses.replace(plan, painting=PaintMarks((second, first)))
+    assert all(was.origin(k) == courses(swapped).origin(k) for k in range(24)), "in any order"
