@@ -18,6 +18,8 @@ How it uses Ray, and why:
   of a node where the node is gone.
 * Actors are asked for all at once. Those without a place make an autoscaler start nodes, and
   start themselves when one comes; ``grow`` asks for more where the number was left open.
+* Tasks have few names. Ray keeps counts for every name that it has met: a name for each frame made
+  the driver grow by 38 KB a frame. Which frames a worker does is in ``status.json`` and its log.
 * Nothing asks the head before ``Lifeline.require``: without a head it would block until Ray ends
   this process.
 * A Ray that is already initialised in this process is used and left alone; a cluster that this
@@ -135,7 +137,7 @@ class RayPool:
     def submit(self, worker: str, tasks: Sequence[FrameTask]) -> None:
         """Give an actor frames to do; their outcomes stream back."""
         actor = self._actors[worker]
-        options = {"num_returns": "streaming", "name": _task_name(tasks)}
+        options = {"num_returns": "streaming", "name": "make frames"}
         actor.stream = actor.handle.process.options(**options).remote(list(tasks))
 
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
@@ -169,7 +171,7 @@ class RayPool:
         if stuck and actor.place is not None:
             there = NodeAffinitySchedulingStrategy(actor.place.node, soft=False)
             ending = ray.remote(end_process).options(
-                name=f"end {worker}", num_cpus=0, max_retries=0, scheduling_strategy=there
+                name="end a stuck worker", num_cpus=0, max_retries=0, scheduling_strategy=there
             )
             ending.remote(actor.place.pid)
 
@@ -244,8 +246,8 @@ class RayPool:
         handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
         self._actors[name] = _Actor(
             handle,
-            handle.where.options(name=f"place {name}").remote(),
-            handle.load.options(name=f"load {name}").remote(),
+            handle.where.options(name="find a place").remote(),
+            handle.load.options(name="load the model").remote(),
             nodes,
         )
         return name
@@ -334,12 +336,6 @@ class RayPool:
                 by_cores = int(node.get("CPU", 0)) // self._cpus_per_worker
                 room += min(by_cores, self._on_gpus_of(node)) if self._share > 0 else by_cores
         return room
-
-
-def _task_name(tasks: Sequence[FrameTask]) -> str:
-    """What the dashboard calls a piece of work."""
-    first, last = tasks[0].index, tasks[-1].index
-    return f"frame {first}" if first == last else f"frames {first}-{last}"
 
 
 def _cause_of(error: ray.exceptions.RayError, actor: _Actor, alive: frozenset[str]) -> LossCause:
