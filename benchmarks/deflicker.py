@@ -9,8 +9,9 @@ at again: second differences say how much flicker is left, the truth how far the
 One case has clouds, one a camera that steps by a third of a stop with EXIF, one no flicker.
 
 ``courses`` are numbers alone, so that many seeds can be tried: how far the course that is found
-lies from the true one, by quantiles over the seeds. ``known to be a line`` is the least-squares
-line through the same values, as near as one comes without knowing how the error is spread.
+lies from the true one, by quantiles over the seeds, for ramps of several shapes and errors of the
+same deviation that are spread evenly, normally, or with long tails (Student's t, 3 degrees).
+``known to be a line`` is the least-squares line through the same values.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numpy.polynomial import Polynomial
 
 from batch_analogy.analogy.light import to_linear, to_srgb
 from batch_analogy.motion.deflicker import FLICKER_EV, apply_exposure, even_out, flicker_ev
@@ -65,11 +67,36 @@ class Scene:
 
 
 def ramp(kind: str, frames: int) -> Series:
-    """EV of the truth: a straight way down, or a sunset."""
-    share = np.linspace(0, 1, frames)
-    if kind == "sunset":
-        share = 1 / (1 + np.exp(-10 * (share - 0.5)))
-    return HIGHEST_EV - RANGE_EV * share
+    """EV of the truth, one of ``RAMPS``."""
+    return HIGHEST_EV - RANGE_EV * RAMPS[kind](np.linspace(0, 1, frames))
+
+
+def s_curve(share: Series, middle: float, steepness: float) -> Series:
+    return np.asarray(1 / (1 + np.exp(-steepness * (share - middle))))
+
+
+RAMPS: dict[str, Callable[[Series], Series]] = {
+    "straight": lambda share: share,
+    "sunset": lambda share: s_curve(share, 0.5, 10),
+    "day, dusk, night": lambda share: s_curve(share, 0.5, 25),
+    "late sunset": lambda share: s_curve(share, 0.8, 12),
+    "night, day, night": lambda share: 1 - s_curve(share, 0.25, 20) + s_curve(share, 0.75, 20),
+    "slower and slower": lambda share: 2 * share - share**2,
+    "no ramp": np.zeros_like,
+}
+
+
+def errors(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> Series:
+    """(seeds, frames) EV of one deviation, one of ``SPREADS``."""
+    deviation = NOISE_EV / np.sqrt(3.0)
+    if kind == "even":
+        return rng.uniform(-NOISE_EV, NOISE_EV, shape)
+    if kind == "normal":
+        return rng.normal(0.0, deviation, shape)
+    return deviation / np.sqrt(3.0) * rng.standard_t(3, shape)
+
+
+SPREADS = ("even", "normal", "long tails")
 
 
 def rms(values: Series) -> float:
@@ -111,30 +138,35 @@ def measure(
 
 def courses(frames: int, seeds: int) -> dict[str, dict[str, Any]]:
     """How far what is found lies from the truth, over many seeds."""
-    at = np.arange(frames, dtype=np.float64)
-    lines: dict[str, tuple[Series, Callable[[Series, Series], Series]]]
-    lines = {f"{kind} ramp": (ramp(kind, frames), smooth_course) for kind in ("straight", "sunset")}
-    lines["straight ramp, known to be a line"] = (
-        ramp("straight", frames),
-        lambda x, y: np.polynomial.Polynomial.fit(x, y, 1)(x),
-    )
-    found: dict[str, dict[str, Any]] = {}
-    for name, (truth, course) in lines.items():
-        rng = np.random.default_rng(20240801)
-        errors = rng.uniform(-NOISE_EV, NOISE_EV, (seeds, frames))
-        off = np.array([course(at, truth + error) - truth for error in errors])
-        worst = np.abs(off).argmax(axis=1)
-        found[name] = {
-            "error_rms_ev": quantiles(np.sqrt(np.square(off).mean(axis=1))),
-            "error_highest_ev": quantiles(np.abs(off).max(axis=1)),
-            "share_of_seeds_within_0.05_ev": round(
-                float((np.abs(off).max(axis=1) <= 0.05).mean()), 3
-            ),
-            "worst_frame_among_outer_tenths": round(
-                float(((worst < frames / 10) | (worst >= frames * 0.9)).mean()), 3
-            ),
-        }
+    found = {
+        f"{kind}, {spread}": course_error(ramp(kind, frames), spread, seeds, smooth_course)
+        for kind in RAMPS
+        for spread in SPREADS
+    }
+    for spread in SPREADS:
+        found[f"straight, {spread}, known to be a line"] = course_error(
+            ramp("straight", frames), spread, seeds, lambda x, y: Polynomial.fit(x, y, 1)(x)
+        )
     return found
+
+
+def course_error(
+    truth: Series, spread: str, seeds: int, course: Callable[[Series, Series], Series]
+) -> dict[str, Any]:
+    """How much of the errors is left, and how far a way of finding the course moves the truth."""
+    at = np.arange(len(truth), dtype=np.float64)
+    wrong = errors(spread, (seeds, len(truth)), np.random.default_rng(20240801))
+    off = np.array([course(at, truth + error) - truth for error in wrong])
+    highest = np.abs(off).max(axis=1)
+    before, after = (np.sqrt(np.square(np.diff(x, 2)).mean(axis=1)) for x in (wrong, off))
+    worst = np.abs(off).argmax(axis=1) / len(truth)
+    return {
+        "error_rms_ev": quantiles(np.sqrt(np.square(off).mean(axis=1))),
+        "error_highest_ev": quantiles(highest),
+        "flicker_left": quantiles(after / before),
+        "share_of_seeds_within_0.05_ev": round(float((highest <= 0.05).mean()), 3),
+        "worst_frame_among_outer_tenths": round(float(((worst < 0.1) | (worst >= 0.9)).mean()), 3),
+    }
 
 
 def quantiles(values: Series) -> dict[str, float]:

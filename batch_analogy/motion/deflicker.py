@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from batch_analogy.analogy.light import FloatPixels, to_linear, to_srgb
-from batch_analogy.motion.smooth import Series, local_lines, smooth_course
+from batch_analogy.motion.likeliest import Series
+from batch_analogy.motion.smooth import local_lines, smooth_course
 
 STEP_HALF_WINDOW = 15
 """Frames on either side by which the camera's settings are smoothed."""

@@ -42,6 +42,10 @@ ONLY_IN = {
 """Foreign package → the modules that may import it."""
 
 
+SCIPY_AT_ONCE = {"analogy/refine/wls.py", "analogy/semantic/classes.py"}
+"""Modules that are themselves imported by what uses them alone."""
+
+
 def imported(tree: ast.AST, package: str) -> Iterator[str]:
     """Dotted names of all that is imported anywhere in a module, functions included."""
     for node in ast.walk(tree):
@@ -92,6 +96,15 @@ def test_a_foreign_package_stays_where_it_belongs(package: str) -> None:
         if any(relative.match(pattern) for pattern in ONLY_IN[package]):
             continue
         assert package not in {name.split(".")[0] for name in names_in(path)}, relative
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_scipy_is_imported_by_what_uses_it(path: Path) -> None:
+    if str(path.relative_to(PACKAGE)) in SCIPY_AT_ONCE:
+        return
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert "scipy" not in {name.split(".")[0] for name in imported(tree, "")}  # half a second
 
 
 def test_the_rule_notices_breaches() -> None:

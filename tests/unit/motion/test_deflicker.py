@@ -60,7 +60,7 @@ def test_a_16_bit_gradient_keeps_its_levels() -> None:
     assert len(np.unique(changed)) >= 4096
 
 
-@pytest.mark.parametrize(("kind", "error"), [("straight", 0.06), ("sunset", 0.09)])
+@pytest.mark.parametrize(("kind", "error"), [("straight", 0.04), ("sunset", 0.06)])
 def test_flicker_goes_and_the_ramp_stays(kind: str, error: float) -> None:
     for seed in range(30):
         truth, wrong = ramp(kind), noise(0.3, seed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from batch_analogy.motion.smooth import Series, _freedom, _second_differences, smooth_course
+from batch_analogy.motion.likeliest import Series
+from batch_analogy.motion.smooth import smooth_course
 
 FRAMES = 120
 AT = np.arange(FRAMES, dtype=np.float64)
@@ -18,12 +19,12 @@ def worst(truth: Series, seed: int, height: float) -> float:
     return float(np.abs(smooth_course(AT, values) - truth).max())
 
 
-def test_most_noisy_lines_are_found_to_a_twentieth_even_at_their_ends() -> None:
-    assert np.median([worst(LINE, seed, 0.3) for seed in range(40)]) < 0.05
+def test_nine_in_ten_noisy_lines_are_found_to_a_twentieth_even_at_their_ends() -> None:
+    assert np.quantile([worst(LINE, seed, 0.3) for seed in range(40)], 0.9) < 0.05
 
 
 def test_a_sunset_is_kept() -> None:
-    assert np.median([worst(SUNSET, seed, 0.3) for seed in range(40)]) < 0.13
+    assert np.median([worst(SUNSET, seed, 0.3) for seed in range(40)]) < 0.1
     assert worst(SUNSET, 0, 0.01) < 0.02
 
 
@@ -44,14 +45,3 @@ def test_frames_that_are_missing_leave_a_gap(gap: slice, error: float) -> None:
 
 def test_five_values_are_enough() -> None:
     np.testing.assert_allclose(smooth_course(AT[:5], 2 * AT[:5] + 1), 2 * AT[:5] + 1, atol=1e-9)
-
-
-@pytest.mark.parametrize("count", [5, 6, 40])
-def test_the_bands_and_the_freedom_are_those_of_the_matrix(count: int) -> None:
-    differences = np.diff(np.eye(count), 2, axis=0)
-    whole, bands = differences.T @ differences, _second_differences(count)
-    for offset in range(3):
-        np.testing.assert_array_equal(bands[2 - offset, offset:], np.diag(whole, offset))
-    for stiffness in (30.0, 1e3, 1e6):
-        freedom = np.trace(np.linalg.inv(np.eye(count) + stiffness * whole))
-        assert _freedom(count, stiffness) == pytest.approx(freedom, rel=0.01)
