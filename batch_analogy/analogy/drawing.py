@@ -1,16 +1,20 @@
 """Drawing a picture through a field that lies between pixels and has the picture's own size.
 
 In a film what was found in one frame is carried to the next, by parts of a pixel. Rounded to whole
-pixels the texture would stick to the screen and then jump, so it is read between them, by Catmull
-and Rom's cubic: at whole positions that is the plain vote of ``fine``.
+pixels the texture would stick to the screen and then jump, so it is read between them, by the cubic
+spline through all pixels: at whole positions that is the plain vote of ``fine``, and half-way it is
+not as soft as cubics of four pixels are.
 
 Where neighbours' patches disagree, those nearest to their mean prevail (a step of mean shift, as
 in Wexler et al. 2007).
 
-Source: Keys 1981 (cubic convolution, a = −1/2); the vote as in ``fine_reference.vote``.
+Source: Unser 1999 (Splines: a perfect fit for signal and image processing); the vote as in
+``fine_reference.vote``.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -22,7 +26,9 @@ from batch_analogy.analogy.steady import exp
 
 SAME_PX = 0.25  # neighbours that differ by less continue each other
 SHARPNESS = 1 / (3 * 0.05**2)  # three channels 0.05 further from the mean: e⁻¹ of the weight
+SPLINE_POLE = math.sqrt(3.0) - 2.0
 _REACH = 1
+_TAPS = 16  # on each side, of the filter that gives coefficients; the pole's power is then 1e-9
 
 
 def drawing_field(
@@ -50,12 +56,16 @@ def drawing_field(
     return ((match + 0.5) * ratio.view(1, 2, 1, 1)).floor()
 
 
-def draw(picture: Tensor, field: Tensor, wanted: Tensor | None = None) -> Tensor:
+def draw(
+    picture: Tensor, field: Tensor, wanted: Tensor | None = None, *, moved: bool = True
+) -> Tensor:
     """Rebuild a picture out of another through a field of its own size.
 
     Args:
         picture: (1, 3, H', W') float32, ``at_scale``. field: (1, 2, H, W) float32.
         wanted: (1, 1, H, W) bool, the pixels that are drawn; all by default.
+        moved: whether matches lie between pixels because the field was moved over its own picture,
+            and not because they were moved over the other one.
 
     Returns:
         (1, 3, H, W) float32 in [0, 1]; 0 where nothing was wanted.
@@ -63,27 +73,34 @@ def draw(picture: Tensor, field: Tensor, wanted: Tensor | None = None) -> Tensor
     if picture.device.type == "cpu":
         from batch_analogy.analogy import drawing_cpu  # Numba is slow to import
 
-        return drawing_cpu.draw(picture, field, wanted)
-    drawn = draw_reference(picture, field)
+        return drawing_cpu.draw(picture, field, wanted, moved=moved)
+    drawn = draw_reference(picture, field, moved=moved)
     return drawn if wanted is None else drawn * wanted
 
 
-def draw_reference(picture: Tensor, field: Tensor) -> Tensor:
+def draw_reference(picture: Tensor, field: Tensor, *, moved: bool = True) -> Tensor:
     """``draw`` of all pixels in plain PyTorch: the readable version that defines the answer."""
-    values = picture[0].permute(1, 2, 0)
+    values = _coefficients(picture[0].permute(1, 2, 0))
     limits = field.new_tensor(values.shape[:2]).view(2, 1, 1) - 0.5
     votes, weights = [], []
     for dy in range(-_REACH, _REACH + 1):
         for dx in range(-_REACH, _REACH + 1):
             neighbour, valid = neighbours(field[0], dy, dx)
-            at = neighbour - neighbour.new_tensor([dy, dx]).view(2, 1, 1)
+            away = neighbour.new_tensor([dy, dx]).view(2, 1, 1)
+            at = neighbour - away
+            says = _REACH + 1 - away.abs() + 2 * away * _beside(neighbour) * moved
             same = (at - field[0]).abs().amax(dim=0) < SAME_PX
             at = torch.where(same, field[0], at)
             valid = same | (valid & ((at > -0.5) & (at < limits)).all(dim=0))
-            weights.append((_REACH + 1 - abs(dy)) * (_REACH + 1 - abs(dx)) * valid.float())
+            weights.append(says[0] * says[1] * valid.float())
             votes.append(_cubic(values, at))
     drawn = _agreed(torch.stack(votes), torch.stack(weights)[..., None])
     return drawn.clamp_(0.0, 1.0).permute(2, 0, 1)[None]
+
+
+def _beside(at: Tensor) -> Tensor:
+    """How far places lie from whole pixels."""
+    return at - (at + 0.5).floor()
 
 
 def _agreed(votes: Tensor, weights: Tensor) -> Tensor:
@@ -95,8 +112,21 @@ def _agreed(votes: Tensor, weights: Tensor) -> Tensor:
     return (weights * votes).sum(dim=0) / weights.sum(dim=0)
 
 
+def _coefficients(values: Tensor) -> Tensor:
+    """What a cubic spline through all pixels (H, W, C) is made of, the picture mirrored."""
+    gain = -6.0 * SPLINE_POLE / (1.0 - SPLINE_POLE**2)
+    for axis in range(2):
+        own = torch.arange(values.shape[axis], device=values.device)
+        total = torch.zeros_like(values)
+        for k in range(-_TAPS, _TAPS + 1):
+            there = _mirrored(own + k, values.shape[axis])
+            total += gain * SPLINE_POLE ** abs(k) * values.index_select(axis, there)
+        values = total
+    return values
+
+
 def _cubic(values: Tensor, at: Tensor) -> Tensor:
-    """Values (H', W', C) read at (2, H, W), mirrored at the edges.
+    """A spline of coefficients (H', W', C) read at (2, H, W), mirrored at the edges.
 
     A match that is followed out of the other picture goes on in its mirror image: an edge that is
     held would be drawn out into streaks.
@@ -118,10 +148,11 @@ def _mirrored(index: Tensor, count: int) -> Tensor:
 
 
 def _weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the pixels at −1, 0, 1 and 2, for a place between 0 and 1."""
+    """Of the coefficients at −1, 0, 1 and 2, for a place between 0 and 1."""
+    left = 1.0 - t
     return (
-        t * (t * (2.0 - t) - 1.0) * 0.5,
-        (t * t * (3.0 * t - 5.0) + 2.0) * 0.5,
-        t * (t * (4.0 - 3.0 * t) + 1.0) * 0.5,
-        t * t * (t - 1.0) * 0.5,
+        left**3 / 6.0,
+        2.0 / 3.0 - t * t * (2.0 - t) * 0.5,
+        2.0 / 3.0 - left * left * (2.0 - left) * 0.5,
+        t**3 / 6.0,
     )

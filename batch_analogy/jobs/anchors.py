@@ -17,9 +17,11 @@ from batch_analogy.analogy.refine.apply import ColourTransforms
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.files import atomic_write_bytes
 from batch_analogy.motion.coherence import FrameState
+from batch_analogy.motion.flow import Motion
 from batch_analogy.motion.walk import Matched
 
-_COLOURS, _FIELDS = "colours.", "fields."
+_COLOURS, _FIELDS, _SINCE = "colours.", "fields.", "since."
+_OF_MOTION = ("before", "now", "back", "forth", "sure", "sure_before")
 
 Tensors = dict[str, torch.Tensor]
 Facts = dict[str, Any]
@@ -119,6 +121,10 @@ def _pack_matched(state: FrameState) -> tuple[Tensors, Facts]:
     tensors = {"ab": state.ab, "ba": state.ba}
     tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
     tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
+    if state.since is not None:
+        tensors |= {
+            _SINCE + name: torch.from_numpy(getattr(state.since, name)) for name in _OF_MOTION
+        }
     return tensors, {"cells": {name: colours.cells for name, colours in state.colours.items()}}
 
 
@@ -136,7 +142,16 @@ def _unpack_matched(tensors: Tensors, facts: Facts) -> FrameState:
             name: ColourTransforms(tensors[_COLOURS + name], (cells[0], cells[1]))
             for name, cells in facts["cells"].items()
         },
+        since=_unpack_since(tensors),
     )
+
+
+def _unpack_since(tensors: Tensors) -> Motion | None:
+    names = [_SINCE + name for name in _OF_MOTION]
+    if not tensors.keys() >= set(names):
+        return None
+    before, now, back, forth, sure, sure_before = (tensors[n].cpu().numpy() for n in names)
+    return Motion(before, now, back, forth, sure, sure_before)
 
 
 MATCHED = Form(_pack_matched, _unpack_matched)

@@ -16,6 +16,7 @@ between matched frames instead of painted ones; video-and-timelapse facts §1.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,15 +44,18 @@ from batch_analogy.config import LEVELS, AnalogyConfig
 from batch_analogy.motion.between import Between, Side, Way, changes
 from batch_analogy.motion.carry import read_between, well_inside
 from batch_analogy.motion.flow import Grey, Motion, brightness
+from batch_analogy.motion.roots import follow_root
 
 _VOTE_PATCH = 3
-_RENEWED = 0.15  # of a colour transform, a frame after the one it follows …
+_RENEWED = 0.15  # of a colour transform in changing light, a frame after the one it follows …
 _RENEWED_AT_MOST = 0.5  # … and many frames after it
+_RENEWED_ANYHOW = 0.2  # of that in light that stays …
+_OTHER_LIGHT = 0.03  # … while a change of brightness of so much is another light
 _MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
 _MOSTLY_OPEN = 0.5  # above it hardly anything is carried, and the frame is worth its whole quality
 _LOOSELY = 0.06  # price at which an anchor leaves a match of the one before (``carried.FIRM``)
 _FLOW_AREA_PX = 250_000  # of a stretch all flow is held at once; finer than this it gains little
-_BORDER_CELLS = 12  # around what is new in an anchor
+_BORDER_CELLS = 6  # around what is new in an anchor
 _SAME_PLACE = 1e-3
 _WAYS: dict[str, Way] = {"a_prime": "domain", "b": "range"}
 
@@ -65,6 +69,7 @@ class FrameState:
     ba: Tensor  # (1, 2, h', w') float32
     fields: dict[str, Tensor] = field(default_factory=dict)  # output → its drawing field
     colours: dict[str, ColourTransforms] = field(default_factory=dict)  # output → its transforms
+    since: Motion | None = None  # of an anchor: from its root to it (``roots``); None: it is one
 
 
 Frame = FrameState | Between[FrameState]
@@ -114,11 +119,12 @@ class Steady:
         motion = motions[0]
         for onward in motions[1:]:
             motion = motion.then(onward)
-        follows = Between(Side(before, motion.refined()))
-        ab, ba = self._carried(follows, a)
-        return self._matched(
-            a, follows, (_loosened(ab), _loosened(ba)), self.config, LEVELS[0], changes(motions)
-        )
+        motion, since = follow_root(before.since, motion.refined())
+        follows = Between(Side(before, motion))
+        carried = _loosened(self._carried(follows, a))
+        age = changes(motions)
+        state = self._matched(a, follows, carried, self.config, LEVELS[0], age)
+        return replace(state, since=since)
 
     @torch.no_grad()
     def follow(self, frame: Between[FrameState], a: Tensor, *, age: int) -> Frame:
@@ -175,15 +181,16 @@ class Steady:
             guide = edge_guide(resize(own, self._size(own)))
             return apply_transforms(own, self._transforms(name, a, frame)[0], guide)
         picture = at_scale(read, self._size(read), self._size(own), sides(own))
+        drawn = functools.partial(draw, picture, moved=_WAYS[name] == "domain")
         if isinstance(frame, FrameState):
-            return draw(picture, frame.fields[name])
+            return drawn(frame.fields[name])
         earlier, later, share = frame.both(
             _of(frame, lambda state: state.fields[name]), _WAYS[name], self._drawn_size(name, a)
         )
         if later is None or share is None:
-            return draw(picture, earlier.expected)
-        first = draw(picture, earlier.expected, share < 1)
-        return first.lerp(draw(picture, later.expected, share > 0), share)
+            return drawn(earlier.expected)
+        first = drawn(earlier.expected, share < 1)
+        return first.lerp(drawn(later.expected, share > 0), share)
 
     def _transforms(self, name: str, a: Tensor, frame: Frame) -> tuple[ColourTransforms, Tensor]:
         """A frame's colour transforms, and how far each of their cells could be followed."""
@@ -218,7 +225,7 @@ class Steady:
             self.network, encoded, self.reference, config, carried, first=first
         )
         alone = self._dressed(FrameState(digest(a), ab, ba), encoded, fields)
-        renewed = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
+        renewed = _renewed(age, frame.earlier.motion.change_of_light())
         colours = {}
         for name, new in alone.colours.items():
             old, sure = self._transforms(name, a, frame)
@@ -283,12 +290,21 @@ def _of(
     return part(frame.earlier.state), later
 
 
-def _loosened(carried: Carried) -> Carried:
+def _loosened(both: tuple[Carried, Carried]) -> tuple[Carried, Carried]:
     """Matches that an anchor may leave for better ones, and near what is new does not have.
 
     Were they held up to the border of what was seen before, that border would stay visible.
     """
-    return Carried(carried.expected, well_inside(carried.sure, _BORDER_CELLS), _LOOSELY)
+    first, second = (
+        Carried(c.expected, well_inside(c.sure, _BORDER_CELLS), _LOOSELY) for c in both
+    )
+    return first, second
+
+
+def _renewed(age: int, change: float) -> float:
+    """How much of a frame's colour transforms is its own: colours may drift only with the light."""
+    most = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
+    return most * (_RENEWED_ANYHOW + (1.0 - _RENEWED_ANYHOW) * min(1.0, change / _OTHER_LIGHT))
 
 
 def _kept(found: Tensor, carried: Carried) -> Tensor:

@@ -73,8 +73,8 @@ class Motion:
             return self
         if self.still:
             return onward
-        back = onward.back + sample(self.back, _there(onward.back))
-        forth = self.forth + sample(onward.forth, _there(self.forth))
+        back = onward.back + sample(self.back, destinations(onward.back))
+        forth = self.forth + sample(onward.forth, destinations(self.forth))
         composed = _judged(self.before, onward.now, back, forth)
         return _better(composed, _sought(self.before, onward.now, composed))
 
@@ -85,10 +85,20 @@ class Motion:
         """
         if self.still:
             return self
-        exposure = _exposure_along(self.before, self.now, _there(self.back), self.sure > 0)
+        exposure = _exposure_along(self.before, self.now, destinations(self.back), self.sure > 0)
         before, now = _as_exposed(self.before, exposure) * _LEVELS, self.now * _LEVELS
         back, forth = _both_ways(_refined, (self.back, now, before), (self.forth, before, now))
         return _better(_judged(self.before, self.now, back, forth), self, _REFINE_DOUBT)
+
+    def change_of_light(self) -> float:
+        """By how much what both frames show has another brightness and contrast: 0 … 1."""
+        seen = self.sure > 0
+        if self.still or seen.mean() < _SEEN_ENOUGH:
+            return 0.0
+        was, now = sample(self.before, destinations(self.back))[seen], self.now[seen]
+        means = float(now.mean(dtype=np.float64)) - float(was.mean(dtype=np.float64))
+        contrasts = float(now.std(dtype=np.float64)) - float(was.std(dtype=np.float64))
+        return abs(means) + abs(contrasts)
 
 
 def alike(motion: Motion) -> Grey:
@@ -126,7 +136,7 @@ def _sought(before: Grey, now: Grey, near: Motion | None = None) -> Motion:
     if near is None:
         exposure = _exposure(before, now)
     else:
-        exposure = _exposure_along(before, now, _there(near.back), near.sure > 0)
+        exposure = _exposure_along(before, now, destinations(near.back), near.sure > 0)
         guesses = near.back, near.forth
     first, second = _bytes(_as_exposed(before, exposure)), _bytes(now)
     back, forth = _both_ways(dense_flow, (second, first, guesses[0]), (first, second, guesses[1]))
@@ -174,7 +184,7 @@ def _better(a: Motion, b: Motion, doubt: float = 0.0) -> Motion:
 
 def _judged(before: Grey, now: Grey, back: Flow, forth: Flow) -> Motion:
     """A motion with how far it can be believed."""
-    there = _there(back), _there(forth)
+    there = destinations(back), destinations(forth)
     home, home_before = _both_ways(_returning, (back, forth, there[0]), (forth, back, there[1]))
     alike = _as_exposed(before, _exposure_along(before, now, there[0], home))
     sure, sure_before = _both_ways(
@@ -221,7 +231,7 @@ def returning(flow: Flow, back: Flow) -> NDArray[np.bool_]:
         (H, W) bool, by |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, nowhere more than 3² px, and inside
         the other frame.
     """
-    return _returning(flow, back, _there(flow))
+    return _returning(flow, back, destinations(flow))
 
 
 def _returning(flow: Flow, back: Flow, there: Flow) -> NDArray[np.bool_]:
@@ -283,7 +293,7 @@ def _as_exposed(before: Grey, exposure: tuple[float, float]) -> Grey:
     return (before * np.float32(gain) + np.float32(lift)).clip(0.0, 1.0)
 
 
-def _there(flow: Flow) -> NDArray[np.float32]:
+def destinations(flow: Flow) -> NDArray[np.float32]:
     """Where each pixel goes, (H, W, 2) as (x, y)."""
     there = flow.copy()
     there[..., 0] += np.arange(flow.shape[1], dtype=np.float32)

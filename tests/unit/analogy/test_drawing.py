@@ -39,7 +39,21 @@ def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None
     picture = torch.rand(1, 3, 31, 27, generator=generator)
     field = torch.rand(1, 2, 25, 33, generator=generator) * 40 - 5  # in disagreement, and outside
     field[:, :, 5:15, 5:20] = shifted((10, 15), (2.25, 7.5))
-    torch.testing.assert_close(draw(picture, field), draw_reference(picture, field))
+    for moved in (True, False):
+        drawn = draw(picture, field, moved=moved)
+        torch.testing.assert_close(drawn, draw_reference(picture, field, moved=moved))
+
+
+def test_the_border_of_a_piece_moves_by_parts_of_a_pixel() -> None:
+    picture = torch.full((1, 3, 8, 40), 0.5)
+    picture[..., 20:] = 0.52  # alike enough to be mixed
+    field = shifted((8, 16), (0.0, 0.0))
+    field[:, 1, :, 8:] += 16.0
+    moved = [draw(picture, field + torch.tensor([0.0, by]).view(1, 2, 1, 1)) for by in (0.0, 0.4)]
+    brighter = (moved[1] - moved[0])[0, 0, 4].sum() / 0.02  # the border has moved to the left …
+    assert 0.35 < brighter < 0.45
+    still = draw(picture, field + torch.tensor([0.0, 0.4]).view(1, 2, 1, 1), moved=False)
+    assert (still - moved[0])[0, 0, 4].abs().sum() < 1e-4  # … unless only its matches have
 
 
 def test_beyond_its_edge_a_picture_goes_on_mirrored(generator: torch.Generator) -> None:

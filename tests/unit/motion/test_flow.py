@@ -121,3 +121,11 @@ def test_long_runs_do_not_gather_threads(cat: Grey) -> None:
     for _ in range(3):
         motion_between(view(cat, 0, 0), view(cat, 2, 1))
     assert {thread.ident for thread in threading.enumerate()} == threads
+
+
+def test_other_light_is_told_from_motion_and_noise(cat: Grey) -> None:
+    noise = np.random.default_rng(5).normal(0, 2 / 255, SIZE).astype(np.float32)
+    moved, brighter = view(cat, 5, 2) + noise, view(cat, 5, 2) * np.float32(1.15)
+    assert motion_between(view(cat, 0, 0), moved).change_of_light() < 0.005
+    assert motion_between(view(cat, 0, 0), brighter).change_of_light() > 0.04
+    assert motion_between(cat, cat).change_of_light() == 0.0
