@@ -11,8 +11,20 @@ from batch_analogy.errors import ConfigError
 
 PaintPreset = Literal["artistic", "filter", "emboss", "numbers", "super-resolution", "transfer"]
 
-WEIGHTS = ("colour", "edges", "meaning", "position", "brightness", "slopes", "labels")
+WEIGHTS = (
+    "colour",
+    "edges",
+    "meaning",
+    "position",
+    "previous",
+    "mask_weight",
+    "brightness",
+    "slopes",
+    "labels",
+)
 """Guides that are made, by the fields that weigh them."""
+
+_NOT_ALONE = ("position", "previous", "mask_weight")  # they say nothing of a frame by itself
 
 PATCH = 5
 """Odd side of the compared patches, pixels (EbSynth's)."""
@@ -71,6 +83,8 @@ class PaintConfig:
     edges: float = 0.5
     meaning: float = 2.0  # of VGG-19 features
     position: float = 2.0  # of where a keyframe's pixels have moved to
+    previous: float = 0.5  # of the film so far, carried along its motion
+    mask_weight: float = 2.0  # of being inside the mask, or outside, where there is one
     brightness: float = 0.0  # of the frames' brightness without their colours
     slopes: float = 0.0  # of brightness, right and down; small numbers, so that 30 is not much
     labels: float = 0.0  # of flat colours that are one or another, never nearly the same
@@ -90,7 +104,7 @@ class PaintConfig:
             value = getattr(self, name)
             if not 0 <= value <= 1000:
                 raise ConfigError(f"{name} weighs {value:g}; it must lie between 0 and 1000")
-        if not self.guides and not any(getattr(self, n) for n in WEIGHTS if n != "position"):
+        if not self.guides and not any(getattr(self, n) for n in WEIGHTS if n not in _NOT_ALONE):
             raise ConfigError("no guide weighs anything; give one a weight above 0")
         self._check_synthesis()
 
@@ -119,7 +133,7 @@ class PaintConfig:
     @property
     def total_weight(self) -> float:
         """Of all guides and of A' continuing as it does."""
-        made = sum(getattr(self, name) for name in WEIGHTS)
+        made = sum(getattr(self, name) for name in WEIGHTS if self.mask or name != "mask_weight")
         return float(1.0 + made + sum(guide.weight for guide in self.guides))
 
     def absolute(self) -> PaintConfig:

@@ -121,6 +121,18 @@ class PaintOptions:
             "Weight of where what comes into view would lie, if the painting went on.", "position"
         ),
     ] = None
+    previous: Annotated[
+        float | None,
+        _number("Weight of the film so far, where more of it has to be made.", "previous"),
+    ] = None
+    mask_weight: Annotated[
+        float | None,
+        _number(
+            "Weight of what the mask says of a keyframe and of each frame: what is inside is made "
+            "of what was painted inside.",
+            "mask_weight",
+        ),
+    ] = None
     brightness: Annotated[
         float | None, _number("Weight of brightness without colour.", "brightness")
     ] = None

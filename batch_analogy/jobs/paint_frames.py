@@ -13,7 +13,7 @@ from batch_analogy.analogy.features import FeatureNetwork
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.errors import FrameError
 from batch_analogy.jobs.anchors import Anchors, Facts, Form, Tensors
-from batch_analogy.jobs.painted import PaintMarks
+from batch_analogy.jobs.painted import PaintMarks, Pictures
 from batch_analogy.jobs.plan import FramePlan, Plan
 from batch_analogy.jobs.steady import Read, SteadyFrames
 from batch_analogy.jobs.store import RunStore
@@ -21,7 +21,8 @@ from batch_analogy.jobs.stretches import Course, Stretch
 from batch_analogy.media.colours import to_wide_gamut
 from batch_analogy.media.files import hash_file
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
-from batch_analogy.motion.keyframes import Layers, Painted, Painter, Painting
+from batch_analogy.motion.canvas import Layers, Painting
+from batch_analogy.motion.keyframes import Painted, Painter
 from batch_analogy.painting import PaintConfig
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -106,7 +107,7 @@ class PaintedFrames:
         marks = self._spec.marks
         layers = [a, *(self._read(guide.target.of(index)) for guide in marks.guides)]
         if marks.mask is not None:
-            layers.append(_tensor(_grey(read_still(marks.mask.of(index)))))
+            layers.append(_read_mask(marks.mask, index))
         for layer in layers[1:]:
             if layer.shape[2:] != a.shape[2:]:
                 raise FrameError(f"a guide or the mask of frame {index} has changed its size")
@@ -123,10 +124,14 @@ class PaintedFrames:
             assert key.example is not None
             a = _tensor(self._in_gamut(read_still(Path(key.example.path))))
         guides = [self._read(guide.source.of(number)) for guide in self._spec.marks.guides]
+        mask = None
+        if self._spec.marks.mask is not None and frame is not None:
+            mask = _read_mask(self._spec.marks.mask, frame.index).to(self._device)
         return Painting(
             a.to(self._device),
             self._premultiplied(path).to(self._device),
             tuple(guide.to(self._device) for guide in guides),
+            mask,
         )
 
     def _premultiplied(self, path: Path) -> Tensor:
@@ -145,6 +150,10 @@ class PaintedFrames:
 
     def _read(self, path: Path) -> Tensor:
         return _tensor(read_still(path))
+
+
+def _read_mask(masks: Pictures, index: int) -> Tensor:
+    return _tensor(_grey(read_still(masks.of(index))))
 
 
 def _grey(pixels: FloatPixels) -> FloatPixels:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,21 +25,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from batch_analogy.analogy.carried import Carried
-from batch_analogy.analogy.drawing import draw, drawing_field
+from batch_analogy.analogy.drawing import draw
 from batch_analogy.analogy.features import FeatureNetwork, matching_size, resize
-from batch_analogy.analogy.guided import Guide, synthesise
-from batch_analogy.analogy.guides import (
-    Example,
-    example_of,
-    guides_of,
-    nearest,
-    position_guide,
-    synthesis_of,
-)
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.motion.between import Between, Side
 from batch_analogy.motion.blending import mixed
+from batch_analogy.motion.canvas import Canvas, Hole, Layers, Painting
 from batch_analogy.motion.carry import as_map, carry_map, scaled_map
 from batch_analogy.motion.coherence import digest
 from batch_analogy.motion.flow import Grey, Motion, brightness
@@ -56,31 +47,6 @@ _SOFT_PX = 5
 _SEEN = 0.5  # trust above which an anchor shows what is here
 _GUESSED = 0.3  # how badly a frame is served by what was synthesised, however well that fits
 _LEAST_COST = 1e-6  # of what was synthesised, to tell it from what was painted
-
-
-@dataclass(frozen=True)
-class Painting:
-    """What somebody painted, and over what."""
-
-    a: Tensor  # (1, 3, H', W') float32 [0, 1]
-    ap: Tensor  # (1, 4, H', W') float32: colours times opacity, and opacity
-    guides: tuple[Tensor, ...] = ()  # over A, (1, C, H', W') float32, made by hand
-
-
-@dataclass(frozen=True)
-class Layers:
-    """What a frame's tensor (1, C, H, W) holds after its three colours."""
-
-    guides: tuple[int, ...] = ()  # channels of each guide made by hand
-    mask: bool = False  # last: how far each pixel is to be painted
-
-    def guides_of(self, a: Tensor) -> list[Tensor]:
-        """The guides made by hand."""
-        return list(torch.split(a[:, 3 : 3 + sum(self.guides)], list(self.guides), dim=1))
-
-    def mask_of(self, a: Tensor) -> Tensor | None:
-        """(1, 1, H, W), if there is one."""
-        return a[:, -1:] if self.mask else None
 
 
 @dataclass(frozen=True)
@@ -112,13 +78,10 @@ class Painter:
         paintings: Callable[[int], Painting],
         layers: Layers,
     ) -> None:
-        self._network = network if paint.meaning else None
         self._config = config
         self._paint = paint
-        self._synthesis = synthesis_of(paint, config.seed)
-        self._resized = nearest if paint.labels else resize  # labels are not to be mixed
         self._paintings = functools.lru_cache(maxsize=2)(paintings)
-        self._examples = functools.lru_cache(maxsize=2)(self._example)
+        self._canvas = Canvas(network, config, paint, self._paintings, layers)
         self._layers = layers
         self.misfit = 0.0  # of the frame that was made last: 0, all as painted, to 1, nothing fits
 
@@ -146,8 +109,8 @@ class Painter:
         if painted:
             field = initial_position(sides(a), sides(a), a.device)
             return Painted(digest(a), key, _in_painting(field, key), torch.zeros_like(a[:, :1]))
-        field, cost = self._synthesised(a, key)
-        return Painted(digest(a), key, field, cost)
+        field, cost = self._canvas.filled(a, key)
+        return Painted(digest(a), key, _in_painting(field, key), cost.clamp_min(_LEAST_COST))
 
     def anchor(self, before: Painted, motions: Sequence[Motion], a: Tensor) -> Painted:
         """An anchor, made from one before or after it.
@@ -280,91 +243,24 @@ class Painter:
         painted = sides(self._paintings(key).a)
         own = initial_position(size, painted, expected.device)
         start = known.filled(own, painted).float()
-        field, made = self._synthesised(
-            a,
-            key,
+        hole = Hole(
             mask=open_,
             base=self._drawn(carried.expected),
-            start=None if known.share_open > _MOSTLY_OPEN else start,
             expected=start,
+            known=known.share_open <= _MOSTLY_OPEN,
         )
+        field, made = self._canvas.filled(a, key, hole)
         return Painted(
             digest(a),
             key,
-            torch.where(open_, field, carried.expected),
-            torch.where(open_, made, cost),
-        )
-
-    @torch.no_grad()
-    def _synthesised(
-        self,
-        a: Tensor,
-        key: int,
-        *,
-        mask: Tensor | None = None,
-        base: Tensor | None = None,
-        start: Tensor | None = None,
-        expected: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """A frame's places in a painting, (1, 3, H, W) float32, and their cost, (1, 1, H, W).
-
-        Args:
-            a: the frame. key: the painting. mask: the pixels that are wanted. base: what is there
-                elsewhere, (1, 4, H, W). start: places to start from. expected: likely ones.
-        """
-        size, painting = sides(a), self._paintings(key)
-        full = sides(painting.a)
-        small, own = _compared(size, full, self._config), _compared(full, size, self._config)
-        example, style, hand = self._examples(key, size)
-        seen = example_of(self._network, self._resized(a[:, :3], small))
-        guides = guides_of(example, seen, self._paint)
-        targets = self._layers.guides_of(a)
-        for source, target, given in zip(hand, targets, self._paint.guides, strict=True):
-            guides.append(Guide(source, resize(target, small), given.weight))
-        if expected is not None and self._paint.position:
-            guides.append(
-                position_guide(_at(expected, full, small, own), own, self._paint.position)
-            )
-        found = synthesise(
-            style,
-            guides,
-            self._synthesis,
-            mask=None if mask is None else functional.adaptive_max_pool2d(mask.float(), small) > 0,
-            base=None if base is None else resize(base, small),
-            start=None if start is None else _at(start, full, small, own),
-        )
-        field, cost = found.field.float(), found.cost.clamp_min(_LEAST_COST)
-        if small != size:
-            field = drawing_field(painting.ap[:, :3], found.field, own, size)
-            cost = functional.interpolate(cost, size=size, mode="nearest-exact")
-        return _in_painting(field, key), cost
-
-    def _example(self, key: int, size: Size) -> tuple[Example, Tensor, list[Tensor]]:
-        """A, A' and the guides over A at the size at which frames of this size are compared."""
-        painting = self._paintings(key)
-        own = _compared(sides(painting.a), size, self._config)
-        return (
-            example_of(self._network, self._resized(painting.a, own)),
-            resize(painting.ap, own),
-            [resize(guide, own) for guide in painting.guides],
+            torch.where(open_, _in_painting(field, key), carried.expected),
+            torch.where(open_, made.clamp_min(_LEAST_COST), cost),
         )
 
 
 def _in_painting(field: Tensor, key: int) -> Tensor:
     """Places (1, 2, H, W) with the number of the painting that they are in, (1, 3, H, W)."""
     return torch.cat([field, torch.full_like(field[:, :1], key)], dim=1)
-
-
-def _compared(picture: Size, other: Size, config: AnalogyConfig) -> Size:
-    """The size at which a picture is compared with another: one scale for both, as for A and B."""
-    scale = min(1.0, math.sqrt(config.max_area_px / max(math.prod(picture), math.prod(other))))
-    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
-
-
-def _at(field: Tensor, painting: Size, small: Size, own: Size) -> Tensor:
-    """A field between full pictures as one between small ones."""
-    whole = Carried(field, torch.ones_like(field[:, :1]))
-    return whole.at_level(small, painting, own).expected
 
 
 def _fields(frame: Between[Painted]) -> tuple[Tensor, Tensor | None]:

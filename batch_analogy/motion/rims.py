@@ -35,6 +35,7 @@ _LOOK_PX = 2  # around a pixel, where it is compared with where it was
 _MOST = np.float32(0.1)  # of a pixel's difference that counts
 _ALIKE = np.float32(0.05)  # difference in brightness: e⁻¹ of the trust
 _SPECK_PX = 8  # believed pixels with none beside them: fewer are by chance
+_IN_A_ROW = 4096  # places that are read together
 _FITS_BETTER = np.float32(0.01)
 
 
@@ -126,9 +127,15 @@ def _differences(
         away = np.square(around[rows + dy, columns + dx] - own)
         near = 1.0 / (1.0 + (away[:, 0] + away[:, 1] + away[:, 2]) / np.float32(_OF_ONE_THING**2))
         weight = near * near
-        there = np.stack([was[0] + (dx - _LOOK_PX), was[1] + (dy - _LOOK_PX)], axis=-1)
-        there = there.astype(np.float32)[None]
-        differs = np.abs(sample(before, there)[0] - now[rows + dy, columns + dx])
+        there = _read(before, was[0] + (dx - _LOOK_PX), was[1] + (dy - _LOOK_PX))
+        differs = np.abs(there - now[rows + dy, columns + dx])
         total += weight * np.minimum(differs, _MOST)
         weights += weight
     return total / weights
+
+
+def _read(values: Grey, x: Grey, y: Grey) -> Grey:
+    """Values at n places; OpenCV reads at most 32,766 in a row."""
+    places = np.zeros((-(-len(x) // _IN_A_ROW) * _IN_A_ROW, 2), np.float32)
+    places[: len(x), 0], places[: len(x), 1] = x, y
+    return sample(values, places.reshape(-1, _IN_A_ROW, 2)).ravel()[: len(x)]

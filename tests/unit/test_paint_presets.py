@@ -81,4 +81,16 @@ def test_an_unknown_preset_is_told() -> None:
 
 def test_the_weights_add_up() -> None:
     hand = HandGuide(source="a.png", target="b.png", weight=4.0)
-    assert PaintConfig(keys=KEYS, guides=(hand,)).total_weight == 1 + 6 + 0.5 + 2 + 2 + 4
+    assert PaintConfig(keys=KEYS, guides=(hand,)).total_weight == 1 + 6 + 0.5 + 2 + 2 + 0.5 + 4
+
+
+def test_a_mask_weighs_where_there_is_one() -> None:
+    masked = PaintConfig(keys=KEYS, mask="m.png")
+    assert masked.total_weight == PaintConfig(keys=KEYS).total_weight + masked.mask_weight
+
+
+@pytest.mark.parametrize("name", ["position", "previous", "mask_weight"])
+def test_what_says_nothing_of_a_frame_alone_is_no_guide_alone(name: str) -> None:
+    nothing = dict.fromkeys(WEIGHTS, 0.0)
+    with pytest.raises(ConfigError, match="no guide weighs anything"):
+        PaintConfig(keys=KEYS, **{**nothing, name: 1.0})

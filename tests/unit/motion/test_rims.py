@@ -83,6 +83,16 @@ def test_frames_that_are_equal_have_no_rims() -> None:
     assert sharpened(still, frame(0)) is still
 
 
+def test_a_large_frame_may_be_all_rims() -> None:
+    """More pixels than OpenCV reads in one row."""
+    draw = np.random.default_rng(5)
+    now = draw.random((200, 260, 3), np.float32)
+    unlike = motion_between(draw.random((200, 260), np.float32), brightness(now))
+    sharp = sharpened(unlike, now)
+    assert sharp.sure.shape == (200, 260)
+    assert (sharp.sure > 0.5).mean() < 0.2
+
+
 def test_threads_change_no_bit(motion: Motion) -> None:
     many = sharpened(motion, frame(STEP))
     threads = numba.get_num_threads()
