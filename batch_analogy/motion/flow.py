@@ -103,7 +103,9 @@ class Motion:
 
 def alike(motion: Motion) -> Grey:
     """The earlier frame of a motion in the exposure of the later one."""
-    exposure = _exposure_along(motion.before, motion.now, _there(motion.back), motion.sure > 0)
+    exposure = _exposure_along(
+        motion.before, motion.now, destinations(motion.back), motion.sure > 0
+    )
     return _as_exposed(motion.before, exposure)
 
 
