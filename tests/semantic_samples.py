@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from batch_analogy.analogy.features import FeatureNetwork
@@ -43,3 +45,35 @@ def striped_disc(network: FeatureNetwork) -> Pictured:
     ground = np.stack([0.1 * noise, 0.3 * noise, 0.5 + 0.3 * noise], axis=2)
     image = np.where(classes[..., None] == 1, disc, ground).astype(np.float32)
     return Pictured(torch.from_numpy(image).permute(2, 0, 1)[None], classes, network)
+
+
+QUICK: dict[str, Any] = {"size": 32, "width": 4, "iterations": 4, "ramp": 2, "measure_every": 2}
+"""Training that only has to be right, not to look good."""
+
+
+def write_disc(folder: Path, name: str = "disc") -> tuple[Path, Path]:
+    """A picture of a red disc on blue noise, 40 × 48, and its label map, as files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, label = folder / f"{name}.png", folder / f"{name}-label.png"
+    classes = disc_classes(16)
+    noise = np.random.default_rng(5).integers(0, 120, (40, 48))
+    blue = np.stack([noise // 2, noise, 130 + noise], axis=2)
+    pixels = np.where(classes[..., None] == 1, (200, 40, 40), blue).astype(np.uint8)
+    Image.fromarray(pixels).save(picture)
+    Image.fromarray(TWO.paint(classes)).save(label)
+    return picture, label
+
+
+def write_maps(folder: Path, count: int) -> Path:
+    """Maps in which the disc moves to the right, numbered."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        map_ = TWO.paint(disc_classes(16 + 4 * index))
+        Image.fromarray(map_).save(folder / f"map{index:03}.png")
+    return folder
+
+
+def disc_classes(column: int) -> Classes:
+    """(40, 48): 1 inside a disc, else 0."""
+    y, x = np.mgrid[:40, :48]
+    return ((y - 20) ** 2 + (x - column) ** 2 < 100).astype(np.int64)

@@ -17,6 +17,7 @@ from batch_analogy.cli import (
     pair,
     rehearse,
     runs,
+    semantic,
     status,
     suggest,
     timelapse,
@@ -50,6 +51,7 @@ def build_app() -> typer.Typer:
     app.command(epilog=timelapse.TIMELAPSE_EPILOG)(timelapse.timelapse)
     app.command(epilog=timelapse.STYLIZE_EPILOG)(timelapse.stylize)
     app.command(epilog=analogy.EPILOG, cls=analogy.AnalogyCommand)(analogy.analogy)
+    app.add_typer(semantic.build())
     app.command(epilog=suggest.EPILOG)(suggest.suggest)
     app.command(epilog=rehearse.PLAN_EPILOG)(rehearse.plan)
     app.command(epilog=rehearse.PREVIEW_EPILOG)(rehearse.preview)

@@ -31,7 +31,7 @@ STRIDE = 2**SCALES
 """Sides of what the generator is given are multiples of this."""
 
 _SLOPE = 0.2
-_LEAST_LABEL = 0.5  # added to label features before they are divided
+_LEAST_LABEL = 0.1  # added to label features before they are divided
 _EPSILON = 1e-5
 
 
@@ -133,7 +133,7 @@ class LabelEncoder(Encoder):
         x, found = self.stem(planes), []
         for index, stage in enumerate(self.stages):
             x = stage(x)
-            found.append(F.softplus(self.tail(x) if index == SCALES - 1 else x))
+            found.append(_positive(self.tail(x) if index == SCALES - 1 else x))
         return found
 
 
@@ -148,9 +148,8 @@ class FeatureTranslation(nn.Module):
         """Bring features of the layout that ``own`` tells of to that of ``target``."""
         ratio = (target + _LEAST_LABEL) / (own + _LEAST_LABEL)
         made = Translation(self.scale(ratio), self.shift(target - own))
-        mean = x.mean(dim=(2, 3), keepdim=True)
-        spread = (x - mean).square().mean(dim=(2, 3), keepdim=True)
-        return made.gamma * ((x - mean) * torch.rsqrt(spread + _EPSILON)) + made.beta, made
+        off = x - _mean(x)
+        return made.gamma * (off * torch.rsqrt(_mean(off.square()) + _EPSILON)) + made.beta, made
 
 
 class Generator(nn.Module):
@@ -311,6 +310,16 @@ def place(network: Network, device: str | torch.device) -> Network:
     """Move a network, with its convolutions channels-last: on CPUs twice as fast."""
     network.to(device)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _positive(x: Tensor) -> Tensor:
+    """Smoothly above zero. Not softplus, whose last bits depend on the number of threads."""
+    return 0.5 * (x + torch.sqrt(x.square() + 1.0))
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Of each channel; one axis at a time, or threads would show in the last bits."""
+    return x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
 
 
 def _activation() -> tuple[nn.Module, nn.Module]:

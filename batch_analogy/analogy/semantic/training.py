@@ -36,6 +36,7 @@ from batch_analogy.analogy.semantic.canvas import (
     scaled,
 )
 from batch_analogy.analogy.semantic.classes import Palette, channels_of, encode
+from batch_analogy.analogy.semantic.measures import FixedSet, Measures, Patience
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.semantic.networks import (
     Discriminator,
@@ -101,6 +102,7 @@ class Trainer:
         network: FeatureNetwork,
     ) -> None:
         self.config, self.palette, self.iteration = config, palette, 0
+        self.patience = Patience()
         self._network, self._device = network, network.device
         self._blank = SemanticModel(image, classes, palette, config)
         self._picture = self._on_canvas(image, classes)
@@ -122,11 +124,13 @@ class Trainer:
         self._coherence = losses.Coherence(
             network, self._picture.image, self._picture.classes, by_label=config.by_label
         )
+        self._fixed = FixedSet(self._picture, self._warper, config, len(palette))
 
     @property
     def finished(self) -> bool:
-        """Whether all iterations are done."""
-        return self.iteration >= self.config.iterations
+        """Whether all iterations are done, or nothing was gained for long."""
+        waited, most = self.patience.without_gain, self.config.patience
+        return self.iteration >= self.config.iterations or (0 < most <= waited)
 
     def step(self) -> StepDone:
         """Do one iteration: a new sample, and steps of each network on it."""
@@ -136,24 +140,48 @@ class Trainer:
         found: dict[str, Tensor] = {}
         if task.kind == "reconstruction":
             found["segmenter"] = self._step_segmenter(task)
-        found["discriminator"] = self._step_discriminator(task, numbers)
-        for _ in range(self.config.generator_steps):
-            found |= self._step_generator(task, numbers)
+        made = self._generate(task, numbers)
+        found["discriminator"] = self._step_discriminator(task, made)
+        for _ in range(self.config.generator_steps - 1):
+            found |= self._step_generator(task, made, numbers)
+            made = self._generate(task, numbers)
+        found |= self._step_generator(task, made, numbers)
         if self.config.generator_steps > 1:  # as published
-            found["discriminator"] = self._step_discriminator(task, numbers)
+            found["discriminator"] = self._step_discriminator(task, made)
         self.iteration += 1
         values = {name: float(value) for name, value in found.items()}
         return StepDone(self.iteration, task.kind, values)
 
+    def measure(self) -> tuple[Measures, list[Tensor]]:
+        """Measure the fixed set, as ``FixedSet.measure``; that counts towards ending early."""
+        found, shown = self._fixed.measure(
+            self.iteration,
+            self._chosen,
+            self.segmenter,
+            encoded=self._encoded,
+            coherence=self._coherence,
+            network=self._network,
+        )
+        self.patience = self.patience.after(found.score)
+        return found, shown
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers, so that going on makes sense."""
+        modules = (self.generator, self._averaged, self.discriminator, self.segmenter)
+        return all(bool(p.isfinite().all()) for m in modules for p in m.parameters())
+
+    @property
+    def _chosen(self) -> Generator:
+        return self._averaged if self.config.average else self.generator
+
     def model(self) -> SemanticModel:
         """What has been learnt so far; later steps do not change it."""
-        chosen = self._averaged if self.config.average else self.generator
         return SemanticModel(
             self._blank.image,
             self._blank.classes,
             self.palette,
             self.config,
-            generator=copy.deepcopy(chosen).eval(),
+            generator=copy.deepcopy(self._chosen).eval(),
             segmenter=copy.deepcopy(self.segmenter).eval(),
         )
 
@@ -168,7 +196,10 @@ class Trainer:
             for index, moments in optimiser.state_dict()["state"].items():
                 for key, value in moments.items():
                     tensors[f"adam.{name}.{index}.{key}"] = value.detach().cpu().contiguous()
-        return tensors, {"iteration": self.iteration}
+        return tensors, {
+            "iteration": self.iteration,
+            "patience": [self.patience.best, self.patience.without_gain],
+        }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Go on where another trainer, of the same picture and configuration, had got to."""
@@ -178,14 +209,10 @@ class Trainer:
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             )
         for name, optimiser in self._optimisers.items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in tensors.items():
-                if key.startswith(f"adam.{name}."):
-                    index, moment = key.split(".")[2:]
-                    state.setdefault(int(index), {})[moment] = value
-            groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": state, "param_groups": groups})
+            _restore_moments(optimiser, f"adam.{name}.", tensors)
         self.iteration = int(facts["iteration"])
+        best, without_gain = facts["patience"]
+        self.patience = Patience(float(best), int(without_gain))
 
     def _modules(self) -> dict[str, nn.Module]:
         return {
@@ -231,10 +258,12 @@ class Trainer:
                 group["lr"] = rate * factor
 
     def _generate(self, task: _Task, numbers: torch.Generator) -> Generated:
-        own = self.generator.labels(self._encoded(task.source.classes))
-        same = task.target is task.source.classes
-        target = own if same else self.generator.labels(self._encoded(task.target))
-        made: Generated = self.generator(noisy(task.source.image, numbers), own, target)
+        source = noisy(task.source.image, numbers)
+        with self._half_precision():
+            own = self.generator.labels(self._encoded(task.source.classes))
+            same = task.target is task.source.classes
+            target = own if same else self.generator.labels(self._encoded(task.target))
+            made: Generated = self.generator(source, own, target)
         return made
 
     def _encoded(self, classes: Tensor) -> Tensor:
@@ -255,20 +284,20 @@ class Trainer:
         self._descend("segmenter", loss)
         return loss.detach()
 
-    def _step_discriminator(self, task: _Task, numbers: torch.Generator) -> Tensor:
+    def _step_discriminator(self, task: _Task, made: Generated) -> Tensor:
         with self._half_precision():
-            with torch.no_grad():
-                made = self._generate(task, numbers).image
             real = self.discriminator(task.truth.image, self._shares(task.truth.classes))
-            fake = self.discriminator(made, self._shares(task.target))
+            fake = self.discriminator(made.image.detach(), self._shares(task.target))
         loss = losses.adversarial(real, real=True) + losses.adversarial(fake, real=False)
         self._descend("discriminator", loss)
         return loss.detach()
 
-    def _step_generator(self, task: _Task, numbers: torch.Generator) -> dict[str, Tensor]:
-        with self._half_precision(), _frozen(self.discriminator), _frozen(self.segmenter):
-            made = self._generate(task, numbers)
-            found = self._judge(task, made, numbers)
+    def _step_generator(
+        self, task: _Task, made: Generated, numbers: torch.Generator
+    ) -> dict[str, Tensor]:
+        with _frozen(self.discriminator), _frozen(self.segmenter):
+            with self._half_precision():
+                found = self._judge(task, made, numbers)
             total = torch.stack([getattr(self.config, k) * v for k, v in found.items()]).sum()
             self._descend("generator", total)
         self._average()
@@ -322,9 +351,8 @@ class Trainer:
     def _average(self) -> None:
         """Move the averaged weights towards the generator's; early on by more."""
         kept = min(self.config.average, (1.0 + self.iteration) / (10.0 + self.iteration))
-        pairs = zip(self._averaged.parameters(), self.generator.parameters(), strict=True)
-        for averaged, current in pairs:
-            averaged.lerp_(current, 1.0 - kept)
+        averaged, current = self._averaged.parameters(), self.generator.parameters()
+        torch._foreach_lerp_(list(averaged), list(current), 1.0 - kept)
 
 
 class _frozen:  # noqa: N801 - a context manager
@@ -343,4 +371,20 @@ class _frozen:  # noqa: N801 - a context manager
 
 
 def _adam(module: nn.Module, rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr=rate, betas=_BETAS)
+    return torch.optim.Adam(module.parameters(), lr=rate, betas=_BETAS, fused=True)
+
+
+def _restore_moments(
+    optimiser: torch.optim.Optimizer, prefix: str, tensors: Mapping[str, Tensor]
+) -> None:
+    """Give an optimiser the moments it had, laid out in memory as its parameters are."""
+    parameters = optimiser.param_groups[0]["params"]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(prefix):
+            index, moment = name.removeprefix(prefix).split(".")
+            like = parameters[int(index)]
+            laid_out = torch.empty_like(like).copy_(value) if value.dim() else value
+            state.setdefault(int(index), {})[moment] = laid_out
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})

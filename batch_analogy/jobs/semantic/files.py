@@ -71,7 +71,7 @@ def load_model(folder: Path, device: str | torch.device = "cpu") -> SemanticMode
 
 def write_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write tensors and plain JSON values, wholly or not at all."""
-    header = {_FACTS: json.dumps(facts, sort_keys=True)}
+    header = {_FACTS: json.dumps(facts)}
     atomic_write_bytes(path, safetensors.torch.save(dict(tensors), metadata=header))
 
 

@@ -1,0 +1,345 @@
+"""The commands of ``semantic``: a picture, its label map, and any other map."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from batch_analogy.cli import options
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL, reports_failures
+from batch_analogy.cli.option_groups import MachineOptions, takes_groups
+from batch_analogy.cli.semantic_options import OutputOption, RateOfFramesOption, TrainingOptions
+from batch_analogy.config import ExecutionConfig
+
+if TYPE_CHECKING:
+    from batch_analogy.cli.semantic_progress import SemanticWatcher
+    from batch_analogy.jobs.driver import StopRequest
+    from batch_analogy.jobs.semantic.apply import Applied
+    from batch_analogy.jobs.semantic.many import TrainedAll
+    from batch_analogy.jobs.semantic.training import TrainJob
+
+MAKE = "make"
+SHOWN_FAILURES = 10
+
+EPILOG = """Examples:
+
+batch-analogy semantic lake.jpg lake-label.png new-map.png -o new-lake.png
+
+batch-analogy semantic lake.jpg lake-label.png maps/ -o film.mp4 --preset animation
+
+batch-analogy semantic train pictures/ -o models/
+
+batch-analogy semantic apply lake.semantic maps/"""
+
+
+class SemanticGroup(TyperGroup):
+    """The group, in which IMAGE LABEL TARGETS needs no word before it."""
+
+    def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
+        """Put in the word that was left out."""
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = [MAKE, *args]
+        return super().parse_args(ctx, args)
+
+
+def build() -> typer.Typer:
+    """The group with its commands."""
+    group = typer.Typer(
+        name="semantic",
+        cls=SemanticGroup,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        help="Make pictures of other layouts, from one picture and its label map. IMAGE LABEL "
+        "TARGETS alone trains a network on the picture and applies it: see make.",
+        epilog=EPILOG,
+    )
+    group.command(MAKE, epilog=EPILOG)(make)
+    group.command("train", epilog=EPILOG)(train)
+    group.command("apply", epilog=EPILOG)(apply)
+    return group
+
+
+Image = Annotated[Path, typer.Argument(help="The picture.", metavar="IMAGE")]
+Label = Annotated[
+    Path,
+    typer.Argument(
+        help="Its label map: a picture of the same size that has one flat colour for each kind of "
+        "thing.",
+        metavar="LABEL",
+    ),
+]
+Targets = Annotated[
+    str,
+    typer.Argument(
+        help="Other maps in the same colours, of any size: a folder, a quoted pattern, or one.",
+        metavar="TARGETS",
+    ),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder of the trained network, with checkpoints and a preview. A training that "
+        "was interrupted goes on there, one that is finished is used. By default IMAGE.semantic, "
+        "beside the output.",
+        metavar="FOLDER",
+        show_default=False,
+    ),
+]
+
+
+@reports_failures
+@takes_groups()
+def make(
+    image: Image,
+    label: Label,
+    targets: Targets,
+    training: TrainingOptions,
+    machine: MachineOptions,
+    output: OutputOption = None,
+    model: ModelOption = None,
+    fps: RateOfFramesOption = None,
+    overwrite: options.OverwriteOption = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Train on a picture and make it anew after other maps (the word make can be left out)."""
+    from batch_analogy.jobs.semantic.apply import check_maps, find_maps
+
+    training.config()
+    maps = find_maps(targets)
+    out = options.absolute(output or default_output(image.stem, targets, maps))
+    folder = options.absolute(model) if model else out.parent / f"{image.stem}.semantic"
+    plan = _Making.planned(folder, maps, out, fps, overwrite=overwrite)
+    execution = machine.execution_config()
+    if machine.address is None:  # one picture needs no Ray
+        execution = dataclasses.replace(execution, address="none")
+    console = Console(json_lines)
+    job, execution = _job(image, label, folder, training, execution, overwrite=overwrite)
+    check_maps(image, label, maps)
+    with _watched(console) as (watcher, stop):
+        trained = _train([job], execution, watcher, stop)
+        if trained.failed:
+            raise trained.failed[0].error
+        if trained.interrupted or not trained.ended:
+            console.note(f"to go on, give the same command again; it is kept in {folder}")
+            return INTERRUPTED
+        applied = plan.apply(watcher, stop)
+    return _report(console, applied, folder, command="make")
+
+
+@reports_failures
+@takes_groups()
+def train(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Pictures with their label maps: NAME/img.png with NAME/label.png, or NAME.png "
+            "with NAME-label.png.",
+            metavar="FOLDER",
+        ),
+    ],
+    training: TrainingOptions,
+    machine: MachineOptions,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder for the trained networks, NAME.semantic each. By default FOLDER.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: options.OverwriteOption = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Train on many pictures, several at once; apply makes pictures of them."""
+    from batch_analogy.jobs.semantic.many import find_pairs
+
+    training.config()
+    place = options.absolute(output or folder)
+    pairs = find_pairs(folder)
+    console, execution, jobs = Console(json_lines), machine.execution_config(), []
+    for name, picture, label in pairs:
+        target = place / f"{name}.semantic"
+        job, execution = _job(picture, label, target, training, execution, overwrite=overwrite)
+        jobs.append(job)
+    with _watched(console) as (watcher, stop):
+        trained = _train(jobs, execution, watcher, stop)
+    finished = [one for one in trained.ended if one.ending != "interrupted"]
+    for one in finished:
+        console.result(str(one.folder))
+    code = _code(len(finished), len(jobs), interrupted=trained.interrupted or stop.requested)
+    console.note(f"{len(finished)} of {len(jobs)} pictures trained")
+    if code != DONE:
+        console.note("to go on, give the same command again")
+    console.event(
+        "result",
+        command="train",
+        trained=[one.folder for one in finished],
+        failed=[{"name": one.name, "message": str(one.error)} for one in trained.failed],
+        total=len(jobs),
+        exit_code=code,
+    )
+    return code
+
+
+@reports_failures
+def apply(
+    model: Annotated[Path, typer.Argument(help="A folder that was trained into.", metavar="MODEL")],
+    targets: Targets,
+    output: OutputOption = None,
+    fps: RateOfFramesOption = None,
+    overwrite: options.OverwriteOption = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Make pictures, or a film, after maps with a network that is trained already."""
+    from batch_analogy.jobs.semantic.apply import find_maps
+
+    maps = find_maps(targets)
+    out = options.absolute(output or default_output(model.stem, targets, maps))
+    plan = _Making.planned(options.absolute(model), maps, out, fps, overwrite=overwrite)
+    console = Console(json_lines)
+    with _watched(console) as (watcher, stop):
+        applied = plan.apply(watcher, stop)
+    return _report(console, applied, model, command="apply")
+
+
+def default_output(name: str, targets: str, maps: Sequence[Path]) -> Path:
+    """What is written where nothing was said.
+
+    >>> str(default_output("lake", "m.png", [Path("m.png")]))
+    'lake-m.png'
+    """
+    from batch_analogy.jobs.semantic.apply import is_sequence
+
+    if len(maps) == 1:
+        return Path(f"{name}-{maps[0].stem}.png")
+    if is_sequence(maps):
+        return Path(f"{name}-film.mp4")
+    return Path(f"{name}-pictures")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Making:
+    """What is to be made of a model, checked before it is trained."""
+
+    folder: Path
+    maps: list[Path]
+    places: list[Path]
+    film: Path | None
+    fps: Fraction | None
+
+    @classmethod
+    def planned(
+        cls, folder: Path, maps: list[Path], output: Path, fps: Fraction | None, *, overwrite: bool
+    ) -> _Making:
+        from batch_analogy.jobs.semantic.apply import FRAMES, check_free, is_film, picture_places
+
+        places = picture_places(output, maps, folder / FRAMES / output.stem)
+        check_free(output, places, overwrite=overwrite)
+        return cls(folder, maps, places, output if is_film(output) else None, fps)
+
+    def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> Applied:
+        from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
+        from batch_analogy.jobs.semantic.files import load_model
+
+        return apply_maps(
+            load_model(self.folder),
+            self.maps,
+            self.places,
+            film=self.film,
+            fps=self.fps or DEFAULT_FPS,
+            on_event=watcher,
+            stopped=lambda: stop.requested,
+        )
+
+
+def _job(
+    picture: Path,
+    label: Path,
+    folder: Path,
+    training: TrainingOptions,
+    execution: ExecutionConfig,
+    *,
+    overwrite: bool,
+) -> tuple[TrainJob, ExecutionConfig]:
+    """A picture's training, and the settings with the number of GPUs decided."""
+    from batch_analogy.jobs.pools import settle_gpus
+    from batch_analogy.jobs.semantic.training import TrainJob
+
+    execution = settle_gpus(execution)
+    job = TrainJob(
+        picture=options.absolute(picture),
+        label=options.absolute(label),
+        folder=folder,
+        config=training.config(),
+        weights=options.weights_choice(training.weights),
+        device="cuda" if execution.gpus_per_worker else "cpu",
+        overwrite=overwrite,
+    )
+    return job, execution
+
+
+def _train(
+    jobs: Sequence[TrainJob],
+    execution: ExecutionConfig,
+    watcher: SemanticWatcher,
+    stop: StopRequest,
+) -> TrainedAll:
+    from batch_analogy.jobs.semantic.many import train_all
+
+    return train_all(jobs, execution, on_event=watcher, stopped=lambda: stop.requested)
+
+
+@contextlib.contextmanager
+def _watched(console: Console) -> Iterator[tuple[SemanticWatcher, StopRequest]]:
+    """Progress on the console, and Ctrl-C asked for instead of raised."""
+    from batch_analogy.cli.semantic_progress import SemanticWatcher
+    from batch_analogy.jobs.driver import StopRequest
+
+    stop = StopRequest()
+    with stop.listening(), SemanticWatcher(console) as watcher:
+        yield watcher, stop
+
+
+def _report(console: Console, applied: Applied, folder: Path, *, command: str) -> int:
+    """Say what was made: results on stdout, all else on stderr; returns the exit code."""
+    for path, message in applied.failed[:SHOWN_FAILURES]:
+        console.note(f"{path.name} is missing: {message}")
+    if len(applied.failed) > SHOWN_FAILURES:
+        console.note(f"… and {len(applied.failed) - SHOWN_FAILURES} more")
+    for path in [applied.film] if applied.film else applied.pictures:
+        console.result(str(path))
+    if applied.film is not None and applied.flicker is not None:
+        console.note(
+            f"where maps do not change, frames change by {255 * applied.flicker:.2f} of 255"
+        )
+    console.note(f"trained network: {folder}")
+    code = _code(len(applied.pictures), applied.total, interrupted=applied.interrupted)
+    console.event(
+        "result",
+        command=command,
+        film=applied.film,
+        pictures=list(applied.pictures),
+        failed=[{"path": path, "message": message} for path, message in applied.failed],
+        flicker=applied.flicker,
+        model=folder,
+        exit_code=code,
+    )
+    return code
+
+
+def _code(done: int, total: int, *, interrupted: bool) -> int:
+    if interrupted:
+        return INTERRUPTED
+    if done < total:
+        return PARTIAL if done else FAILED
+    return DONE

@@ -1,0 +1,217 @@
+"""A trained model applied to target maps: pictures, or a film where the maps are a sequence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from batch_analogy.analogy.semantic.classes import Classes, read_classes
+from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.errors import FrameError, InputError, OutputExistsError, UsageError
+from batch_analogy.jobs.semantic.events import MapDone, OnSemanticEvent, ignore
+from batch_analogy.jobs.semantic.files import read_labels, read_pair
+from batch_analogy.media.codecs import CONTAINERS, Coding
+from batch_analogy.media.film import encode_film
+from batch_analogy.media.numbered import is_pattern, numbered
+from batch_analogy.media.sequence import find_stills, is_video
+from batch_analogy.media.stills import FloatPixels, write_png
+
+LEAST_FRAMES = 3
+"""So many numbered maps are a sequence, and become a film unless something else is asked for."""
+FRAMES = "frames"
+LOOKED_AT = 8
+"""Target maps, before training."""
+DEFAULT_FPS = Fraction(24)
+
+_NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of the target maps."""
+
+    pictures: tuple[Path, ...]
+    film: Path | None
+    failed: tuple[tuple[Path, str], ...]
+    total: int
+    interrupted: bool
+    flicker: float | None  # mean change of what keeps its class from map to map, in [0, 1]
+
+
+def find_maps(source: str) -> list[Path]:
+    """The target maps of a folder, a pattern or a single file, in natural order.
+
+    Raises:
+        UsageError: it does not exist, or is a video.
+        InputError: the folder is empty or holds no pictures.
+    """
+    if is_video(Path(source)):
+        raise UsageError(
+            f"{source} is a video; target maps are pictures: a video's colours are not flat "
+            "enough. Export it as PNG"
+        )
+    return [Path(path) for path in find_stills(source)]
+
+
+def check_maps(picture: Path, label: Path, maps: Sequence[Path]) -> None:
+    """Refuse target maps none of which can be used, before a network is trained for them.
+
+    Raises:
+        InputError: all of those that are looked at hold colours that the label map has not, or
+            the label map itself cannot be used.
+        FrameError: all cannot be read.
+    """
+    _, _, palette = read_pair(picture, label)
+    first: InputError | None = None
+    for path in maps[:LOOKED_AT]:
+        try:
+            read_classes(read_labels(path), palette, name=str(path))
+        except InputError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
+
+
+def is_sequence(maps: Sequence[Path]) -> bool:
+    """Whether maps are the frames of a film: one name, numbered one after the other.
+
+    >>> is_sequence([Path(f"map{n:03}.png") for n in range(5)])
+    True
+    >>> is_sequence([Path("1.png"), Path("2.png"), Path("6.png")])
+    False
+    """
+    matches = [_NUMBERED.fullmatch(path.stem) for path in maps]
+    if len(maps) < LEAST_FRAMES or not all(matches):
+        return False
+    numbers = [int(match[2]) for match in matches if match]
+    one_name = len({match[1] for match in matches if match}) == 1
+    return one_name and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def is_film(output: Path) -> bool:
+    """Whether an output's name is a film's."""
+    return output.suffix.lower() in CONTAINERS["h264"]
+
+
+def picture_places(output: Path, maps: Sequence[Path], frames: Path) -> list[Path]:
+    """Where the picture of each map goes.
+
+    Args:
+        output: a film, a pattern like ``out/%06d.png``, one picture, or a folder.
+        maps: the target maps.
+        frames: the folder for a film's pictures.
+
+    Raises:
+        UsageError: one picture was named for several maps, or two maps have one name.
+    """
+    if is_film(output):
+        return [frames / f"{index:06d}.png" for index in range(len(maps))]
+    if is_pattern(output):
+        return [numbered(output, index) for index in range(len(maps))]
+    if output.suffix.lower() == ".png":
+        if len(maps) > 1:
+            raise UsageError(
+                f"{len(maps)} target maps cannot all become {output}; give a folder, a pattern "
+                "such as out/%06d.png, or a film such as out.mp4"
+            )
+        return [output]
+    if output.suffix:
+        raise UsageError(
+            f"output {output} is no .png, no film ({', '.join(CONTAINERS['h264'])}) and no folder; "
+            "choose one of these"
+        )
+    places = [output / f"{path.stem}.png" for path in maps]
+    if len(set(places)) < len(places):
+        raise UsageError(
+            f"some target maps have the same name; give a pattern such as {output / '%06d.png'}"
+        )
+    return places
+
+
+def check_free(output: Path, places: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse to replace what is there.
+
+    Raises:
+        OutputExistsError: something is, and overwriting was not asked for.
+    """
+    wanted = [output] if is_film(output) else places
+    there = [path for path in wanted if path.exists()]
+    if there and not overwrite:
+        raise OutputExistsError(
+            f"{there[0]} exists; replace it with --overwrite, or name another output with -o"
+        )
+
+
+def apply_maps(
+    model: SemanticModel,
+    maps: Sequence[Path],
+    places: Sequence[Path],
+    *,
+    film: Path | None = None,
+    fps: Fraction = DEFAULT_FPS,
+    on_event: OnSemanticEvent = ignore,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Applied:
+    """Make a picture of each map, and a film of all.
+
+    One bad map does not end the others; where some are missing there is no film.
+
+    Raises:
+        OutputDiskError: the disk is full or may not be written to.
+        FilmError: the film could not be encoded, such as of maps of different sizes.
+    """
+    done: list[Path] = []
+    failed: list[tuple[Path, str]] = []
+    flicker = _Flicker()
+    for path, place in zip(maps, places, strict=True):
+        if stopped():
+            break
+        try:
+            classes = model.read(read_labels(path), name=str(path))
+        except (InputError, FrameError) as error:
+            failed.append((path, str(error)))
+            continue
+        made = model.apply(classes, name=str(path))[0].permute(1, 2, 0).cpu().numpy()
+        write_png(place, made)
+        flicker.add(classes, made)
+        done.append(place)
+        on_event(MapDone(len(done), len(maps), place))
+    whole = len(done) == len(maps)
+    if film is not None and whole:
+        encode_film(done, film, fps=fps, coding=Coding())
+    return Applied(
+        tuple(done),
+        film if whole else None,
+        tuple(failed),
+        len(maps),
+        interrupted=len(done) + len(failed) < len(maps),
+        flicker=flicker.mean,
+    )
+
+
+class _Flicker:
+    """How much a film's pictures change where the maps do not."""
+
+    def __init__(self) -> None:
+        self._before: tuple[Classes, FloatPixels] | None = None
+        self._found: list[float] = []
+
+    def add(self, classes: Classes, made: FloatPixels) -> None:
+        """Take the next picture; one of another size begins anew."""
+        if self._before is not None and self._before[0].shape == classes.shape:
+            same = self._before[0] == classes
+            if same.any():
+                self._found.append(float(np.abs(made - self._before[1])[same].mean()))
+        self._before = classes, made
+
+    @property
+    def mean(self) -> float | None:
+        """None of fewer than two."""
+        return sum(self._found) / len(self._found) if self._found else None

@@ -1,0 +1,79 @@
+"""Pictures trained at once on a real local Ray, workers killed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from semantic_samples import QUICK, write_disc
+
+from batch_analogy.config import ExecutionConfig
+from batch_analogy.errors import ClusterError
+from batch_analogy.jobs.semantic.events import SemanticEvent, TrainingStep, WorkersStarted
+from batch_analogy.jobs.semantic.files import load_model
+from batch_analogy.jobs.semantic.many import train_all
+from batch_analogy.jobs.semantic.training import SemanticStore, TrainJob
+from batch_analogy.semantics import SemanticConfig
+
+pytestmark = pytest.mark.slow  # starts Ray
+
+
+def jobs_in(folder: Path, **changes: object) -> list[TrainJob]:
+    """Two pictures and one that cannot be trained."""
+    config = SemanticConfig(**{**QUICK, "threads": 1, **changes})
+    jobs = []
+    for name in ("one", "two", "bad"):
+        picture, label = write_disc(folder, name)
+        label = picture if name == "bad" else label
+        place = folder / f"{name}.semantic"
+        jobs.append(TrainJob(picture=picture, label=label, folder=place, config=config))
+    return jobs
+
+
+def weights_of(job: TrainJob) -> bytes:
+    tensors = load_model(job.folder).tensors()
+    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_killed_workers_change_nothing(tmp_path: Path) -> None:
+    alone = jobs_in(tmp_path / "alone", iterations=12)
+    train_all(alone, ExecutionConfig(address="none"))
+    jobs, told, killed = jobs_in(tmp_path / "ray", iterations=12), [], []
+
+    def listen(event: SemanticEvent) -> None:
+        told.append(event)
+        if isinstance(event, TrainingStep) and event.iteration >= 4 and not killed:
+            one = next(job for job in jobs if job.name == event.name)
+            killed.append(int(SemanticStore(one.folder).lock.read_text()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    trained = train_all(jobs, ExecutionConfig(workers=2), on_event=listen)
+    assert killed
+    assert {one.name for one in trained.ended} == {"one", "two"}
+    assert [one.name for one in trained.failed] == ["bad"]
+    assert [e.at_once for e in told if isinstance(e, WorkersStarted)] == [2]
+    for ours, theirs in zip(jobs[:2], alone[:2], strict=True):
+        assert weights_of(ours) == weights_of(theirs)
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_stopped_trainings_go_on_later(tmp_path: Path) -> None:
+    jobs = jobs_in(tmp_path, iterations=100_000)[:1]
+    heard: list[SemanticEvent] = []
+    trained = train_all(
+        jobs, ExecutionConfig(), on_event=heard.append, stopped=lambda: len(heard) > 2
+    )
+    assert trained.interrupted
+    assert (jobs[0].folder / "state" / "checkpoint.safetensors").is_file()
+    other = dataclasses.replace(jobs[0], config=SemanticConfig(**QUICK), overwrite=True)
+    assert [one.ending for one in train_all([other], ExecutionConfig()).ended] == ["finished"]
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="2 GPU per worker were asked for"):
+        train_all(jobs_in(tmp_path), ExecutionConfig(gpus_per_worker=2))
