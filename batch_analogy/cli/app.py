@@ -19,6 +19,7 @@ from batch_analogy.cli import (
     runs,
     semantic,
     status,
+    study,
     suggest,
     timelapse,
 )
@@ -60,6 +61,7 @@ def build_app() -> typer.Typer:
     app.command(epilog=runs.RETRY_EPILOG)(runs.retry)
     app.command(epilog=runs.ASSEMBLE_EPILOG)(runs.assemble)
     app.command(epilog=evaluate.EPILOG)(evaluate.evaluate)
+    app.add_typer(study.study_app(), name="study")
     app.command(epilog=machine.DOCTOR_EPILOG)(machine.doctor)
     app.command(epilog=machine.WEIGHTS_EPILOG)(machine.weights)
     return app

@@ -1,0 +1,187 @@
+"""The commands ``study make`` and ``study add``: people rank what methods made of a comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batch_analogy.cli import options
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.errors import OutputExistsError, UsageError
+
+if TYPE_CHECKING:
+    from batch_analogy.report.study.tally import MethodTally, PairTally, Tally
+
+HELP = "Let people rank the pictures of a comparison, and add up what they say."
+
+MAKE_EPILOG = """Examples:
+
+batch-analogy study make compared/ -o study.html
+
+batch-analogy study make compared/ -o study.html --methods semantic,numbers --title "Lakes"
+
+Send the page to people; they open it in any browser, no network needed, and send back the file that
+it saves. The page does not hold which method made which picture: keep the comparison's folder."""
+
+ADD_EPILOG = """Examples:
+
+batch-analogy study add compared/ answers-*.json
+
+batch-analogy study add compared/ answers-*.json -o result.json"""
+
+ComparisonFolder = Annotated[
+    Path, typer.Argument(help="The folder that compare wrote.", metavar="COMPARISON")
+]
+PageOption = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="The page to write, one HTML file.", metavar="FILE.html"),
+]
+MethodsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Which methods are shown, of those that were compared. By default all.",
+        metavar="NAME,NAME",
+        show_default=False,
+    ),
+]
+TitleOption = Annotated[
+    str | None,
+    typer.Option(help="The page's heading.", show_default=False),
+]
+QuestionOption = Annotated[
+    str | None,
+    typer.Option(help="What people are to judge by.", show_default=False),
+]
+Files = Annotated[list[Path], typer.Argument(help="Files that the page saved.", metavar="FILES...")]
+ResultOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Also write the result as JSON, replacing an older one.",
+        metavar="FILE.json",
+        show_default=False,
+    ),
+]
+
+
+def study_app() -> typer.Typer:
+    """The two commands."""
+    app = typer.Typer(no_args_is_help=True, help=HELP)
+    app.command(epilog=MAKE_EPILOG)(make)
+    app.command(epilog=ADD_EPILOG)(add)
+    return app
+
+
+@reports_failures
+def make(
+    comparison: ComparisonFolder,
+    output: PageOption,
+    methods: MethodsOption = None,
+    title: TitleOption = None,
+    question: QuestionOption = None,
+    overwrite: options.OverwriteOption = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Make a page on which people drag what each method made into order.
+
+    One HTML file with the pictures inside. Methods are not named, and shown in another order to
+    everybody; answers stay in the browser until they are saved as a file.
+    """
+    from batch_analogy.report.comparison import read_comparison
+    from batch_analogy.report.study.page import QUESTION, TITLE, make_study
+
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"output {output} is no page; name it like study.html")
+    if output.exists() and not overwrite:
+        raise OutputExistsError(f"output {output} exists; replace it with --overwrite")
+    console = Console(json_lines)
+    made = make_study(
+        read_comparison(comparison),
+        output,
+        methods=None if methods is None else [name.strip() for name in methods.split(",")],
+        title=title or TITLE,
+        question=question or QUESTION,
+    )
+    console.result(str(made.page))
+    console.note(
+        f"study {made.key.study}: {len(made.key.cases)} to be ordered, {len(made.key.methods)} "
+        f"pictures each; which is whose: {made.key_file}"
+    )
+    console.event(
+        "result",
+        command="study make",
+        page=made.page,
+        key=made.key_file,
+        study=made.key.study,
+        exit_code=DONE,
+    )
+    return DONE
+
+
+@reports_failures
+def add(
+    comparison: ComparisonFolder,
+    files: Files,
+    output: ResultOption = None,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Add up what people answered: mean ranks, first places, and who beats whom.
+
+    Tests count people, not answers: Friedman's over all methods, the sign test for each pair.
+    """
+    from batch_analogy.jobs.store import write_json
+    from batch_analogy.report.study.answers import read_all
+    from batch_analogy.report.study.key import read_keys
+    from batch_analogy.report.study.tally import add_up
+
+    console = Console(json_lines)
+    tally = add_up(*read_all(files, read_keys(comparison)))
+    for line in lines(tally):
+        console.result(line)
+    if output is not None:
+        write_json(output, tally.to_json())
+        console.note(f"result: {output}")
+    console.event("result", command="study add", **tally.to_json(), exit_code=DONE)
+    return DONE
+
+
+def lines(tally: Tally) -> list[str]:
+    """The result, line by line."""
+    wide = max(len("method"), *(len(method.method) for method in tally.methods)) + 2
+    head = "method".ljust(wide) + "mean rank".rjust(10) + "first".rjust(9) + "   places"
+    found = [_counted(tally), "", head]
+    found += [_method_line(method, wide) for method in tally.methods]
+    found += ["", "before the other".ljust(2 * wide + 3) + "orders".rjust(11) + "people".rjust(9)]
+    found[-1] += "   chance (all pairs together)"
+    found += [_pair_line(pair, wide) for pair in tally.pairs]
+    if tally.friedman_p is not None:
+        found += ["", f"All methods alike? Friedman's test over people: p = {tally.friedman_p:.3g}"]
+    if tally.untouched:
+        found += ["", f"{tally.untouched} of {tally.orders} orders were left as they were shown."]
+    return found
+
+
+def _counted(tally: Tally) -> str:
+    people = "1 person" if tally.people == 1 else f"{tally.people} people"
+    told = f"study {tally.study}: {people}, {tally.orders} orders"
+    return f"{told}; {tally.incomplete} did not order all" if tally.incomplete else told
+
+
+def _method_line(tally: MethodTally, wide: int) -> str:
+    places = " ".join(f"{count:>3}" for count in tally.ranks)
+    figures = f"{tally.mean_rank:>10.2f}{100 * tally.first_share:>7.0f} %"
+    return f"{tally.method.ljust(wide)}{figures}  {places}"
+
+
+def _pair_line(tally: PairTally, wide: int) -> str:
+    names = f"{tally.better} > {tally.worse}".ljust(2 * wide + 3)
+    orders = f"{tally.wins}:{tally.losses}".rjust(11)
+    people = f"{tally.people_for}:{tally.people_against}".rjust(9)
+    if tally.p_value is None or tally.p_adjusted is None:
+        return f"{names}{orders}{people}   –"
+    sure = ", significant" if tally.significant else ""
+    return f"{names}{orders}{people}   p = {tally.p_value:.3g} ({tally.p_adjusted:.3g}{sure})"

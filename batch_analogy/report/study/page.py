@@ -1,0 +1,108 @@
+"""The page of a user study: one file with its pictures inside, which loads and sends nothing."""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib.resources
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from batch_analogy.media.files import atomic_write_text
+from batch_analogy.media.stills import read_still, to_bytes
+from batch_analogy.report.comparison import Comparison
+from batch_analogy.report.study.key import FORMAT, StudyKey, make_key, write_key
+
+TITLE = "Which picture is best?"
+QUESTION = (
+    "Put the pictures in order. First comes the one that follows the new map best and looks most "
+    "as if it had been taken in the same place as the first picture."
+)
+_PLACE = re.compile(r"\{\{(\w+)\}\}")  # of something in page.html
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """What was written."""
+
+    page: Path
+    key_file: Path
+    key: StudyKey
+
+
+def make_study(
+    comparison: Comparison,
+    page: Path,
+    *,
+    methods: Sequence[str] | None = None,
+    title: str = TITLE,
+    question: str = QUESTION,
+) -> StudyPage:
+    """Write a page on which people rank what the methods made, and the key to their answers.
+
+    Args:
+        comparison: what is ranked; the key is kept in its folder.
+        page: the HTML file.
+        methods: which are shown; all by default.
+        title: the page's heading.
+        question: what people are to judge by.
+
+    Raises:
+        UsageError: the methods are too few, too many or unknown.
+        InputError: a picture cannot be read.
+        OutputDiskError: the page or the key cannot be written.
+    """
+    key = make_key(comparison, methods or comparison.methods, question)
+    text = _page(comparison, key, title)
+    key_file = write_key(comparison.folder, key)  # first: a page without its key is worth nothing
+    atomic_write_text(page, text)
+    return StudyPage(page, key_file, key)
+
+
+def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
+    folder = comparison.folder
+    cases = [
+        {
+            "id": case.id,
+            "map": _embedded(folder.map(case.name)),
+            "pictures": [  # by id, so that their order tells nothing
+                {"id": name, "src": _embedded(folder.picture(case.methods[name], case.name))}
+                for name in sorted(case.methods)
+            ],
+        }
+        for case in sorted(key.cases, key=lambda case: case.id)
+    ]
+    study = {
+        "format": FORMAT,
+        "study": key.study,
+        "source": _embedded(folder.source),
+        "label": _embedded(folder.label),
+        "cases": cases,
+    }
+    parts = {
+        "title": html.escape(title),
+        "question": html.escape(key.question),
+        "style": _asset("page.css"),
+        "script": _asset("page.js"),
+        "study": json.dumps(study).replace("</", "<\\/"),
+    }
+    return _PLACE.sub(lambda place: parts[place[1]], _asset("page.html"))
+
+
+def _asset(name: str) -> str:
+    return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _embedded(path: Path) -> str:
+    """A picture as a data address: pixels alone, nothing that the file said of itself."""
+    stream = io.BytesIO()
+    pixels = np.ascontiguousarray(to_bytes(read_still(path)))
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -1,0 +1,119 @@
+"""Figures of pictures made from a source: of itself, of what was spoilt, of what lies elsewhere."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from batch_analogy.analogy.features import FeatureNetwork
+from batch_analogy.report.metrics import Picture
+from batch_analogy.report.source_measures import (
+    Classes,
+    SourceFigures,
+    SourceMeasures,
+    _squares,
+    figures_as_json,
+)
+
+SIDE = 80
+
+
+def disc(x: float, radius: float = 20) -> Classes:
+    """A disc (1) on a ground (0)."""
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return ((rows - SIDE / 2) ** 2 + (columns - x) ** 2 < radius**2).astype(np.int64)
+
+
+def painted(classes: Classes) -> Picture:
+    """Blue stripes on the disc, rough orange around it; the same places look the same."""
+    noise = np.random.default_rng(1).normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+    rough = 0.5 + 0.4 * cv2.GaussianBlur(noise, (0, 0), 1)[..., None] * np.ones(3)
+    rows = np.mgrid[:SIDE, :SIDE][0]
+    stripes = 0.5 + 0.4 * np.sin(rows * 2 * np.pi / 7)[..., None] * np.ones(3)
+    ground, inside = rough * [1.0, 0.6, 0.2], stripes * [0.2, 0.4, 1.0]
+    return np.where(classes[..., None] == 1, inside, ground).clip(0, 1).astype(np.float32)
+
+
+HERE, THERE = disc(30), disc(52)
+
+
+@pytest.fixture(scope="module")
+def measures(network: FeatureNetwork) -> SourceMeasures:
+    return SourceMeasures(network, painted(HERE), HERE)
+
+
+@pytest.fixture(scope="module")
+def moved(measures: SourceMeasures) -> SourceFigures:
+    """Of what a perfect method would make."""
+    return measures(painted(THERE), THERE)
+
+
+def test_the_source_is_its_own_best_picture(measures: SourceMeasures) -> None:
+    own = measures(painted(HERE), HERE)
+    assert own.vgg19_sifd == pytest.approx(0, abs=1e-6)
+    assert own.patch_distance == pytest.approx(0, abs=0.002)
+    assert own.layout_accuracy > 0.98
+
+
+def test_a_perfect_picture_of_another_layout_is_near(moved: SourceFigures) -> None:
+    assert moved.layout_accuracy > 0.97
+    assert moved.patch_distance < 0.4
+
+
+def test_the_layout_that_was_not_made_is_seen(measures: SourceMeasures) -> None:
+    """A method that gives the source back has its look, but only the layout that both share."""
+    kept = measures(painted(HERE), THERE)
+    shared = float((HERE == THERE).mean())
+    assert kept.layout_accuracy == pytest.approx(shared, abs=0.04)
+    assert kept.vgg19_sifd == pytest.approx(0, abs=1e-6)
+
+
+def test_blur_and_noise_are_further_the_more_there_is(
+    measures: SourceMeasures, moved: SourceFigures
+) -> None:
+    right = painted(THERE)
+    blurred = [measures(cv2.GaussianBlur(right, (0, 0), s), THERE) for s in (0.7, 1.5, 3)]
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 1, right.shape)
+    noisy = [measures((right + s * noise).clip(0, 1).astype(np.float32), THERE) for s in (0.1, 0.3)]
+    for spoilt in (blurred, noisy):
+        distances = [moved.vgg19_sifd, *(figures.vgg19_sifd for figures in spoilt)]
+        assert distances == sorted(distances)
+        assert spoilt[-1].patch_distance > moved.patch_distance
+    assert noisy[-1].vgg19_sifd > 3 * moved.vgg19_sifd
+
+
+def test_colours_alone_have_the_layout_but_not_the_look(
+    measures: SourceMeasures, moved: SourceFigures
+) -> None:
+    means = np.stack([painted(HERE)[k == HERE].mean(axis=0) for k in range(2)])
+    flat = measures(means[THERE].astype(np.float32), THERE)
+    assert flat.layout_accuracy > 0.85
+    assert flat.vgg19_sifd > 3 * moved.vgg19_sifd
+
+
+def test_how_well_the_source_can_be_read_is_told(measures: SourceMeasures) -> None:
+    assert 0.9 < measures.source_accuracy() <= 1
+
+
+def test_a_layout_that_says_nothing_is_not_read(network: FeatureNetwork) -> None:
+    """Classes without any look of their own: strips are read no better than by guessing."""
+    generator = np.random.default_rng(3)
+    same = generator.random((SIDE, SIDE, 3), dtype=np.float32)
+    classes = np.kron(generator.integers(0, 2, (10, 10)), np.ones((8, 8), np.int64))
+    assert SourceMeasures(network, same, classes).source_accuracy() < 0.65
+
+
+def test_other_sizes_than_the_source(measures: SourceMeasures) -> None:
+    figures = measures(painted(THERE)[8:72, 16:], THERE[8:72, 16:])
+    assert figures.layout_accuracy > 0.95
+    assert set(figures_as_json(figures)) == {"vgg19_sifd", "patch_distance", "layout_accuracy"}
+    with pytest.raises(ValueError, match="has classes of"):
+        measures(painted(THERE), THERE[1:])
+
+
+def test_distances_by_hand() -> None:
+    found = torch.cat(list(_squares(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))))
+    assert found.tolist() == [[25.0]]
