@@ -44,7 +44,7 @@ Of the choices tried, these told the classes of strips of a picture best from th
 
 _STRIPS = 8  # into which the source is cut to see how well its own layout can be read
 _GAP_STRIPS = 0.5  # beside the strip that is read: cells there see it too
-_MOST_QUERIES = 4096  # patches compared, evenly spread; more change the mean by less than 1 %
+_MOST_QUERIES = 4096  # patches compared, evenly spread
 _ROWS_AT_ONCE = 1024
 _UNIT = 255.0  # features of the default weights are about as large as 8-bit values
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from batch_analogy.report.study.answers import Answers, Ranking
 from batch_analogy.report.study.key import StudyKey
@@ -129,6 +128,8 @@ def _mean_rank(method: str, rankings: Sequence[Ranking]) -> float:
 
 
 def _pair(x: str, y: str, answers: Sequence[Answers]) -> PairTally:
+    from scipy import stats  # half a second
+
     margins = [sum(_before(x, y, ranking) for ranking in one.rankings) for one in answers]
     orders = sum(len(one.rankings) for one in answers)
     wins = (orders + sum(margins)) // 2
@@ -169,6 +170,8 @@ def _friedman(
     methods: Sequence[str], answers: Sequence[Answers]
 ) -> tuple[float | None, float | None]:
     """Friedman's statistic and p-value over people's mean ranks; None where it says nothing."""
+    from scipy import stats
+
     means = np.array([[_mean_rank(m, one.rankings) for one in answers] for m in methods])
     if len(methods) < LEAST_FOR_FRIEDMAN or len(answers) < 2 or np.allclose(means, means[0]):
         return None, None
