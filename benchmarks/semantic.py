@@ -1,0 +1,278 @@
+"""How well and how fast one picture is learnt, and made anew after other maps.
+
+    python -m benchmarks.semantic [--quality draft] [--folder FOLDER … --size 128] [--keep FOLDER]
+
+``synthetic``: a striped disc on noise, 96 pixels. ``start`` and ``end`` are the mean L1 between the
+picture and what is made of its own map, before and after training. The disc is then moved to places
+and sizes that it never had: ``accuracy`` is the share of pixels that look as their label says, told
+by the mean colours of the picture's own two parts (nothing that was trained); ``untouched`` is the
+same for the picture as it is, which is what doing nothing would give; ``segmenter`` is what the
+trained one finds. ``colour_error`` is the largest difference of a channel between the mean of the
+moved disc and the true disc's. ``repeats`` and ``resumes``: whether a second training, and one that
+was interrupted, came to the same bits after some iterations.
+
+``apply``: maps a second at 256 pixels, by precision.
+
+``folders``: real pictures, one a folder with img, label and further maps in cond/, as the method's
+authors publish theirs. None come with this project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from batch_analogy.analogy.features import FeatureNetwork, load_network
+from batch_analogy.analogy.semantic.classes import Classes, Palette
+from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.analogy.semantic.training import Trainer
+from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.jobs.preview import tile
+from batch_analogy.jobs.semantic.files import load_model, read_labels, read_pair, read_state
+from batch_analogy.jobs.semantic.many import find_pairs
+from batch_analogy.jobs.semantic.training import SemanticStore, TrainJob, train
+from batch_analogy.jobs.store import read_json
+from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.stills import to_bytes, write_png
+from batch_analogy.semantics import SemanticConfig
+from benchmarks.common import peak_memory_bytes, report, timed
+
+SIDE = 96
+COLOURS = Palette(((4, 51, 255), (255, 147, 0)))
+PLACES = ((66, 30, 18), (30, 70, 18), (60, 60, 26), (48, 22, 12))
+"""Row, column and radius of discs in maps that training never sees; the picture's is the first of
+``disc``'s defaults."""
+
+Pixels = NDArray[np.float32]
+
+
+def disc(row: int = 40, column: int = 38, radius: int = 20) -> Classes:
+    """(96, 96): 1 inside."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return ((y - row) ** 2 + (x - column) ** 2 < radius**2).astype(np.int64)
+
+
+def picture() -> Pixels:
+    """Slanting orange stripes in the disc, smooth blue noise around it; (96, 96, 3)."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    stripe = 0.5 + 0.5 * np.sin((x + 0.5 * y) * 2 * np.pi / 8)
+    noise = cv2.GaussianBlur(np.random.default_rng(8).random((SIDE, SIDE)), (0, 0), 1.5)
+    noise = (noise - noise.min()) / np.ptp(noise)
+    inside = np.stack([0.75 + 0.2 * stripe, 0.3 + 0.35 * stripe, 0.1 + 0.1 * stripe], axis=2)
+    outside = np.stack([0.1 + 0.1 * noise, 0.2 + 0.3 * noise, 0.35 + 0.5 * noise], axis=2)
+    return np.where(disc()[..., None] == 1, inside, outside).astype(np.float32)
+
+
+def seen_as(made: Pixels, means: Pixels) -> Classes:
+    """Which part's mean colour each pixel is nearer to, its neighbours considered."""
+    smooth = cv2.blur(made, (5, 5), borderType=cv2.BORDER_REFLECT)
+    away = [np.square(smooth - mean).sum(axis=2) for mean in means]
+    return np.argmin(away, axis=0)
+
+
+def moved(model: SemanticModel) -> dict[str, Any]:
+    """What becomes of the disc in other places."""
+    known, own = picture(), disc()
+    means = np.stack([known[own == label].mean(axis=0) for label in (0, 1)])
+    found: list[dict[str, float]] = []
+    for place in PLACES:
+        wanted = disc(*place)
+        image = model.apply(wanted)
+        made = pixels(image)
+        found.append({
+            "accuracy": float((seen_as(made, means) == wanted).mean()),
+            "untouched": float((seen_as(known, means) == wanted).mean()),
+            "segmenter": float((model.segment(image)[0].numpy() == wanted).mean()),
+            "colour_error": float(np.abs(made[wanted == 1].mean(axis=0) - means[1]).max()),
+        })  # fmt: skip
+    return {
+        "lowest": {name: min(f[name] for f in found) for name in ("accuracy", "segmenter")},
+        "highest_colour_error": max(f["colour_error"] for f in found),
+        "places": found,
+    }
+
+
+def synthetic(config: SemanticConfig, network: FeatureNetwork, options: Any) -> dict[str, Any]:
+    """The figures of the synthetic picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        job = synthetic_job(Path(folder), config)
+        image, classes, palette = read_pair(job.picture, job.label)
+        torch.set_num_threads(config.threads)
+        start, _ = Trainer(image, classes, palette, config, network).measure()
+        began = time.perf_counter()
+        ended = train(job)
+        seconds = time.perf_counter() - began
+        model, points = load_model(job.folder), curves(job)
+        if options.keep:
+            keep(options.keep / "synthetic.png", [picture(), pixels(model.apply(disc()))],
+                 [pixels(model.apply(disc(*place))) for place in PLACES])  # fmt: skip
+    last = points[-1]
+    return {
+        "config": config.fields(),
+        "iterations": ended.iteration,
+        "ending": ended.ending,
+        "seconds": round(seconds, 1),
+        "reconstruction": {
+            "start": start.reconstruction,
+            "end": last["reconstruction"],
+            "ratio": last["reconstruction"] / start.reconstruction,
+        },
+        "gamma_off_1": last["gamma"],
+        "beta_off_0": last["beta"],
+        "moved": moved(model),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "curves": points,
+        **repeated(config, options.repeat_iterations),
+    }
+
+
+def synthetic_job(folder: Path, config: SemanticConfig) -> TrainJob:
+    """The synthetic picture as files, to be trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_png(folder / "disc.png", picture())
+    write_png(folder / "label.png", COLOURS.paint(disc()))
+    return TrainJob(
+        picture=folder / "disc.png",
+        label=folder / "label.png",
+        folder=folder / "disc.semantic",
+        config=config,
+    )
+
+
+def repeated(config: SemanticConfig, iterations: int) -> dict[str, Any]:
+    """Whether another training, and one that is interrupted half-way, come to the same bits."""
+    short = SemanticConfig(**{**config.fields(), "iterations": iterations, "measure_every": 1000})
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = [synthetic_job(Path(folder) / str(n), short) for n in range(3)]
+        train(jobs[0])
+        train(jobs[1])
+        asked = iter(range(iterations))
+        train(jobs[2], stopped=lambda: next(asked) >= iterations // 2)
+        train(jobs[2])
+        states = [read_state(SemanticStore(job.folder).checkpoint)[0] for job in jobs]
+    same = [
+        all(torch.equal(states[0][name], other[name]) for name in states[0]) for other in states[1:]
+    ]
+    return {"repeats": same[0], "resumes": same[1], "repeated_iterations": iterations}
+
+
+def speed(side: int, runs: int, width: int) -> dict[str, Any]:
+    """Maps a second, of a network that need not know anything for that."""
+    y, x = np.mgrid[:side, :side]
+    classes = torch.from_numpy(((y + x) // 32 % 3).astype(np.int64))[None]
+    config = SemanticConfig(size=side, width=width)
+    palette = Palette((*COLOURS.colours, (0, 249, 0)))
+    found: dict[str, Any] = {"side": side, "width": width}
+    for name, dtype in (("float32", None), ("bfloat16", torch.bfloat16)):
+        model = SemanticModel(torch.rand(1, 3, side, side), classes, palette, config).to("cpu")
+        targets = [torch.roll(classes, 8 * shift, dims=2) for shift in range(8)]
+
+        def work(model: SemanticModel = model, dtype: Any = dtype, targets: Any = targets) -> None:
+            with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+                for target in targets:
+                    model.apply(target)
+
+        work()
+        times = timed(work, runs)
+        found[name] = {
+            "maps_per_second": round(len(targets) / times["median_seconds"], 2),
+            "seconds_of_8": times,
+        }
+    return found
+
+
+def real(folder: Path, options: Any) -> list[dict[str, Any]]:
+    """Pictures of a folder, trained; with maps of theirs made."""
+    found = []
+    for name, image, label in find_pairs(folder):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        config = SemanticConfig.for_quality(options.quality, size=options.size)
+        with tempfile.TemporaryDirectory() as place:
+            job = TrainJob(
+                picture=image, label=label, folder=Path(place) / f"{name}.semantic", config=config
+            )
+            began = time.perf_counter()
+            ended = train(job)
+            seconds = round(time.perf_counter() - began, 1)
+            model, points = load_model(job.folder), curves(job)
+        maps = [Path(p) for p in find_stills(str(image.parent / "cond"))]
+        made = [model.apply(read_labels(path), name=str(path)) for path in maps]
+        wanted = [model.read(read_labels(path), name=str(path)) for path in maps]
+        if options.keep:
+            keep(
+                options.keep / f"{name}.png",
+                [pixels(model.image), *map(pixels, made)],
+                [model.palette.paint(c) for c in (model.classes[0].numpy(), *wanted)],
+            )
+        found.append({
+            "name": name,
+            "classes": len(model.palette),
+            "iterations": ended.iteration,
+            "seconds": seconds,
+            "peak_memory_bytes": peak_memory_bytes(),
+            "accuracy": {
+                path.name: float((model.segment(m)[0].numpy() == w).mean())
+                for path, m, w in zip(maps, made, wanted, strict=True)
+            },
+            "curves": points,
+        })  # fmt: skip
+    return found
+
+
+def curves(job: TrainJob) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (read_json(SemanticStore(job.folder).curves) or {})["points"]
+    return found
+
+
+def pixels(image: torch.Tensor) -> Pixels:
+    return np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
+
+
+def keep(path: Path, *rows: Sequence[Any]) -> None:
+    """Rows of pictures as one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [to_bytes(cell) for row in rows for cell in row]
+    write_png(path, tile(cells, columns=max(len(row) for row in rows)))
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quality", choices=["draft", "standard", "paper"], default="draft")
+    parser.add_argument("--iterations", type=int, help="fewer, for tests")
+    parser.add_argument("--repeat-iterations", type=int, default=40)
+    parser.add_argument("--folder", type=Path, nargs="*", default=[])
+    parser.add_argument("--size", type=int, default=128, help="of the folders' pictures")
+    parser.add_argument("--side", type=int, default=256, help="of the maps whose speed is measured")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the pictures there")
+    parser.add_argument("--only", choices=["synthetic", "apply", "folders"])
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    given = {} if options.iterations is None else {"iterations": options.iterations}
+    config = SemanticConfig.for_quality(options.quality, **given)
+    results: dict[str, Any] = {}
+    if options.only in (None, "synthetic"):
+        network = load_network(resolve_weights())
+        results["synthetic"] = synthetic(config, network, options)
+    if options.only in (None, "apply"):
+        results["apply"] = speed(options.side, options.runs, config.width)
+    if options.folder:
+        results["folders"] = [one for folder in options.folder for one in real(folder, options)]
+    report("semantic", results)
+
+
+if __name__ == "__main__":
+    main()
