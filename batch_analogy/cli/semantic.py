@@ -16,7 +16,13 @@ from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL, reports_failures
 from batch_analogy.cli.option_groups import MachineOptions, takes_groups
-from batch_analogy.cli.semantic_options import OutputOption, RateOfFramesOption, TrainingOptions
+from batch_analogy.cli.semantic_options import (
+    DetailChoice,
+    DetailOption,
+    OutputOption,
+    RateOfFramesOption,
+    TrainingOptions,
+)
 from batch_analogy.config import ExecutionConfig
 
 if TYPE_CHECKING:
@@ -106,6 +112,7 @@ def make(
     output: OutputOption = None,
     model: ModelOption = None,
     fps: RateOfFramesOption = None,
+    detail: DetailOption = "auto",
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
 ) -> int:
@@ -116,7 +123,7 @@ def make(
     maps = find_maps(targets)
     out = options.absolute(output or default_output(image.stem, targets, maps))
     folder = options.absolute(model) if model else out.parent / f"{image.stem}.semantic"
-    plan = _Making.planned(folder, maps, out, fps, overwrite=overwrite)
+    plan = _Making.planned(folder, maps, out, fps, detail, overwrite=overwrite)
     execution = machine.execution_config()
     if machine.address is None:  # one picture needs no Ray
         execution = dataclasses.replace(execution, address="none")
@@ -197,6 +204,7 @@ def apply(
     targets: Targets,
     output: OutputOption = None,
     fps: RateOfFramesOption = None,
+    detail: DetailOption = "auto",
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
 ) -> int:
@@ -205,7 +213,7 @@ def apply(
 
     maps = find_maps(targets)
     out = options.absolute(output or default_output(model.stem, targets, maps))
-    plan = _Making.planned(options.absolute(model), maps, out, fps, overwrite=overwrite)
+    plan = _Making.planned(options.absolute(model), maps, out, fps, detail, overwrite=overwrite)
     console = Console(json_lines)
     with _watched(console) as (watcher, stop):
         applied = plan.apply(watcher, stop)
@@ -236,16 +244,26 @@ class _Making:
     places: list[Path]
     film: Path | None
     fps: Fraction | None
+    detail: bool
 
     @classmethod
     def planned(
-        cls, folder: Path, maps: list[Path], output: Path, fps: Fraction | None, *, overwrite: bool
+        cls,
+        folder: Path,
+        maps: list[Path],
+        output: Path,
+        fps: Fraction | None,
+        detail: DetailChoice,
+        *,
+        overwrite: bool,
     ) -> _Making:
         from batch_analogy.jobs.semantic.apply import FRAMES, check_free, is_film, picture_places
 
         places = picture_places(output, maps, folder / FRAMES / output.stem)
         check_free(output, places, overwrite=overwrite)
-        return cls(folder, maps, places, output if is_film(output) else None, fps)
+        film = output if is_film(output) else None
+        detailed = detail == "patches" or (detail == "auto" and film is None)
+        return cls(folder, maps, places, film, fps, detailed)
 
     def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> Applied:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
@@ -257,6 +275,7 @@ class _Making:
             self.places,
             film=self.film,
             fps=self.fps or DEFAULT_FPS,
+            detail=self.detail,
             on_event=watcher,
             stopped=lambda: stop.requested,
         )

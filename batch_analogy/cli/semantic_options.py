@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -110,6 +110,15 @@ OutputOption = Annotated[
         "folder for others, in the current folder.",
         metavar="OUT",
         show_default=False,
+    ),
+]
+DetailChoice = Literal["auto", "patches", "none"]
+DetailOption = Annotated[
+    DetailChoice,
+    typer.Option(
+        help="patches: what the network makes is made anew of pieces of the picture, sharp and at "
+        "full size, which takes some seconds a map. none: as the network has it, enlarged. auto: "
+        "patches for pictures; none for films, which they make restless.",
     ),
 ]
 RateOfFramesOption = Annotated[

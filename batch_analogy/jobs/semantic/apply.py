@@ -9,8 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from batch_analogy.analogy.semantic.classes import Classes, read_classes
+from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.errors import FrameError, InputError, OutputExistsError, UsageError
 from batch_analogy.jobs.semantic.events import MapDone, OnSemanticEvent, ignore
@@ -156,12 +158,23 @@ def apply_maps(
     *,
     film: Path | None = None,
     fps: Fraction = DEFAULT_FPS,
+    detail: bool = False,
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Applied:
     """Make a picture of each map, and a film of all.
 
     One bad map does not end the others; where some are missing there is no film.
+
+    Args:
+        model: the trained network.
+        maps: target maps.
+        places: where the picture of each goes.
+        film: the film, if there is to be one.
+        fps: its frames a second.
+        detail: whether the picture's own detail is added (``analogy.semantic.detail``).
+        on_event: called with each event.
+        stopped: asked before each map.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
@@ -170,6 +183,7 @@ def apply_maps(
     done: list[Path] = []
     failed: list[tuple[Path, str]] = []
     flicker = _Flicker()
+    detailed = Detail(model) if detail else None
     for path, place in zip(maps, places, strict=True):
         if stopped():
             break
@@ -178,7 +192,10 @@ def apply_maps(
         except (InputError, FrameError) as error:
             failed.append((path, str(error)))
             continue
-        made = model.apply(classes, name=str(path))[0].permute(1, 2, 0).cpu().numpy()
+        image = model.apply(classes, name=str(path))
+        if detailed is not None:
+            image = detailed.add(image, torch.from_numpy(classes)[None])
+        made = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
         write_png(place, made)
         flicker.add(classes, made)
         done.append(place)

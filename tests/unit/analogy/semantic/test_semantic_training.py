@@ -8,6 +8,7 @@ import torch
 from semantic_samples import TWO, Pictured, striped_disc
 
 from batch_analogy.analogy.features import FeatureNetwork
+from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.semantic.training import Trainer
 from batch_analogy.errors import ConfigError, InputError
@@ -81,6 +82,18 @@ def test_a_model_keeps_the_size_of_its_target(pictured: Pictured) -> None:
         assert made.min() >= 0
         assert made.max() <= 1
         assert model.segment(made).shape == (1, *size)
+
+
+def test_detail_is_the_pictures_own(pictured: Pictured) -> None:
+    model = pictured.trainer().model()
+    target = torch.from_numpy(np.roll(pictured.classes, 12, axis=1))[None]
+    made = model.apply(target)
+    sharp = Detail(model).add(made, target)
+    assert sharp.shape == made.shape
+    own = pictured.image[0].flatten(1).T
+    away = torch.cdist(sharp[0].flatten(1).T, own).amin(dim=1)
+    assert away.mean() < 0.05  # of pieces of it, mixed where they meet
+    assert torch.equal(sharp, Detail(model).add(made, target))
 
 
 def test_a_model_makes_the_same_of_colours_as_of_classes(pictured: Pictured) -> None:
