@@ -33,13 +33,13 @@ class SemanticConfig:
     The defaults are ``standard`` quality and the preset ``layout``. Every field decides pixels.
     """
 
-    size: int = 192  # px of the picture's longer side while training and applying; never enlarged
+    size: int = 128  # px of the picture's longer side while training and applying; never enlarged
     width: int = 16  # channels at full size; twice, four and eight times as many below
     encoding: Encoding = "one-hot"  # "rgb": label colours as the published code has them
     seed: int = 0
     threads: int = 2  # of the CPU: gradients round differently by their number
 
-    iterations: int = 2000  # each with a new sample
+    iterations: int = 1500  # each with a new sample
     generator_steps: int = 1  # of each iteration
     learning_rate: float = 1e-3  # of generator and segmenter
     discriminator_rate: float = 4e-4
@@ -50,7 +50,7 @@ class SemanticConfig:
     imagined: float = 0.5  # share of sampling whose layout is made up, and has no picture
     by_label: bool = True  # whether realism and patches are judged within each class
 
-    ramp: int = 1000  # iterations until samples are changed in full
+    ramp: int = 500  # iterations until samples are changed in full
     flip: float = 0.5  # probability
     bend: float = 0.02  # largest shift of the 3 × 3 points of the spline, share of the width
     zoom: float = 0.2  # largest enlargement, beyond 1
@@ -111,13 +111,14 @@ class SemanticConfig:
 
 
 QUALITIES: dict[SemanticQuality, dict[str, Any]] = {
-    "draft": {"size": 128, "iterations": 600, "ramp": 300},
+    "draft": {"size": 96, "iterations": 500, "ramp": 250},
     "standard": {},
     "paper": {
         "size": 250,
         "width": 32,
         "iterations": 2500,
         "generator_steps": 10,
+        "ramp": 1000,
         "imagined": 0.0,
         "by_label": False,
         "perceptual": 0.0,

@@ -14,6 +14,7 @@ from PIL import Image
 
 from batch_analogy.media.video import probe_video
 from batch_analogy.painting import PAINT_PRESETS
+from batch_analogy.semantics import SEMANTIC_PRESETS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -30,7 +31,12 @@ def run_example(name: str, *arguments: str | Path, folder: Path) -> str:
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**environment(), "PATH": f"{bin_folder}:{os.environ['PATH']}", "SIDE": "80"},
+        env={
+            **environment(),
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "SIDE": "80",
+            "ITERATIONS": "3",
+        },
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -111,6 +117,22 @@ def test_presets(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_semantic(tmp_path: Path) -> None:
+    run_example("semantic.sh", tmp_path / "out", folder=tmp_path)
+    assert probe_video(tmp_path / "out" / "film.mp4").frame_count == 6
+    assert Image.open(tmp_path / "out" / "layout" / "map0.png").size == (80, 53)
+    assert (tmp_path / "out" / "removed.png").is_file()
+
+
+@pytest.mark.slow
+def test_semantic_uses(tmp_path: Path) -> None:
+    quick = ["--side", "48", "--iterations", "2"]
+    out = run_example("semantic_uses.py", tmp_path / "out", *quick, folder=tmp_path)
+    assert [Path(line).stem for line in out.splitlines()] == list(SEMANTIC_PRESETS)
+    assert Image.open(tmp_path / "out" / "layout.png").size[0] == 3 * 48
+
+
+@pytest.mark.slow
 def test_status_and_resume(tmp_path: Path) -> None:
     out = run_example("status_and_resume.sh", tmp_path / "out", folder=tmp_path)
     # A run so small may be over before a busy machine lets the script press Ctrl-C.
@@ -153,6 +175,15 @@ def test_what_an_artist_would_make(tmp_path: Path) -> None:
     run_example("make_pictures.py", tmp_path / "pictures", *pictures, folder=tmp_path)
     run_example("make_analogies.py", tmp_path / "pictures", tmp_path / "made", folder=tmp_path)
     assert Image.open(tmp_path / "made" / "painted" / "img1.png").size == (64, 64)
+
+
+def test_the_maps(tmp_path: Path) -> None:
+    out = run_example("make_maps.py", tmp_path / "maps", "--side", "64", folder=tmp_path)
+    assert [Path(line).name for line in out.splitlines()] == list(SEMANTIC_PRESETS)
+    for line in out.splitlines():
+        sizes = {Image.open(Path(line) / name).size for name in ("img.png", "label.png")}
+        assert len(sizes) == 1
+        assert list((Path(line) / "cond").iterdir())
 
 
 def test_the_pictures(tmp_path: Path) -> None:
