@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.features import resize
+from batch_analogy.analogy.semantic.classes import class_planes
 from batch_analogy.analogy.semantic.networks import STRIDE
 
 LEAST_SIDE = 2 * STRIDE  # so that the deepest features can be mirrored
@@ -35,8 +36,7 @@ def reduce_classes(classes: Tensor, count: int, size: tuple[int, int]) -> Tensor
     """(1, H, W) classes at another size: of each new pixel the class that covers most of it."""
     if tuple(classes.shape[1:]) == size:
         return classes
-    planes = F.one_hot(classes, count).permute(0, 3, 1, 2).float()
-    covered = F.interpolate(planes, size=size, mode="area")
+    covered = F.interpolate(class_planes(classes, count), size=size, mode="area")
     return covered.argmax(dim=1)
 
 

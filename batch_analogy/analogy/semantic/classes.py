@@ -139,11 +139,14 @@ def encode(classes: Tensor, palette: Palette, encoding: Encoding) -> Tensor:
         (B, K, H, W) or (B, 3, H, W) float32.
     """
     if encoding == "one-hot":
-        planes = F.one_hot(classes, len(palette)).float()
-    else:
-        colours = torch.tensor(palette.colours, dtype=torch.float32, device=classes.device)
-        planes = colours[classes] / 127.5 - 1.0
-    return planes.permute(0, 3, 1, 2)
+        return class_planes(classes, len(palette))
+    colours = torch.tensor(palette.colours, dtype=torch.float32, device=classes.device)
+    return (colours[classes] / 127.5 - 1.0).permute(0, 3, 1, 2)
+
+
+def class_planes(classes: Tensor, count: int) -> Tensor:
+    """(B, H, W) classes → (B, K, H, W) float32: 1 in the plane of a pixel's class, else 0."""
+    return F.one_hot(classes, count).permute(0, 3, 1, 2).float()
 
 
 def channels_of(palette: Palette, encoding: Encoding) -> int:

@@ -10,31 +10,45 @@ Each map by itself: for films it is too restless.
 
 from __future__ import annotations
 
+import math
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from batch_analogy.analogy.features import resize
+from batch_analogy.analogy.fine import fine_vote
 from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
+from batch_analogy.analogy.nnf import Size, sides
+from batch_analogy.analogy.semantic.canvas import reduce_classes, scaled
+from batch_analogy.analogy.semantic.classes import class_planes
 from batch_analogy.analogy.semantic.model import SemanticModel
 
 MADE_WEIGHT = 6.0  # of the network's pictures, against 1 for continuing as I does
 LABELS_WEIGHT = 4.0
+SEARCHED_PX = 400_000  # of the larger picture, while pieces are chosen; they are cut at full size
 _UNIFORMITY = 500.0  # EbSynth's unit; low, as a thing may be larger than it was
 _COHERENCE = 0.5
+_SEAM_PX = 3  # on either side of it a piece would lie half in I and half in its mirror image
 
 
 class Detail:
     """Adds detail to pictures of one model.
 
+    Pieces may be turned left to right if training was shown the picture so: what I shows cut off at
+    one side then has an outline for the other.
+
     Args:
         model: where I and P are, and what it makes of P.
+        searched_px: larger pictures are reduced to this area while pieces are chosen.
     """
 
-    def __init__(self, model: SemanticModel) -> None:
+    def __init__(self, model: SemanticModel, *, searched_px: int = SEARCHED_PX) -> None:
         self._model = model
+        self._mirrored = model.config.flip > 0
+        self._searched_px = searched_px
         self._picture = model.image.to(model.device)
+        self._classes = model.classes.to(model.device)
         self._made = model.apply(model.classes)
-        self._planes = self._encoded(model.classes)
 
     @torch.no_grad()
     def add(self, made: Tensor, classes: Tensor) -> Tensor:
@@ -47,15 +61,35 @@ class Detail:
         Returns:
             (1, 3, H, W) float32 in [0, 1].
         """
-        guides = [
-            Guide(self._made, made, MADE_WEIGHT),
-            Guide(self._planes, self._encoded(classes), LABELS_WEIGHT),
-        ]
-        config = GuidedConfig(
-            uniformity=_UNIFORMITY, coherence=_COHERENCE, seed=self._model.config.seed
+        full, seed = sides(made), self._model.config.seed
+        largest = max(math.prod(full), math.prod(sides(self._picture)))
+        scale = min(1.0, math.sqrt(self._searched_px / largest))
+        there, here = scaled(*sides(self._picture), scale), scaled(*full, scale)
+        style = self._both_ways(resize(self._picture, there))
+        colours = self._both_ways(resize(self._made, there)), resize(made, here)
+        labels = self._both_ways(self._planes(self._classes, there)), self._planes(classes, here)
+        found = synthesise(
+            style,
+            [Guide(*colours, MADE_WEIGHT), Guide(*labels, LABELS_WEIGHT)],
+            GuidedConfig(uniformity=_UNIFORMITY, coherence=_COHERENCE, seed=seed),
+            usable=self._beside_the_seam(style),
         )
-        return synthesise(self._picture, guides, config).picture
+        if scale == 1.0:
+            return found.picture
+        pieces = self._both_ways(self._picture)
+        return fine_vote(pieces, found.field, sides(style), full, seed=seed).clamp(0.0, 1.0)
 
-    def _encoded(self, classes: Tensor) -> Tensor:
-        planes = F.one_hot(classes.to(self._picture.device), len(self._model.palette))
-        return planes.permute(0, 3, 1, 2).float().contiguous()
+    def _planes(self, classes: Tensor, size: Size) -> Tensor:
+        count = len(self._model.palette)
+        return class_planes(reduce_classes(classes.to(self._picture.device), count, size), count)
+
+    def _both_ways(self, x: Tensor) -> Tensor:
+        """What lies over I, and its mirror image to the right of it."""
+        return torch.cat([x, x.flip(-1)], dim=-1) if self._mirrored else x
+
+    def _beside_the_seam(self, style: Tensor) -> Tensor:
+        usable = torch.ones_like(style[:, :1], dtype=torch.bool)
+        middle = style.shape[-1] // 2
+        if self._mirrored and middle > 4 * _SEAM_PX:
+            usable[..., middle - _SEAM_PX : middle + _SEAM_PX] = False
+        return usable

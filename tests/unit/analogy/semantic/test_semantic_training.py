@@ -84,16 +84,36 @@ def test_a_model_keeps_the_size_of_its_target(pictured: Pictured) -> None:
         assert model.segment(made).shape == (1, *size)
 
 
-def test_detail_is_the_pictures_own(pictured: Pictured) -> None:
+@pytest.mark.parametrize("searched_px", [400_000, 1200])  # at its size, and brought up to it
+def test_detail_is_the_pictures_own(pictured: Pictured, searched_px: int) -> None:
     model = pictured.trainer().model()
     target = torch.from_numpy(np.roll(pictured.classes, 12, axis=1))[None]
     made = model.apply(target)
-    sharp = Detail(model).add(made, target)
+    sharp = Detail(model, searched_px=searched_px).add(made, target)
     assert sharp.shape == made.shape
     own = pictured.image[0].flatten(1).T
     away = torch.cdist(sharp[0].flatten(1).T, own).amin(dim=1)
     assert away.mean() < 0.05  # of pieces of it, mixed where they meet
-    assert torch.equal(sharp, Detail(model).add(made, target))
+    assert torch.equal(sharp, Detail(model, searched_px=searched_px).add(made, target))
+
+
+def test_what_is_cut_off_at_one_side_has_an_outline_for_it(network: FeatureNetwork) -> None:
+    """A red thing with a white rim to the left goes on beyond the picture's right edge."""
+    x = np.broadcast_to(np.arange(60), (40, 60))
+    classes = (x >= 30).astype(np.int64)
+    rim = (x >= 30) & (x < 34)
+    colours = np.where(classes[..., None] == 1, (0.8, 0.1, 0.1), (0.1, 0.1, 0.6))
+    colours[rim] = 1.0
+    image = torch.from_numpy(colours.astype(np.float32)).permute(2, 0, 1)[None]
+    target = torch.from_numpy(((x >= 10) & (x < 40)).astype(np.int64))[None]
+
+    def right_rim(flip: float) -> float:
+        model = Pictured(image, classes, network).trainer(flip=flip).model()
+        sharp = Detail(model).add(model.apply(target), target)
+        return float(sharp[0, 1, 5:-5, 36:40].mean())
+
+    assert right_rim(0.5) > 0.7
+    assert right_rim(0.0) < 0.5
 
 
 def test_a_model_makes_the_same_of_colours_as_of_classes(pictured: Pictured) -> None:
