@@ -12,6 +12,7 @@ import typer
 import batch_analogy
 from batch_analogy.cli import (
     analogy,
+    compare,
     evaluate,
     machine,
     pair,
@@ -61,6 +62,7 @@ def build_app() -> typer.Typer:
     app.command(epilog=runs.RETRY_EPILOG)(runs.retry)
     app.command(epilog=runs.ASSEMBLE_EPILOG)(runs.assemble)
     app.command(epilog=evaluate.EPILOG)(evaluate.evaluate)
+    app.command(epilog=compare.EPILOG)(compare.compare)
     app.add_typer(study.study_app(), name="study")
     app.command(epilog=machine.DOCTOR_EPILOG)(machine.doctor)
     app.command(epilog=machine.WEIGHTS_EPILOG)(machine.weights)

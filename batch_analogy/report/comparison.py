@@ -40,6 +40,16 @@ class ComparisonFolder:
         return self.root / PAGE
 
     @property
+    def progress(self) -> Path:
+        """What of it is made, and of what: to go on after an interruption."""
+        return self.root / "progress.json"
+
+    @property
+    def model(self) -> Path:
+        """The network of Semantic Image Analogy, where it was trained for this."""
+        return self.root / "model"
+
+    @property
     def source(self) -> Path:
         """The picture."""
         return self.root / "source.png"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batch_analogy.report.document import document
 from batch_analogy.report.judge import AGAINST, INPUT, RUN, FrameFigures, series
 from batch_analogy.report.plots import COLOURS, Line, Scale, plot
 
@@ -65,21 +66,9 @@ ROWS = (
 )  # fmt: skip
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1f2937;max-width:1120px;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.2rem;margin:2.2rem 0 .4rem}
-h3{font-size:1rem;margin:1.4rem 0 0}
-p{margin:.2rem 0 .6rem;color:#4b5563;max-width:46rem}
-table{border-collapse:collapse;margin:.6rem 0}
-th,td{padding:.3rem .9rem .3rem 0;text-align:right;border-bottom:1px solid #e5e7eb;
-font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left}
-svg{width:100%;height:auto;display:block}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,500px),1fr));gap:0 2rem}
 .plots>div{display:flex;flex-direction:column}.plots svg{margin-top:auto}
-img{max-width:100%;height:auto;display:block;margin:.3rem 0 1.2rem}
 .key{display:inline-block;width:1.4em;height:.28em;margin:0 .4em 0 0;vertical-align:middle}
-code{font-size:.92em}
 """
 
 
@@ -114,12 +103,7 @@ def page(title: str, facts: Sequence[str], labels: Mapping[str, str], parts: lis
     """
     body = "".join(_section(part, labels, len(parts) > 1) for part in parts)
     told = "".join(f"<p>{html.escape(fact)}</p>" for fact in facts)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{html.escape(title)}</h1>{told}{body}</body></html>\n"
-    )
+    return document(title, f"<h1>{html.escape(title)}</h1>{told}{body}", _STYLE)
 
 
 def _section(part: Section, labels: Mapping[str, str], several: bool) -> str:

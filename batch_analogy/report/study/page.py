@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import importlib.resources
-import io
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from batch_analogy.media.files import atomic_write_text
-from batch_analogy.media.stills import read_still, to_bytes
 from batch_analogy.report.comparison import Comparison
+from batch_analogy.report.document import embedded
 from batch_analogy.report.study.key import FORMAT, StudyKey, make_key, write_key
 
 TITLE = "Which picture is best?"
@@ -71,9 +66,9 @@ def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
     cases = [
         {
             "id": case.id,
-            "map": _embedded(folder.map(case.name)),
+            "map": embedded(folder.map(case.name)),
             "pictures": [  # by id, so that their order tells nothing
-                {"id": name, "src": _embedded(folder.picture(case.methods[name], case.name))}
+                {"id": name, "src": embedded(folder.picture(case.methods[name], case.name))}
                 for name in sorted(case.methods)
             ],
         }
@@ -82,8 +77,8 @@ def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
     study = {
         "format": FORMAT,
         "study": key.study,
-        "source": _embedded(folder.source),
-        "label": _embedded(folder.label),
+        "source": embedded(folder.source),
+        "label": embedded(folder.label),
         "cases": cases,
     }
     parts = {
@@ -98,11 +93,3 @@ def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
 
 def _asset(name: str) -> str:
     return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _embedded(path: Path) -> str:
-    """A picture as a data address: pixels alone, nothing that the file said of itself."""
-    stream = io.BytesIO()
-    pixels = np.ascontiguousarray(to_bytes(read_still(path)))
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -1,0 +1,211 @@
+"""The command ``compare``: one picture and its target maps through several methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from batch_analogy.cli import options
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import DONE, INTERRUPTED, reports_failures
+from batch_analogy.cli.option_groups import takes_groups
+from batch_analogy.cli.semantic_options import TrainingOptions
+from batch_analogy.config import ExecutionConfig
+from batch_analogy.errors import UsageError
+
+if TYPE_CHECKING:
+    from batch_analogy.report.compare import PictureMade
+    from batch_analogy.report.compare_inputs import CompareJob
+    from batch_analogy.report.comparison import Comparison
+
+EPILOG = """Examples:
+
+batch-analogy compare lake.jpg lake-label.png maps/ -o compared
+
+batch-analogy compare lake.jpg lake-label.png maps/ -o compared --model lake.semantic
+
+batch-analogy compare lake.jpg lake-label.png maps/ -o compared --methods numbers,deep
+--results spade=elsewhere/
+
+The last line names a page to look at. batch-analogy study make lets people rank the pictures."""
+
+_METHODS = "semantic,numbers,deep"
+_TITLE_WIDTH, _CELL_WIDTH = 32, 14
+
+Image = Annotated[Path, typer.Argument(help="The picture.", metavar="IMAGE")]
+Label = Annotated[
+    Path,
+    typer.Argument(
+        help="Its label map: a picture of the same size that has one flat colour for each kind of "
+        "thing.",
+        metavar="LABEL",
+    ),
+]
+Targets = Annotated[
+    str,
+    typer.Argument(
+        help="Other maps in the same colours: a folder, a quoted pattern, or one.",
+        metavar="TARGETS",
+    ),
+]
+FolderOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The folder for pictures, sheets, compare.json and compare.html. A comparison that "
+        "was interrupted goes on there.",
+        metavar="FOLDER",
+    ),
+]
+MethodsOption = Annotated[
+    str,
+    typer.Option(
+        help="Which are compared. semantic: Semantic Image Analogy. numbers: Image Analogies, "
+        "texture by numbers. deep: Deep Image Analogy, within labels. none: only --results.",
+        metavar="NAME,NAME",
+    ),
+]
+ResultsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Pictures that were made elsewhere, called as the maps are, and what to call whoever "
+        "made them. May be given several times.",
+        metavar="NAME=FOLDER",
+        show_default=False,
+    ),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A network that semantic trained on this picture; its size is everybody's. By default "
+        "one is trained in the output folder.",
+        metavar="FOLDER",
+        show_default=False,
+    ),
+]
+
+
+@reports_failures
+@takes_groups()
+def compare(
+    image: Image,
+    label: Label,
+    targets: Targets,
+    output: FolderOption,
+    training: TrainingOptions,
+    methods: MethodsOption = _METHODS,
+    results: ResultsOption = None,
+    model: ModelOption = None,
+    overwrite: options.OverwriteOption = False,
+    json_lines: options.JsonOption = False,
+) -> int:
+    """Make pictures of other layouts by several methods, side by side and measured.
+
+    All start from the same picture and work at the same size.
+    """
+    from batch_analogy.cli.semantic_progress import SemanticWatcher
+    from batch_analogy.jobs.driver import StopRequest
+    from batch_analogy.report.compare import compare as run
+
+    if model is not None and training.size is not None:
+        raise UsageError("--model works at the size it was trained at; leave --size out")
+    job = _job(image, label, targets, output, training, methods, results, model, overwrite)
+    console, stop = Console(json_lines), StopRequest()
+
+    def on_picture(made: PictureMade) -> None:
+        took = "made before" if made.seconds is None else f"{made.seconds:.1f} s"
+        console.note(f"{made.method}: {made.case}, {took} ({made.done} of {made.total})")
+        console.event("picture-made", **vars(made))
+
+    with stop.listening(), SemanticWatcher(console) as watcher:
+        found = run(job, on_picture=on_picture, on_training=watcher, stopped=lambda: stop.requested)
+    if found is None:
+        console.note(f"to go on, give the same command again; it is kept in {job.folder}")
+        return INTERRUPTED
+    _print(console, found)
+    return DONE
+
+
+def _job(
+    image: Path,
+    label: Path,
+    targets: str,
+    output: Path,
+    training: TrainingOptions,
+    methods: str,
+    results: list[str] | None,
+    model: Path | None,
+    overwrite: bool,
+) -> CompareJob:
+    from batch_analogy.jobs.pools import settle_gpus
+    from batch_analogy.jobs.semantic.apply import find_maps
+    from batch_analogy.report.compare_inputs import CompareJob
+
+    names: Any = [] if methods == "none" else [name.strip() for name in methods.split(",")]
+    return CompareJob(
+        image=options.absolute(image),
+        label=options.absolute(label),
+        targets=tuple(options.absolute(path) for path in find_maps(targets)),
+        folder=options.absolute(output),
+        config=training.config(),
+        methods=tuple(names),
+        elsewhere=tuple(parse_results(text) for text in results or ()),
+        model=None if model is None else options.absolute(model),
+        weights=options.weights_choice(training.weights),
+        device="cuda" if settle_gpus(ExecutionConfig(address="none")).gpus_per_worker else "cpu",
+        overwrite=overwrite,
+    )
+
+
+def parse_results(text: str) -> tuple[str, Path]:
+    """A name and a folder as typed.
+
+    Raises:
+        UsageError: it is no NAME=FOLDER.
+
+    >>> parse_results("spade=/made")
+    ('spade', PosixPath('/made'))
+    """
+    name, _, folder = text.partition("=")
+    if not name or not folder:
+        raise UsageError(f"--results {text} is no NAME=FOLDER; write it like spade=made/")
+    return name, options.absolute(folder)
+
+
+def _print(console: Console, found: Comparison) -> None:
+    for line in lines(found):
+        console.result(line)
+    console.result(str(found.folder.page))
+    console.note(f"figures: {found.folder.values}")
+    console.event(
+        "result",
+        command="compare",
+        page=found.folder.page,
+        json=found.folder.values,
+        sheets=[found.folder.sheet(case) for case in found.cases],
+        summary=found.values["summary"],
+        source_accuracy=found.values["source_accuracy"],
+        exit_code=DONE,
+    )
+
+
+def lines(found: Comparison) -> list[str]:
+    """The means of all figures, line by line."""
+    from batch_analogy.report.compare_page import FIGURES
+    from batch_analogy.report.page import shown
+
+    width = max(_CELL_WIDTH, *(len(method) + 2 for method in found.methods))
+    head = "".ljust(_TITLE_WIDTH) + "".join(method.rjust(width) for method in found.methods)
+    rows = [
+        figure.title.ljust(_TITLE_WIDTH)
+        + "".join(
+            shown(found.values["summary"][m][figure.key], figure.form).rjust(width)
+            for m in found.methods
+        )
+        for figure in FIGURES
+    ]
+    own = found.values["source_accuracy"]
+    return [head, *rows, f"Of the source's own layout {100 * own:.0f} % is read rightly."]

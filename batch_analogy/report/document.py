@@ -1,0 +1,54 @@
+"""What all HTML pages of reports share: one look, and everything inside one file."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from batch_analogy.media.stills import read_still, to_bytes
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#1f2937;max-width:1120px;margin:2rem auto;
+padding:0 1rem}
+h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.2rem;margin:2.2rem 0 .4rem}
+h3{font-size:1rem;margin:1.4rem 0 0}
+p{margin:.2rem 0 .6rem;color:#4b5563;max-width:46rem}
+table{border-collapse:collapse;margin:.6rem 0}
+th,td{padding:.3rem .9rem .3rem 0;text-align:right;border-bottom:1px solid #e5e7eb;
+font-variant-numeric:tabular-nums}
+th:first-child,td:first-child{text-align:left}
+svg{width:100%;height:auto;display:block}
+img{max-width:100%;height:auto;display:block;margin:.3rem 0 1.2rem}
+code{font-size:.92em}
+"""
+
+
+def document(title: str, body: str, style: str = "") -> str:
+    """A whole page: no font, nothing loaded from anywhere.
+
+    Args:
+        title: its title, as plain text. body: HTML. style: CSS besides what all pages share.
+    """
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}{style}</style></head><body>"
+        f"{body}</body></html>\n"
+    )
+
+
+def embedded(path: Path) -> str:
+    """A picture as a data address: its pixels alone, nothing that the file said of itself.
+
+    Raises:
+        FrameError: it cannot be read.
+    """
+    stream = io.BytesIO()
+    pixels = np.ascontiguousarray(to_bytes(read_still(path)))
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -1,0 +1,111 @@
+"""The methods that ``compare`` puts side by side: each makes a picture of a target map.
+
+All see the same picture, the same classes and the same target maps, at one size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.deep import deep_image_analogy
+from batch_analogy.analogy.features import FeatureNetwork, encode_reference
+from batch_analogy.analogy.semantic.canvas import reduce_classes, reduce_picture, scaled
+from batch_analogy.analogy.semantic.classes import Palette
+from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.config import AnalogyConfig, Preset
+from batch_analogy.motion.canvas import Layers, Painting
+from batch_analogy.motion.keyframes import Painter
+from batch_analogy.painting import PaintConfig, PaintedKey
+from batch_analogy.report.source_measures import Classes
+
+Method = Literal["semantic", "numbers", "deep"]
+
+TITLES: dict[Method, str] = {
+    "semantic": "Semantic Image Analogy",
+    "numbers": "Image Analogies, texture by numbers",
+    "deep": "Deep Image Analogy within labels",
+}
+
+DEEP_PRESET: Preset = "style-to-photo"
+"""Of Deep Image Analogy: a map is drawn, and a photograph is wanted of it."""
+
+Maker = Callable[[Classes], Tensor]
+"""(H, W) classes → (1, 3, H, W) float32 RGB in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The picture that all start from, at the size at which they work."""
+
+    image: Tensor  # (1, 3, H, W) float32 RGB in [0, 1]
+    classes: Classes  # (H, W)
+    palette: Palette
+
+    def drawn(self, classes: Classes) -> Tensor:
+        """A map as a picture in its flat colours, (1, 3, H, W) float32 RGB in [0, 1]."""
+        pixels = self.palette.paint(classes).astype(np.float32) / np.float32(255)
+        planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+        return planes.to(self.image.device)
+
+
+def semantic_maker(model: SemanticModel) -> Maker:
+    """Semantic Image Analogy by a trained network.
+
+    The picture that it knows is taken at the size at which it was trained: what it makes is not
+    enlarged afterwards.
+    """
+    height, width = (int(side) for side in model.classes.shape[1:])
+    small = scaled(height, width, model.scale)
+    own = SemanticModel(
+        reduce_picture(model.image, small),
+        reduce_classes(model.classes, len(model.palette), small),
+        model.palette,
+        model.config,
+        generator=model.generator,
+        segmenter=model.segmenter,
+    )
+    return own.apply
+
+
+def numbers_maker(source: Source, *, seed: int) -> Maker:
+    """Image Analogies: the map is A, the picture A', a target map B (Hertzmann et al. 2001, §4.5).
+
+    The engine and the preset of ``analogy --preset numbers``.
+    """
+    paths = (PaintedKey(painted="the picture", example="its map"),)
+    opaque = torch.cat([source.image, torch.ones_like(source.image[:, :1])], dim=1)
+    painting = Painting(source.drawn(source.classes), opaque)
+    painter = Painter(
+        None,
+        AnalogyConfig(seed=seed),
+        PaintConfig.for_preset("numbers", keys=paths),
+        lambda key: painting,
+        Layers(),
+    )
+    return lambda classes: painter.alone(source.drawn(classes), 0)["a_prime"]
+
+
+def deep_maker(source: Source, network: FeatureNetwork, *, seed: int) -> Maker:
+    """Deep Image Analogy: a target map is A, the picture B', matched within their classes."""
+    config = AnalogyConfig.for_preset(DEEP_PRESET, seed=seed)
+    reference = encode_reference(network, source.image, config)
+    label = source.drawn(source.classes)
+
+    def make(classes: Classes) -> Tensor:
+        target = source.drawn(classes)
+        return deep_image_analogy(
+            target,
+            source.image,
+            config=config,
+            network=network,
+            reference=reference,
+            masks=(target, label),
+        ).a_prime
+
+    return make
