@@ -31,7 +31,7 @@ batch-analogy compare lake.jpg lake-label.png maps/ -o compared --methods number
 
 The last line names a page to look at. batch-analogy study make lets people rank the pictures."""
 
-_METHODS = "semantic,numbers,deep"
+_METHODS = "semantic,network,numbers,deep"
 _TITLE_WIDTH, _CELL_WIDTH = 32, 14
 
 Image = Annotated[Path, typer.Argument(help="The picture.", metavar="IMAGE")]
@@ -63,8 +63,10 @@ FolderOption = Annotated[
 MethodsOption = Annotated[
     str,
     typer.Option(
-        help="Which are compared. semantic: Semantic Image Analogy. numbers: Image Analogies, "
-        "texture by numbers. deep: Deep Image Analogy, within labels. none: only --results.",
+        help="Which are compared. semantic: Semantic Image Analogy as semantic makes it, with the "
+        "picture's own detail. network: what its network alone makes, as published. numbers: Image "
+        "Analogies, texture by numbers. deep: Deep Image Analogy, within labels. none: only "
+        "--results.",
         metavar="NAME,NAME",
     ),
 ]

@@ -31,8 +31,10 @@ from batch_analogy.report.compare_page import FIGURES, comparison_page
 from batch_analogy.report.comparison import FORMAT, Comparison, ComparisonFolder, read_comparison
 from batch_analogy.report.methods import (
     TITLES,
+    TRAINED,
     Maker,
     deep_maker,
+    network_maker,
     numbers_maker,
     semantic_maker,
 )
@@ -104,8 +106,8 @@ def compare(
     progress = _opened(job, folder, size)
     _write_given(folder, prepared)
     network = load_network(resolve_weights(job.weights), job.device)
-    work = _Work(job, folder, prepared, progress, network)
-    if not work.made(model, on_picture, on_training, stopped):
+    work = _Work(job, folder, prepared, progress, network, model)
+    if not work.made(on_picture, on_training, stopped):
         return None
     return work.judged(size)
 
@@ -120,9 +122,11 @@ class _Work:
         prepared: Prepared,
         progress: _Progress,
         network: FeatureNetwork,
+        model: SemanticModel | None,
     ) -> None:
         self._job, self._folder, self._prepared = job, folder, prepared
         self._progress, self._network = progress, network
+        self._model = model
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -130,7 +134,6 @@ class _Work:
 
     def made(
         self,
-        model: SemanticModel | None,
         on_picture: OnPicture,
         on_training: OnSemanticEvent,
         stopped: Callable[[], bool],
@@ -145,7 +148,7 @@ class _Work:
                 seconds = None
                 if not self._is_there(method, case):
                     if maker is None and method in TITLES:
-                        maker = self._maker(method, model, on_training, stopped)
+                        maker = self._maker(method, on_training, stopped)
                         if maker is None:
                             return False
                     seconds = self._make(method, case, classes, maker)
@@ -160,7 +163,6 @@ class _Work:
     def _maker(
         self,
         method: str,
-        model: SemanticModel | None,
         on_training: OnSemanticEvent,
         stopped: Callable[[], bool],
     ) -> Maker | None:
@@ -170,7 +172,7 @@ class _Work:
             return numbers_maker(source, seed=seed)
         if method == "deep":
             return deep_maker(source, self._network, seed=seed)
-        if model is None:
+        if self._model is None:
             trained = train(
                 TrainJob(
                     picture=self._job.image,
@@ -186,8 +188,9 @@ class _Work:
             )
             if trained.ending == "interrupted":
                 return None
-            model = load_model(self._folder.model, self._job.device)
-        return semantic_maker(model)
+            self._model = load_model(self._folder.model, self._job.device)
+        makers = {"semantic": semantic_maker, "network": network_maker}
+        return makers[method](self._model)
 
     def _make(self, method: str, case: str, classes: Classes, maker: Maker | None) -> float | None:
         """Write a picture; the seconds that it took, None for one made elsewhere."""
@@ -235,7 +238,7 @@ class _Work:
         return comparison
 
     def _training(self) -> Mapping[str, Any] | None:
-        if "semantic" not in self._job.methods:
+        if not TRAINED & set(self._job.methods):
             return None
         return {"model": str(self._job.model or self._folder.model)}
 

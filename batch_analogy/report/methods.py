@@ -17,6 +17,7 @@ from batch_analogy.analogy.deep import deep_image_analogy
 from batch_analogy.analogy.features import FeatureNetwork, encode_reference
 from batch_analogy.analogy.semantic.canvas import reduce_classes, reduce_picture, scaled
 from batch_analogy.analogy.semantic.classes import Palette
+from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.config import AnalogyConfig, Preset
 from batch_analogy.motion.canvas import Layers, Painting
@@ -24,13 +25,17 @@ from batch_analogy.motion.keyframes import Painter
 from batch_analogy.painting import PaintConfig, PaintedKey
 from batch_analogy.report.source_measures import Classes
 
-Method = Literal["semantic", "numbers", "deep"]
+Method = Literal["semantic", "network", "numbers", "deep"]
 
 TITLES: dict[Method, str] = {
-    "semantic": "Semantic Image Analogy",
+    "semantic": "Semantic Image Analogy, with the picture's own detail",
+    "network": "Semantic Image Analogy, the network alone",
     "numbers": "Image Analogies, texture by numbers",
     "deep": "Deep Image Analogy within labels",
 }
+
+TRAINED: frozenset[str] = frozenset({"semantic", "network"})
+"""Methods that need a trained network: as ``semantic`` makes pictures, and as was published."""
 
 DEEP_PRESET: Preset = "style-to-photo"
 """Of Deep Image Analogy: a map is drawn, and a photograph is wanted of it."""
@@ -54,15 +59,23 @@ class Source:
         return planes.to(self.image.device)
 
 
-def semantic_maker(model: SemanticModel) -> Maker:
-    """Semantic Image Analogy by a trained network.
+def network_maker(model: SemanticModel) -> Maker:
+    """Semantic Image Analogy as published: what the trained network makes."""
+    return _at_its_size(model).apply
 
-    The picture that it knows is taken at the size at which it was trained: what it makes is not
-    enlarged afterwards.
-    """
+
+def semantic_maker(model: SemanticModel) -> Maker:
+    """Semantic Image Analogy as ``semantic`` makes pictures: with the picture's own detail."""
+    own = _at_its_size(model)
+    detail = Detail(own)
+    return lambda classes: detail.add(own.apply(classes), torch.from_numpy(classes)[None])
+
+
+def _at_its_size(model: SemanticModel) -> SemanticModel:
+    """The same network; what it makes is not enlarged, as its picture has the size it works at."""
     height, width = (int(side) for side in model.classes.shape[1:])
     small = scaled(height, width, model.scale)
-    own = SemanticModel(
+    return SemanticModel(
         reduce_picture(model.image, small),
         reduce_classes(model.classes, len(model.palette), small),
         model.palette,
@@ -70,7 +83,6 @@ def semantic_maker(model: SemanticModel) -> Maker:
         generator=model.generator,
         segmenter=model.segmenter,
     )
-    return own.apply
 
 
 def numbers_maker(source: Source, *, seed: int) -> Maker:

@@ -13,7 +13,7 @@ from PIL import Image
 from semantic_samples import write_disc, write_maps
 
 QUICK = ["--size", "32", "--width", "4", "--iterations", "3"]
-METHODS = ["semantic", "numbers", "deep"]
+METHODS = ["semantic", "network", "numbers", "deep"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_three_methods_and_one_from_elsewhere(
     for path in maps.iterdir():  # what a wrong method would make: the source, whatever is asked
         shutil.copy(disc[0], made / path.name)
     ended = call("compare", *disc, maps, "-o", out, "--results", f"same={made}", "--json", *QUICK)
-    ended.assert_ended(0, "2 classes", "training begins", "deep: map001", "(8 of 8)")
+    ended.assert_ended(0, "2 classes", "training begins", "deep: map001", "(10 of 10)")
     values = json.loads((out / "compare.json").read_text())
     assert list(values["methods"]) == [*METHODS, "same"]
     assert ended.json[-1]["summary"] == values["summary"]
@@ -52,9 +52,9 @@ def test_three_methods_and_one_from_elsewhere(
         assert moved[method]["layout_accuracy"] > same["layout_accuracy"]
         assert moved[method]["seconds"] > 0
     page = (out / "compare.html").read_text()
-    assert page.count("data:image/png") == 2 * (3 + 4)
+    assert page.count("data:image/png") == 2 * (3 + 5)
     assert "Semantic Image Analogy" in page
-    assert pixels(out / "sheets" / "map000.png").shape[1] > 6 * 32
+    assert pixels(out / "sheets" / "map000.png").shape[1] > 7 * 32
     call("study", "make", out, "-o", tmp_path / "study.html").assert_ended(0, "2 to be ordered")
 
 
@@ -81,10 +81,10 @@ def test_a_trained_network_is_used(
 ) -> None:
     model = tmp_path / "disc.semantic"
     semantic = ["semantic", *disc, maps / "map001.png", "-o", tmp_path / "one.png"]
-    call(*semantic, "--model", model, *QUICK).assert_ended(0)
-    compare = ["compare", *disc, maps, "-o", tmp_path / "out", "--methods", "semantic"]
-    call(*compare, "--model", model).assert_ended(0, "semantic: map001")
-    made = Image.open(tmp_path / "out" / "pictures" / "semantic" / "map001.png")
+    call(*semantic, "--model", model, "--detail", "none", *QUICK).assert_ended(0)
+    compare = ["compare", *disc, maps, "-o", tmp_path / "out", "--methods", "network"]
+    call(*compare, "--model", model).assert_ended(0, "network: map001")
+    made = Image.open(tmp_path / "out" / "pictures" / "network" / "map001.png")
     assert made.size == (32, 27)
     enlarged = np.asarray(made.resize((48, 40), Image.Resampling.BICUBIC)).astype(int)
     assert np.abs(enlarged - pixels(tmp_path / "one.png")).mean() < 2  # the same picture
