@@ -82,8 +82,8 @@ class PaintConfig:
     colour: float = 6.0
     edges: float = 0.5
     meaning: float = 2.0  # of VGG-19 features
-    position: float = 2.0  # of where a keyframe's pixels have moved to
-    previous: float = 0.5  # of the film so far, carried along its motion
+    position: float = 0.5  # of where a keyframe's pixels have moved to
+    previous: float = 0.0  # of the film so far, carried along its motion
     mask_weight: float = 2.0  # of being inside the mask, or outside, where there is one
     brightness: float = 0.0  # of the frames' brightness without their colours
     slopes: float = 0.0  # of brightness, right and down; small numbers, so that 30 is not much

@@ -69,7 +69,6 @@ class Hole:
     mask: Tensor  # (1, 1, H, W) bool: the pixels that are wanted
     base: Tensor  # (1, 4, H, W) float32: what is there elsewhere, colours times opacity and opacity
     expected: Tensor  # (1, 2, H, W) float32: places in the painting, going on into the hole
-    known: bool = True  # whether enough of them is known to start from
 
 
 @dataclass(frozen=True)
@@ -121,17 +120,14 @@ class Canvas:
         small, own = _compared_size(size, full, self._config), self._own_size(key, size)
         painting = self._compare(key, size)
         guides = self._guides(a, painting, small)
-        start = None
         if hole is not None:
-            start = _at(hole.expected, full, small, own)
-            guides += self._going_on(hole, painting, start)
+            guides += self._going_on(hole, painting, _at(hole.expected, full, small, own))
         found = synthesise(
             painting.ap,
             guides,
             self._synthesis,
             mask=None if hole is None else _coarse(hole.mask, small),
             base=None if hole is None else resize(hole.base, small),
-            start=start if hole is not None and hole.known else None,
         )
         if small == size:
             return found.field.float(), found.cost

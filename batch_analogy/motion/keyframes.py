@@ -28,6 +28,7 @@ from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.drawing import draw
 from batch_analogy.analogy.features import FeatureNetwork, matching_size, resize
 from batch_analogy.analogy.nnf import Size, initial_position, sides
+from batch_analogy.analogy.surroundings import spread_confident
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.motion.between import Between, Side
 from batch_analogy.motion.blending import mixed
@@ -39,7 +40,6 @@ from batch_analogy.motion.rims import Colours, sharpened
 from batch_analogy.painting import PaintConfig
 
 _MUCH_OPEN = 0.01  # share of a frame that can be followed to no anchor: fill it in
-_MOSTLY_OPEN = 0.5  # above it what little was carried gives nothing to start from
 _WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
 _FLOW_AREA_PX = 250_000
 _BADLY = 0.1  # difference of guides, root of the mean square, at which a match counts half
@@ -239,15 +239,12 @@ class Painter:
         if not bool(open_.any()):
             return Painted(digest(a), key, carried.expected, cost)
         expected, keys = carried.expected[:, :2], carried.expected[:, 2:]
-        known = Carried(expected, (~open_ & (keys == key)).float())
+        known = ~open_ & (keys == key)
         painted = sides(self._paintings(key).a)
-        own = initial_position(size, painted, expected.device)
-        start = known.filled(own, painted).float()
         hole = Hole(
             mask=open_,
             base=self._drawn(carried.expected),
-            expected=start,
-            known=known.share_open <= _MOSTLY_OPEN,
+            expected=_going_on(expected, known, painted),
         )
         field, made = self._canvas.filled(a, key, hole)
         return Painted(
@@ -261,6 +258,20 @@ class Painter:
 def _in_painting(field: Tensor, key: int) -> Tensor:
     """Places (1, 2, H, W) with the number of the painting that they are in, (1, 3, H, W)."""
     return torch.cat([field, torch.full_like(field[:, :1], key)], dim=1)
+
+
+def _going_on(places: Tensor, known: Tensor, painted: Size) -> Tensor:
+    """Places in a painting that go on from those that are known; mirrored at its edges.
+
+    Args:
+        places: (1, 2, H, W) float32. known: (1, 1, H, W) bool. painted: size of the painting.
+    """
+    own = initial_position(sides(places), painted, places.device)
+    moved = spread_confident(places - own, known.float())
+    whole = torch.where(known, places, own + moved)
+    last = whole.new_tensor(painted).view(1, 2, 1, 1).sub(1).clamp_min(1)
+    there_and_back = whole.remainder(2 * last)
+    return torch.minimum(there_and_back, 2 * last - there_and_back)
 
 
 def _fields(frame: Between[Painted]) -> tuple[Tensor, Tensor | None]:

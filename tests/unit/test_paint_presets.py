@@ -81,7 +81,7 @@ def test_an_unknown_preset_is_told() -> None:
 
 def test_the_weights_add_up() -> None:
     hand = HandGuide(source="a.png", target="b.png", weight=4.0)
-    assert PaintConfig(keys=KEYS, guides=(hand,)).total_weight == 1 + 6 + 0.5 + 2 + 2 + 0.5 + 4
+    assert PaintConfig(keys=KEYS, guides=(hand,)).total_weight == 1 + 6 + 0.5 + 2 + 0.5 + 4
 
 
 def test_a_mask_weighs_where_there_is_one() -> None:

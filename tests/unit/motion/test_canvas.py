@@ -64,7 +64,7 @@ def test_a_hole_goes_on_in_the_colours_of_the_film_so_far(weight: float, light: 
     mask = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
     mask[..., 6:-6, 4 : HALF - 6] = True
     hole = Hole(mask, paint(0.1, 0.1), initial_position((HEIGHT, WIDTH), (HEIGHT, WIDTH)))
-    found = made(canvas(painting, previous=weight), painting, PLAIN, hole)
+    found = made(canvas(painting, position=2.0, previous=weight), painting, PLAIN, hole)
     share = float((found[mask[0, 0]] > 0.5).float().mean())
     assert share <= light if weight else share >= light
 
@@ -74,7 +74,7 @@ def test_a_hole_goes_on_where_its_places_do() -> None:
     mask = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
     mask[..., 8:-8, 8:-8] = True
     own = initial_position((HEIGHT, WIDTH), (HEIGHT, WIDTH))
-    hole = Hole(mask, painting.ap, own, known=False)
+    hole = Hole(mask, painting.ap, own)
     field, cost = canvas(painting, position=8.0).filled(PLAIN, 0, hole)
     away = (field - own).abs().amax(dim=1, keepdim=True)
     assert float((away[mask] <= 1).float().mean()) > 0.95
