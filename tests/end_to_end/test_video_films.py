@@ -10,6 +10,7 @@ import imageio_ffmpeg
 import pytest
 from command import HERE, Call
 
+from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.video import probe_video
 
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
@@ -120,3 +121,49 @@ def test_awkward_videos_become_films(
     film = tmp_path / "film.mp4"
     call("stylize", reference, clip, "-o", film, "--end", "0.15", *HERE).assert_ended(0)
     assert probe_video(film).frame_count in (1, 2)
+
+
+def test_a_corrupt_packet_costs_its_frames_alone(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    every = ("-g", "2", *H264)
+    clip = make(tmp_path / "clip.ts", *every, source="testsrc2=s=80x64:r=10:d=0.6")
+    data = bytearray(clip.read_bytes())
+    middle = slice(len(data) // 2, len(data) // 2 + 1500)
+    data[middle] = bytes((byte * 7 + 13) & 255 for byte in data[middle])
+    clip.write_bytes(data)
+    film = tmp_path / "film.mp4"
+    ended = call("stylize", reference, clip, "-o", film, *HERE)
+    ended.assert_ended(0)
+    info = probe_video(film)
+    assert 3 <= info.frame_count <= 6
+    assert float(info.times.duration) == pytest.approx(0.6, abs=0.15)
+
+
+def test_a_size_that_changes_is_fitted_into_the_first(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    parts = [
+        make(tmp_path / f"{height}.ts", source=f"testsrc2=s=80x{height}:r=10:d=0.2").read_bytes()
+        for height in (64, 48)
+    ]
+    clip, film = tmp_path / "clip.ts", tmp_path / "film.mp4"
+    clip.write_bytes(b"".join(parts))
+    call("stylize", reference, clip, "-o", film, *HERE).assert_ended(0)
+    info = probe_video(film)
+    assert (info.width, info.height, info.frame_count) == (80, 64, 4)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_as_many_sounds_as_there_were(
+    call: Call, reference: Path, tmp_path: Path, count: int
+) -> None:
+    pitches = [f"sine=frequency={pitch}:d=0.3" for pitch in (440, 550, 660)[:count]]
+    sounds = [word for pitch in pitches for word in ("-f", "lavfi", "-i", pitch)]
+    maps = [word for stream in range(count + 1) for word in ("-map", str(stream))]
+    clip = make(tmp_path / "clip.mkv", *sounds, *maps, *H264)
+    film = tmp_path / "film.mp4"
+    call("stylize", reference, clip, "-o", film, "--end", "0.15", *HERE).assert_ended(0)
+    streams = run_ffmpeg(["-i", str(film)]).messages
+    assert streams.count("Audio:") == count
+    assert probe_video(film).has_audio == bool(count)
