@@ -10,17 +10,16 @@ scikit-learn a temple and a flower (CC BY).
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import subprocess
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import imageio_ffmpeg
-import matplotlib.cbook
 import numpy as np
 from numpy.typing import NDArray
 from skimage import data
-from sklearn.datasets import load_sample_image
 
 from batch_analogy.media.stills import read_still, write_png
 
@@ -31,16 +30,23 @@ Window = tuple[float, float, float]
 
 def sample_pictures() -> dict[str, Picture]:
     """Name → (H, W, 3) uint8 RGB photograph."""
-    hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     return {
         "astronaut": data.astronaut(),
-        "hopper": np.round(read_still(Path(hopper)) * 255).astype(np.uint8),
+        "hopper": packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
         "cat": data.chelsea(),
         "coffee": data.coffee(),
         "rocket": data.rocket(),
-        "temple": load_sample_image("china.jpg"),
-        "flower": load_sample_image("flower.jpg"),
+        "temple": packaged("sklearn", "datasets/images/china.jpg"),
+        "flower": packaged("sklearn", "datasets/images/flower.jpg"),
     }
+
+
+def packaged(package: str, name: str) -> Picture:
+    """A picture in an installed package, which need not be imported for it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{package} is not installed; it has a sample picture")
+    return np.round(read_still(Path(spec.origin).parent / name) * 255).astype(np.uint8)
 
 
 def camera_move(
