@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_analogy.motion.flow import Flow, Grey, Motion, alike, sample
-from batch_analogy.motion.rims_cpu import medians
 
 Colours = NDArray[np.float32]
 """(H, W, 3) float32 RGB in [0, 1]."""
@@ -52,6 +51,8 @@ def sharpened(motion: Motion, colours: Colours) -> Motion:
     rows, columns = _near_borders(motion).nonzero()
     if motion.still or not len(rows):
         return motion
+    from batch_analogy.motion.rims_cpu import medians  # Numba is slow to import
+
     back = motion.back
     for _ in range(_ROUNDS):
         found = medians(

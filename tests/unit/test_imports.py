@@ -42,8 +42,11 @@ ONLY_IN = {
 """Foreign package → the modules that may import it."""
 
 
-SCIPY_AT_ONCE = {"analogy/refine/wls.py", "analogy/semantic/classes.py"}
-"""Modules that are themselves imported by what uses them alone."""
+LATE = {"scipy", *(f"batch_analogy.{name[:-3].replace('/', '.')}" for name in ONLY_IN["numba"])}
+"""What takes long to import, SciPy and Numba's kernels: functions import it where they need it."""
+
+AT_ONCE = {*ONLY_IN["numba"], "analogy/refine/wls.py", "analogy/semantic/classes.py"}
+"""Modules that may import it at their beginning: others import them where they need them."""
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[str]:
@@ -99,12 +102,15 @@ def test_a_foreign_package_stays_where_it_belongs(package: str) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_scipy_is_imported_by_what_uses_it(path: Path) -> None:
-    if str(path.relative_to(PACKAGE)) in SCIPY_AT_ONCE:
+def test_what_is_slow_is_imported_late(path: Path) -> None:
+    """Every worker and command would have to wait for it."""
+    if str(path.relative_to(PACKAGE)) in AT_ONCE:
         return
     tree = ast.parse(path.read_text())
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert "scipy" not in {name.split(".")[0] for name in imported(tree, "")}  # half a second
+    names = list(imported(tree, ".".join(path.relative_to(PACKAGE.parent).parts[:-1])))
+    modules = {name.rpartition(".")[0] for name in names} | set(names)
+    assert not LATE & (modules | {name.partition(".")[0] for name in names})
 
 
 def test_the_rule_notices_breaches() -> None:

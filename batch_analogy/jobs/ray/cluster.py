@@ -131,7 +131,10 @@ def _init(options: dict[str, Any], where: str) -> str | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # older Rays advertise coming defaults
             context = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+    except Exception as error:
+        known = (RuntimeError, ValueError, OSError, ray.exceptions.RayError)
+        if type(error) is not Exception and not isinstance(error, known):
+            raise
         raise _no_ray(where, error) from error
     _let_ray_print(False)
     return _dashboard_of(context)

@@ -51,3 +51,20 @@ def test_what_is_no_ray_is_said_so(
         pytest.raises(ClusterError, match=rf"no Ray at {address}: .*{said}.*--address none"),
     ):
         cluster.join(address)
+
+
+def test_a_node_that_is_slow_to_start_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starts(**options: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", starts)
+    with pytest.raises(ClusterError, match=r"no Ray on this machine: .*timed out during startup"):
+        cluster.start_local(1)
+
+
+def test_an_error_of_our_own_is_not_taken_for_a_cluster_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ray.init", lambda: None)
+    with pytest.raises(TypeError):
+        cluster.start_local(1)
