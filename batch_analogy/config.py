@@ -328,17 +328,21 @@ class RunConfig:
 
     @property
     def steady(self) -> bool:
-        """Whether frames are made from each other and not each by itself.
+        """Whether frames are made from each other and not each by itself."""
+        return self.temporal == "on" and self.unsteady_option is None
 
-        Not where the reference takes each frame's look, as its frames need not be of one scene, and
-        not where colours are kept by ``wls`` or copies of the reference are tried.
+    @property
+    def unsteady_option(self) -> str | None:
+        """The option that frames made from each other cannot have, if one is given.
+
+        The published filter would have to be carried as the colour transforms are, and fields into
+        copies of the reference as those into itself.
         """
-        return (
-            self.temporal == "on"
-            and self.target != "reference"
-            and self.analogy.refine != "wls"
-            and len(self.analogy.transforms) == 1
-        )
+        if self.analogy.refine == "wls":
+            return "--refine wls"
+        if len(self.analogy.transforms) > 1:
+            return "--mirror" if self.analogy.mirror else "--scales"
+        return None
 
     def pixel_fields(self) -> dict[str, Any]:
         """What decides the frames' pixels, as plain JSON values; inputs are hashed separately."""

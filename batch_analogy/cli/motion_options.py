@@ -26,7 +26,8 @@ TemporalOption = Annotated[
     Temporal,
     typer.Option(
         help="on: frames go on from each other along their motion, so that the film is steady. "
-        "off: every frame is made by itself, as pictures are, and the film flickers.",
+        "off: every frame is made by itself, as pictures are, and the film flickers; so it is with "
+        "--refine wls, --scales and --mirror too.",
         rich_help_panel=FILM,
     ),
 ]

@@ -55,7 +55,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
         yield "RAW", f"all developed alike, with the first one's white balance ({balance})"
-    yield from _found_rows(plan)
+    yield from _found_rows(config, plan)
     if plan.painting is None:
         yield from _reference_rows(config, plan)
     yield from _painting_rows(plan)
@@ -115,6 +115,8 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
         yield from (text for _, text in _depth_rows(plan))
+    if config.temporal == "on" and not plan.steady and len(plan.frames) > 1:
+        yield f"WARNING: {_apart(config)}"
     yield from (text for name, text in _painting_rows(plan) if name != "painted")
 
 
@@ -192,12 +194,22 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "depth", f"of the 16 bits of {first.name} 8 are kept: {loss}"
 
 
-def _found_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+def _apart(config: RunConfig) -> str:
+    """Why frames are made one by one though coherence is on."""
+    return (
+        f"each frame by itself, as {config.unsteady_option} does not go on from frame to frame, so "
+        "the film may flicker; leave it out for a steady one"
+    )
+
+
+def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """How the frames hang together: coherence, cuts, and exposures to even out."""
     from batch_analogy.jobs.ranges import format_range
 
-    how = "they go on from each other" if plan.steady else "each by itself"
-    yield "temporal", f"{'on' if plan.steady else 'off'}: {how}"
+    if plan.steady:
+        yield "temporal", "on: they go on from each other"
+    else:
+        yield "temporal", f"off: {_apart(config) if config.temporal == 'on' else 'each by itself'}"
 
     if len(plan.shots) > 1:
         shown = [format_range(shot.start, shot.stop) for shot in plan.shots[:SHOWN_SHOTS]]

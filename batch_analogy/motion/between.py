@@ -109,7 +109,8 @@ class Between(Generic[State]):
         Args:
             grids: of the earlier and the later one, (1, C, D, h, w) float32.
             cells: the picture's height and width in cells. way: a grid leads nowhere, so
-                ``"range"`` means that it belongs to the picture that stands still.
+                ``"range"`` means that it belongs to the picture that stands still, and is followed
+                as far as the whole frame is, whose look it has.
             size: of the frame, in whole cells but for the last ones.
 
         Returns:
@@ -119,10 +120,12 @@ class Between(Generic[State]):
         if self.later is None or grids[1] is None:
             return earlier, sure
         later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
-        # What can be followed to neither is mixed as its surroundings are.
+        # What can be followed to neither is mixed as its surroundings are …
         weight = means_around(self.position * (later_sure + _UNKNOWN), SOFT_CELLS)
         other = means_around((1.0 - self.position) * (sure + _UNKNOWN), SOFT_CELLS)
         share = weight / (weight + other)
+        for _ in range(2):  # … and where one of them sees no further no border may be seen
+            share = means_around(share, SOFT_CELLS)
         mixed = earlier + share[:, :, None] * (later - earlier)
         return mixed, sure + share * (later_sure - sure)
 
@@ -135,7 +138,7 @@ def _moved(
     grid: Tensor, cells: tuple[float, float], way: Way, motion: Motion, size: Size
 ) -> tuple[Tensor, Tensor]:
     if way == "range":
-        return grid, torch.ones_like(grid[:, 0, :1])
+        return grid, torch.full_like(grid[:, 0, :1], float(motion.sure.mean(dtype=np.float64)))
     return carry_grid(grid, cells, motion, size)
 
 

@@ -53,6 +53,7 @@ _RENEWED_ANYHOW = 0.2  # of that in light that stays …
 _OTHER_LIGHT = 0.03  # … while a change of brightness of so much is another light
 _MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
 _MOSTLY_OPEN = 0.5  # above it hardly anything is carried, and the frame is worth its whole quality
+_ALL_OPEN = 0.9  # above it the frame shows another scene: by chance 0.5 % can be followed
 _LOOSELY = 0.06  # price at which an anchor leaves a match of the one before (``carried.FIRM``)
 _FLOW_AREA_PX = 250_000  # of a stretch all flow is held at once; finer than this it gains little
 _BORDER_CELLS = 6  # around what is new in an anchor
@@ -102,11 +103,11 @@ class Steady:
         state = FrameState(digest(a), fields.ab.float(), fields.ba.float())
         return self._dressed(state, encoded, fields)
 
-    @torch.no_grad()
     def followed(self, motion: Motion, a: Tensor) -> Motion:
         """As ``Steadies``: as it was found."""
         return motion
 
+    @torch.no_grad()
     def anchor(self, before: FrameState, motions: Sequence[Motion], a: Tensor) -> FrameState:
         """The next anchor.
 
@@ -121,7 +122,10 @@ class Steady:
             motion = motion.then(onward)
         motion, since = follow_root(before.since, motion.refined())
         follows = Between(Side(before, motion))
-        carried = _loosened(self._carried(follows, a))
+        carried = self._carried(follows, a)
+        if carried[0].share_open > _ALL_OPEN:
+            return self.begin(a)
+        carried = _loosened(carried)
         age = changes(motions)
         state = self._matched(a, follows, carried, self.config, LEVELS[0], age)
         return replace(state, since=since)
@@ -137,6 +141,8 @@ class Steady:
         carried = self._carried(frame, a)
         if carried[0].share_open <= _MUCH_OPEN[self.config.refine]:
             return frame
+        if carried[0].share_open > _ALL_OPEN:
+            return self.begin(a)
         config = self.config
         if carried[0].share_open <= _MOSTLY_OPEN:  # what was solved is carried along
             config = replace(config, quality="draft")

@@ -8,6 +8,7 @@ there and back leads home (Sundaram et al. 2010, constants of Ruder et al. 2016 
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -29,6 +30,9 @@ Result = TypeVar("Result")
 _AWAY_SHARE, _AWAY_PX2 = 0.01, 0.5  # there and back may miss by so much, squared
 _AWAY_MOST_PX2 = 9.0
 _ALIKE = 0.08  # brightness this far apart: e⁻¹ of the trust
+_LIGHT_SHARE = 0.05  # of a frame's mean side: radius within which light changes together …
+_LIGHT_MOST = 0.16  # … by so much at most
+_LIGHT_COARSENESS = 4  # pixels in one by which it is found
 _WIDENED_PX = 5  # side of the window whose least trusted pixel counts
 _SEEN_ENOUGH = 0.05  # share of a frame by which its exposure can be told
 _LEAST_SIDE_PX = 64  # DIS needs a few patches each way
@@ -259,7 +263,7 @@ def sample(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _trust(there: Flow, home: NDArray[np.bool_], own: Grey, other: Grey) -> Grey:
-    difference = _smooth(sample(other, there) - own)
+    difference = _without_light(_smooth(sample(other, there) - own), home)
     alike = np.exp(-np.square(difference / np.float32(_ALIKE)))
     trust = (alike * home).astype(np.float32)
     kernel = np.ones((_WIDENED_PX, _WIDENED_PX), np.uint8)
@@ -269,6 +273,23 @@ def _trust(there: Flow, home: NDArray[np.bool_], own: Grey, other: Grey) -> Grey
 def _smooth(difference: Grey) -> Grey:
     """Noise of single pixels says nothing about where they come from."""
     return np.asarray(cv2.blur(difference, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _without_light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
+    """Differences of brightness without what whole regions have in common.
+
+    A lens darkens its corners, shadows and the sun move: that says nothing about where pixels come
+    from. What is found in the wrong place differs in its pattern.
+    """
+    small = tuple(-(-side // _LIGHT_COARSENESS) for side in difference.shape[::-1])
+    side = 2 * round(_LIGHT_SHARE * math.sqrt(small[0] * small[1])) + 1
+    common = np.where(home, difference.clip(-_LIGHT_MOST, _LIGHT_MOST), 0).astype(np.float32)
+    maps = common, home.astype(np.float32)
+    parts = [cv2.resize(m, small, interpolation=cv2.INTER_AREA) for m in maps]
+    for _ in range(2):
+        parts = [cv2.blur(m, (side, side), borderType=cv2.BORDER_CONSTANT) for m in parts]
+    light = np.asarray(parts[0] / np.maximum(parts[1], 0.1), np.float32)
+    return difference - cv2.resize(light, difference.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _exposure(before: Grey, now: Grey) -> tuple[float, float]:

@@ -23,6 +23,9 @@ def test_a_film_is_steady_unless_it_is_said_otherwise(
     assert "temporal  on" in call(*what, steady, *QUICK, "--dry-run").out
     call(*what, steady, *QUICK, *here).assert_ended(0)
     assert "temporal  off" in call(*what, apart, *APART, "--dry-run").out
+    mirrored = call(*what, apart, *QUICK, "--mirror", "--dry-run").out
+    assert "temporal  off" in mirrored
+    assert "leave it out for a steady" in " ".join(mirrored.split())
     call(*what, apart, *APART, *here).assert_ended(0)
     on, off = (finished_frames(film.with_suffix(".run")) for film in (steady, apart))
     assert on.keys() == off.keys()

@@ -159,12 +159,39 @@ def test_both_targets_are_steadied(camera: Path, tmp_path: Path, refine: str) ->
         assert change(on, output, moved) < 0.6 * change(off, output, moved)
 
 
+@pytest.mark.parametrize("refine", ["none", "affine"])
+def test_the_references_scene_holds_still_and_takes_each_look(
+    camera: Path, tmp_path: Path, refine: str
+) -> None:
+    """Frames of one scene go on from each other; that of another is as if it stood alone."""
+    mixed, foreign = tmp_path / "mixed", EVERY + 2
+    shutil.copytree(camera, mixed)
+    other = cv2.resize(skimage.data.rocket(), (80, 64), interpolation=cv2.INTER_AREA)
+    write_png(mixed / "in" / f"img{foreign:02d}.png", other)
+    for index in range(foreign + 1, FRAMES):
+        (mixed / "in" / f"img{index:02d}.png").unlink()
+    plain = sample_config(tmp_path, FRAMES).analogy
+    look = AnalogyConfig(**{**plain.__dict__, "refine": refine})
+    wanted = {"target": "reference", "analogy": look, "shots": "off"}
+    on, off = (
+        run(film(mixed, tmp_path / temporal, temporal=temporal, **wanted))
+        for temporal in ("on", "off")
+    )
+    last = f"b/{foreign:06d}.png"
+    assert np.abs(pixels(on[last]) - pixels(off[last])).mean() < 2.0
+    del on[last], off[last]
+    assert change(on, "b", (0.0, 0.0)) < 0.6 * change(off, "b", (0.0, 0.0))
+
+
+def pixels(data: bytes) -> np.ndarray:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(decoded, np.float32)
+
+
 def change(frames: dict[str, bytes], output: str, moved: tuple[float, float]) -> float:
     """Mean square change from picture to picture beside its known motion in pixels."""
     pictures = [
-        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(np.float32)
-        for name, data in sorted(frames.items())
-        if name.startswith(f"{output}/")
+        pixels(data) for name, data in sorted(frames.items()) if name.startswith(f"{output}/")
     ]
     back = np.float32([[1, 0, -moved[0]], [0, 1, -moved[1]]])
     size = pictures[0].shape[1::-1]

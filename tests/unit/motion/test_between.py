@@ -81,6 +81,24 @@ def test_grids_of_colour_are_mixed_by_how_near_the_matched_frames_are() -> None:
     assert neither.grid(grids, (4.0, 6.0), "domain", SIZE)[1].max() == 0.0
 
 
+def test_no_border_of_colour_is_seen_where_a_matched_frame_sees_no_further() -> None:
+    size, grids = (160, 240), (torch.zeros(1, 12, 2, 40, 60), torch.ones(1, 12, 2, 40, 60))
+    still = np.zeros((*size, 2), np.float32)
+    sees = np.zeros(size, np.float32)
+    sees[:, :100] = 1.0
+
+    def side(name: str, sure: np.ndarray) -> Side[str]:
+        grey = np.zeros(size, np.float32)
+        return Side(name, Motion(grey, grey, still, still, sure, sure))
+
+    for earlier in (np.zeros(size, np.float32), np.ones(size, np.float32)):
+        frame = between(side("a", earlier), side("b", sees), (2, 3))
+        mixed, _ = frame.grid(grids, (40.0, 60.0), "domain", size)
+        steps = (mixed[..., 1:] - mixed[..., :-1]).abs()
+        assert steps.max() < 0.08
+        assert mixed.max() - mixed.min() > 0.2
+
+
 def test_back_from_the_end_each_frame_is_reached() -> None:
     steps = [motion(1.0), motion(2.0), motion(4.0)]
     found = backwards(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from batch_analogy.motion.flow import Grey, brightness, motion_between, returning
+from batch_analogy.motion.flow import Grey, Motion, brightness, motion_between, returning
 
 SIZE = (120, 160)
 
@@ -129,3 +130,15 @@ def test_other_light_is_told_from_motion_and_noise(cat: Grey) -> None:
     assert motion_between(view(cat, 0, 0), moved).change_of_light() < 0.005
     assert motion_between(view(cat, 0, 0), brighter).change_of_light() > 0.04
     assert motion_between(cat, cat).change_of_light() == 0.0
+
+
+def test_a_lens_that_darkens_its_corners_does_not_hide_what_moves(cat: Grey) -> None:
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
+    away = np.hypot(rows / SIZE[0] - 0.5, columns / SIZE[1] - 0.5)
+    lens = (1 - 0.9 * away).clip(0.05)
+    frames = [view(cat, 6 * k, 2 * k) * lens for k in range(6)]
+    steps = [motion_between(*pair) for pair in itertools.pairwise(frames)]
+    motion = functools.reduce(Motion.then, steps)
+    assert (motion.sure[15:-15, 15:-45] > 0.5).mean() > 0.9
+    other = motion_between(view(cat, 0, 0), view(cat, 0, 0)[::-1].copy())
+    assert (other.sure > 0.5).mean() < 0.05  # another scene is believed as little as before
