@@ -289,7 +289,8 @@ def _without_light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
     for _ in range(2):
         parts = [cv2.blur(m, (side, side), borderType=cv2.BORDER_CONSTANT) for m in parts]
     light = np.asarray(parts[0] / np.maximum(parts[1], 0.1), np.float32)
-    return difference - cv2.resize(light, difference.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    whole = cv2.resize(light, difference.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(difference - whole, np.float32)
 
 
 def _exposure(before: Grey, now: Grey) -> tuple[float, float]:
