@@ -47,7 +47,14 @@ def striped_disc(network: FeatureNetwork) -> Pictured:
     return Pictured(torch.from_numpy(image).permute(2, 0, 1)[None], classes, network)
 
 
-QUICK: dict[str, Any] = {"size": 32, "width": 4, "iterations": 4, "ramp": 2, "measure_every": 2}
+QUICK: dict[str, Any] = {
+    "size": 32,
+    "width": 4,
+    "iterations": 4,
+    "ramp": 2,
+    "measure_every": 2,
+    "threads": 1,
+}
 """Training that only has to be right, not to look good."""
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow  # starts Ray
 
 def jobs_in(folder: Path, **changes: object) -> list[TrainJob]:
     """Two pictures and one that cannot be trained."""
-    config = SemanticConfig(**{**QUICK, "threads": 1, **changes})
+    config = SemanticConfig(**{**QUICK, **changes})
     jobs = []
     for name in ("one", "two", "bad"):
         picture, label = write_disc(folder, name)

@@ -99,12 +99,13 @@ class FixedSet:
             The measures; and I, what is made of P' = P and of each layout, (1, 3, H, W) in [0, 1].
         """
         own = generator.labels(encoded(self._picture.classes))
-        same = generator(self._picture.image, own, own)
+        begun = generator.begin(self._picture.image)
+        same = generator(begun, own, own)
         numbers = random_numbers(self._config.seed, _FIXED)
         right, coherent = [], []
         shown = [self._picture.image, same.image.clamp(0.0, 1.0)]
         for layout in self.layouts:
-            made = generator(self._picture.image, own, generator.labels(encoded(layout))).image
+            made = generator(begun, own, generator.labels(encoded(layout))).image
             made = made.clamp(0.0, 1.0)
             shown.append(made)
             right.append(accuracy(segmenter(made), layout))

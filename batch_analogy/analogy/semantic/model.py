@@ -102,9 +102,9 @@ class SemanticModel:
         small = scaled(*full, self.scale)
         wanted = reduce_classes(classes.to(self.device), len(self.palette), small)
         canvas = canvas_of(small)
-        image, own = self._own_on(small, canvas)
+        begun, own = self._own_on(small, canvas)
         features = self._label_features(laid_out(wanted, canvas, centred=False))
-        made = self.generator(image, own, features).image.float()
+        made = self.generator(begun, own, features).image.float()
         return resize(made[:, :, : small[0], : small[1]].clamp(0.0, 1.0), full)
 
     @torch.no_grad()
@@ -179,8 +179,9 @@ class SemanticModel:
     def _own_on(
         self, size: tuple[int, int], canvas: tuple[int, int]
     ) -> tuple[Tensor, list[Tensor]]:
-        """I and the features of P over a target's canvas; worked out once for each size."""
+        """What is made of I and P over a target's canvas; worked out once for each size."""
         if size not in self._own:
+            self._own.clear()  # a film has one size
             has = int(self.classes.shape[1]), int(self.classes.shape[2])
             small = scaled(*has, self.scale)
             image = reduce_picture(self.image.to(self.device), small)
@@ -189,7 +190,7 @@ class SemanticModel:
                 laid_out(laid_out(x, size, centred=True), canvas, centred=False)
                 for x in (image, classes)
             )
-            self._own[size] = image, self._label_features(classes)
+            self._own[size] = self.generator.begin(image), self._label_features(classes)
         return self._own[size]
 
     def _label_features(self, classes: Tensor) -> list[Tensor]:

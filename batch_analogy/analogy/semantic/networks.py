@@ -184,16 +184,23 @@ class Generator(nn.Module):
             translation.scale.settle()
             translation.shift.settle()
 
-    def forward(self, image: Tensor, own: list[Tensor], target: list[Tensor]) -> Generated:
+    def begin(self, image: Tensor) -> Tensor:
+        """The picture's features at half its size, which no layout has touched yet."""
+        begun: Tensor = self.picture.stages[0](self.picture.stem(image * 2.0 - 1.0))
+        return begun
+
+    def forward(self, begun: Tensor, own: list[Tensor], target: list[Tensor]) -> Generated:
         """Make I'.
 
         Args:
-            image: (B, 3, H, W) in [0, 1]; sides are multiples of ``STRIDE``.
+            begun: what ``begin`` made of I, (B, 3, H, W) in [0, 1]; sides are multiples of
+                ``STRIDE``.
             own: label features of P. target: of P'.
         """
-        x, made = self.picture.stem(image * 2.0 - 1.0), []
+        x, made = begun, []
         for index, stage in enumerate(self.picture.stages):
-            x, translation = self.encoding[index](stage(x), own[index], target[index])
+            x = stage(x) if index else x
+            x, translation = self.encoding[index](x, own[index], target[index])
             made.append(translation)
         x = self.head(self.picture.tail(x))
         for index, stage in enumerate(self.stages):

@@ -263,7 +263,7 @@ class Trainer:
             own = self.generator.labels(self._encoded(task.source.classes))
             same = task.target is task.source.classes
             target = own if same else self.generator.labels(self._encoded(task.target))
-            made: Generated = self.generator(source, own, target)
+            made: Generated = self.generator(self.generator.begin(source), own, target)
         return made
 
     def _encoded(self, classes: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from batch_analogy.semantics import SemanticConfig
 
 
 @pytest.fixture
-def pictured(network: FeatureNetwork) -> Pictured:
+def pictured(network: FeatureNetwork, restore_threads: None) -> Pictured:
+    torch.set_num_threads(1)
     return striped_disc(network)
 
 
