@@ -149,7 +149,7 @@ def synthetic_job(folder: Path, config: SemanticConfig) -> TrainJob:
 
 
 def timed_training(job: TrainJob) -> tuple[TrainingEnded, dict[str, float]]:
-    """Train, with the time it took: by the clock, and of the processor on a machine that is busy."""
+    """Train, with the time it took: by the clock, and of the processor."""
     clock, processor = time.perf_counter(), time.process_time()
     ended = train(job)
     return ended, {
