@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.nnf import Size, initial_position, sides
+from batch_analogy.analogy.surroundings import spread_confident
 from batch_analogy.motion.flow import Flow, Grey, Motion
 
 SOFT_CELLS = 9  # over which colour transforms go over into others
@@ -88,8 +89,9 @@ def carry_grid(
     flow = as_map(_scaled_flow(motion.back, size), grid.device)
     shape = int(grid.shape[3]), int(grid.shape[4])
     cell = round(size[0] / cells[0])
-    total = _cell_means(sure, cell, shape)
+    total = _cell_means(sure, cell, shape).clamp(0.0, 1.0)
     moved = _cell_means(flow * sure, cell, shape) / total.clamp_min(1e-3)
+    moved = spread_confident(moved, total)  # what cannot be followed moves as what is around it
     rows = torch.arange(shape[0], device=grid.device).view(-1, 1)
     columns = torch.arange(shape[1], device=grid.device).view(1, -1)
     at_y = (rows + moved[0, 0] / cell + 0.5) * 2 / shape[0] - 1
@@ -98,7 +100,7 @@ def carry_grid(
     flat = functional.grid_sample(
         grid.flatten(1, 2), at, mode="bilinear", padding_mode="border", align_corners=False
     )
-    return flat.view_as(grid), well_inside(total.clamp(0.0, 1.0), SOFT_CELLS)
+    return flat.view_as(grid), well_inside(total, SOFT_CELLS)
 
 
 def well_inside(sure: Tensor, reach: int) -> Tensor:

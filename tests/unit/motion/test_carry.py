@@ -60,6 +60,15 @@ def test_a_grid_of_colours_moves_by_parts_of_its_cells() -> None:
     assert unsure.max() == 0.0
 
 
+def test_a_grid_has_no_border_where_motion_is_no_longer_known() -> None:
+    motion = pan((80, 160), 16.0, 0.0)
+    motion.sure[:, 80:] = 0.0
+    ramp = torch.arange(40.0).view(1, 1, 1, 1, 40).expand(1, 12, 2, 20, 40)
+    carried, sure = carry_grid(ramp, (20.0, 40.0), motion, (80, 160))
+    torch.testing.assert_close(carried[..., :30], ramp[..., :30] + 4.0, atol=0.05, rtol=0)
+    assert sure[..., 30:].max() == 0.0
+
+
 def test_motion_found_at_another_size_is_as_far_in_the_picture() -> None:
     field = initial_position((20, 40), (20, 40))
     carried = carry_domain(field, pan((10, 20), 2.0, 1.0))
