@@ -20,6 +20,10 @@ from batch_analogy.painting import PaintConfig
 _PACKAGES = ("torch", "numpy", "numba", "ray", "pillow", "opencv-python-headless")
 
 
+SEMANTIC = "semantic"
+"""The command in run.json of a training, which is no run of frames."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What run.json holds that is read back."""
@@ -89,6 +93,11 @@ def manifest_from_json(values: dict[str, Any]) -> Manifest:
     Raises:
         PlanChangedError: it was written by another version or is damaged.
     """
+    if values.get("command") == SEMANTIC:
+        raise PlanChangedError(
+            "the folder holds a training of batch-analogy semantic; give that command again to go "
+            "on with it, or name another folder"
+        )
     if not isinstance(values.get("run_id"), str) or not isinstance(values.get("config"), dict):
         raise PlanChangedError("run.json is damaged; start afresh with --overwrite")
     return Manifest(values["run_id"], config_from_json(values["config"]))

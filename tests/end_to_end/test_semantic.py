@@ -70,6 +70,7 @@ def test_ctrl_c_keeps_a_checkpoint(disc: tuple[Path, Path], tmp_path: Path) -> N
     assert "same command again" in said
     assert (model / "state" / "checkpoint.safetensors").is_file()
     assert not target.exists()
+    run("resume", model).assert_failed(2, "training of batch-analogy semantic")
 
 
 def test_help_names_all_three(call: Call) -> None:

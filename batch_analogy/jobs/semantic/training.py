@@ -24,6 +24,7 @@ from batch_analogy.analogy.semantic.classes import Palette
 from batch_analogy.analogy.semantic.training import StepDone, Trainer
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
 from batch_analogy.errors import InputError, JobError, PlanChangedError
+from batch_analogy.jobs.manifest import SEMANTIC
 from batch_analogy.jobs.preview import tile
 from batch_analogy.jobs.semantic.events import (
     Ending,
@@ -46,7 +47,6 @@ from batch_analogy.media.files import hash_file
 from batch_analogy.media.stills import BytePixels, to_bytes, write_jpeg
 from batch_analogy.semantics import SemanticConfig
 
-COMMAND = "semantic"
 TELL_SECONDS = 2.0
 """From one word about progress to the next."""
 
@@ -295,7 +295,7 @@ class _Training:
 def _identity(job: TrainJob, weights: WeightsFile) -> dict[str, Any]:
     """What decides a model, as plain JSON values."""
     return {
-        "command": COMMAND,
+        "command": SEMANTIC,
         "picture": str(job.picture),
         "label": str(job.label),
         "picture_hash": hash_file(job.picture),
@@ -308,7 +308,7 @@ def _identity(job: TrainJob, weights: WeightsFile) -> dict[str, Any]:
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """What differs, in words: settings by name, else the files."""
-    if found.get("command") != COMMAND:
+    if found.get("command") != SEMANTIC:
         return "another kind"
     earlier, now = found.get("config", {}), wanted["config"]
     settings = [
