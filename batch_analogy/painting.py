@@ -85,7 +85,7 @@ class PaintConfig:
     position: float = 0.5  # of where a keyframe's pixels have moved to
     previous: float = 0.0  # of the film so far, carried along its motion
     mask_weight: float = 2.0  # of being inside the mask, or outside, where there is one
-    brightness: float = 0.0  # of the frames' brightness without their colours
+    brightness: float = 0.0  # of the frames' light without their colours, soft and by rank
     slopes: float = 0.0  # of brightness, right and down; small numbers, so that 30 is not much
     labels: float = 0.0  # of flat colours that are one or another, never nearly the same
     luminance: bool = False  # whether A's brightness is brought to B's first
@@ -176,7 +176,7 @@ PAINT_PRESETS: dict[PaintPreset, dict[str, Any]] = {
     "emboss": _alone(slopes=30.0),
     "numbers": _alone(labels=6.0, kappa=0.5),
     "super-resolution": _alone(colour=20.0),
-    "transfer": _alone(brightness=0.1, luminance=True, kappa=0.5),
+    "transfer": _alone(brightness=0.8, kappa=2.0),
 }
 """Hertzmann's applications: what differs from the defaults of ``PaintConfig``. Texture synthesis is
 texture by numbers with one number."""

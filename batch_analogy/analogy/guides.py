@@ -2,8 +2,9 @@
 
 Colour says most where both are of one scene. Edges keep outlines where they are. VGG-19 features
 compare what things are, so an example of another scene works too. Positions keep what was found
-beside each other in one piece. Brightness is what a texture without the scene's colours can follow,
-slopes are what reliefs show, labels are flat colours that say which texture goes where.
+beside each other in one piece. Light, soft and by rank, is what a texture without the scene's
+colours can follow and keep its grain; slopes are what reliefs show, labels are flat colours that
+say which texture goes where.
 
 Source: Hertzmann et al. 2001 (luminance remapping); the guides of StyLit, EbSynth and its rebuilds
 (image-analogies facts §2); the semantic guide is ours.
@@ -36,6 +37,7 @@ _BETWEEN_LABELS = 0.2  # of the pixels, at most: what smoothing makes at borders
 _ALIKE = 24  # 8-bit levels within which colours are one label
 _DIRECTIONS = 8  # of the features; more say little
 _EDGE_TAPS = (1.0, 4.0, 7.0, 10.0, 7.0, 4.0, 1.0)  # a Gaussian of σ ≈ 1.6 px
+_LIGHT_TAPS = (1.0, 4.0, 11.0, 27.0, 49.0, 72.0, 82.0, 72.0, 49.0, 27.0, 11.0, 4.0, 1.0)  # 2 px
 _LUMA = (0.299, 0.587, 0.114)
 _REMAPPED_AT_MOST = 4.0  # times the contrast
 
@@ -75,7 +77,7 @@ def guides_of(a: Example, b: Example, config: PaintConfig) -> list[Guide]:
     if config.edges:
         guides.append(Guide(edges(a.image), edges(b.image), config.edges))
     if config.brightness:
-        guides.append(Guide(luma(a.image), luma(b.image), config.brightness))
+        guides.append(Guide(*lights(a.image, b.image), config.brightness))
     if config.slopes:
         guides.append(Guide(slopes(a.image), slopes(b.image), config.slopes))
     if config.labels:
@@ -105,11 +107,15 @@ def edges(image: Tensor) -> Tensor:
         image: (1, 3, H, W) float32. Returns (1, 1, H, W) float32 in [0, 1].
     """
     grey = luma(image)
-    taps = grey.new_tensor(_EDGE_TAPS) / sum(_EDGE_TAPS)
-    reach = len(_EDGE_TAPS) // 2
+    return (grey - _softened(grey, _EDGE_TAPS) + 0.5).clamp_(0.0, 1.0)
+
+
+def _softened(grey: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """(1, 1, H, W) blurred both ways, edges held."""
+    taps = grey.new_tensor(weights) / sum(weights)
+    reach = len(weights) // 2
     padded = F.pad(grey, (reach, reach, reach, reach), mode="replicate")
-    blurred = F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
-    return (grey - blurred + 0.5).clamp_(0.0, 1.0)
+    return F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
 
 
 def slopes(image: Tensor) -> Tensor:
@@ -122,6 +128,30 @@ def slopes(image: Tensor) -> Tensor:
     right = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
     down = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
     return (0.5 + torch.cat([right, down], dim=1)).clamp_(0.0, 1.0)
+
+
+def lights(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Soft brightness of A and of B, A's with B's values by rank: each light has its share of A.
+
+    Unsoftened, a texture's own grain is taken for light; by mean and contrast alone, what is darker
+    in B than anything in A is all made of the same few places.
+
+    Args:
+        a: (1, 3, H', W') float32. b: (1, 3, H, W) float32.
+
+    Returns:
+        (1, 1, H', W') and (1, 1, H, W) float32 in [0, 1].
+
+    Source: in place of luminance remapping (Hertzmann et al. 2001, §3.2), the correspondence maps
+    of Efros & Freeman 2001 (blurred brightness), matched by histogram.
+    """
+    own, other = _softened(luma(a), _LIGHT_TAPS), _softened(luma(b), _LIGHT_TAPS)
+    order = own.flatten().argsort(stable=True)
+    values = other.flatten().sort().values
+    places = torch.linspace(0, len(values) - 1, len(order), device=own.device, dtype=torch.float64)
+    ranked = torch.empty_like(own.flatten())
+    ranked[order] = values[places.round().long()]
+    return ranked.view_as(own), other
 
 
 def palette_of(image: Tensor) -> Tensor:

@@ -134,7 +134,12 @@ class PaintOptions:
         ),
     ] = None
     brightness: Annotated[
-        float | None, _number("Weight of brightness without colour.", "brightness")
+        float | None,
+        _number(
+            "Weight of light without colour: soft, and A's as light as B's by rank, so that a "
+            "texture can follow it.",
+            "brightness",
+        ),
     ] = None
     slopes: Annotated[
         float | None,
@@ -170,8 +175,7 @@ class PaintOptions:
         bool | None,
         typer.Option(
             "--remap-luminance/--no-remap-luminance",
-            help="Bring A's brightness and contrast to the frame's before they are compared. By "
-            f"default for {', '.join(p for p, v in PAINT_PRESETS.items() if v.get('luminance'))}.",
+            help="Bring A's brightness and contrast to the frame's before they are compared.",
             show_default=False,
             rich_help_panel=WEIGHING,
         ),

@@ -15,6 +15,7 @@ from batch_analogy.analogy.guides import (
     example_of,
     guides_of,
     labelled,
+    lights,
     luma,
     meanings,
     nearest,
@@ -94,6 +95,20 @@ def test_a_place_that_is_expected_has_the_guides_of_that_place() -> None:
     guide = position_guide(own + 2, (12, 10), 1.5)
     assert guide.weight == 1.5
     assert torch.allclose(guide.target[..., :-2, :-2], guide.source[..., 2:, 2:])
+
+
+def test_light_is_shared_out_by_rank_and_blind_to_grain() -> None:
+    cat = photo("chelsea")
+    texture = 0.45 + 0.1 * torch.rand(cat.shape, generator=torch.Generator().manual_seed(1))
+    own, other = lights(texture, cat)
+    assert torch.allclose(own.flatten().sort().values, other.flatten().sort().values, atol=0.02)
+    rows, columns = (torch.arange(side) for side in cat.shape[2:])
+    grain = 0.1 * (-1.0) ** (rows[:, None] + columns)
+    inner = slice(8, -8)  # edges are held, and so is the grain there
+    grained = lights(texture, cat + grain)[1]
+    assert torch.allclose(grained[..., inner, inner], other[..., inner, inner], atol=0.01)
+    soft, again = lights(cat, cat)
+    assert torch.allclose(soft, again, atol=1e-6), "a picture's light is its own"
 
 
 def test_slopes_are_blind_to_brightness_and_show_relief() -> None:
