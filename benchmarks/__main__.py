@@ -11,7 +11,8 @@ from benchmarks.common import ROOT
 NAMES = (
     "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties", "runs",
     "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow",
-    "steady", "fade", "keyframes", "guided", "cluster",
+    "steady", "fade", "keyframes", "guided", "semantic",
+    "cluster",
 )  # fmt: skip
 
 

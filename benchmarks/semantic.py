@@ -11,6 +11,8 @@ trained one finds. ``colour_error`` is the largest difference of a channel betwe
 moved disc and the true disc's. ``repeats`` and ``resumes``: whether a second training, and one that
 was interrupted, came to the same bits after some iterations.
 
+``film``: the disc moves by a pixel a frame.
+
 ``apply``: maps a second at 256 pixels, by precision.
 
 ``folders``: real pictures, one a folder with img, label and further maps in cond/, as the method's
@@ -34,10 +36,12 @@ from numpy.typing import NDArray
 
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.semantic.classes import Classes, Palette
+from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.semantic.training import Trainer
 from batch_analogy.analogy.weights import resolve_weights
 from batch_analogy.jobs.preview import tile
+from batch_analogy.jobs.semantic.apply import Flicker
 from batch_analogy.jobs.semantic.events import TrainingEnded
 from batch_analogy.jobs.semantic.files import load_model, read_labels, read_pair, read_state
 from batch_analogy.jobs.semantic.many import find_pairs
@@ -49,6 +53,7 @@ from batch_analogy.semantics import SemanticConfig
 from benchmarks.common import peak_memory_bytes, report, timed
 
 SIDE = 96
+FRAMES = 8
 COLOURS = Palette(((4, 51, 255), (255, 147, 0)))
 PLACES = ((66, 30, 18), (30, 70, 18), (60, 60, 26), (48, 22, 12))
 """Row, column and radius of discs in maps that training never sees; the picture's is the first of
@@ -103,6 +108,20 @@ def moved(model: SemanticModel) -> dict[str, Any]:
     }
 
 
+def film(model: SemanticModel) -> dict[str, float | None]:
+    """How far a film of the moving disc holds still where its maps do: the mean change, of 255.
+
+    ``network`` is what films show; ``detail`` is what pictures show, made for each map by itself.
+    """
+    detail, found = Detail(model), {"network": Flicker(), "detail": Flicker()}
+    for step in range(FRAMES):
+        wanted = disc(column=38 + step)
+        made = model.apply(wanted)
+        found["network"].add(wanted, pixels(made))
+        found["detail"].add(wanted, pixels(detail.add(made, torch.from_numpy(wanted)[None])))
+    return {name: flicker.mean and 255 * flicker.mean for name, flicker in found.items()}
+
+
 def synthetic(config: SemanticConfig, network: FeatureNetwork, options: Any) -> dict[str, Any]:
     """The figures of the synthetic picture."""
     with tempfile.TemporaryDirectory() as folder:
@@ -129,6 +148,7 @@ def synthetic(config: SemanticConfig, network: FeatureNetwork, options: Any) -> 
         "gamma_off_1": last["gamma"],
         "beta_off_0": last["beta"],
         "moved": moved(model),
+        "film": film(model),
         "peak_memory_bytes": peak_memory_bytes(),
         "curves": points,
         **repeated(config, options.repeat_iterations),

@@ -182,7 +182,7 @@ def apply_maps(
     """
     done: list[Path] = []
     failed: list[tuple[Path, str]] = []
-    flicker = _Flicker()
+    flicker = Flicker()
     detailed = Detail(model) if detail else None
     for path, place in zip(maps, places, strict=True):
         if stopped():
@@ -213,8 +213,8 @@ def apply_maps(
     )
 
 
-class _Flicker:
-    """How much a film's pictures change where the maps do not."""
+class Flicker:
+    """How much a film's pictures change where its maps do not."""
 
     def __init__(self) -> None:
         self._before: tuple[Classes, FloatPixels] | None = None
