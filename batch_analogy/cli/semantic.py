@@ -121,7 +121,7 @@ def make(
 
     training.config()
     maps = find_maps(targets)
-    out = options.absolute(output or default_output(image.stem, targets, maps))
+    out = options.absolute(output or default_output(image.stem, maps))
     folder = options.absolute(model) if model else out.parent / f"{image.stem}.semantic"
     plan = _Making.planned(folder, maps, out, fps, detail, overwrite=overwrite)
     execution = machine.execution_config()
@@ -180,22 +180,7 @@ def train(
         jobs.append(job)
     with _watched(console) as (watcher, stop):
         trained = _train(jobs, execution, watcher, stop)
-    finished = [one for one in trained.ended if one.ending != "interrupted"]
-    for one in finished:
-        console.result(str(one.folder))
-    code = _code(len(finished), len(jobs), interrupted=trained.interrupted or stop.requested)
-    console.note(f"{len(finished)} of {len(jobs)} pictures trained")
-    if code != DONE:
-        console.note("to go on, give the same command again")
-    console.event(
-        "result",
-        command="train",
-        trained=[one.folder for one in finished],
-        failed=[{"name": one.name, "message": str(one.error)} for one in trained.failed],
-        total=len(jobs),
-        exit_code=code,
-    )
-    return code
+    return _report_trained(console, trained, len(jobs), stopped=stop.requested)
 
 
 @reports_failures
@@ -212,7 +197,7 @@ def apply(
     from batch_analogy.jobs.semantic.apply import find_maps
 
     maps = find_maps(targets)
-    out = options.absolute(output or default_output(model.stem, targets, maps))
+    out = options.absolute(output or default_output(model.stem, maps))
     plan = _Making.planned(options.absolute(model), maps, out, fps, detail, overwrite=overwrite)
     console = Console(json_lines)
     with _watched(console) as (watcher, stop):
@@ -220,10 +205,10 @@ def apply(
     return _report(console, applied, model, command="apply")
 
 
-def default_output(name: str, targets: str, maps: Sequence[Path]) -> Path:
+def default_output(name: str, maps: Sequence[Path]) -> Path:
     """What is written where nothing was said.
 
-    >>> str(default_output("lake", "m.png", [Path("m.png")]))
+    >>> str(default_output("lake", [Path("m.png")]))
     'lake-m.png'
     """
     from batch_analogy.jobs.semantic.apply import is_sequence
@@ -327,6 +312,26 @@ def _watched(console: Console) -> Iterator[tuple[SemanticWatcher, StopRequest]]:
     stop = StopRequest()
     with stop.listening(), SemanticWatcher(console) as watcher:
         yield watcher, stop
+
+
+def _report_trained(console: Console, trained: TrainedAll, total: int, *, stopped: bool) -> int:
+    """Say which pictures are trained; returns the exit code."""
+    finished = [one for one in trained.ended if one.ending != "interrupted"]
+    for one in finished:
+        console.result(str(one.folder))
+    code = _code(len(finished), total, interrupted=trained.interrupted or stopped)
+    console.note(f"{len(finished)} of {total} pictures trained")
+    if code == INTERRUPTED:
+        console.note("to go on, give the same command again")
+    console.event(
+        "result",
+        command="train",
+        trained=[one.folder for one in finished],
+        failed=[{"name": one.name, "message": str(one.error)} for one in trained.failed],
+        total=total,
+        exit_code=code,
+    )
+    return code
 
 
 def _report(console: Console, applied: Applied, folder: Path, *, command: str) -> int:
