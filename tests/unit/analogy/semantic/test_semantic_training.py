@@ -85,6 +85,17 @@ def test_a_model_keeps_the_size_of_its_target(pictured: Pictured) -> None:
         assert model.segment(made).shape == (1, *size)
 
 
+def test_no_pixel_depends_on_threads(pictured: Pictured) -> None:
+    model, made = pictured.trainer().model(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        made.append(
+            SemanticModel.from_parts(model.tensors(), model.facts()).apply(pictured.classes)
+        )
+    assert torch.equal(made[0], made[1])
+    assert torch.equal(made[0], made[2])
+
+
 @pytest.mark.parametrize("searched_px", [400_000, 1200])  # at its size, and brought up to it
 def test_detail_is_the_pictures_own(pictured: Pictured, searched_px: int) -> None:
     model = pictured.trainer().model()
