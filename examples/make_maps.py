@@ -43,17 +43,22 @@ def uses(side: int, frames: int) -> dict[str, Use]:
     photos = {name: fit(picture, side) for name, picture in sample_pictures().items()}
     flowers = flower_map(photos["flower"])
     flower = np.where(flowers == THING, THING, GROUND)
+    rest = np.where(flowers == OTHER, OTHER, GROUND)
     sketch = lines(photos["cat"])
     return {
-        "layout": Use(photos["flower"], flower, [two_of(flower), placed(flower, -0.25, 0.1, 0.7)]),
+        "layout": Use(
+            photos["flower"],
+            flowers,
+            [np.maximum(rest, two_of(flower)), np.maximum(rest, placed(flower, -0.2, 0.0, 1.1))],
+        ),
         "removal": Use(photos["flower"], flowers, [flower]),
         "retouch": face(fit(sample_pictures()["astronaut"][20:230, 120:330], side)),
         "sketch": Use(photos["cat"], sketch, [lines(bent(photos["cat"]))]),
         "photo-map": Use(photos["temple"], sky_map(photos["temple"]), [sky_map(photos["rocket"])]),
         "animation": Use(
             photos["flower"],
-            flower,
-            [placed(flower, x, 0.0, 1.0) for x in np.linspace(-0.15, 0.15, frames)],
+            flowers,
+            [np.maximum(rest, placed(flower, x, 0, 1)) for x in np.linspace(-0.15, 0.15, frames)],
         ),
     }
 
