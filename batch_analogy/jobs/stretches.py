@@ -168,13 +168,21 @@ class Courses:
             alike[-1].append(frame)
         return [self._chain(frames) for frames in alike]
 
+    @property
+    def _fewest_to_the_end(self) -> int:
+        """From the last regular anchor to the last frame, for that to be an anchor as well.
+
+        Between two anchors what comes into view is made at once, after the last one strip by strip.
+        """
+        return 1 if self._plan.painting is not None else max(4, self._anchor_frames // 4)
+
     def _chain(self, frames: Sequence[FramePlan]) -> list[Stretch]:
         first, last = frames[0].index, frames[-1].index
         keys = {k: n for k, n in self._plan.keyframes.items() if first <= k <= last}
         if keys:
             return list(_keyed(frames, keys, self._anchor_frames))
         starts = [*range(first, last + 1, self._anchor_frames)]
-        if self._plan.painting is not None and starts[-1] != last:
+        if last - starts[-1] >= self._fewest_to_the_end:
             starts.append(last)
         painting = self._plan.painting
         key = painting.nearest(first, last) if painting is not None else 0

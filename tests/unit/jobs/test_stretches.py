@@ -213,3 +213,10 @@ def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
     assert {k for k in range(24) if was.origin(k) != now.origin(k)} == set(range(14))
     swapped = dataclasses.replace(plan, painting=PaintMarks((second, first)))
     assert all(was.origin(k) == courses(swapped).origin(k) for k in range(24)), "in any order"
+
+
+def test_the_last_frame_is_an_anchor_unless_one_is_near() -> None:
+    far, near = (Courses(plan_of([8] * count), 12) for count in (17, 16))
+    assert names(far.of(14)) == ([0], 12, 16)
+    assert names(far.of(16)) == ([0, 12], 16, None)
+    assert names(near.of(14)) == ([0], 12, None)
