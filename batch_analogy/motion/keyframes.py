@@ -57,6 +57,7 @@ class Painted:
     key: int  # the painting that what is new is taken from
     field: Tensor  # (1, 3, H, W) float32: (y, x) in a painting, and the painting's number
     cost: Tensor  # (1, 1, H, W) float32: of what was synthesised; 0 where it was painted
+    shown: Between[Painted] | None = None  # how it is drawn, where not by its field alone
 
 
 class Painter:
@@ -140,7 +141,8 @@ class Painter:
             frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
         if isinstance(frame, Painted):
             self.misfit = self._misfit(frame.cost, torch.ones_like(frame.cost))
-            drawn = self._drawn(frame.field)
+            shown = frame.shown
+            drawn = self._drawn(frame.field) if shown is None else self._between(shown, sides(a))
         else:
             carried = self._carried(frame, sides(a))
             self.misfit = self._misfit(self._cost(frame, sides(a)), carried.held.float())
@@ -233,26 +235,51 @@ class Painter:
     def _filled(self, a: Tensor, frame: Between[Painted]) -> Painted:
         """A frame that keeps what can be followed; the rest is synthesised."""
         size, key = sides(a), frame.earlier.state.key
-        carried, cost = self._carried(frame, size), self._cost(frame, size)
-        unknown = 1.0 - carried.held.float()
+        kept, cost = self._kept(frame, size)
+        unknown = 1.0 - kept.held.float()
         open_ = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
         if not bool(open_.any()):
-            return Painted(digest(a), key, carried.expected, cost)
-        expected, keys = carried.expected[:, :2], carried.expected[:, 2:]
+            return Painted(digest(a), key, kept.expected, cost)
+        expected, keys = kept.expected[:, :2], kept.expected[:, 2:]
         known = ~open_ & (keys == key)
         painted = sides(self._paintings(key).a)
         hole = Hole(
             mask=open_,
-            base=self._drawn(carried.expected),
+            base=self._between(frame, size),
             expected=_going_on(expected, known, painted),
         )
-        field, made = self._canvas.filled(a, key, hole)
-        return Painted(
-            digest(a),
-            key,
-            torch.where(open_, _in_painting(field, key), carried.expected),
-            torch.where(open_, made.clamp_min(_LEAST_COST), cost),
+        found, made = self._canvas.filled(a, key, hole)
+        field = torch.where(open_, _in_painting(found, key), kept.expected)
+        filled = Painted(
+            digest(a), key, field, torch.where(open_, made.clamp_min(_LEAST_COST), cost)
         )
+        return dataclasses.replace(filled, shown=_shown(frame, filled, open_))
+
+    def _kept(self, frame: Between[Painted], size: Size) -> tuple[Carried, Tensor]:
+        """What can be followed, from the earlier anchor if it can be to both, and its cost.
+
+        What follows this frame goes over to the later one as if nothing had been filled in.
+        """
+        earlier, later, _ = frame.both(_fields(frame), "domain", size)
+        costs = [carry_map(side.state.cost, side.motion) for side in frame.sides]
+        if later is None:
+            return earlier, costs[0]
+        takes = later.held & ~earlier.held
+        expected = torch.where(takes, later.expected, earlier.expected)
+        sure = torch.where(takes, later.sure, earlier.sure)
+        return Carried(expected, sure), torch.where(takes, costs[1], costs[0])
+
+
+def _shown(frame: Between[Painted], filled: Painted, open_: Tensor) -> Between[Painted] | None:
+    """How a frame that was filled in is drawn: what is not new goes over to the later anchor."""
+    if frame.later is None or frame.share is None:
+        return None
+    now = frame.earlier.motion.now
+    flow, sure = np.zeros((*now.shape, 2), np.float32), np.ones(now.shape, np.float32)
+    still = Motion(now, now, flow, flow, sure, sure, still=True)
+    new = functional.adaptive_max_pool2d(open_.float(), frame.share.shape)[0, 0].cpu().numpy()
+    share = np.where(new > 0, np.float32(0.0), frame.share)
+    return dataclasses.replace(frame, earlier=Side(filled, still), share=share)
 
 
 def _in_painting(field: Tensor, key: int) -> Tensor:

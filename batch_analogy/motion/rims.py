@@ -3,8 +3,8 @@
 Dense flow is blurred where two motions meet: on both sides, some pixels wide, it is wrong or not
 believed. What is painted there would tear off or swim. So near such borders a pixel's flow becomes
 the median of those around it, each weighed by how much its colour is like the pixel's own. It is
-believed if the earlier frame looks alike there, and if no other pixel that fits better comes from
-the same place: what has just come into view comes from nowhere.
+believed if enough of those are, if the earlier frame looks alike there, and if no other pixel that
+fits better comes from the same place: what has just come into view comes from nowhere.
 
 Source: weighted medians of flow by colour, Sun et al. 2010 (Secrets of Optical Flow), §5; support
 weights of Yoon & Kweon 2006.
@@ -29,12 +29,14 @@ _BORDER_PX, _BORDER_FLOW_PX = 12, 1.0  # so near to where flow changes by so muc
 _REACH_PX, _STEP_PX = 16, 4  # of the flow that a median is of
 _ROUNDS = 2
 _OF_ONE_THING = 0.09  # distance of colours at which one counts a quarter
+_BACKED = 0.2  # share of what looks like a pixel around it that must be believed
 _UNBELIEVED = 0.02  # weight of flow that is not believed
 _LOOK_PX = 2  # around a pixel, where it is compared with where it was
 _MOST = np.float32(0.1)  # of a pixel's difference that counts
 _ALIKE = np.float32(0.05)  # difference in brightness: e⁻¹ of the trust
 _SPECK_PX = 8  # believed pixels with none beside them: fewer are by chance
 _IN_A_ROW = 4096  # places that are read together
+_GAP_PX = 32  # pixels not believed with none beside them: fewer are filled
 _FITS_BETTER = np.float32(0.01)
 
 
@@ -67,9 +69,10 @@ def sharpened(motion: Motion, colours: Colours) -> Motion:
             least=_UNBELIEVED,
         )
         back = back.copy()
-        back[rows, columns] = found
+        back[rows, columns] = found[:, :2]
     sure = motion.sure.copy()
-    sure[rows, columns] = _trust(motion, colours, back, rows, columns)
+    backed = found[:, 2] >= _BACKED
+    sure[rows, columns] = _trust(motion, colours, back, rows, columns) * backed
     return dataclasses.replace(motion, back=back, sure=_without_specks(sure))
 
 
@@ -104,10 +107,14 @@ def _trust(
 
 
 def _without_specks(sure: Grey) -> Grey:
+    """Trust that neither holds nor lacks a few pixels by themselves."""
     believed = (sure > _BELIEVED).astype(np.uint8)
     _, part, facts, _ = cv2.connectedComponentsWithStats(believed, connectivity=4)
     specks = facts[:, cv2.CC_STAT_AREA] < _SPECK_PX
-    return np.where(specks[part] & (believed > 0), np.float32(0.0), sure)
+    without = np.where(specks[part] & (believed > 0), np.float32(0.0), sure)
+    _, part, facts, _ = cv2.connectedComponentsWithStats(1 - believed, connectivity=4)
+    gaps = facts[:, cv2.CC_STAT_AREA] < _GAP_PX
+    return np.where(gaps[part] & (believed == 0), np.float32(1.0), without)
 
 
 def _differences(

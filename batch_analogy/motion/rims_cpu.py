@@ -29,9 +29,10 @@ def medians(
         least: trust of what is not believed.
 
     Returns:
-        (n, 2); the same for any number of threads.
+        (n, 3): the medians, and the share of what is alike that is believed; the same for any
+        number of threads.
     """
-    result = np.empty((len(rows), 2), np.float32)
+    result = np.empty((len(rows), 3), np.float32)
     shares = np.float32(1.0 / alike**2), np.float32(least)
     _medians(flow, sure, colours, rows, columns, reach, step, shares, result)
     return result
@@ -46,6 +47,7 @@ def _medians(flow, sure, colours, rows, columns, reach, step, shares, result):  
         values = np.empty((2, most), np.float32)
         y, x = rows[i], columns[i]
         count = 0
+        like, believed = np.float32(0.0), np.float32(0.0)
         for row in range(y - reach, y + reach + 1, step):
             for column in range(x - reach, x + reach + 1, step):
                 if row < 0 or row >= height or column < 0 or column >= width:
@@ -56,11 +58,14 @@ def _medians(flow, sure, colours, rows, columns, reach, step, shares, result):  
                     away += differs * differs
                 near = np.float32(1.0) / (np.float32(1.0) + away * shares[0])
                 weight = near * near * (sure[row, column] + shares[1])
+                like += near * near
+                believed += near * near * sure[row, column]
                 for part in range(2):
                     _insert(values[part], weights[part], count, flow[row, column, part], weight)
                 count += 1
         for part in range(2):
             result[i, part] = _middle(values[part], weights[part], count)
+        result[i, 2] = believed / like
 
 
 @njit(cache=True)
