@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.guided import Guide, GuidedConfig, Synthesis, cpu, reference, synthesise
+from batch_analogy.analogy.guided import (
+    Guide,
+    GuidedConfig,
+    Synthesis,
+    cpu,
+    reference,
+    synthesis,
+    synthesise,
+)
 from batch_analogy.analogy.guided.packing import packed, packed_guides, scales_of, whole_steps
 from batch_analogy.analogy.guided.spec import SearchSpec, radii_of
 from batch_analogy.errors import ConfigError
@@ -337,3 +346,25 @@ def test_costs_are_the_weighted_mean_of_the_patch() -> None:
     guides = [Guide(plain(0.0), plain(0.5), 2.0), Guide(plain(0.5), plain(0.75), 4.0)]
     made = synthesise(torch.full((1, 3, 12, 12), 0.3), guides, QUICK)
     assert torch.allclose(made.cost, torch.tensor(0.75), rtol=0.01)
+
+
+def test_what_has_settled_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the picture is found at once, the other half is noise that goes on changing."""
+    a = picture((40, 52), 1)
+    b = torch.cat([a[..., :26], picture((40, 26), 9)], dim=3)
+    searched: list[float] = []
+    search = synthesis._search
+
+    def counted(*args: Any) -> tuple[Tensor, Tensor]:
+        searched.append(float((args[4] == 2).float().mean()))
+        return search(*args)
+
+    monkeypatch.setattr(synthesis, "_search", counted)
+    config = GuidedConfig(rounds=5, levels=1, last_pass=False)
+    synthesise(a, [Guide(a, b, 8.0)], config)
+    assert searched[0] == 1.0
+    assert searched[-1] < 0.7
+    assert len(searched) == 5 or searched[-1] == 0.0
+    searched.clear()
+    synthesise(a, [Guide(a, b, 8.0)], dataclasses.replace(config, stop=0.0))
+    assert searched == [1.0] * 5, "with no threshold nothing counts as settled"

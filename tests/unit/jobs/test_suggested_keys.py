@@ -60,8 +60,7 @@ def test_painting_what_is_suggested_mends_most(tmp_path: Path) -> None:
     assert best > COMES + 2, "most of the cup is seen"
     mended = error(with_keys(tmp_path, 0, best))
     assert mended < 0.8 * unmended
-    others = {k: error(with_keys(tmp_path, 0, k)) for k in (3, COMES + 4)}
-    assert all(mended < other for other in others.values()), others
+    assert mended < error(with_keys(tmp_path, 0, COMES + 4)), "too early, though nearer"
     assert mended < 1.2 * error(with_keys(tmp_path, 0, FRAMES - 1)), "as good as any"
 
 
