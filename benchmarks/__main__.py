@@ -12,7 +12,7 @@ NAMES = (
     "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties", "runs",
     "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow",
     "steady", "fade", "keyframes", "guided", "semantic",
-    "cluster",
+    "measures", "cluster",
 )  # fmt: skip
 
 

@@ -32,11 +32,13 @@ FIGURES = (
         "that the source does not have. Other figures called SIFID use another network.",
     ),
     Figure(
-        "patch_distance",
-        "Patch distance",
-        "How far a picture's patches (3 × 3 of conv2_1) are from the source's most similar ones: 0 "
-        "copies, 1 is as far as the source's own patches lie from their mean. Methods that copy "
-        "patches are at an advantage here, and blur may find smooth patches to be near to.",
+        "patch_coherence",
+        "Patch coherence",
+        "Share of neighbouring patches (3 × 3 of conv2_1) whose most similar ones in the source "
+        "are neighbours too. 1 for the source itself; blur, noise and seams lower it. Methods that "
+        "copy pieces of the source are at an advantage here.",
+        ".3f",
+        higher=True,
     ),
     Figure(
         "layout_accuracy",
@@ -50,7 +52,7 @@ FIGURES = (
     Figure(
         "seconds",
         "Seconds a picture",
-        "On the machine that made them, without training.",
+        "On the machine that made them, without training; a method's first may include compiling.",
         ".2f",
         higher=None,
     ),
@@ -59,8 +61,9 @@ FIGURES = (
 _STYLE = """
 :root{color-scheme:light}
 .best{font-weight:700}
-.row{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:1rem;
+.row{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:1rem;
 margin:.6rem 0 0}
+.given{grid-template-columns:repeat(3,minmax(0,130px))}
 figure{margin:0}figcaption{font-size:.9rem}figcaption b{display:block}
 figcaption span{color:#4b5563;font-variant-numeric:tabular-nums;display:block;font-size:.85rem}
 .row img{margin:0 0 .3rem;width:100%}
@@ -75,7 +78,7 @@ def comparison_page(comparison: Comparison) -> str:
     told = (
         f"Made of {values['image']} and {values['label']} at up to {values['size']} px a side. "
         f"Of the source's own layout {100 * values['source_accuracy']:.0f} % is read rightly from "
-        "the rest of the source: more than that cannot be asked of layout accuracy."
+        "the rest of the source; differences in layout accuracy above that say little."
     )
     meanings = "".join(
         f"<dt>{figure.title}</dt><dd>{html.escape(figure.means)}</dd>" for figure in FIGURES
@@ -115,11 +118,12 @@ def _table(comparison: Comparison) -> str:
 
 def _case(comparison: Comparison, case: Mapping[str, Any]) -> str:
     folder, name = comparison.folder, str(case["name"])
-    shown_pictures = [
+    given = [
         _figure(embedded(folder.source), "The picture", ""),
         _figure(embedded(folder.label), "Its map", ""),
         _figure(embedded(folder.map(name)), "The new map", ""),
     ]
+    made = []
     for method in comparison.methods:
         title = comparison.values["methods"][method]["title"]
         figures = case["figures"][method]
@@ -129,8 +133,9 @@ def _case(comparison: Comparison, case: Mapping[str, Any]) -> str:
             if figure.higher is not None
         )
         address = embedded(folder.picture(method, name))
-        shown_pictures.append(_figure(address, title, told))
-    return f'<h2>{html.escape(name)}</h2><div class="row">{"".join(shown_pictures)}</div>'
+        made.append(_figure(address, title, told))
+    rows = f'<div class="row given">{"".join(given)}</div><div class="row">{"".join(made)}</div>'
+    return f"<h2>{html.escape(name)}</h2>{rows}"
 
 
 def _figure(address: str, title: str, told: str) -> str:

@@ -1,8 +1,8 @@
 """How well a picture made from a source and a layout has the source's look and the layout's shape.
 
 Three figures, all from VGG-19: how far its local features are spread otherwise than the source's
-(``vgg19_sifd``), how far its patches are from the source's nearest (``patch_distance``), and how
-much of it shows what the layout asks for (``layout_accuracy``).
+(``vgg19_sifd``), how much of it hangs together as in the source (``patch_coherence``), and how much
+of it shows what the layout asks for (``layout_accuracy``).
 
 None of them is a part of any method that is judged: layouts are read by a classifier of their own
 and not by Semantic Image Analogy's segmenter, which was trained together with what it would judge.
@@ -11,6 +11,7 @@ and not by Semantic Image Analogy's segmenter, which was trained together with w
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,11 @@ SIFID's Inception layer has 192 values there; these are other features, so it is
 """
 
 PATCH_LEVEL, PATCH_CELLS = 2, 3
-"""Of ``patch_distance``: 3 × 3 cells of conv2_1, each 2 px wide."""
+"""Of ``patch_coherence``: 3 × 3 cells of conv2_1, each 2 px wide.
+
+The mean distance to the source's nearest patches, which the method's authors have as a loss, was
+tried too: blur lowers it, as smooth patches find smooth ones (``benchmarks.measures``).
+"""
 
 LAYOUT_LEVELS, LAYOUT_GRID, NEIGHBOURS = (1, 2, 3, 4), 2, 5
 """Of ``layout_accuracy``: conv1_1 to conv4_1 at the size of conv2_1, and 5 nearest cells.
@@ -44,7 +49,8 @@ Of the choices tried, these told the classes of strips of a picture best from th
 
 _STRIPS = 8  # into which the source is cut to see how well its own layout can be read
 _GAP_STRIPS = 0.5  # beside the strip that is read: cells there see it too
-_MOST_QUERIES = 4096  # patches compared, evenly spread
+_MOST_PATCHES = 4096  # looked at, evenly spread, with their neighbours
+_AS_SIMILAR = 0.01  # of the spread of the source's patches: less apart is equally similar
 _ROWS_AT_ONCE = 1024
 _UNIT = 255.0  # features of the default weights are about as large as 8-bit values
 
@@ -54,7 +60,7 @@ class SourceFigures:
     """What one picture's figures are."""
 
     vgg19_sifd: float  # 0: local features spread as the source's; no upper end
-    patch_distance: float  # 0: all patches are the source's; 1: no nearer than its mean patch
+    patch_coherence: float  # 1: all patches continue as the source does; 0: none
     layout_accuracy: float  # share of the picture read as the class that the layout has there
 
 
@@ -77,7 +83,7 @@ class SourceMeasures:
         self._count = int(classes.max()) + 1
         features = self._encode(picture)
         self._spread = _cloud(features[SIFD_LEVEL])
-        self._patches = _patches(features[PATCH_LEVEL])
+        self._patches, self._patch_grid = _patches(features[PATCH_LEVEL])
         self._scale = float((self._patches - self._patches.mean(dim=0)).norm(dim=1).mean())
         self._columns = int(features[LAYOUT_GRID].shape[3])
         self._cells = _cells(features)
@@ -99,7 +105,7 @@ class SourceMeasures:
         read = self._read(_cells(features), self._cells, self._classes)
         return SourceFigures(
             vgg19_sifd=frechet_distance(_cloud(features[SIFD_LEVEL]), self._spread),
-            patch_distance=self._patch_distance(features[PATCH_LEVEL]),
+            patch_coherence=self._coherence(features[PATCH_LEVEL]),
             layout_accuracy=_share(read == wanted),
         )
 
@@ -148,11 +154,49 @@ class SourceMeasures:
         ]
         return torch.cat(votes)
 
-    def _patch_distance(self, features: Tensor) -> float:
-        patches = _patches(features)
-        step = -(-len(patches) // _MOST_QUERIES)
-        nearest = [s.amin(dim=1).sqrt() for s in _squares(patches[::step], self._patches)]
-        return float(torch.cat(nearest).double().mean()) / max(self._scale, 1e-12)
+    def _coherence(self, features: Tensor) -> float:
+        """The share of neighbouring patches whose counterparts in the source are neighbours too.
+
+        Where several patches of the source are equally similar, it is enough that one continues,
+        either way.
+
+        Source: Ashikhmin, Synthesizing Natural Textures, I3D 2001 (what a coherent match is).
+        """
+        patches, (height, width) = _patches(features)
+        step = math.ceil(math.sqrt(height * width / _MOST_PATCHES))
+        rows, columns = torch.meshgrid(
+            torch.arange(0, height, step), torch.arange(0, width, step), indexing="ij"
+        )
+        row, column = (x.flatten().to(patches.device) for x in (rows, columns))
+        own = patches[row * width + column]
+        counterparts = self._nearest(own)
+        continued, pairs = 0, 0
+        for down, right in ((0, 1), (1, 0)):
+            there = (row + down < height) & (column + right < width)
+            others = patches[((row + down) * width + column + right)[there]]
+            theirs = self._nearest(others)
+            onward = self._continues(counterparts[there], others, theirs, (down, right))
+            back = self._continues(theirs, own[there], counterparts[there], (-down, -right))
+            continued += int((onward | back).sum())
+            pairs += len(others)
+        return continued / max(pairs, 1)
+
+    def _continues(
+        self, places: Tensor, patches: Tensor, best: Tensor, step: tuple[int, int]
+    ) -> Tensor:
+        """Whether patches are as similar to what lies a step from places as to their best."""
+        height, width = self._patch_grid
+        rows, columns = places // width + step[0], places % width + step[1]
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        beside = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+        distance, least = (
+            (patches - self._patches[places]).square().sum(dim=1) for places in (beside, best)
+        )
+        return inside & (distance <= least + (_AS_SIMILAR * self._scale) ** 2)
+
+    def _nearest(self, patches: Tensor) -> Tensor:
+        """The number of each patch's most similar one in the source."""
+        return torch.cat([squares.argmin(dim=1) for squares in _squares(patches, self._patches)])
 
 
 def figures_as_json(figures: SourceFigures) -> dict[str, float]:
@@ -170,10 +214,12 @@ def _cloud(features: Tensor) -> NDArray[np.float64]:
     return features[0].flatten(1).T.cpu().double().numpy() / _UNIT
 
 
-def _patches(features: Tensor) -> Tensor:
-    """(1, C, h, w) → (N, C · 9): all patches that lie wholly inside."""
-    height, width = (min(PATCH_CELLS, int(side)) for side in features.shape[2:])
-    return F.unfold(features, (height, width))[0].T.contiguous()
+def _patches(features: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """(1, C, h, w) → (N, C · 9), all patches that lie wholly inside, row by row; the grid."""
+    height, width = (int(side) for side in features.shape[2:])
+    tall, wide = min(PATCH_CELLS, height), min(PATCH_CELLS, width)
+    found = F.unfold(features, (tall, wide))[0].T.contiguous()
+    return found, (height - tall + 1, width - wide + 1)
 
 
 def _cells(features: dict[int, Tensor]) -> Tensor:

@@ -125,6 +125,15 @@ def test_semantic(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITERATIONS", "4")
+    out = run_example("compare.sh", tmp_path / "out", folder=tmp_path)
+    assert "Layout accuracy" in out
+    assert (tmp_path / "out" / "compared" / "compare.html").is_file()
+    assert (tmp_path / "out" / "study.html").is_file()
+
+
+@pytest.mark.slow
 def test_semantic_uses(tmp_path: Path) -> None:
     quick = ["--side", "48", "--iterations", "2"]
     out = run_example("semantic_uses.py", tmp_path / "out", *quick, folder=tmp_path)
