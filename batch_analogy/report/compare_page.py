@@ -35,8 +35,8 @@ FIGURES = (
         "patch_coherence",
         "Patch coherence",
         "Share of neighbouring patches (3 × 3 of conv2_1) whose most similar ones in the source "
-        "are neighbours too. 1 for the source itself; blur, noise and seams lower it. Methods that "
-        "copy pieces of the source are at an advantage here.",
+        "are neighbours too. 1 for the source itself; blur, strong noise and seams lower it. "
+        "Methods that copy pieces of the source are at an advantage here.",
         ".3f",
         higher=True,
     ),
