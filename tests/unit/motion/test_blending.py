@@ -30,3 +30,13 @@ def test_pixels_of_one_picture_alone_stay_exactly() -> None:
     assert torch.equal(made[..., :28], first[..., :28])
     assert torch.equal(made[..., 32:], second[..., 32:])
     assert not torch.equal(made[..., 28:32], first.lerp(second, share)[..., 28:32])
+
+
+def test_nothing_is_lighter_or_darker_than_either_picture_is_close_by() -> None:
+    generator = torch.Generator().manual_seed(4)
+    first, second = (
+        0.6 + 0.3 * (torch.rand(1, 3, 40, 40, generator=generator) > 0.9) for _ in range(2)
+    )
+    made = mixed(first, second, torch.full((1, 1, 40, 40), 0.5))
+    assert float(made.max()) <= 0.9 + 1e-6
+    assert float(made.min()) >= 0.6 - 1e-6
