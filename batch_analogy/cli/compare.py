@@ -11,7 +11,12 @@ from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, INTERRUPTED, reports_failures
 from batch_analogy.cli.option_groups import takes_groups
-from batch_analogy.cli.semantic_options import TrainingOptions
+from batch_analogy.cli.semantic_options import (
+    ImageArgument,
+    LabelArgument,
+    TargetsArgument,
+    TrainingOptions,
+)
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import UsageError
 
@@ -34,22 +39,6 @@ The last line names a page to look at. batch-analogy study make lets people rank
 _METHODS = "semantic,network,numbers,deep"
 _TITLE_WIDTH, _CELL_WIDTH = 32, 14
 
-Image = Annotated[Path, typer.Argument(help="The picture.", metavar="IMAGE")]
-Label = Annotated[
-    Path,
-    typer.Argument(
-        help="Its label map: a picture of the same size that has one flat colour for each kind of "
-        "thing.",
-        metavar="LABEL",
-    ),
-]
-Targets = Annotated[
-    str,
-    typer.Argument(
-        help="Other maps in the same colours: a folder, a quoted pattern, or one.",
-        metavar="TARGETS",
-    ),
-]
 FolderOption = Annotated[
     Path,
     typer.Option(
@@ -93,9 +82,9 @@ ModelOption = Annotated[
 @reports_failures
 @takes_groups()
 def compare(
-    image: Image,
-    label: Label,
-    targets: Targets,
+    image: ImageArgument,
+    label: LabelArgument,
+    targets: TargetsArgument,
     output: FolderOption,
     training: TrainingOptions,
     methods: MethodsOption = _METHODS,

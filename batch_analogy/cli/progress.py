@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
+from batch_analogy.cli.watcher import Watcher
 from batch_analogy.jobs import events
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ JSON_COUNT_SECONDS = 1.0
 """Counts of frames that only pass by, in planning and encoding, are written this often as JSON."""
 
 
-class RunWatcher:
-    """Shows a run's events on stderr and, if asked for, writes each as a JSON line to stdout."""
+class RunWatcher(Watcher):
+    """Shows a run's events."""
 
     def __init__(
         self,
@@ -34,29 +33,11 @@ class RunWatcher:
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console
-        self._terminal = sys.stderr.isatty() if terminal is None else terminal
-        self._clock = clock
+        super().__init__(console, terminal=terminal, clock=clock)
         self._last_count_seconds: float | None = None
         self._last_json_seconds: float | None = None
         self.pool: events.PoolStarted | None = None  # what the workers told when they started
-        self._progress: Progress | None = None
         self._task: TaskID | None = None
-
-    def __enter__(self) -> RunWatcher:
-        if self._terminal:
-            self._progress = _make_bar()
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
     def __call__(self, event: events.RunEvent) -> None:
         """Show one event."""
@@ -71,6 +52,18 @@ class RunWatcher:
                 self._progress.console.print(describe(event), markup=False, highlight=False)
         elif not counts or self._count_is_due(event):
             self._console.note(describe(event))
+
+    def _make_bars(self) -> Progress:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            console=RichConsole(stderr=True),
+        )
 
     def _json_is_due(self) -> bool:
         """Whether a count of plan or film is to be written: once a second is enough."""
@@ -231,16 +224,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _make_bar() -> Progress:
-    from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
-        console=RichConsole(stderr=True),
-    )

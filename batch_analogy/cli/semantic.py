@@ -19,8 +19,11 @@ from batch_analogy.cli.option_groups import MachineOptions, takes_groups
 from batch_analogy.cli.semantic_options import (
     DetailChoice,
     DetailOption,
+    ImageArgument,
+    LabelArgument,
     OutputOption,
     RateOfFramesOption,
+    TargetsArgument,
     TrainingOptions,
 )
 from batch_analogy.config import ExecutionConfig
@@ -73,22 +76,6 @@ def build() -> typer.Typer:
     return group
 
 
-Image = Annotated[Path, typer.Argument(help="The picture.", metavar="IMAGE")]
-Label = Annotated[
-    Path,
-    typer.Argument(
-        help="Its label map: a picture of the same size that has one flat colour for each kind of "
-        "thing.",
-        metavar="LABEL",
-    ),
-]
-Targets = Annotated[
-    str,
-    typer.Argument(
-        help="Other maps in the same colours, of any size: a folder, a quoted pattern, or one.",
-        metavar="TARGETS",
-    ),
-]
 ModelOption = Annotated[
     Path | None,
     typer.Option(
@@ -104,9 +91,9 @@ ModelOption = Annotated[
 @reports_failures
 @takes_groups()
 def make(
-    image: Image,
-    label: Label,
-    targets: Targets,
+    image: ImageArgument,
+    label: LabelArgument,
+    targets: TargetsArgument,
     training: TrainingOptions,
     machine: MachineOptions,
     output: OutputOption = None,
@@ -186,7 +173,7 @@ def train(
 @reports_failures
 def apply(
     model: Annotated[Path, typer.Argument(help="A folder that was trained into.", metavar="MODEL")],
-    targets: Targets,
+    targets: TargetsArgument,
     output: OutputOption = None,
     fps: RateOfFramesOption = None,
     detail: DetailOption = "auto",

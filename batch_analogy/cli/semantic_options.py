@@ -21,6 +21,22 @@ TRAINING = "Training"
 
 _STANDARD = SemanticConfig()
 
+ImageArgument = Annotated[Path, typer.Argument(help="The picture.", metavar="IMAGE")]
+LabelArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Its label map: a picture of the same size that has one flat colour for each kind of "
+        "thing.",
+        metavar="LABEL",
+    ),
+]
+TargetsArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Other maps in the same colours, of any size: a folder, a quoted pattern, or one.",
+        metavar="TARGETS",
+    ),
+]
 QualityOption = Annotated[
     SemanticQuality,
     typer.Option(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.progress import QUIET_SECONDS, duration
+from batch_analogy.cli.watcher import Watcher
 from batch_analogy.jobs.semantic import events
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ _NAMES: dict[type, str] = {
 }
 
 
-class SemanticWatcher:
-    """Shows events on stderr and, if asked for, writes each as a JSON line to stdout."""
+class SemanticWatcher(Watcher):
+    """Shows the events of trainings and of maps, a bar for each picture."""
 
     def __init__(
         self,
@@ -36,30 +35,15 @@ class SemanticWatcher:
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console
-        self._terminal = sys.stderr.isatty() if terminal is None else terminal
-        self._clock = clock
+        super().__init__(console, terminal=terminal, clock=clock)
         self._told: dict[str, float] = {}
         self._bars: dict[str, TaskID] = {}
-        self._progress: Progress | None = None
 
-    def __enter__(self) -> SemanticWatcher:
-        if self._terminal:
-            from rich.console import Console as RichConsole
-            from rich.progress import Progress
+    def _make_bars(self) -> Progress:
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress
 
-            self._progress = Progress(console=RichConsole(stderr=True), transient=True)
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        return Progress(console=RichConsole(stderr=True), transient=True)
 
     def __call__(self, event: events.SemanticEvent) -> None:
         """Take an event."""

@@ -1,0 +1,57 @@
+"""What all watchers of events share: a console, a clock, and bars where stderr is a terminal."""
+
+from __future__ import annotations
+
+import abc
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from batch_analogy.cli.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Watching = TypeVar("Watching", bound="Watcher")
+
+
+class Watcher(abc.ABC):
+    """Shows events on stderr and, if asked for, writes each as a JSON line to stdout.
+
+    Args:
+        console: where to. terminal: whether there are bars; None: if stderr is a terminal.
+        clock: seconds, to say nothing too often.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        terminal: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console
+        self._terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._clock = clock
+        self._progress: Progress | None = None
+
+    @abc.abstractmethod
+    def _make_bars(self) -> Progress:
+        """The bars, not yet shown."""
+
+    def __enter__(self: Watching) -> Watching:
+        if self._terminal:
+            self._progress = self._make_bars()
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
