@@ -275,13 +275,15 @@ def resolve_precision(config: AnalogyConfig, device: str | torch.device) -> Anal
     """
     if config.precision != "auto":
         return config
-    fast = torch.device(device).type == "cuda" or _cpu_has_bfloat16()
+    fast = is_quick_in_bfloat16(device)
     return dataclasses.replace(config, precision="bfloat16" if fast else "float32")
 
 
-def _cpu_has_bfloat16() -> bool:
+def is_quick_in_bfloat16(device: str | torch.device) -> bool:
+    """Whether a device has instructions for it: any GPU, and some CPUs."""
     probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # not in every release
-    return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+    on_cpu = any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+    return torch.device(device).type == "cuda" or on_cpu
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features import resize
+from batch_analogy.analogy.features import is_quick_in_bfloat16, resize
 from batch_analogy.analogy.semantic.canvas import (
     canvas_of,
     laid_out,
@@ -64,6 +64,7 @@ class SemanticModel:
         channels = channels_of(palette, config.encoding)
         self.generator = generator or Generator(channels, config.width)
         self.segmenter = segmenter or Segmenter(len(palette))
+        self.half = False  # whether networks are applied in bfloat16, all but their last layer
         self._own: dict[tuple[int, int], tuple[Tensor, list[Tensor]]] = {}
 
     @property
@@ -102,9 +103,10 @@ class SemanticModel:
         small = scaled(*full, self.scale)
         wanted = reduce_classes(classes.to(self.device), len(self.palette), small)
         canvas = canvas_of(small)
-        begun, own = self._own_on(small, canvas)
-        features = self._label_features(laid_out(wanted, canvas, centred=False))
-        made = self.generator(begun, own, features).image.float()
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
+            begun, own = self._own_on(small, canvas)
+            features = self._label_features(laid_out(wanted, canvas, centred=False))
+            made = self.generator(begun, own, features).image
         return resize(made[:, :, : small[0], : small[1]].clamp(0.0, 1.0), full)
 
     @torch.no_grad()
@@ -125,10 +127,15 @@ class SemanticModel:
         logits = F.interpolate(self.segmenter(canvas).float(), scale_factor=4, mode="bilinear")
         return F.interpolate(logits[:, :, : small[0], : small[1]], size=full).argmax(dim=1)
 
-    def to(self, device: str | torch.device) -> SemanticModel:
-        """Move the networks; they stay this model's."""
+    def to(self, device: str | torch.device, *, half: bool = False) -> SemanticModel:
+        """Move the networks; they stay this model's.
+
+        Args:
+            device: where to. half: whether to apply them in bfloat16, where that is quicker.
+        """
         place(self.generator, device)
         place(self.segmenter, device)
+        self.half = half and is_quick_in_bfloat16(device)
         self._own.clear()
         return self
 

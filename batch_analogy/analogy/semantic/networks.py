@@ -208,7 +208,8 @@ class Generator(nn.Module):
             x, translation = self.decoding[index](x, own[scale], target[scale])
             made.append(translation)
             x = stage(x)
-        return Generated(self.last(x) * 0.5 + 0.5, tuple(made))
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has too few steps for a sky
+            return Generated(self.last(x.float()) * 0.5 + 0.5, tuple(made))
 
 
 class Judged(NamedTuple):

@@ -37,12 +37,15 @@ def save_model(model: SemanticModel, folder: Path) -> Path:
     return path
 
 
-def load_model(folder: Path, device: str | torch.device = "cpu") -> SemanticModel:
+def load_model(
+    folder: Path, device: str | torch.device = "cpu", *, half: bool = True
+) -> SemanticModel:
     """Read a trained model.
 
     Args:
         folder: what it was trained into, or the model file itself.
         device: where to apply it.
+        half: whether to do so in bfloat16, if that is quicker there.
 
     Raises:
         UsageError: there is no model, or one of another version.
@@ -66,7 +69,7 @@ def load_model(folder: Path, device: str | torch.device = "cpu") -> SemanticMode
         raise InputError(
             f"{path} is damaged, what it holds does not fit together ({error}); train again"
         ) from error
-    return model.to(device)
+    return model.to(device, half=half)
 
 
 def write_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

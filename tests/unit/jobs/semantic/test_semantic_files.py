@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from batch_analogy.analogy.features import is_quick_in_bfloat16
 from batch_analogy.analogy.semantic.classes import Palette
 from batch_analogy.analogy.semantic.model import MODEL_VERSION, SemanticModel
 from batch_analogy.errors import FrameError, InputError, UsageError
@@ -34,12 +35,25 @@ def model() -> SemanticModel:
 
 def test_a_model_is_read_as_it_was_written(model: SemanticModel, tmp_path: Path) -> None:
     save_model(model.to("cpu"), tmp_path)
-    again = load_model(tmp_path)
+    again = load_model(tmp_path, half=False)
     assert again.palette == model.palette
     assert again.config == model.config
     target = np.eye(40, dtype=np.int64)[:32]
     assert torch.equal(again.apply(target), model.apply(target))
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_model_is_applied_in_bfloat16_where_that_is_quick(
+    model: SemanticModel, tmp_path: Path
+) -> None:
+    save_model(model.to("cpu"), tmp_path)
+    assert load_model(tmp_path).half == is_quick_in_bfloat16("cpu")
+    same = load_model(tmp_path)
+    target = np.eye(40, dtype=np.int64)[:32]
+    made = same.apply(target)
+    assert made.dtype == torch.float32
+    assert len(made.unique()) > 2000  # bfloat16 has 128 steps from ½ to 1: a sky shows bands
+    assert torch.equal(load_model(tmp_path).apply(target), made)
 
 
 def test_a_folder_without_model(tmp_path: Path) -> None:
