@@ -112,7 +112,7 @@ def moved(model: SemanticModel) -> dict[str, Any]:
 def film(model: SemanticModel) -> dict[str, float | None]:
     """How far a film of the moving disc holds still where its maps do: the mean change, of 255.
 
-    ``network`` is what films show; ``detail`` is what pictures show, made for each map by itself.
+    ``network``: its own pictures; ``detail``: with pieces of I, for each map by itself.
     """
     detail, found = Detail(model), {"network": Flicker(), "detail": Flicker()}
     for step in range(FRAMES):

@@ -99,7 +99,7 @@ def make(
     output: OutputOption = None,
     model: ModelOption = None,
     fps: RateOfFramesOption = None,
-    detail: DetailOption = "auto",
+    detail: DetailOption = "patches",
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
 ) -> int:
@@ -176,7 +176,7 @@ def apply(
     targets: TargetsArgument,
     output: OutputOption = None,
     fps: RateOfFramesOption = None,
-    detail: DetailOption = "auto",
+    detail: DetailOption = "patches",
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
 ) -> int:
@@ -234,8 +234,7 @@ class _Making:
         places = picture_places(output, maps, folder / FRAMES / output.stem)
         check_free(output, places, overwrite=overwrite)
         film = output if is_film(output) else None
-        detailed = detail == "patches" or (detail == "auto" and film is None)
-        return cls(folder, maps, places, film, fps, detailed)
+        return cls(folder, maps, places, film, fps, detail == "patches")
 
     def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> Applied:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps

@@ -128,13 +128,12 @@ OutputOption = Annotated[
         show_default=False,
     ),
 ]
-DetailChoice = Literal["auto", "patches", "none"]
+DetailChoice = Literal["patches", "none"]
 DetailOption = Annotated[
     DetailChoice,
     typer.Option(
         help="patches: what the network makes is made anew of pieces of the picture, sharp and at "
-        "full size, which takes some seconds a map. none: as the network has it, enlarged. auto: "
-        "patches for pictures; none for films, which they make restless.",
+        "full size, which takes some seconds a map. none: as the network has it, enlarged.",
     ),
 ]
 RateOfFramesOption = Annotated[
