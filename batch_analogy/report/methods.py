@@ -82,6 +82,7 @@ def _at_its_size(model: SemanticModel) -> SemanticModel:
         model.config,
         generator=model.generator,
         segmenter=model.segmenter,
+        half=model.half,
     )
 
 

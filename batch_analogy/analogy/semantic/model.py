@@ -47,6 +47,7 @@ class SemanticModel:
         palette: the classes' colours.
         config: how it was trained.
         generator, segmenter: the networks; new ones by default.
+        half: whether they are applied in bfloat16, all but the generator's last layer.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class SemanticModel:
         *,
         generator: Generator | None = None,
         segmenter: Segmenter | None = None,
+        half: bool = False,
     ) -> None:
         self.image, self.classes = image, classes
         self.palette, self.config = palette, config
         channels = channels_of(palette, config.encoding)
         self.generator = generator or Generator(channels, config.width)
         self.segmenter = segmenter or Segmenter(len(palette))
-        self.half = False  # whether networks are applied in bfloat16, all but their last layer
+        self.half = half
         self._own: dict[tuple[int, int], tuple[Tensor, list[Tensor]]] = {}
 
     @property
