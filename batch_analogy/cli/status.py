@@ -34,7 +34,6 @@ batch-analogy status night.run --json"""
 
 WATCH_SECONDS = 2.0
 SHOWN_WORKERS = 12
-GOING_ON = ("running", "encoding")
 
 
 @reports_failures
@@ -98,7 +97,9 @@ class StatusWatch:
             return None
 
     def _watch(self, show: Callable[[RunStatus], None]) -> RunStatus:
-        while (found := _read(self.run_dir)).state in GOING_ON:
+        from batch_analogy.jobs.status import AT_WORK
+
+        while (found := _read(self.run_dir)).state in AT_WORK:
             show(found)
             self.sleep(WATCH_SECONDS)
         return found

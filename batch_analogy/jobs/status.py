@@ -23,6 +23,8 @@ RunState = Literal[
     "planned", "running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"
 ]
 
+AT_WORK = ("running", "encoding")
+
 RECENT_FRAMES = 24
 RECENT_STRETCHES = 4
 STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so long is gone
@@ -144,15 +146,15 @@ def read_status(run_dir: Path) -> RunStatus:
     manifest, plan = read_json(store.manifest), read_plan(store.plan)
     if manifest is None or plan is None:
         raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
-    written = read_json(store.status) or {}
+    written, lives = _last_words(store)
     history = read_history(store.journal)
     failed = failed_frames(plan, {k: v.message for k, v in history.failed.items()})
     done = len(history.done.keys() - plan.leave_out)
     left = plan.total - done - len(failed)
     state: RunState = written.get("state", "stopped")
     tally = SegmentTally(plan, [*history.done, *(frame.index for frame in failed)])
-    running = state in ("running", "encoding")
-    if running and not _driver_lives(store, written):
+    running = state in AT_WORK
+    if running and not lives:
         state, running = "stopped", False
     config = manifest.get("config", {})
     return RunStatus(
@@ -197,6 +199,20 @@ def _worker_states(written: dict[str, Any]) -> tuple[WorkerState, ...]:
         return tuple(WorkerState(**state) for state in written.get("worker_states", ()))
     except TypeError:
         return ()  # written by another version: it tells less
+
+
+def _last_words(store: RunStore) -> tuple[dict[str, Any], bool]:
+    """status.json, and whether the driver that wrote it is still at work.
+
+    One that ends between the two looks has said more by then: it is read until nothing new is said.
+    """
+    written = read_json(store.status) or {}
+    while written.get("state") in AT_WORK and not _driver_lives(store, written):
+        again = read_json(store.status) or {}
+        if again == written:
+            return written, False
+        written = again
+    return written, True
 
 
 def _driver_lives(store: RunStore, written: dict[str, Any]) -> bool:

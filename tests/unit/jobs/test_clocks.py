@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from batch_analogy.config import RunConfig
 from batch_analogy.jobs import status
 from batch_analogy.jobs.manifest import config_to_json
 from batch_analogy.jobs.run import open_run, read_status
+from batch_analogy.jobs.status import RunState
 from batch_analogy.jobs.store import RunStore
 
 HOURS = 3600.0
@@ -121,6 +123,31 @@ def test_where_locks_do_not_reach_a_status_that_changes_is_alive(
         driver.join()
     monkeypatch.setattr(status, "LOOK_SECONDS", 0.5)
     assert read_status(config.run_dir).state == "stopped"
+
+
+@pytest.mark.parametrize("last", [("finished",), ("encoding", "finished")])
+def test_a_driver_that_ends_while_one_looks_is_not_taken_for_a_killed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: tuple[RunState, ...]
+) -> None:
+    """It writes its last words after the first look and gives the lock back before the second."""
+    config = sample_config(tmp_path, 1)
+    open_run(config).close()
+    store, planned = RunStore(config.run_dir), read_status(config.run_dir)
+    states: list[RunState] = [*last]
+
+    def say(state: RunState) -> None:
+        host, now = socket.gethostname(), time.time()
+        written = dataclasses.replace(planned, state=state, host=host, updated_at=now)
+        status.write_status(store, written)
+
+    def end_meanwhile(_: RunStore) -> bool:
+        if states:
+            say(states.pop(0))
+        return False
+
+    say("running")
+    monkeypatch.setattr(RunStore, "is_driven", end_meanwhile)
+    assert read_status(config.run_dir).state == "finished"
 
 
 def test_the_lock_tells_whether_a_driver_is_there(tmp_path: Path) -> None:
