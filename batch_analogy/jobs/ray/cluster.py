@@ -6,10 +6,12 @@ import logging
 import os
 import socket
 import time
+import traceback
 import warnings
 from typing import Any
 
 import ray
+import ray._private.node
 import ray._private.worker
 import ray.exceptions
 
@@ -37,7 +39,16 @@ def start_local(cpus: int) -> str | None:
         ClusterError: it does not start.
     """
     options = {"address": "local", "num_cpus": cpus, "include_dashboard": True}
-    return _init(options, "on this machine")
+    try:
+        return _init(options, "on this machine")
+    except ClusterError as error:
+        # Ray gives a node 30 s to start and has no setting for it. A machine that is busy, or reads
+        # Ray from the disk for the first time, may need longer, and less the second time.
+        cause = error.__cause__
+        if cause is None or not _came_too_late(cause):
+            raise
+        _end_what_came_late(cause)
+        return _init(options, "on this machine")
 
 
 def leave() -> None:
@@ -138,6 +149,23 @@ def _init(options: dict[str, Any], where: str) -> str | None:
         raise _no_ray(where, error) from error
     _let_ray_print(False)
     return _dashboard_of(context)
+
+
+def _came_too_late(error: BaseException) -> bool:
+    """Whether Ray gave up waiting for what it had started: it raises no class of its own then."""
+    return type(error) is Exception and "timed out" in str(error)
+
+
+def _end_what_came_late(error: BaseException) -> None:
+    """End the processes of a node that Ray gave up; it would leave them until this process ends.
+
+    Only where it failed is the node still known.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        node = frame.f_locals.get("self")
+        if isinstance(node, ray._private.node.Node):
+            node.kill_all_processes(check_alive=False, allow_graceful=False)
+            return
 
 
 def _let_ray_print(allowed: bool) -> None:

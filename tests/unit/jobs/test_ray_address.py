@@ -53,13 +53,34 @@ def test_what_is_no_ray_is_said_so(
         cluster.join(address)
 
 
-def test_a_node_that_is_slow_to_start_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def starts(**options: object) -> None:
+class _Starts:
+    """Stands for ``ray.init``: comes up late some times, and then as it should."""
+
+    dashboard_url = "127.0.0.1:8265"
+
+    def __init__(self, late: int) -> None:
+        self.late, self.tried = late, 0
+
+    def __call__(self, **options: object) -> _Starts:
+        self.tried += 1
+        if self.tried > self.late:
+            return self
         raise Exception("The current node timed out during startup.")
 
+
+def test_a_node_that_is_slow_to_start_is_started_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = _Starts(late=1)
+    monkeypatch.setattr("ray.init", starts)
+    assert cluster.start_local(1) == "http://127.0.0.1:8265"
+    assert starts.tried == 2
+
+
+def test_a_node_that_does_not_start_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = _Starts(late=9)
     monkeypatch.setattr("ray.init", starts)
     with pytest.raises(ClusterError, match=r"no Ray on this machine: .*timed out during startup"):
         cluster.start_local(1)
+    assert starts.tried == 2
 
 
 def test_an_error_of_our_own_is_not_taken_for_a_cluster_that_is_not_there(
