@@ -5,36 +5,56 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.cluster_utils import Cluster
+from run_drivers import Freezer
 from run_paced import PATIENCE_SECONDS
 from run_samples import frame_bytes, frame_identity
 
 from batch_analogy.config import RunConfig
 from batch_analogy.jobs.journal import read_history
+from batch_analogy.jobs.ray.cluster import came_too_late, end_what_came_late
 
 FRAMES = 12
 
 Undisturbed = tuple[dict[str, bytes], bytes]
 """The frames and the film of a run that nobody disturbed."""
 
+Started = TypeVar("Started")
+
+
+def in_good_time(start: Callable[[], Started]) -> Started:
+    """Start a node of a cluster, once more if it is late, as ``start_local`` does."""
+    try:
+        return start()
+    except Exception as error:
+        if not came_too_late(error):
+            raise
+        end_what_came_late(error)
+        return start()
+
 
 @contextlib.contextmanager
 def cluster_of(*nodes: Mapping[str, Any]) -> Iterator[Cluster]:
     """A head that works on nothing, and nodes beside it; taken down afterwards."""
     head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = in_good_time(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
         for node in nodes:
-            cluster.add_node(**node)
+            add_node(cluster, **node)
         yield cluster
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+
+def add_node(cluster: Cluster, **options: Any) -> Any:
+    """One more node."""
+    return in_good_time(lambda: cluster.add_node(**options))
 
 
 def journal_lines(run_dir: Path, event: str) -> list[dict[str, Any]]:
@@ -61,6 +81,16 @@ def wait_until_loaded(run_dir: Path, *workers: str) -> None:
     while not all(log.exists() for log in logs):
         assert time.monotonic() < deadline, f"not all of {workers} have started"
         time.sleep(0.1)
+
+
+def stop_the_other(frozen: Freezer, run_dir: Path, worker: str) -> None:
+    """Of styler-0 and styler-1 stop the one that is not meant.
+
+    Until Ray notices that the other is gone, it could do all that is left, and nobody were missed.
+    """
+    (other,) = {"styler-0", "styler-1"} - {worker}
+    wait_until_loaded(run_dir, other)
+    frozen.stop(run_dir, other)
 
 
 def assert_like(config: RunConfig, expected: Undisturbed) -> None:

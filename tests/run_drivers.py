@@ -6,7 +6,10 @@ to wait when it has done so many frames, until the test reads its output or ends
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -62,6 +65,34 @@ def wait_until_gone(pid: int) -> None:
     while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline, f"process {pid} goes on"
         time.sleep(0.1)
+
+
+class Freezer:
+    """Stops workers where they stand, so that others come first however quick they are."""
+
+    def __init__(self) -> None:
+        self._stopped: list[int] = []
+
+    def stop(self, run_dir: Path, worker: str) -> None:
+        """Stop a worker that has loaded its model, by its process."""
+        self._stopped.append(worker_pid(run_dir, worker))
+        os.kill(self._stopped[-1], signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let those go on that were stopped and are there still."""
+        while self._stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._stopped.pop(), signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def freezer() -> Iterator[Freezer]:
+    """One that leaves nobody stopped."""
+    made = Freezer()
+    try:
+        yield made
+    finally:
+        made.go_on()
 
 
 def starting_drivers() -> Iterator[StartDriver]:

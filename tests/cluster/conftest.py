@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import ray
 from run_clusters import FRAMES, Undisturbed
 from run_drivers import StartDriver, starting_drivers
 from run_samples import INLINE, frame_bytes, sample_config
 
+from batch_analogy.jobs.ray.cluster import leave, start_local
 from batch_analogy.jobs.run import open_run
 
 
@@ -22,9 +22,9 @@ def start_driver() -> Iterator[StartDriver]:
 @pytest.fixture(scope="module")
 def running_ray() -> Iterator[None]:
     """A Ray in this process, for all tests of a file from here on: runs use it, and leave it."""
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    start_local(2, dashboard=False)
     yield
-    ray.shutdown()
+    leave()
 
 
 @pytest.fixture(scope="session")

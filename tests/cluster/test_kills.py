@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from run_clusters import FRAMES, Undisturbed, assert_like, journaled_files
-from run_drivers import StartDriver, wait_for_frames, worker_pid
+from run_clusters import FRAMES, Undisturbed, assert_like, journaled_files, stop_the_other
+from run_drivers import StartDriver, freezer, wait_for_frames, worker_pid
 from run_paced import PATIENCE_SECONDS
 from run_samples import INLINE, frame_identity, on_ray, sample_config
 
@@ -26,13 +26,17 @@ def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
 ) -> None:
     config = on_ray(tmp_path, FRAMES, workers=2)
     events: list[RunEvent] = []
+    with freezer() as frozen:
 
-    def kill_one(event: RunEvent) -> None:
-        events.append(event)
-        if isinstance(event, FrameDone) and event.done == 3:
-            os.kill(worker_pid(config.run_dir, event.worker), signal.SIGKILL)
+        def kill_one(event: RunEvent) -> None:
+            events.append(event)
+            if isinstance(event, FrameDone) and event.done == 3:
+                stop_the_other(frozen, config.run_dir, event.worker)
+                os.kill(worker_pid(config.run_dir, event.worker), signal.SIGKILL)
+            if isinstance(event, WorkerLost):
+                frozen.go_on()
 
-    result = open_run(config).execute(kill_one)
+        result = open_run(config).execute(kill_one)
     lost = [event for event in events if isinstance(event, WorkerLost)]
     assert [(event.deaths, event.replacement) for event in lost] == [(1, "styler-2")]
     assert result.failed == []

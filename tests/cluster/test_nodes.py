@@ -12,13 +12,15 @@ import ray
 from run_clusters import (
     FRAMES,
     Undisturbed,
+    add_node,
     assert_like,
     cluster_of,
     journal_lines,
     node_ids,
     node_of,
+    stop_the_other,
 )
-from run_drivers import wait_until_gone, worker_pid
+from run_drivers import freezer, wait_until_gone, worker_pid
 from run_samples import on_ray
 
 from batch_analogy.errors import ClusterError
@@ -31,14 +33,16 @@ pytestmark = pytest.mark.slow  # each starts Ray
 def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
-    with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as cluster:
+    with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as cluster, freezer() as frozen:
         config = on_ray(tmp_path, FRAMES, workers=2, address=cluster.address)
         lost: list[WorkerLost] = []
 
         def lose_node(event: RunEvent) -> None:
             if isinstance(event, WorkerLost):
                 lost.append(event)
+                frozen.go_on()
             if isinstance(event, FrameDone) and event.done == 3:
+                stop_the_other(frozen, config.run_dir, event.worker)
                 # The worker that has just worked: the other one may still be starting. A machine
                 # that loses its power takes all processes along; by itself a worker outlives its
                 # raylet for seconds, in which it would do all it was given and not be missed.
@@ -84,7 +88,7 @@ def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
             if isinstance(event, FrameDone) and event.done == 3:
                 stopped.append((event.worker, worker_pid(config.run_dir, event.worker)))
                 os.kill(stopped[0][1], signal.SIGSTOP)
-                joined.append(cluster.add_node(num_cpus=1).node_id)
+                joined.append(add_node(cluster, num_cpus=1).node_id)
 
         result = open_run(config).execute(stop_it)
         assert result.failed == []

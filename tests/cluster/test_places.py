@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import ray
 from ray.cluster_utils import Cluster
-from run_clusters import cluster_of
+from run_clusters import add_node, cluster_of
 from run_paced import PATIENCE_SECONDS
 from run_samples import INLINE, on_ray, sample_config
 
@@ -113,7 +113,7 @@ def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
     pool = make_pool(9, gpus_per_worker=1)
     assert pool.start().workers == 1
     ((first, old),) = wait_ready(pool, 1).items()
-    node = cluster.add_node(num_cpus=4, num_gpus=2)
+    node = add_node(cluster, num_cpus=4, num_gpus=2)
     pool.grow(1)
     pool.grow(1)  # the one that is on its way is not asked for again
     assert set(wait_ready(pool, 1).values()) == {node.node_id}
@@ -154,7 +154,7 @@ def test_a_cluster_without_machines_is_asked_for_a_number_and_waited_for(tmp_pat
         def come(event: RunEvent) -> None:
             if isinstance(event, PoolStarted):
                 assert event.workers == 2
-                cluster.add_node(num_cpus=2)
+                add_node(cluster, num_cpus=2)
 
         result = open_run(on_ray(tmp_path, 4, workers=2, **address)).execute(come)
         assert (result.done, result.failed) == (4, [])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 import ray
-from run_clusters import FRAMES, Undisturbed, assert_like, wait_until_loaded
+from run_clusters import FRAMES, Undisturbed, assert_like
+from run_drivers import freezer
 from run_samples import on_ray, sample_config
 
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError
 from batch_analogy.jobs.events import FrameDone, RunEvent, WorkersReady
+from batch_analogy.jobs.ray.cluster import leave, start_local
 from batch_analogy.jobs.run import open_run
 
 pytestmark = pytest.mark.slow  # starts Ray
@@ -25,14 +26,16 @@ def test_any_number_of_workers_gives_the_same_bytes(
     names = {"styler-0", "styler-1"}
     ready: set[str] = set()
 
-    def wait_for_all(event: RunEvent) -> None:
-        if isinstance(event, WorkersReady):
-            ready.add(event.worker)
-        if isinstance(event, FrameDone) and ready != names:
-            wait_until_loaded(config.run_dir, *names)
-            time.sleep(0.5)  # for the word of it
+    with freezer() as frozen:
 
-    result = open_run(config).execute(wait_for_all)
+        def wait_for_all(event: RunEvent) -> None:
+            if isinstance(event, WorkersReady):
+                ready.add(event.worker)
+                frozen.go_on()
+            if isinstance(event, FrameDone) and ready != names:
+                frozen.stop(config.run_dir, event.worker)
+
+        result = open_run(config).execute(wait_for_all)
     assert result.failed == []
     assert ready == names
     assert_like(config, uninterrupted)
@@ -62,14 +65,14 @@ def test_a_gpu_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 
 def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) -> None:
-    ray.init(address="local", num_cpus=0, include_dashboard=False, log_to_driver=False)
+    start_local(0, dashboard=False)
     try:
         execution = ExecutionConfig(workers=1, start_timeout_seconds=3.0)
         said = r"within 3 s: workers asked for: 1, each with 1 CPU .* no machine .*--start-timeout"
         with pytest.raises(ClusterError, match=said):
             open_run(sample_config(tmp_path, 1, execution=execution)).execute()
     finally:
-        ray.shutdown()
+        leave()
 
 
 @pytest.mark.long

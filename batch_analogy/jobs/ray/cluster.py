@@ -32,23 +32,29 @@ def join(address: str) -> str | None:
     return _init({"address": address}, f"at {address}")
 
 
-def start_local(cpus: int) -> str | None:
+def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
     """Start a Ray on this machine. Returns the dashboard's address, None where there is none.
+
+    Args:
+        cpus: how many cores it may give to workers; None: all.
+        dashboard: whether it has one.
 
     Raises:
         ClusterError: it does not start.
     """
-    options = {"address": "local", "num_cpus": cpus, "include_dashboard": True}
+    options = {"address": "local", "num_cpus": cpus, "include_dashboard": dashboard}
     try:
         return _init(options, "on this machine")
     except ClusterError as error:
-        # Ray gives a node 30 s to start and has no setting for it. A machine that is busy, or reads
-        # Ray from the disk for the first time, may need longer, and less the second time.
+        # Ray gives a node 30 s to start and has no setting for it, and its dashboard a minute. A
+        # machine that is busy, or reads Ray from the disk for the first time, may need longer, and
+        # less the second time. Without a dashboard (None: where it does not start) all goes on.
         cause = error.__cause__
-        if cause is None or not _came_too_late(cause):
+        if cause is None or not came_too_late(cause):
             raise
-        _end_what_came_late(cause)
-        return _init(options, "on this machine")
+        end_what_came_late(cause)
+        as_it_may = {"include_dashboard": None if dashboard else False}
+        return _init({**options, **as_it_may}, "on this machine")
 
 
 def leave() -> None:
@@ -125,7 +131,7 @@ def try_ray() -> str:
         ClusterError: it does not start.
     """
     began = time.monotonic()
-    url = _init({"address": "local", "include_dashboard": True}, "on this machine")
+    url = start_local(None)
     try:
         has = ray.cluster_resources()
     finally:
@@ -151,12 +157,15 @@ def _init(options: dict[str, Any], where: str) -> str | None:
     return _dashboard_of(context)
 
 
-def _came_too_late(error: BaseException) -> bool:
-    """Whether Ray gave up waiting for what it had started: it raises no class of its own then."""
-    return type(error) is Exception and "timed out" in str(error)
+def came_too_late(error: BaseException) -> bool:
+    """Whether Ray gave up waiting for a node, or for its dashboard.
+
+    It raises no class of its own then, and of a dashboard the last words of its log.
+    """
+    return type(error) is Exception
 
 
-def _end_what_came_late(error: BaseException) -> None:
+def end_what_came_late(error: BaseException) -> None:
     """End the processes of a node that Ray gave up; it would leave them until this process ends.
 
     Only where it failed is the node still known.

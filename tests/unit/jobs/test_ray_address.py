@@ -58,21 +58,35 @@ class _Starts:
 
     dashboard_url = "127.0.0.1:8265"
 
-    def __init__(self, late: int) -> None:
-        self.late, self.tried = late, 0
+    def __init__(self, late: int, said: str = "The current node timed out during startup.") -> None:
+        self.late, self.said = late, said
+        self.dashboards: list[object] = []  # whether there was to be one, try by try
 
-    def __call__(self, **options: object) -> _Starts:
-        self.tried += 1
-        if self.tried > self.late:
+    def __call__(self, *, include_dashboard: object, **options: object) -> _Starts:
+        self.dashboards.append(include_dashboard)
+        if len(self.dashboards) > self.late:
             return self
-        raise Exception("The current node timed out during startup.")
+        raise Exception(self.said)
 
 
-def test_a_node_that_is_slow_to_start_is_started_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    starts = _Starts(late=1)
+@pytest.mark.parametrize(
+    "said", ["The current node timed out during startup.", "Failed to start a dashboard."]
+)
+def test_what_is_slow_to_start_is_started_once_more(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    starts = _Starts(late=1, said=said)
     monkeypatch.setattr("ray.init", starts)
     assert cluster.start_local(1) == "http://127.0.0.1:8265"
-    assert starts.tried == 2
+    assert starts.dashboards == [True, None], "a run needs none"
+
+
+def test_doctor_is_as_patient_as_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = _Starts(late=1)
+    monkeypatch.setattr("ray.init", starts)
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 3.0})
+    assert "with 3 CPU and 0 GPU, dashboard at http://127.0.0.1:8265" in cluster.try_ray()
+    assert len(starts.dashboards) == 2
 
 
 def test_a_node_that_does_not_start_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +94,7 @@ def test_a_node_that_does_not_start_is_said_so(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("ray.init", starts)
     with pytest.raises(ClusterError, match=r"no Ray on this machine: .*timed out during startup"):
         cluster.start_local(1)
-    assert starts.tried == 2
+    assert len(starts.dashboards) == 2
 
 
 def test_an_error_of_our_own_is_not_taken_for_a_cluster_that_is_not_there(
