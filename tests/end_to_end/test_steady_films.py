@@ -44,7 +44,9 @@ def test_workers_change_no_pixel_of_a_steady_film(
     options = [*QUICK, "--shots", "off"]
     call("timelapse", reference, frames, "-o", here, *options, "--address", "none").assert_ended(0)
     ended = call("timelapse", reference, frames, "-o", there, *options, "--workers", "2")
-    ended.assert_ended(0, "3 segments", "dashboard: http://", "styler-0 is ready")
+    ended.assert_ended(0, "3 segments", "dashboard: http://")
+    # One alone may do it all before the other is ready.
+    assert "styler-0 is ready" in ended.err or "styler-1 is ready" in ended.err
     assert ended.out == f"{there}\n"
     assert finished_frames(here.with_suffix(".run")) == finished_frames(there.with_suffix(".run"))
     assert here.read_bytes() == there.read_bytes()

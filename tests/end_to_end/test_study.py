@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from command import Call
+from run_paced import PATIENCE_SECONDS
 
 from tests.comparison_samples import CASES, METHODS, write_comparison
 
@@ -44,7 +45,9 @@ def chromium() -> Iterator[Any]:
             pytest.fail(f"{told}: {NEEDED} says that this test must run")
         pytest.skip(told)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        browser = driver.chromium.launch(
+            executable_path=path, args=FLAGS, timeout=1000 * PATIENCE_SECONDS
+        )
         yield browser
         browser.close()
 
@@ -68,7 +71,7 @@ def open_page(chromium: Any, study: Path) -> Iterator[Open]:
         size = PHONE if touch else DESK
         context = chromium.new_context(viewport=size, has_touch=touch, accept_downloads=True)
         contexts.append(context)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
         context.on("request", lambda request: _check_local(request.url, errors))
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -93,8 +96,16 @@ def order(page: Any) -> list[str]:
     return list(found)
 
 
+def laid_out(page: Any) -> None:
+    """Wait until the open case's pictures are there: until then what is below them moves."""
+    page.wait_for_function(
+        "[...document.querySelectorAll('#case img')].every(one => one.complete && one.naturalWidth)"
+    )
+
+
 def drag(page: Any, start: Any, picture: str, to: str) -> None:
     """Drag by the mouse from somewhere in a picture's card onto another's."""
+    laid_out(page)
     box, there = (page.locator(f"[data-picture='{p}']").bounding_box() for p in (picture, to))
     x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]
     page.mouse.move(x, y)
@@ -172,6 +183,7 @@ def test_a_finger_drags_by_the_grip(open_page: Open) -> None:
     page = open_page("#seed=3", touch=True)
     page.click("#begin")
     before = order(page)
+    laid_out(page)
     grip = page.locator(f"[data-picture='{before[0]}'] .grip").bounding_box()
     there = page.locator(f"[data-picture='{before[1]}'] .grip").bounding_box()
     session = page.context.new_cdp_session(page)

@@ -86,9 +86,11 @@ def test_help_comes_at_once_and_imports_nothing_slow() -> None:
         "except SystemExit: pass\n"
         f"print([p for p in {SLOW_PACKAGES} if p in sys.modules], file=sys.stderr)"
     )
-    seconds, said = cpu_seconds(code)
-    assert said.strip() == "[]"
-    least, _ = cpu_seconds("import typer.rich_utils, rich.console")
+    tries = [cpu_seconds(code) for _ in range(3)]
+    assert {said.strip() for _, said in tries} == {"[]"}
+    # What other processes do to a processor's caches only ever adds to it.
+    seconds = min(cost for cost, _ in tries)
+    least = min(cpu_seconds("import typer.rich_utils, rich.console")[0] for _ in range(3))
     assert seconds < 7 * least  # 3 times; PyTorch alone is 10
 
 
