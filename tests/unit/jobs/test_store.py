@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -108,23 +107,25 @@ def test_damaged_json_is_named_and_missing_json_is_none(tmp_path: Path) -> None:
         read_json(tmp_path / "run.json")
 
 
-def _rewrite(path: Path) -> None:
-    for number in range(10**9):
-        write_json(path, {"number": number, "filling": "x" * 5000})
+REWRITE = """
+import sys
+from pathlib import Path
+from batch_analogy.jobs.store import write_json
+for number in range(10**9):
+    write_json(Path(sys.argv[1]), {"number": number, "filling": "x" * 5000})
+"""
 
 
 def test_json_is_whole_after_a_kill_at_any_moment(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     for _ in range(5):
         path.unlink(missing_ok=True)
-        writer = multiprocessing.get_context("fork").Process(target=_rewrite, args=(path,))
-        writer.start()
-        while not path.exists():
-            assert writer.is_alive()
-            time.sleep(0.001)
-        time.sleep(0.02)
-        writer.kill()
-        writer.join()
+        with subprocess.Popen([sys.executable, "-c", REWRITE, str(path)]) as writer:
+            while not path.exists():
+                assert writer.poll() is None
+                time.sleep(0.001)
+            time.sleep(0.02)
+            writer.kill()
         value = read_json(path)
         assert value is not None
         assert len(value["filling"]) == 5000
