@@ -5,14 +5,23 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from run_paced import PATIENCE_SECONDS
 from semantic_samples import QUICK, write_disc
 
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError
-from batch_analogy.jobs.semantic.events import SemanticEvent, TrainingStep, WorkersStarted
+from batch_analogy.jobs.ray import semantic
+from batch_analogy.jobs.semantic.events import (
+    SemanticEvent,
+    TrainingEnded,
+    TrainingStep,
+    WorkersStarted,
+)
 from batch_analogy.jobs.semantic.files import load_model
 from batch_analogy.jobs.semantic.many import train_all
 from batch_analogy.jobs.semantic.training import SemanticStore, TrainJob
@@ -58,6 +67,25 @@ def test_killed_workers_change_nothing(tmp_path: Path) -> None:
     assert [e.at_once for e in told if isinstance(e, WorkersStarted)] == [2]
     for ours, theirs in zip(jobs[:2], alone[:2], strict=True):
         assert weights_of(ours) == weights_of(theirs)
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_a_worker_that_dies_after_its_last_word_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lingering(semantic.TrainerActor):
+        def train(self) -> Iterator[SemanticEvent]:
+            yield from super().train()
+            time.sleep(PATIENCE_SECONDS)
+
+    def kill(event: SemanticEvent) -> None:
+        if isinstance(event, TrainingEnded):
+            os.kill(int(SemanticStore(event.folder).lock.read_text()), signal.SIGKILL)
+
+    monkeypatch.setattr(semantic, "TrainerActor", Lingering)
+    trained = train_all(jobs_in(tmp_path)[:1], ExecutionConfig(), on_event=kill)
+    assert [(one.name, one.ending) for one in trained.ended] == [("one", "finished")]
+    assert trained.failed == ()
 
 
 @pytest.mark.usefixtures("running_ray")

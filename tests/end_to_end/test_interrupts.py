@@ -31,7 +31,7 @@ def ended(run: Paced) -> str:
 
 
 def wait_until_deep_in_work(pid: int) -> None:
-    """Until it has computed for two seconds, on a machine that leaves it a tenth of the time too."""
+    """Until it has computed for two seconds, also where others leave it a tenth of the time."""
 
     def computed() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -83,6 +83,7 @@ class _Running:
     actor: Any
     stream: Any
     deaths: int
+    ended: bool = False  # it has said so, and has nothing more to say
 
 
 def train_on_ray(
@@ -181,8 +182,9 @@ class _Crew:
             return None
         except ray.exceptions.RayError as error:
             self._let_go(one)
-            return self._replace(one, error)
+            return None if one.ended else self._replace(one, error)
         if isinstance(event, TrainingEnded):
+            one.ended = True
             self._ended.append(event)
         self._on_event(event)
         return None

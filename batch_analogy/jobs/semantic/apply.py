@@ -14,7 +14,7 @@ import torch
 from batch_analogy.analogy.semantic.classes import Classes, read_classes
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
-from batch_analogy.errors import FrameError, InputError, OutputExistsError, UsageError
+from batch_analogy.errors import FilmError, FrameError, InputError, OutputExistsError, UsageError
 from batch_analogy.jobs.semantic.events import MapDone, OnSemanticEvent, ignore
 from batch_analogy.jobs.semantic.files import read_labels, read_pair
 from batch_analogy.media.codecs import CONTAINERS, Coding
@@ -174,7 +174,7 @@ def apply_maps(
         fps: its frames a second.
         detail: whether the picture's own detail is added (``analogy.semantic.detail``).
         on_event: called with each event.
-        stopped: asked before each map.
+        stopped: asked before each map, and while the film is made.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
@@ -200,17 +200,40 @@ def apply_maps(
         flicker.add(classes, made)
         done.append(place)
         on_event(MapDone(len(done), len(maps), place))
-    whole = len(done) == len(maps)
-    if film is not None and whole:
-        encode_film(done, film, fps=fps, coding=Coding())
+    interrupted = len(done) + len(failed) < len(maps)
+    if film is not None and len(done) == len(maps):
+        interrupted = not _encoded(done, film, fps, stopped)
     return Applied(
         tuple(done),
-        film if whole else None,
+        film if len(done) == len(maps) and not interrupted else None,
         tuple(failed),
         len(maps),
-        interrupted=len(done) + len(failed) < len(maps),
+        interrupted=interrupted,
         flicker=flicker.mean,
     )
+
+
+def _encoded(
+    pictures: Sequence[Path], film: Path, fps: Fraction, stopped: Callable[[], bool]
+) -> bool:
+    """Make the film; whether it was: Ctrl-C in a terminal also reaches the encoder."""
+
+    def go_on(count: int) -> None:
+        if stopped():
+            raise _StoppedEncodingError
+
+    try:
+        go_on(0)
+        encode_film(pictures, film, fps=fps, coding=Coding(), on_frame=go_on)
+    except (_StoppedEncodingError, FilmError):
+        if not stopped():
+            raise
+        return False
+    return True
+
+
+class _StoppedEncodingError(Exception):
+    """Ends the encoder."""
 
 
 class Flicker:

@@ -61,13 +61,15 @@ def load_model(
     if facts.get("version") != MODEL_VERSION:
         raise UsageError(
             f"{path} is a model of version {facts.get('version')}, and this batch-analogy reads "
-            f"version {MODEL_VERSION}: train again, or install the release that made it"
+            f"version {MODEL_VERSION}: train again with --overwrite, or install the release that "
+            "made it"
         )
     try:
         model = SemanticModel.from_parts(tensors, facts)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         raise InputError(
-            f"{path} is damaged, what it holds does not fit together ({error}); train again"
+            f"{path} is damaged, what it holds does not fit together ({error}); train again with "
+            "--overwrite"
         ) from error
     return model.to(device, half=half)
 
@@ -90,7 +92,8 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         raise InputError(
-            f"{path} cannot be read ({error}); it is damaged or not batch-analogy's: train again"
+            f"{path} cannot be read ({error}); it is damaged or not batch-analogy's: train again "
+            "with --overwrite"
         ) from error
     return tensors, facts
 

@@ -48,7 +48,7 @@ def find_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
 
     Raises:
         UsageError: the folder does not exist.
-        InputError: it holds no such pair.
+        InputError: it holds no such pair, or two of one name.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give one with pictures and their label maps")
@@ -67,7 +67,20 @@ def find_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
             f"{folder} holds no picture with a label map; name them NAME/{PICTURE}.png and "
             f"NAME/{LABEL}.png, or NAME.png and NAME{LABEL_ENDING}.png"
         )
+    _refuse_namesakes(found)
     return found
+
+
+def _refuse_namesakes(pairs: Sequence[tuple[str, Path, Path]]) -> None:
+    """Each picture's network has a folder by its name."""
+    first: dict[str, Path] = {}
+    for name, picture, _ in pairs:
+        if name in first:
+            raise InputError(
+                f"two pictures are called {name}, {first[name]} and {picture}, and their networks "
+                "would go into one folder; give one of them another name"
+            )
+        first[name] = picture
 
 
 def train_all(

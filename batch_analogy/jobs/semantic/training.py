@@ -23,7 +23,7 @@ from batch_analogy.analogy.features import load_network
 from batch_analogy.analogy.semantic.classes import Palette
 from batch_analogy.analogy.semantic.training import StepDone, Trainer
 from batch_analogy.analogy.weights import WeightsFile, resolve_weights
-from batch_analogy.errors import InputError, JobError, PlanChangedError
+from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
 from batch_analogy.jobs.manifest import SEMANTIC
 from batch_analogy.jobs.preview import tile
 from batch_analogy.jobs.semantic.events import (
@@ -162,13 +162,10 @@ class _Training:
         stopped: Callable[[], bool],
     ) -> TrainingEnded:
         """Open, train, and close with a model."""
-        self._accept(_identity(self._job, weights))
-        if is_trained(self._job.folder):
-            load_model(self._job.folder)  # a model of another version is refused here
+        if self._accept(_identity(self._job, weights)):
             return self._told_ended("finished before")
         network = load_network(weights, self._job.device)
-        trainer = Trainer(image, classes, palette, self._job.config, network)
-        self._take_up(trainer)
+        trainer = self._begun(lambda: Trainer(image, classes, palette, self._job.config, network))
         self._on_event(
             TrainingOpened(
                 self._job.name,
@@ -187,17 +184,46 @@ class _Training:
         early = trainer.iteration < self._job.config.iterations
         return self._told_ended("nothing gained" if early else "finished")
 
-    def _accept(self, identity: dict[str, Any]) -> None:
-        """Refuse a folder of something else; forget it where that is allowed."""
+    def _accept(self, identity: dict[str, Any]) -> bool:
+        """Refuse a folder of something else or in disorder; forget it where that is allowed.
+
+        Returns:
+            Whether training is through.
+        """
+        try:
+            trained = self._is_through(identity)
+        except (UsageError, InputError):
+            if not self._job.overwrite:
+                raise
+            self._store.clear()
+            trained = False
+        write_json(self._store.manifest, identity)
+        return trained
+
+    def _is_through(self, identity: dict[str, Any]) -> bool:
         found = read_json(self._store.manifest)
         if found is not None and found != identity:
+            raise PlanChangedError(
+                f"{self._job.folder} holds a training of {_differences(found, identity)}; name "
+                "another folder with --model, or start over with --overwrite"
+            )
+        trained = is_trained(self._job.folder)
+        if trained:
+            load_model(self._job.folder)  # one that is damaged, or of another version, is refused
+        return trained
+
+    def _begun(self, make: Callable[[], Trainer]) -> Trainer:
+        """A trainer as the last checkpoint has it, or at its beginning."""
+        trainer = make()
+        try:
+            self._take_up(trainer)
+        except InputError:
             if not self._job.overwrite:
-                raise PlanChangedError(
-                    f"{self._job.folder} holds a training of {_differences(found, identity)}; name "
-                    "another folder with --model, or start over with --overwrite"
-                )
-            self._store.clear()
-        write_json(self._store.manifest, identity)
+                raise
+            self._store.checkpoint.unlink()
+            self._curves = _Curves()
+            return make()
+        return trainer
 
     def _take_up(self, trainer: Trainer) -> None:
         path = self._store.checkpoint

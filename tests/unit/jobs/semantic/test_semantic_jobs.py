@@ -15,9 +15,16 @@ from semantic_samples import QUICK, write_disc, write_maps
 from batch_analogy.analogy.semantic.measures import Patience
 from batch_analogy.analogy.semantic.training import StepDone, Trainer
 from batch_analogy.config import ExecutionConfig
-from batch_analogy.errors import ConfigError, InputError, JobError, PlanChangedError, RunLockedError
+from batch_analogy.errors import (
+    ConfigError,
+    InputError,
+    JobError,
+    PlanChangedError,
+    RunLockedError,
+    UsageError,
+)
 from batch_analogy.jobs.semantic.events import SemanticEvent, TrainingOpened, TrainingStep
-from batch_analogy.jobs.semantic.files import load_model, read_state
+from batch_analogy.jobs.semantic.files import load_model, read_state, write_state
 from batch_analogy.jobs.semantic.many import find_pairs, train_all
 from batch_analogy.jobs.semantic.training import SemanticStore, TrainJob, is_trained, train
 from batch_analogy.semantics import SemanticConfig
@@ -160,12 +167,41 @@ def test_patience_counts_measures_without_gain() -> None:
     assert patience.after(0.5) == Patience(0.5, 0)
 
 
-def test_a_damaged_checkpoint_is_said_so(job: TrainJob) -> None:
-    train(job, stopped=after(1)[1])
-    checkpoint = SemanticStore(job.folder).checkpoint
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
-    with pytest.raises(InputError, match="damaged"):
+def spoil(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def spoil_facts(path: Path, **facts: object) -> None:
+    tensors, before = read_state(path)
+    write_state(path, tensors, {**before, **facts})
+
+
+SPOILT: dict[str, tuple[str, Callable[[SemanticStore], None], str]] = {
+    "checkpoint": ("interrupted", lambda store: spoil(store.checkpoint), "damaged"),
+    "misfit": ("interrupted", lambda s: spoil_facts(s.checkpoint, trainer={}), "does not fit"),
+    "model": ("finished", lambda store: spoil(store.model), "damaged"),
+    "version": ("finished", lambda store: spoil_facts(store.model, version=0), "version 0"),
+    "status": ("finished", lambda store: spoil(store.status), "cannot be read"),
+    "manifest": ("interrupted", lambda store: spoil(store.manifest), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_is_spoilt_or_old_is_refused_and_begun_afresh_when_told(
+    job: TrainJob, what: str
+) -> None:
+    ending, spoiling, said = SPOILT[what]
+    stopped = after(2)[1] if ending == "interrupted" else lambda: False
+    assert train(job, stopped=stopped).ending == ending
+    spoiling(SemanticStore(job.folder))
+    with pytest.raises((InputError, UsageError), match=rf"{said}.*(--overwrite|afresh)"):
         train(job)
+    assert train(dataclasses.replace(job, overwrite=True)).ending == "finished"
+    whole = dataclasses.replace(job, folder=job.folder.with_name("whole.semantic"))
+    train(whole)
+    assert_same_models(job.folder, whole.folder)
+    curves = [SemanticStore(one.folder).curves.read_text() for one in (job, whole)]
+    assert curves[0] == curves[1]
 
 
 def test_one_bad_picture_does_not_end_the_others(tmp_path: Path, job: TrainJob) -> None:
@@ -188,3 +224,6 @@ def test_pictures_are_found_in_folders_and_side_by_side(tmp_path: Path) -> None:
     assert [name for name, _, _ in find_pairs(tmp_path)] == ["a2", "a10", "lake"]
     with pytest.raises(InputError, match="holds no picture with a label map"):
         find_pairs(tmp_path / "maps")
+    write_disc(tmp_path, "lake")
+    with pytest.raises(InputError, match=r"called lake, .*lake/img\.png and .*/lake\.png, and"):
+        find_pairs(tmp_path)
