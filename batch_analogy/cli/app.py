@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -75,6 +76,10 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; by default the process's own arguments.
     """
+    # Names of files that are no text: results are written as they are, for scripts.
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
     build_app()(args=arguments, prog_name="batch-analogy")
 
 

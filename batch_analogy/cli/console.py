@@ -33,7 +33,9 @@ class Console:
         """Print one JSON line on stdout, if JSON was asked for."""
         if self.json_lines:
             line = {"event": name, **fields}
-            print(json.dumps(line, default=to_json, ensure_ascii=False), flush=True)
+            text = json.dumps(line, default=to_json, ensure_ascii=False)
+            # A file's name may be no text: then its bytes are half characters, in JSON as escapes.
+            print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
 def to_json(value: object) -> Any:

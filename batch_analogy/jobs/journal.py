@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from batch_analogy.errors import UsageError
-from batch_analogy.media.files import disk_errors
+from batch_analogy.media.files import ODD_NAMES, disk_errors
 
 TAIL_BYTES = 1 << 16  # of the journal, looked at for a torn line at first
 
@@ -94,7 +94,7 @@ class Journal:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(path)
-            self._file: IO[str] = path.open("a", encoding="utf-8")
+            self._file: IO[str] = path.open("a", encoding="utf-8", errors=ODD_NAMES)
         self._unsynced = False
         self._encode = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from batch_analogy.config import Target
 from batch_analogy.errors import RunLockedError, UsageError
-from batch_analogy.media.files import atomic_write_text, disk_errors, replacing
+from batch_analogy.media.files import ODD_NAMES, atomic_write_text, disk_errors, replacing
 
 LOCK_PATIENCE_SECONDS = 1.0
 
@@ -229,7 +229,7 @@ def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
         entries: what it holds; an iterator is written as a list, ``JsonText`` in a list as it is.
     """
     with replacing(path) as stream:
-        stream.writelines(piece.encode() for piece in _pieces(entries))
+        stream.writelines(piece.encode(errors=ODD_NAMES) for piece in _pieces(entries))
 
 
 def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:

@@ -52,7 +52,7 @@ from batch_analogy.jobs.tasks import (
     task_of,
 )
 from batch_analogy.media.colours import to_wide_gamut
-from batch_analogy.media.files import disk_errors, hash_file
+from batch_analogy.media.files import ODD_NAMES, disk_errors, hash_file
 from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
 from batch_analogy.motion.coherence import FrameState, Steady
 from batch_analogy.motion.deflicker import apply_exposure
@@ -341,7 +341,7 @@ class FrameWorker:
         line = {"at": round(time.time(), 3), **line}
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8", errors=ODD_NAMES) as file:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 

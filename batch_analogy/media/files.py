@@ -16,6 +16,12 @@ from batch_analogy.errors import InputError, OutputDiskError, UsageError
 TEMPORARY_PREFIX = ".tmp-"
 """Begins every temporary name, so that what a killed process left behind can be recognised."""
 
+ODD_NAMES = "backslashreplace"
+"""How text is encoded that may hold names of files which are no UTF-8: old archives have such.
+
+Python has their bytes as half characters, which become escapes that JSON reads back.
+"""
+
 _CHUNK_BYTES = 1 << 20
 _HASH_BYTES = 20
 
@@ -101,7 +107,7 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
 
 def atomic_write_text(path: Path, data: str) -> None:
     """Write a whole UTF-8 text file or nothing; otherwise as ``atomic_write_bytes``."""
-    atomic_write_bytes(path, data.encode())
+    atomic_write_bytes(path, data.encode(errors=ODD_NAMES))
 
 
 def hash_file(path: Path) -> str:

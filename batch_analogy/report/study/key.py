@@ -14,7 +14,7 @@ from typing import Any
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.store import read_json, write_json
-from batch_analogy.media.files import hash_file
+from batch_analogy.media.files import ODD_NAMES, hash_file
 from batch_analogy.report.comparison import Comparison, ComparisonFolder
 
 FORMAT = 1
@@ -136,5 +136,5 @@ def _read_key(path: Path) -> StudyKey:
 
 
 def _digest(secret: bytes, size: int, *parts: str) -> str:
-    text = "\0".join(parts).encode()
+    text = "\0".join(parts).encode(errors=ODD_NAMES)
     return hashlib.blake2b(text, digest_size=size, key=secret).hexdigest()
