@@ -229,9 +229,14 @@ class _Making:
         *,
         overwrite: bool,
     ) -> _Making:
-        from batch_analogy.jobs.semantic.apply import FRAMES, check_free, is_film, picture_places
+        from batch_analogy.jobs.semantic.apply import (
+            check_free,
+            frames_of,
+            is_film,
+            picture_places,
+        )
 
-        places = picture_places(output, maps, folder / FRAMES / output.stem)
+        places = picture_places(output, maps, frames_of(folder, output))
         check_free(output, places, overwrite=overwrite)
         film = output if is_film(output) else None
         return cls(folder, maps, places, film, fps, detail == "patches")

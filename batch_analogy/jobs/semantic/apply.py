@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -135,6 +137,15 @@ def picture_places(output: Path, maps: Sequence[Path], frames: Path) -> list[Pat
             f"some target maps have the same name; give a pattern such as {output / '%06d.png'}"
         )
     return places
+
+
+def frames_of(folder: Path, film: Path) -> Path:
+    """The folder in a model's own for a film's pictures.
+
+    Films of one name may be made at once in several places: each has a folder of its own.
+    """
+    mark = hashlib.blake2b(os.fsencode(film), digest_size=4).hexdigest()
+    return folder / FRAMES / f"{film.stem}-{mark}"
 
 
 def check_free(output: Path, places: Sequence[Path], *, overwrite: bool) -> None:

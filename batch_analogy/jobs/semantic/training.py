@@ -202,7 +202,7 @@ class _Training:
 
     def _is_through(self, identity: dict[str, Any]) -> bool:
         found = read_json(self._store.manifest)
-        if found is not None and found != identity:
+        if found is not None and _deciding(found) != _deciding(identity):
             raise PlanChangedError(
                 f"{self._job.folder} holds a training of {_differences(found, identity)}; name "
                 "another folder with --model, or start over with --overwrite"
@@ -319,7 +319,7 @@ class _Training:
 
 
 def _identity(job: TrainJob, weights: WeightsFile) -> dict[str, Any]:
-    """What decides a model, as plain JSON values."""
+    """What decides a model, and where it lies, as plain JSON values."""
     return {
         "command": SEMANTIC,
         "picture": str(job.picture),
@@ -330,6 +330,11 @@ def _identity(job: TrainJob, weights: WeightsFile) -> dict[str, Any]:
         "device": torch.device(job.device).type,
         "config": job.config.fields(),
     }
+
+
+def _deciding(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a model: pictures may have been moved since, along with its folder."""
+    return {name: value for name, value in identity.items() if name not in ("picture", "label")}
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -344,7 +349,7 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     ]
     if settings:
         return "other settings: " + ", ".join(settings[:4])
-    names = [name for name, value in wanted.items() if found.get(name) != value]
+    names = [name for name, value in _deciding(wanted).items() if found.get(name) != value]
     return "other input: " + ", ".join(name.removesuffix("_hash") for name in names[:2])
 
 

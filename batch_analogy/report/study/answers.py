@@ -67,10 +67,10 @@ def read_all(paths: Sequence[Path], keys: Mapping[str, StudyKey]) -> tuple[Study
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))  # editors put a mark in front
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is no JSON, or cut short ({error}); have it saved and sent again"
         ) from error
@@ -103,11 +103,12 @@ def _answers(path: Path, value: Mapping[str, Any], key: StudyKey) -> Answers:
 
 def _ranking(path: Path, entry: Mapping[str, Any], case: KeyedCase) -> Ranking:
     ranked, moves, seconds = (entry.get(name) for name in ("ranked", "moves", "seconds"))
-    if not isinstance(ranked, list) or sorted(map(str, ranked)) != sorted(case.methods):
+    words = [name for name in ranked if isinstance(name, str)] if isinstance(ranked, list) else []
+    if words != ranked or sorted(words) != sorted(case.methods):
         raise _damaged(path, f"the order of {case.name} does not hold each picture once")
     if not isinstance(moves, int) or not isinstance(seconds, int | float) or moves < 0:
         raise _damaged(path, f"how {case.name} was ordered is not told in numbers")
-    return Ranking(case.name, tuple(case.methods[name] for name in ranked), moves, float(seconds))
+    return Ranking(case.name, tuple(case.methods[name] for name in words), moves, float(seconds))
 
 
 def _damaged(path: Path, what: str) -> InputError:

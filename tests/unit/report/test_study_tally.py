@@ -113,6 +113,8 @@ def test_what_was_saved_is_read(key: StudyKey, tmp_path: Path) -> None:
     assert found_key is key
     assert [one.person for one in found] == ["p0", "p1"]
     assert found[0].rankings[0] == Ranking(CASES[0], METHODS, 2, 3.5)
+    paths[0].write_bytes(b"\xef\xbb\xbf" + paths[0].read_bytes())  # pasted into an editor
+    assert read_all(paths, {key.study: key}) == (found_key, found)
 
 
 def test_two_files_of_one_person(key: StudyKey, tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_broken_files(case: str, key: StudyKey, tmp_path: Path) -> None:
 
 def test_an_order_that_leaves_one_out(key: StudyKey, tmp_path: Path) -> None:
     case = key.cases[0]
-    for ranked in (list(case.methods)[:2], [*list(case.methods)[:2], "x"], "abc"):
+    for ranked in (list(case.methods)[:2], [*list(case.methods)[:2], "x"], "abc", [1, 2, 3], [[]]):
         entry = {"case": case.id, "ranked": ranked, "moves": 0, "seconds": 1}
         path = saved(tmp_path / "a.json", key, answers=[entry])
         with pytest.raises(InputError, match=f"order of {case.name} does not hold each"):
@@ -160,6 +162,9 @@ def test_files_cut_short_or_gone(key: StudyKey, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.json", key)
     path.write_text(path.read_text()[:-40])
     with pytest.raises(InputError, match="cut short"):
+        read_all([path], {key.study: key})
+    path.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="no JSON"):
         read_all([path], {key.study: key})
     with pytest.raises(InputError, match="cannot read"):
         read_all([tmp_path / "none.json"], {key.study: key})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from semantic_samples import TWO, disc_classes, write_maps
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.errors import FilmError
 from batch_analogy.jobs.semantic import apply
-from batch_analogy.jobs.semantic.apply import Applied, apply_maps
+from batch_analogy.jobs.semantic.apply import Applied, apply_maps, frames_of, picture_places
 from batch_analogy.media.video import probe_video
 from batch_analogy.semantics import SemanticConfig
 
@@ -44,6 +45,27 @@ def test_a_film_of_all_maps(model: SemanticModel, tmp_path: Path) -> None:
     made = make(model, tmp_path, questions=1000)
     assert (made.film, made.interrupted, len(made.pictures)) == (tmp_path / "film.mp4", False, MAPS)
     assert probe_video(tmp_path / "film.mp4").frame_count == MAPS
+
+
+def test_two_films_of_one_name_at_once(model: SemanticModel, tmp_path: Path) -> None:
+    maps = sorted(write_maps(tmp_path / "maps", MAPS).iterdir())
+
+    def film(folder: str, order: list[Path], meanwhile: Callable[[], object] | None) -> bytes:
+        output, asked = tmp_path / folder / "film.mp4", list[None]()
+        places = picture_places(output, order, frames_of(tmp_path / "disc.semantic", output))
+
+        def stopped() -> bool:
+            asked.append(None)
+            if meanwhile is not None and len(asked) == len(order) + 1:  # all pictures are there
+                meanwhile()
+            return False
+
+        assert apply_maps(model, order, places, film=output, stopped=stopped).film == output
+        return output.read_bytes()
+
+    alone = film("alone", maps, None)
+    assert film("one", maps, lambda: film("two", maps[::-1], None)) == alone
+    assert (tmp_path / "two" / "film.mp4").read_bytes() != alone
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,25 @@ def test_what_is_finished_is_not_done_again(job: TrainJob) -> None:
     assert all(torch.equal(before[k], v) for k, v in load_model(job.folder).tensors().items())
 
 
+def test_pictures_that_were_moved_are_the_same(job: TrainJob, tmp_path: Path) -> None:
+    stopped = after(2)[1]
+    assert train(job, stopped=stopped).ending == "interrupted"
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for path in (job.picture, job.label, job.folder):
+        path.rename(moved / path.name)
+    there = dataclasses.replace(
+        job,
+        picture=moved / job.picture.name,
+        label=moved / job.label.name,
+        folder=moved / job.folder.name,
+    )
+    told: list[SemanticEvent] = []
+    assert train(there, on_event=told.append).ending == "finished"
+    assert isinstance(told[0], TrainingOpened)
+    assert told[0].iteration == 2
+
+
 def test_a_folder_of_another_training_is_refused(job: TrainJob) -> None:
     train(job)
     other = dataclasses.replace(job, config=SemanticConfig(**{**QUICK, "seed": 7}))
