@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+
+class UnreadError(Exception):
+    """Whatever read stdout has ended, as ``head`` does."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +30,34 @@ class Console:
         print(text, file=sys.stderr, flush=True)
 
     def result(self, text: str) -> None:
-        """Print a line of the result, on stdout; nothing where stdout carries JSON."""
+        """Print a line of the result, on stdout; nothing where stdout carries JSON.
+
+        Raises:
+            UnreadError: nobody reads it any more.
+        """
         if not self.json_lines:
-            print(text, flush=True)
+            _print(text)
 
     def event(self, name: str, /, **fields: Any) -> None:
-        """Print one JSON line on stdout, if JSON was asked for."""
+        """Print one JSON line on stdout, if JSON was asked for.
+
+        Raises:
+            UnreadError: nobody reads it any more.
+        """
         if self.json_lines:
             line = {"event": name, **fields}
             text = json.dumps(line, default=to_json, ensure_ascii=False)
             # A file's name may be no text: then its bytes are half characters, in JSON as escapes.
-            print(text.encode(errors="backslashreplace").decode(), flush=True)
+            _print(text.encode(errors="backslashreplace").decode())
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError as error:
+        # What Python still holds of it would be written at its end, and raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UnreadError from error
 
 
 def to_json(value: object) -> Any:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -81,3 +83,39 @@ def test_the_command_decides_the_code_otherwise() -> None:
     with pytest.raises(typer.Exit) as ended:
         command(json_lines=False)
     assert ended.value.exit_code == 3
+
+
+UNREAD = """
+import sys
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import reports_failures
+
+@reports_failures
+def command(*, json_lines: bool) -> int:
+    sys.stdin.readline()
+    console = Console(json_lines)
+    console.result("result")
+    console.event("result")
+    return 0
+
+command(json_lines=bool(int(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("json_lines", ["0", "1"])
+def test_a_reader_that_is_gone_is_no_bug(json_lines: str) -> None:
+    """As of ``batch-analogy status … | head -1``."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", UNREAD, json_lines],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, said = process.communicate("now\n")
+    assert said.splitlines()[0] == "stopped: nobody reads the output any more"
+    assert "bug" not in said
+    assert "BrokenPipe" not in said
