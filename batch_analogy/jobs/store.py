@@ -48,6 +48,8 @@ class JsonText(str):
 class RunStore:
     """Every path of one run folder, and the lock that keeps a second driver out."""
 
+    option = "--run-dir"  # by which a person names another folder
+
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
         self.manifest = run_dir / "run.json"
@@ -114,16 +116,18 @@ class RunStore:
             OutputDiskError: it cannot be written to.
         """
         if self.run_dir.exists() and not self.run_dir.is_dir():
-            raise UsageError(f"run folder {self.run_dir} is a file; name another with --run-dir")
+            raise UsageError(
+                f"run folder {self.run_dir} is a file; name another with {self.option}"
+            )
         if self.run_dir.is_dir() and not self.exists() and not self.lock.exists():
-            _refuse_foreign(self.run_dir)
+            _refuse_foreign(self.run_dir, self.option)
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         while (handle := self._try_lock()) is None:
             if time.monotonic() > deadline:  # a driver that was just killed may still be dying
                 owner = self.lock.read_text().strip() if self.lock.exists() else "unknown"
                 raise RunLockedError(
                     f"another batch-analogy (process {owner}) is working in {self.run_dir}; wait "
-                    "for it, stop it, or name another folder with --run-dir"
+                    f"for it, stop it, or name another folder with {self.option}"
                 )
             time.sleep(0.05)
         handle.seek(0)
@@ -275,12 +279,12 @@ def read_json(
     return value
 
 
-def _refuse_foreign(run_dir: Path) -> None:
+def _refuse_foreign(run_dir: Path, option: str) -> None:
     found = sorted(entry.name for entry in run_dir.iterdir() if not entry.name.startswith("."))
     if found:
         raise UsageError(
             f"run folder {run_dir} is not empty and was not made by batch-analogy (it holds "
-            f"{', '.join(found[:3])}{' …' if len(found) > 3 else ''}); name another with --run-dir"
+            f"{', '.join(found[:3])}{' …' if len(found) > 3 else ''}); name another with {option}"
         )
 
 

@@ -72,6 +72,8 @@ class TrainJob:
 class SemanticStore(RunStore):
     """Where everything of a training lies."""
 
+    option = "--model (of train: --output)"
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.model = folder / MODEL_FILE

@@ -127,10 +127,18 @@ def test_two_trainings_of_one_folder_are_refused(job: TrainJob) -> None:
     store = SemanticStore(job.folder)
     store.open()
     try:
-        with pytest.raises(RunLockedError):
+        with pytest.raises(RunLockedError, match=r"name another folder with --model"):
             train(job)
     finally:
         store.close()
+
+
+def test_a_folder_of_other_things_is_left_alone(job: TrainJob) -> None:
+    job.folder.mkdir()
+    (job.folder / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"holiday\.jpg\); name another with --model"):
+        train(dataclasses.replace(job, overwrite=True))
+    assert [path.name for path in job.folder.iterdir()] == ["holiday.jpg"]
 
 
 def diverge(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
