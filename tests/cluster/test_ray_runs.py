@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ import ray
 from run_clusters import FRAMES, Undisturbed, assert_like
 from run_drivers import freezer
 from run_samples import on_ray, sample_config
+from semantic_samples import QUICK, write_disc
 
 from batch_analogy.config import ExecutionConfig
 from batch_analogy.errors import ClusterError
 from batch_analogy.jobs.events import FrameDone, RunEvent, WorkersReady
 from batch_analogy.jobs.ray.cluster import leave, start_local
 from batch_analogy.jobs.run import open_run
+from batch_analogy.jobs.semantic.many import train_all
+from batch_analogy.jobs.semantic.training import TrainJob
+from batch_analogy.semantics import SemanticConfig
 
 pytestmark = pytest.mark.slow  # starts Ray
 
@@ -84,6 +89,21 @@ def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(
     assert open_run(config).execute().failed == []
     assert_like(config, uninterrupted)
     assert ray.is_initialized()
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_folders_whose_names_are_no_text(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    config = on_ray(tmp_path, 2, workers=1, run={"run_dir": tmp_path / f"{odd}.run"})
+    assert open_run(config).execute().done == 2
+    picture, label = write_disc(tmp_path / "pictures", odd)
+    job = TrainJob(
+        picture=picture,
+        label=label,
+        folder=tmp_path / f"{odd}.semantic",
+        config=SemanticConfig(**QUICK),
+    )
+    assert [one.ending for one in train_all([job], ExecutionConfig()).ended] == ["finished"]
 
 
 @pytest.mark.usefixtures("running_ray")

@@ -8,6 +8,7 @@ import socket
 import time
 import traceback
 import warnings
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -16,6 +17,7 @@ import ray._private.worker
 import ray.exceptions
 
 from batch_analogy.errors import ClusterError
+from batch_analogy.media.files import ODD_NAMES
 
 TOKEN_HINT = "the dashboard may ask for a token: `ray get-auth-token` prints it"
 
@@ -155,6 +157,11 @@ def _init(options: dict[str, Any], where: str) -> str | None:
         raise _no_ray(where, error) from error
     _let_ray_print(False)
     return _dashboard_of(context)
+
+
+def shown(path: Path) -> str:
+    """A folder's name for Ray, which takes text alone: a file's name may be none."""
+    return path.name.encode(errors=ODD_NAMES).decode()
 
 
 def came_too_late(error: BaseException) -> bool:

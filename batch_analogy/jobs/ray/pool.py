@@ -106,7 +106,7 @@ class RayPool:
         self._segments = segments
         self._share = execution.gpus_per_worker or 0.0
         self._expected = {k: v for k, v in versions().items() if k not in _NOT_COMPARED}
-        self._suffix = f"{Path(spec.run_dir).name} {uuid.uuid4().hex[:6]}"
+        self._suffix = f"{cluster.shown(Path(spec.run_dir))} {uuid.uuid4().hex[:6]}"
         self._actors: dict[str, _Actor] = {}
         self._avoided: set[str] = set()
         self._started = self._asked = 0

@@ -157,7 +157,7 @@ class _Crew:
         actor = (
             ray.remote(TrainerActor)
             .options(
-                name=f"trainer {job.folder.name} {id(job)}-{deaths}",
+                name=f"trainer {cluster.shown(job.folder)} {id(job)}-{deaths}",
                 **self._needs,
                 max_restarts=0,
                 max_concurrency=2,  # so that stop is heard
