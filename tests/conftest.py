@@ -39,6 +39,8 @@ LONGEST = (
     "cluster/test_stopping.py",
     "unit/jobs/test_clocks.py",
     "cluster/test_shared_folder.py",
+    "end_to_end/test_odd_names.py",
+    "unit/jobs/semantic/test_semantic_jobs.py",
     "unit/cluster/test_array.py",
 )
 """Files that take more than fifteen seconds, clusters and others by turns: they come first.
