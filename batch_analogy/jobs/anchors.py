@@ -21,6 +21,7 @@ from batch_analogy.motion.flow import Motion
 from batch_analogy.motion.walk import Matched
 
 _COLOURS, _FIELDS, _SINCE = "colours.", "fields.", "since."
+_TINTS = "tints"
 _OF_MOTION = ("before", "now", "back", "forth", "sure", "sure_before")
 
 Tensors = dict[str, torch.Tensor]
@@ -121,6 +122,8 @@ def _pack_matched(state: FrameState) -> tuple[Tensors, Facts]:
     tensors = {"ab": state.ab, "ba": state.ba}
     tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
     tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
+    if state.tints is not None:
+        tensors[_TINTS] = state.tints
     if state.since is not None:
         tensors |= {
             _SINCE + name: torch.from_numpy(getattr(state.since, name)) for name in _OF_MOTION
@@ -142,6 +145,7 @@ def _unpack_matched(tensors: Tensors, facts: Facts) -> FrameState:
             name: ColourTransforms(tensors[_COLOURS + name], (cells[0], cells[1]))
             for name, cells in facts["cells"].items()
         },
+        tints=tensors.get(_TINTS),
         since=_unpack_since(tensors),
     )
 

@@ -27,6 +27,7 @@ from batch_analogy.motion.carry import (
     means_around,
     read_between,
     scaled_map,
+    well_inside,
 )
 from batch_analogy.motion.flow import Grey, Motion
 
@@ -121,8 +122,9 @@ class Between(Generic[State]):
             return earlier, sure
         later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
         # What can be followed to neither is mixed as its surroundings are …
-        weight = means_around(self.position * (later_sure + _UNKNOWN), SOFT_CELLS)
-        other = means_around((1.0 - self.position) * (sure + _UNKNOWN), SOFT_CELLS)
+        seen, later_seen = well_inside(sure, SOFT_CELLS), well_inside(later_sure, SOFT_CELLS)
+        weight = means_around(self.position * (later_seen + _UNKNOWN), SOFT_CELLS)
+        other = means_around((1.0 - self.position) * (seen + _UNKNOWN), SOFT_CELLS)
         share = weight / (weight + other)
         for _ in range(2):  # … and where one of them sees no further no border may be seen
             share = means_around(share, SOFT_CELLS)

@@ -21,6 +21,7 @@ from batch_analogy.analogy.surroundings import spread_confident
 from batch_analogy.motion.flow import Flow, Grey, Motion
 
 SOFT_CELLS = 9  # over which colour transforms go over into others
+_KNOWN_FROM = 0.5  # a cell of them moves as most of it does, so it is known if so much is
 
 
 def carry_domain(field: Tensor, motion: Motion) -> Carried:
@@ -82,8 +83,7 @@ def carry_grid(
         motion: of the frames, at any size. size: of the frame, in which cells are whole.
 
     Returns:
-        The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1],
-        falling off towards what is not, as a border of colours would be seen.
+        The grid, moved as most of each cell moves; and how sure that is, (1, 1, h, w) in [0, 1].
     """
     sure = as_map(scaled_map(motion.sure, size), grid.device)
     flow = as_map(_scaled_flow(motion.back, size), grid.device)
@@ -100,7 +100,37 @@ def carry_grid(
     flat = functional.grid_sample(
         grid.flatten(1, 2), at, mode="bilinear", padding_mode="border", align_corners=False
     )
-    return flat.view_as(grid), well_inside(total, SOFT_CELLS)
+    return flat.view_as(grid), total
+
+
+def over_cells(values: Grey, grid: Tensor, cells: tuple[float, float], size: Size) -> Tensor:
+    """Values of a frame's pixels, as means over the cells of a grid: (1, 1, h, w).
+
+    Args:
+        values: (H, W) float32 at any size.
+        grid, cells, size: as in ``carry_grid``.
+    """
+    pixels = as_map(scaled_map(values, size), grid.device)
+    return _cell_means(pixels, round(size[0] / cells[0]), sides(grid[:, :, 0]))
+
+
+def grown_on(carried: Tensor, new: Tensor, sure: Tensor) -> Tensor:
+    """Carried colour transforms, and where there are none new ones, bent to meet them.
+
+    New ones are of another fit, so beside carried ones their border would be seen. Fading across it
+    would change what is known as well, and again with the next anchor: what they differ by at the
+    border goes on beyond it instead, less and less.
+
+    Args:
+        carried: (1, C, D, h, w) float32. new: likewise.
+        sure: (1, 1, h, w) in [0, 1], how much of each cell could be followed.
+    """
+    known = (sure / _KNOWN_FROM).clamp_max(1.0)
+    apart = carried - new
+    around = spread_confident(apart.flatten(1, 2), known).view_as(apart)
+    near = (2.0 * means_around(known, SOFT_CELLS)).clamp_max(1.0)  # 1 at a straight border
+    known, near = known[:, :, None], near[:, :, None]
+    return new + known * apart + (1.0 - known) * near * around
 
 
 def well_inside(sure: Tensor, reach: int) -> Tensor:

@@ -42,15 +42,15 @@ from batch_analogy.analogy.refine.colours import fit_transforms
 from batch_analogy.analogy.vote import vote
 from batch_analogy.config import LEVELS, AnalogyConfig
 from batch_analogy.motion.between import Between, Side, Way, changes
-from batch_analogy.motion.carry import read_between, well_inside
+from batch_analogy.motion.carry import grown_on, over_cells, read_between, well_inside
 from batch_analogy.motion.flow import Grey, Motion, brightness
 from batch_analogy.motion.roots import follow_root
+from batch_analogy.motion.tints import change_of_tints, tints_of
 
 _VOTE_PATCH = 3
 _RENEWED = 0.15  # of a colour transform in changing light, a frame after the one it follows …
 _RENEWED_AT_MOST = 0.5  # … and many frames after it
-_RENEWED_ANYHOW = 0.2  # of that in light that stays …
-_OTHER_LIGHT = 0.03  # … while a change of brightness of so much is another light
+_OTHER_LIGHT = 0.03  # a change of brightness or colour of so much; in light that stays nothing is
 _MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
 _MOSTLY_OPEN = 0.5  # above it hardly anything is carried, and the frame is worth its whole quality
 _ALL_OPEN = 0.9  # above it the frame shows another scene: by chance 0.5 % can be followed
@@ -70,6 +70,7 @@ class FrameState:
     ba: Tensor  # (1, 2, h', w') float32
     fields: dict[str, Tensor] = field(default_factory=dict)  # output → its drawing field
     colours: dict[str, ColourTransforms] = field(default_factory=dict)  # output → its transforms
+    tints: Tensor | None = None  # of the frame, where its outputs have colours (``tints``)
     since: Motion | None = None  # of an anchor: from its root to it (``roots``); None: it is one
 
 
@@ -231,18 +232,35 @@ class Steady:
             self.network, encoded, self.reference, config, carried, first=first
         )
         alone = self._dressed(FrameState(digest(a), ab, ba), encoded, fields)
-        renewed = _renewed(age, frame.earlier.motion.change_of_light())
         colours = {}
         for name, new in alone.colours.items():
             old, sure = self._transforms(name, a, frame)
-            share = 1.0 - (1.0 - renewed) * sure[:, :, None]
-            colours[name] = ColourTransforms(old.grid + share * (new.grid - old.grid), new.cells)
+            change = self._change_of_light(name, frame.earlier, encoded, new)
+            grid = old.grid + _renewed(age, change) * (new.grid - old.grid)
+            colours[name] = ColourTransforms(grown_on(grid, new.grid, sure), new.cells)
         kept = {"a_prime": _kept(ab, carried[0]), "b": _kept(ba, carried[1])}
         drawing = {
             name: self._drawing_on(name, new, frame, kept[name], a)
             for name, new in alone.fields.items()
         }
         return replace(alone, colours=colours, fields=drawing)
+
+    def _change_of_light(
+        self, name: str, earlier: Side[FrameState], a: EncodedPicture, colours: ColourTransforms
+    ) -> Tensor:
+        """Since an earlier frame: of the whole frame or of a region, by what is larger there.
+
+        Returns:
+            (1, 1, 1, h, w) over the cells of an output's colour transforms, or (1, 1, 1, 1, 1).
+        """
+        motion, before = earlier.motion, earlier.state.tints
+        whole = motion.change_of_light()
+        if before is not None:
+            whole = max(whole, change_of_tints(before, resize(a.image, a.size(1)), motion))
+        if _WAYS[name] == "range":  # a picture that stands still has the look of the whole frame
+            return colours.grid.new_full((1, 1, 1, 1, 1), whole)
+        here = over_cells(motion.light_here(), colours.grid, colours.cells, a.size(1))
+        return here[:, :, None].clamp_min(whole)
 
     def _drawing_on(
         self, name: str, new: Tensor, frame: Between[FrameState], kept: Tensor, a: Tensor
@@ -270,6 +288,8 @@ class Steady:
                 state.fields[name] = drawing_field(
                     read.image, nnf, read.size(1), own.full_size, seed=self.config.seed
                 )
+        if state.colours:
+            state = replace(state, tints=tints_of(resize(a.image, a.size(1))))
         return state
 
     def _drawn_size(self, name: str, a: Tensor) -> Size:
@@ -307,10 +327,10 @@ def _loosened(both: tuple[Carried, Carried]) -> tuple[Carried, Carried]:
     return first, second
 
 
-def _renewed(age: int, change: float) -> float:
+def _renewed(age: int, change: Tensor) -> Tensor:
     """How much of a frame's colour transforms is its own: colours may drift only with the light."""
     most = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
-    return most * (_RENEWED_ANYHOW + (1.0 - _RENEWED_ANYHOW) * min(1.0, change / _OTHER_LIGHT))
+    return most * (change / _OTHER_LIGHT).clamp_max(1.0)
 
 
 def _kept(found: Tensor, carried: Carried) -> Tensor:

@@ -104,6 +104,14 @@ class Motion:
         contrasts = float(now.std(dtype=np.float64)) - float(was.std(dtype=np.float64))
         return abs(means) + abs(contrasts)
 
+    def light_here(self) -> Grey:
+        """By how much regions of the later frame have another brightness; 0 where nothing is known.
+
+        A vignette, a flare or a shadow may leave the frame as bright as it was.
+        """
+        apart = self.now - sample(self.before, destinations(self.back))
+        return np.asarray(np.abs(_light(_smooth(apart), self.sure > 0)), np.float32)
+
 
 def alike(motion: Motion) -> Grey:
     """The earlier frame of a motion in the exposure of the later one."""
@@ -276,11 +284,15 @@ def _smooth(difference: Grey) -> Grey:
 
 
 def _without_light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
-    """Differences of brightness without what whole regions have in common.
+    """Differences of brightness without light: that says nothing about where pixels come from.
 
-    A lens darkens its corners, shadows and the sun move: that says nothing about where pixels come
-    from. What is found in the wrong place differs in its pattern.
+    What is found in the wrong place differs in its pattern.
     """
+    return np.asarray(difference - _light(difference, home), np.float32)
+
+
+def _light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
+    """What whole regions' differences have in common: lenses darken corners, the sun moves."""
     small = tuple(-(-side // _LIGHT_COARSENESS) for side in difference.shape[::-1])
     side = 2 * round(_LIGHT_SHARE * math.sqrt(small[0] * small[1])) + 1
     common = np.where(home, difference.clip(-_LIGHT_MOST, _LIGHT_MOST), 0).astype(np.float32)
@@ -290,7 +302,7 @@ def _without_light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
         parts = [cv2.blur(m, (side, side), borderType=cv2.BORDER_CONSTANT) for m in parts]
     light = np.asarray(parts[0] / np.maximum(parts[1], 0.1), np.float32)
     whole = cv2.resize(light, difference.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(difference - whole, np.float32)
+    return np.asarray(whole, np.float32)
 
 
 def _exposure(before: Grey, now: Grey) -> tuple[float, float]:

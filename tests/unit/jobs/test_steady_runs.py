@@ -14,7 +14,7 @@ import skimage.data
 from batch_analogy.config import ANCHOR_FRAMES, AnalogyConfig, RunConfig
 from batch_analogy.jobs import execute, stretches
 from batch_analogy.jobs.run import open_run
-from batch_analogy.media.stills import write_png
+from batch_analogy.media.stills import read_still, write_png
 from tests.run_samples import frame_bytes, sample_config
 
 FRAMES = 11
@@ -111,6 +111,20 @@ def test_the_memory_of_anchors_may_be_lost_or_damaged(
     (state / "anchor-000000.safetensors").unlink()
     (state / "anchor-000004.safetensors").write_bytes(b"damaged")
     assert run(config) == whole
+
+
+def test_a_photographs_film_goes_on_from_its_memory(camera: Path, tmp_path: Path) -> None:
+    """In light that turns blue: an anchor knows what the one before it looked like."""
+    look = AnalogyConfig(**{**sample_config(tmp_path, FRAMES).analogy.__dict__, "refine": "affine"})
+    at_once, later = (film(camera, tmp_path / name, analogy=look) for name in ("a", "b"))
+    for index in range(EVERY, FRAMES):
+        for config in (at_once, later):
+            path = Path(config.source) / f"img{index:02d}.png"
+            tint = np.array([0.9, 1.0, 1.1]) ** (index // EVERY)
+            write_png(path, np.uint8((255 * read_still(path) * tint).clip(0, 255)))
+    with open_run(later) as opened:
+        opened.only({1, EVERY + 1}).execute()
+    assert run(later) == run(at_once)
 
 
 def test_a_frame_that_cannot_be_decoded_is_passed_over(camera: Path, tmp_path: Path) -> None:

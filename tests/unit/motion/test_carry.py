@@ -7,7 +7,13 @@ import torch
 
 from batch_analogy.analogy.carried import Carried
 from batch_analogy.analogy.nnf import initial_position
-from batch_analogy.motion.carry import carry_domain, carry_grid, carry_range
+from batch_analogy.motion.carry import (
+    carry_domain,
+    carry_grid,
+    carry_range,
+    grown_on,
+    over_cells,
+)
 from batch_analogy.motion.flow import Motion
 
 
@@ -67,6 +73,27 @@ def test_a_grid_has_no_border_where_motion_is_no_longer_known() -> None:
     carried, sure = carry_grid(ramp, (20.0, 40.0), motion, (80, 160))
     torch.testing.assert_close(carried[..., :30], ramp[..., :30] + 4.0, atol=0.05, rtol=0)
     assert sure[..., 30:].max() == 0.0
+
+
+def test_what_is_known_keeps_its_colours_and_new_ones_begin_with_them() -> None:
+    draw = torch.Generator().manual_seed(3)
+    carried = 0.4 + 0.01 * torch.rand(1, 12, 2, 20, 60, generator=draw)
+    sure = torch.ones(1, 1, 20, 60)
+    sure[..., :20] = 0.7  # most of each cell could be followed
+    sure[..., 30:] = 0.0
+    grown = grown_on(carried, torch.zeros_like(carried), sure)
+    torch.testing.assert_close(grown[..., :30], carried[..., :30])
+    assert (grown[..., 1:] - grown[..., :-1])[..., 29:].abs().max() < 0.08  # a fifth of a step
+    assert grown[..., 45:].abs().max() == 0.0
+    nothing = grown_on(carried, torch.zeros_like(carried), torch.zeros_like(sure))
+    assert nothing.abs().max() == 0.0
+
+
+def test_values_of_pixels_become_means_over_cells() -> None:
+    grid = torch.zeros(1, 12, 2, 3, 4)
+    values = np.repeat(np.arange(8, dtype=np.float32), 2)[None].repeat(10, axis=0)  # (10, 16)
+    means = over_cells(values, grid, (2.5, 4.0), (10, 16))
+    torch.testing.assert_close(means[0, 0], torch.tensor([0.5, 2.5, 4.5, 6.5]).expand(3, 4))
 
 
 def test_motion_found_at_another_size_is_as_far_in_the_picture() -> None:

@@ -132,6 +132,17 @@ def test_other_light_is_told_from_motion_and_noise(cat: Grey) -> None:
     assert motion_between(cat, cat).change_of_light() == 0.0
 
 
+def test_light_that_goes_from_one_side_to_the_other_is_seen_where_it_changes(cat: Grey) -> None:
+    noise = np.random.default_rng(5).normal(0, 2 / 255, SIZE).astype(np.float32)
+    slope = np.linspace(-0.08, 0.08, SIZE[1], dtype=np.float32)
+    tilted = motion_between(view(cat, 0, 0), view(cat, 5, 2) + noise + slope)
+    assert tilted.change_of_light() < 0.02
+    here = tilted.light_here()
+    assert abs(float(here[20:-20, 10:25].mean()) - 0.07) < 0.02
+    assert abs(float(here[20:-20, 75:85].mean())) < 0.02
+    assert motion_between(view(cat, 0, 0), view(cat, 5, 2) + noise).light_here().max() < 0.006
+
+
 def test_a_lens_that_darkens_its_corners_does_not_hide_what_moves(cat: Grey) -> None:
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
     away = np.hypot(rows / SIZE[0] - 0.5, columns / SIZE[1] - 0.5)
