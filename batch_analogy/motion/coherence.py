@@ -45,6 +45,7 @@ from batch_analogy.motion.between import Between, Side, Way, changes
 from batch_analogy.motion.carry import grown_on, over_cells, read_between, well_inside
 from batch_analogy.motion.flow import Grey, Motion, brightness
 from batch_analogy.motion.roots import follow_root
+from batch_analogy.motion.standing import settled
 from batch_analogy.motion.tints import change_of_tints, tints_of
 
 _VOTE_PATCH = 3
@@ -105,8 +106,8 @@ class Steady:
         return self._dressed(state, encoded, fields)
 
     def followed(self, motion: Motion, a: Tensor) -> Motion:
-        """As ``Steadies``: as it was found."""
-        return motion
+        """As ``Steadies``: without what noise alone explains, by which textures would tremble."""
+        return settled(motion)
 
     @torch.no_grad()
     def anchor(self, before: FrameState, motions: Sequence[Motion], a: Tensor) -> FrameState:

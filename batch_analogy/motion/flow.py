@@ -271,7 +271,7 @@ def sample(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _trust(there: Flow, home: NDArray[np.bool_], own: Grey, other: Grey) -> Grey:
-    difference = _without_light(_smooth(sample(other, there) - own), home)
+    difference = without_light(_smooth(sample(other, there) - own), home)
     alike = np.exp(-np.square(difference / np.float32(_ALIKE)))
     trust = (alike * home).astype(np.float32)
     kernel = np.ones((_WIDENED_PX, _WIDENED_PX), np.uint8)
@@ -283,7 +283,7 @@ def _smooth(difference: Grey) -> Grey:
     return np.asarray(cv2.blur(difference, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _without_light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
+def without_light(difference: Grey, home: NDArray[np.bool_]) -> Grey:
     """Differences of brightness without light: that says nothing about where pixels come from.
 
     What is found in the wrong place differs in its pattern.

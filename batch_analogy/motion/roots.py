@@ -3,7 +3,8 @@
 Every motion from one anchor to the next is off by a little, and carried from anchor to anchor the
 errors add up: a pan of 0.3 px a frame is 0.05 px off after 24 frames and 0.18 px after 96. Sought
 directly between the first frame and the 97th, from where the steps have led, it is 0.04 px off. So
-each anchor keeps how it follows from the root, and the next motion is bent until both agree.
+each anchor keeps how it follows from the root, and the next motion is bent until both agree. What
+stands still as seen from the root (``standing``) stays as it is from anchor to anchor.
 
 Source: as loops are closed against key frames in visual odometry (Klein and Murray 2007).
 """
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from batch_analogy.motion.flow import Flow, Grey, Motion, destinations, sample
+from batch_analogy.motion.standing import settled
 
 _BELIEVED = 0.5
 _SEEN_SHARE = 0.5  # of an anchor, in its root; where less is left, it is a root itself
@@ -36,8 +38,9 @@ def follow_root(since: Motion | None, motion: Motion) -> tuple[Motion, Motion | 
     if motion.still:
         return motion, since
     if since is None or since.still:
+        motion = settled(motion)
         return motion, _kept(motion)
-    whole = since.then(motion).refined()
+    whole = settled(since.then(motion).refined())
     bent = Motion(
         motion.before,
         motion.now,
@@ -58,7 +61,8 @@ def _bent_back(since: Motion, motion: Motion, whole: Motion) -> Flow:
     root = destinations(whole.back)
     before = _inverse(since.back, root, destinations(motion.back))
     sure = np.minimum(whole.sure, sample(since.sure, before))
-    return _bent(motion.back, before - destinations(motion.back), sure)
+    bent = _bent(motion.back, before - destinations(motion.back), sure)
+    return _at_rest(bent, whole.back, since.back)
 
 
 def _bent_forth(since: Motion, motion: Motion, whole: Motion) -> Flow:
@@ -67,7 +71,14 @@ def _bent_forth(since: Motion, motion: Motion, whole: Motion) -> Flow:
     root = _inverse(since.forth, own, destinations(since.back))
     after = root + sample(whole.forth, root)
     sure = np.minimum(since.sure, sample(whole.sure_before, root))
-    return _bent(motion.forth, after - destinations(motion.forth), sure)
+    bent = _bent(motion.forth, after - destinations(motion.forth), sure)
+    return _at_rest(bent, whole.forth, since.forth)
+
+
+def _at_rest(flow: Flow, *whole: Flow) -> Flow:
+    """A flow that is nothing where both anchors are where they were in their root."""
+    moved = np.logical_or.reduce([f.any(axis=2) for f in whole])
+    return np.asarray(np.where(moved[..., None], flow, 0), np.float32)
 
 
 def _inverse(flow: Flow, goal: Flow, near: Flow) -> Flow:
