@@ -107,15 +107,15 @@ class Anchors(Generic[Anchor]):
             with safe_open(path, framework="pt", device=self._device) as file:
                 facts: Facts = json.loads((file.metadata() or {}).get("facts", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if facts["plan_hash"] == self._plan_hash:
+                return Matched(int(facts["number"]), self._form.unpack(tensors, facts))
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError):
-            facts = {}
-        if facts.get("plan_hash") != self._plan_hash:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            return None
-        return Matched(int(facts["number"]), self._form.unpack(tensors, facts))
+        except (OSError, SafetensorError, ValueError, KeyError):  # or of a form that was before
+            pass
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
 
 
 def _pack_matched(state: FrameState) -> tuple[Tensors, Facts]:
@@ -124,10 +124,7 @@ def _pack_matched(state: FrameState) -> tuple[Tensors, Facts]:
     tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
     if state.tints is not None:
         tensors[_TINTS] = state.tints
-    if state.since is not None:
-        tensors |= {
-            _SINCE + name: torch.from_numpy(getattr(state.since, name)) for name in _OF_MOTION
-        }
+    tensors |= pack_since(state.since)
     return tensors, {"cells": {name: colours.cells for name, colours in state.colours.items()}}
 
 
@@ -146,11 +143,19 @@ def _unpack_matched(tensors: Tensors, facts: Facts) -> FrameState:
             for name, cells in facts["cells"].items()
         },
         tints=tensors.get(_TINTS),
-        since=_unpack_since(tensors),
+        since=unpack_since(tensors),
     )
 
 
-def _unpack_since(tensors: Tensors) -> Motion | None:
+def pack_since(since: Motion | None) -> Tensors:
+    """The motion from an anchor's root to it, as tensors; none where it is a root."""
+    if since is None:
+        return {}
+    return {_SINCE + name: torch.from_numpy(getattr(since, name)) for name in _OF_MOTION}
+
+
+def unpack_since(tensors: Tensors) -> Motion | None:
+    """What ``pack_since`` packed."""
     names = [_SINCE + name for name in _OF_MOTION]
     if not tensors.keys() >= set(names):
         return None

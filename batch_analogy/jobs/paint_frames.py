@@ -12,7 +12,7 @@ from torch import Tensor
 from batch_analogy.analogy.features import FeatureNetwork
 from batch_analogy.config import AnalogyConfig
 from batch_analogy.errors import FrameError
-from batch_analogy.jobs.anchors import Anchors, Facts, Form, Tensors
+from batch_analogy.jobs.anchors import Anchors, Facts, Form, Tensors, pack_since, unpack_since
 from batch_analogy.jobs.painted import PaintMarks, Pictures
 from batch_analogy.jobs.plan import FramePlan, Plan
 from batch_analogy.jobs.steady import Read, SteadyFrames
@@ -169,11 +169,21 @@ def _tensor(pixels: FloatPixels) -> Tensor:
 
 
 def _pack(state: Painted) -> tuple[Tensors, Facts]:
-    return {"field": state.field, "cost": state.cost}, {"key": state.key}
+    colours = torch.from_numpy(state.colours)
+    tensors = {"field": state.field, "cost": state.cost, "colours": colours}
+    return tensors | pack_since(state.since), {"key": state.key}
 
 
 def _unpack(tensors: Tensors, facts: Facts) -> Painted:
-    return Painted(facts["digest"], int(facts["key"]), tensors["field"], tensors["cost"])
+    field, cost, colours = (tensors[name] for name in ("field", "cost", "colours"))
+    return Painted(
+        facts["digest"],
+        int(facts["key"]),
+        field,
+        cost,
+        colours.cpu().numpy(),
+        unpack_since(tensors),
+    )
 
 
 PAINTED = Form(_pack, _unpack)

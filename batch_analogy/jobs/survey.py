@@ -161,6 +161,8 @@ def _survey_references(
     """The reference, or those that lie in a folder; and the size of the first in px."""
     path = config.reference
     if not path.exists():
+        if config.painting is not None:  # of which one is as good as a reference here
+            raise UsageError(f"{path} does not exist; give a painted picture")
         raise UsageError(f"reference {path} does not exist; give a picture, or a folder of them")
     paths = [*map(Path, find_stills(str(path)))] if path.is_dir() else [path]
     if config.target != "frames" and len(paths) > 1:

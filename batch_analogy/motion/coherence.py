@@ -44,7 +44,7 @@ from batch_analogy.config import LEVELS, AnalogyConfig
 from batch_analogy.motion.between import Between, Side, Way, changes
 from batch_analogy.motion.carry import grown_on, over_cells, read_between, well_inside
 from batch_analogy.motion.flow import Grey, Motion, brightness
-from batch_analogy.motion.roots import follow_root
+from batch_analogy.motion.roots import between_anchors
 from batch_analogy.motion.standing import settled
 from batch_analogy.motion.tints import change_of_tints, tints_of
 
@@ -105,9 +105,9 @@ class Steady:
         state = FrameState(digest(a), fields.ab.float(), fields.ba.float())
         return self._dressed(state, encoded, fields)
 
-    def followed(self, motion: Motion, a: Tensor) -> Motion:
+    def followed(self, side: Side[FrameState], a: Tensor) -> Side[FrameState]:
         """As ``Steadies``: without what noise alone explains, by which textures would tremble."""
-        return settled(motion)
+        return replace(side, motion=settled(side.motion))
 
     @torch.no_grad()
     def anchor(self, before: FrameState, motions: Sequence[Motion], a: Tensor) -> FrameState:
@@ -119,10 +119,7 @@ class Steady:
         """
         if digest(a) == before.digest:
             return before
-        motion = motions[0]
-        for onward in motions[1:]:
-            motion = motion.then(onward)
-        motion, since = follow_root(before.since, motion.refined())
+        motion, since = between_anchors(before.since, motions)
         follows = Between(Side(before, motion))
         carried = self._carried(follows, a)
         if carried[0].share_open > _ALL_OPEN:

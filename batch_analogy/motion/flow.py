@@ -113,12 +113,26 @@ class Motion:
         return np.asarray(np.abs(_light(_smooth(apart), self.sure > 0)), np.float32)
 
 
-def alike(motion: Motion) -> Grey:
-    """The earlier frame of a motion in the exposure of the later one."""
+def alike(motion: Motion, before: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The earlier frame of a motion, (H, W[, C]), in the exposure of the later one."""
     exposure = _exposure_along(
         motion.before, motion.now, destinations(motion.back), motion.sure > 0
     )
-    return _as_exposed(motion.before, exposure)
+    return _as_exposed(before, exposure)
+
+
+def tinted_alike(motion: Motion, before: NDArray[np.float32], now: NDArray[np.float32]) -> Grey:
+    """How far pixels have the colour of where they were, whatever their brightness: 0 … 1.
+
+    Args:
+        motion: between two frames. before: the earlier one, (H, W, 3) RGB. now: the later one.
+    """
+    seen = motion.sure > 0
+    was = sample(alike(motion, before), destinations(motion.back))
+    change = (was - brightness(was)[..., None]) - (now - brightness(now)[..., None])
+    parts = [without_light(_smooth(change[..., part]), seen) for part in range(3)]
+    away = (np.square(parts[0]) + np.square(parts[1]) + np.square(parts[2])) / 3
+    return np.asarray(np.exp(-away / np.float32(_ALIKE**2)), np.float32)
 
 
 def brightness(picture: NDArray[np.float32]) -> Grey:
@@ -324,7 +338,7 @@ def _exposure_along(
     return _exposure(sample(before, there)[seen], now[seen])
 
 
-def _as_exposed(before: Grey, exposure: tuple[float, float]) -> Grey:
+def _as_exposed(before: NDArray[np.float32], exposure: tuple[float, float]) -> NDArray[np.float32]:
     gain, lift = exposure
     return (before * np.float32(gain) + np.float32(lift)).clip(0.0, 1.0)
 

@@ -37,6 +37,7 @@ from batch_analogy.motion.carry import as_map, carry_map, scaled_map
 from batch_analogy.motion.coherence import digest
 from batch_analogy.motion.flow import Grey, Motion, brightness
 from batch_analogy.motion.rims import Colours, sharpened
+from batch_analogy.motion.roots import between_anchors
 from batch_analogy.painting import PaintConfig
 
 _MUCH_OPEN = 0.01  # share of a frame that can be followed to no anchor: fill it in
@@ -57,6 +58,8 @@ class Painted:
     key: int  # the painting that what is new is taken from
     field: Tensor  # (1, 3, H, W) float32: (y, x) in a painting, and the painting's number
     cost: Tensor  # (1, 1, H, W) float32: of what was synthesised; 0 where it was painted
+    colours: Colours  # of the frame, at the size at which its motion is found
+    since: Motion | None = None  # from its root to it (``roots``); None: it is one
     shown: Between[Painted] | None = None  # how it is drawn, where not by its field alone
 
 
@@ -90,9 +93,10 @@ class Painter:
         """A frame's brightness at the size at which its motion is found."""
         return brightness(self._small(a))
 
-    def followed(self, motion: Motion, a: Tensor) -> Motion:
-        """A motion that leads to a frame, made right at the rims of what moves there."""
-        return sharpened(motion, self._small(a))
+    def followed(self, side: Side[Painted], a: Tensor) -> Side[Painted]:
+        """An anchor whose motion to a frame is right at the rims of what moves there."""
+        motion = sharpened(side.motion, self._small(a), side.state.colours)
+        return dataclasses.replace(side, motion=motion)
 
     def _small(self, a: Tensor) -> Colours:
         """A frame's colours, (h, w, 3), at the size at which its motion is found."""
@@ -109,9 +113,12 @@ class Painter:
         """
         if painted:
             field = initial_position(sides(a), sides(a), a.device)
-            return Painted(digest(a), key, _in_painting(field, key), torch.zeros_like(a[:, :1]))
+            return self._painted(a, key, _in_painting(field, key), torch.zeros_like(a[:, :1]))
         field, cost = self._canvas.filled(a, key)
-        return Painted(digest(a), key, _in_painting(field, key), cost.clamp_min(_LEAST_COST))
+        return self._painted(a, key, _in_painting(field, key), cost.clamp_min(_LEAST_COST))
+
+    def _painted(self, a: Tensor, key: int, field: Tensor, cost: Tensor) -> Painted:
+        return Painted(digest(a), key, field, cost, self._small(a))
 
     def anchor(self, before: Painted, motions: Sequence[Motion], a: Tensor) -> Painted:
         """An anchor, made from one before or after it.
@@ -121,10 +128,9 @@ class Painter:
         """
         if digest(a) == before.digest:
             return before
-        motion = motions[0]
-        for onward in motions[1:]:
-            motion = motion.then(onward)
-        return self._filled(a, Between(Side(before, self.followed(motion, a))))
+        motion, since = between_anchors(before.since, motions)
+        filled = self._filled(a, Between(self.followed(Side(before, motion), a)))
+        return dataclasses.replace(filled, since=since)
 
     def follow(self, frame: Between[Painted], a: Tensor, *, age: int) -> Painted | Between[Painted]:
         """A frame as it was carried, or filled in where too much of it cannot be followed."""
@@ -239,7 +245,7 @@ class Painter:
         unknown = 1.0 - kept.held.float()
         open_ = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
         if not bool(open_.any()):
-            return Painted(digest(a), key, kept.expected, cost)
+            return self._painted(a, key, kept.expected, cost)
         expected, keys = kept.expected[:, :2], kept.expected[:, 2:]
         known = ~open_ & (keys == key)
         painted = sides(self._paintings(key).a)
@@ -250,9 +256,7 @@ class Painter:
         )
         found, made = self._canvas.filled(a, key, hole)
         field = torch.where(open_, _in_painting(found, key), kept.expected)
-        filled = Painted(
-            digest(a), key, field, torch.where(open_, made.clamp_min(_LEAST_COST), cost)
-        )
+        filled = self._painted(a, key, field, torch.where(open_, made.clamp_min(_LEAST_COST), cost))
         return dataclasses.replace(filled, shown=_shown(frame, filled, open_))
 
     def _kept(self, frame: Between[Painted], size: Size) -> tuple[Carried, Tensor]:

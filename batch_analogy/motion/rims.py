@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_analogy.motion.flow import Flow, Grey, Motion, alike, sample
+from batch_analogy.motion.flow import Flow, Grey, Motion, alike, sample, tinted_alike
 
 Colours = NDArray[np.float32]
 """(H, W, 3) float32 RGB in [0, 1]."""
@@ -33,25 +33,31 @@ _BACKED = 0.2  # share of what looks like a pixel around it that must be believe
 _UNBELIEVED = 0.02  # weight of flow that is not believed
 _LOOK_PX = 2  # around a pixel, where it is compared with where it was
 _MOST = np.float32(0.1)  # of a pixel's difference that counts
-_ALIKE = np.float32(0.05)  # difference in brightness: e⁻¹ of the trust
+_ALIKE = np.float32(0.05)  # difference in colour: e⁻¹ of the trust
 _SPECK_PX = 8  # believed pixels with none beside them: fewer are by chance
 _IN_A_ROW = 4096  # places that are read together
 _GAP_PX = 32  # pixels not believed with none beside them: fewer are filled
 _FITS_BETTER = np.float32(0.01)
 
 
-def sharpened(motion: Motion, colours: Colours) -> Motion:
+def sharpened(motion: Motion, colours: Colours, before: Colours) -> Motion:
     """A motion that is right up to the rims of what moves: ``back`` and ``sure`` of it.
 
     Args:
         motion: between two frames, at any distance in time.
-        colours: of the later frame, at the motion's size.
+        colours: of the later frame, at the motion's size. before: of the earlier one.
 
     Returns:
         The same for any number of threads.
     """
+    if motion.still:
+        return motion
+    # Motion is found by brightness, in which a red thing may be as the green one that it hides.
+    alike_there = tinted_alike(motion, before, colours)
+    sure = np.where(alike_there > _BELIEVED, motion.sure, np.minimum(motion.sure, alike_there))
+    motion = dataclasses.replace(motion, sure=sure)
     rows, columns = _near_borders(motion).nonzero()
-    if motion.still or not len(rows):
+    if not len(rows):
         return motion
     from batch_analogy.motion.rims_cpu import medians  # Numba is slow to import
 
@@ -72,7 +78,7 @@ def sharpened(motion: Motion, colours: Colours) -> Motion:
         back[rows, columns] = found[:, :2]
     sure = motion.sure.copy()
     backed = found[:, 2] >= _BACKED
-    sure[rows, columns] = _trust(motion, colours, back, rows, columns) * backed
+    sure[rows, columns] = _trust(motion, (before, colours), back, rows, columns) * backed
     return dataclasses.replace(motion, back=back, sure=_without_specks(sure))
 
 
@@ -88,7 +94,7 @@ def _near_borders(motion: Motion) -> NDArray[np.bool_]:
 
 def _trust(
     motion: Motion,
-    colours: Colours,
+    colours: tuple[Colours, Colours],
     back: Flow,
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
@@ -119,31 +125,32 @@ def _without_specks(sure: Grey) -> Grey:
 
 def _differences(
     motion: Motion,
-    colours: Colours,
+    colours: tuple[Colours, Colours],
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
     was: tuple[Grey, Grey],
 ) -> Grey:
     """How far what is around some pixels, and like them, differs from where they were, (n,)."""
-    before = alike(motion)
+    before = alike(motion, colours[0])
     edge = (_LOOK_PX, _LOOK_PX)
-    now = np.pad(motion.now, edge, mode="edge")
-    around = np.pad(colours, (edge, edge, (0, 0)), mode="edge")
-    own = colours[rows, columns]
+    around = np.pad(colours[1], (edge, edge, (0, 0)), mode="edge")
+    own = colours[1][rows, columns]
     total, weights = np.zeros((2, len(rows)), np.float32)
     for dy, dx in itertools.product(range(2 * _LOOK_PX + 1), repeat=2):
-        away = np.square(around[rows + dy, columns + dx] - own)
+        now = around[rows + dy, columns + dx]
+        away = np.square(now - own)
         near = 1.0 / (1.0 + (away[:, 0] + away[:, 1] + away[:, 2]) / np.float32(_OF_ONE_THING**2))
         weight = near * near
         there = _read(before, was[0] + (dx - _LOOK_PX), was[1] + (dy - _LOOK_PX))
-        differs = np.abs(there - now[rows + dy, columns + dx])
+        parts = np.square(there - now)
+        differs = np.sqrt((parts[:, 0] + parts[:, 1] + parts[:, 2]) / 3)
         total += weight * np.minimum(differs, _MOST)
         weights += weight
     return total / weights
 
 
-def _read(values: Grey, x: Grey, y: Grey) -> Grey:
-    """Values at n places; OpenCV reads at most 32,766 in a row."""
+def _read(values: Colours, x: Grey, y: Grey) -> Colours:
+    """Values at n places, (n, 3); OpenCV reads at most 32,766 in a row."""
     places = np.zeros((-(-len(x) // _IN_A_ROW) * _IN_A_ROW, 2), np.float32)
     places[: len(x), 0], places[: len(x), 1] = x, y
-    return sample(values, places.reshape(-1, _IN_A_ROW, 2)).ravel()[: len(x)]
+    return sample(values, places.reshape(-1, _IN_A_ROW, 2)).reshape(-1, 3)[: len(x)]

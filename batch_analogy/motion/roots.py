@@ -11,6 +11,8 @@ Source: as loops are closed against key frames in visual odometry (Klein and Mur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -22,6 +24,16 @@ _SEEN_SHARE = 0.5  # of an anchor, in its root; where less is left, it is a root
 _BENT_PX = 1.0  # where the root says something else altogether, one of them is wrong
 _INVERSE_ROUNDS = 4
 _SOFT_PX = 9  # over which what is bent goes over into what is not
+
+
+def between_anchors(
+    since: Motion | None, motions: Sequence[Motion]
+) -> tuple[Motion, Motion | None]:
+    """``follow_root`` along the motions from frame to frame between two anchors."""
+    motion = motions[0]
+    for onward in motions[1:]:
+        motion = motion.then(onward)
+    return follow_root(since, motion.refined())
 
 
 def follow_root(since: Motion | None, motion: Motion) -> tuple[Motion, Motion | None]:

@@ -54,7 +54,7 @@ def _short(flow: Flow) -> NDArray[np.bool_]:
 
 def _stands(motion: Motion) -> Grey:
     """(H, W) float32: 1 where no shift is seen, though it would be, or would be around there."""
-    before, now = alike(motion), motion.now
+    before, now = alike(motion, motion.before), motion.now
     differs = without_light(now - before, motion.sure > 0)
     across, down = _slopes(np.asarray((before + now) / 2, np.float32))
     noise_across, noise_down = _slopes(differs)

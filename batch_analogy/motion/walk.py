@@ -18,8 +18,8 @@ class Steadies(Protocol[State]):
     def grey(self, a: Tensor) -> Grey:
         """A frame's brightness at the size at which its motion is found."""
 
-    def followed(self, motion: Motion, a: Tensor) -> Motion:
-        """A motion that leads to a frame, as matches are to be carried along it."""
+    def followed(self, side: Side[State], a: Tensor) -> Side[State]:
+        """A matched frame and the motion from it to a frame, as matches are to be carried."""
 
     def anchor(self, before: State, motions: Sequence[Motion], a: Tensor) -> State:
         """An anchor, made from one before or after it along the motions that lead here."""
@@ -90,12 +90,11 @@ class Walk(Generic[State]):
         assert self._since is not None
         later = None
         if self._last is not None:
-            ahead = self._steady.followed(self._ahead[number - 1], a)
-            later = Side(self._last, ahead)
+            later = self._steady.followed(Side(self._last, self._ahead[number - 1]), a)
         begun = self.matched.number if self._renewed else 0
         ages = changes(self._motions[begun:number]), changes(self._motions[number:])
-        since = self._steady.followed(self._since, a)
-        here = between(Side(self.matched.state, since), later, ages)
+        since = self._steady.followed(Side(self.matched.state, self._since), a)
+        here = between(since, later, ages)
         frame = self._steady.follow(here, a, age=ages[0])
         if not isinstance(frame, Between):
             self.matched, self._since = Matched(number, frame), None

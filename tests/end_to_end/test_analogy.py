@@ -59,6 +59,20 @@ def test_keyframes_preview_film_and_what_to_paint_next(
     assert ended.json[-1]["command"] == "suggest"
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_one_frame_and_a_painting_without_colours(call: Call, tmp_path: Path, mode: str) -> None:
+    """A film of one frame is that painting, whatever it is stored as."""
+    frames = write_frames(tmp_path / "frames", 1)
+    grey = Image.fromarray(255 - picture(0)).convert("L")
+    levels = np.asarray(grey)
+    painted = Image.fromarray(levels.astype(np.uint16) * 257) if mode == "I;16" else grey
+    (painted.convert("LA") if mode == "LA" else painted).save(tmp_path / "grey.png")
+    words = ["--key", f"0={tmp_path / 'grey.png'}", "-o", tmp_path / "out" / "%06d.png", *HERE]
+    call("analogy", frames, *words).assert_ended(0, "1 of 1 frames done")
+    made = np.asarray(Image.open(tmp_path / "out" / "000000.png").convert("RGB"))
+    np.testing.assert_array_equal(made, np.repeat(levels[..., None], 3, axis=2))
+
+
 def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
     key = paint(tmp_path / "p0.png", 0)
     guide = write_frames(tmp_path / "guides", 3)
@@ -73,10 +87,11 @@ def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
         (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "names no frame", "has 3"]),
         (["--key", "img0.png"], 2, ["no FRAME=PAINTED"]),
         (["--key", "img0.png=small.png"], 1, ["40×32 px", "img0.png", "is 80×64"]),
-        (["--key", "img0.png=none.png"], 2, ["none.png does not exist"]),
+        (["--key", "img0.png=none.png"], 2, ["none.png does not exist; give a painted picture"]),
         (["--key", "0=p0.png", "--kappa", "-1"], 2, ["kappa is -1", "between 0 and 100"]),
         (["--key", "0=p0.png", "--patch", "4"], 2, ["patch is 4", "odd"]),
         (["--key", "0=p0.png", "--preset", "numbers"], 1, ["img0.png: ", "flat colours"]),
+        (["--keys", "keys"], 2, ["keyframe other", "keys/other.png", "names no frame"]),
         (["--keys", "nowhere"], 2, ["nowhere is no folder"]),
         ([], 2, ["nothing is painted"]),
         (["--key", "0=p0.png", "--guide", "p0.png", "some", "1"], 2, ["for 1 frame: img2.png"]),
@@ -97,6 +112,8 @@ def test_what_does_not_fit_is_told(
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "p0.png", 0)
     paint(tmp_path / "small.png", 0, 32, 40)
+    paint(tmp_path / "keys" / "img0.png", 0)
+    paint(tmp_path / "keys" / "other.png", 0)
     write_frames(tmp_path / "some", 2)
     ended = call("analogy", frames, *extra, "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(code, *told)

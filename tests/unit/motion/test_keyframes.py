@@ -38,7 +38,8 @@ def side(key: int, sure: NDArray[np.float32], cost: float = 0.0) -> Side[Painted
     field = torch.cat([places, torch.full((1, 1, HEIGHT, WIDTH), float(key))], dim=1)
     grey = np.full((HEIGHT, WIDTH), 0.5, np.float32)
     flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
-    state = Painted(f"key {key}", key, field, torch.full((1, 1, HEIGHT, WIDTH), cost))
+    shown = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
+    state = Painted(f"key {key}", key, field, torch.full((1, 1, HEIGHT, WIDTH), cost), shown)
     return Side(state, Motion(grey, grey, flow, flow, sure, sure))
 
 

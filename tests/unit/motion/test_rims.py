@@ -14,6 +14,7 @@ from batch_analogy.motion.rims import sharpened
 SIZE = (96, 128)
 SQUARE = slice(30, 66)  # rows, and columns in the earlier frame
 STEP = 5  # pixels to the right
+RED, GREEN = (0.35, -0.15, -0.145), (-0.15, 0.08, -0.019)  # of equal brightness
 
 
 def texture(seed: int, low: float, high: float) -> NDArray[np.float32]:
@@ -63,7 +64,7 @@ def new() -> NDArray[np.bool_]:
 
 
 def test_flow_is_right_up_to_the_rim(motion: Motion) -> None:
-    sharp = sharpened(motion, frame(STEP))
+    sharp = sharpened(motion, frame(STEP), frame(0))
     assert wrong(motion)[rim()].mean() > 0.3, "else there is nothing to mend"
     assert wrong(sharp)[rim()].mean() < 0.05
     assert (motion.sure[rim()] > 0.5).mean() < 0.6
@@ -71,34 +72,59 @@ def test_flow_is_right_up_to_the_rim(motion: Motion) -> None:
 
 
 def test_what_has_just_come_into_view_is_not_believed(motion: Motion) -> None:
-    sharp = sharpened(motion, frame(STEP))
+    sharp = sharpened(motion, frame(STEP), frame(0))
     assert (sharp.sure[new()] > 0.5).mean() < 0.15
     untouched = cv2.dilate(on_square().astype(np.uint8), np.ones((61, 61), np.uint8)) == 0
     np.testing.assert_array_equal(sharp.sure[untouched], motion.sure[untouched])
 
 
+def test_what_hid_a_place_is_told_by_its_colour_where_it_was_as_bright() -> None:
+    """A red square flies over a green scene and is as bright; what it hid is not seen before."""
+    light = texture(1, 0.3, 0.4).mean(axis=2)
+    red, green = (np.stack([light + by for by in tint], axis=2) for tint in (RED, GREEN))
+    before, now = green.copy(), green.astype(np.float32)
+    before[SQUARE, SQUARE] = red[SQUARE, SQUARE]
+    before = before.astype(np.float32)
+    flow, sure = np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32)
+    believed = Motion(brightness(before), brightness(now), flow, flow, sure, sure)
+    sharp = sharpened(believed, now, before)
+    hidden = np.zeros(SIZE, np.bool_)
+    hidden[SQUARE, SQUARE] = True
+    assert np.abs(believed.before - believed.now).max() < 1e-3, "else brightness would tell"
+    assert (sharp.sure[hidden] > 0.5).mean() < 0.01
+    assert (sharp.sure[~hidden] > 0.5).mean() > 0.9
+
+
+def test_a_change_of_light_or_of_its_colour_hides_nothing() -> None:
+    before = texture(1, 0.2, 0.6)
+    now = before * np.array([0.85, 0.8, 0.72], np.float32)
+    sharp = sharpened(motion_between(brightness(before), brightness(now)), now, before)
+    assert (sharp.sure > 0.5).mean() > 0.95
+
+
 def test_frames_that_are_equal_have_no_rims() -> None:
     grey = brightness(frame(0))
     still = motion_between(grey, grey)
-    assert sharpened(still, frame(0)) is still
+    assert sharpened(still, frame(0), frame(0)) is still
 
 
 def test_a_large_frame_may_be_all_rims() -> None:
     """More pixels than OpenCV reads in one row."""
     draw = np.random.default_rng(5)
     now = draw.random((200, 260, 3), np.float32)
-    unlike = motion_between(draw.random((200, 260), np.float32), brightness(now))
-    sharp = sharpened(unlike, now)
+    before = draw.random((200, 260, 3), np.float32)
+    unlike = motion_between(brightness(before), brightness(now))
+    sharp = sharpened(unlike, now, before)
     assert sharp.sure.shape == (200, 260)
     assert (sharp.sure > 0.5).mean() < 0.2
 
 
 def test_threads_change_no_bit(motion: Motion) -> None:
-    many = sharpened(motion, frame(STEP))
+    many = sharpened(motion, frame(STEP), frame(0))
     threads = numba.get_num_threads()
     try:
         numba.set_num_threads(1)
-        one = sharpened(motion, frame(STEP))
+        one = sharpened(motion, frame(STEP), frame(0))
     finally:
         numba.set_num_threads(threads)
     np.testing.assert_array_equal(one.back, many.back)
