@@ -41,7 +41,7 @@ class Use:
 def uses(side: int, frames: int) -> dict[str, Use]:
     """Preset → an example of it; the longer side of each picture has ``side`` pixels."""
     photos = {name: fit(picture, side) for name, picture in sample_pictures().items()}
-    flowers = flower_map(photos["flower"])
+    flowers = flower_map(sample_pictures()["flower"], side)
     flower = np.where(flowers == THING, THING, GROUND)
     rest = np.where(flowers == OTHER, OTHER, GROUND)
     sketch = lines(photos["cat"])
@@ -63,12 +63,19 @@ def uses(side: int, frames: int) -> dict[str, Use]:
     }
 
 
-def flower_map(picture: Picture) -> Classes:
-    """The flower, the one below that is cut off, and the leaves around them."""
+def flower_map(picture: Picture, side: int) -> Classes:
+    """The flower, the one below that is cut off, and the leaves around them.
+
+    Found in the whole picture, where the two do not touch yet, and then reduced as it is.
+    """
     red, green, _ = picture.astype(int).transpose(2, 0, 1)
     seen = cv2.dilate(cleaned(red > green + 15).astype(np.uint8), np.ones((3, 3), np.uint8))
-    below = np.arange(picture.shape[0])[:, None] > 0.82 * picture.shape[0]
-    return np.where(seen == 0, GROUND, np.where(below, OTHER, THING))
+    _, parts, about, _ = cv2.connectedComponentsWithStats(seen)
+    largest = 1 + int(about[1:, cv2.CC_STAT_AREA].argmax())
+    found = np.where(seen == 0, GROUND, np.where(parts == largest, THING, OTHER))
+    height, width = fit(picture, side).shape[:2]
+    reduced = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    return reduced.astype(np.int64)
 
 
 def face(picture: Picture) -> Use:

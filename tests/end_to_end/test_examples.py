@@ -199,3 +199,18 @@ def test_the_pictures(tmp_path: Path) -> None:
     out = run_example("make_pictures.py", tmp_path / "pictures", "--side", "64", folder=tmp_path)
     assert len(out.splitlines()) == 7
     assert all(max(Image.open(line).size) == 64 for line in out.splitlines())
+
+
+def test_the_example_flower_is_whole_at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))  # "make_maps.py"
+    from make_maps import THING, flower_map
+    from make_pictures import sample_pictures
+
+    picture = sample_pictures()["flower"]
+    ends = []
+    for side in (96, 160, 320, 640):
+        found = flower_map(picture, side) == THING
+        rows = np.flatnonzero(found.any(axis=1))
+        ends.append((rows[-1] + 1) / len(found))
+    assert min(ends) > 0.84  # as seen in the picture; the other flower begins above that
+    assert max(ends) - min(ends) < 1 / 32
