@@ -182,7 +182,10 @@ def apply(
 ) -> int:
     """Make pictures, or a film, after maps with a network that is trained already."""
     from batch_analogy.jobs.semantic.apply import find_maps
+    from batch_analogy.jobs.semantic.files import MODEL_FILE
 
+    if model.is_file() and model.name == MODEL_FILE:
+        model = options.absolute(model).parent  # a film's frames are kept there
     maps = find_maps(targets)
     out = options.absolute(output or default_output(model.stem, maps))
     plan = _Making.planned(options.absolute(model), maps, out, fps, detail, overwrite=overwrite)
@@ -217,6 +220,8 @@ class _Making:
     film: Path | None
     fps: Fraction | None
     detail: bool
+    output: Path
+    overwrite: bool
 
     @classmethod
     def planned(
@@ -239,13 +244,15 @@ class _Making:
         places = picture_places(output, maps, frames_of(folder, output))
         check_free(output, places, overwrite=overwrite)
         film = output if is_film(output) else None
-        return cls(folder, maps, places, film, fps, detail == "patches")
+        patches = detail == "patches"
+        return cls(folder, maps, places, film, fps, patches, output, overwrite)
 
     def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> Applied:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
         from batch_analogy.jobs.semantic.files import load_model
+        from batch_analogy.jobs.semantic.written import note_written
 
-        return apply_maps(
+        applied = apply_maps(
             load_model(self.folder),
             self.maps,
             self.places,
@@ -255,6 +262,15 @@ class _Making:
             on_event=watcher,
             stopped=lambda: stop.requested,
         )
+        if self.folder.is_dir():
+            note_written(
+                self.folder,
+                self.output,
+                applied.pictures,
+                whole=not applied.interrupted,
+                overwrite=self.overwrite,
+            )
+        return applied
 
 
 def _job(

@@ -116,9 +116,34 @@ def test_models_that_cannot_be_applied(call: Call, disc: tuple[Path, Path], tmp_
     model = load_model(tmp_path / "disc.semantic")
     assert isinstance(model.tensors()["image"], torch.Tensor)
     path = tmp_path / "disc.semantic" / "model.safetensors"
+    call("semantic", "apply", path, disc[1], "-o", tmp_path / "f.mp4").assert_ended(0)
     write_state(path, model.tensors(), {**model.facts(), "version": 0})
     ended = call("semantic", "apply", path.parent, disc[1], "-o", tmp_path / "p.png")
     ended.assert_failed(2, "version 0", "train again")
+
+
+def test_overwriting_leaves_nothing_of_the_earlier_run(
+    call: Call, disc: tuple[Path, Path], tmp_path: Path
+) -> None:
+    maps, out = write_maps(tmp_path / "maps", 5), tmp_path / "out"
+    command = ["semantic", *disc, maps, "-o", out, "--detail", "none", *QUICK]
+    call(*command).assert_ended(0)
+    (out / "mine.png").write_bytes(b"a person's")
+    (out / "map004.png").write_bytes(b"painted over by a person")
+    for number in (2, 3, 4):
+        (maps / f"map00{number}.png").unlink()
+    call(*command).assert_failed(2, "map000.png exists")
+    call(*command, "--overwrite").assert_ended(0)
+    left = ["map000.png", "map001.png", "map004.png", "mine.png"]
+    assert sorted(path.name for path in out.iterdir()) == left
+    assert (out / "map004.png").read_bytes() == b"painted over by a person"
+    film = [*command[:4], "-o", tmp_path / "film.mp4", *command[6:]]
+    call(*film).assert_ended(0)
+    (frames,) = (tmp_path / "disc.semantic" / "frames").iterdir()
+    (maps / "map001.png").unlink()
+    assert len(list(frames.iterdir())) == 2
+    call(*film, "--overwrite").assert_ended(0)
+    assert [path.name for path in frames.iterdir()] == ["000000.png"]
 
 
 @pytest.mark.slow
