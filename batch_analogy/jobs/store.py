@@ -255,13 +255,17 @@ def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:
 
 
 def read_json(
-    path: Path, *, object_hook: Callable[[dict[str, Any]], Any] | None = None
+    path: Path,
+    *,
+    object_hook: Callable[[dict[str, Any]], Any] | None = None,
+    remedy: str = "delete the run folder to start afresh",
 ) -> dict[str, Any] | None:
     """Read a JSON object, or None where there is no such file.
 
     Args:
         path: the file.
         object_hook: given each object in it as it is read, and returns what is put in its place.
+        remedy: what to do where it is damaged, as the message has it.
 
     Raises:
         UsageError: the file is no JSON object, so the folder was changed by something else.
@@ -271,11 +275,9 @@ def read_json(
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({error}); mend it, or delete the run folder to start afresh"
-        ) from error
+        raise UsageError(f"{path} cannot be read ({error}); mend it, or {remedy}") from error
     if not isinstance(value, dict):
-        raise UsageError(f"{path} holds no JSON object; delete the run folder to start afresh")
+        raise UsageError(f"{path} holds no JSON object; {remedy}")
     return value
 
 

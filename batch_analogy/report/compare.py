@@ -6,6 +6,7 @@ as it is made, so an interrupted comparison goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from batch_analogy import __version__
 from batch_analogy.analogy.features import FeatureNetwork, load_network
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.errors import OutputExistsError
+from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.jobs.semantic.events import OnSemanticEvent, ignore
 from batch_analogy.jobs.semantic.files import load_model
 from batch_analogy.jobs.semantic.training import TrainJob, train
@@ -28,7 +29,13 @@ from batch_analogy.media.files import atomic_write_text, disk_errors, hash_file
 from batch_analogy.media.stills import read_still, to_bytes, write_png
 from batch_analogy.report.compare_inputs import CompareJob, Prepared, check_model, prepare
 from batch_analogy.report.compare_page import FIGURES, comparison_page
-from batch_analogy.report.comparison import FORMAT, Comparison, ComparisonFolder, read_comparison
+from batch_analogy.report.comparison import (
+    AGAIN,
+    FORMAT,
+    Comparison,
+    ComparisonFolder,
+    read_comparison,
+)
 from batch_analogy.report.methods import (
     TITLES,
     TRAINED,
@@ -277,7 +284,7 @@ def _opened(job: CompareJob, folder: ComparisonFolder, size: int) -> _Progress:
         "weights": job.weights,
         "elsewhere": [[name, str(path)] for name, path in job.elsewhere],
     }
-    kept = read_json(folder.progress) or {}
+    kept = _kept(folder, overwrite=job.overwrite)
     if kept.get("identity") == identity and not job.overwrite:
         return _Progress(folder.progress, identity, kept["seconds"])
     there = folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir()))
@@ -288,9 +295,34 @@ def _opened(job: CompareJob, folder: ComparisonFolder, size: int) -> _Progress:
         )
     with disk_errors(folder.root):
         folder.root.mkdir(parents=True, exist_ok=True)
+        _remove_made(folder, kept)
     progress = _Progress(folder.progress, identity)
     progress.write()  # from now on the folder is known to be this comparison's
     return progress
+
+
+def _kept(folder: ComparisonFolder, *, overwrite: bool) -> Mapping[str, Any]:
+    """What the folder's comparison noted; nothing where that is damaged and to be replaced."""
+    try:
+        return read_json(folder.progress, remedy=AGAIN) or {}
+    except UsageError:
+        if not overwrite:
+            raise
+        return {}
+
+
+def _remove_made(folder: ComparisonFolder, kept: Mapping[str, Any]) -> None:
+    """Delete the pictures of an earlier comparison, by its own notes, and nothing else."""
+    made = kept.get("seconds") or {}
+    cases = {*(kept.get("identity") or {}).get("maps", ()), *(c for m in made.values() for c in m)}
+    pictures = [folder.picture(method, case) for method, of in made.items() for case in of]
+    given = [place(case) for case in cases for place in (folder.map, folder.sheet)]
+    for path in [*pictures, *given, folder.values, folder.page]:
+        if path.is_relative_to(folder.root) and ".." not in path.parts:
+            path.unlink(missing_ok=True)
+    for method in made:
+        with contextlib.suppress(OSError):  # somebody's files are in it, or it never was
+            (folder.root / "pictures" / method).rmdir()
 
 
 def _write_given(folder: ComparisonFolder, prepared: Prepared) -> None:

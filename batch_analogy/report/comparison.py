@@ -20,6 +20,8 @@ from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.store import read_json
 
 FORMAT = 1
+AGAIN = "compare again with --overwrite"
+"""What helps where the folder is damaged."""
 VALUES, PAGE = "compare.json", "compare.html"
 
 
@@ -90,11 +92,11 @@ def read_comparison(root: Path) -> Comparison:
     """Read what ``compare`` wrote.
 
     Raises:
-        UsageError: the folder holds no comparison, or one of another version.
+        UsageError: the folder holds no comparison, a damaged one, or one of another version.
         InputError: a picture of it is gone.
     """
     folder = ComparisonFolder(root)
-    values = read_json(folder.values)
+    values = read_json(folder.values, remedy=AGAIN)
     if values is None:
         raise UsageError(
             f"{root} holds no finished comparison ({VALUES}); give the folder that batch-analogy "
@@ -105,12 +107,15 @@ def read_comparison(root: Path) -> Comparison:
             f"{folder.values} has format {values.get('format')}, this version reads {FORMAT}; "
             "compare again with this version"
         )
-    methods = tuple(str(name) for name in values["methods"])
-    cases = tuple(str(case["name"]) for case in values["cases"])
+    try:
+        methods = tuple(str(name) for name in values["methods"])
+        cases = tuple(str(case["name"]) for case in values["cases"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{folder.values} lacks methods or cases; {AGAIN}") from error
     found = Comparison(folder, methods, cases, values)
     wanted = [folder.source, folder.label, *(folder.map(case) for case in cases)]
     wanted += [folder.picture(method, case) for method in methods for case in cases]
     for path in wanted:
         if not path.is_file():
-            raise InputError(f"{path} is gone; put it back, or compare again with --overwrite")
+            raise InputError(f"{path} is gone; put it back, or {AGAIN}")
     return found

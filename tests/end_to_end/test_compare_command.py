@@ -76,6 +76,37 @@ def test_what_is_there_is_not_made_again(
     call(*other, "--overwrite").assert_ended(0)
 
 
+def test_overwriting_leaves_nothing_of_the_earlier_comparison(
+    call: Call, disc: tuple[Path, Path], tmp_path: Path
+) -> None:
+    maps, out = write_maps(tmp_path / "maps", 2), tmp_path / "compared"
+    command = ["compare", *disc, maps, "-o", out, "--methods", "numbers", *QUICK]
+    call(*command).assert_ended(0)
+    (out / "maps" / "mine.png").write_bytes(b"a person's")
+    (maps / "map001.png").unlink()
+    call(*command, "--overwrite").assert_ended(0)
+    for folder in ("sheets", "pictures/numbers"):
+        assert [path.name for path in (out / folder).iterdir()] == ["map000.png"]
+    assert sorted(path.name for path in (out / "maps").iterdir()) == ["map000.png", "mine.png"]
+
+
+def test_a_damaged_comparison_is_called_one(
+    call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "compared"
+    command = ["compare", *disc, maps, "-o", out, "--methods", "numbers", *QUICK]
+    call(*command).assert_ended(0)
+    study = ["study", "make", out, "-o", tmp_path / "study.html"]
+    for text, word in (("{", "cannot be read"), ('{"format": 1}', "lacks methods")):
+        (out / "compare.json").write_text(text)
+        ended = call(*study)
+        ended.assert_failed(2, word, "compare again with --overwrite")
+        assert "run folder" not in ended.err
+    (out / "progress.json").write_text("{")
+    call(*command).assert_failed(2, "progress.json cannot be read", "with --overwrite")
+    call(*command, "--overwrite").assert_ended(0)
+
+
 def test_a_trained_network_is_used(
     call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path
 ) -> None:

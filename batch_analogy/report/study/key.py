@@ -119,7 +119,7 @@ def read_keys(root: Path) -> dict[str, StudyKey]:
 
 
 def _read_key(path: Path) -> StudyKey:
-    values = read_json(path) or {}
+    values = read_json(path, remedy="make the study's page again to renew it") or {}
     if values.get("format") != FORMAT:
         raise InputError(
             f"{path} is no key of format {FORMAT}; make the study's page again to renew it"
