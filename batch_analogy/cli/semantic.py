@@ -117,7 +117,7 @@ def make(
     console = Console(json_lines)
     job, execution = _job(image, label, folder, training, execution, overwrite=overwrite)
     check_maps(image, label, maps)
-    with _watched(console) as (watcher, stop):
+    with _watched(console, alone=True) as (watcher, stop):
         trained = _train([job], execution, watcher, stop)
         if trained.failed:
             raise trained.failed[0].error
@@ -311,13 +311,15 @@ def _train(
 
 
 @contextlib.contextmanager
-def _watched(console: Console) -> Iterator[tuple[SemanticWatcher, StopRequest]]:
+def _watched(
+    console: Console, *, alone: bool = False
+) -> Iterator[tuple[SemanticWatcher, StopRequest]]:
     """Progress on the console, and Ctrl-C asked for instead of raised."""
     from batch_analogy.cli.semantic_progress import SemanticWatcher
     from batch_analogy.jobs.driver import StopRequest
 
     stop = StopRequest()
-    with stop.listening(), SemanticWatcher(console) as watcher:
+    with stop.listening(), SemanticWatcher(console, alone=alone) as watcher:
         yield watcher, stop
 
 

@@ -34,8 +34,10 @@ class SemanticWatcher(Watcher):
         *,
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
+        alone: bool = False,  # one picture: that it failed is what the command ends with
     ) -> None:
         super().__init__(console, terminal=terminal, clock=clock)
+        self._alone = alone
         self._told: dict[str, float] = {}
         self._bars: dict[str, TaskID] = {}
 
@@ -51,6 +53,8 @@ class SemanticWatcher(Watcher):
         if isinstance(event, events.TrainingFailed):
             fields["error"] = str(event.error)
         self._console.event(_NAMES[type(event)], **fields)
+        if self._alone and isinstance(event, events.TrainingFailed):
+            return
         if isinstance(event, events.TrainingStep):
             self._step(event)
         elif isinstance(event, events.MapDone):

@@ -146,6 +146,16 @@ def test_overwriting_leaves_nothing_of_the_earlier_run(
     assert [path.name for path in frames.iterdir()] == ["000000.png"]
 
 
+def test_a_picture_that_fails_is_told_of_once(
+    call: Call, disc: tuple[Path, Path], tmp_path: Path
+) -> None:
+    command = ["semantic", *disc, disc[1], "-o", tmp_path / "o.png", "--detail", "none"]
+    call(*command, *QUICK).assert_ended(0)
+    wrong = call(*command[:4], "-o", tmp_path / "p.png", *QUICK, "--seed", "2")
+    wrong.assert_failed(2, "holds a training of other", "--overwrite")
+    assert wrong.err.count("holds a training of other") == 1
+
+
 @pytest.mark.slow
 def test_a_process_of_its_own(disc: tuple[Path, Path], tmp_path: Path) -> None:
     ended = run("semantic", *disc, disc[1], "-o", "%04d.png", *QUICK, cwd=tmp_path)
