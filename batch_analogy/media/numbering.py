@@ -40,7 +40,8 @@ class Gap:
     @property
     def frames(self) -> int:
         """How many are missing."""
-        return len(self.numbers)
+        numbers = self.numbers  # a range of more than 2**63 has no len()
+        return (numbers.stop - numbers.start) // numbers.step
 
 
 def number_of(name: str) -> Numbered | None:

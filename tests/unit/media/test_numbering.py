@@ -55,3 +55,9 @@ def test_many_missing_numbers_are_no_lost_frames() -> None:
     there = [n for n in range(1000) if not 500 <= n < 524]
     assert holds(*there) == {499: 24}
     assert holds(*(n for n in there if n != 524)) == {}, "a pause of the camera"
+
+
+def test_numbers_too_large_for_a_counter_are_counted_all_the_same() -> None:
+    gaps = find_gaps(["1.jpg", "2.jpg", f"{10**30}.jpg"])
+    assert [gap.frames for gap in gaps] == [10**30 - 3]
+    assert not are_lost(gaps, 3)
