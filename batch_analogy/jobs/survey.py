@@ -82,7 +82,7 @@ def make_plan(
         frames = _video_frames(video)
         fps = config.fps or video.fps
     else:
-        frames = _survey_stills(find_stills(config.source), previous, on_frame)
+        frames = _survey_stills(_stills_of(config), previous, on_frame)
         frames = _in_order(frames, config.order)
         if config.on_missing == "error":
             _require_all(frames)
@@ -206,6 +206,17 @@ def _video_frames(video: VideoFrames) -> list[FramePlan]:
         FramePlan(index, path, f"{index:06d}", *size, 0, 0, None, time=time)
         for index, (path, time) in enumerate(zip(video.paths, times, strict=True))
     ]
+
+
+def _stills_of(config: RunConfig) -> list[str]:
+    """The pictures of the source, without the run's own: a ``**`` reaches into its folder too."""
+    paths = find_stills(config.source)
+    if "**" not in config.source:
+        return paths
+    run_dir = Path(os.path.realpath(config.run_dir))
+    folders = {os.path.dirname(path) for path in paths}
+    own = {one for one in folders if Path(os.path.realpath(one)).is_relative_to(run_dir)}
+    return [path for path in paths if os.path.dirname(path) not in own]
 
 
 def _survey_stills(

@@ -155,3 +155,18 @@ def test_lost_frames_are_told_and_can_be_refused(
     (tmp_path / "in/img4.png").unlink()
     plan = make_plan(dataclasses.replace(config, on_missing="error"), weights=weights)
     assert list(plan_notes(config, plan)) == [], "too many to be lost"
+
+
+def test_a_pattern_that_reaches_into_the_run_folder_finds_no_frames_there(
+    tmp_path: Path, weights: WeightsFile
+) -> None:
+    config = sample_config(tmp_path, 2, source=str(tmp_path / "**/img*.png"))
+    before = make_plan(config, weights=weights)
+    write_png(config.run_dir / "frames/img7.png", picture(7))
+    write_png(tmp_path / "film.run of yesterday/img8.png", picture(8))
+    plan = make_plan(config, weights=weights, previous=before)
+    assert [Path(frame.source).name for frame in plan.frames] == [
+        "img8.png",
+        "img0.png",
+        "img1.png",
+    ]
