@@ -33,6 +33,7 @@ from batch_analogy.media.numbered import (
     write_numbered,
 )
 from batch_analogy.media.numbering import holds_of
+from batch_analogy.media.sequence import finds
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
 
@@ -121,13 +122,14 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
     """Refuse, before any work, an output that could not be written at the end of it.
 
     Raises:
-        UsageError: its suffix is not that of a film, or it is a folder.
+        UsageError: its suffix is not that of a film, it is a folder, or lies among the frames.
         OutputExistsError: there is a file that this run did not make.
         MachineError: this machine's ffmpeg has no encoder for it.
     """
     path = config.output
     if is_pattern(path):
         check_pattern(path)
+        _refuse_among_frames(config)
     else:
         if path.is_dir():
             raise UsageError(
@@ -145,6 +147,16 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
             raise OutputExistsError(
                 f"{film.path} exists and was not made by the run in {store.run_dir}; name "
                 "another output with --output, or give --overwrite"
+            )
+
+
+def _refuse_among_frames(config: RunConfig) -> None:
+    """Refuse numbered pictures that the same command would take for frames the next time."""
+    for film in films_of(config):
+        if finds(config.source, numbered(film.path, 0)):
+            raise UsageError(
+                f"output {film.path} lies among the frames, and its pictures would be taken for "
+                "frames the next time; name another folder"
             )
 
 

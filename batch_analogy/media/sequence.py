@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -94,6 +95,22 @@ def find_stills(source: str) -> list[str]:
         raise InputError(_describe_nothing(source, found))
     in_order = sorted(stills, key=lambda folder: [natural_key(p) for p in Path(folder).parts])
     return [folder + name for folder in in_order for name in stills[folder]]
+
+
+def finds(source: str, path: Path) -> bool:
+    """Whether ``find_stills`` would find a picture, if it were there.
+
+    >>> finds("shots/*.png", Path("shots/1.png")), finds("shots/a*.png", Path("shots/1.png"))
+    (True, False)
+    """
+    if os.path.isdir(source):
+        return os.path.realpath(source) == os.path.realpath(path.parent)
+    if os.path.exists(source):  # a single file
+        return False
+    if "**" not in source:
+        return path.match(source)
+    ways = (source, source.replace("**/", ""))  # which may be no folder or, as * here, several
+    return any(fnmatch.fnmatchcase(str(path), way) for way in ways)
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:

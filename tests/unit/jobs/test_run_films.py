@@ -196,6 +196,32 @@ def test_pictures_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "0007.png").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "refused"),
+    [
+        ("in", "in/film%02d.png", True),
+        ("in/*.png", "in/film%02d.png", True),
+        ("**/*.png", "in/film%02d.png", True),
+        ("in/**/*.png", "in/film%02d.png", True),
+        ("in", "in/film/%02d.png", False),
+        ("in/img*.png", "in/film%02d.png", False),
+        ("in/*.png", "in/film/%02d.png", False),
+    ],
+)
+def test_pictures_are_not_written_among_the_frames(
+    tmp_path: Path, source: str, name: str, refused: bool
+) -> None:
+    write_png(tmp_path / "reference.png", picture(40, 70, 66))
+    write_png(tmp_path / "in/img0.png", picture(0))
+    config = sample_config(tmp_path, 1, source=str(tmp_path / source), output=tmp_path / name)
+    if not refused:
+        open_run(config).close()
+        return
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="lies among the frames"):
+            open_run(config, overwrite=overwrite)
+
+
 def test_fewer_pictures_leave_none_of_the_earlier_ones(tmp_path: Path) -> None:
     config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
     run_here(config)
