@@ -14,7 +14,13 @@ from typing import IO, Any
 
 from batch_analogy.config import Target
 from batch_analogy.errors import RunLockedError, UsageError
-from batch_analogy.media.files import ODD_NAMES, atomic_write_text, disk_errors, replacing
+from batch_analogy.media.files import (
+    ODD_NAMES,
+    TEMPORARY_PREFIX,
+    atomic_write_text,
+    disk_errors,
+    replacing,
+)
 
 LOCK_PATIENCE_SECONDS = 1.0
 
@@ -201,11 +207,14 @@ class RunStore:
         _remove_tree(self.input)
 
     def remove_torn_frames(self, outputs: tuple[str, ...]) -> None:
-        """Delete temporary files that a killed worker left among the frames."""
+        """Delete temporary files that a killed worker left among the frames.
+
+        Whatever else lies there stays: storage servers keep folders of thumbnails everywhere.
+        """
         for output in outputs:
             folder = self.frames / output
             for path in folder.iterdir() if folder.is_dir() else ():
-                if not (path.suffix == ".png" and path.stem.isdigit()):
+                if path.name.startswith(TEMPORARY_PREFIX) or path.suffix == ".tmp":
                     path.unlink(missing_ok=True)
 
 
@@ -291,5 +300,11 @@ def _refuse_foreign(run_dir: Path, option: str) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
-    if folder.is_dir():
+    """Delete a folder; where it is a link to a roomier disk the link alone, what lies there stays.
+
+    A person may have pointed it at more than what a run left.
+    """
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.is_dir():
         shutil.rmtree(folder)

@@ -87,6 +87,30 @@ def test_torn_frames_are_removed_and_whole_ones_kept(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["000000.png"]
 
 
+def test_what_others_put_among_the_frames_stays(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    folder = store.frame("a_prime", 0).parent
+    (folder / "@eaDir").mkdir(parents=True)
+    for name in ("000000.png", "the best one.png", ".tmp-1.png"):
+        (folder / name).write_text("x")
+    store.remove_torn_frames(("a_prime",))
+    kept = {"000000.png", "the best one.png", "@eaDir"}
+    assert {path.name for path in folder.iterdir()} == kept
+
+
+def test_of_a_folder_on_another_disk_the_link_alone_is_deleted(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "run")
+    store.open()
+    for path in (store.frames, store.input):
+        (tmp_path / "roomier" / path.name).mkdir(parents=True)
+        (tmp_path / "roomier" / path.name / "000000.png").write_text("x")
+        path.symlink_to(tmp_path / "roomier" / path.name)
+    store.clear()
+    store.clear_input()
+    assert [path.name for path in store.run_dir.iterdir()] == ["run.lock"]
+    assert len([*(tmp_path / "roomier").rglob("*.png")]) == 2
+
+
 def test_an_empty_folder_is_discarded_and_a_used_one_is_not(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "run")
     store.open()
