@@ -196,7 +196,8 @@ def assemble(
         if _is_complete(film.path, before, key):
             continue
         earlier = int(before.get("frames", 0)) if before else 0
-        _record(store, film.path, {"state": "writing", "key": key, "frames": earlier})
+        most = max(earlier, len(order))  # pictures that may be there, should this be killed
+        _record(store, film.path, {"state": "writing", "key": key, "frames": most})
         with disk_errors(film.path):
             film.path.parent.mkdir(parents=True, exist_ok=True)
         frames = [tuple(store.frame(film.output, k) for k in together) for together in order]

@@ -27,6 +27,8 @@ from batch_analogy.config import RunConfig
 from batch_analogy.errors import OutputExistsError, PlanChangedError, UsageError
 from batch_analogy.jobs.footage import Footage
 from batch_analogy.jobs.run import dry_plan, load_finished, open_run
+from batch_analogy.media import numbered
+from batch_analogy.media.blend import Shown
 from batch_analogy.media.colours import Colours, to_wide_gamut
 from batch_analogy.media.stills import read_depth, read_still, write_png, write_tiff
 from batch_analogy.media.timing import Span
@@ -228,6 +230,27 @@ def test_fewer_pictures_leave_none_of_the_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "out" / "9.png").write_text("somebody else's")
     run_here(dataclasses.replace(config, end="0.1"), overwrite=True)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "9.png"]
+
+
+def test_fewer_pictures_leave_none_that_a_killed_time_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
+
+    write = numbered._write
+
+    def write_or_stop(frame: Shown, path: Path, depth: int | None) -> None:
+        if path.name == "2.png":
+            raise KeyboardInterrupt
+        write(frame, path, depth)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(numbered, "_write", write_or_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_here(config)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+    run_here(dataclasses.replace(config, blend=3))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["0.png"]
 
 
 def test_both_targets_make_two_folders_of_pictures(tmp_path: Path) -> None:
