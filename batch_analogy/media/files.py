@@ -32,6 +32,12 @@ _DISK_REASONS = {
     errno.EACCES: "you may not write there; change the permissions or choose another folder",
     errno.EPERM: "you may not write there; change the permissions or choose another folder",
     errno.EIO: "the disk reports a hardware or network error; choose another output folder",
+    errno.EFBIG: "that is larger than the disk or your limits allow; choose another output folder",
+    # What a shared or removable disk says that went away overnight.
+    **dict.fromkeys(
+        (errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO),
+        "the disk is not connected any more; connect it and run the same command again",
+    ),
 }
 _SHAPE_REASONS = {
     errno.ENOTDIR: "part of that path is a file, not a folder",

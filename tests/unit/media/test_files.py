@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import resource
 import re
 import stat
 from pathlib import Path
@@ -66,11 +67,24 @@ def test_read_only_disk(read_only_disk: Path) -> None:
         (errno.EDQUOT, "quota"),
         (errno.ENOSPC, "full"),
         (errno.EROFS, "read-only"),
+        (errno.ESTALE, "not connected any more"),
+        (errno.ENOTCONN, "not connected any more"),
     ],
 )
 def test_refusals_become_messages(tmp_path: Path, code: int, words: str) -> None:
     with pytest.raises(OutputDiskError, match=words), files.disk_errors(tmp_path):
         raise OSError(code, os.strerror(code))
+
+
+def test_a_file_larger_than_allowed(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OutputDiskError, match="larger than the disk or your limits allow"):
+            files.atomic_write_bytes(tmp_path / "a", bytes(200_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(tmp_path) == []
 
 
 def test_other_errors_pass_through(tmp_path: Path) -> None:
