@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import resource
 import re
+import resource
 import stat
 from pathlib import Path
 
