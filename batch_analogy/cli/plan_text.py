@@ -51,6 +51,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.video is None and len(plan.frames) > 1:
         yield from _order_rows(config, plan)
         yield from _missing_rows(config, plan)
+        yield from _own_reference_rows(plan)
     yield from _depth_rows(plan)
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
@@ -87,6 +88,17 @@ def _reference_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "", f"and {count - len(shown)} more between those"
 
 
+def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Whether the reference lies among the frames, as it does by mistake, or because it is one."""
+    for frame in plan.wanted():
+        if frame.source == plan.reference.path and plan.painting is None:
+            yield (
+                "",
+                f"WARNING: the reference {frame.name} lies among the frames and is frame "
+                f"{frame.index} of the film; if it is none, move it elsewhere",
+            )
+
+
 def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """By what stills were put in order, and what speaks for another one."""
     from batch_analogy.jobs.survey import arrangement_of
@@ -114,6 +126,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if plan.video is None and len(plan.frames) > 1:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
+        yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
     if config.temporal == "on" and not plan.steady and len(plan.frames) > 1:
         yield f"WARNING: {_apart(config)}"

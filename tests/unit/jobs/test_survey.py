@@ -157,6 +157,22 @@ def test_lost_frames_are_told_and_can_be_refused(
     assert list(plan_notes(config, plan)) == [], "too many to be lost"
 
 
+def test_a_reference_among_the_frames_is_told(
+    tmp_path: Path, weights: WeightsFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = sample_config(tmp_path, 3)
+    plan = make_plan(config, weights=weights)
+    assert list(plan_notes(config, plan)) == []
+    config = dataclasses.replace(config, reference=tmp_path / "in/img1.png")
+    plan = make_plan(config, weights=weights)
+    (note,) = plan_notes(config, plan)
+    assert "the reference img1.png lies among the frames and is frame 1 of the film" in note
+    print_plan(Console(False), config, plan)
+    assert note in capsys.readouterr().out
+    left_out = dataclasses.replace(plan, leave_out=frozenset({1}))
+    assert list(plan_notes(config, left_out)) == []
+
+
 def test_a_pattern_that_reaches_into_the_run_folder_finds_no_frames_there(
     tmp_path: Path, weights: WeightsFile
 ) -> None:
