@@ -108,7 +108,7 @@ class Run:
         on_event(self._opened())
         on_event = _heard(progress, on_event)
         stop = StopRequest()
-        before = read_json(self.store.status)
+        before = read_json(self.store.status) if self._aside else None
         try:
             with self._recording_failure(progress), stop.listening():
                 finished = self._work(progress, stop, on_event)

@@ -206,9 +206,9 @@ def _last_words(store: RunStore) -> tuple[dict[str, Any], bool]:
 
     One that ends between the two looks has said more by then: it is read until nothing new is said.
     """
-    written = read_json(store.status) or {}
+    written = _written(store)
     while written.get("state") in AT_WORK and not _driver_lives(store, written):
-        again = read_json(store.status) or {}
+        again = _written(store)
         if again == written:
             return written, False
         written = again
@@ -231,6 +231,10 @@ def _driver_lives(store: RunStore, written: dict[str, Any]) -> bool:
     deadline = time.monotonic() + LOOK_SECONDS
     while time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS / 10)
-        if (read_json(store.status) or {}).get("updated_at") != written.get("updated_at"):
+        if _written(store).get("updated_at") != written.get("updated_at"):
             return True
     return False
+
+
+def _written(store: RunStore) -> dict[str, Any]:
+    return read_json(store.status, remedy="delete it: the run writes it anew") or {}

@@ -29,6 +29,7 @@ from batch_analogy.jobs.events import FrameDone, RunEvent
 from batch_analogy.jobs.rehearse import plan_of, preview_frames, rehearse, settle_plan
 from batch_analogy.jobs.retry import Retry
 from batch_analogy.jobs.run import load_finished, load_run, open_run, read_status
+from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.video import probe_video
 
 
@@ -226,3 +227,16 @@ def test_the_previews_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     open_run(config).execute(look)
     assert seen[0][1] == set()
     assert seen[1:] == [(n, {"last.jpg", "sheet.jpg"}, n - 1) for n in (2, 3, 4)]
+
+
+def test_a_damaged_status_keeps_no_run_from_going_on(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 2)
+    run_here(config)
+    store = RunStore(config.run_dir)
+    store.frame("a_prime", 1).unlink()
+    store.status.write_text("")
+    with pytest.raises(UsageError, match="or delete it: the run writes it anew"):
+        read_status(config.run_dir)
+    result, events = run_here(config)
+    assert (result.done, worked_on(events)) == (2, [1])
+    assert read_status(config.run_dir).state == "finished"
