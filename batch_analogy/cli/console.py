@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 class UnreadError(Exception):
@@ -26,8 +26,14 @@ class Console:
     json_lines: bool = False
 
     def note(self, text: str) -> None:
-        """Say something to the person, on stderr."""
-        print(text, file=sys.stderr, flush=True)
+        """Say something to the person, on stderr; where nobody is left to hear it, nothing.
+
+        A night's work does not end because a terminal was closed, or what it was piped into ended.
+        """
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            _leave(sys.stderr)
 
     def result(self, text: str) -> None:
         """Print a line of the result, on stdout; nothing where stdout carries JSON.
@@ -55,9 +61,13 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError as error:
-        # What Python still holds of it would be written at its end, and raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(sys.stdout)
         raise UnreadError from error
+
+
+def _leave(stream: TextIO) -> None:
+    """What Python still holds of a stream would be written at its end, and fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def to_json(value: object) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import metadata
@@ -85,6 +86,13 @@ def manifest_to_json(manifest: Manifest, plan: Plan) -> dict[str, Any]:
             "video_blake2b": plan.video.blake2b if plan.video else None,
         },
     }
+
+
+def plan_hash_of(values: Mapping[str, Any]) -> str | None:
+    """The hash of the plan that frames were last made by, as run.json has it; None: it has none."""
+    hashes = values.get("hashes")
+    found = hashes.get("plan") if isinstance(hashes, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def manifest_from_json(values: dict[str, Any]) -> Manifest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 from batch_analogy.config import RunConfig
@@ -36,7 +36,7 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
     done = set(read_history(store.journal).done)
     changed = compare(old, new, done=done)
     if old.painting and new.painting and old.plan_hash != new.plan_hash:
-        _forget_unjournaled(store, new, done)
+        forget_unjournaled(store, new, done)
     if not changed:
         return
     with Journal(store.journal) as journal, disk_errors(store.frames):
@@ -47,12 +47,16 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
         store.clear_state()  # it may remember what those frames were
 
 
-def _forget_unjournaled(store: RunStore, plan: Plan, done: set[int]) -> None:
-    """Delete frames of which nobody knows which keyframes they were made from."""
+def forget_unjournaled(store: RunStore, plan: Plan, done: Set[int]) -> None:
+    """Delete frames of which nobody knows what they were made from: which keyframes, which edits.
+
+    Their driver was killed before it journaled them.
+    """
     with disk_errors(store.frames):
         for frame in plan.frames:
             if frame.index not in done:
-                store.frame("a_prime", frame.index).unlink(missing_ok=True)
+                for output in ("a_prime", "b"):
+                    store.frame(output, frame.index).unlink(missing_ok=True)
 
 
 def take_stock(

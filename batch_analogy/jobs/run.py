@@ -28,6 +28,7 @@ from batch_analogy.jobs.manifest import (
     manifest_from_json,
     manifest_to_json,
     new_run_id,
+    plan_hash_of,
 )
 from batch_analogy.jobs.plan import Plan
 from batch_analogy.jobs.plan_file import keep_edits, read_plan, write_plan
@@ -174,6 +175,8 @@ def _open_locked(
     plan = look_through(plan, config, store, previous, on_event)
     if previous is not None and manifest is not None:
         plan = keep_edits(plan, previous)
+        if plan_hash_of(read_json(store.manifest) or {}) != previous.plan_hash:  # it was edited
+            resume.forget_unjournaled(store, plan, read_history(store.journal).done.keys())
     if manifest is None:
         assemble.remove_pictures(store)
         store.clear()

@@ -119,3 +119,31 @@ def test_a_reader_that_is_gone_is_no_bug(json_lines: str) -> None:
     assert said.splitlines()[0] == "stopped: nobody reads the output any more"
     assert "bug" not in said
     assert "BrokenPipe" not in said
+
+
+UNHEARD = """
+import sys
+from batch_analogy.cli.console import Console
+
+sys.stdin.readline()
+console = Console()
+console.note("1 of 2 frames done")
+console.note("2 of 2 frames done")
+console.result("film.mp4")
+"""
+
+
+def test_work_goes_on_where_nobody_hears_of_it() -> None:
+    """A terminal that was closed, or a program that ended, as of ``batch-analogy … 2>&1 | tee``."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", UNHEARD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.close()
+    process.stderr = None
+    result, _ = process.communicate("now\n")
+    assert (process.returncode, result) == (0, "film.mp4\n")

@@ -201,6 +201,24 @@ def test_an_edited_exposure_does_that_frame_again_and_no_other(tmp_path: Path) -
     assert worked_on(run_here(config)[1]) == []
 
 
+def test_an_edited_exposure_is_not_taken_from_a_frame_that_nobody_journaled(tmp_path: Path) -> None:
+    """The driver was killed after the frame was written, and then the plan was edited."""
+    config = sample_config(tmp_path, 3)
+    run_here(config)
+    before = frame_bytes(config.run_dir)
+    journal = config.run_dir / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    told = [line for line in lines if '"event": "done"' in line and '"index": 1,' in line]
+    assert len(told) == 1
+    journal.write_text("".join(line for line in lines if line not in told))
+    path = config.run_dir / "plan.json"
+    path.write_text(path.read_text().replace('"index": 1,', '"exposure_ev": 0.5, "index": 1,'))
+    _, events = run_here(config)
+    assert worked_on(events) == [1]
+    after = frame_bytes(config.run_dir)
+    assert [name for name in before if before[name] != after[name]] == ["a_prime/000001.png"]
+
+
 @pytest.mark.parametrize("value", ["much", 9, True, None])
 def test_a_senseless_exposure_is_refused(tmp_path: Path, value: object) -> None:
     config = sample_config(tmp_path, 2)
