@@ -102,20 +102,25 @@ command(json_lines=bool(int(sys.argv[1])))
 """
 
 
-@pytest.mark.parametrize("json_lines", ["0", "1"])
-def test_a_reader_that_is_gone_is_no_bug(json_lines: str) -> None:
-    """As of ``batch-analogy status … | head -1``."""
+def run_unread(stream: str, *command: str) -> tuple[int, str, str]:
+    """Run Python with one of its streams closed at the other end; code, stdout and stderr."""
     process = subprocess.Popen(
-        [sys.executable, "-c", UNREAD, json_lines],
+        [sys.executable, "-c", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    process.stdout.close()
-    process.stdout = None
-    _, said = process.communicate("now\n")
+    getattr(process, stream).close()
+    setattr(process, stream, None)
+    out, err = process.communicate("now\n")
+    return process.returncode, out or "", err or ""
+
+
+@pytest.mark.parametrize("json_lines", ["0", "1"])
+def test_a_reader_that_is_gone_is_no_bug(json_lines: str) -> None:
+    """As of ``batch-analogy status … | head -1``."""
+    _, _, said = run_unread("stdout", UNREAD, json_lines)
     assert said.splitlines()[0] == "stopped: nobody reads the output any more"
     assert "bug" not in said
     assert "BrokenPipe" not in said
@@ -135,15 +140,4 @@ console.result("film.mp4")
 
 def test_work_goes_on_where_nobody_hears_of_it() -> None:
     """A terminal that was closed, or a program that ended, as of ``batch-analogy … 2>&1 | tee``."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", UNHEARD],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    process.stderr.close()
-    process.stderr = None
-    result, _ = process.communicate("now\n")
-    assert (process.returncode, result) == (0, "film.mp4\n")
+    assert run_unread("stderr", UNHEARD) == (0, "film.mp4\n", "")
