@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from batch_analogy.config import ANCHOR_FRAMES
-from batch_analogy.errors import BatchAnalogyError, FilmError
+from batch_analogy.errors import BatchAnalogyError
 from batch_analogy.jobs import assemble
 from batch_analogy.jobs.driver import Driver, StopRequest
 from batch_analogy.jobs.events import FilmProgress, OnEvent, RunEvent, RunOpened, ignore
@@ -28,6 +28,7 @@ from batch_analogy.jobs.progress import Progress
 from batch_analogy.jobs.resume import Standing
 from batch_analogy.jobs.scheduler import Scheduler, works_of
 from batch_analogy.jobs.status import failed_frames
+from batch_analogy.jobs.stopping import StoppedEncodingError, unless_stopped
 from batch_analogy.jobs.store import RunStore, read_json, write_json
 from batch_analogy.jobs.worker import WorkerSpec
 
@@ -42,10 +43,6 @@ class RunResult:
     films: list[Path]
     interrupted: bool
     seconds: float
-
-
-class _StoppedEncodingError(Exception):
-    """Ends an encoding from within when Ctrl-C was pressed."""
 
 
 class Run:
@@ -223,13 +220,13 @@ class Run:
         if not assemble.up_to_date(self.config, self.store, self.plan, progress.done):
             progress.write("encoding")
             progress.finish_previews()
-        try:
-            films = assemble.assemble(
+        films = unless_stopped(
+            lambda: assemble.assemble(
                 self.config, self.store, self.plan, progress.done, _stoppable(on_event, stop)
-            )
-        except (_StoppedEncodingError, FilmError):
-            if not stop.requested:  # Ctrl-C in a terminal also reaches the encoder
-                raise
+            ),
+            lambda: stop.requested,
+        )
+        if films is None:
             return None
         if not missing:
             self.store.clear_input()
@@ -289,7 +286,7 @@ def _heard(progress: Progress, on_event: OnEvent) -> OnEvent:
 def _stoppable(on_event: OnEvent, stop: StopRequest) -> OnEvent:
     def pass_on(event: RunEvent) -> None:
         if stop.requested:
-            raise _StoppedEncodingError
+            raise StoppedEncodingError
         on_event(event)
 
     return pass_on

@@ -16,9 +16,10 @@ import torch
 from batch_analogy.analogy.semantic.classes import Classes, read_classes
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
-from batch_analogy.errors import FilmError, FrameError, InputError, OutputExistsError, UsageError
+from batch_analogy.errors import FrameError, InputError, OutputExistsError, UsageError
 from batch_analogy.jobs.semantic.events import MapDone, OnSemanticEvent, ignore
 from batch_analogy.jobs.semantic.files import read_labels, read_pair
+from batch_analogy.jobs.stopping import StoppedEncodingError, unless_stopped
 from batch_analogy.media.codecs import CONTAINERS, Coding
 from batch_analogy.media.film import encode_film
 from batch_analogy.media.numbered import is_pattern, numbered
@@ -211,12 +212,13 @@ def apply_maps(
         flicker.add(classes, made)
         done.append(place)
         on_event(MapDone(len(done), len(maps), place))
-    interrupted = len(done) + len(failed) < len(maps)
+    interrupted, encoded = len(done) + len(failed) < len(maps), False
     if film is not None and len(done) == len(maps):
-        interrupted = not _encoded(done, film, fps, stopped)
+        encoded = bool(unless_stopped(lambda: _encode(done, film, fps, stopped), stopped))
+        interrupted = not encoded
     return Applied(
         tuple(done),
-        film if len(done) == len(maps) and not interrupted else None,
+        film if encoded else None,
         tuple(failed),
         len(maps),
         interrupted=interrupted,
@@ -224,27 +226,18 @@ def apply_maps(
     )
 
 
-def _encoded(
+def _encode(
     pictures: Sequence[Path], film: Path, fps: Fraction, stopped: Callable[[], bool]
 ) -> bool:
-    """Make the film; whether it was: Ctrl-C in a terminal also reaches the encoder."""
+    """Make the film; True once it is there."""
 
     def go_on(count: int) -> None:
         if stopped():
-            raise _StoppedEncodingError
+            raise StoppedEncodingError
 
-    try:
-        go_on(0)
-        encode_film(pictures, film, fps=fps, coding=Coding(), on_frame=go_on)
-    except (_StoppedEncodingError, FilmError):
-        if not stopped():
-            raise
-        return False
+    go_on(0)
+    encode_film(pictures, film, fps=fps, coding=Coding(), on_frame=go_on)
     return True
-
-
-class _StoppedEncodingError(Exception):
-    """Ends the encoder."""
 
 
 class Flicker:
