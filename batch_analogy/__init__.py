@@ -14,9 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from batch_analogy.analogy.correspondence.patchmatch import PatchMatchResult, patchmatch
     from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies, deep_image_analogy
-    from batch_analogy.analogy.patchmatch import PatchMatchResult, patchmatch
-    from batch_analogy.config import AnalogyConfig
+    from batch_analogy.config.matching import AnalogyConfig
     from batch_analogy.errors import BatchAnalogyError
 
 __version__ = "0.1.0"
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AnalogyConfig": "batch_analogy.config",
+    "AnalogyConfig": "batch_analogy.config.matching",
     "AnalogyResult": "batch_analogy.analogy.deep",
     "BatchAnalogyError": "batch_analogy.errors",
-    "PatchMatchResult": "batch_analogy.analogy.patchmatch",
+    "PatchMatchResult": "batch_analogy.analogy.correspondence.patchmatch",
     "deep_image_analogies": "batch_analogy.analogy.deep",
     "deep_image_analogy": "batch_analogy.analogy.deep",
-    "patchmatch": "batch_analogy.analogy.patchmatch",
+    "patchmatch": "batch_analogy.analogy.correspondence.patchmatch",
 }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from batch_analogy.errors import ConfigError
-from batch_analogy.report.metrics import Flow, Mask
+from batch_analogy.report.evaluation.frame_metrics import Flow, Mask
 
 Frame = NDArray[np.uint8]
 Photo = NDArray[np.float32]  # (h, w, 3), 0 … 255

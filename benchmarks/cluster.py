@@ -9,7 +9,7 @@ All "machines" are processes of this one, so ``two_nodes`` needs two idle cores 
   time of the whole command, which has Ray's start in it, stands beside it.
 * ``two_nodes``: two workers on two nodes against one worker on one; nodes of one core, workers of
   one thread. The ratio is of the same time. Once with frames made each by itself, once with a
-  steady film, whose frames are shared out in stretches of 24.
+  steady film, whose frames are shared out in spans of 24.
 * ``first_frame``: from typing the command to the start of the first frame, Ray's start included.
 * ``kills``: all processes of one of two nodes are killed at a random moment, in both kinds of film.
 * ``corrupt``: a film with corrupt frames, during which workers are killed.

@@ -48,12 +48,12 @@ class Sizes:
     overhead_frames: int = 30
     overhead_side: int = 256  # about a second a frame on two cores
     node_frames: int = 30
-    steady_frames: int = 96  # four stretches
+    steady_frames: int = 96  # four spans
     node_side: int = 256
     first_frames: int = 4
     first_side: int = 256
     kill_runs: int = 5
-    kill_frames: int = 48  # two stretches of a steady film
+    kill_frames: int = 48  # two spans of a steady film
     kill_side: int = 128
     corrupt_frames: int = 200
     corrupt_side: int = 64

@@ -25,10 +25,15 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import Polynomial
 
-from batch_analogy.analogy.light import to_linear, to_srgb
-from batch_analogy.motion.deflicker import FLICKER_EV, apply_exposure, even_out, flicker_ev
-from batch_analogy.motion.looks import log2_light
-from batch_analogy.motion.smooth import smooth_course
+from batch_analogy.colour import to_linear, to_srgb
+from batch_analogy.motion.shots.deflicker import (
+    FLICKER_EV,
+    apply_exposure,
+    exposure_corrections,
+    flicker_ev,
+)
+from batch_analogy.motion.shots.frame_stats import log2_light
+from batch_analogy.motion.shots.robust_smoothing import robust_smooth
 from benchmarks.common import report
 from benchmarks.shots import clouds, photograph
 
@@ -110,7 +115,7 @@ def measure(
     wrong = [taken(scene.at(k), truth[k] + error[k]) for k in range(len(truth))]
     seen = np.array([log2_light(frame) for frame in wrong])
     camera = np.full(len(truth), np.nan) if camera_ev is None else camera_ev
-    change = even_out(seen, camera, strength=1.0, least_ev=least)
+    change = exposure_corrections(seen, camera, strength=1.0, least_ev=least)
     mended = [apply_exposure(p, ev) for p, ev in zip(wrong, change, strict=True)]
     right = [taken(scene.at(k), truth[k]) for k in range(len(truth))]
     after = np.array([log2_light(frame) for frame in mended])
@@ -139,7 +144,7 @@ def measure(
 def courses(frames: int, seeds: int) -> dict[str, dict[str, Any]]:
     """How far what is found lies from the truth, over many seeds."""
     found = {
-        f"{kind}, {spread}": course_error(ramp(kind, frames), spread, seeds, smooth_course)
+        f"{kind}, {spread}": course_error(ramp(kind, frames), spread, seeds, robust_smooth)
         for kind in RAMPS
         for spread in SPREADS
     }

@@ -4,7 +4,8 @@
 
 Photographs are painted after two others, in draft quality. ``mixed``: the two pictures are mixed.
 ``chosen``: each pixel comes from one of them. ``faded``: what films do, colours faded and textures
-chosen (``motion.fade``). Sharpness and texture are against the mean of the two pictures: mixed
+chosen (``motion.temporal.crossfade``). Sharpness and texture are against the mean of the two
+pictures: mixed
 textures lie over each other and lose both. ``blotches``: how far colours in windows of 8 pixels
 are from the mixed picture's, as a share of how far the two pictures' are from each other; 0 is an
 even fade, and what is chosen pixel by pixel has as much as there can be.
@@ -23,16 +24,16 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
-from batch_analogy.analogy.features import FeatureNetwork, load_network
+from batch_analogy.analogy.deterministic import resize_bilinear
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import sides
-from batch_analogy.analogy.refine.fields import box
-from batch_analogy.analogy.steady import resize_bilinear
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.analogy.refine.matrix_fields import box
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import write_png
-from batch_analogy.motion.carry import read_between
-from batch_analogy.motion.fade import changed_over, fade_textures, spots
-from batch_analogy.report.metrics import Picture, sharpness
+from batch_analogy.motion.temporal.carry import sample_bilinear
+from batch_analogy.motion.temporal.crossfade import crossfade_textures, spots, transition_progress
+from batch_analogy.report.evaluation.frame_metrics import Picture, sharpness
 from benchmarks import clips, restyle
 from benchmarks.common import report
 
@@ -60,12 +61,12 @@ def pixels(picture: Tensor) -> Picture:
 def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str, Tensor]:
     """The frame between both references, faded in each way."""
     first, second = (result.a_prime for result in results)
-    when = read_between(spots(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
-    turned = resize_bilinear(changed_over(share, when, FRAMES), sides(a))
+    when = sample_bilinear(spots(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
+    turned = resize_bilinear(transition_progress(share, when, FRAMES), sides(a))
     return {
         "mixed": first.lerp(second, share),
         "chosen": first + turned * (second - first),
-        "faded": fade_textures(first, second, share, a, when, FRAMES),
+        "faded": crossfade_textures(first, second, share, a, when, FRAMES),
     }
 
 
@@ -89,7 +90,7 @@ def mean(values: Any) -> float:
     return float(np.mean(list(values)))
 
 
-def one(name: str, network: FeatureNetwork, options: argparse.Namespace) -> list[dict[str, Any]]:
+def one(name: str, network: FeatureExtractor, options: argparse.Namespace) -> list[dict[str, Any]]:
     """A photograph's figures, for each share and way."""
     a, references = pictures(name)
     config = AnalogyConfig.for_preset("photo-to-style", quality="draft")

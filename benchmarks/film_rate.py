@@ -3,7 +3,7 @@
     python -m benchmarks.film_rate [--quality draft standard] [--steady 96] [--apart 6]
 
 Everything is in the time: Ray's start, planning, reading, matching, writing 720p PNGs, encoding.
-Steady films need whole stretches to tell, frames made one by one (``--temporal off``) only a few:
+Steady films need whole spans to tell, frames made one by one (``--temporal off``) only a few:
 theirs is the rate from the first finished frame to the last.
 """
 

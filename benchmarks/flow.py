@@ -2,8 +2,8 @@
 
     python -m benchmarks.flow [--runs 9] [--photos astronaut coffee]
 
-The step is flow from one frame to the next and back, and its trust both ways (``motion_between``);
-a walk through a stretch also joins such steps into one long one (``Motion.then``). Times are taken
+The step is flow from one frame to the next and back, and its trust both ways (``estimate_motion``);
+a walk through a span also joins such steps into one long one (``Motion.then``). Times are taken
 at 448 lines and at the size at which runs find the motion of such frames. Errors are those of the
 clips of ``benchmarks.clips``, whose motion is exactly known, and of pans over enlarged photographs
 at 448 lines: of the pixels that both frames show, and of those that are believed.
@@ -21,10 +21,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batch_analogy.analogy.features import matching_size
-from batch_analogy.config import AnalogyConfig
-from batch_analogy.motion.coherence import _FLOW_AREA_PX
-from batch_analogy.motion.flow import Grey, Motion, brightness, dense_flow, motion_between
+from batch_analogy.analogy.features.pictures import matching_size
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.motion.flow.optical_flow import (
+    Luma,
+    Motion,
+    brightness,
+    dense_flow,
+    estimate_motion,
+)
+from batch_analogy.motion.temporal.matcher import _FLOW_AREA_PX
 from benchmarks import clips
 from benchmarks.clips import CASES
 from benchmarks.common import report, timed
@@ -36,7 +42,7 @@ BELIEVED = 0.5
 FRAMES = 4  # of a clip
 
 
-def view(photo: npt.NDArray[np.float32], right: float, down: float) -> Grey:
+def view(photo: npt.NDArray[np.float32], right: float, down: float) -> Luma:
     """A window of 796 × 448 on an enlarged photograph, so far from its corner."""
     scale = 1.3 * max(WIDTH / photo.shape[1], HEIGHT / photo.shape[0])
     matrix = np.array([[scale, 0, -40 - right], [0, scale, -40 - down]], np.float64)
@@ -50,7 +56,7 @@ def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
     frames = [view(photo, 8.0 * k, -3.0 * k) for k in range(3)]
     greys = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in frames]
     first, second = ((grey * 255).astype(np.uint8) for grey in greys[:2])
-    motions = [motion_between(before, now) for before, now in itertools.pairwise(greys)]
+    motions = [estimate_motion(before, now) for before, now in itertools.pairwise(greys)]
 
     def both_ways() -> None:
         dense_flow(first, second)
@@ -58,19 +64,19 @@ def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
 
     return {
         "size": list(size),
-        "step": timed(lambda: motion_between(greys[0], greys[1]), runs),
+        "step": timed(lambda: estimate_motion(greys[0], greys[1]), runs),
         "step_processor_seconds": processor_seconds(greys[0], greys[1], runs),
         "of it the flow both ways": timed(both_ways, runs),
         "joining two steps": timed(lambda: motions[0].then(motions[1]), runs),
     }
 
 
-def processor_seconds(before: Grey, now: Grey, runs: int) -> float:
+def processor_seconds(before: Luma, now: Luma, runs: int) -> float:
     """What the step costs all cores together: on a busy machine truer than its time."""
     spent = []
     for _ in range(runs):
         start = time.process_time()
-        motion_between(before, now)
+        estimate_motion(before, now)
         spent.append(time.process_time() - start)
     return round(statistics.median(spent), 4)
 
@@ -78,7 +84,7 @@ def processor_seconds(before: Grey, now: Grey, runs: int) -> float:
 def errors(motion: Motion, truth: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> Any:
     """How far the earlier frame's flow is from the truth, in pixels."""
     away = np.linalg.norm(motion.forth - truth, axis=-1)
-    believed = motion.sure_before > BELIEVED
+    believed = motion.confidence_before > BELIEVED
     return {
         "endpoint_error_px": float(away[seen].mean()),
         "endpoint_error_median_px": float(np.median(away[seen])),
@@ -97,7 +103,7 @@ def accuracy(photos: list[str]) -> dict[str, dict[str, Any]]:
             clip = make(photo, FRAMES)
             greys = [brightness(f.astype(np.float32) / np.float32(255)) for f in clip.frames]
             cases += [
-                errors(motion_between(greys[t], greys[t + 1]), *clip.truth(t, t + 1))
+                errors(estimate_motion(greys[t], greys[t + 1]), *clip.truth(t, t + 1))
                 for t in range(FRAMES - 1)
             ]
         found[f"{name}, {clips.HEIGHT} lines"] = mean(cases)
@@ -110,7 +116,7 @@ def accuracy(photos: list[str]) -> dict[str, dict[str, Any]]:
             for photo in photos:
                 before, now = (view(clips.photo(photo), k * right, k * down) for k in (1, 2))
                 now = (now * GAIN + LIFT).clip(0, 1).astype(np.float32) if exposed else now
-                cases.append(errors(motion_between(before, now), truth, inside))
+                cases.append(errors(estimate_motion(before, now), truth, inside))
             found[f"{name}, {HEIGHT} lines{', other exposure' * exposed}"] = mean(cases)
     return found
 

@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features import (
-    FeatureNetwork,
+from batch_analogy.analogy.correspondence.patchmatch import Prior, SearchSpec, search
+from batch_analogy.analogy.features.pictures import (
+    FeatureExtractor,
     load_network,
     resolve_precision,
     unit_features,
 )
+from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.patchmatch import Prior, SearchSpec, search
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
+from batch_analogy.config.matching import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
 
 _FEATURES = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # channels of conv{level}_1
 
@@ -67,7 +67,7 @@ class Setting:
         config = AnalogyConfig(quality=quality, **sides)  # type: ignore[arg-type]
         return resolve_precision(config, self.device)
 
-    def network(self) -> FeatureNetwork:
+    def network(self) -> FeatureExtractor:
         return load_network(resolve_weights(str(self.weights)), self.device)
 
     def pictures(self, count: int) -> list[Tensor]:

@@ -16,18 +16,18 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from batch_analogy.analogy.batching import BatchSize, in_batches
+from batch_analogy.analogy.correspondence.patchmatch import SearchSpec, cpu, reference
 from batch_analogy.analogy.deep import (
     AnalogyResult,
     deep_image_analogies,
     deep_image_analogy,
 )
-from batch_analogy.analogy.features import EncodedPicture, encode_picture
+from batch_analogy.analogy.features.pictures import EncodedPicture, encode_picture
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.patchmatch import SearchSpec, cpu, reference
-from batch_analogy.analogy.reconstruct import feature_residual
-from batch_analogy.analogy.solver import least_squares
-from batch_analogy.analogy.vote import vote, vote_reference
-from batch_analogy.config import LEVELS, AnalogyConfig
+from batch_analogy.analogy.reconstruction.latent import feature_residual
+from batch_analogy.analogy.reconstruction.solver import least_squares
+from batch_analogy.analogy.reconstruction.vote import vote, vote_reference
+from batch_analogy.config.matching import LEVELS, AnalogyConfig
 from benchmarks.gpu_cases import Search, Setting
 
 
@@ -201,7 +201,7 @@ def blocks(setting: Setting) -> dict[str, Any]:
     """Other tile shapes than the kernel's own: is its choice the fastest?"""
     if not setting.gpu:
         return {"skipped": "tile shapes need CUDA"}
-    from batch_analogy.analogy.patchmatch import cuda
+    from batch_analogy.analogy.correspondence.patchmatch import cuda
 
     results: dict[str, Any] = {}
     for level in (1, 2, 3, 5):

@@ -35,9 +35,9 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from batch_analogy.analogy.guided import Guide, GuidedConfig, Synthesis, synthesise
-from batch_analogy.analogy.guides import luma, slopes
+from batch_analogy.analogy.guided.guides import luma, slopes
+from batch_analogy.config.painting import PAINT_PRESETS
 from batch_analogy.media.stills import write_png
-from batch_analogy.painting import PAINT_PRESETS
 from benchmarks.common import as_tensor, peak_memory_bytes, report
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")

@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy import deep
-from batch_analogy.analogy.features import load_network
-from batch_analogy.analogy.fine import fine_vote
-from batch_analogy.analogy.vote import vote_picture
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.analogy.reconstruction.vote import vote_picture
+from batch_analogy.analogy.rendering.upscale import render_full_size
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import read_still, write_png
 from benchmarks.common import ROOT, peak_memory_bytes, report
 from benchmarks.high_pictures import brushed, cropped, grainy, hatched, photo
@@ -75,7 +75,7 @@ def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
     config = AnalogyConfig.for_preset("photo-to-style", quality=quality)
     network = load_network(resolve_weights())
     voted_seconds = []
-    work = {"fine": fine_vote, "plain": plain_vote}[way]
+    work = {"fine": render_full_size, "plain": plain_vote}[way]
 
     def vote(*arguments: Any, **options: Any) -> Tensor:
         start = time.perf_counter()
@@ -85,7 +85,7 @@ def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
 
     before = peak_memory_bytes()
     start = time.perf_counter()
-    with mock.patch.object(deep, "fine_vote", vote):
+    with mock.patch.object(deep, "render_full_size", vote):
         result = deep.deep_image_analogy(a, bp, config=config, network=network)
     seconds = time.perf_counter() - start
     return {

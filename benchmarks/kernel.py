@@ -22,12 +22,17 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-from batch_analogy.analogy.compact import compact_terms
-from batch_analogy.analogy.features import encode_picture, load_network, unit_features
+from batch_analogy.analogy.correspondence.channel_pca import project_terms
+from batch_analogy.analogy.correspondence.patchmatch import SearchSpec, cpu, reference
+from batch_analogy.analogy.features.pictures import encode_picture, load_network, unit_features
+from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.patchmatch import SearchSpec, cpu, reference
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import LEVEL_SPECS, SEARCH_CHANNELS, SEARCH_ITERATIONS, AnalogyConfig
+from batch_analogy.config.matching import (
+    LEVEL_SPECS,
+    SEARCH_CHANNELS,
+    SEARCH_ITERATIONS,
+    AnalogyConfig,
+)
 from benchmarks.common import as_tensor, report, timed
 
 _DOT_LENGTH = 2048  # 16 KB for both vectors
@@ -109,8 +114,8 @@ def at_level(level: int, side: int, runs: int, limit: float) -> dict[str, Any]:
     spec_of = SearchSpec(
         patch=spec.patch, radius=spec.radius, iterations=SEARCH_ITERATIONS["standard"], seed=1
     )
-    full = compact_terms((a, c), (b, d), 4096)
-    few = compact_terms((a, c), (b, d), SEARCH_CHANNELS["standard"][level])
+    full = project_terms((a, c), (b, d), 4096)
+    few = project_terms((a, c), (b, d), SEARCH_CHANNELS["standard"][level])
     start = initial_nnf((a.shape[2], a.shape[3]), (b.shape[2], b.shape[3]))
     costs, times = [], []
     for maps in (full, few):

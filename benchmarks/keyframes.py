@@ -21,14 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from batch_analogy.config import AnalogyConfig, ExecutionConfig, RunConfig, Temporal
-from batch_analogy.jobs.journal import read_history
-from batch_analogy.jobs.run import open_run
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
+from batch_analogy.config.run import ExecutionConfig, RunConfig, Temporal
+from batch_analogy.jobs.drive.open_run import open_run
+from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import read_still, write_png
-from batch_analogy.painting import PaintConfig, PaintedKey
-from batch_analogy.report import metrics
-from batch_analogy.report.moves import Move, texture_displacement_px
+from batch_analogy.report.evaluation import frame_metrics
+from batch_analogy.report.evaluation.masked_flow import MaskedFlow, texture_displacement_px
 from benchmarks import restyle
 from benchmarks.clips import CASES, Clip
 from benchmarks.common import report
@@ -42,10 +43,12 @@ def write_input(folder: Path, clip: Clip, paint: str, key: int) -> PaintConfig:
         write_png(folder / "in" / f"{t:04d}.png", frame)
     painted = folder / "painted.png"
     write_png(painted, restyle.RESTYLES[paint](clip.frames[key]))
-    return PaintConfig(keys=(PaintedKey(painted=str(painted), frame=f"{key:04d}.png"),))
+    return PaintConfig(keys=(PaintedKeyframe(painted=str(painted), frame=f"{key:04d}.png"),))
 
 
-def film(folder: Path, paint: PaintConfig, mode: Temporal) -> tuple[list[metrics.Picture], Any]:
+def film(
+    folder: Path, paint: PaintConfig, mode: Temporal
+) -> tuple[list[frame_metrics.Picture], Any]:
     """The frames of a real run, inline, and its history."""
     run_dir = folder / f"{mode}.run"
     result = open_run(
@@ -76,9 +79,9 @@ def measure(clip: Clip, folder: Path, paint: PaintConfig, mode: Temporal, key: i
     seconds = [history.done[index].seconds for index in range(len(frames))]
     far = 0 if key > len(frames) // 2 else len(frames) - 1
     return {
-        "warp_error": mean(metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
+        "warp_error": mean(frame_metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
                            for s, t in pairs),
-        "warp_error_key_to_far": metrics.warp_error(frames[key], frames[far],
+        "warp_error_key_to_far": frame_metrics.warp_error(frames[key], frames[far],
                                                     *clip.truth(key, far)),
         "texture_displacement_px": mean(displaced(frames, clip, s, t) for s, t in pairs),
         "texture_displacement_key_to_far_px": displaced(frames, clip, key, far),
@@ -88,8 +91,8 @@ def measure(clip: Clip, folder: Path, paint: PaintConfig, mode: Temporal, key: i
     }  # fmt: skip
 
 
-def displaced(frames: list[metrics.Picture], clip: Clip, s: int, t: int) -> float:
-    return float(texture_displacement_px(frames[s], frames[t], Move(*clip.truth(s, t))))
+def displaced(frames: list[frame_metrics.Picture], clip: Clip, s: int, t: int) -> float:
+    return float(texture_displacement_px(frames[s], frames[t], MaskedFlow(*clip.truth(s, t))))
 
 
 def mean(values: Any) -> float:

@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
 from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
-from batch_analogy.analogy.features import FeatureNetwork, load_network
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig, Quality
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.config.matching import AnalogyConfig, Quality
 from batch_analogy.errors import ConfigError
-from batch_analogy.media.stills import to_bytes, write_png
+from batch_analogy.media.stills import to_uint8, write_png
 from batch_analogy.report.sheets import side_by_side
 from benchmarks.common import as_tensor, report
 from benchmarks.restyle import RESTYLES, Picture, sunset
@@ -252,7 +252,7 @@ def endpoint_error(flow: Field, truth: Field) -> Field:
 def evaluate(
     config: AnalogyConfig,
     pairs: Iterable[KnownPair],
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     on_pair: Callable[[KnownPair, AnalogyResult], None] | None = None,
 ) -> dict[str, dict[str, float | int]]:
     """Match every pair: name → its scores and the seconds it took. ``on_pair`` sees each result."""
@@ -283,7 +283,7 @@ def write_sheet(path: Path, pair: KnownPair, result: AnalogyResult) -> None:
 
     Colours run from blue (exact) to dark red (a tenth of A's width or more); grey: no truth.
     """
-    ap = to_bytes(result.a_prime[0].permute(1, 2, 0).cpu().numpy())
+    ap = to_uint8(result.a_prime[0].permute(1, 2, 0).cpu().numpy())
     known = np.isfinite(pair.truth).all(axis=-1)
     pulled = cv2.remap(pair.bp, np.nan_to_num(pair.truth), None, cv2.INTER_LINEAR)
     error = endpoint_error(result.flow_ab(), pair.truth)

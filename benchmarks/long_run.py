@@ -33,9 +33,10 @@ import numpy as np
 import skimage.data
 
 from batch_analogy.cli.console import Console
-from batch_analogy.cli.progress import RunWatcher
-from batch_analogy.config import AnalogyConfig, ExecutionConfig, RunConfig, Temporal
-from batch_analogy.jobs.run import open_run
+from batch_analogy.cli.run_watcher import RunWatcher
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.run import ExecutionConfig, RunConfig, Temporal
+from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.media.stills import write_png
 from benchmarks.common import report
 

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from skimage import data
 
-from batch_analogy.analogy.features import load_network
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.report.metrics import Picture
-from batch_analogy.report.source_measures import SourceMeasures, figures_as_json
+from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.report.comparison.source_metrics import SourceMetrics, metrics_as_json
+from batch_analogy.report.evaluation.frame_metrics import Picture
 from benchmarks.common import report, timed
 
 Classes = NDArray[np.int64]
@@ -117,11 +117,11 @@ class Case:
         return picture
 
 
-def judged(case: Case, measures: SourceMeasures) -> dict[str, Any]:
+def judged(case: Case, measures: SourceMetrics) -> dict[str, Any]:
     """Figures of every step of every kind, and whether they are in order."""
     found: dict[str, Any] = {}
     for kind, steps in STEPS.items():
-        rows = [figures_as_json(measures(case.spoilt(kind, s), case.wanted)) for s in steps]
+        rows = [metrics_as_json(measures(case.spoilt(kind, s), case.wanted)) for s in steps]
         order = {}
         for name in JUDGED_BY[kind]:
             sign = 1 if name == "vgg19_sifd" else -1  # the others fall as a picture gets worse
@@ -141,15 +141,15 @@ def main() -> None:
     cases: dict[str, Any] = {}
     for pair in PAIRS:
         case = Case(planes, pair, options.side)
-        measures = SourceMeasures(network, case.source, case.own)
+        measures = SourceMetrics(network, case.source, case.own)
         cases[" and ".join(pair)] = {
             "source_accuracy": round(measures.source_accuracy(), 4),
-            "source": figures_as_json(measures(case.source, case.own)),
-            "colours_alone": figures_as_json(measures(case.flat(), case.wanted)),
+            "source": metrics_as_json(measures(case.source, case.own)),
+            "colours_alone": metrics_as_json(measures(case.flat(), case.wanted)),
             "spoilt": judged(case, measures),
         }
     first = Case(planes, PAIRS[0], options.side)
-    measures = SourceMeasures(network, first.source, first.own)
+    measures = SourceMetrics(network, first.source, first.own)
     results = {
         "side_px": options.side,
         "order_of_steps": summary(cases),

@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features import FeatureNetwork, load_network, matching_size
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network, matching_size
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import read_still, write_png
-from batch_analogy.report.metrics import edge_f1
+from batch_analogy.report.evaluation.frame_metrics import edge_f1
 from benchmarks.common import ROOT, as_tensor, report
 from benchmarks.properties import psnr_db
 
@@ -161,7 +161,7 @@ def tensor(pixels: Pixels) -> Tensor:
     return as_tensor(pixels * np.float32(255.0))
 
 
-def structure(network: FeatureNetwork, quality: str) -> dict[str, Any]:
+def structure(network: FeatureExtractor, quality: str) -> dict[str, Any]:
     """Edges of A' against A; and PSNR against the same grade of A, which A' should be."""
     f1: dict[str, dict[str, float]] = {}
     psnr: dict[str, dict[str, float]] = {}
@@ -183,7 +183,7 @@ def structure(network: FeatureNetwork, quality: str) -> dict[str, Any]:
     }
 
 
-def identity(network: FeatureNetwork, quality: str) -> dict[str, float]:
+def identity(network: FeatureExtractor, quality: str) -> dict[str, float]:
     """PSNR of A' against A where B' is A."""
     config = AnalogyConfig.for_preset("photo-to-photo", quality=quality)
     results = {}

@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import ExecutionConfig, RunConfig
-from batch_analogy.jobs.journal import Journal, read_history
-from batch_analogy.jobs.plan_file import read_plan, write_plan
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.config.run import ExecutionConfig, RunConfig
+from batch_analogy.jobs.folder.journal import Journal, read_history
+from batch_analogy.jobs.plan.plan_file import read_plan, write_plan
+from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.jobs.survey import make_plan
 from batch_analogy.media.stills import write_png
 from benchmarks.common import peak_memory_bytes, report
 

@@ -12,9 +12,9 @@ import skimage.data
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features import FeatureNetwork, load_network, resize
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network, resize
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.config.matching import AnalogyConfig
 from benchmarks.common import as_tensor, report
 
 BORDER_CELLS = 12
@@ -27,7 +27,7 @@ def psnr_db(x: Tensor, y: Tensor) -> float:
     return 100.0 if error == 0 else round(10 * math.log10(255**2 / error), 2)
 
 
-def identity(network: FeatureNetwork, quality: str, refine: str) -> dict[str, float]:
+def identity(network: FeatureExtractor, quality: str, refine: str) -> dict[str, float]:
     results = {}
     for name in ("astronaut", "chelsea", "coffee"):
         picture = as_tensor(getattr(skimage.data, name)())
@@ -37,7 +37,7 @@ def identity(network: FeatureNetwork, quality: str, refine: str) -> dict[str, fl
     return results
 
 
-def unequal(network: FeatureNetwork, quality: str) -> dict[str, Any]:
+def unequal(network: FeatureExtractor, quality: str) -> dict[str, Any]:
     """600×400 against 320×480: how varied the matches along each border are.
 
     A stuck border repeats matches that never improved: few distinct matches, or a high cost.

@@ -40,8 +40,9 @@ from typing import Any
 
 import numpy as np
 
-from batch_analogy.config import ExecutionConfig, RunConfig
-from batch_analogy.jobs.driver import Driver, StopRequest
+from batch_analogy.config.run import ExecutionConfig, RunConfig
+from batch_analogy.jobs.drive.driver import Driver, StopRequest
+from batch_analogy.jobs.drive.scheduler import Scheduler, works_of
 from batch_analogy.jobs.events import (
     FrameDone,
     FrameFailed,
@@ -50,10 +51,9 @@ from batch_analogy.jobs.events import (
     RunEvent,
     WorkerLost,
 )
-from batch_analogy.jobs.journal import Journal
-from batch_analogy.jobs.plan import FileMark, FramePlan, Plan, Shot, cut_segments
-from batch_analogy.jobs.progress import Progress
-from batch_analogy.jobs.scheduler import Scheduler, works_of
+from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.folder.run_progress import RunProgress
+from batch_analogy.jobs.plan.run_plan import FileFingerprint, FramePlan, Plan, Shot, cut_segments
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import write_png
 from benchmarks.common import peak_memory_bytes, report
@@ -133,7 +133,7 @@ def make_plan(night: Night) -> Plan:
         shots=shots,
         segments=cut_segments(shots, night.segment_frames),
         fps=Fraction(24),
-        reference=FileMark("/reference.png", 1, 1, "0" * 40),
+        reference=FileFingerprint("/reference.png", 1, 1, "0" * 40),
         reference_height=720,
         reference_width=1280,
         weights_sha256="0" * 64,
@@ -161,11 +161,11 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
     clock = SimulatedClock()
     course = Course(night)
     pool = SimulatedPool(clock, night.workers, course.life, course.fate)
-    progress = Progress(config, store, plan, done=(), given_up={}, clock=clock)
+    progress = RunProgress(config, store, plan, done=(), given_up={}, clock=clock)
     told: Counter[str] = Counter()
 
     def hear(event: RunEvent) -> None:
-        progress.crew.hear(event)
+        progress.worker_states.hear(event)
         told[_name(event)] += 1
 
     scheduler = Scheduler(

@@ -35,22 +35,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from batch_analogy.analogy.features import FeatureNetwork, load_network
-from batch_analogy.analogy.semantic.classes import Classes, Palette
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.semantic.detail import Detail
+from batch_analogy.analogy.semantic.label_maps import Classes, Palette
 from batch_analogy.analogy.semantic.model import SemanticModel
-from batch_analogy.analogy.semantic.training import Trainer
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.jobs.preview import tile
+from batch_analogy.analogy.semantic.trainer import Trainer
+from batch_analogy.config.semantic import SemanticConfig
+from batch_analogy.jobs.folder.preview_pictures import tile
 from batch_analogy.jobs.semantic.apply import Flicker
 from batch_analogy.jobs.semantic.events import TrainingEnded
-from batch_analogy.jobs.semantic.files import load_model, read_labels, read_pair, read_state
-from batch_analogy.jobs.semantic.many import find_pairs
-from batch_analogy.jobs.semantic.training import SemanticStore, TrainJob, train
+from batch_analogy.jobs.semantic.model_files import load_model, read_labels, read_pair, read_state
+from batch_analogy.jobs.semantic.train_many import find_pairs
+from batch_analogy.jobs.semantic.training import TrainingFolder, TrainJob, train
 from batch_analogy.jobs.store import read_json
 from batch_analogy.media.sequence import find_stills
-from batch_analogy.media.stills import to_bytes, write_png
-from batch_analogy.semantics import SemanticConfig
+from batch_analogy.media.stills import to_uint8, write_png
 from benchmarks.common import peak_memory_bytes, report, timed
 
 SIDE = 96
@@ -123,7 +123,7 @@ def film(model: SemanticModel) -> dict[str, float | None]:
     return {name: flicker.mean and 255 * flicker.mean for name, flicker in found.items()}
 
 
-def synthetic(config: SemanticConfig, network: FeatureNetwork, options: Any) -> dict[str, Any]:
+def synthetic(config: SemanticConfig, network: FeatureExtractor, options: Any) -> dict[str, Any]:
     """The figures of the synthetic picture."""
     with tempfile.TemporaryDirectory() as folder:
         job = synthetic_job(Path(folder), config)
@@ -189,7 +189,7 @@ def repeated(config: SemanticConfig, iterations: int) -> dict[str, Any]:
         asked = iter(range(iterations))
         train(jobs[2], stopped=lambda: next(asked) >= iterations // 2)
         train(jobs[2])
-        states = [read_state(SemanticStore(job.folder).checkpoint)[0] for job in jobs]
+        states = [read_state(TrainingFolder(job.folder).checkpoint)[0] for job in jobs]
     same = [
         all(torch.equal(states[0][name], other[name]) for name in states[0]) for other in states[1:]
     ]
@@ -261,7 +261,7 @@ def real(folder: Path, options: Any) -> list[dict[str, Any]]:
 
 
 def curves(job: TrainJob) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (read_json(SemanticStore(job.folder).curves) or {})["points"]
+    found: list[dict[str, Any]] = (read_json(TrainingFolder(job.folder).curves) or {})["points"]
     return found
 
 
@@ -272,7 +272,7 @@ def pixels(image: torch.Tensor) -> Pixels:
 def keep(path: Path, *rows: Sequence[Any]) -> None:
     """Rows of pictures as one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    cells = [to_bytes(cell) for row in rows for cell in row]
+    cells = [to_uint8(cell) for row in rows for cell in row]
     write_png(path, tile(cells, columns=max(len(row) for row in rows)))
 
 

@@ -24,9 +24,9 @@ import skimage.data
 import sklearn.datasets
 from PIL import Image
 
-from batch_analogy.analogy.light import to_linear, to_srgb
-from batch_analogy.motion.looks import Look, look_at
-from batch_analogy.motion.shots import find_cuts
+from batch_analogy.colour import to_linear, to_srgb
+from batch_analogy.motion.shots.cuts import find_cuts
+from batch_analogy.motion.shots.frame_stats import FrameStats, compute_frame_stats
 from benchmarks.common import report
 
 Pixels = npt.NDArray[np.float32]
@@ -134,10 +134,10 @@ EVENTS = ("none", "none", "step", "steps", "flash", "fade", "passing")
 
 def film(
     names: tuple[str, ...], seed: int, side: int, cuts: int = CUTS_A_FILM
-) -> tuple[list[Look], list[int], list[str]]:
+) -> tuple[list[FrameStats], list[int], list[str]]:
     """Looks of a film's frames, the first frames of its shots but the first, and what happens."""
     rng = np.random.default_rng(seed)
-    looks: list[Look] = []
+    looks: list[FrameStats] = []
     firsts, events, last = [], [], ""
     for _ in range(cuts + 1):
         last = str(rng.choice([name for name in names if name != last]))
@@ -150,7 +150,7 @@ def film(
             pixels = camera.take()
             if event == "passing":
                 pixels = passing(pixels, -0.2 + 1.4 * k / length, np.random.default_rng(seed))
-            looks.append(look_at(camera.grain(exposed(pixels, ev[k]))))
+            looks.append(compute_frame_stats(camera.grain(exposed(pixels, ev[k]))))
     return looks, firsts[1:], events
 
 
@@ -164,7 +164,7 @@ def clouds(rng: np.random.Generator, height: int, width: int) -> Pixels:
     return (field - low) / (high - low)
 
 
-def timelapse(name: str, seed: int, side: int, frames: int = 80) -> Iterator[Look]:
+def timelapse(name: str, seed: int, side: int, frames: int = 80) -> Iterator[FrameStats]:
     """One photograph from day to night: clouds, shadows, people, light and its colour."""
     rng = np.random.default_rng(seed)
     photo = photograph(name)
@@ -187,7 +187,7 @@ def timelapse(name: str, seed: int, side: int, frames: int = 80) -> Iterator[Loo
         tint = np.array([1 - 0.3 * share, 1 - 0.15 * share, 1.0], np.float32)
         ev = 0.5 - range_ev * share + rng.uniform(-0.3, 0.3)
         noisy = exposed(pixels * tint, ev) + rng.normal(0, 3 / 255, pixels.shape)
-        yield look_at(np.clip(noisy, 0, 1).astype(np.float32))
+        yield compute_frame_stats(np.clip(noisy, 0, 1).astype(np.float32))
 
 
 def score(found: list[int], wanted: list[int]) -> tuple[int, int, int]:
@@ -227,12 +227,12 @@ def measure(names: tuple[str, ...], seeds: range, side: int) -> dict[str, Any]:
     }
 
 
-def still_events(name: str, kind: str, seed: int, side: int) -> list[Look]:
+def still_events(name: str, kind: str, seed: int, side: int) -> list[FrameStats]:
     """One shot of 40 frames with an exposure step of ±1 EV, or a flash."""
     rng = np.random.default_rng(seed)
     camera = Camera(photograph(name), rng, side * 9 // 16, side)
     ev = exposures(kind, 40, rng)
-    return [look_at(camera.grain(exposed(camera.take(), value))) for value in ev]
+    return [compute_frame_stats(camera.grain(exposed(camera.take(), value))) for value in ev]
 
 
 def main() -> None:

@@ -15,18 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from batch_analogy.jobs.events import LossCause
-from batch_analogy.jobs.pool import (
+from batch_analogy.jobs.drive.pool import (
     Died,
     Ended,
-    Meters,
-    NoMeters,
+    Metrics,
+    NoMetrics,
     Outcome,
     PoolEvent,
     PoolFacts,
     Ready,
 )
-from batch_analogy.jobs.worker import FrameOutcome, FrameTask, OutputFile
+from batch_analogy.jobs.events import LossCause
+from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, OutputFile
 
 End = Literal["done", "may be tried again", "hopeless", "disk", "worker dies", "silence"]
 
@@ -101,7 +101,7 @@ class _Worker:
 
 
 class SimulatedPool:
-    """A ``jobs.pool.Pool`` of workers that take their time and fail as they are told.
+    """A ``jobs.drive.pool.Pool`` of workers that take their time and fail as they are told.
 
     Args:
         clock: as the driver's.
@@ -120,7 +120,7 @@ class SimulatedPool:
         *,
         places: int | None = None,
     ) -> None:
-        self.meters: Meters = NoMeters()
+        self.metrics: Metrics = NoMetrics()
         self.hours: list[Hours] = []  # of every worker that was ever ready
         self.submitted: list[tuple[str, tuple[int, ...]]] = []
         self.removed: list[str] = []

@@ -14,9 +14,9 @@ import argparse
 import sys
 from typing import Any, cast, get_args
 
-from batch_analogy.analogy.features import FeatureNetwork, load_network
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import SOLVE_ITERATIONS, AnalogyConfig, Precision, Quality
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.config.matching import SOLVE_ITERATIONS, AnalogyConfig, Precision, Quality
 from benchmarks.common import report
 from benchmarks.known import KnownPair, evaluate, means, plain_pairs
 
@@ -34,7 +34,7 @@ VARIANTS = (*QUALITIES, *COUNTS)
 
 
 def measure(
-    variants: list[str], pairs: list[KnownPair], network: FeatureNetwork
+    variants: list[str], pairs: list[KnownPair], network: FeatureExtractor
 ) -> dict[str, dict[str, Any]]:
     """Scores and seconds of each variant, means over the pairs."""
     results: dict[str, dict[str, Any]] = {}
@@ -53,7 +53,7 @@ def measure(
 
 
 def _evaluate(
-    name: str, pairs: list[KnownPair], network: FeatureNetwork
+    name: str, pairs: list[KnownPair], network: FeatureExtractor
 ) -> dict[str, dict[str, float]]:
     if name not in COUNTS:
         return evaluate(AnalogyConfig(quality=cast(Quality, name)), pairs, network)

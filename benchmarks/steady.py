@@ -5,7 +5,8 @@
 
 Real runs of synthetic moves over photographs (``benchmarks.clips``), in this process. Flow and
 masks are the known ones, so no error of a flow estimate is in the figures. E_warp and the other
-measures are those of ``batch_analogy.report.metrics``; ``ratio`` is coherence on over off. Style
+measures are those of ``batch_analogy.report.evaluation.frame_metrics``; ``ratio`` is coherence
+on over off. Style
 references are another photograph, painted; photo references another photograph, re-graded.
 """
 
@@ -24,25 +25,19 @@ from typing import Any, get_args
 import numpy as np
 from scipy import ndimage
 
-from batch_analogy.analogy.features import FeatureNetwork, load_network
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import (
-    ANCHOR_FRAMES,
-    AnalogyConfig,
-    ExecutionConfig,
-    Preset,
-    RunConfig,
-    Temporal,
-)
-from batch_analogy.jobs.journal import read_history
-from batch_analogy.jobs.plan_file import read_plan
-from batch_analogy.jobs.run import open_run
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.config.matching import AnalogyConfig, Preset
+from batch_analogy.config.run import ANCHOR_FRAMES, ExecutionConfig, RunConfig, Temporal
+from batch_analogy.jobs.drive.open_run import open_run
+from batch_analogy.jobs.folder.journal import read_history
+from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import read_still, write_png
-from batch_analogy.report import metrics
-from batch_analogy.report.metrics import Picture
-from batch_analogy.report.moves import Move, texture_displacement_px
-from batch_analogy.report.style import StyleDistance
+from batch_analogy.report.evaluation import frame_metrics
+from batch_analogy.report.evaluation.frame_metrics import Picture
+from batch_analogy.report.evaluation.masked_flow import MaskedFlow, texture_displacement_px
+from batch_analogy.report.evaluation.style_distance import StyleDistance
 from benchmarks import clips, restyle
 from benchmarks.clips import CASES, Clip
 from benchmarks.common import report
@@ -107,11 +102,11 @@ def run(folder: Path, config: AnalogyConfig, mode: Temporal, segment_frames: int
 
 
 def warp_error(frames: Sequence[Picture], clip: Clip, s: int, t: int) -> float:
-    return metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
+    return frame_metrics.warp_error(frames[s], frames[t], *clip.truth(s, t))
 
 
 def displacement(frames: Sequence[Picture], clip: Clip, s: int, t: int) -> float:
-    return texture_displacement_px(frames[s], frames[t], Move(*clip.truth(s, t)))
+    return texture_displacement_px(frames[s], frames[t], MaskedFlow(*clip.truth(s, t)))
 
 
 def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
@@ -133,14 +128,14 @@ def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
             t: displacement(film.frames, clip, 0, t)
             for t in range(ANCHOR_FRAMES, count, ANCHOR_FRAMES)
         },
-        "sharpness": mean(metrics.sharpness(frame) for frame in film.frames),
-        "sharpness_last": metrics.sharpness(film.frames[-1]),
+        "sharpness": mean(frame_metrics.sharpness(frame) for frame in film.frames),
+        "sharpness_last": frame_metrics.sharpness(film.frames[-1]),
         "vgg19_gram": mean(gram),
         "vgg19_gram_first": gram[0],
         "vgg19_gram_last": gram[-1],
-        "edge_f1": mean(metrics.edge_f1(film.frames[k], inputs[k]) for k in samples),
+        "edge_f1": mean(frame_metrics.edge_f1(film.frames[k], inputs[k]) for k in samples),
         "contrast_structure": mean(
-            metrics.contrast_structure(film.frames[k], inputs[k]) for k in samples
+            frame_metrics.contrast_structure(film.frames[k], inputs[k]) for k in samples
         ),
         **still_measures(film, clip),
         "seconds": {
@@ -161,7 +156,7 @@ def still_measures(film: Film, clip: Clip) -> dict[str, Any]:
     ]  # fmt: skip
     frames = itertools.pairwise(film.frames)
     return {
-        "mean_change_of_255": 255 * mean(metrics.mean_change(*pair) for pair in frames),
+        "mean_change_of_255": 255 * mean(frame_metrics.mean_change(*pair) for pair in frames),
         "equal_inputs": len(same),
         "equal_files": sum(film.files[s] == film.files[t] for s, t in same),
     }
@@ -197,7 +192,7 @@ def ideal_error(first: Picture, clip: Clip, t: int) -> float:
     at = np.stack(np.meshgrid(*map(np.arange, flow.shape[1::-1])), axis=-1) + flow
     where = [at[..., 1], at[..., 0]]
     bands = [ndimage.map_coordinates(first[..., c], where, mode="nearest") for c in range(3)]
-    return metrics.warp_error(first, np.stack(bands, axis=-1), *clip.truth(0, t))
+    return frame_metrics.warp_error(first, np.stack(bands, axis=-1), *clip.truth(0, t))
 
 
 def at_starts(
@@ -218,7 +213,7 @@ def floor(clip: Clip) -> dict[str, Any]:
         "warp_error": mean(warp_error(frames, clip, s, t) for s, t in pairs),
         "masked_share": mean(1 - clip.truth(s, t)[1].mean() for s, t in pairs),
         "drift": drift(frames, clip),
-        "sharpness": mean(metrics.sharpness(frame) for frame in frames),
+        "sharpness": mean(frame_metrics.sharpness(frame) for frame in frames),
     }
 
 
@@ -260,7 +255,7 @@ def rounded(value: Any) -> Any:
 class Bench:
     """What all clips have in common."""
 
-    network: FeatureNetwork
+    network: FeatureExtractor
     folder: Path
     options: argparse.Namespace
 

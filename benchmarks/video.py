@@ -24,12 +24,12 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_analogy.config import Codec
-from batch_analogy.media.codecs import Coding, Soundtrack
+from batch_analogy.config.run import Codec
+from batch_analogy.media.encoding import EncodingOptions, Soundtrack
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.film import encode_film
 from batch_analogy.media.stills import read_still
-from batch_analogy.media.timing import WHOLE, Span
+from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
 from batch_analogy.media.video import VideoInfo, probe_video
 from benchmarks.common import peak_memory_bytes, report
 
@@ -43,13 +43,13 @@ SOURCES = {  # name → pixel format, matrix for the scaler, and tags
     "BT.709": ("yuv420p", "bt709", "bt709", "bt709", "bt709", "tv"),
     "BT.2020, 10 bits": ("yuv420p10le", "bt2020", "bt2020nc", "bt2020", "bt2020-10", "tv"),
 }
-CODINGS: dict[str, tuple[str, Coding]] = {
-    "default (H.264, crf 16)": (".mp4", Coding()),
-    "H.264 10 bits, crf 16": (".mp4", Coding(depth=10)),
-    "H.265 10 bits, crf 16": (".mp4", Coding("h265", 10)),
-    "H.265 10 bits, crf 0": (".mp4", Coding("h265", 10, 0)),
-    "ProRes": (".mov", Coding("prores")),
-    "FFV1": (".mkv", Coding("ffv1")),
+CODINGS: dict[str, tuple[str, EncodingOptions]] = {
+    "default (H.264, crf 16)": (".mp4", EncodingOptions()),
+    "H.264 10 bits, crf 16": (".mp4", EncodingOptions(depth=10)),
+    "H.265 10 bits, crf 16": (".mp4", EncodingOptions("h265", 10)),
+    "H.265 10 bits, crf 0": (".mp4", EncodingOptions("h265", 10, 0)),
+    "ProRes": (".mov", EncodingOptions("prores")),
+    "FFV1": (".mkv", EncodingOptions("ffv1")),
 }
 
 
@@ -62,13 +62,13 @@ def ffmpeg(*arguments: str | Path) -> bytes:
 def again(
     source: Path,
     film: Path,
-    coding: Coding | None = None,
+    encoding: EncodingOptions | None = None,
     *,
-    span: Span = WHOLE,
+    time_range: TimeRange = WHOLE_VIDEO,
 ) -> tuple[VideoInfo, ExtractedFrames]:
     """Unpack a video and make a film of its frames as they are."""
     info = probe_video(source)
-    frames = extract_frames(info, film.parent / f"{film.name}.frames", span=span)
+    frames = extract_frames(info, film.parent / f"{film.name}.frames", time_range=time_range)
     ends = [*frames.times.seconds[1:], frames.times.duration]
     durations = [end - begin for begin, end in zip(frames.times.seconds, ends, strict=True)]
     encode_film(
@@ -76,7 +76,7 @@ def again(
         film,
         fps=info.fps,
         durations=durations if frames.times.rate([info.fps])[1] else None,
-        coding=coding or Coding(),
+        encoding=encoding or EncodingOptions(),
         colours=info.colours,
         sound=Soundtrack(info, frames.begin),
     )
@@ -106,19 +106,19 @@ def measure_sound(folder: Path, seconds: int) -> dict[str, Any]:
     picture += "drawbox=t=fill:color=white:enable='lt(mod(n,48),1)'"
     beep = f"aevalsrc='0.9*sin(2*PI*1000*t)*lt(mod(t,{every}),0.05)':d={seconds}:s={SAMPLES}"
     results = {}
-    for name, codec, suffix, span in (
-        ("mp4, AAC", "aac", ".mp4", WHOLE),
-        ("mkv, PCM to mp4", "pcm_s16le", ".mkv", WHOLE),
-        ("mp4, AAC, from 3.3 s", "aac", ".mp4", Span(start=Fraction(33, 10))),
-        ("AVI, PCM", "pcm_s16le", ".avi", WHOLE),
-        ("ts, AAC", "aac", ".ts", WHOLE),
+    for name, codec, suffix, time_range in (
+        ("mp4, AAC", "aac", ".mp4", WHOLE_VIDEO),
+        ("mkv, PCM to mp4", "pcm_s16le", ".mkv", WHOLE_VIDEO),
+        ("mp4, AAC, from 3.3 s", "aac", ".mp4", TimeRange(start=Fraction(33, 10))),
+        ("AVI, PCM", "pcm_s16le", ".avi", WHOLE_VIDEO),
+        ("ts, AAC", "aac", ".ts", WHOLE_VIDEO),
     ):
         source = folder / f"sound{len(results)}{suffix}"
         pictures = ["mpeg4", "-bf", "2"] if suffix == ".avi" else ["libx264"]
         made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", beep, "-c:v", *pictures]
         ffmpeg(*made, "-pix_fmt", "yuv420p", "-c:a", codec, source)
         film = folder / f"again{len(results)}.mp4"
-        _, frames = again(source, film, span=span)
+        _, frames = again(source, film, time_range=time_range)
         before, after = flash_offsets(source), flash_offsets(film)
         info = probe_video(film)
         off = float(abs(info.times.duration - frames.times.duration) * FPS)
@@ -142,7 +142,7 @@ def measure_times(folder: Path) -> dict[str, Any]:
     results = {}
     for suffix, codec in ((".mp4", "h264"), (".mov", "prores"), (".mkv", "ffv1")):
         film = folder / f"uneven-{codec}{suffix}"
-        _, frames = again(source, film, Coding(codec))
+        _, frames = again(source, film, EncodingOptions(codec))
         found = probe_video(film).times
         pairs = zip(found.seconds, frames.times.seconds, strict=True)
         results[f"{codec} in {suffix}"] = {
@@ -163,9 +163,9 @@ def measure_colours(folder: Path) -> dict[str, Any]:
         ffmpeg("-f", "lavfi", "-i", f"smptebars=s={7 * BAR_PX}x240:r=10:d=0.3", "-vf",
                f"format=gbrp,{scale},format={pixels},{tags}", "-c:v", "ffv1", source)  # fmt: skip
         results[name] = {}
-        for coding_name, (suffix, coding) in CODINGS.items():
+        for coding_name, (suffix, encoding) in CODINGS.items():
             film = folder / f"bars{len(results)}-{len(results[name])}{suffix}"
-            info, frames = again(source, film, coding)
+            info, frames = again(source, film, encoding)
             copy = probe_video(film)
             decoded = extract_frames(copy, folder / f"{film.name}.again")
             off = np.abs(read_still(frames.paths[1]) - read_still(decoded.paths[1])) * 255
@@ -214,7 +214,12 @@ def work(count: int) -> dict[str, Any]:
         }  # fmt: skip
         for codec, suffix in codecs.items():
             start = time.perf_counter()
-            encode_film(frames.paths, folder / f"film{suffix}", fps=info.fps, coding=Coding(codec))
+            encode_film(
+                frames.paths,
+                folder / f"film{suffix}",
+                fps=info.fps,
+                encoding=EncodingOptions(codec),
+            )
             rates[f"{codec}, checked"] = count / (time.perf_counter() - start)
     return {
         "frames_per_second": {name: round(rate, 1) for name, rate in rates.items()},

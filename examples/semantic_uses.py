@@ -17,20 +17,20 @@ import torch
 from make_maps import COLOURS, Use, uses
 from make_pictures import Picture
 
-from batch_analogy.analogy.features import FeatureNetwork, load_network
-from batch_analogy.analogy.semantic.classes import Palette, read_classes
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.semantic.detail import Detail
+from batch_analogy.analogy.semantic.label_maps import Palette, read_classes
 from batch_analogy.analogy.semantic.model import SemanticModel
-from batch_analogy.analogy.semantic.training import Trainer
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.media.stills import to_bytes, write_png
-from batch_analogy.semantics import SEMANTIC_PRESETS, SemanticConfig, SemanticPreset
+from batch_analogy.analogy.semantic.trainer import Trainer
+from batch_analogy.config.semantic import SEMANTIC_PRESETS, SemanticConfig, SemanticPreset
+from batch_analogy.media.stills import to_uint8, write_png
 
 SHOWN = 3
 
 
 def trained(
-    use: Use, preset: SemanticPreset, network: FeatureNetwork, iterations: int
+    use: Use, preset: SemanticPreset, network: FeatureExtractor, iterations: int
 ) -> SemanticModel:
     """A network that knows one picture."""
     config = SemanticConfig.for_quality("draft", preset, iterations=iterations)
@@ -49,7 +49,7 @@ def made(model: SemanticModel, target: Picture) -> Picture:
     """The picture of another map, sharp."""
     classes = torch.from_numpy(model.read(target))[None]
     image = Detail(model).add(model.apply(classes), classes)
-    return to_bytes(np.ascontiguousarray(image[0].permute(1, 2, 0).numpy()))
+    return to_uint8(np.ascontiguousarray(image[0].permute(1, 2, 0).numpy()))
 
 
 def sheet(columns: list[tuple[Picture, Picture]]) -> Picture:

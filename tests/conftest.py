@@ -11,36 +11,36 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, befo
 import pytest
 import torch
 
-from batch_analogy.analogy.features import FeatureNetwork, load_network
-from batch_analogy.analogy.weights import resolve_weights
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import resolve_weights
 
 LONGEST = (
     "cluster/test_across_machines.py",
     "end_to_end/test_examples.py",
-    "unit/analogy/test_cuda_kernel.py",
+    "unit/analogy/correspondence/test_patchmatch_cuda.py",
     "cluster/test_nodes.py",
     "unit/analogy/test_deep.py",
     "cluster/test_ray_runs.py",
     "end_to_end/test_interrupts.py",
-    "cluster/test_places.py",
-    "unit/jobs/test_steady_runs.py",
+    "cluster/test_actor_placement.py",
+    "whole_runs/test_steady_runs.py",
     "cluster/test_kills.py",
-    "end_to_end/test_timelapse.py",
+    "end_to_end/test_timelapse_command.py",
     "unit/cluster/test_submit.py",
-    "unit/test_gpu_benchmark.py",
+    "unit/benchmarks/test_gpu_benchmark.py",
     "cluster/test_cluster_benchmark.py",
     "end_to_end/test_bad_input.py",
     "unit/cluster/test_launcher.py",
-    "end_to_end/test_steady_films.py",
-    "unit/report/test_source_measures.py",
-    "cluster/test_metrics.py",
+    "end_to_end/test_temporal_option.py",
+    "unit/report/comparison/test_source_metrics.py",
+    "cluster/test_ray_metrics.py",
     "end_to_end/test_compare_command.py",
-    "end_to_end/test_job_control.py",
+    "end_to_end/test_run_commands.py",
     "cluster/test_stopping.py",
-    "unit/jobs/test_clocks.py",
+    "whole_runs/test_clocks.py",
     "cluster/test_shared_folder.py",
     "end_to_end/test_odd_names.py",
-    "unit/jobs/semantic/test_semantic_jobs.py",
+    "unit/jobs/semantic/test_training_folders.py",
     "unit/cluster/test_array.py",
 )
 """Files that take more than fifteen seconds, clusters and others by turns: they come first.
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def network() -> FeatureNetwork:
+def network() -> FeatureExtractor:
     """The real VGG-19 with the default weights, on the CPU."""
     return load_network(resolve_weights())
 

@@ -15,10 +15,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from batch_analogy.analogy.atlas import AtlasPicture
-from batch_analogy.analogy.features import (
+from batch_analogy.analogy.correspondence.atlas import AtlasPicture
+from batch_analogy.analogy.correspondence.coarse_to_fine import LevelDone, MatchFields, match
+from batch_analogy.analogy.correspondence.labels import label_maps, pool_labels
+from batch_analogy.analogy.features.pictures import (
     EncodedPicture,
-    FeatureNetwork,
+    FeatureExtractor,
     encode_picture,
     encode_reference,
     load_network,
@@ -26,14 +28,12 @@ from batch_analogy.analogy.features import (
     resolve_precision,
     stack_pictures,
 )
-from batch_analogy.analogy.fine import fine_vote
-from batch_analogy.analogy.labels import label_maps, pool_labels
-from batch_analogy.analogy.matching import Fields, LevelDone, match
-from batch_analogy.analogy.nnf import HALF_SURE_CELLS, match_confidence, nnf_to_flow, sides
+from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.analogy.nnf import HALF_CONFIDENCE_CELLS, match_confidence, nnf_to_flow, sides
+from batch_analogy.analogy.reconstruction.vote import vote
 from batch_analogy.analogy.refine import refine
-from batch_analogy.analogy.vote import vote
-from batch_analogy.analogy.weights import resolve_weights
-from batch_analogy.config import AnalogyConfig
+from batch_analogy.analogy.rendering.upscale import render_full_size
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.errors import ConfigError
 
 _VOTE_PATCH = 3  # facts §4
@@ -70,7 +70,7 @@ def deep_image_analogy(
     bp: Tensor,
     *,
     config: AnalogyConfig | None = None,
-    network: FeatureNetwork | None = None,
+    network: FeatureExtractor | None = None,
     reference: EncodedPicture | None = None,
     masks: tuple[Tensor, Tensor] | None = None,
     on_level: Callable[[LevelDone], None] | None = None,
@@ -120,7 +120,7 @@ def deep_image_analogies(
     bp: Tensor,
     *,
     config: AnalogyConfig | None = None,
-    network: FeatureNetwork | None = None,
+    network: FeatureExtractor | None = None,
     reference: EncodedPicture | None = None,
 ) -> list[AnalogyResult]:
     """``deep_image_analogy`` of several pictures A of one size against one B', matched at once.
@@ -183,11 +183,11 @@ def _assemble(
     a: EncodedPicture,
     bp: EncodedPicture,
     found: EncodedPicture,
-    fields: Fields,
+    fields: MatchFields,
     config: AnalogyConfig,
 ) -> AnalogyResult:
-    confidence_a = match_confidence(fields.ab, fields.ba, fields.cost_ab, HALF_SURE_CELLS)
-    confidence_b = match_confidence(fields.ba, fields.ab, fields.cost_ba, HALF_SURE_CELLS)
+    confidence_a = match_confidence(fields.ab, fields.ba, fields.cost_ab, HALF_CONFIDENCE_CELLS)
+    confidence_b = match_confidence(fields.ba, fields.ab, fields.cost_ba, HALF_CONFIDENCE_CELLS)
     if not isinstance(found, AtlasPicture):
         return AnalogyResult(
             a_prime=_refine(a, _vote(bp, fields.ab, a, config), confidence_a, config),
@@ -211,7 +211,7 @@ def _assemble(
 def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
     """The other picture through a field. A refinement takes colours alone: a small vote will do."""
     if config.refine == "none":
-        return fine_vote(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
+        return render_full_size(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
     return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from batch_analogy.analogy.steady import exp2
+from batch_analogy.analogy.deterministic import exp2
 
 Size = tuple[int, int]
 """(height, width), in cells or pixels."""
@@ -108,7 +108,7 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
     return (returned - own).square().sum(dim=1, keepdim=True).sqrt()
 
 
-HALF_SURE_CELLS = 4.0
+HALF_CONFIDENCE_CELLS = 4.0
 """Both directions this far apart: half the confidence."""
 
 

@@ -12,15 +12,15 @@ from typer.core import TyperCommand
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
-from batch_analogy.cli.option_groups import FilmOptions, MachineOptions, takes_groups
-from batch_analogy.cli.paint_options import BETWEEN, PaintOptions
+from batch_analogy.cli.options.groups import FilmOptions, MachineOptions, takes_groups
+from batch_analogy.cli.options.painting import GUIDE_SEPARATOR, PaintOptions
+from batch_analogy.cli.outcome import run_and_report
+from batch_analogy.cli.plan import preview_and_report
 from batch_analogy.cli.plan_text import print_plan
-from batch_analogy.cli.rehearse import rehearse_and_report
-from batch_analogy.cli.running import open_and_finish
 from batch_analogy.cli.timelapse import default_film, default_run_dir
-from batch_analogy.config import RunConfig
+from batch_analogy.config.painting import PaintConfig
+from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import UsageError
-from batch_analogy.painting import PaintConfig
 
 EPILOG = """Examples:
 
@@ -67,7 +67,7 @@ def join_guides(arguments: Sequence[str]) -> list[str]:
                     f"error: --guide {' '.join(rest)}: give --guide SRC TGT WEIGHT", err=True
                 )
                 raise SystemExit(2)
-            joined.append(BETWEEN.join(rest[:3]))
+            joined.append(GUIDE_SEPARATOR.join(rest[:3]))
             del rest[:3]
     return joined
 
@@ -118,12 +118,12 @@ def analogy(
     config = run_config(pictures[-1], paint.paint_config(pair), paint, film, machine)
     console = Console(json_lines)
     if dry_run:
-        from batch_analogy.jobs.run import dry_plan
+        from batch_analogy.jobs.drive.open_run import dry_plan
 
         return print_plan(console, config, dry_plan(config))
     if preview is not None:
-        return rehearse_and_report(config, console, preview, overwrite=overwrite)
-    return open_and_finish(config, console, overwrite=overwrite)
+        return preview_and_report(config, console, preview, overwrite=overwrite)
+    return run_and_report(config, console, overwrite=overwrite)
 
 
 def run_config(

@@ -14,11 +14,11 @@ import batch_analogy
 from batch_analogy.cli import (
     analogy,
     compare,
+    doctor,
     evaluate,
-    machine,
     pair,
-    rehearse,
-    runs,
+    plan,
+    resume,
     semantic,
     status,
     study,
@@ -56,17 +56,17 @@ def build_app() -> typer.Typer:
     app.command(epilog=analogy.EPILOG, cls=analogy.AnalogyCommand)(analogy.analogy)
     app.add_typer(semantic.build())
     app.command(epilog=suggest.EPILOG)(suggest.suggest)
-    app.command(epilog=rehearse.PLAN_EPILOG)(rehearse.plan)
-    app.command(epilog=rehearse.PREVIEW_EPILOG)(rehearse.preview)
+    app.command(epilog=plan.PLAN_EPILOG)(plan.plan)
+    app.command(epilog=plan.PREVIEW_EPILOG)(plan.preview)
     app.command(epilog=status.EPILOG)(status.status)
-    app.command(epilog=runs.RESUME_EPILOG)(runs.resume)
-    app.command(epilog=runs.RETRY_EPILOG)(runs.retry)
-    app.command(epilog=runs.ASSEMBLE_EPILOG)(runs.assemble)
+    app.command(epilog=resume.RESUME_EPILOG)(resume.resume)
+    app.command(epilog=resume.RETRY_EPILOG)(resume.retry)
+    app.command(epilog=resume.ASSEMBLE_EPILOG)(resume.assemble)
     app.command(epilog=evaluate.EPILOG)(evaluate.evaluate)
     app.command(epilog=compare.EPILOG)(compare.compare)
     app.add_typer(study.study_app(), name="study")
-    app.command(epilog=machine.DOCTOR_EPILOG)(machine.doctor)
-    app.command(epilog=machine.WEIGHTS_EPILOG)(machine.weights)
+    app.command(epilog=doctor.DOCTOR_EPILOG)(doctor.doctor)
+    app.command(epilog=doctor.WEIGHTS_EPILOG)(doctor.weights)
     return app
 
 

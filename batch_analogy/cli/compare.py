@@ -10,20 +10,20 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, INTERRUPTED, reports_failures
-from batch_analogy.cli.option_groups import takes_groups
-from batch_analogy.cli.semantic_options import (
+from batch_analogy.cli.options.groups import takes_groups
+from batch_analogy.cli.options.training import (
     ImageArgument,
     LabelArgument,
     TargetsArgument,
     TrainingOptions,
 )
-from batch_analogy.config import ExecutionConfig
+from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
-    from batch_analogy.report.compare import PictureMade
-    from batch_analogy.report.compare_inputs import CompareJob
-    from batch_analogy.report.comparison import Comparison
+    from batch_analogy.report.comparison.compare_methods import PictureMade
+    from batch_analogy.report.comparison.inputs import CompareJob
+    from batch_analogy.report.comparison.results_folder import Comparison
 
 EPILOG = """Examples:
 
@@ -97,9 +97,9 @@ def compare(
 
     All start from the same picture and work at the same size.
     """
-    from batch_analogy.cli.semantic_progress import SemanticWatcher
-    from batch_analogy.jobs.driver import StopRequest
-    from batch_analogy.report.compare import compare as run
+    from batch_analogy.cli.semantic_watcher import SemanticWatcher
+    from batch_analogy.jobs.drive.driver import StopRequest
+    from batch_analogy.report.comparison.compare_methods import compare as run
 
     if model is not None and training.size is not None:
         raise UsageError("--model works at the size it was trained at; leave --size out")
@@ -131,9 +131,9 @@ def _job(
     model: Path | None,
     overwrite: bool,
 ) -> CompareJob:
-    from batch_analogy.jobs.pools import settle_gpus
+    from batch_analogy.jobs.drive.pool_choice import settle_gpus
     from batch_analogy.jobs.semantic.apply import find_maps
-    from batch_analogy.report.compare_inputs import CompareJob
+    from batch_analogy.report.comparison.inputs import CompareJob
 
     names: Any = [] if methods == "none" else [name.strip() for name in methods.split(",")]
     return CompareJob(
@@ -185,8 +185,8 @@ def _print(console: Console, found: Comparison) -> None:
 
 def lines(found: Comparison) -> list[str]:
     """The means of all figures, line by line."""
-    from batch_analogy.report.compare_page import FIGURES
-    from batch_analogy.report.page import shown
+    from batch_analogy.report.comparison.page import COMPARED_METRICS
+    from batch_analogy.report.evaluation.page import shown
 
     width = max(_CELL_WIDTH, *(len(method) + 2 for method in found.methods))
     head = "".ljust(_TITLE_WIDTH) + "".join(method.rjust(width) for method in found.methods)
@@ -196,7 +196,7 @@ def lines(found: Comparison) -> list[str]:
             shown(found.values["summary"][m][figure.key], figure.form).rjust(width)
             for m in found.methods
         )
-        for figure in FIGURES
+        for figure in COMPARED_METRICS
     ]
     own = found.values["source_accuracy"]
     return [head, *rows, f"Of the source's own layout {100 * own:.0f} % is read rightly."]

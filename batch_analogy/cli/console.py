@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 
-class UnreadError(Exception):
+class OutputClosedError(Exception):
     """Whatever read stdout has ended, as ``head`` does."""
 
 
@@ -39,7 +39,7 @@ class Console:
         """Print a line of the result, on stdout; nothing where stdout carries JSON.
 
         Raises:
-            UnreadError: nobody reads it any more.
+            OutputClosedError: nobody reads it any more.
         """
         if not self.json_lines:
             _print(text)
@@ -48,7 +48,7 @@ class Console:
         """Print one JSON line on stdout, if JSON was asked for.
 
         Raises:
-            UnreadError: nobody reads it any more.
+            OutputClosedError: nobody reads it any more.
         """
         if self.json_lines:
             line = {"event": name, **fields}
@@ -62,7 +62,7 @@ def _print(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError as error:
         _leave(sys.stdout)
-        raise UnreadError from error
+        raise OutputClosedError from error
 
 
 def _leave(stream: TextIO) -> None:

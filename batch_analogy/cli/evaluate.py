@@ -11,10 +11,10 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
-from batch_analogy.cli.progress import RunWatcher
+from batch_analogy.cli.run_watcher import RunWatcher
 
 if TYPE_CHECKING:
-    from batch_analogy.report.evaluate import Evaluation
+    from batch_analogy.report.evaluation.evaluate_run import Evaluation
 
 EPILOG = """Examples:
 
@@ -60,7 +60,7 @@ def evaluate(
     It needs the input that the run was made of; of a video it is unpacked again. Nothing of the
     run is changed.
     """
-    from batch_analogy.report.evaluate import evaluate as judge
+    from batch_analogy.report.evaluation.evaluate_run import evaluate as judge
 
     console = Console(json_lines)
     with RunWatcher(console) as watcher:
@@ -97,13 +97,13 @@ def _print(console: Console, found: Evaluation) -> None:
 
 def lines(summary: Mapping[str, Any]) -> list[str]:
     """A short table and what it does not hold, line by line."""
-    from batch_analogy.report.judge import AGAINST, INPUT, RUN
-    from batch_analogy.report.page import ROWS, remarks, shown
+    from batch_analogy.report.evaluation.evaluator import AGAINST, INPUT, RUN
+    from batch_analogy.report.evaluation.page import METRIC_ROWS, remarks, shown
 
     films = [name for name in (RUN, AGAINST, INPUT) if name in summary["films"]]
     ratio = summary.get("ratio")
     found = [_line("", [*films, *(["ratio"] if ratio else [])])]
-    for row in ROWS:
+    for row in METRIC_ROWS:
         cells = [shown(summary["films"][name][row.key], row.form) for name in films]
         cells += [shown(ratio[row.key], ".3f")] if ratio else []
         found.append(_line(row.title, cells))

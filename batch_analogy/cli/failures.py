@@ -21,7 +21,7 @@ from typing import ParamSpec
 import typer
 
 from batch_analogy import errors
-from batch_analogy.cli.console import Console, UnreadError
+from batch_analogy.cli.console import Console, OutputClosedError
 
 DONE, FAILED, USAGE, PARTIAL, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -61,7 +61,7 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
             code = _report(console, error, str(error))
         except KeyboardInterrupt as error:
             code = _report(console, error, "interrupted. The same command starts it again.")
-        except UnreadError:
+        except OutputClosedError:
             code = FAILED
             console.note("stopped: nobody reads the output any more")
         except Exception as error:  # noqa: BLE001 - the outermost frame: a bug gets one line too

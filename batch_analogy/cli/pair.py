@@ -11,7 +11,7 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
-from batch_analogy.cli.option_groups import LookOptions, takes_groups
+from batch_analogy.cli.options.groups import LookOptions, takes_groups
 from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
@@ -21,7 +21,7 @@ from batch_analogy.cli.pair_files import (
     read_pictures,
     write_results,
 )
-from batch_analogy.config import AnalogyConfig, Preset
+from batch_analogy.config.matching import AnalogyConfig, Preset
 from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _both_masks(mask_a: Path | None, mask_b: Path | None) -> tuple[Path, ...]:
 def _print_plan(
     console: Console, a: Path, bp: Path, outputs: Outputs, config: AnalogyConfig
 ) -> int:
-    from batch_analogy.analogy.features import matching_size
+    from batch_analogy.analogy.features.pictures import matching_size
     from batch_analogy.media.stills import read_size
 
     plan = {}
@@ -190,8 +190,8 @@ def _compute(
     make_folder(folder)  # before the work, so that a disk that refuses is noticed in time
 
     from batch_analogy.analogy.deep import deep_image_analogy
-    from batch_analogy.analogy.features import load_network
-    from batch_analogy.analogy.weights import resolve_weights
+    from batch_analogy.analogy.features.pictures import load_network
+    from batch_analogy.analogy.features.weights import resolve_weights
 
     def on_level(done: LevelDone) -> None:
         console.note(f"level {done.level} of 5..1 matched")

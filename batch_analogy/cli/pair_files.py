@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from batch_analogy.config import Refine
+from batch_analogy.config.matching import Refine
 from batch_analogy.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Outputs:
 
 def make_folder(folder: Path) -> None:
     """Make the output folder; a disk that refuses raises OutputDiskError."""
-    from batch_analogy.media.files import disk_errors
+    from batch_analogy.files import disk_errors
 
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -158,9 +158,9 @@ def _write_picture(path: Path, picture: Tensor, depth: Depth) -> None:
 
 
 def _pixels(picture: Tensor) -> Pixels:
-    from batch_analogy.media.stills import to_bytes
+    from batch_analogy.media.stills import to_uint8
 
-    return to_bytes(picture[0].permute(1, 2, 0).cpu().numpy())
+    return to_uint8(picture[0].permute(1, 2, 0).cpu().numpy())
 
 
 def _confidence_map(confidence: Tensor, like: Tensor) -> Pixels:
@@ -175,7 +175,7 @@ def _confidence_map(confidence: Tensor, like: Tensor) -> Pixels:
 def _write_array(path: Path, array: object) -> None:
     import numpy as np
 
-    from batch_analogy.media.files import atomic_write_bytes
+    from batch_analogy.files import atomic_write_bytes
 
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(array, dtype=np.float32), allow_pickle=False)

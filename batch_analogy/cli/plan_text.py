@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE
-from batch_analogy.cli.progress import duration
-from batch_analogy.config import RunConfig
+from batch_analogy.cli.run_watcher import duration
+from batch_analogy.config.run import RunConfig
 
 if TYPE_CHECKING:
-    from batch_analogy.jobs.estimate import Estimate
-    from batch_analogy.jobs.plan import Plan
+    from batch_analogy.jobs.drive.estimate import Estimate
+    from batch_analogy.jobs.plan.run_plan import Plan
 
-SHOWN_UNUSABLE = 10
-SHOWN_SHOTS = 8
-SHOWN_KEYS = 8
-SHOWN_REFERENCES = 12
+MAX_SHOWN_UNUSABLE = 10
+MAX_SHOWN_SHOTS = 8
+MAX_SHOWN_KEYFRAMES = 8
+MAX_SHOWN_REFERENCES = 12
 ORDERS = {
     "number": "the numbers in their names",
     "name": "folders and names",
@@ -29,8 +29,8 @@ ORDERS = {
 
 def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
     """Print a plan and its cost as the result; returns the exit code."""
-    from batch_analogy.jobs.estimate import estimate
-    from batch_analogy.jobs.plan_file import plan_to_json
+    from batch_analogy.jobs.drive.estimate import estimate
+    from batch_analogy.jobs.plan.plan_file import plan_to_json
 
     cost = estimate(config, plan)
     for name, text in [*_plan_rows(config, plan), *_cost_rows(config, cost)]:
@@ -40,8 +40,8 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    from batch_analogy.jobs.assemble import films_of
-    from batch_analogy.jobs.ranges import format_frames
+    from batch_analogy.jobs.drive.assemble import films_of
+    from batch_analogy.jobs.plan.ranges import format_frames
 
     about = "about " if plan.estimated else ""
     shots = f" and {len(plan.shots)} shots" if len(plan.shots) > 1 else ""
@@ -65,10 +65,10 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "film", f"{film.path}, {width}x{height}, {_rate(config, plan)}"
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
-    for frame in failed[:SHOWN_UNUSABLE]:
+    for frame in failed[:MAX_SHOWN_UNUSABLE]:
         yield "unusable", f"frame {frame.index}: {frame.error}"
-    if len(failed) > SHOWN_UNUSABLE:
-        yield "", f"… and {len(failed) - SHOWN_UNUSABLE} more"
+    if len(failed) > MAX_SHOWN_UNUSABLE:
+        yield "", f"… and {len(failed) - MAX_SHOWN_UNUSABLE} more"
 
 
 def _reference_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -76,11 +76,15 @@ def _reference_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "reference", f"{config.reference}, {plan.reference_width}x{plan.reference_height}"
         return
     places = [
-        f"{Path(reference.mark.path).name} at frame {reference.frame}"
+        f"{Path(reference.fingerprint.path).name} at frame {reference.frame}"
         for reference in plan.references
     ]
     count = len(places)
-    shown = places if count <= SHOWN_REFERENCES else [*places[: SHOWN_REFERENCES - 1], places[-1]]
+    shown = (
+        places
+        if count <= MAX_SHOWN_REFERENCES
+        else [*places[: MAX_SHOWN_REFERENCES - 1], places[-1]]
+    )
     yield "reference", f"{config.reference}: {count}, each fading into the next"
     for place in shown:
         yield "", place
@@ -101,14 +105,14 @@ def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """By what stills were put in order, and what speaks for another one."""
-    from batch_analogy.jobs.survey import arrangement_of
+    from batch_analogy.jobs.plan.survey import arrangement_of
 
     found = arrangement_of(plan.frames, config.order)
     text = f"by {ORDERS[found.by]}"
     if found.copies:
         text += f", {found.copies} copies like 'a (1).jpg' after their originals"
     if found.wraps:
-        text += f"; the camera's counter began again at {', '.join(found.wraps[:SHOWN_SHOTS])}"
+        text += f"; the camera's counter began again at {', '.join(found.wraps[:MAX_SHOWN_SHOTS])}"
     yield "order", text
     if found.disputed:
         at = found.disputed[0]
@@ -135,16 +139,16 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
 
 def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     """What the frames are painted after, and shots in which none was painted."""
-    from batch_analogy.jobs.painted import unpainted_shots
-    from batch_analogy.jobs.ranges import format_range
+    from batch_analogy.jobs.plan.paint_inputs import shots_without_keyframe
+    from batch_analogy.jobs.plan.ranges import format_range
 
     if plan.painting is None:
         return
-    for key in plan.painting.keys[:SHOWN_KEYS]:
+    for key in plan.painting.keys[:MAX_SHOWN_KEYFRAMES]:
         over = key.example.path if key.example else plan.frames[key.frame or 0].name
         yield "painted", f"{key.painted.path} over {over}"
-    if len(plan.painting.keys) > SHOWN_KEYS:
-        yield "painted", f"… and {len(plan.painting.keys) - SHOWN_KEYS} more"
+    if len(plan.painting.keys) > MAX_SHOWN_KEYFRAMES:
+        yield "painted", f"… and {len(plan.painting.keys) - MAX_SHOWN_KEYFRAMES} more"
     for key in plan.painting.keys:
         if key.example and _transparent(key.example.path) and not _transparent(key.painted.path):
             yield (
@@ -153,7 +157,7 @@ def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
                 "none, so all of it is painted: make that transparent where frames are to show",
             )
     shots = [(shot.start, shot.stop) for shot in plan.shots]
-    for start, stop in unpainted_shots(plan.painting, shots)[:SHOWN_SHOTS]:
+    for start, stop in shots_without_keyframe(plan.painting, shots)[:MAX_SHOWN_SHOTS]:
         yield (
             "",
             f"WARNING: none of the frames {format_range(start, stop)} is painted, and a cut parts "
@@ -170,8 +174,8 @@ def _transparent(path: str) -> bool:
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """What stills the numbers in the names leave out, and what the film does about it."""
-    from batch_analogy.jobs.survey import format_gaps, gaps_of
-    from batch_analogy.media.numbering import LONGEST_HOLD, are_lost
+    from batch_analogy.jobs.plan.survey import format_gaps, gaps_of
+    from batch_analogy.media.frame_numbers import LONGEST_HOLD, are_lost
 
     gaps = gaps_of(plan)
     if not gaps:
@@ -194,13 +198,13 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     """Whether stills hold more bits than are kept of them, by the first one."""
     from batch_analogy.errors import FrameError
-    from batch_analogy.media.stills import read_loss
+    from batch_analogy.media.stills import read_depth_loss
 
     if plan.video is not None:
         return
     first = plan.usable()[0]
     try:
-        loss = read_loss(Path(first.source))
+        loss = read_depth_loss(Path(first.source))
     except FrameError:
         return  # it has gone since; the worker that is to do it will say so
     if loss is not None:
@@ -217,7 +221,7 @@ def _apart(config: RunConfig) -> str:
 
 def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """How the frames hang together: coherence, cuts, and exposures to even out."""
-    from batch_analogy.jobs.ranges import format_range
+    from batch_analogy.jobs.plan.ranges import format_range
 
     if plan.steady:
         yield "temporal", "on: they go on from each other"
@@ -225,22 +229,22 @@ def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "temporal", f"off: {_apart(config) if config.temporal == 'on' else 'each by itself'}"
 
     if len(plan.shots) > 1:
-        shown = [format_range(shot.start, shot.stop) for shot in plan.shots[:SHOWN_SHOTS]]
+        shown = [format_range(shot.start, shot.stop) for shot in plan.shots[:MAX_SHOWN_SHOTS]]
         rest = len(plan.shots) - len(shown)
         yield "shots", ", ".join(shown) + (f" … and {rest} more" if rest else "")
     changes = [frame.exposure_ev for frame in plan.frames if frame.exposure_ev]
     if changes:
-        span = f"{min(changes):+.2f} to {max(changes):+.2f} EV"
-        yield "exposure", f"of {len(changes)} frames evened out, by {span}"
+        time_range = f"{min(changes):+.2f} to {max(changes):+.2f} EV"
+        yield "exposure", f"of {len(changes)} frames evened out, by {time_range}"
 
 
 def _source(config: RunConfig, plan: Plan) -> str:
-    from batch_analogy.jobs.footage import part_of
-    from batch_analogy.media.timing import WHOLE
+    from batch_analogy.jobs.plan.video_properties import describe_time_range
+    from batch_analogy.media.timing import WHOLE_VIDEO
 
-    if plan.footage is None or plan.footage.span == WHOLE:
+    if plan.footage is None or plan.footage.time_range == WHOLE_VIDEO:
         return config.source
-    return f"{config.source}, {part_of(plan.footage.span)}"
+    return f"{config.source}, {describe_time_range(plan.footage.time_range)}"
 
 
 def _rate(config: RunConfig, plan: Plan) -> str:
@@ -272,11 +276,11 @@ def _cost_rows(config: RunConfig, cost: Estimate) -> Iterator[tuple[str, str]]:
 
 
 def _time(config: RunConfig, cost: Estimate) -> str:
-    if cost.seconds_a_frame is None:
+    if cost.seconds_per_frame is None:
         return "not known before a frame is done: batch-analogy preview measures it"
-    pace = f"{cost.seconds_a_frame:.1f} s a frame and worker, from {cost.measured} done here"
+    pace = f"{cost.seconds_per_frame:.1f} s a frame and worker, from {cost.measured} done here"
     if cost.seconds is None:
-        whole = duration(cost.seconds_a_frame * cost.left)
+        whole = duration(cost.seconds_per_frame * cost.left)
         return f"about {whole} of work for {config.execution.address} to share ({pace})"
     workers = "1 worker" if cost.workers == 1 else f"{cost.workers} workers"
     return f"about {duration(cost.seconds)} for {cost.left} frames on {workers} ({pace})"

@@ -15,28 +15,28 @@ from typer.core import TyperGroup
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL, reports_failures
-from batch_analogy.cli.option_groups import MachineOptions, takes_groups
-from batch_analogy.cli.semantic_options import (
+from batch_analogy.cli.options.groups import MachineOptions, takes_groups
+from batch_analogy.cli.options.training import (
     DetailChoice,
     DetailOption,
+    FrameRateOption,
     ImageArgument,
     LabelArgument,
     OutputOption,
-    RateOfFramesOption,
     TargetsArgument,
     TrainingOptions,
 )
-from batch_analogy.config import ExecutionConfig
+from batch_analogy.config.run import ExecutionConfig
 
 if TYPE_CHECKING:
-    from batch_analogy.cli.semantic_progress import SemanticWatcher
-    from batch_analogy.jobs.driver import StopRequest
-    from batch_analogy.jobs.semantic.apply import Applied
-    from batch_analogy.jobs.semantic.many import TrainedAll
+    from batch_analogy.cli.semantic_watcher import SemanticWatcher
+    from batch_analogy.jobs.drive.driver import StopRequest
+    from batch_analogy.jobs.semantic.apply import ApplyResult
+    from batch_analogy.jobs.semantic.train_many import TrainingResults
     from batch_analogy.jobs.semantic.training import TrainJob
 
 MAKE = "make"
-SHOWN_FAILURES = 10
+MAX_SHOWN_FAILURES = 10
 
 EPILOG = """Examples:
 
@@ -98,7 +98,7 @@ def make(
     machine: MachineOptions,
     output: OutputOption = None,
     model: ModelOption = None,
-    fps: RateOfFramesOption = None,
+    fps: FrameRateOption = None,
     detail: DetailOption = "patches",
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
@@ -155,7 +155,7 @@ def train(
     json_lines: options.JsonOption = False,
 ) -> int:
     """Train on many pictures, several at once; apply makes pictures of them."""
-    from batch_analogy.jobs.semantic.many import find_pairs
+    from batch_analogy.jobs.semantic.train_many import find_pairs
 
     training.config()
     place = options.absolute(output or folder)
@@ -175,14 +175,14 @@ def apply(
     model: Annotated[Path, typer.Argument(help="A folder that was trained into.", metavar="MODEL")],
     targets: TargetsArgument,
     output: OutputOption = None,
-    fps: RateOfFramesOption = None,
+    fps: FrameRateOption = None,
     detail: DetailOption = "patches",
     overwrite: options.OverwriteOption = False,
     json_lines: options.JsonOption = False,
 ) -> int:
     """Make pictures, or a film, after maps with a network that is trained already."""
     from batch_analogy.jobs.semantic.apply import find_maps
-    from batch_analogy.jobs.semantic.files import MODEL_FILE
+    from batch_analogy.jobs.semantic.model_files import MODEL_FILE
 
     if model.is_file() and model.name == MODEL_FILE:
         model = options.absolute(model).parent  # a film's frames are kept there
@@ -235,22 +235,22 @@ class _Making:
         overwrite: bool,
     ) -> _Making:
         from batch_analogy.jobs.semantic.apply import (
-            check_free,
-            frames_of,
+            frames_folder,
             is_film,
-            picture_places,
+            picture_paths,
+            refuse_existing_outputs,
         )
 
-        places = picture_places(output, maps, frames_of(folder, output))
-        check_free(output, places, overwrite=overwrite)
+        places = picture_paths(output, maps, frames_folder(folder, output))
+        refuse_existing_outputs(output, places, overwrite=overwrite)
         film = output if is_film(output) else None
         patches = detail == "patches"
         return cls(folder, maps, places, film, fps, patches, output, overwrite)
 
-    def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> Applied:
+    def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> ApplyResult:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
-        from batch_analogy.jobs.semantic.files import load_model
-        from batch_analogy.jobs.semantic.written import note_written
+        from batch_analogy.jobs.semantic.model_files import load_model
+        from batch_analogy.jobs.semantic.written_files import record_written
 
         applied = apply_maps(
             load_model(self.folder),
@@ -263,7 +263,7 @@ class _Making:
             stopped=lambda: stop.requested,
         )
         if self.folder.is_dir():
-            note_written(
+            record_written(
                 self.folder,
                 self.output,
                 applied.pictures,
@@ -283,7 +283,7 @@ def _job(
     overwrite: bool,
 ) -> tuple[TrainJob, ExecutionConfig]:
     """A picture's training, and the settings with the number of GPUs decided."""
-    from batch_analogy.jobs.pools import settle_gpus
+    from batch_analogy.jobs.drive.pool_choice import settle_gpus
     from batch_analogy.jobs.semantic.training import TrainJob
 
     execution = settle_gpus(execution)
@@ -304,8 +304,8 @@ def _train(
     execution: ExecutionConfig,
     watcher: SemanticWatcher,
     stop: StopRequest,
-) -> TrainedAll:
-    from batch_analogy.jobs.semantic.many import train_all
+) -> TrainingResults:
+    from batch_analogy.jobs.semantic.train_many import train_all
 
     return train_all(jobs, execution, on_event=watcher, stopped=lambda: stop.requested)
 
@@ -315,15 +315,17 @@ def _watched(
     console: Console, *, alone: bool = False
 ) -> Iterator[tuple[SemanticWatcher, StopRequest]]:
     """Progress on the console, and Ctrl-C asked for instead of raised."""
-    from batch_analogy.cli.semantic_progress import SemanticWatcher
-    from batch_analogy.jobs.driver import StopRequest
+    from batch_analogy.cli.semantic_watcher import SemanticWatcher
+    from batch_analogy.jobs.drive.driver import StopRequest
 
     stop = StopRequest()
     with stop.listening(), SemanticWatcher(console, alone=alone) as watcher:
         yield watcher, stop
 
 
-def _report_trained(console: Console, trained: TrainedAll, total: int, *, stopped: bool) -> int:
+def _report_trained(
+    console: Console, trained: TrainingResults, total: int, *, stopped: bool
+) -> int:
     """Say which pictures are trained; returns the exit code."""
     finished = [one for one in trained.ended if one.ending != "interrupted"]
     for one in finished:
@@ -343,12 +345,12 @@ def _report_trained(console: Console, trained: TrainedAll, total: int, *, stoppe
     return code
 
 
-def _report(console: Console, applied: Applied, folder: Path, *, command: str) -> int:
+def _report(console: Console, applied: ApplyResult, folder: Path, *, command: str) -> int:
     """Say what was made: results on stdout, all else on stderr; returns the exit code."""
-    for path, message in applied.failed[:SHOWN_FAILURES]:
+    for path, message in applied.failed[:MAX_SHOWN_FAILURES]:
         console.note(f"{path.name} is missing: {message}")
-    if len(applied.failed) > SHOWN_FAILURES:
-        console.note(f"… and {len(applied.failed) - SHOWN_FAILURES} more")
+    if len(applied.failed) > MAX_SHOWN_FAILURES:
+        console.note(f"… and {len(applied.failed) - MAX_SHOWN_FAILURES} more")
     for path in [applied.film] if applied.film else applied.pictures:
         console.result(str(path))
     if applied.film is not None and applied.flicker is not None:

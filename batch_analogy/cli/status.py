@@ -15,14 +15,14 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
-from batch_analogy.cli.progress import QUIET_SECONDS, duration
-from batch_analogy.cli.running import SHOWN_FAILURES, sheet_of
+from batch_analogy.cli.outcome import MAX_SHOWN_FAILURES, contact_sheet_of
+from batch_analogy.cli.run_watcher import QUIET_SECONDS, duration
 
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from batch_analogy.jobs.crew import WorkerState
-    from batch_analogy.jobs.status import RunStatus
+    from batch_analogy.jobs.folder.run_status import RunStatus
+    from batch_analogy.jobs.folder.worker_states import WorkerState
 
 EPILOG = """Examples:
 
@@ -33,7 +33,7 @@ batch-analogy status night.run --watch
 batch-analogy status night.run --json"""
 
 WATCH_SECONDS = 2.0
-SHOWN_WORKERS = 12
+MAX_SHOWN_WORKERS = 12
 
 
 @reports_failures
@@ -51,20 +51,20 @@ def status(
     """Show how a run is going, or how it ended. It may be running meanwhile."""
     console = Console(json_lines)
     run_dir = options.absolute(run_dir)
-    found = StatusWatch(run_dir, console).until_it_ends() if watch else _read(run_dir)
+    found = StatusWatch(run_dir, console).watch_until_end() if watch else _read(run_dir)
     if found is not None:
         _print(console, run_dir, found)
     return DONE
 
 
 def _read(run_dir: Path) -> RunStatus:
-    from batch_analogy.jobs.status import read_status
+    from batch_analogy.jobs.folder.run_status import read_status
 
     return read_status(run_dir)
 
 
 def _print(console: Console, run_dir: Path, found: RunStatus) -> None:
-    for line in _lines(found, sheet_of(run_dir)):
+    for line in _lines(found, contact_sheet_of(run_dir)):
         console.result(line)
     console.event("result", command="status", status=found.to_json(), exit_code=DONE)
 
@@ -82,7 +82,7 @@ class StatusWatch:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def until_it_ends(self) -> RunStatus | None:
+    def watch_until_end(self) -> RunStatus | None:
         """Show it until it ends; how it ended, or None if the person left before."""
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
@@ -97,15 +97,15 @@ class StatusWatch:
             return None
 
     def _watch(self, show: Callable[[RunStatus], None]) -> RunStatus:
-        from batch_analogy.jobs.status import AT_WORK
+        from batch_analogy.jobs.folder.run_status import ACTIVE_STATES
 
-        while (found := _read(self.run_dir)).state in AT_WORK:
+        while (found := _read(self.run_dir)).state in ACTIVE_STATES:
             show(found)
             self.sleep(WATCH_SECONDS)
         return found
 
     def _text(self, found: RunStatus) -> str:
-        return "\n".join(_lines(found, sheet_of(self.run_dir)))
+        return "\n".join(_lines(found, contact_sheet_of(self.run_dir)))
 
     def _tell(self, found: RunStatus) -> None:
         news = (found.state, found.done, len(found.failed), found.workers)
@@ -150,10 +150,10 @@ def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
         rows.append(("rate", pace))
     # Workers are heard of by the driver, whose clock may not be that of this machine.
     now = time.time() if _is_here(found) else found.updated_at
-    rows += [("worker", _worker(state, now)) for state in found.worker_states[:SHOWN_WORKERS]]
-    if len(found.worker_states) > SHOWN_WORKERS:
+    rows += [("worker", _worker(state, now)) for state in found.worker_states[:MAX_SHOWN_WORKERS]]
+    if len(found.worker_states) > MAX_SHOWN_WORKERS:
         rows.append(
-            ("", f"… and {len(found.worker_states) - SHOWN_WORKERS} more; --json lists all")
+            ("", f"… and {len(found.worker_states) - MAX_SHOWN_WORKERS} more; --json lists all")
         )
     if found.dashboard_url:
         rows.append(("dashboard", found.dashboard_url))
@@ -164,10 +164,10 @@ def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
         rows.append(("sheet", str(sheet)))
     if found.updated_at:
         rows.append(("updated", _updated(found)))
-    for frame in found.failed[:SHOWN_FAILURES]:
+    for frame in found.failed[:MAX_SHOWN_FAILURES]:
         rows.append(("failed", f"frame {frame.index} ({frame.name}): {frame.message}"))
-    if len(found.failed) > SHOWN_FAILURES:
-        rows.append(("", f"… and {len(found.failed) - SHOWN_FAILURES} more; --json lists all"))
+    if len(found.failed) > MAX_SHOWN_FAILURES:
+        rows.append(("", f"… and {len(found.failed) - MAX_SHOWN_FAILURES} more; --json lists all"))
     return rows
 
 

@@ -13,7 +13,7 @@ from batch_analogy.cli.failures import DONE, reports_failures
 from batch_analogy.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
-    from batch_analogy.report.study.tally import MethodTally, PairTally, Tally
+    from batch_analogy.report.study.results import MethodResult, PairResult, StudyResult
 
 HELP = "Let people rank the pictures of a comparison, and add up what they say."
 
@@ -91,7 +91,7 @@ def make(
     One HTML file with the pictures inside. Methods are not named, and shown in another order to
     everybody; answers stay in the browser until they are saved as a file.
     """
-    from batch_analogy.report.comparison import read_comparison
+    from batch_analogy.report.comparison.results_folder import read_comparison
     from batch_analogy.report.study.page import QUESTION, TITLE, make_study
 
     if output.suffix.lower() not in (".html", ".htm"):
@@ -135,11 +135,11 @@ def add(
     """
     from batch_analogy.jobs.store import write_json
     from batch_analogy.report.study.answers import read_all
-    from batch_analogy.report.study.key import read_keys
-    from batch_analogy.report.study.tally import add_up
+    from batch_analogy.report.study.results import summarise_answers
+    from batch_analogy.report.study.study_key import read_keys
 
     console = Console(json_lines)
-    tally = add_up(*read_all(files, read_keys(comparison)))
+    tally = summarise_answers(*read_all(files, read_keys(comparison)))
     for line in lines(tally):
         console.result(line)
     if output is not None:
@@ -149,7 +149,7 @@ def add(
     return DONE
 
 
-def lines(tally: Tally) -> list[str]:
+def lines(tally: StudyResult) -> list[str]:
     """The result, line by line."""
     wide = max(len("method"), *(len(method.method) for method in tally.methods)) + 2
     head = "method".ljust(wide) + "mean rank".rjust(10) + "first".rjust(9) + "   places"
@@ -165,19 +165,19 @@ def lines(tally: Tally) -> list[str]:
     return found
 
 
-def _counted(tally: Tally) -> str:
+def _counted(tally: StudyResult) -> str:
     people = "1 person" if tally.people == 1 else f"{tally.people} people"
     told = f"study {tally.study}: {people}, {tally.orders} orders"
     return f"{told}; {tally.incomplete} did not order all" if tally.incomplete else told
 
 
-def _method_line(tally: MethodTally, wide: int) -> str:
+def _method_line(tally: MethodResult, wide: int) -> str:
     places = " ".join(f"{count:>3}" for count in tally.ranks)
     figures = f"{tally.mean_rank:>10.2f}{100 * tally.first_share:>7.0f} %"
     return f"{tally.method.ljust(wide)}{figures}  {places}"
 
 
-def _pair_line(tally: PairTally, wide: int) -> str:
+def _pair_line(tally: PairResult, wide: int) -> str:
     names = f"{tally.better} > {tally.worse}".ljust(2 * wide + 3)
     orders = f"{tally.wins}:{tally.losses}".rjust(11)
     people = f"{tally.people_for}:{tally.people_against}".rjust(9)

@@ -11,19 +11,13 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
-from batch_analogy.cli.film_options import USUAL_SUFFIXES
-from batch_analogy.cli.motion_options import (
-    usual_deflicker,
-)
-from batch_analogy.cli.option_groups import (
-    FilmOptions,
-    LookOptions,
-    MachineOptions,
-    takes_groups,
-)
+from batch_analogy.cli.options.film import USUAL_SUFFIXES
+from batch_analogy.cli.options.groups import FilmOptions, LookOptions, MachineOptions, takes_groups
+from batch_analogy.cli.options.motion import default_deflicker
+from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.plan_text import print_plan
-from batch_analogy.cli.running import open_and_finish
-from batch_analogy.config import Codec, Preset, RunConfig, Target
+from batch_analogy.config.matching import Preset
+from batch_analogy.config.run import Codec, RunConfig, Target
 
 TIMELAPSE_EPILOG = """Examples:
 
@@ -135,7 +129,7 @@ def run_config(
         weights=options.weights_choice(look.weights),
         keep_audio=command == "stylize",
         execution=machine.execution_config(),
-        **film.config_fields(usual_deflicker(command, source, target)),
+        **film.config_fields(default_deflicker(command, source, target)),
     )
 
 
@@ -161,7 +155,7 @@ def default_run_dir(film: Path) -> Path:
     >>> str(default_run_dir(Path("films/night.mp4"))), str(default_run_dir(Path("out/%06d.png")))
     ('films/night.run', 'out.run')
     """
-    from batch_analogy.media.numbered import is_pattern
+    from batch_analogy.media.numbered_output import is_pattern
 
     if is_pattern(film):
         folder = film.parent
@@ -171,7 +165,7 @@ def default_run_dir(film: Path) -> Path:
 
 def _run(config: RunConfig, console: Console, *, dry_run: bool, overwrite: bool) -> int:
     if dry_run:
-        from batch_analogy.jobs.run import dry_plan
+        from batch_analogy.jobs.drive.open_run import dry_plan
 
         return print_plan(console, config, dry_plan(config))
-    return open_and_finish(config, console, overwrite=overwrite)
+    return run_and_report(config, console, overwrite=overwrite)

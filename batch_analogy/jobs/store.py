@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from batch_analogy.config import Target
+from batch_analogy.config.run import Target
 from batch_analogy.errors import RunLockedError, UsageError
-from batch_analogy.media.files import (
-    ODD_NAMES,
+from batch_analogy.files import (
+    NON_UTF8_ERRORS,
     TEMPORARY_PREFIX,
     atomic_write_text,
+    atomic_writer,
     disk_errors,
-    replacing,
 )
 
 LOCK_PATIENCE_SECONDS = 1.0
@@ -66,7 +66,7 @@ class RunStore:
         self.frames = run_dir / "frames"
         self.input = run_dir / "input"  # frames of a video, deleted once the film is there
         self.looks = run_dir / "looks.bin"  # what was seen of the frames when planning
-        self.input_mark = run_dir / "input.json"  # which video they come from
+        self.input_record = run_dir / "input.json"  # which video they come from
         self.state = run_dir / "state"  # what segments need to go on; may be deleted at any time
         self.logs = run_dir / "logs"
         self.last_preview = run_dir / "preview" / "last.jpg"
@@ -92,16 +92,16 @@ class RunStore:
         return self._lock_file is not None
 
     def anchor(self, start: int, reference: int = 0) -> Path:
-        """The first matched frame of the stretch that begins with this frame."""
-        return self.state / f"anchor-{_stretch(start, reference)}.safetensors"
+        """The first matched frame of the span that begins with this frame."""
+        return self.state / f"anchor-{_span_name(start, reference)}.safetensors"
 
-    def walked(self, start: int, reference: int = 0) -> Path:
-        """The last matched frame of that stretch, where there is one after its anchor."""
-        return self.state / f"walked-{_stretch(start, reference)}.safetensors"
+    def last_matched(self, start: int, reference: int = 0) -> Path:
+        """The last matched frame of that span, where there is one after its anchor."""
+        return self.state / f"last_matched-{_span_name(start, reference)}.safetensors"
 
-    def forget_stretch(self, start: int, reference: int = 0) -> None:
-        """Delete what is remembered of a stretch."""
-        for path in (self.anchor(start, reference), self.walked(start, reference)):
+    def forget_span(self, start: int, reference: int = 0) -> None:
+        """Delete what is remembered of a span."""
+        for path in (self.anchor(start, reference), self.last_matched(start, reference)):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
@@ -161,7 +161,7 @@ class RunStore:
             self._lock_file.close()  # closing the file drops its flock
             self._lock_file = None
 
-    def is_driven(self) -> bool:
+    def has_driver(self) -> bool:
         """Whether a driver holds the lock, as far as one can see from this machine.
 
         On a shared disk whose locks do not reach other machines, a driver there is not seen.
@@ -203,7 +203,7 @@ class RunStore:
 
     def clear_input(self) -> None:
         """Delete the extracted frames of a video."""
-        self.input_mark.unlink(missing_ok=True)
+        self.input_record.unlink(missing_ok=True)
         _remove_tree(self.input)
 
     def remove_torn_frames(self, outputs: tuple[str, ...]) -> None:
@@ -218,8 +218,8 @@ class RunStore:
                     path.unlink(missing_ok=True)
 
 
-def _stretch(start: int, reference: int) -> str:
-    """A stretch's name; of the references after the first, with their number."""
+def _span_name(start: int, reference: int) -> str:
+    """A span's name; of the references after the first, with their number."""
     return f"{start:06d}" + (f"-{reference}" if reference else "")
 
 
@@ -241,8 +241,8 @@ def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
         path: the file.
         entries: what it holds; an iterator is written as a list, ``JsonText`` in a list as it is.
     """
-    with replacing(path) as stream:
-        stream.writelines(piece.encode(errors=ODD_NAMES) for piece in _pieces(entries))
+    with atomic_writer(path) as stream:
+        stream.writelines(piece.encode(errors=NON_UTF8_ERRORS) for piece in _pieces(entries))
 
 
 def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:

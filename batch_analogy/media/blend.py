@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from batch_analogy.analogy.light import FloatPixels, to_linear, to_srgb
+from batch_analogy.colour import FloatPixels, to_linear, to_srgb
 from batch_analogy.errors import FrameError
 from batch_analogy.media.stills import read_still
 
-Shown = tuple[Path, ...]
+FrameBlend = tuple[Path, ...]
 """The pictures that a frame of a film is the mean of; at least one."""
 
 
-def shown(frame: Path | Shown) -> Shown:
+def shown(frame: Path | FrameBlend) -> FrameBlend:
     """A picture stands for itself."""
     return (frame,) if isinstance(frame, Path) else frame
 
 
-def read_shown(frame: Shown) -> FloatPixels:
+def read_blend(frame: FrameBlend) -> FloatPixels:
     """The mean of pictures' light; a picture alone as it is.
 
     Args:
@@ -47,5 +47,5 @@ def read_shown(frame: Shown) -> FloatPixels:
     return to_srgb(light)
 
 
-def _counted(frame: Shown) -> Sequence[tuple[Path, int]]:
+def _counted(frame: FrameBlend) -> Sequence[tuple[Path, int]]:
     return [(path, frame.count(path)) for path in dict.fromkeys(frame)]

@@ -16,16 +16,11 @@ from typing import Any
 import numpy as np
 
 from batch_analogy.errors import InputError
-from batch_analogy.media.colours import decode_filter, raw_format
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_words
-from batch_analogy.media.files import (
-    TEMPORARY_PREFIX,
-    atomic_write_text,
-    disk_errors,
-    temporary_beside,
-)
-from batch_analogy.media.stills import BytePixels, Depth, FloatPixels, write_png
-from batch_analogy.media.timing import WHOLE, FrameTimes, Span
+from batch_analogy.files import TEMPORARY_PREFIX, atomic_write_text, disk_errors, temporary_path
+from batch_analogy.media.colour_tags import decode_filter, raw_format
+from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines
+from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels, write_png
+from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange
 from batch_analogy.media.video import FILES_ONLY, VideoInfo, check_readable
 
 MARKER_NAME = "complete.json"
@@ -52,19 +47,19 @@ def extract_frames(
     folder: Path,
     on_frame: Callable[[int], None] | None = None,
     *,
-    span: Span = WHOLE,
+    time_range: TimeRange = WHOLE_VIDEO,
 ) -> ExtractedFrames:
     """Decode a video once, from beginning to end, into one PNG a frame.
 
     Frames of more than 8 bits a channel become PNGs of 16. No frame is repeated or dropped to
     even out a varying rate. Transparency is laid over white. A folder that an earlier call
-    completed for the same file and span is used as it is; an incomplete one is begun again.
+    completed for the same file and time_range is used as it is; an incomplete one is begun again.
 
     Args:
         info: the video, from ``probe_video``.
         folder: where ``000000.png``, ``000001.png`` … are written, and last the marker.
         on_frame: called with the number of frames written so far.
-        span: the part that is wanted.
+        time_range: the part that is wanted.
 
     Returns:
         The frames and when they are shown.
@@ -74,7 +69,7 @@ def extract_frames(
         OutputDiskError: the disk is full, read-only or closed to this user.
     """
     check_readable(info.path)
-    marker, identity = folder / MARKER_NAME, _identity(info, span)
+    marker, identity = folder / MARKER_NAME, _identity(info, time_range)
     if (found := _completed(marker, identity, folder)) is not None:
         return found
     if info.tags.is_hdr:
@@ -85,7 +80,7 @@ def extract_frames(
         for pattern in ("[0-9]*.png", f"{TEMPORARY_PREFIX}*"):
             for stale in folder.glob(pattern):
                 stale.unlink()
-    frames = _decode_into(info, folder, span, on_frame)
+    frames = _decode_into(info, folder, time_range, on_frame)
     times = frames.times
     facts = {"tick": str(times.tick), "ticks": times.ticks, "last": times.end}
     content = {**identity, **facts, "begin": str(frames.begin), "frames": len(frames.paths)}
@@ -93,7 +88,7 @@ def extract_frames(
     return frames
 
 
-def _identity(info: VideoInfo, span: Span) -> dict[str, Any]:
+def _identity(info: VideoInfo, time_range: TimeRange) -> dict[str, Any]:
     try:
         stat = info.path.stat()
     except OSError as error:
@@ -102,8 +97,8 @@ def _identity(info: VideoInfo, span: Span) -> dict[str, Any]:
         "source": str(info.path.resolve()),
         "bytes": stat.st_size,
         "mtime_ns": stat.st_mtime_ns,
-        "start": str(span.start),
-        "end": str(span.end),
+        "start": str(time_range.start),
+        "end": str(time_range.end),
     }
 
 
@@ -127,10 +122,10 @@ def _frame_path(folder: Path, index: int) -> Path:
 
 
 def _decode_into(
-    info: VideoInfo, folder: Path, span: Span, on_frame: Callable[[int], None] | None
+    info: VideoInfo, folder: Path, time_range: TimeRange, on_frame: Callable[[int], None] | None
 ) -> ExtractedFrames:
     """Decode through a pipe, so that ffmpeg dies with this process and writes no picture itself."""
-    shown = info.times.within(span)
+    shown = info.times.within(time_range)
     if not shown.ticks:
         raise InputError(
             f"{info.path} has no frame in the part that was asked for; it lasts "
@@ -141,8 +136,8 @@ def _decode_into(
     shape = (info.height, info.width, 4 if info.tags.has_alpha else 3)
     depth: Depth = 16 if info.tags.is_deep else 8
     frame_bytes = info.height * info.width * shape[2] * layout.itemsize
-    listing = temporary_beside(folder / "times.txt")
-    command = _decode_command(info, span, pixel_format, listing)
+    listing = temporary_path(folder / "times.txt")
+    command = _decode_command(info, time_range, pixel_format, listing)
     paths: list[Path] = []
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(_WRITERS) as writers, FfmpegPipe(command, reads=True) as pipe:
@@ -159,30 +154,32 @@ def _decode_into(
     if pipe.code != 0 or not paths:
         raise InputError(
             f"{info.path} could be decoded only up to frame {len(paths)} "
-            f"({last_words(pipe.messages)}); check that the copy is whole"
+            f"({last_lines(pipe.messages)}); check that the copy is whole"
         )
     _tell_damage(info, len(shown.ticks) - len(paths), pipe.messages)
-    times, begin = _read_times(listing, shown, len(paths), info, span)
+    times, begin = _read_times(listing, shown, len(paths), info, time_range)
     listing.unlink(missing_ok=True)
     return ExtractedFrames(paths, times, begin)
 
 
-def _decode_command(info: VideoInfo, span: Span, pixel_format: str, listing: Path) -> list[str]:
+def _decode_command(
+    info: VideoInfo, time_range: TimeRange, pixel_format: str, listing: Path
+) -> list[str]:
     limit = []
-    if span.end is not None:
-        limit = ["-t", f"{info.start_seconds + float(span.end) + _READ_ON_SECONDS:.3f}"]
+    if time_range.end is not None:
+        limit = ["-t", f"{info.start_seconds + float(time_range.end) + _READ_ON_SECONDS:.3f}"]
     command = ["-v", "error", *FILES_ONLY, *limit, *info.decoder, "-i", as_url(info.path)]
     command += ["-map", "0:V:0"]
     chain = decode_filter(info.tags, info.height, info.width)
-    command += ["-vf", f"{_chosen(info.times, span)}{chain}", "-fps_mode", "passthrough"]
+    command += ["-vf", f"{_chosen(info.times, time_range)}{chain}", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-stats_enc_pre", as_url(listing)]
     command += ["-stats_enc_pre_fmt", "{pts} {tb}"]
     return [*command, "-f", "rawvideo", "-pix_fmt", pixel_format, "pipe:1"]
 
 
-def _chosen(times: FrameTimes, span: Span) -> str:
-    """The filter that lets only the span's frames through, by their exact ticks."""
-    first, stop = times.tick_range(span)
+def _chosen(times: FrameTimes, time_range: TimeRange) -> str:
+    """The filter that lets only the time_range's frames through, by their exact ticks."""
+    first, stop = times.tick_range(time_range)
     upper = "" if stop is None else f"*lt(pts-start_pts,{stop})"
     if not first and not upper:
         return ""
@@ -191,7 +188,7 @@ def _chosen(times: FrameTimes, span: Span) -> str:
 
 def _write_frame(path: Path, pixels: Any, depth: Depth) -> None:
     """Write a decoded frame: (H, W, 3 or 4), 8 or 16 bits."""
-    ready: BytePixels | FloatPixels = pixels
+    ready: Uint8Pixels | FloatPixels = pixels
     if depth == 16 or pixels.shape[2] == 4:
         ready = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     if pixels.shape[2] == 4:
@@ -203,11 +200,11 @@ def _write_frame(path: Path, pixels: Any, depth: Depth) -> None:
 def _tell_damage(info: VideoInfo, lost: int, messages: str) -> None:
     if messages.strip() or lost > 0:
         frames = f"; {lost} of its frames are lost" if lost > 0 else ""
-        _log.warning("%s is damaged in places%s (%s)", info.path, frames, last_words(messages))
+        _log.warning("%s is damaged in places%s (%s)", info.path, frames, last_lines(messages))
 
 
 def _read_times(
-    listing: Path, shown: FrameTimes, count: int, info: VideoInfo, span: Span
+    listing: Path, shown: FrameTimes, count: int, info: VideoInfo, time_range: TimeRange
 ) -> tuple[FrameTimes, Fraction]:
     """When the decoded frames are shown, and the first one in seconds after the file's beginning.
 
@@ -231,9 +228,9 @@ def _read_times(
         ticks[index] = max(ticks[index], ticks[index - 1] + apart)
     last = int(last * shown.tick / base)
     times = FrameTimes.of_ticks(base, ticks, last)
-    if info.dated:
+    if info.has_pts:
         return times, max(Fraction(0), ticks[0] * base)
     # The decoder counts its own delay in; what is heard with the first frame begins before.
-    low, _ = info.times.tick_range(span)
+    low, _ = info.times.tick_range(time_range)
     first = next(tick for tick in info.times.ticks if tick >= low)
     return times, Fraction(info.start_seconds) + first * info.times.tick

@@ -21,7 +21,7 @@ _DISK_TEXTS = ("No space left on device", "Disk quota exceeded", "Read-only file
 
 
 @dataclass(frozen=True)
-class Finished:
+class FfmpegResult:
     """How a call of ffmpeg ended: its exit code (0 is good), its result and its messages."""
 
     code: int
@@ -49,7 +49,7 @@ def as_url(path: Path) -> str:
     return f"file:{path}"
 
 
-def run_ffmpeg(arguments: Sequence[str]) -> Finished:
+def run_ffmpeg(arguments: Sequence[str]) -> FfmpegResult:
     """Run ffmpeg to its end.
 
     Args:
@@ -60,16 +60,16 @@ def run_ffmpeg(arguments: Sequence[str]) -> Finished:
     """
     with FfmpegPipe(arguments, reads=True) as pipe:
         output = pipe.stream.read()
-    return Finished(pipe.code, output.decode(errors="replace"), pipe.messages)
+    return FfmpegResult(pipe.code, output.decode(errors="replace"), pipe.messages)
 
 
-def last_words(messages: str) -> str:
+def last_lines(messages: str) -> str:
     """The end of ffmpeg's messages on one line, for use in an error."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     return "; ".join(lines[-2:]) or "no message"
 
 
-def is_disk_trouble(messages: str) -> bool:
+def is_disk_error(messages: str) -> bool:
     """Whether ffmpeg's messages say that the disk is full or read-only."""
     return any(text in messages for text in _DISK_TEXTS)
 

@@ -16,25 +16,25 @@ import cv2
 import numpy as np
 
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
-from batch_analogy.media.blend import Shown, read_shown, shown
-from batch_analogy.media.codecs import MAX_SIDE_PX, Coding, Soundtrack, check_container
-from batch_analogy.media.colours import Colours, encode_filter
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_trouble, last_words
-from batch_analogy.media.files import disk_errors, temporary_beside
-from batch_analogy.media.rawstream import RawStream
+from batch_analogy.files import disk_errors, temporary_path
+from batch_analogy.media.blend import FrameBlend, read_blend, shown
+from batch_analogy.media.colour_tags import ColourSpace, encode_filter
+from batch_analogy.media.encoding import MAX_SIDE_PX, EncodingOptions, Soundtrack, check_container
+from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
+from batch_analogy.media.matroska import MatroskaWriter
 from batch_analogy.media.stills import (
-    BytePixels,
-    WordPixels,
+    Uint8Pixels,
+    Uint16Pixels,
     read_depth,
-    to_bytes,
-    to_words,
+    to_uint8,
+    to_uint16,
 )
 from batch_analogy.media.verify import verify_film
 
 _FINEST_CLOCK = 1_000_000  # ticks a second that a film's own clock may have
 _USUAL_CLOCK = 90_000
-_PLAIN_COLOURS = Colours()
-_PLAIN_CODING = Coding()
+_PLAIN_COLOURS = ColourSpace()
+_PLAIN_CODING = EncodingOptions()
 
 _log = logging.getLogger(__name__)
 
@@ -65,13 +65,13 @@ class _Shape:
 
 
 def encode_film(
-    frames: Sequence[Path | Shown],
+    frames: Sequence[Path | FrameBlend],
     output: Path,
     *,
     fps: Fraction,
     durations: Sequence[Fraction] | None = None,
-    coding: Coding = _PLAIN_CODING,
-    colours: Colours = _PLAIN_COLOURS,
+    encoding: EncodingOptions = _PLAIN_CODING,
+    colours: ColourSpace = _PLAIN_COLOURS,
     sound: Soundtrack | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> FilmInfo:
@@ -86,7 +86,7 @@ def encode_film(
         output: the film; written whole or not at all, replacing what is there.
         fps: frames a second, exact.
         durations: how many seconds each frame is shown, where the rate is not constant.
-        coding: codec, depth and quality; it decides which suffixes the output may have.
+        encoding: codec, depth and quality; it decides which suffixes the output may have.
         colours: what the frames' RGB is encoded with and tagged as.
         sound: a video whose sound and subtitles are taken over.
         on_frame: called with the number of frames encoded so far.
@@ -99,15 +99,15 @@ def encode_film(
         FilmError: a frame is unreadable or of another size, or the film did not verify.
         OutputDiskError: the disk is full, read-only or closed to this user.
     """
-    _check(frames, output, fps, coding)
+    _check(frames, output, fps, encoding)
     first = shown(frames[0])
-    shape = _shape(first, coding)
+    shape = _shape(first, encoding)
     length = len(frames) / fps if durations is None else sum(durations, Fraction(0))
-    suffix, pixel_format = output.suffix.lower(), coding.pixel_format(_is_deep(first[0]))
+    suffix, pixel_format = output.suffix.lower(), encoding.pixel_format(_is_deep(first[0]))
     with _temporary(output) as temporary:
         command = _input_options(shape, None if durations else fps)
         command += _sound_options(sound, output, length)
-        command += ["-vf", encode_filter(colours, pixel_format), *coding.options(suffix)]
+        command += ["-vf", encode_filter(colours, pixel_format), *encoding.options(suffix)]
         command += [] if durations is None else _clock_options(durations, suffix)
         command += ["-fps_mode", "passthrough", "-movflags", "+faststart"]
         command += ["-fflags", "+bitexact", "-y", as_url(temporary)]  # Matroska draws random names
@@ -137,9 +137,11 @@ def encode_film(
     )
 
 
-def _check(frames: Sequence[Path | Shown], output: Path, fps: Fraction, coding: Coding) -> None:
+def _check(
+    frames: Sequence[Path | FrameBlend], output: Path, fps: Fraction, encoding: EncodingOptions
+) -> None:
     """Refuse what cannot be encoded, before anything is begun."""
-    check_container(output, coding.codec)
+    check_container(output, encoding.codec)
     if output.is_dir():
         raise UsageError(f"{output} is a folder; name a file for the film")
     if fps <= 0:
@@ -204,17 +206,17 @@ def _ratio(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _shape(first: Shown, coding: Coding) -> _Shape:
+def _shape(first: FrameBlend, encoding: EncodingOptions) -> _Shape:
     """The film's size in px, even where it must be, and whether frames must be made smaller."""
     height, width = _read_frame(first).shape[:2]
-    most = MAX_SIDE_PX[coding.codec]
+    most = MAX_SIDE_PX[encoding.codec]
     scaled = max(height, width) > most
     if scaled:
         factor = most / max(height, width)
         height, width = max(2, round(height * factor)), max(2, round(width * factor))
-    if coding.even_sizes:
+    if encoding.even_sizes:
         height, width = height + height % 2, width + width % 2
-    return _Shape(height, width, scaled, coding.bits(_is_deep(first[0])) > 8)
+    return _Shape(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8)
 
 
 def _is_deep(path: Path) -> bool:
@@ -224,15 +226,15 @@ def _is_deep(path: Path) -> bool:
         raise FilmError(f"the film cannot be assembled: {error}") from error
 
 
-def _read_frame(frame: Shown, *, deep: bool = False) -> BytePixels | WordPixels:
+def _read_frame(frame: FrameBlend, *, deep: bool = False) -> Uint8Pixels | Uint16Pixels:
     try:
-        pixels = read_shown(frame)
+        pixels = read_blend(frame)
     except FrameError as error:
         raise FilmError(f"the film cannot be assembled: {error}") from error
-    return to_words(pixels) if deep else to_bytes(pixels)
+    return to_uint16(pixels) if deep else to_uint8(pixels)
 
 
-def _fit(pixels: BytePixels | WordPixels, shape: _Shape) -> bytes:
+def _fit(pixels: Uint8Pixels | Uint16Pixels, shape: _Shape) -> bytes:
     if shape.scaled:
         size = (shape.width, shape.height)
         return np.ascontiguousarray(
@@ -245,7 +247,7 @@ def _fit(pixels: BytePixels | WordPixels, shape: _Shape) -> bytes:
 @contextlib.contextmanager
 def _temporary(output: Path) -> Iterator[Path]:
     """A file beside the output that is gone afterwards unless it was renamed."""
-    temporary = temporary_beside(output)
+    temporary = temporary_path(output)
     with disk_errors(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
@@ -257,19 +259,21 @@ def _temporary(output: Path) -> Iterator[Path]:
 
 def _feed(
     command: list[str],
-    frames: Sequence[Path | Shown],
+    frames: Sequence[Path | FrameBlend],
     durations: Sequence[Fraction] | None,
     shape: _Shape,
     output: Path,
     on_frame: Callable[[int], None] | None,
 ) -> None:
     first: tuple[int, ...] | None = None
-    previous: Shown = ()
+    previous: FrameBlend = ()
     data = b""
     with FfmpegPipe(["-v", "error", *command], reads=False) as pipe:
         try:
             bits = 16 if shape.deep else 8
-            timed = RawStream(pipe.stream, shape.height, shape.width, bits) if durations else None
+            timed = (
+                MatroskaWriter(pipe.stream, shape.height, shape.width, bits) if durations else None
+            )
             for number, frame in enumerate(map(shown, frames), start=1):
                 if frame != previous:
                     pixels = _read_frame(frame, deep=shape.deep)
@@ -286,12 +290,12 @@ def _feed(
             pass  # ffmpeg ended early; its exit code and messages say why
     if pipe.code == 0:
         return
-    if is_disk_trouble(pipe.messages):
+    if is_disk_error(pipe.messages):
         raise OutputDiskError(
-            f"cannot write {output}: {last_words(pipe.messages)}; the finished frames are safe: "
+            f"cannot write {output}: {last_lines(pipe.messages)}; the finished frames are safe: "
             "free some space and run the same command again"
         )
-    raise FilmError(f"ffmpeg could not encode {output}: {last_words(pipe.messages)}")
+    raise FilmError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")
 
 
 def _check_same_size(path: Path, shape: tuple[int, ...], first: tuple[int, ...]) -> None:

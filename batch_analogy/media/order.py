@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
-from batch_analogy.config import Order
+from batch_analogy.config.run import Order
 from batch_analogy.errors import InputError
-from batch_analogy.media.numbering import Numbered, find_wrap, number_of
+from batch_analogy.media.frame_numbers import NumberedName, find_wrap, number_of
 from batch_analogy.media.sequence import natural_key
 
 By = Literal["number", "name", "time"]
@@ -55,7 +55,7 @@ def arrange(
 
     Args:
         names: paths below a common folder; each is there once.
-        taken: when each was taken (``camera.read_taken``); None: not known.
+        taken: when each was taken (``camera.read_capture_time``); None: not known.
         readable: whether each can be used; of the others no time is expected.
         order: what decides.
 
@@ -97,7 +97,7 @@ class _File(NamedTuple):
     folder: str  # with its separator; "" for the common one
     name: str
     original: str | None  # of a copy like "a (1).jpg": the "a.jpg" beside it
-    number: Numbered | None  # of its name, or of its original's
+    number: NumberedName | None  # of its name, or of its original's
 
 
 def _files(names: Sequence[str]) -> list[_File]:
@@ -115,14 +115,14 @@ def _files(names: Sequence[str]) -> list[_File]:
         number = number_of(original or name)
         if number is not None:
             series = texts.setdefault(number.series, number.series)
-            number = Numbered(series, number.number, number.digits)
+            number = NumberedName(series, number.number, number.digits)
         files.append(_File(place, texts.setdefault(folder, folder), name, original, number))
     return files
 
 
 def _wraps(files: Sequence[_File]) -> dict[str, int]:
     """Folder → the first number before the camera's counter began again there."""
-    folders: dict[str, list[Numbered | None]] = {}
+    folders: dict[str, list[NumberedName | None]] = {}
     for file in files:
         if file.original is None:
             folders.setdefault(file.folder, []).append(file.number)

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from batch_analogy.errors import InputError, UsageError
-from batch_analogy.media.raw import RAW_SUFFIXES, is_raw
+from batch_analogy.media.camera_raw import RAW_SUFFIXES, is_raw
 
 # fmt: off
 STILL_SUFFIXES = frozenset({
@@ -97,11 +97,13 @@ def find_stills(source: str) -> list[str]:
     return [folder + name for folder in in_order for name in stills[folder]]
 
 
-def finds(source: str, path: Path) -> bool:
+def would_find(source: str, path: Path) -> bool:
     """Whether ``find_stills`` would find a picture, if it were there.
 
-    >>> finds("shots/*.png", Path("shots/1.png")), finds("shots/a*.png", Path("shots/1.png"))
-    (True, False)
+    >>> would_find("shots/*.png", Path("shots/1.png"))
+    True
+    >>> would_find("shots/a*.png", Path("shots/1.png"))
+    False
     """
     if os.path.isdir(source):
         return os.path.realpath(source) == os.path.realpath(path.parent)

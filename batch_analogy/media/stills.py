@@ -17,16 +17,16 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from batch_analogy.errors import FrameError
-from batch_analogy.media.files import atomic_write_bytes
-from batch_analogy.media.profiles import convert_to_srgb, foreign_profile
-from batch_analogy.media.raw import WhiteBalance, is_raw, read_raw, read_raw_size
+from batch_analogy.files import atomic_write_bytes
+from batch_analogy.media.camera_raw import WhiteBalance, is_raw, read_raw, read_raw_size
+from batch_analogy.media.icc_profiles import convert_to_srgb, foreign_profile
 
 MIN_SIDE_PX = 16
 MAX_MEGAPIXELS = 200
 
 FloatPixels = npt.NDArray[np.float32]
-BytePixels = npt.NDArray[np.uint8]
-WordPixels = npt.NDArray[np.uint16]
+Uint8Pixels = npt.NDArray[np.uint8]
+Uint16Pixels = npt.NDArray[np.uint16]
 Depth = Literal[8, 16]
 """Bits a channel."""
 
@@ -134,7 +134,7 @@ def read_depth(path: Path) -> Depth:
         return _depth(image)
 
 
-def read_loss(path: Path) -> str | None:
+def read_depth_loss(path: Path) -> str | None:
     """Why ``read_still`` keeps 8 bits of a picture that holds 16; None where it keeps all.
 
     Raises:
@@ -150,7 +150,7 @@ def read_loss(path: Path) -> str | None:
         return "it is stored turned, or with premultiplied transparency; export it upright, without"
 
 
-def write_png(path: Path, pixels: FloatPixels | BytePixels, depth: Depth = 8) -> None:
+def write_png(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8) -> None:
     """Write a picture as PNG, without loss beyond its rounding.
 
     Args:
@@ -169,13 +169,13 @@ def write_png(path: Path, pixels: FloatPixels | BytePixels, depth: Depth = 8) ->
     _write_by_opencv(path, pixels, depth, ".png", options)
 
 
-def write_tiff(path: Path, pixels: FloatPixels | BytePixels, depth: Depth = 16) -> None:
+def write_tiff(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16) -> None:
     """Write a picture as TIFF, uncompressed; otherwise as ``write_png``."""
     options = [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
     _write_by_opencv(path, pixels, depth, ".tif", options)
 
 
-def write_jpeg(path: Path, pixels: FloatPixels | BytePixels, quality: int = 90) -> None:
+def write_jpeg(path: Path, pixels: FloatPixels | Uint8Pixels, quality: int = 90) -> None:
     """Write a picture small, for previews and sheets; otherwise as ``write_png``.
 
     Args:
@@ -184,11 +184,11 @@ def write_jpeg(path: Path, pixels: FloatPixels | BytePixels, quality: int = 90) 
         quality: 1 (smallest) to 95 (best).
     """
     buffer = io.BytesIO()
-    Image.fromarray(to_bytes(pixels)).save(buffer, "JPEG", quality=quality, subsampling=0)
+    Image.fromarray(to_uint8(pixels)).save(buffer, "JPEG", quality=quality, subsampling=0)
     atomic_write_bytes(path, buffer.getvalue())
 
 
-def to_bytes(pixels: FloatPixels | BytePixels) -> BytePixels:
+def to_uint8(pixels: FloatPixels | Uint8Pixels) -> Uint8Pixels:
     """Round pixels to 8 bits.
 
     Args:
@@ -203,16 +203,16 @@ def to_bytes(pixels: FloatPixels | BytePixels) -> BytePixels:
     _check_pixels(pixels)
     if pixels.dtype == np.uint8:
         return np.asarray(pixels, dtype=np.uint8)
-    rounded: BytePixels = _rounded(pixels, 255.0).astype(np.uint8)
+    rounded: Uint8Pixels = _rounded(pixels, 255.0).astype(np.uint8)
     return rounded
 
 
-def to_words(pixels: FloatPixels | BytePixels) -> WordPixels:
-    """Round pixels to 16 bits; otherwise as ``to_bytes``."""
+def to_uint16(pixels: FloatPixels | Uint8Pixels) -> Uint16Pixels:
+    """Round pixels to 16 bits; otherwise as ``to_uint8``."""
     if pixels.dtype == np.uint8:
-        return to_bytes(pixels).astype(np.uint16) * np.uint16(257)  # 255 × 257 = 65535
+        return to_uint8(pixels).astype(np.uint16) * np.uint16(257)  # 255 × 257 = 65535
     _check_pixels(pixels)
-    rounded: WordPixels = _rounded(pixels, 65535.0).astype(np.uint16)
+    rounded: Uint16Pixels = _rounded(pixels, 65535.0).astype(np.uint16)
     return rounded
 
 
@@ -236,9 +236,9 @@ def _rounded(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
 
 
 def _write_by_opencv(
-    path: Path, pixels: FloatPixels | BytePixels, depth: Depth, kind: str, options: list[int]
+    path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth, kind: str, options: list[int]
 ) -> None:
-    rounded = to_bytes(pixels) if depth == 8 else to_words(pixels)
+    rounded = to_uint8(pixels) if depth == 8 else to_uint16(pixels)
     done, data = cv2.imencode(kind, np.ascontiguousarray(rounded[..., ::-1]), options)
     if not done:
         raise ValueError(f"pixels of shape {pixels.shape} cannot be written as {kind}")

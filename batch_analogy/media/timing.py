@@ -22,14 +22,14 @@ _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)([:;])(\d\d)")
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeRange:
     """The part of a video that is wanted, in seconds after its first frame; None: no limit."""
 
     start: Fraction | None = None
     end: Fraction | None = None
 
 
-WHOLE = Span()
+WHOLE_VIDEO = TimeRange()
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,22 @@ class FrameTimes:
         """Seconds from the first frame to the end of the last."""
         return self.end * self.tick
 
-    def within(self, span: Span) -> FrameTimes:
-        """The frames that begin at the span's start or later and before its end."""
-        low, high = self.tick_range(span)
+    def within(self, time_range: TimeRange) -> FrameTimes:
+        """The frames that begin at the time_range's start or later and before its end."""
+        low, high = self.tick_range(time_range)
         first = bisect.bisect_left(self.ticks, low)
         stop = len(self.ticks) if high is None else bisect.bisect_left(self.ticks, high)
         kept = self.ticks[first:stop]
         after = self.ticks[stop] if stop < len(self.ticks) else self.end
         return FrameTimes.of_ticks(self.tick, kept, after - kept[-1] if kept else 0)
 
-    def tick_range(self, span: Span) -> tuple[int, int | None]:
-        """A span as half-open ticks; a rounding before either time counts as that time."""
+    def tick_range(self, time_range: TimeRange) -> tuple[int, int | None]:
+        """A time_range as half-open ticks; a rounding before either time counts as that time."""
         low, high = (
             None
             if time is None
             else math.ceil(max(Fraction(0), time - ROUNDING_SECONDS) / self.tick)
-            for time in (span.start, span.end)
+            for time in (time_range.start, time_range.end)
         )
         return low or 0, high
 

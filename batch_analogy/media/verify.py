@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.errors import FilmError
-from batch_analogy.media.colours import Colours, ColourTags, stored_colours
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_words
+from batch_analogy.media.colour_tags import ColourSpace, ColourTags, stored_colour_space
+from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines
 from batch_analogy.media.timing import ROUNDING_SECONDS
 
 _FRAME = re.compile(r"^0,\s*-?\d+,\s*(-?\d+),")
@@ -25,7 +25,7 @@ def verify_film(
     begins: Iterable[Fraction],
     size: tuple[int, int],
     pixel_format: str,
-    colours: Colours,
+    colours: ColourSpace,
 ) -> None:
     """Decode the whole film and compare what comes out with what went in.
 
@@ -50,7 +50,7 @@ def verify_film(
     if pipe.code != 0 or seen.count != count:
         raise FilmError(
             f"{output} did not verify: {seen.count} of {count} frames can be decoded; "
-            f"{last_words(pipe.messages)}"
+            f"{last_lines(pipe.messages)}"
         )
     if seen.size != size:
         raise FilmError(f"{output} did not verify: it is not {size[1]}×{size[0]} px")
@@ -58,8 +58,8 @@ def verify_film(
         raise FilmError(f"{output} did not verify: frame {seen.off} is not shown at its time")
     stream = _STREAM.search(pipe.messages)
     tags = ColourTags.read(stream[1] if stream else "")
-    said = Colours(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
-    if (tags.pixel_format, said) != (pixel_format, stored_colours(colours, pixel_format)):
+    said = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
+    if (tags.pixel_format, said) != (pixel_format, stored_colour_space(colours, pixel_format)):
         raise FilmError(
             f"{output} did not verify: it is {tags.pixel_format} tagged {said}, not {pixel_format} "
             f"tagged {colours}"

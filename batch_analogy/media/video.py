@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.errors import InputError, UsageError
-from batch_analogy.media.colours import Colours, ColourTags, film_colours, square
-from batch_analogy.media.ffmpeg import FfmpegPipe, Finished, as_url, last_words, run_ffmpeg
+from batch_analogy.media.colour_tags import ColourSpace, ColourTags, film_colour_space, square
+from batch_analogy.media.ffmpeg import FfmpegPipe, FfmpegResult, as_url, last_lines, run_ffmpeg
 from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
 
@@ -47,7 +47,7 @@ class VideoInfo:
     times: FrameTimes
     variable_rate: bool
     start_seconds: float  # of the first frame, after the file's beginning
-    dated: bool  # packets say when frames are shown, not only when they are decoded, as AVI's do
+    has_pts: bool  # packets say when frames are shown, not only when they are decoded, as AVI's do
     audio_codecs: tuple[str, ...]  # of each audio stream, such as "aac"
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
@@ -69,9 +69,9 @@ class VideoInfo:
         return bool(self.audio_codecs)
 
     @property
-    def colours(self) -> Colours:
+    def colours(self) -> ColourSpace:
         """The colours of a film made of its frames."""
-        return film_colours(self.tags, self.height, self.width)
+        return film_colour_space(self.tags, self.height, self.width)
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -102,13 +102,13 @@ def probe_video(path: Path) -> VideoInfo:
         raise InputError(f"{path} holds sound but no video; give a video")
     if size is None or not videos:
         raise InputError(
-            f"{path} cannot be decoded as a video ({last_words(seen.messages)}); "
+            f"{path} cannot be decoded as a video ({last_lines(seen.messages)}); "
             "check that the copy is whole, or convert it to .mp4"
         )
     width, height = (int(number) for number in size.groups())
     if min(height, width) < MIN_SIDE_PX:
         raise InputError(f"{path} is {width}×{height} px; each side must be {MIN_SIDE_PX} or more")
-    times, begin, dated = _packet_times(
+    times, begin, has_pts = _packet_times(
         ["-v", "error", *source, "-c", "copy", "-f", "framecrc", "-"]
     )
     if not times.ticks:
@@ -122,7 +122,7 @@ def probe_video(path: Path) -> VideoInfo:
         times=times,
         variable_rate=variable,
         start_seconds=max(0.0, float(begin)),
-        dated=dated,
+        has_pts=has_pts,
         audio_codecs=audios,
         subtitle_codecs=subtitles,
         tags=ColourTags.read(videos[0]),
@@ -130,7 +130,7 @@ def probe_video(path: Path) -> VideoInfo:
     )
 
 
-def _first_frame(source: list[str]) -> tuple[Finished, str]:
+def _first_frame(source: list[str]) -> tuple[FfmpegResult, str]:
     """What ffmpeg says of a video's first frame, and what it says of the file before that."""
     seen = run_ffmpeg([*source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"])
     return seen, seen.messages.partition("Stream mapping:")[0].partition("Output #0")[0]
@@ -180,12 +180,12 @@ def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
                 decoded.append((int(packet[1]), int(packet[3])))
                 shown.append((int(packet[2]), int(packet[3])))
     # AVI and bare streams have decoding times only; sorted, they are as far apart.
-    dated = all(time != _NO_TIME for time, _ in shown)
-    packets = sorted(shown if dated else decoded)
+    has_pts = all(time != _NO_TIME for time, _ in shown)
+    packets = sorted(shown if has_pts else decoded)
     if not packets:
-        return FrameTimes.of_ticks(tick, (), 0), Fraction(0), dated
+        return FrameTimes.of_ticks(tick, (), 0), Fraction(0), has_pts
     times = FrameTimes.of_ticks(tick, [time for time, _ in packets], packets[-1][1])
-    return times, packets[0][0] * tick, dated
+    return times, packets[0][0] * tick, has_pts
 
 
 def _named_rates(stream: str) -> list[Fraction]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from batch_analogy.media.stills import read_still, to_bytes
+from batch_analogy.media.stills import read_still, to_uint8
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2937;max-width:1120px;margin:2rem auto;
@@ -49,6 +49,6 @@ def embedded(path: Path) -> str:
         FrameError: it cannot be read.
     """
     stream = io.BytesIO()
-    pixels = np.ascontiguousarray(to_bytes(read_still(path)))
+    pixels = np.ascontiguousarray(to_uint8(read_still(path)))
     Image.fromarray(pixels).save(stream, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from run_clusters import FRAMES, Undisturbed
-from run_drivers import StartDriver, starting_drivers
-from run_samples import INLINE, frame_bytes, sample_config
 
+from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.ray.cluster import leave, start_local
-from batch_analogy.jobs.run import open_run
+from tests.support.processes.clusters import FRAMES, Undisturbed
+from tests.support.processes.drivers import StartDriver, starting_drivers
+from tests.support.runs import INLINE, frame_bytes, sample_config
 
 
 @pytest.fixture

@@ -12,7 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_clusters import (
+
+from batch_analogy.config.run import RunConfig
+from batch_analogy.files import hash_file
+from batch_analogy.jobs.drive.open_run import open_run, read_status
+from batch_analogy.jobs.ray.lifeline import RECONNECT_VARIABLE
+from batch_analogy.jobs.store import RunStore
+from tests.support.processes.clusters import (
     FRAMES,
     Undisturbed,
     assert_like,
@@ -20,15 +26,9 @@ from run_clusters import (
     journaled_files,
     wait_until_loaded,
 )
-from run_machines import Machines, machines
-from run_paced import PATIENCE_SECONDS, Paced
-from run_samples import DRAFT, frame_bytes, frame_identity, sample_config
-
-from batch_analogy.config import RunConfig
-from batch_analogy.jobs.ray.lifeline import RECONNECT_VARIABLE
-from batch_analogy.jobs.run import open_run, read_status
-from batch_analogy.jobs.store import RunStore
-from batch_analogy.media.files import hash_file
+from tests.support.processes.machines import Machines, machines
+from tests.support.processes.paced import PATIENCE_SECONDS, Paced
+from tests.support.runs import DRAFT, frame_bytes, frame_identity, sample_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]  # starts Ray on three machines
 

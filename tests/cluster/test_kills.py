@@ -9,13 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
-from run_clusters import FRAMES, Undisturbed, assert_like, journaled_files, stop_the_other
-from run_drivers import StartDriver, freezer, wait_for_frames, worker_pid
-from run_paced import PATIENCE_SECONDS
-from run_samples import INLINE, frame_identity, on_ray, sample_config
 
+from batch_analogy.jobs.drive.open_run import open_run, read_status
 from batch_analogy.jobs.events import FrameDone, RunEvent, WorkerLost, WorkersReady
-from batch_analogy.jobs.run import open_run, read_status
+from tests.support.processes.clusters import (
+    FRAMES,
+    Undisturbed,
+    assert_like,
+    journaled_files,
+    stop_the_other,
+)
+from tests.support.processes.drivers import StartDriver, freezer, wait_for_frames, worker_pid
+from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.runs import INLINE, frame_identity, on_ray, sample_config
 
 pytestmark = pytest.mark.slow  # starts Ray
 

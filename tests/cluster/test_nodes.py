@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 import ray
-from run_clusters import (
+
+from batch_analogy.errors import ClusterError
+from batch_analogy.jobs.drive.open_run import open_run
+from batch_analogy.jobs.events import FrameDone, RunEvent, WorkerLost
+from tests.support.processes.clusters import (
     FRAMES,
     Undisturbed,
     add_node,
@@ -20,12 +24,8 @@ from run_clusters import (
     node_of,
     stop_the_other,
 )
-from run_drivers import freezer, wait_until_gone, worker_pid
-from run_samples import on_ray
-
-from batch_analogy.errors import ClusterError
-from batch_analogy.jobs.events import FrameDone, RunEvent, WorkerLost
-from batch_analogy.jobs.run import open_run
+from tests.support.processes.drivers import freezer, wait_until_gone, worker_pid
+from tests.support.runs import on_ray
 
 pytestmark = pytest.mark.slow  # each starts Ray
 

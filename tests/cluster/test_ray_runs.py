@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 import ray
-from run_clusters import FRAMES, Undisturbed, assert_like
-from run_drivers import freezer
-from run_samples import on_ray, sample_config
-from semantic_samples import QUICK, write_disc
 
-from batch_analogy.config import ExecutionConfig
+from batch_analogy.config.run import ExecutionConfig
+from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import ClusterError
+from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.events import FrameDone, RunEvent, WorkersReady
 from batch_analogy.jobs.ray.cluster import leave, start_local
-from batch_analogy.jobs.run import open_run
-from batch_analogy.jobs.semantic.many import train_all
+from batch_analogy.jobs.semantic.train_many import train_all
 from batch_analogy.jobs.semantic.training import TrainJob
-from batch_analogy.semantics import SemanticConfig
+from tests.support.processes.clusters import FRAMES, Undisturbed, assert_like
+from tests.support.processes.drivers import freezer
+from tests.support.runs import on_ray, sample_config
+from tests.support.semantic import QUICK, write_disc
 
 pytestmark = pytest.mark.slow  # starts Ray
 

@@ -10,22 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_paced import PATIENCE_SECONDS
-from semantic_samples import QUICK, write_disc
 
-from batch_analogy.config import ExecutionConfig
+from batch_analogy.config.run import ExecutionConfig
+from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import ClusterError
-from batch_analogy.jobs.ray import semantic
+from batch_analogy.jobs.ray import semantic_training
 from batch_analogy.jobs.semantic.events import (
     SemanticEvent,
     TrainingEnded,
     TrainingStep,
     WorkersStarted,
 )
-from batch_analogy.jobs.semantic.files import load_model
-from batch_analogy.jobs.semantic.many import train_all
-from batch_analogy.jobs.semantic.training import SemanticStore, TrainJob
-from batch_analogy.semantics import SemanticConfig
+from batch_analogy.jobs.semantic.model_files import load_model
+from batch_analogy.jobs.semantic.train_many import train_all
+from batch_analogy.jobs.semantic.training import TrainingFolder, TrainJob
+from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.semantic import QUICK, write_disc
 
 pytestmark = pytest.mark.slow  # starts Ray
 
@@ -57,7 +57,7 @@ def test_killed_workers_change_nothing(tmp_path: Path) -> None:
         told.append(event)
         if isinstance(event, TrainingStep) and event.iteration >= 4 and not killed:
             one = next(job for job in jobs if job.name == event.name)
-            killed.append(int(SemanticStore(one.folder).lock.read_text()))
+            killed.append(int(TrainingFolder(one.folder).lock.read_text()))
             os.kill(killed[0], signal.SIGKILL)
 
     trained = train_all(jobs, ExecutionConfig(workers=2), on_event=listen)
@@ -73,16 +73,16 @@ def test_killed_workers_change_nothing(tmp_path: Path) -> None:
 def test_a_worker_that_dies_after_its_last_word_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Lingering(semantic.TrainerActor):
+    class Lingering(semantic_training.TrainerActor):
         def train(self) -> Iterator[SemanticEvent]:
             yield from super().train()
             time.sleep(PATIENCE_SECONDS)
 
     def kill(event: SemanticEvent) -> None:
         if isinstance(event, TrainingEnded):
-            os.kill(int(SemanticStore(event.folder).lock.read_text()), signal.SIGKILL)
+            os.kill(int(TrainingFolder(event.folder).lock.read_text()), signal.SIGKILL)
 
-    monkeypatch.setattr(semantic, "TrainerActor", Lingering)
+    monkeypatch.setattr(semantic_training, "TrainerActor", Lingering)
     trained = train_all(jobs_in(tmp_path)[:1], ExecutionConfig(), on_event=kill)
     assert [(one.name, one.ending) for one in trained.ended] == [("one", "finished")]
     assert trained.failed == ()

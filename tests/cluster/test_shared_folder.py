@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 import ray
-from run_clusters import cluster_of, journal_lines
-from run_paced import PATIENCE_SECONDS
-from run_samples import on_ray
 
 from batch_analogy.errors import ClusterError
-from batch_analogy.jobs.run import open_run
+from batch_analogy.jobs.drive.open_run import open_run
+from tests.support.processes.clusters import cluster_of, journal_lines
+from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.runs import on_ray
 
 pytestmark = pytest.mark.slow  # starts Ray
 

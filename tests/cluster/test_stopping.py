@@ -9,19 +9,19 @@ import signal
 from pathlib import Path
 
 import pytest
-from run_clusters import FRAMES, Undisturbed, assert_like, journaled_files
-from run_drivers import StartDriver, wait_for_frames
-from run_paced import PATIENCE_SECONDS
-from run_samples import INLINE, frame_identity, sample_config
 
-from batch_analogy.config import ExecutionConfig
-from batch_analogy.jobs.driver import Driver, StopRequest
+from batch_analogy.config.run import ExecutionConfig
+from batch_analogy.jobs.drive.driver import Driver, StopRequest
+from batch_analogy.jobs.drive.open_run import open_run, read_status
+from batch_analogy.jobs.drive.pool_choice import make_pool
+from batch_analogy.jobs.drive.scheduler import Scheduler
 from batch_analogy.jobs.events import FrameDone, RunEvent, Stopping
-from batch_analogy.jobs.journal import Journal, read_history
-from batch_analogy.jobs.pools import make_pool
-from batch_analogy.jobs.progress import Progress
-from batch_analogy.jobs.run import open_run, read_status
-from batch_analogy.jobs.scheduler import Scheduler
+from batch_analogy.jobs.folder.journal import Journal, read_history
+from batch_analogy.jobs.folder.run_progress import RunProgress
+from tests.support.processes.clusters import FRAMES, Undisturbed, assert_like, journaled_files
+from tests.support.processes.drivers import StartDriver, wait_for_frames
+from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.runs import INLINE, frame_identity, sample_config
 
 pytestmark = pytest.mark.slow  # starts Ray
 
@@ -71,7 +71,7 @@ def test_ctrl_c_finishes_all_frames_that_are_matched_together(
         spec = dataclasses.replace(run._spec(), frames_at_once=3)
         pool = make_pool(spec, execution, segments=1)
         scheduler = Scheduler([range(6)], max_attempts=3, max_worker_deaths=8)
-        progress = Progress(run.config, run.store, run.plan, done=set(), given_up={})
+        progress = RunProgress(run.config, run.store, run.plan, done=set(), given_up={})
         with Journal(run.store.journal) as journal, stop.listening():
             Driver(pool, scheduler, run.plan, journal, progress, execution, stop, interrupt).run()
         assert sorted(read_history(run.store.journal).done) == [0, 1, 2]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command import Call, Ended, write_picture
 
 from batch_analogy.cli.app import main
+from tests.support.command_line import Call, Ended, write_picture
 
 
 @pytest.fixture

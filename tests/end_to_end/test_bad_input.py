@@ -7,7 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command import (
+from PIL import Image
+
+from batch_analogy.media.video import probe_video
+from tests.support.command_line import (
     COMMAND,
     HERE,
     QUICK,
@@ -21,9 +24,6 @@ from command import (
     write_frames,
     write_picture,
 )
-from PIL import Image
-
-from batch_analogy.media.video import probe_video
 
 
 def test_a_missing_folder(reference: Path, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Call
 from PIL import Image
-from semantic_samples import write_disc, write_maps
+
+from tests.support.command_line import Call
+from tests.support.semantic import write_disc, write_maps
 
 QUICK = ["--size", "32", "--width", "4", "--iterations", "3"]
 METHODS = ["semantic", "network", "numbers", "deep"]

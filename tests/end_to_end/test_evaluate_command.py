@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from command import HERE, Call, write_frames, write_picture
 
 from batch_analogy.cli.app import main
+from tests.support.command_line import HERE, Call, write_frames, write_picture
 
 
 def make_run(root: Path, frames: int) -> Path:

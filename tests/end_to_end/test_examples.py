@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import environment, finished_frames
 from PIL import Image
 
+from batch_analogy.config.painting import PAINT_PRESETS
+from batch_analogy.config.semantic import SEMANTIC_PRESETS
 from batch_analogy.media.video import probe_video
-from batch_analogy.painting import PAINT_PRESETS
-from batch_analogy.semantics import SEMANTIC_PRESETS
+from tests.support.command_line import environment, finished_frames
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from command import HERE, Call, frame_times, start, start_and_wait, write_frames
-from run_paced import PATIENCE_SECONDS, Paced
+
+from tests.support.command_line import HERE, Call, frame_times, start, start_and_wait, write_frames
+from tests.support.processes.paced import PATIENCE_SECONDS, Paced
 
 FRAMES = 8
 

@@ -10,8 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command import COMMAND, HERE, Call, environment, write_frames
-from semantic_samples import write_disc, write_maps
+
+from tests.support.command_line import COMMAND, HERE, Call, environment, write_frames
+from tests.support.semantic import write_disc, write_maps
 
 LATIN = os.fsdecode(b"caf\xe9")
 """As a German or French computer wrote it in 1998."""

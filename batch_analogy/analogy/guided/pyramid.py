@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.guided.packing import Scales, packed_guides
+from batch_analogy.analogy.guided.quantisation import ChannelScales, quantise_guides
 from batch_analogy.analogy.guided.spec import GuidedConfig
 from batch_analogy.analogy.nnf import Size, sides
 
@@ -20,7 +20,7 @@ _LEAST_SHARE = 0.5  # of a coarse pixel that must be usable, against the most us
 
 
 @dataclass(frozen=True)
-class Given:
+class LevelInputs:
     """All that is given at one size."""
 
     style: Tensor  # (H', W', S) float32: A'
@@ -41,7 +41,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Originals:
+class FullSizeInputs:
     """What is given at full size: (1, C, H, W) float32."""
 
     style: Tensor
@@ -60,15 +60,15 @@ def level_count(size: Size, source_size: Size, config: GuidedConfig) -> int:
     return count if config.levels is None else min(count, config.levels)
 
 
-def at_level(full: Originals, scales: Scales, level: int) -> Given:
+def inputs_at_level(full: FullSizeInputs, scales: ChannelScales, level: int) -> LevelInputs:
     """All that is given, halved ``level`` times."""
     style, usable = _reduced_style(full.style, full.usable, level)
     wanted = (reduced(full.wanted, level) > 0)[0, 0]
-    return Given(
+    return LevelInputs(
         style=style[0].permute(1, 2, 0).contiguous(),
         usable=usable[0, 0],
-        source=packed_guides([reduced(m, level) for m in full.source], scales),
-        target=packed_guides([reduced(m, level) for m in full.target], scales),
+        source=quantise_guides([reduced(m, level) for m in full.source], scales),
+        target=quantise_guides([reduced(m, level) for m in full.target], scales),
         wanted=torch.where(wanted, 2, 0).to(torch.int8),
         base=None
         if full.base is None

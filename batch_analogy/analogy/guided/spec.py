@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from batch_analogy.config.painting import KAPPA, PATCH, UNIFORMITY
 from batch_analogy.errors import ConfigError
-from batch_analogy.painting import KAPPA, PATCH, UNIFORMITY
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class Synthesis:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSpec:
+class GuidedSearchSpec:
     """Patch, reach, prices and randomness of one search."""
 
     patch: int  # odd side, pixels
     iterations: int
     radii: tuple[int, ...]  # of the random tries of an iteration, pixels
     seed: int  # 32 bits
-    crowding: float = 0.0  # price of a source patch that is used as often as is fair
+    occurrence_cost: float = 0.0  # price of a source patch that is used as often as is fair
     coherence: float = 0.0  # a match that no neighbour continues costs 1 + this times
 
     @property

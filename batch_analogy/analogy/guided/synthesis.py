@@ -18,19 +18,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.guided import reference
+from batch_analogy.analogy.correspondence.patchmatch.rng import derive_seed, hash_cells
 from batch_analogy.analogy.guided.checks import check
-from batch_analogy.analogy.guided.packing import Scales, packed, scales_of, whole_steps
-from batch_analogy.analogy.guided.pyramid import Given, Originals, at_level, level_count
+from batch_analogy.analogy.guided.pyramid import (
+    FullSizeInputs,
+    LevelInputs,
+    inputs_at_level,
+    level_count,
+)
+from batch_analogy.analogy.guided.quantisation import (
+    ChannelScales,
+    channel_scales,
+    quantise,
+    stack_channels,
+)
+from batch_analogy.analogy.guided.search import reference
 from batch_analogy.analogy.guided.spec import (
     Guide,
     GuidedConfig,
-    SearchSpec,
+    GuidedSearchSpec,
     Synthesis,
     radii_of,
 )
 from batch_analogy.analogy.nnf import sides, upsample_nnf
-from batch_analogy.analogy.patchmatch.rng import derive_seed, hash_cells
 
 _LAST_PATCH = 3
 
@@ -48,21 +58,21 @@ class _Made:
 class _Pass:
     """Search and vote at one size with one patch."""
 
-    given: Given
-    scales: Scales
+    given: LevelInputs
+    scales: ChannelScales
     config: GuidedConfig
     level: int  # 0 is full size
     name: str  # of its random numbers
 
-    def spec(self, number: int) -> SearchSpec:
+    def spec(self, number: int) -> GuidedSearchSpec:
         """What the search of one round is asked to do."""
         config = self.config
-        return SearchSpec(
+        return GuidedSearchSpec(
             patch=config.patch,
             iterations=config.iterations,
             radii=radii_of(max(self.given.source_size)),
             seed=derive_seed("guided", config.seed, self.level, self.name, number),
-            crowding=self.scales.crowding(config.uniformity),
+            occurrence_cost=self.scales.occurrence_cost(config.uniformity),
             coherence=config.coherence * 0.5**self.level,
         )
 
@@ -99,16 +109,16 @@ def synthesise(
     check(style, guides, config, start=start, mask=mask, base=base, usable=usable)
     heavy = [guide for guide in guides if guide.weight > 0]
     full = _originals(style, guides[0], heavy, config, mask, base, usable)
-    scales = scales_of(int(style.shape[1]), heavy, config, patch=config.patch)
+    scales = channel_scales(int(style.shape[1]), heavy, config, patch=config.patch)
     if start is None:
         made = _coarse_to_fine(full, scales, config)
     else:
-        given = at_level(full, scales, 0)
+        given = inputs_at_level(full, scales, 0)
         made = _rounds(_Pass(given, scales, config, 0, "warm"), _started(start, given))
     if config.last_pass:
         config = replace(config, patch=_LAST_PATCH, uniformity=0.0)
-        scales = scales_of(int(style.shape[1]), heavy, config, patch=_LAST_PATCH)
-        given = at_level(full, scales, 0)
+        scales = channel_scales(int(style.shape[1]), heavy, config, patch=_LAST_PATCH)
+        given = inputs_at_level(full, scales, 0)
         made = _rounds(_Pass(given, scales, config, 0, "last"), made)
     return _finished(made, scales, mask, base)
 
@@ -121,14 +131,14 @@ def _originals(
     mask: Tensor | None,
     base: Tensor | None,
     usable: Tensor | None,
-) -> Originals:
+) -> FullSizeInputs:
     """All that is given, with masks for all and everything between 0 and 1."""
     wanted = first.target.new_ones((1, 1, *sides(first.target)))
     if mask is not None:
         wanted = mask.float()
         if base is None:  # the patches of what is wanted are to be made whole
             wanted = F.max_pool2d(wanted, config.patch, 1, config.patch // 2)
-    return Originals(
+    return FullSizeInputs(
         style=style.clamp(0.0, 1.0),
         usable=torch.ones_like(style[:, :1]) if usable is None else usable.float(),
         source=[guide.source.clamp(0.0, 1.0) for guide in heavy],
@@ -138,11 +148,11 @@ def _originals(
     )
 
 
-def _coarse_to_fine(full: Originals, scales: Scales, config: GuidedConfig) -> _Made:
+def _coarse_to_fine(full: FullSizeInputs, scales: ChannelScales, config: GuidedConfig) -> _Made:
     made: _Made | None = None
-    below: Given | None = None
+    below: LevelInputs | None = None
     for level in reversed(range(level_count(sides(full.wanted), sides(full.style), config))):
-        given = at_level(full, scales, level)
+        given = inputs_at_level(full, scales, level)
         if made is None or below is None:
             start = _Made(_scattered(given, config.seed), None)
         else:
@@ -152,7 +162,7 @@ def _coarse_to_fine(full: Originals, scales: Scales, config: GuidedConfig) -> _M
     return made
 
 
-def _scattered(given: Given, seed: int) -> Tensor:
+def _scattered(given: LevelInputs, seed: int) -> Tensor:
     """A usable place for each pixel, at random, (2, H, W) int32."""
     height, width = given.size
     cells = torch.arange(height * width, device=given.wanted.device).view(height, width)
@@ -163,20 +173,20 @@ def _scattered(given: Given, seed: int) -> Tensor:
     return torch.stack([place // columns, place % columns]).to(torch.int32)
 
 
-def _enlarged(field: Tensor, below: Given, given: Given) -> _Made:
+def _enlarged(field: Tensor, below: LevelInputs, given: LevelInputs) -> _Made:
     """A coarser field at this size, and what it says of B'."""
     finer = upsample_nnf(field[None], below.source_size, given.size, given.source_size)[0]
     return _said(_at_usable(finer, given.usable), given)
 
 
-def _started(start: Tensor, given: Given) -> _Made:
+def _started(start: Tensor, given: LevelInputs) -> _Made:
     """The field that a warm start gives, and what it says of B'."""
     limits = start.new_tensor(given.source_size).view(2, 1, 1) - 1
     nearest = torch.minimum((start[0] + 0.5).floor().clamp_min(0), limits).to(torch.int32)
     return _said(_at_usable(nearest, given.usable), given)
 
 
-def _said(field: Tensor, given: Given) -> _Made:
+def _said(field: Tensor, given: LevelInputs) -> _Made:
     return _Made(field, _with_base(_vote(given, field, given.wanted, 1), given))
 
 
@@ -215,17 +225,17 @@ def _maps(task: _Pass, picture: Tensor | None, *, guides_only: bool) -> tuple[Te
     """What a search compares, (H', W', C) and (H, W, C) int16."""
     given = task.given
     if guides_only:
-        return packed(given.source), packed(given.target)
+        return stack_channels(given.source), stack_channels(given.target)
     if picture is None:
         picture = given.style.new_full((*given.size, given.style.shape[2]), 0.5)
     own, there = (
-        whole_steps(values.permute(2, 0, 1)[None], task.scales.style)
+        quantise(values.permute(2, 0, 1)[None], task.scales.style)
         for values in (given.style, picture)
     )
-    return packed([own, *given.source]), packed([there, *given.target])
+    return stack_channels([own, *given.source]), stack_channels([there, *given.target])
 
 
-def _unsettled(old: Tensor, new: Tensor, given: Given, config: GuidedConfig) -> Tensor:
+def _unsettled(old: Tensor, new: Tensor, given: LevelInputs, config: GuidedConfig) -> Tensor:
     """What is still to be searched: patches that hold a pixel which changed."""
     if config.stop == 0:
         return given.wanted
@@ -234,37 +244,44 @@ def _unsettled(old: Tensor, new: Tensor, given: Given, config: GuidedConfig) -> 
     return torch.where(near, given.wanted, given.wanted.clamp_max(1))
 
 
-def _with_base(picture: Tensor, given: Given) -> Tensor:
+def _with_base(picture: Tensor, given: LevelInputs) -> Tensor:
     if given.base is None:
         return picture
     return torch.where((given.wanted > 0)[..., None], picture, given.base)
 
 
 def _search(
-    source: Tensor, target: Tensor, field: Tensor, given: Given, active: Tensor, spec: SearchSpec
+    source: Tensor,
+    target: Tensor,
+    field: Tensor,
+    given: LevelInputs,
+    active: Tensor,
+    spec: GuidedSearchSpec,
 ) -> tuple[Tensor, Tensor]:
     """``reference.search`` by the fastest kernel there is for the tensors' device."""
     if source.device.type == "cpu":
-        from batch_analogy.analogy.guided import cpu  # Numba is slow to import
+        from batch_analogy.analogy.guided.search import cpu  # Numba is slow to import
 
         return cpu.search(source, target, field, given.usable, active, spec)
     if source.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
-        from batch_analogy.analogy.guided import cuda
+        from batch_analogy.analogy.guided.search import cuda
 
         return cuda.search(source, target, field, given.usable, active, spec)
     return reference.search(source, target, field, given.usable, active, spec)
 
 
-def _vote(given: Given, field: Tensor, active: Tensor, reach: int) -> Tensor:
+def _vote(given: LevelInputs, field: Tensor, active: Tensor, reach: int) -> Tensor:
     """``reference.vote`` likewise."""
     if field.device.type == "cpu":
-        from batch_analogy.analogy.guided import cpu
+        from batch_analogy.analogy.guided.search import cpu
 
         return cpu.vote(given.style, field, given.usable, active, reach)
     return reference.vote(given.style, field, given.usable, active, reach)
 
 
-def _finished(made: _Made, scales: Scales, mask: Tensor | None, base: Tensor | None) -> Synthesis:
+def _finished(
+    made: _Made, scales: ChannelScales, mask: Tensor | None, base: Tensor | None
+) -> Synthesis:
     assert made.picture is not None
     assert made.difference is not None
     picture = made.picture.permute(2, 0, 1)[None].clamp(0.0, 1.0).contiguous()

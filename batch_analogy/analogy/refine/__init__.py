@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from batch_analogy.analogy.features import resize
-from batch_analogy.analogy.refine.apply import apply_transforms, edge_guide
-from batch_analogy.analogy.refine.colours import fit_transforms
-from batch_analogy.config import Refine
+from batch_analogy.analogy.features.pictures import resize
+from batch_analogy.analogy.refine.bilateral_grid import apply_transforms, edge_guide
+from batch_analogy.analogy.refine.colour_fit import fit_transforms
+from batch_analogy.config.matching import Refine
 
 __all__ = ["refine"]
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from batch_analogy.analogy.refine.fields import (
+from batch_analogy.analogy.refine.matrix_fields import (
     apply_to,
-    grey_gain,
-    grey_rows,
     luma,
+    luma_gain,
+    luma_matrix,
     luma_of,
     matrices,
 )
@@ -33,7 +33,7 @@ _EVEN_RIDGE = 0.01  # variance below which a window says little of contrast
 _HALF_SURE = 0.1  # confidence at which half of the measured change (in stops) is taken
 
 
-def least_gain(
+def minimum_gain(
     picture: Tensor, styled: Tensor, confidence: Tensor, weight: Tensor, cell: int
 ) -> Tensor:
     """How much of A's contrast must survive at each place.
@@ -65,7 +65,7 @@ def keep_contrast(grid: Tensor, moments: Moments, least: Tensor) -> Tensor:
 
     Args:
         grid: (12, D, h, w) transforms. moments: what they were fitted to.
-        least: (1, h, w) from ``least_gain``.
+        least: (1, h, w) from ``minimum_gain``.
 
     Returns:
         (12, D, h, w). Mean colours of cells stay, but where planes are pulled apart.
@@ -75,25 +75,25 @@ def keep_contrast(grid: Tensor, moments: Moments, least: Tensor) -> Tensor:
     filled = window.count / (window.count + _NEARLY_EMPTY)
     colour = filled * window.mean_x + (1.0 - filled) * planes
     matrix = matrices(grid[:9])
-    lacking = (least - grey_gain(matrix)).clamp_min(0.0)
+    lacking = (least - luma_gain(matrix)).clamp_min(0.0)
     offset = grid[9:] - lacking * luma_of(colour)
-    matrix = matrix + lacking * grey_rows(matrix)
+    matrix = matrix + lacking * luma_matrix(matrix)
     nominal = colour + (planes - luma_of(colour))  # the same colour, as bright as the plane says
     bright = luma_of(apply_to(matrix, nominal) + offset)
     ramp = least * planes
     # Weights of a wide window: with a narrow one's, the same sky would be moved more beside a
     # roof than away from it, and that is a halo.
     weight = smooth_place(moments.count[None], _WINDOW)[0] + 1e-4
-    raised = rising(bright - ramp, weight) + ramp - bright
+    raised = isotonic_regression(bright - ramp, weight) + ramp - bright
     return torch.cat([matrix.flatten(0, 1), offset + smooth_place(raised[None], 2)])
 
 
-def rising(values: Tensor, weight: Tensor) -> Tensor:
+def isotonic_regression(values: Tensor, weight: Tensor) -> Tensor:
     """The nearest sequence along dimension 0 that never falls, by weighted squares.
 
     Source: the min-max formula of isotonic regression (Robertson, Wright, Dykstra 1988).
 
-    >>> rising(torch.tensor([1.0, 3.0, 2.0]), torch.ones(3)).tolist()
+    >>> isotonic_regression(torch.tensor([1.0, 3.0, 2.0]), torch.ones(3)).tolist()
     [1.0, 2.5, 2.5]
     """
     count = values.shape[0]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from batch_analogy.analogy.refine.fields import matrices
+from batch_analogy.analogy.refine.matrix_fields import matrices
 
 _TINY = 1e-9
 _SPARSE = 0.02  # a window this thinly filled is half believed

@@ -8,8 +8,8 @@ import scipy.sparse.linalg
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.refine.apply import ColourTransforms, apply_transforms
-from batch_analogy.analogy.refine.fields import LUMA, apply_to, box, matrices, ridge_fit
+from batch_analogy.analogy.refine.bilateral_grid import ColourTransforms, apply_transforms
+from batch_analogy.analogy.refine.matrix_fields import LUMA, apply_to, box, matrices, ridge_fit
 
 _LAMBDA, _ALPHA, _EPSILON = 0.8, 1.0, 1e-4  # facts §4
 _JOINT_RADIUS, _JOINT_RIDGE = 4, 1e-4

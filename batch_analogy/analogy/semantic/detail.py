@@ -16,13 +16,13 @@ import math
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features import resize
-from batch_analogy.analogy.fine import fine_vote
+from batch_analogy.analogy.features.pictures import resize
 from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
 from batch_analogy.analogy.nnf import Size, sides
-from batch_analogy.analogy.semantic.canvas import reduce_classes, scaled
-from batch_analogy.analogy.semantic.classes import class_planes
+from batch_analogy.analogy.rendering.upscale import render_full_size
+from batch_analogy.analogy.semantic.label_maps import class_planes
 from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.analogy.semantic.working_size import reduce_classes, scaled
 
 MADE_WEIGHT = 6.0  # of the network's pictures, against 1 for continuing as I does
 LABELS_WEIGHT = 4.0
@@ -78,7 +78,7 @@ class Detail:
         if scale == 1.0:
             return found.picture
         pieces = self._both_ways(self._picture)
-        return fine_vote(pieces, found.field, sides(style), full, seed=seed).clamp(0.0, 1.0)
+        return render_full_size(pieces, found.field, sides(style), full, seed=seed).clamp(0.0, 1.0)
 
     def _planes(self, classes: Tensor, size: Size) -> Tensor:
         count = len(self._model.palette)

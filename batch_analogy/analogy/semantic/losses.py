@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features import FeatureNetwork
-from batch_analogy.analogy.semantic.networks import Judged, Translation, mirrored
+from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.semantic.networks import DiscriminatorOutput, Translation, mirrored
 
 COHERENCE_LEVELS = {1: 3, 2: 1}
 """VGG-19 level (relu1_1, relu2_1) → odd side of the compared patches, cells."""
@@ -25,13 +25,13 @@ _UNREACHABLE = 1e9
 _MOST_PATCHES = 8192  # of the picture, of each level
 
 
-def adversarial(judged: Judged, *, real: bool) -> Tensor:
+def adversarial(judged: DiscriminatorOutput, *, real: bool) -> Tensor:
     """Least squares: real pictures score 1, made ones 0 (LSGAN), the mean of both scales."""
     wanted = 1.0 if real else 0.0
     return torch.stack([(scores - wanted).square().mean() for scores in judged.scores]).mean()
 
 
-def feature_matching(made: Judged, real: Judged) -> Tensor:
+def feature_matching(made: DiscriminatorOutput, real: DiscriminatorOutput) -> Tensor:
     """L1 between what the discriminator sees in a made picture and in the true one."""
     pairs = zip(made.features, real.features, strict=True)
     return torch.stack([F.l1_loss(m, r.detach()) for m, r in pairs]).mean()
@@ -63,7 +63,7 @@ def alignment(logits: Tensor, shares: Tensor) -> Tensor:
 
 
 def vgg_features(
-    network: FeatureNetwork, image: Tensor, levels: Sequence[int]
+    network: FeatureExtractor, image: Tensor, levels: Sequence[int]
 ) -> dict[int, Tensor]:
     """Level → (B, C, h, w) post-ReLU activations, with gradients where the image has some."""
     x, previous, found = network.preprocess(image), 0, {}
@@ -94,7 +94,7 @@ class Coherence:
     """
 
     def __init__(
-        self, network: FeatureNetwork, image: Tensor, classes: Tensor, *, by_label: bool
+        self, network: FeatureExtractor, image: Tensor, classes: Tensor, *, by_label: bool
     ) -> None:
         self._by_label = by_label
         with torch.no_grad():

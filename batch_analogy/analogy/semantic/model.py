@@ -10,16 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features import is_quick_in_bfloat16, resize
-from batch_analogy.analogy.semantic.canvas import (
-    canvas_of,
-    laid_out,
-    reduce_classes,
-    reduce_picture,
-    scaled,
-    working_scale,
-)
-from batch_analogy.analogy.semantic.classes import (
+from batch_analogy.analogy.features.pictures import is_quick_in_bfloat16, resize
+from batch_analogy.analogy.semantic.label_maps import (
     Classes,
     Labels,
     Palette,
@@ -28,8 +20,16 @@ from batch_analogy.analogy.semantic.classes import (
     read_classes,
 )
 from batch_analogy.analogy.semantic.networks import Generator, Segmenter, place
+from batch_analogy.analogy.semantic.working_size import (
+    laid_out,
+    padded_size,
+    reduce_classes,
+    reduce_picture,
+    scaled,
+    working_scale,
+)
+from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError
-from batch_analogy.semantics import SemanticConfig
 
 MODEL_VERSION = 1
 """Rises whenever networks trained before would not be understood, or make other pictures."""
@@ -38,7 +38,8 @@ MODEL_VERSION = 1
 class SemanticModel:
     """A picture, its labels, and the networks trained on them.
 
-    ``jobs.semantic.files`` writes and reads models. Applying one draws no random numbers, so a map
+    ``jobs.semantic.model_files`` writes and reads models. Applying one draws no random numbers,
+    so a map
     always gives the same picture.
 
     Args:
@@ -104,7 +105,7 @@ class SemanticModel:
         full = int(classes.shape[1]), int(classes.shape[2])
         small = scaled(*full, self.scale)
         wanted = reduce_classes(classes.to(self.device), len(self.palette), small)
-        canvas = canvas_of(small)
+        canvas = padded_size(small)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             begun, own = self._own_on(small, canvas)
             features = self._label_features(laid_out(wanted, canvas, centred=False))
@@ -124,7 +125,7 @@ class SemanticModel:
         full = int(image.shape[2]), int(image.shape[3])
         small = scaled(*full, self.scale)
         canvas = laid_out(
-            reduce_picture(image.to(self.device), small), canvas_of(small), centred=False
+            reduce_picture(image.to(self.device), small), padded_size(small), centred=False
         )
         logits = F.interpolate(self.segmenter(canvas).float(), scale_factor=4, mode="bilinear")
         return F.interpolate(logits[:, :, : small[0], : small[1]], size=full).argmax(dim=1)

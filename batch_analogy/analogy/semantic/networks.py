@@ -212,7 +212,7 @@ class Generator(nn.Module):
             return Generated(self.last(x.float()) * 0.5 + 0.5, tuple(made))
 
 
-class Judged(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """What the discriminator finds."""
 
     scores: tuple[Tensor, ...]  # (B, 1, h, w) at a quarter and an eighth: 1 real, 0 made
@@ -239,7 +239,7 @@ class Discriminator(nn.Module):
         self.real = spectral_norm(nn.Conv2d(2 * width, 1, 1))
         self.fits = spectral_norm(nn.Conv2d(2 * width, classes, 1)) if by_label else None
 
-    def forward(self, image: Tensor, shares: Tensor) -> Judged:
+    def forward(self, image: Tensor, shares: Tensor) -> DiscriminatorOutput:
         """Judge pictures.
 
         Args:
@@ -254,7 +254,7 @@ class Discriminator(nn.Module):
             F.leaky_relu(self.smoothing(quarter + upper), _SLOPE),
             F.leaky_relu(self.narrowing(eighth), _SLOPE),
         )
-        return Judged(tuple(self._score(f, shares) for f in features), features)
+        return DiscriminatorOutput(tuple(self._score(f, shares) for f in features), features)
 
     def _score(self, features: Tensor, shares: Tensor) -> Tensor:
         score: Tensor = self.real(features)

@@ -13,16 +13,16 @@ import ray
 from ray.util import get_node_ip_address
 
 from batch_analogy.errors import ClusterError, UsageError
-from batch_analogy.jobs.manifest import versions
-from batch_analogy.jobs.ray.metrics import MemoryMeter
+from batch_analogy.jobs.folder.manifest import versions
+from batch_analogy.jobs.ray.metrics import MemoryGauge
 from batch_analogy.jobs.store import RunStore, read_json
-from batch_analogy.jobs.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
 
 CACHE_SECONDS = 5.0  # a network disk may show for so long what an earlier driver wrote
 
 
 @dataclass(frozen=True)
-class Place:
+class ActorLocation:
     """Where an actor is."""
 
     node: str  # Ray's id of it
@@ -45,12 +45,12 @@ class StylerActor:
         self._spec = spec
         self._expected = expected
         self._worker: FrameWorker | None = None
-        self._memory = MemoryMeter(spec.name)
+        self._memory = MemoryGauge(spec.name)
 
-    def where(self) -> Place:
+    def where(self) -> ActorLocation:
         """Answering shows that the actor has got a place."""
         node = ray.get_runtime_context().get_node_id()
-        return Place(node, str(get_node_ip_address()), os.getpid())
+        return ActorLocation(node, str(get_node_ip_address()), os.getpid())
 
     def load(self) -> None:
         """Check this machine and load the model; answering shows that it is ready.

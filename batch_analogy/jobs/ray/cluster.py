@@ -17,7 +17,7 @@ import ray._private.worker
 import ray.exceptions
 
 from batch_analogy.errors import ClusterError
-from batch_analogy.media.files import ODD_NAMES
+from batch_analogy.files import NON_UTF8_ERRORS
 
 TOKEN_HINT = "the dashboard may ask for a token: `ray get-auth-token` prints it"
 
@@ -52,9 +52,9 @@ def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
         # machine that is busy, or reads Ray from the disk for the first time, may need longer, and
         # less the second time. Without a dashboard (None: where it does not start) all goes on.
         cause = error.__cause__
-        if cause is None or not came_too_late(cause):
+        if cause is None or not start_timed_out(cause):
             raise
-        end_what_came_late(cause)
+        kill_late_node(cause)
         as_it_may = {"include_dashboard": None if dashboard else False}
         return _init({**options, **as_it_may}, "on this machine")
 
@@ -161,10 +161,10 @@ def _init(options: dict[str, Any], where: str) -> str | None:
 
 def shown(path: Path) -> str:
     """A folder's name for Ray, which takes text alone: a file's name may be none."""
-    return path.name.encode(errors=ODD_NAMES).decode()
+    return path.name.encode(errors=NON_UTF8_ERRORS).decode()
 
 
-def came_too_late(error: BaseException) -> bool:
+def start_timed_out(error: BaseException) -> bool:
     """Whether Ray gave up waiting for a node, or for its dashboard.
 
     It raises no class of its own then, and of a dashboard the last words of its log.
@@ -172,7 +172,7 @@ def came_too_late(error: BaseException) -> bool:
     return type(error) is Exception
 
 
-def end_what_came_late(error: BaseException) -> None:
+def kill_late_node(error: BaseException) -> None:
     """End the processes of a node that Ray gave up; it would leave them until this process ends.
 
     Only where it failed is the node still known.

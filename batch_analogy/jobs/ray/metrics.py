@@ -14,7 +14,7 @@ from ray.util.metrics import Counter, Gauge, Histogram
 SECONDS = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0]
 
 
-class RayMeters:
+class RayMetrics:
     """What the driver knows; Ray must be connected already."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class RayMeters:
         self._queue.set(frames)
 
 
-class MemoryMeter:
+class MemoryGauge:
     """What a worker alone knows: the GPU memory that its process holds; 0 on a CPU."""
 
     def __init__(self, worker: str) -> None:

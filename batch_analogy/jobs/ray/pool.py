@@ -41,31 +41,31 @@ import ray
 import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from batch_analogy.config import ExecutionConfig
+from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import ClusterError
-from batch_analogy.jobs.events import LossCause
-from batch_analogy.jobs.machine import (
-    available_memory_bytes,
-    default_workers,
-    usable_cores,
-    workers_on_gpus,
-)
-from batch_analogy.jobs.manifest import versions
-from batch_analogy.jobs.pool import (
+from batch_analogy.jobs.drive.pool import (
     Died,
     Ended,
-    Meters,
-    NoMeters,
+    Metrics,
+    NoMetrics,
     Outcome,
     PoolEvent,
     PoolFacts,
     Ready,
 )
+from batch_analogy.jobs.events import LossCause
+from batch_analogy.jobs.folder.manifest import versions
 from batch_analogy.jobs.ray import cluster
-from batch_analogy.jobs.ray.actor import Place, StylerActor, end_process
+from batch_analogy.jobs.ray.actor import ActorLocation, StylerActor, end_process
 from batch_analogy.jobs.ray.lifeline import Lifeline
-from batch_analogy.jobs.ray.metrics import RayMeters
-from batch_analogy.jobs.worker import FrameTask, WorkerSpec
+from batch_analogy.jobs.ray.metrics import RayMetrics
+from batch_analogy.jobs.resources import (
+    available_memory_bytes,
+    default_workers,
+    usable_cores,
+    workers_on_gpus,
+)
+from batch_analogy.jobs.work.worker import FrameTask, WorkerSpec
 
 MESSAGE_CHARACTERS = 300
 
@@ -85,7 +85,7 @@ class _Actor:
     loading: Any  # reference of its being ready
     nodes: frozenset[str]  # those that it may have been sent to
     ready: bool = False
-    place: Place | None = None
+    place: ActorLocation | None = None
     stream: Any | None = None  # generator of the work in hand
 
     @property
@@ -100,7 +100,7 @@ class RayPool:
     """Actors named styler-0, styler-1 … on a local Ray or on a cluster."""
 
     def __init__(self, spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> None:
-        self.meters: Meters = NoMeters()
+        self.metrics: Metrics = NoMetrics()
         self._spec = spec
         self._execution = execution
         self._segments = segments
@@ -121,7 +121,7 @@ class RayPool:
         """
         dashboard_url = self._connect()
         self._lifeline = Lifeline(self._execution.address)
-        self.meters = RayMeters()
+        self.metrics = RayMetrics()
         workers = self._asked = self._choose_workers()
         nodes = self._lifeline.require()
         for _ in range(workers):
@@ -348,7 +348,7 @@ def _cause_of(error: ray.exceptions.RayError, actor: _Actor, alive: frozenset[st
     return "unreachable" if isinstance(error, ray.exceptions.ActorUnavailableError) else "died"
 
 
-def _lost_with(place: Place | None) -> str:
+def _lost_with(place: ActorLocation | None) -> str:
     """What a person is told when a worker is gone with its node; Ray tells of heartbeats."""
     node = f"its node {place.address or place.node}" if place else "the node it was to start on"
     return f"{node} was stopped or cut off"

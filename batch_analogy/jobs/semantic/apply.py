@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from batch_analogy.analogy.semantic.classes import Classes, read_classes
 from batch_analogy.analogy.semantic.detail import Detail
+from batch_analogy.analogy.semantic.label_maps import Classes, read_classes
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.errors import FrameError, InputError, OutputExistsError, UsageError
+from batch_analogy.jobs.drive.stopping import StoppedEncodingError, unless_stopped
 from batch_analogy.jobs.semantic.events import MapDone, OnSemanticEvent, ignore
-from batch_analogy.jobs.semantic.files import read_labels, read_pair
-from batch_analogy.jobs.stopping import StoppedEncodingError, unless_stopped
-from batch_analogy.media.codecs import CONTAINERS, Coding
+from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
+from batch_analogy.media.encoding import CONTAINERS, EncodingOptions
 from batch_analogy.media.film import encode_film
-from batch_analogy.media.numbered import is_pattern, numbered
+from batch_analogy.media.numbered_output import is_pattern, numbered
 from batch_analogy.media.sequence import find_stills, is_video
 from batch_analogy.media.stills import FloatPixels, write_png
 
 LEAST_FRAMES = 3
 """So many numbered maps are a sequence, and become a film unless something else is asked for."""
 FRAMES = "frames"
-LOOKED_AT = 8
+MAPS_CHECKED = 8
 """Target maps, before training."""
 DEFAULT_FPS = Fraction(24)
 
@@ -37,7 +37,7 @@ _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 @dataclass(frozen=True)
-class Applied:
+class ApplyResult:
     """What became of the target maps."""
 
     pictures: tuple[Path, ...]
@@ -73,7 +73,7 @@ def check_maps(picture: Path, label: Path, maps: Sequence[Path]) -> None:
     """
     _, _, palette = read_pair(picture, label)
     first: InputError | None = None
-    for path in maps[:LOOKED_AT]:
+    for path in maps[:MAPS_CHECKED]:
         try:
             read_classes(read_labels(path), palette, name=str(path))
         except InputError as error:
@@ -105,7 +105,7 @@ def is_film(output: Path) -> bool:
     return output.suffix.lower() in CONTAINERS["h264"]
 
 
-def picture_places(output: Path, maps: Sequence[Path], frames: Path) -> list[Path]:
+def picture_paths(output: Path, maps: Sequence[Path], frames: Path) -> list[Path]:
     """Where the picture of each map goes.
 
     Args:
@@ -140,7 +140,7 @@ def picture_places(output: Path, maps: Sequence[Path], frames: Path) -> list[Pat
     return places
 
 
-def frames_of(folder: Path, film: Path) -> Path:
+def frames_folder(folder: Path, film: Path) -> Path:
     """The folder in a model's own for a film's pictures.
 
     Films of one name may be made at once in several places: each has a folder of its own.
@@ -149,7 +149,7 @@ def frames_of(folder: Path, film: Path) -> Path:
     return folder / FRAMES / f"{film.stem}-{mark}"
 
 
-def check_free(output: Path, places: Sequence[Path], *, overwrite: bool) -> None:
+def refuse_existing_outputs(output: Path, places: Sequence[Path], *, overwrite: bool) -> None:
     """Refuse to replace what is there.
 
     Raises:
@@ -173,7 +173,7 @@ def apply_maps(
     detail: bool = False,
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
-) -> Applied:
+) -> ApplyResult:
     """Make a picture of each map, and a film of all.
 
     One bad map does not end the others; where some are missing there is no film.
@@ -216,7 +216,7 @@ def apply_maps(
     if film is not None and len(done) == len(maps):
         encoded = bool(unless_stopped(lambda: _encode(done, film, fps, stopped), stopped))
         interrupted = not encoded
-    return Applied(
+    return ApplyResult(
         tuple(done),
         film if encoded else None,
         tuple(failed),
@@ -236,7 +236,7 @@ def _encode(
             raise StoppedEncodingError
 
     go_on(0)
-    encode_film(pictures, film, fps=fps, coding=Coding(), on_frame=go_on)
+    encode_film(pictures, film, fps=fps, encoding=EncodingOptions(), on_frame=go_on)
     return True
 
 

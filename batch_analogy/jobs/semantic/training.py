@@ -19,13 +19,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features import load_network
-from batch_analogy.analogy.semantic.classes import Palette
-from batch_analogy.analogy.semantic.training import StepDone, Trainer
-from batch_analogy.analogy.weights import WeightsFile, resolve_weights
+from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
+from batch_analogy.analogy.semantic.label_maps import Palette
+from batch_analogy.analogy.semantic.trainer import IterationResult, Trainer
+from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
-from batch_analogy.jobs.manifest import SEMANTIC
-from batch_analogy.jobs.preview import tile
+from batch_analogy.files import hash_file
+from batch_analogy.jobs.folder.manifest import SEMANTIC
+from batch_analogy.jobs.folder.preview_pictures import tile
 from batch_analogy.jobs.semantic.events import (
     Ending,
     OnSemanticEvent,
@@ -34,7 +36,7 @@ from batch_analogy.jobs.semantic.events import (
     TrainingStep,
     ignore,
 )
-from batch_analogy.jobs.semantic.files import (
+from batch_analogy.jobs.semantic.model_files import (
     MODEL_FILE,
     load_model,
     read_pair,
@@ -43,11 +45,9 @@ from batch_analogy.jobs.semantic.files import (
     write_state,
 )
 from batch_analogy.jobs.store import RunStore, read_json, write_json
-from batch_analogy.media.files import hash_file
-from batch_analogy.media.stills import BytePixels, to_bytes, write_jpeg
-from batch_analogy.semantics import SemanticConfig
+from batch_analogy.media.stills import Uint8Pixels, to_uint8, write_jpeg
 
-TELL_SECONDS = 2.0
+PROGRESS_SECONDS = 2.0
 """From one word about progress to the next."""
 
 
@@ -69,7 +69,7 @@ class TrainJob:
         return self.folder.stem
 
 
-class SemanticStore(RunStore):
+class TrainingFolder(RunStore):
     """Where everything of a training lies."""
 
     option = "--model (of train: --output)"
@@ -95,7 +95,7 @@ class _Curves:
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, done: StepDone) -> None:
+    def add(self, done: IterationResult) -> None:
         for name, value in done.losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
@@ -130,7 +130,7 @@ def train(
     """
     image, classes, palette = read_pair(job.picture, job.label)
     weights = resolve_weights(job.weights)
-    store = SemanticStore(job.folder)
+    store = TrainingFolder(job.folder)
     store.open()
     try:
         with _threads(job.config.threads):
@@ -141,14 +141,14 @@ def train(
 
 def is_trained(folder: Path) -> bool:
     """Whether a folder holds a model that training is through with."""
-    status = read_json(SemanticStore(folder).status) or {}
+    status = read_json(TrainingFolder(folder).status) or {}
     return status.get("state") == "finished" and (folder / MODEL_FILE).is_file()
 
 
 class _Training:
     """One training in its locked folder."""
 
-    def __init__(self, job: TrainJob, store: SemanticStore, on_event: OnSemanticEvent) -> None:
+    def __init__(self, job: TrainJob, store: TrainingFolder, on_event: OnSemanticEvent) -> None:
         self._job, self._store, self._on_event = job, store, on_event
         self._curves = _Curves()
         self._told_at = self._began_at = time.monotonic()
@@ -250,7 +250,7 @@ class _Training:
         if done.iteration % self._job.config.measure_every == 0 or trainer.finished:
             measures = self._measure(trainer, done)
         now = time.monotonic()
-        if measures is not None or now - self._told_at >= TELL_SECONDS:
+        if measures is not None or now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
             self._on_event(
                 TrainingStep(
@@ -263,7 +263,7 @@ class _Training:
                 )
             )
 
-    def _measure(self, trainer: Trainer, done: StepDone) -> dict[str, Any]:
+    def _measure(self, trainer: Trainer, done: IterationResult) -> dict[str, Any]:
         found, shown = trainer.measure()
         if not (math.isfinite(found.score) and trainer.is_finite()):
             raise self._diverged(done)
@@ -305,7 +305,7 @@ class _Training:
         self._on_event(ended)
         return ended
 
-    def _diverged(self, done: StepDone) -> JobError:
+    def _diverged(self, done: IterationResult) -> JobError:
         wrong = [name for name, value in done.losses.items() if not math.isfinite(value)]
         what = f"{wrong[0]} is {done.losses[wrong[0]]}" if wrong else "weights are no numbers"
         kept = "nothing had been kept yet"
@@ -355,8 +355,8 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return "other input: " + ", ".join(name.removesuffix("_hash") for name in names[:2])
 
 
-def _pixels(image: Tensor) -> BytePixels:
-    return to_bytes(image[0].permute(1, 2, 0).cpu().numpy())
+def _pixels(image: Tensor) -> Uint8Pixels:
+    return to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 
 
 @contextlib.contextmanager

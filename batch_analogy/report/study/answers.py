@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_analogy.errors import InputError, UsageError
-from batch_analogy.report.study.key import FORMAT, KeyedCase, StudyKey
+from batch_analogy.report.study.study_key import FORMAT, StudyCase, StudyKey
 
 KIND = "batch-analogy study answers"
 
@@ -101,7 +101,7 @@ def _answers(path: Path, value: Mapping[str, Any], key: StudyKey) -> Answers:
     return Answers(path, key.study, str(value["person"]), tuple(found.values()))
 
 
-def _ranking(path: Path, entry: Mapping[str, Any], case: KeyedCase) -> Ranking:
+def _ranking(path: Path, entry: Mapping[str, Any], case: StudyCase) -> Ranking:
     ranked, moves, seconds = (entry.get(name) for name in ("ranked", "moves", "seconds"))
     words = [name for name in ranked if isinstance(name, str)] if isinstance(ranked, list) else []
     if words != ranked or sorted(words) != sorted(case.methods):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_analogy.media.files import atomic_write_text
-from batch_analogy.report.comparison import Comparison
+from batch_analogy.files import atomic_write_text
+from batch_analogy.report.comparison.results_folder import Comparison
 from batch_analogy.report.document import embedded
-from batch_analogy.report.study.key import FORMAT, StudyKey, make_key, write_key
+from batch_analogy.report.study.study_key import FORMAT, StudyKey, make_key, write_key
 
 TITLE = "Which picture is best?"
 QUESTION = (

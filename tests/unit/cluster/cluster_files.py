@@ -28,7 +28,7 @@ LAUNCHER_FILES = [CLUSTER / name for name in ("aws.yaml", "gcp.yaml", "local.yam
 SHELL_FILES = [
     *sorted((CLUSTER / "slurm").glob("*.sbatch")),
     *sorted((Path(__file__).parent / "fake_slurm").iterdir()),
-    ROOT / "tests" / "machines.sh",
+    ROOT / "tests" / "support/processes/machines.sh",
 ]
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_files import ROOT, OnMachines
-from run_machines import MACHINES, NAMESPACES, require_namespaces
+
+from tests.support.processes.machines import MACHINES, NAMESPACES, require_namespaces
+from tests.unit.cluster.cluster_files import ROOT, OnMachines
 
 FAKES = Path(__file__).parent / "fake_slurm"
 

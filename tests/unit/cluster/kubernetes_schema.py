@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kuberay_schema import RAY, kubernetes_name
+
+from tests.unit.cluster.kuberay_schema import RAY, kubernetes_name
 
 HERE = Path(__file__).parent
 MANIFESTS = HERE.parents[2] / "cluster" / "kuberay"

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cluster_files import CLUSTER
-from run_samples import picture, write_frames
 
 from batch_analogy.media.stills import write_png
+from tests.support.runs import picture, write_frames
+from tests.unit.cluster.cluster_files import CLUSTER
 
 ARRAY = CLUSTER / "slurm" / "array.sbatch"
 OPTIONS = "--quality draft --size 0.01"

@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from cluster_files import CLUSTER, read_yaml
+
+from tests.unit.cluster.cluster_files import CLUSTER, read_yaml
 
 DASHBOARD = json.loads((CLUSTER / "grafana.json").read_text())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]

@@ -10,8 +10,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from cluster_files import CLUSTER, read_yaml, understood_options
-from kuberay_schema import schema_of
+
+from tests.unit.cluster.cluster_files import CLUSTER, read_yaml, understood_options
+from tests.unit.cluster.kuberay_schema import schema_of
 
 RAYJOB = read_yaml(CLUSTER / "kuberay" / "rayjob.yaml")
 STORAGE = read_yaml(CLUSTER / "kuberay" / "storage.yaml")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_files import LAUNCHER_FILES, OnMachines, read_yaml
-from run_samples import frame_bytes, picture, write_frames
 
 from batch_analogy.cli.app import main
 from batch_analogy.media.stills import write_png
+from tests.support.runs import frame_bytes, picture, write_frames
+from tests.unit.cluster.cluster_files import LAUNCHER_FILES, OnMachines, read_yaml
 
 COMMANDS = (
     "setup_commands",

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from cluster_files import CLUSTER, ROOT, pinned, project, understood_options
-from test_versions import PYTHON
+
+from tests.unit.cluster.cluster_files import CLUSTER, ROOT, pinned, project, understood_options
+from tests.unit.cluster.test_versions import PYTHON
 
 README = (CLUSTER / "README.md").read_text()
 BLOCKS = re.findall(r"(?:^    .*\n|^\n(?=    ))+", README, re.MULTILINE)

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster_files import CLUSTER, SHELL_FILES
+
+from tests.unit.cluster.cluster_files import CLUSTER, SHELL_FILES
 
 BESIDE_PYTHON = str(Path(sys.executable).parent)
 

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cluster_files import CLUSTER, OnMachines
-from run_samples import picture, write_frames
 
 from batch_analogy.media.stills import write_png
+from tests.support.runs import picture, write_frames
+from tests.unit.cluster.cluster_files import CLUSTER, OnMachines
 
 SUBMIT = CLUSTER / "slurm" / "submit.sbatch"
 FILM = ("timelapse", "reference.png", "in", "--output", "film.mp4", "--quality", "draft")

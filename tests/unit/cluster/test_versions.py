@@ -6,7 +6,15 @@ import re
 
 import pytest
 import ray
-from cluster_files import CLUSTER, LAUNCHER_FILES, ROOT, pinned, project, read_yaml
+
+from tests.unit.cluster.cluster_files import (
+    CLUSTER,
+    LAUNCHER_FILES,
+    ROOT,
+    pinned,
+    project,
+    read_yaml,
+)
 
 FILES = sorted(
     path for path in CLUSTER.rglob("*") if path.is_file() and path.suffix not in {".png", ".pyc"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from batch_analogy.errors import FilmError, FrameError
-from batch_analogy.media.blend import read_shown
-from batch_analogy.media.numbered import write_numbered
+from batch_analogy.media.blend import read_blend
+from batch_analogy.media.numbered_output import write_numbered
 from batch_analogy.media.stills import read_depth, read_still, write_png
 
 
@@ -20,21 +20,21 @@ def grey(path: Path, value: float, side: int = 16) -> Path:
 
 def test_black_and_white_blend_to_half_the_light(tmp_path: Path) -> None:
     black, white = grey(tmp_path / "0.png", 0.0), grey(tmp_path / "1.png", 1.0)
-    np.testing.assert_allclose(read_shown((black, white)), 0.735357, atol=1e-4)  # sRGB of 1/2
-    np.testing.assert_allclose(read_shown((black, white, white, white)), 0.880825, atol=1e-4)
-    assert np.array_equal(read_shown((white, black)), read_shown((black, white)))
+    np.testing.assert_allclose(read_blend((black, white)), 0.735357, atol=1e-4)  # sRGB of 1/2
+    np.testing.assert_allclose(read_blend((black, white, white, white)), 0.880825, atol=1e-4)
+    assert np.array_equal(read_blend((white, black)), read_blend((black, white)))
 
 
 def test_equal_pictures_blend_to_themselves(tmp_path: Path) -> None:
     one, other = grey(tmp_path / "0.png", 0.3), grey(tmp_path / "1.png", 0.3)
-    assert np.array_equal(read_shown((one, one, one)), read_still(one))
-    np.testing.assert_allclose(read_shown((one, other)), read_still(one), atol=1e-6)
+    assert np.array_equal(read_blend((one, one, one)), read_still(one))
+    np.testing.assert_allclose(read_blend((one, other)), read_still(one), atol=1e-6)
 
 
 def test_pictures_of_two_sizes_are_refused(tmp_path: Path) -> None:
     small, large = grey(tmp_path / "0.png", 0.3), grey(tmp_path / "1.png", 0.3, 17)
     with pytest.raises(FrameError, match=r"1\.png is 17×17 px .*0\.png, which is 16×16"):
-        read_shown((small, large))
+        read_blend((small, large))
 
 
 def test_numbered_pictures_may_be_blended(tmp_path: Path) -> None:

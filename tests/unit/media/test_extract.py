@@ -15,7 +15,7 @@ import pytest
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.stills import FloatPixels, read_depth, read_still
-from batch_analogy.media.timing import Span
+from batch_analogy.media.timing import TimeRange
 from batch_analogy.media.video import probe_video
 
 Clip = Callable[..., Path]
@@ -30,7 +30,7 @@ def varying_clip(path: Path, clip: Clip) -> Path:
     return clip(path, "-vf", uneven, "-fps_mode", "vfr", *H264, rate="30", seconds="2")
 
 
-def extracted(path: Path, **options: Span) -> ExtractedFrames:
+def extracted(path: Path, **options: TimeRange) -> ExtractedFrames:
     return extract_frames(probe_video(path), path.parent / f"{path.stem}.frames", **options)
 
 
@@ -57,22 +57,22 @@ def test_a_part_is_exact_and_is_not_taken_for_another(tmp_path: Path, clip: Clip
     path = clip(tmp_path / "a.mp4", "-bf", "2", *H264, rate="24000/1001", seconds="2")
     whole = [frame.read_bytes() for frame in extracted(path).paths]
     fps = Fraction(24000, 1001)
-    part = extracted(path, span=Span(10 / fps, 17 / fps))
+    part = extracted(path, time_range=TimeRange(10 / fps, 17 / fps))
     assert [frame.read_bytes() for frame in part.paths] == whole[10:17]
     assert (part.begin, part.times.duration) == (10 / fps, 7 / fps)
-    assert len(extracted(path, span=Span(end=Fraction(1, 2))).paths) == 12
+    assert len(extracted(path, time_range=TimeRange(end=Fraction(1, 2))).paths) == 12
 
 
 def test_a_part_of_varying_times(tmp_path: Path, clip: Clip) -> None:
     path = varying_clip(tmp_path / "a.mp4", clip)
-    part = extracted(path, span=Span(Fraction(10, 30), Fraction(20, 30)))
+    part = extracted(path, time_range=TimeRange(Fraction(10, 30), Fraction(20, 30)))
     assert [t * 30 for t in part.times.seconds] == [0, 1, 2, 6]
     assert part.times.duration * 30 == 10
 
 
 def test_a_part_without_frames(tmp_path: Path, clip: Clip) -> None:
     with pytest.raises(InputError, match=r"no frame in the part.*lasts 1\.000 s"):
-        extracted(clip(tmp_path / "a.mp4"), span=Span(start=Fraction(3)))
+        extracted(clip(tmp_path / "a.mp4"), time_range=TimeRange(start=Fraction(3)))
 
 
 def test_corrupt_packets(tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,12 +16,12 @@ import pytest
 
 from batch_analogy.errors import FilmError, InputError, OutputDiskError, UsageError
 from batch_analogy.media import film as film_module
-from batch_analogy.media.codecs import Coding, Soundtrack
+from batch_analogy.media.encoding import EncodingOptions, Soundtrack
 from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.stills import read_still, write_png
-from batch_analogy.media.timing import Span
+from batch_analogy.media.timing import TimeRange
 from batch_analogy.media.video import VideoInfo, probe_video
 
 Clip = Callable[..., Path]
@@ -124,7 +124,7 @@ def test_odd_sizes_are_padded_not_rescaled(
     stripes = np.where((x // 2 + y // 2) % 2, 0.9, 0.1)[..., None] * np.ones(3)
     write_png(tmp_path / "a.png", stripes.astype(np.float32))
     output = tmp_path / "film.mp4"
-    info = encode_film([tmp_path / "a.png"], output, fps=FPS, coding=Coding(crf=1))
+    info = encode_film([tmp_path / "a.png"], output, fps=FPS, encoding=EncodingOptions(crf=1))
     even_height, even_width = height + height % 2, width + width % 2
     assert (info.height, info.width, info.scaled) == (even_height, even_width, False)
     luma = raw_film(output, ffmpeg, even_width, even_height)[0, : even_height * even_width]
@@ -147,7 +147,7 @@ def test_colours_are_stored_as_bt709(
     pixels = np.broadcast_to(np.float32(rgb), (height, width, 3)).astype(np.float32)
     write_png(tmp_path / "a.png", pixels)
     output = tmp_path / "film.mp4"
-    encode_film([tmp_path / "a.png"] * 2, output, fps=FPS, coding=Coding(crf=4))
+    encode_film([tmp_path / "a.png"] * 2, output, fps=FPS, encoding=EncodingOptions(crf=4))
     stored = raw_film(output, ffmpeg, width, height)[1].astype(float)
     area = height * width
     red, green, blue = rgb
@@ -269,8 +269,8 @@ def test_sound_stays_in_step(
     picture = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24000/1001:d=1.5"]
     ffmpeg(*picture, "-f", "lavfi", "-i", beep, *codecs, "-pix_fmt", "yuv420p", tmp_path / name)
     info = probe_video(tmp_path / name)
-    part = Span(start / info.fps)
-    frames = extract_frames(info, tmp_path / "f", span=part)
+    part = TimeRange(start / info.fps)
+    frames = extract_frames(info, tmp_path / "f", time_range=part)
     film = tmp_path / "film.mkv"
     encode_film(frames.paths, film, fps=info.fps, sound=Soundtrack(info, frames.begin))
     assert probe_video(film).start_seconds == 0
@@ -378,7 +378,7 @@ def test_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
         frames.append(tmp_path / f"noise{seed}.png")
         write_png(frames[-1], noise)
     with pytest.raises(OutputDiskError, match="No space left"):
-        encode_film(frames, tiny_disk / "film.mp4", fps=FPS, coding=Coding(crf=1))
+        encode_film(frames, tiny_disk / "film.mp4", fps=FPS, encoding=EncodingOptions(crf=1))
     assert os.listdir(tiny_disk) == []
     assert all(frame.is_file() for frame in frames)
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from batch_analogy.config import Order
+from batch_analogy.config.run import Order
 from batch_analogy.errors import InputError
 from batch_analogy.media.order import Arrangement, arrange
 

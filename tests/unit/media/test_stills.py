@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from still_samples import (
+
+from batch_analogy.errors import FrameError, OutputDiskError
+from batch_analogy.media import stills
+from tests.support.stills import (
     H,
     W,
     assert_pixels,
@@ -25,9 +28,6 @@ from still_samples import (
     png_chunk,
     save,
 )
-
-from batch_analogy.errors import FrameError, OutputDiskError
-from batch_analogy.media import stills
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "ppm", "tga", "webp"])

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from still_samples import (
+
+from batch_analogy.media import stills
+from tests.support.stills import (
     H,
     W,
     assert_pixels,
@@ -21,8 +23,6 @@ from still_samples import (
     png_chunk,
     save,
 )
-
-from batch_analogy.media import stills
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -115,10 +115,10 @@ def test_eight_bits_are_written_without_loss(tmp_path: Path, suffix: str) -> Non
 
 
 def test_bytes_are_spread_over_sixteen_bits() -> None:
-    assert np.array_equal(stills.to_words(gradient()), gradient().astype(np.uint16) * 257)
+    assert np.array_equal(stills.to_uint16(gradient()), gradient().astype(np.uint16) * 257)
 
 
-@pytest.mark.parametrize("convert", [stills.to_bytes, stills.to_words])
+@pytest.mark.parametrize("convert", [stills.to_uint8, stills.to_uint16])
 def test_rounding_clips_and_refuses_what_is_no_number(convert: Callable[..., np.ndarray]) -> None:
     pixels = np.full((16, 16, 3), 0.5, np.float32)
     pixels[0, 0] = -1, 2, 1
@@ -145,7 +145,7 @@ def test_the_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) 
     else:
         save(path, gradient())
     assert stills.read_depth(path) == depth
-    assert ("turned" in str(stills.read_loss(path))) == (name == "turned.tif")
+    assert ("turned" in str(stills.read_depth_loss(path))) == (name == "turned.tif")
     assert (len(np.unique(stills.read_still(path))) > 256) == (depth == 16)
 
 
@@ -156,4 +156,4 @@ def test_the_depth_of_a_foreign_profile_is_eight(tmp_path: Path) -> None:
     chunk = png_chunk(b"iCCP", b"other\0\0" + zlib.compress(lab))
     path.write_bytes(data[:33] + chunk + data[33:])
     assert stills.read_depth(path) == 8
-    assert "not sRGB" in str(stills.read_loss(path))
+    assert "not sRGB" in str(stills.read_depth_loss(path))

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from batch_analogy.errors import UsageError
-from batch_analogy.media.timing import FrameTimes, Span, parse_time
+from batch_analogy.media.timing import FrameTimes, TimeRange, parse_time
 
 NTSC = Fraction(30000, 1001)
 
@@ -67,13 +67,13 @@ def test_a_gap_makes_the_rate_vary() -> None:
 
 def test_a_part_begins_at_its_first_frame_and_ends_with_the_next() -> None:
     times = FrameTimes.of_ticks(Fraction(1, 10), [5, 6, 8, 11, 12], 2)
-    part = times.within(Span(Fraction(1, 10), Fraction(65, 100)))
+    part = times.within(TimeRange(Fraction(1, 10), Fraction(65, 100)))
     assert (part.ticks, part.end) == ((0, 2, 5), 6)
-    assert times.within(Span(end=Fraction(0))).ticks == ()
-    assert times.within(Span(start=Fraction(7, 10))) == FrameTimes(Fraction(1, 10), (0,), 2)
+    assert times.within(TimeRange(end=Fraction(0))).ticks == ()
+    assert times.within(TimeRange(start=Fraction(7, 10))) == FrameTimes(Fraction(1, 10), (0,), 2)
 
 
 def test_a_part_forgives_a_rounding() -> None:
     """0.042 is what Matroska makes of 1/24, and what a person reads off a player."""
     times = FrameTimes.of_ticks(Fraction(1, 24), list(range(24)), 1)
-    assert len(times.within(Span(Fraction("0.042"), Fraction("0.5"))).ticks) == 11
+    assert len(times.within(TimeRange(Fraction("0.042"), Fraction("0.5"))).ticks) == 11

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from run_paced import PATIENCE_SECONDS
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.stills import read_still
 from batch_analogy.media.timing import snap_rate
 from batch_analogy.media.video import VideoInfo, probe_video
+from tests.support.processes.paced import PATIENCE_SECONDS
 
 Clip = Callable[..., Path]
 Tool = Callable[..., bytes]

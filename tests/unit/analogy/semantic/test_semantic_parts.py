@@ -6,20 +6,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from semantic_samples import disc_classes
 from torch import Tensor
 
-from batch_analogy.analogy.features import FeatureNetwork
+from batch_analogy.analogy.features.pictures import FeatureExtractor
 from batch_analogy.analogy.semantic import losses
-from batch_analogy.analogy.semantic.augment import (
+from batch_analogy.analogy.semantic.augmentation import (
+    Augmenter,
     Sample,
-    Warper,
-    imagine,
-    noisy,
+    add_noise,
+    augmentation_strength,
+    random_layout,
     random_numbers,
-    strength,
 )
-from batch_analogy.analogy.semantic.canvas import canvas_of, laid_out, reduce_classes
 from batch_analogy.analogy.semantic.networks import (
     STRIDE,
     Discriminator,
@@ -29,7 +27,9 @@ from batch_analogy.analogy.semantic.networks import (
     Translation,
     mirrored,
 )
-from batch_analogy.semantics import SemanticConfig
+from batch_analogy.analogy.semantic.working_size import laid_out, padded_size, reduce_classes
+from batch_analogy.config.semantic import SemanticConfig
+from tests.support.semantic import disc_classes
 
 
 @pytest.fixture
@@ -52,8 +52,14 @@ def test_random_numbers_are_those_of_seed_and_iteration() -> None:
 
 
 def test_samples_change_little_at_first_and_in_full_later(sample: Sample) -> None:
-    config, warper = SemanticConfig(bend=0.1), Warper(sample)
-    assert [strength(i, 1000) for i in (0, 5, 10, 999, 5000)] == [0.0, 0.0, 0.01, 0.99, 1.0]
+    config, warper = SemanticConfig(bend=0.1), Augmenter(sample)
+    assert [augmentation_strength(i, 1000) for i in (0, 5, 10, 999, 5000)] == [
+        0.0,
+        0.0,
+        0.01,
+        0.99,
+        1.0,
+    ]
     still = [warper.augment(sample, config, 0.0, random_numbers(0, n)) for n in range(20)]
     moved = [warper.augment(sample, config, 1.0, random_numbers(0, n)) for n in range(20)]
     assert all(torch.equal(s.classes, sample.classes) for s in still)
@@ -63,7 +69,7 @@ def test_samples_change_little_at_first_and_in_full_later(sample: Sample) -> Non
 
 
 def test_labels_move_with_the_picture_and_never_mix(sample: Sample) -> None:
-    config, warper = SemanticConfig(bend=0.1), Warper(sample)
+    config, warper = SemanticConfig(bend=0.1), Augmenter(sample)
     for number in range(10):
         made = warper.augment(sample, config, 1.0, random_numbers(3, number))
         assert set(made.classes.unique().tolist()) <= {0, 1}
@@ -72,15 +78,15 @@ def test_labels_move_with_the_picture_and_never_mix(sample: Sample) -> None:
 
 
 def test_layouts_are_made_up_of_known_classes(classes: Tensor) -> None:
-    made = [imagine(classes, 3, random_numbers(0, number)) for number in range(30)]
+    made = [random_layout(classes, 3, random_numbers(0, number)) for number in range(30)]
     assert all(set(m.unique().tolist()) <= {0, 1, 2} for m in made)
     assert sum(not torch.equal(m, classes) for m in made) > 20
     assert any((m == 2).any() for m in made)
-    assert torch.equal(made[4], imagine(classes, 3, random_numbers(0, 4)))
+    assert torch.equal(made[4], random_layout(classes, 3, random_numbers(0, 4)))
 
 
 def test_noise_is_a_256th(sample: Sample) -> None:
-    off = noisy(sample.image, random_numbers(0)) - sample.image
+    off = add_noise(sample.image, random_numbers(0)) - sample.image
     assert 0.8 / 255 < off.abs().max() <= 1.01 / 255
 
 
@@ -91,8 +97,8 @@ def test_mirrored_is_reflection(margin: int) -> None:
 
 
 def test_canvases() -> None:
-    assert canvas_of((45, 61)) == (48, 64)
-    assert canvas_of((3, 64)) == (16, 64)
+    assert padded_size((45, 61)) == (48, 64)
+    assert padded_size((3, 64)) == (16, 64)
     x = torch.arange(5)[None, :, None].expand(1, 5, 5)
     assert laid_out(x, (8, 5), centred=False)[0, :, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
     assert laid_out(x, (3, 5), centred=True)[0, :, 0].tolist() == [1, 2, 3]
@@ -147,7 +153,7 @@ def test_the_fixed_point_is_no_change() -> None:
 
 
 def test_coherence_is_lost_by_other_pieces_and_by_those_of_another_class(
-    network: FeatureNetwork, classes: Tensor
+    network: FeatureExtractor, classes: Tensor
 ) -> None:
     numbers = np.random.default_rng(2)
     noise = torch.from_numpy(numbers.random((1, 3, 40, 48), dtype=np.float32))

@@ -1,0 +1,114 @@
+"""Fewer channels for the search: both maps in the few directions that hold nearly all of them.
+
+The channels of a fine level are far from independent: at conv1_1, 32 of the 128 directions of the
+two-term maps hold 99.5 % of the energy. PatchMatch only needs dot products, and what it reads is
+what limits it, so at the fine levels it is given both maps projected on the principal directions
+of the pair. A projection never lengthens a vector, so 1 − s·t stays in its range; it grows by at
+most the energy left out.
+
+Nothing here depends on the number of threads: the directions are found in a serial loop from a
+fixed sample of cells, and a 1×1 convolution projects (CONTRIBUTING, determinism).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from batch_analogy.analogy.features.pictures import cell_norms
+
+_SAMPLED_CELLS = 512  # of each term of each map
+
+
+def two_terms(first: Tensor, second: Tensor) -> Tensor:
+    """One map whose cosine is the mean of the two terms' cosines (paper eq. 4, facts §2).
+
+    Args:
+        first: (B, C, H, W) float32. second: likewise, or ``first`` itself.
+
+    Returns:
+        (B, 2C, H, W) float32, each cell of length 1 (0 where both terms are 0); (B, C, H, W)
+        where both terms are one tensor.
+    """
+    if first is second:
+        return first / cell_norms(first)
+    half = 0.5**0.5
+    pair = torch.cat([first * (half / cell_norms(first)), second * (half / cell_norms(second))], 1)
+    return pair.contiguous(memory_format=torch.channels_last)
+
+
+def project_terms(
+    a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], channels: int
+) -> tuple[Tensor, Tensor]:
+    """The two-term maps of both sides, projected on their common principal directions.
+
+    Args:
+        a: A's two terms, (B, C, H, W) float32 each. b: B's, (B, C, H', W').
+        channels: directions kept; where there are no more than these, all of them are kept.
+
+    Returns:
+        (B, channels, H, W) and (B, channels, H', W') float32, channels-last. Each pair of a batch
+        is projected on directions of its own, as if it were alone.
+    """
+    count = a[0].shape[1]
+    if channels >= 2 * count:
+        return two_terms(*a), two_terms(*b)
+    basis = _directions(torch.cat([_sample(a), _sample(b)], dim=1), channels)
+    return _project(a, basis), _project(b, basis)
+
+
+def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
+    """Evenly spread cells of a two-term map, (B, cells, 2C) float64."""
+    parts = []
+    for term in terms:
+        cells = term.permute(0, 2, 3, 1).flatten(1, 2)
+        step = max(1, cells.shape[1] // _SAMPLED_CELLS)
+        chosen = cells[:, ::step][:, :_SAMPLED_CELLS]
+        parts.append(chosen / cell_norms(chosen.transpose(1, 2)).transpose(1, 2))
+    return torch.cat(parts, dim=2).double().mul_(0.5**0.5)
+
+
+def _directions(samples: Tensor, count: int) -> Tensor:
+    """The strongest directions of each sample (B, cells, C), as (B, count, C) float32."""
+    if samples.device.type == "cpu":
+        from batch_analogy.analogy.correspondence.channel_pca.cpu import (
+            principal_directions,  # Numba: slow to import
+        )
+
+        bases = [principal_directions(sample.numpy(), count) for sample in samples]
+        return torch.from_numpy(np.stack(bases))
+    return torch.stack([_eigenvectors(sample, count) for sample in samples])
+
+
+def _eigenvectors(sample: Tensor, count: int) -> Tensor:
+    """``_directions`` of one sample by the device's own solver."""
+    _, vectors = torch.linalg.eigh(sample.T @ sample)  # by rising eigenvalue
+    strongest: Tensor = vectors[:, -count:].T.float()
+    return strongest
+
+
+def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
+    half = 0.5**0.5
+    total: Tensor | None = None
+    for term, part in zip(terms, basis.chunk(2, dim=2), strict=True):
+        projected = _times(term, part).mul_(half / cell_norms(term))
+        total = projected if total is None else total.add_(projected)
+    assert total is not None
+    return total.contiguous(memory_format=torch.channels_last)
+
+
+def _times(term: Tensor, part: Tensor) -> Tensor:
+    """Every cell (B, C, H, W) times its item's directions (B, count, C), item by item."""
+    product = _convolved if term.device.type == "cpu" else _multiplied
+    return torch.cat([product(term[i : i + 1], part[i]) for i in range(len(term))])
+
+
+def _convolved(term: Tensor, part: Tensor) -> Tensor:
+    return F.conv2d(term, part[..., None, None].contiguous(memory_format=torch.channels_last))
+
+
+def _multiplied(term: Tensor, part: Tensor) -> Tensor:
+    cells = term[0].permute(1, 2, 0).flatten(0, 1) @ part.T
+    return cells.view(1, *term.shape[2:], -1).permute(0, 3, 1, 2)

@@ -1,0 +1,300 @@
+"""Guided search and vote on the CPU, compiled by Numba; the same bits as ``reference``.
+
+Sums of squared whole-number steps are exact in any order, so they may be vectorised; prices are
+double-precision sums in one order; passes are double-buffered and counts of use are whole numbers,
+so no number of threads changes a result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numba import njit, prange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from batch_analogy.analogy.correspondence.patchmatch.rng_cpu import draw_between, hash_cell
+from batch_analogy.analogy.guided.search.reference import JUMPS, TOLERANCE
+from batch_analogy.analogy.guided.spec import GuidedSearchSpec
+from batch_analogy.analogy.nnf import Size
+from batch_analogy.analogy.rendering.upscale.cpu import alone, use_threads
+
+_PER_SQUARE = np.float32(1.0 / TOLERANCE**2)
+_ONE = np.float32(1.0)
+
+
+@njit(cache=True, nogil=True)
+def _price(size, shape, prices, before, y, x, qy, qx):  # type: ignore[no-untyped-def]
+    """(factor, extra): a match costs difference · factor + extra."""
+    reach = shape[0]
+    coherence, occurrence_cost = prices
+    nnf, used = before
+    factor, extra = 1.0, 0.0
+    if coherence > 0.0:
+        factor = 1.0 + coherence * 0.25 * np.float64(alone(nnf, size, y, x, qy, qx))
+    if used.size > 0:
+        own = abs(qy - nnf[0, y, x]) <= reach and abs(qx - nnf[1, y, x]) <= reach
+        rows = min(qy + reach, size[2] - 1) - max(qy - reach, 0) + 1
+        columns = min(qx + reach, size[3] - 1) - max(qx - reach, 0) + 1
+        others = np.float64(used[qy, qx] - np.int32(own))
+        extra = others * occurrence_cost / np.float64(rows * columns)
+    return factor, extra
+
+
+@njit(cache=True, nogil=True)
+def _difference(maps, size, shape, y, x, qy, qx, factor, extra, best):  # type: ignore[no-untyped-def]
+    """The patches' sum of squared differences, or something that costs at least ``best``.
+
+    The 16-bit difference, widened and multiplied by itself, is one instruction on most CPUs.
+    """
+    s, t = maps[0], maps[1]
+    reach, channels = shape
+    side = 2 * reach + 1
+    columns_s, columns_t = size[3] + 2 * reach, size[1] + 2 * reach
+    run = side * channels
+    i, j = (qy * columns_s + qx) * channels, (y * columns_t + x) * channels
+    total = np.int32(0)
+    for _ in range(side):
+        row_s, row_t = s[i : i + run], t[j : j + run]
+        row = np.int32(0)
+        for k in range(run):
+            step = np.int32(np.int16(row_s[k] - row_t[k]))
+            row = np.int32(row + np.int32(step * step))
+        total = np.int32(total + row)
+        if np.float64(total) * factor + extra >= best:
+            return total
+        i += columns_s * channels
+        j += columns_t * channels
+    return total
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _differences(maps, size, shape, nnf, difference):  # type: ignore[no-untyped-def]
+    active = maps[3]
+    for y in prange(difference.shape[0]):
+        for x in range(difference.shape[1]):
+            if active[y, x] > 0:
+                difference[y, x] = _difference(
+                    maps, size, shape, y, x, nnf[0, y, x], nnf[1, y, x], 1.0, 0.0, np.inf
+                )
+
+
+@njit(cache=True, nogil=True)
+def _better(maps, size, shape, prices, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
+    """A candidate's difference and what it costs in all; inf if it may not be or loses."""
+    if maps[2][qy, qx] == 0:
+        return np.int32(0), np.inf
+    factor, extra = _price(size, shape, prices, before, y, x, qy, qx)
+    if extra >= best:
+        return np.int32(0), np.inf
+    found = _difference(maps, size, shape, y, x, qy, qx, factor, extra, best)
+    return found, np.float64(found) * factor + extra
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _propagate(maps, size, shape, prices, jump, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
+    """Offer each active pixel its four neighbours' matches, shifted back."""
+    hs, ws, ht, wt = size
+    active = maps[3]
+    nnf = before[0]
+    for y in prange(hs):
+        for x in range(ws):
+            by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
+            if active[y, x] == 2:
+                factor, extra = _price(size, shape, prices, before, y, x, by, bx)
+                best = np.float64(kept) * factor + extra
+                for side in range(4):
+                    dy = 0 if side < 2 else (-jump if side == 2 else jump)
+                    dx = (-jump if side == 0 else jump) if side < 2 else 0
+                    ny, nx = y + dy, x + dx
+                    if ny < 0 or ny >= hs or nx < 0 or nx >= ws or active[ny, nx] == 0:
+                        continue
+                    qy = min(max(nnf[0, ny, nx] - dy, 0), ht - 1)
+                    qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
+                    if qy == by and qx == bx:
+                        continue
+                    found, total = _better(maps, size, shape, prices, before, y, x, qy, qx, best)
+                    if total < best:
+                        by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
+            nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _random_search(maps, size, shape, prices, draws, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
+    """Try one uniform place at each radius around each active pixel's match."""
+    radii, first, seed = draws
+    hs, ws, ht, wt = size
+    active = maps[3]
+    nnf = before[0]
+    for y in prange(hs):
+        for x in range(ws):
+            by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
+            if active[y, x] == 2:
+                cell = hash_cell(np.uint64(y * ws + x) ^ np.uint64(seed))
+                factor, extra = _price(size, shape, prices, before, y, x, by, bx)
+                best = np.float64(kept) * factor + extra
+                for k in range(radii.size):
+                    r, number = radii[k], 2 * (first + k)
+                    qy = draw_between(cell, number, max(by - r, 0), min(by + r, ht - 1))
+                    qx = draw_between(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
+                    if qy == by and qx == bx:
+                        continue
+                    found, total = _better(maps, size, shape, prices, before, y, x, qy, qx, best)
+                    if total < best:
+                        by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
+            nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
+
+
+@njit(cache=True, nogil=True)
+def _counted(nnf, active, count):  # type: ignore[no-untyped-def]
+    for y in range(active.shape[0]):
+        for x in range(active.shape[1]):
+            if active[y, x] > 0:
+                count[nnf[0, y, x], nnf[1, y, x]] += 1
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _boxed(count, reach, rows, used):  # type: ignore[no-untyped-def]
+    """Sums over the patches that lie around each pixel, as far as they are inside."""
+    height, width = count.shape
+    for y in prange(height):
+        total = np.int32(0)
+        for x in range(min(reach, width)):
+            total += count[y, x]
+        for x in range(width):
+            if x + reach < width:
+                total += count[y, x + reach]
+            if x - reach - 1 >= 0:
+                total -= count[y, x - reach - 1]
+            rows[y, x] = total
+    for y in prange(height):
+        for x in range(width):
+            used[y, x] = 0
+        for ny in range(max(y - reach, 0), min(y + reach, height - 1) + 1):
+            for x in range(width):
+                used[y, x] += rows[ny, x]
+
+
+def _before(
+    nnf: NDArray[np.int32],
+    active: NDArray[np.int8],
+    source: Size,
+    reach: int,
+    occurrence_cost: float,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """A field, and how many matches lie in each source patch; nothing where that has no price."""
+    if occurrence_cost == 0.0:
+        return nnf, np.zeros((0, 0), np.int32)
+    count = np.zeros(source, np.int32)
+    _counted(nnf, active, count)
+    rows, used = np.empty_like(count), np.empty_like(count)
+    _boxed(count, reach, rows, used)
+    return nnf, used
+
+
+def search(
+    source: Tensor,
+    target: Tensor,
+    nnf: Tensor,
+    usable: Tensor,
+    active: Tensor,
+    spec: GuidedSearchSpec,
+) -> tuple[Tensor, Tensor]:
+    """As ``reference.search``."""
+    use_threads()
+    does = active.contiguous().numpy()
+    maps = (
+        _edged(source, spec.reach),
+        _edged(target, spec.reach),
+        usable.contiguous().numpy().view(np.uint8),
+        does,
+    )
+    size = (*target.shape[:2], *source.shape[:2])
+    share = int((active > 0).sum()) / max(1, int(usable.sum()))
+    occurrence_cost = spec.occurrence_cost / share if share > 0 else 0.0
+    job = (maps, size, (spec.reach, source.shape[2]), (float(spec.coherence), occurrence_cost))
+    field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the caller's stays as it was
+    old = (field, np.zeros(field.shape[1:], np.int32))
+    new = (np.empty_like(field), np.empty(field.shape[1:], np.int32))
+    _differences(*job[:3], *old)
+    radii = np.array(spec.radii, np.int64)
+    for iteration in range(spec.iterations):
+        for jump in JUMPS:
+            before = _before(old[0], does, size[2:], spec.reach, occurrence_cost)
+            _propagate(*job, jump, before, old[1], *new)
+            old, new = new, old
+        before = _before(old[0], does, size[2:], spec.reach, occurrence_cost)
+        _random_search(*job, (radii, iteration * radii.size, spec.seed), before, old[1], *new)
+        old, new = new, old
+    return torch.from_numpy(old[0]), torch.from_numpy(old[1])
+
+
+def _edged(steps: Tensor, reach: int) -> NDArray[np.int16]:
+    """(H, W, C) with its edges held for as far as patches reach, as one flat array."""
+    edged = np.pad(steps.numpy(), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    return edged.reshape(-1)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _vote(values, nnf, usable, active, reach, out):  # type: ignore[no-untyped-def]
+    hs, ws, channels = out.shape
+    side = 2 * reach + 1
+    for y in prange(hs):
+        places = np.empty((side * side, 2), np.int32)
+        weights = np.empty(side * side, np.float32)
+        mean = np.empty(channels, np.float32)
+        for x in range(ws):
+            if active[y, x] == 0:
+                continue
+            count = _voters(nnf, usable, active, y, x, reach, places, weights)
+            _weighted_mean(values, places, weights, count, mean)
+            for n in range(count):
+                away = np.float32(0.0)
+                for c in range(channels):
+                    step = values[places[n, 0], places[n, 1], c] - mean[c]
+                    away += step * step
+                near = _ONE / (_ONE + away * _PER_SQUARE)
+                weights[n] *= near * near
+            _weighted_mean(values, places, weights, count, mean)
+            for c in range(channels):
+                out[y, x, c] = mean[c]
+
+
+@njit(cache=True, nogil=True)
+def _voters(nnf, usable, active, y, x, reach, places, weights):  # type: ignore[no-untyped-def]
+    """Where the patches around a pixel say that it comes from, and how much each weighs."""
+    hs, ws = active.shape
+    ht, wt = usable.shape
+    count = 0
+    for ny in range(max(y - reach, 0), min(y + reach, hs - 1) + 1):
+        for nx in range(max(x - reach, 0), min(x + reach, ws - 1) + 1):
+            if active[ny, nx] == 0:
+                continue
+            qy, qx = nnf[0, ny, nx] + y - ny, nnf[1, ny, nx] + x - nx
+            if qy < 0 or qy >= ht or qx < 0 or qx >= wt or usable[qy, qx] == 0:
+                continue
+            places[count, 0], places[count, 1] = qy, qx
+            weights[count] = np.float32((reach + 1 - abs(y - ny)) * (reach + 1 - abs(x - nx)))
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _weighted_mean(values, places, weights, count, mean):  # type: ignore[no-untyped-def]
+    total = np.float32(0.0)
+    mean[:] = np.float32(0.0)
+    for n in range(count):
+        total += weights[n]
+        for c in range(mean.size):
+            mean[c] += weights[n] * values[places[n, 0], places[n, 1], c]
+    for c in range(mean.size):
+        mean[c] /= total
+
+
+def vote(values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int) -> Tensor:
+    """As ``reference.vote``."""
+    use_threads()
+    out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
+    field, can = nnf.contiguous().numpy(), usable.numpy().view(np.uint8)
+    _vote(values.contiguous().numpy(), field, can, active.contiguous().numpy(), reach, out)
+    return torch.from_numpy(out)

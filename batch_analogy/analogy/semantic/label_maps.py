@@ -1,0 +1,283 @@
+"""Label pictures: which flat colours they hold, and which pixel belongs to which.
+
+The published code feeds label colours to its network as they are. Its example maps hold up to
+4,150 colours, though two to five are meant: their edges are antialiased, one is a JPEG, and one
+target map uses other greens than its label (facts §1). Here pixels become classes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from batch_analogy.config.semantic import Encoding
+from batch_analogy.errors import InputError
+
+Labels = npt.NDArray[np.uint8]
+"""(H, W, 3) RGB of a label picture."""
+Classes = npt.NDArray[np.int64]
+"""(H, W) indices into a palette."""
+
+MAX_CLASSES = 32
+MIN_CLASSES = 2
+
+_ALIKE = 24  # largest difference of a channel within one flat colour: JPEG
+_FLAT = 16  # largest difference of a channel within 3 × 3 pixels of a flat area
+_LEAST_SHARE = 0.002  # of the picture, for a colour to be a class and not an edge
+_LEAST_LINES = 0.01  # and one that has thin lines only
+_CLOSELY = 8  # within which most of a flat colour's pixels lie, and few of a photograph's
+_LEAST_CERTAIN = 0.7  # share of a label picture that lies so close to one of its flat colours
+_BLEND = 20.0  # how far from the line between two colours a mixture of them lies at most
+_NEAR = 72.0  # how far from a known colour a target's may lie: one green for another
+_CLEARLY = 0.6  # and how far at most, as a share of the distance to the next known one
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The flat colours of a label map, the most frequent first; a class is an index."""
+
+    colours: tuple[tuple[int, int, int], ...]
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The colours as a person reads them.
+
+        >>> Palette(((0, 253, 255), (255, 147, 0))).names
+        ('#00fdff', '#ff9300')
+        """
+        return tuple(_name(colour) for colour in self.colours)
+
+    def array(self) -> npt.NDArray[np.float64]:
+        """(K, 3), 0 … 255."""
+        return np.asarray(self.colours, dtype=np.float64).reshape(-1, 3)
+
+    def paint(self, classes: Classes) -> Labels:
+        """(H, W) classes as a label picture, (H, W, 3)."""
+        return self.array().astype(np.uint8)[classes]
+
+
+def find_palette(labels: Labels, *, name: str) -> Palette:
+    """The flat colours of a picture's own label map.
+
+    Args:
+        labels: (H, W, 3) uint8; edges may be antialiased, and JPEG's noise is allowed for.
+        name: what the picture is called in messages.
+
+    Raises:
+        InputError: it has one flat colour only, too many, or is no label map but a photograph.
+    """
+    colours = _flat_colours(labels)
+    if len(colours) > MAX_CLASSES:
+        raise InputError(
+            f"{name} has {len(colours)} flat colours; a label map has at most {MAX_CLASSES}, one "
+            "for each kind of thing: paint what belongs together in one colour"
+        )
+    if not colours or _certain(labels, colours, _CLOSELY).mean() < _LEAST_CERTAIN:
+        raise InputError(
+            f"{name} is no label map: too few of its pixels have one of a few flat colours. Is it "
+            "a photograph? Paint each kind of thing in one colour, without shading"
+        )
+    if len(colours) < MIN_CLASSES:
+        raise InputError(
+            f"{name} holds one colour only, {_name(colours[0])}; a label map needs at least two, "
+            "or there is nothing to move"
+        )
+    return Palette(tuple(colours))
+
+
+def read_classes(labels: Labels, palette: Palette, *, name: str) -> Classes:
+    """Say of each pixel of a label map which of the known classes it has.
+
+    Pixels between flat areas (antialiased edges, a JPEG's noise) go to the nearest area, not to
+    the nearest colour: half red and half green is no brown.
+
+    Args:
+        labels: (H, W, 3) uint8, of any size.
+        palette: the classes that the picture's own label map has.
+        name: what the map is called in messages.
+
+    Returns:
+        (H, W) int64.
+
+    Raises:
+        InputError: the map has colours that are none of the palette's, which are named.
+    """
+    own = _flat_colours(labels, known=palette.colours)
+    classes = [_nearest_known(colour, palette) for colour in own]
+    unknown = [c for c, known in zip(own, classes, strict=True) if known is None]
+    flat = bool(own) and _certain(labels, own, _CLOSELY).mean() >= _LEAST_CERTAIN
+    if unknown or not flat:
+        raise InputError(_refusal(name, unknown if flat else [], palette))
+    certain = _certain(labels, own, _ALIKE)
+    chosen = _closest(labels, own)
+    rows, columns = ndimage.distance_transform_edt(
+        ~certain, return_distances=False, return_indices=True
+    )
+    found: Classes = np.asarray(classes, dtype=np.int64)[chosen[rows, columns]]
+    return found
+
+
+def encode(classes: Tensor, palette: Palette, encoding: Encoding) -> Tensor:
+    """Classes as the network's input.
+
+    Args:
+        classes: (B, H, W) int64.
+        palette: their colours.
+        encoding: ``"one-hot"``, or ``"rgb"`` as published: colours in [-1, 1].
+
+    Returns:
+        (B, K, H, W) or (B, 3, H, W) float32.
+    """
+    if encoding == "one-hot":
+        return class_planes(classes, len(palette))
+    colours = torch.tensor(palette.colours, dtype=torch.float32, device=classes.device)
+    return (colours[classes] / 127.5 - 1.0).permute(0, 3, 1, 2)
+
+
+def class_planes(classes: Tensor, count: int) -> Tensor:
+    """(B, H, W) classes → (B, K, H, W) float32: 1 in the plane of a pixel's class, else 0."""
+    return F.one_hot(classes, count).permute(0, 3, 1, 2).float()
+
+
+def channels_of(palette: Palette, encoding: Encoding) -> int:
+    """How many channels ``encode`` gives."""
+    return len(palette) if encoding == "one-hot" else 3
+
+
+def _refusal(name: str, unknown: Sequence[tuple[int, int, int]], palette: Palette) -> str:
+    known = f"the picture's label map has {', '.join(palette.names)}"
+    if not unknown:
+        return f"{name} is no label map in these flat colours: {known}. Is it a photograph?"
+    shown = ", ".join(_name(colour) for colour in unknown[:8])
+    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+    return (
+        f"{name} has colours that were never learnt: {shown}{more}; {known}: repaint it in these, "
+        "or add the colours to the label map and train again"
+    )
+
+
+def _flat_colours(
+    labels: Labels, known: Sequence[tuple[int, int, int]] = ()
+) -> list[tuple[int, int, int]]:
+    """Colours of flat areas, and of thin lines that are no mixture; the most frequent first.
+
+    Args:
+        labels: (H, W, 3).
+        known: colours that are no mixture, however rare they are.
+    """
+    colours, places, counts = np.unique(
+        labels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True
+    )
+    if len(colours) <= MAX_CLASSES and not _mixtures(colours, counts):
+        order = np.argsort(-counts, kind="stable")
+        return [_triple(colours[index]) for index in order]
+    flat = ndimage.maximum_filter(labels, size=(3, 3, 1)).astype(int)
+    flat = (flat - ndimage.minimum_filter(labels, size=(3, 3, 1))).max(axis=2) <= _FLAT
+    inside = np.bincount(places.reshape(-1)[flat.reshape(-1)], minlength=len(colours))
+    found = _modes(colours, inside, _LEAST_SHARE * flat.size, [], mixtures=True)
+    found = _modes(colours, counts, _LEAST_LINES * flat.size, found, mixtures=False)
+    listed = {_triple(colour) for colour in colours}
+    return found + [c for c in known if c in listed and not any(_alike(c, f) for f in found)]
+
+
+def _mixtures(colours: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> bool:
+    """Whether some of a few colours are mixtures of others: then they are edges."""
+    order = [_triple(colours[index]) for index in np.argsort(-counts, kind="stable")]
+    return any(
+        _is_mixture(colour, order[:place]) or any(_alike(colour, c) for c in order[:place])
+        for place, colour in enumerate(order)
+    )
+
+
+def _modes(
+    colours: npt.NDArray[np.uint8],
+    counts: npt.NDArray[np.integer],
+    least: float,
+    found: list[tuple[int, int, int]],
+    *,
+    mixtures: bool,
+) -> list[tuple[int, int, int]]:
+    """The most frequent colours, each standing for those like it, until too little is left.
+
+    Args:
+        colours: (N, 3). counts: (N,), pixels that have each.
+        least: pixels of a colour and those like it, for it to be one.
+        found: colours that are known already and come first.
+        mixtures: whether mixtures of others count: an area of one is no edge.
+    """
+    found, left = list(found), counts.copy()
+    values = colours.astype(int)
+    for colour in found:
+        left[np.abs(values - colour).max(axis=1) <= _ALIKE] = 0
+    while len(found) <= MAX_CLASSES and left.sum() >= least:
+        peak = values[int(left.argmax())]
+        near = np.abs(values - peak).max(axis=1) <= _ALIKE
+        if left[near].sum() >= least and (mixtures or not _is_mixture(_triple(peak), found)):
+            found.append(_triple(peak))
+        left[near] = 0
+    return found
+
+
+def _is_mixture(colour: tuple[int, int, int], found: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether a colour lies between two others, as antialiasing makes them."""
+    point = np.asarray(colour, dtype=float)
+    for index, one in enumerate(found):
+        for other in found[index + 1 :]:
+            start, line = np.asarray(one, float), np.subtract(other, one).astype(float)
+            along = float(np.dot(point - start, line) / np.dot(line, line))
+            away = float(np.linalg.norm(point - start - np.clip(along, 0, 1) * line))
+            if 0.02 < along < 0.98 and away <= _BLEND:
+                return True
+    return False
+
+
+def _closest(labels: Labels, colours: Sequence[tuple[int, int, int]]) -> npt.NDArray[np.intp]:
+    """(H, W): which colour is nearest."""
+    distances = [
+        np.square(labels.astype(np.int32) - np.asarray(c, np.int32)).sum(axis=2) for c in colours
+    ]
+    nearest: npt.NDArray[np.intp] = np.argmin(distances, axis=0)
+    return nearest
+
+
+def _certain(
+    labels: Labels, colours: Sequence[tuple[int, int, int]], within: int
+) -> npt.NDArray[np.bool_]:
+    """(H, W): where a pixel has one of the colours, up to so much in each channel."""
+    sure = np.zeros(labels.shape[:2], dtype=bool)
+    for colour in colours:
+        sure |= np.abs(labels.astype(np.int16) - np.asarray(colour, np.int16)).max(axis=2) <= within
+    return sure
+
+
+def _nearest_known(colour: tuple[int, int, int], palette: Palette) -> int | None:
+    """The class that a target's colour stands for; None where it is none, or could be two."""
+    distances = np.linalg.norm(palette.array() - np.asarray(colour, float), axis=1)
+    order = np.argsort(distances, kind="stable")
+    nearest = float(distances[order[0]])
+    if nearest > _NEAR or nearest > _CLEARLY * float(distances[order[1]]):
+        return None
+    return int(order[0])
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> bool:
+    return all(abs(int(a) - int(b)) <= _ALIKE for a, b in zip(one, other, strict=True))
+
+
+def _triple(colour: npt.NDArray[np.integer]) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in colour)
+    return red, green, blue
+
+
+def _name(colour: Sequence[int]) -> str:
+    return "#" + "".join(f"{value:02x}" for value in colour)

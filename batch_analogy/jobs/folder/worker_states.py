@@ -1,0 +1,83 @@
+"""What each worker has been doing, put together from the events that the driver tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
+from batch_analogy.jobs.store import JsonText
+
+KEPT_LOST = 20
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """One worker as status.json shows it."""
+
+    name: str
+    node: str
+    device: str
+    done: int = 0
+    failed: int = 0  # tries
+    last_frame: int | None = None
+    last_seconds: float | None = None  # how long its last finished frame took
+    heard_at: float = 0.0  # seconds since 1970, when it last said something
+    lost: str | None = None  # why it is gone
+
+
+class WorkerStates:
+    """The workers of one execution."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._states: dict[str, WorkerState] = {}
+        self._texts: dict[str, JsonText] = {}  # of those that have not changed since
+
+    def observe(self, event: RunEvent) -> None:
+        """Take an event into account; most are not about a worker."""
+        if isinstance(event, WorkersReady):
+            self._states.setdefault(
+                event.worker, WorkerState(event.worker, event.node, event.device)
+            )
+            self._change(event.worker, node=event.node, lost=None)
+        elif isinstance(event, FrameDone):
+            self._change(
+                event.worker,
+                done=self._of(event.worker).done + 1,
+                last_frame=event.index,
+                last_seconds=round(event.seconds, 3),
+            )
+        elif isinstance(event, FrameFailed):
+            self._change(event.worker, failed=self._of(event.worker).failed + 1)
+        elif isinstance(event, WorkerLost):
+            self._change(event.worker, lost=event.message)
+            self._forget_long_lost()
+
+    def states(self) -> tuple[WorkerState, ...]:
+        """All workers in the order of their start, and the last ones that were lost."""
+        return tuple(self._states.values())
+
+    def as_json(self) -> list[JsonText]:
+        """What ``states`` returns, as JSON: every second most of a thousand are as they were."""
+        for name, state in self._states.items():
+            if name not in self._texts:
+                self._texts[name] = JsonText.of(vars(state))
+        return [self._texts[name] for name in self._states]
+
+    def _of(self, name: str) -> WorkerState:
+        return self._states.get(name, WorkerState(name, "", ""))
+
+    def _change(self, name: str, **fields: int | float | str | None) -> None:
+        heard_at = round(self._clock(), 1)
+        changed = dataclasses.replace(self._of(name), heard_at=heard_at, **fields)  # type: ignore[arg-type]
+        self._states[name] = changed
+        self._texts.pop(name, None)
+
+    def _forget_long_lost(self) -> None:
+        lost = [name for name, state in self._states.items() if state.lost is not None]
+        for name in lost[:-KEPT_LOST]:
+            del self._states[name]
+            self._texts.pop(name, None)

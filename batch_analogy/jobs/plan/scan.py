@@ -1,0 +1,170 @@
+"""Looking once at every frame when planning: where the shots are, and what exposures to even out.
+
+What was seen is kept in the run folder by the frames' content, so that the same command looks only
+at frames that are new or changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import FrameError, UsageError
+from batch_analogy.jobs.events import OnEvent, PlanProgress
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.plan.scan_cache import ScanCache
+from batch_analogy.jobs.plan.video_source import ensure_video_frames
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.exif import read_exposure
+from batch_analogy.media.stills import read_still
+from batch_analogy.media.timing import WHOLE_VIDEO
+from batch_analogy.motion.shots.cuts import are_one_scene, find_cuts
+from batch_analogy.motion.shots.deflicker import FLICKER_EV, exposure_corrections
+from batch_analogy.motion.shots.frame_stats import STATS_WIDTH_PX, FrameStats, compute_frame_stats
+
+EV_DIGITS = 4  # that are kept: a hundredth of a grey level
+
+Looks = Sequence[FrameStats | None]
+
+
+def scan_frames(
+    plan: Plan, config: RunConfig, store: RunStore, previous: Plan | None, on_event: OnEvent
+) -> Plan:
+    """The plan with its shots, and with the exposures that its frames are given.
+
+    Args:
+        plan: of one shot, no exposure changed.
+        config: says how shots are found and whether flicker is evened out.
+        store: the run folder, locked; for a dry run nothing is written into it.
+        previous: the plan that the folder holds; if it was made of the same frames in the same
+            way, it is believed and nothing is looked at.
+        on_event: told of the frames looked at.
+
+    Raises:
+        UsageError: a shot is said to begin where there is no frame.
+        InputError: a video's frames are gone, and it cannot be decoded any more.
+        OutputDiskError: the run folder cannot be written to.
+    """
+    if previous is not None and _is_same(plan, previous):
+        return _with_exposures(_cut(plan, previous.shots), [f.exposure_ev for f in previous.frames])
+    detects = config.shots == "detect" and not plan.estimated
+    evens = config.deflicker != "off" and not plan.estimated
+    looks: Looks = ()
+    if detects or evens:
+        looks = _look(plan, store, on_event)
+    cuts = find_cuts(looks) if detects else _given_cuts(config, len(plan.frames))
+    plan = _cut(plan, _shots(cuts, len(plan.frames)))
+    return _with_exposures(plan, _exposures(plan, looks, config)) if evens else plan
+
+
+def _is_same(plan: Plan, previous: Plan) -> bool:
+    """Whether both are of the same frames and settings, so that they would be cut alike."""
+    if plan.estimated or plan.pixels != previous.pixels or plan.footage != previous.footage:
+        return False
+    if plan.video or previous.video:
+        videos = [p.video.blake2b if p.video else None for p in (plan, previous)]
+        return videos[0] == videos[1] and len(plan.frames) == len(previous.frames)
+    return [f.blake2b for f in plan.frames] == [f.blake2b for f in previous.frames]
+
+
+def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
+    """A look at each frame; None where it cannot be read."""
+    keys = [_key(frame, plan) for frame in plan.frames]
+    with ScanCache(store.looks, keys, writable=store.is_open) as looks:
+        frames = zip(keys, plan.frames, strict=True)
+        new = [(key, frame) for key, frame in frames if key not in looks and not frame.error]
+        if new and store.is_open:
+            ensure_video_frames(plan, store, on_event)
+        known, cores = sum(key in looks for key in keys), os.cpu_count() or 1
+        with ThreadPoolExecutor(cores) as readers:
+            waiting: deque[tuple[str, Future[FrameStats | None]]] = deque()
+            for done, (key, frame) in enumerate(new, start=1):
+                waiting.append((key, readers.submit(_look_at_file, frame, plan)))
+                if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
+                    _keep(looks, *waiting.popleft())
+                on_event(PlanProgress("looking at", known + done, known + len(new)))
+            while waiting:
+                _keep(looks, *waiting.popleft())
+        return looks.looks(keys)
+
+
+def _keep(looks: ScanCache, key: str, seen: Future[FrameStats | None]) -> None:
+    look = seen.result()
+    if look is not None:
+        looks.add(key, look)
+
+
+def _look_at_file(frame: FramePlan, plan: Plan) -> FrameStats | None:
+    path = Path(frame.source)
+    try:
+        pixels = read_still(path, at_least_px=STATS_WIDTH_PX, white_balance=plan.white_balance)
+    except FrameError:
+        return None  # the worker that is to do it will say what is wrong
+    return compute_frame_stats(pixels, read_exposure(path))
+
+
+def _key(frame: FramePlan, plan: Plan) -> str:
+    """What tells that a frame is one that was looked at before."""
+    if plan.video is None:
+        balance = [f" {factor:.6g}" for factor in plan.white_balance or ()]
+        return f"{frame.blake2b or ''}{''.join(balance)}"
+    time_range = plan.footage.time_range if plan.footage else WHOLE_VIDEO
+    return f"{plan.video.blake2b} {time_range.start} {time_range.end} {frame.index}"
+
+
+def _given_cuts(config: RunConfig, total: int) -> list[int]:
+    if isinstance(config.shots, str):
+        return []
+    beyond = [first for first in config.shots if first >= total]
+    if beyond:
+        raise UsageError(
+            f"--shots has a shot begin at frame {beyond[0]}: the {total} frames are numbered 0 to "
+            f"{total - 1}"
+        )
+    return [first for first in config.shots if first > 0]
+
+
+def _shots(cuts: Sequence[int], total: int) -> tuple[Shot, ...]:
+    edges = [0, *cuts, total]
+    return tuple(Shot(n, edges[n], edges[n + 1]) for n in range(len(edges) - 1))
+
+
+def _cut(plan: Plan, shots: tuple[Shot, ...]) -> Plan:
+    segments = cut_segments(shots, plan.segment_frames)
+    return dataclasses.replace(plan, shots=shots, segments=segments)
+
+
+def _exposures(plan: Plan, looks: Looks, config: RunConfig) -> list[float]:
+    """EV to add to each frame, shot by shot."""
+    automatic = config.deflicker == "auto"
+    strength = 1.0 if isinstance(config.deflicker, str) else config.deflicker
+    light = np.array([np.nan if look is None else look.log2_light for look in looks])
+    camera = np.array([np.nan if not look or look.camera_ev is None else look.camera_ev
+                       for look in looks])  # fmt: skip
+    changes = np.zeros(len(looks))
+    for shot in plan.shots:
+        part = slice(shot.start, shot.stop)
+        if automatic and not are_one_scene(looks[part]):
+            continue
+        least = FLICKER_EV if automatic else 0.0
+        changes[part] = exposure_corrections(
+            light[part], camera[part], strength=strength, least_ev=least
+        )
+    return [round(float(ev), EV_DIGITS) + 0.0 for ev in changes]
+
+
+def _with_exposures(plan: Plan, exposures: Sequence[float]) -> Plan:
+    if not any(exposures):
+        return plan
+    frames = (
+        dataclasses.replace(frame, exposure_ev=ev)
+        for frame, ev in zip(plan.frames, exposures, strict=True)
+    )
+    return dataclasses.replace(plan, frames=tuple(frames))

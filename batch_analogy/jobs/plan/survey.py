@@ -1,0 +1,371 @@
+"""Making the plan: looking at the input, hashing it, cutting it into segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from batch_analogy import __version__
+from batch_analogy.analogy.features.weights import WeightsFile
+from batch_analogy.config.run import ANCHOR_FRAMES, SEGMENT_FRAMES, Order, RunConfig
+from batch_analogy.errors import FrameError, InputError, UsageError
+from batch_analogy.files import hash_file
+from batch_analogy.jobs.plan.png_header import hash_and_size
+from batch_analogy.jobs.plan.ranges import format_frames
+from batch_analogy.jobs.plan.references import place_references
+from batch_analogy.jobs.plan.run_plan import (
+    FileFingerprint,
+    FramePlan,
+    PlacedReference,
+    Plan,
+    Shot,
+    cut_segments,
+)
+from batch_analogy.jobs.plan.video_properties import Footage
+from batch_analogy.media.camera_raw import WhiteBalance, is_raw, read_white_balance
+from batch_analogy.media.exif import read_capture_time
+from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps
+from batch_analogy.media.order import Arrangement, arrange
+from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.stills import read_size, read_still
+
+DEFAULT_FPS = Fraction(24)
+
+READERS = 8
+"""Threads: shared storage takes milliseconds to open a file, whoever waits, and hashing of large
+files is shared out among cores."""
+
+SHOWN_GAPS = 8
+FRAMES_AT_ONCE = 64  # that a thread looks at before it reports
+
+OnFrame = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """The frames of a video as far as the plan needs them."""
+
+    fingerprint: FileFingerprint
+    paths: tuple[str, ...]
+    height: int  # px, upright
+    width: int  # px
+    fps: Fraction
+    footage: Footage
+    times: tuple[Fraction, ...] | None = None  # in seconds, where the rate is not constant
+    estimated: bool = False
+
+
+def make_plan(
+    config: RunConfig,
+    *,
+    weights: WeightsFile,
+    video: VideoFrames | None = None,
+    previous: Plan | None = None,
+    on_frame: OnFrame | None = None,
+) -> Plan:
+    """Look at the input and plan the run.
+
+    Args:
+        config: the run; its precision is resolved already.
+        weights: the resolved weights.
+        video: the frames of the source where that is a video.
+        previous: the plan that the run folder holds; files with the size and time they had then
+            are not hashed again.
+        on_frame: called now and then with (frames looked at, all frames).
+
+    Raises:
+        InputError: the reference or all frames cannot be used, or no frame size prevails.
+        UsageError: the source does not exist.
+    """
+    fingerprints, (height, width) = _survey_references(config, _known_marks(previous))
+    if video is not None:
+        frames = _video_frames(video)
+        fps = config.fps or video.fps
+    else:
+        frames = _survey_stills(_stills_of(config), previous, on_frame)
+        frames = _in_order(frames, config.order)
+        if config.on_missing == "error":
+            _require_all(frames)
+        if config.target != "reference":  # B has the reference's size, whatever the frame's is
+            frames = _mark_odd_sizes(frames)
+        fps = config.fps or DEFAULT_FPS
+    _require_usable(frames)
+    references = _place(fingerprints, frames, video) if config.reference.is_dir() else ()
+    shots = (Shot(0, 0, len(frames)),)
+    device = device_of(config)
+    usual = ANCHOR_FRAMES if config.steady else SEGMENT_FRAMES[device]
+    segment_frames = config.segment_frames or usual
+    return Plan(
+        frames=tuple(frames),
+        shots=shots,
+        segments=cut_segments(shots, segment_frames),
+        fps=fps,
+        reference=_together(config.reference, references) if references else fingerprints[0],
+        reference_height=height,
+        reference_width=width,
+        weights_sha256=weights.sha256,
+        device=device,
+        version=__version__,
+        pixels=config.pixel_fields(),
+        segment_frames=segment_frames,
+        video=video.fingerprint if video else None,
+        estimated=video.estimated if video else False,
+        footage=video.footage if video else None,
+        white_balance=_white_balance(frames),
+        references=references,
+    )
+
+
+def device_of(config: RunConfig) -> str:
+    """Where the pixels are computed: ``"cuda"`` if a worker is given a share of a GPU.
+
+    The share must be settled already (``pools.settle_gpus``).
+    """
+    share = config.execution.gpus_per_worker
+    if share is None:
+        raise ValueError("it is not settled yet how many GPUs each worker gets")
+    return "cuda" if share > 0 else "cpu"
+
+
+def fingerprint_file(
+    path: Path, known: dict[str, FileFingerprint] | None = None
+) -> FileFingerprint:
+    """A file's size, time and content hash.
+
+    Args:
+        path: the file.
+        known: earlier fingerprints by path; one with the same size and time is believed.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    before = (known or {}).get(str(path))
+    if before and (before.bytes, before.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
+        return before
+    return FileFingerprint(str(path), facts.st_size, facts.st_mtime_ns, hash_file(path))
+
+
+def _known_marks(previous: Plan | None) -> dict[str, FileFingerprint]:
+    if previous is None:
+        return {}
+    fingerprints = [reference.fingerprint for reference in previous.all_references]
+    fingerprints += [previous.video] if previous.video else []
+    return {fingerprint.path: fingerprint for fingerprint in fingerprints}
+
+
+def _survey_references(
+    config: RunConfig, known: dict[str, FileFingerprint]
+) -> tuple[list[FileFingerprint], tuple[int, int]]:
+    """The reference, or those that lie in a folder; and the size of the first in px."""
+    path = config.reference
+    if not path.exists():
+        if config.painting is not None:  # of which one is as good as a reference here
+            raise UsageError(f"{path} does not exist; give a painted picture")
+        raise UsageError(f"reference {path} does not exist; give a picture, or a folder of them")
+    paths = [*map(Path, find_stills(str(path)))] if path.is_dir() else [path]
+    if config.target != "frames" and len(paths) > 1:
+        raise UsageError(
+            f"{path} holds {len(paths)} references, which are faded over the frames; --target "
+            f"{config.target} takes one picture"
+        )
+    fingerprints = [fingerprint_file(one, known) for one in paths]
+    sizes = [read_still(one).shape[:2] for one in paths]  # wholly: no worker can do without them
+    return fingerprints, (int(sizes[0][0]), int(sizes[0][1]))
+
+
+def _place(
+    fingerprints: Sequence[FileFingerprint], frames: Sequence[FramePlan], video: VideoFrames | None
+) -> tuple[PlacedReference, ...]:
+    """The references of a folder at their frames."""
+    own = {os.path.basename(fingerprint.path): fingerprint for fingerprint in fingerprints}
+    named = [frame for frame in frames if os.path.basename(frame.source) in own]
+    folder = os.path.realpath(os.path.dirname(fingerprints[0].path))
+    if folder in map(os.path.realpath, {os.path.dirname(frame.source) for frame in named}):
+        raise UsageError(
+            f"{folder} holds references and frames; give the references a folder of their own"
+        )
+    paths = {Path(fingerprint.path): fingerprint for fingerprint in fingerprints}
+    placed = place_references(list(paths), frames, None if video is None else video.fps)
+    return tuple(PlacedReference(paths[path], frame) for frame, path in placed)
+
+
+def _together(folder: Path, references: Sequence[PlacedReference]) -> FileFingerprint:
+    """A fingerprint of all references: of another content if one of them is, or their order."""
+    fingerprints = [reference.fingerprint for reference in references]
+    content = hashlib.blake2b("".join(m.blake2b for m in fingerprints).encode(), digest_size=20)
+    newest = max(fingerprint.mtime_ns for fingerprint in fingerprints)
+    return FileFingerprint(
+        str(folder), sum(m.bytes for m in fingerprints), newest, content.hexdigest()
+    )
+
+
+def _video_frames(video: VideoFrames) -> list[FramePlan]:
+    size = (video.height, video.width)
+    times = [None] * len(video.paths) if video.times is None else map(str, video.times)
+    return [
+        FramePlan(index, path, f"{index:06d}", *size, 0, 0, None, time=time)
+        for index, (path, time) in enumerate(zip(video.paths, times, strict=True))
+    ]
+
+
+def _stills_of(config: RunConfig) -> list[str]:
+    """The pictures of the source, without the run's own: a ``**`` reaches into its folder too."""
+    paths = find_stills(config.source)
+    if "**" not in config.source:
+        return paths
+    run_dir = Path(os.path.realpath(config.run_dir))
+    folders = {os.path.dirname(path) for path in paths}
+    own = {one for one in folders if Path(os.path.realpath(one)).is_relative_to(run_dir)}
+    return [path for path in paths if os.path.dirname(path) not in own]
+
+
+def _survey_stills(
+    paths: Sequence[str], previous: Plan | None, on_frame: OnFrame | None
+) -> list[FramePlan]:
+    before = {frame.source: frame for frame in previous.frames} if previous else {}
+    names = _names(paths)
+
+    def look(start: int) -> list[FramePlan]:
+        indices = range(start, min(start + FRAMES_AT_ONCE, len(paths)))
+        return [_survey_still(i, paths[i], names[i], before.get(paths[i])) for i in indices]
+
+    frames: list[FramePlan] = []
+    with ThreadPoolExecutor(READERS) as readers:
+        for found in readers.map(look, range(0, len(paths), FRAMES_AT_ONCE)):
+            frames += found
+            if on_frame is not None:
+                on_frame(len(frames), len(paths))
+    return frames
+
+
+def _survey_still(index: int, path: str, name: str, before: FramePlan | None) -> FramePlan:
+    try:
+        facts = os.stat(path)
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}"
+        return FramePlan(index, path, name, 0, 0, 0, 0, None, message)
+    size, time_ns = facts.st_size, facts.st_mtime_ns
+    unchanged = before and (before.bytes, before.mtime_ns) == (size, time_ns)
+    digest = before.blake2b if before and unchanged else None
+    if before and digest and before.error is None:
+        same = before.index == index and before.name == name
+        return before if same else dataclasses.replace(before, index=index, name=name)
+    try:
+        found = None
+        if digest is None:
+            digest, found = hash_and_size(path, size)
+        height, width = found or read_size(Path(path))
+    except InputError as error:
+        return FramePlan(index, path, name, 0, 0, size, time_ns, digest, str(error))
+    taken = read_capture_time(path)
+    return FramePlan(index, path, name, height, width, size, time_ns, digest, taken=taken)
+
+
+def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
+    """The order of stills, and what decided it."""
+    return arrange(
+        [frame.name for frame in frames],
+        [frame.taken for frame in frames],
+        [frame.error is None for frame in frames],
+        order,
+    )
+
+
+def gaps_of(plan: Plan) -> list[Gap]:
+    """Numbers that are missing from the names of a plan's stills, where these count."""
+    return [] if plan.video is not None else _gaps(plan.frames)
+
+
+def _gaps(frames: Sequence[FramePlan]) -> list[Gap]:
+    return find_gaps([os.path.basename(frame.name) for frame in frames])
+
+
+def _require_all(frames: Sequence[FramePlan]) -> None:
+    """Refuse stills whose numbers say that some were lost."""
+    gaps = _gaps(frames)
+    if are_lost(gaps, len(frames)):
+        raise InputError(
+            f"frames seem to be missing: the numbers in the names leave out {format_gaps(gaps)}; "
+            "put them back, or give --on-missing hold or skip"
+        )
+
+
+def format_gaps(gaps: Sequence[Gap]) -> str:
+    """The first of the numbers that are missing, as people write them."""
+    shown = ", ".join(format_frames(gap.numbers) for gap in gaps[:SHOWN_GAPS])
+    return shown + (f" … ({len(gaps) - SHOWN_GAPS} more gaps)" if len(gaps) > SHOWN_GAPS else "")
+
+
+def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
+    """That of the first RAW file, which all are developed with; None where there is none."""
+    raws = (frame.source for frame in frames if is_raw(frame.source) and frame.error is None)
+    first = next(raws, None)
+    return None if first is None else read_white_balance(Path(first))
+
+
+def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
+    """The frames in the film's order, numbered anew."""
+    places = arrangement_of(frames, order).places
+    return [
+        frames[n] if n == index else dataclasses.replace(frames[n], index=index)
+        for index, n in enumerate(places)
+    ]
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Names of the frames: paths below their common folder, so that a folder may be moved."""
+    top = os.path.commonpath({os.path.dirname(path) for path in paths})
+    inside = os.path.join(top, "")
+    return [
+        path[len(inside) :] if inside and path.startswith(inside) else os.path.relpath(path, top)
+        for path in paths
+    ]
+
+
+def _mark_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
+    """Fail the frames whose size is not that of most frames: a film has one size."""
+    readable = [frame for frame in frames if frame.error is None]
+    sizes = Counter((frame.height, frame.width) for frame in readable)
+    if len(sizes) <= 1:
+        return frames
+    (usual, count), *_ = sizes.most_common(1)
+    if 2 * count <= len(readable):
+        found = ", ".join(f"{n} of {w}×{h}" for (h, w), n in sizes.most_common(4))
+        raise InputError(
+            f"the frames have different sizes and none prevails (width×height: {found}); a film "
+            "has one size: bring them to one, or give a pattern that picks those of one size"
+        )
+    height, width = usual
+    return [
+        frame
+        if frame.error is not None or (frame.height, frame.width) == usual
+        else dataclasses.replace(
+            frame,
+            error=f"{frame.source} is {frame.width}×{frame.height} px, most frames are "
+            f"{width}×{height}; resize or remove it",
+        )
+        for frame in frames
+    ]
+
+
+def _require_usable(frames: Sequence[FramePlan]) -> None:
+    broken = [frame for frame in frames if frame.error is not None]
+    if len(broken) < len(frames):
+        return
+    if not frames:
+        raise InputError("the video holds no frames; give another file")
+    first = f"{broken[0].error}"
+    if len(broken) == 1:
+        raise FrameError(first)
+    raise InputError(f"none of the {len(broken)} frames can be used; the first: {first}")

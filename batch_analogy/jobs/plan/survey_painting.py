@@ -1,0 +1,243 @@
+"""Finding what a run is painted after, and checking that it fits the frames, when planning."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from batch_analogy.config.painting import GuideFiles, PaintConfig, PaintedKeyframe
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import InputError, UsageError
+from batch_analogy.files import hash_file
+from batch_analogy.jobs.plan.paint_inputs import (
+    FileFingerprint,
+    FramePictures,
+    GuideInputs,
+    PaintedPicture,
+    PaintInputs,
+)
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
+from batch_analogy.jobs.plan.survey import fingerprint_file
+from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.stills import read_size, read_still
+
+_SHOWN = 3
+
+Size = tuple[int, int]
+
+
+def with_painting(plan: Plan, config: RunConfig, previous: Plan | None) -> Plan:
+    """A plan with what its frames are painted after, if the run paints.
+
+    Args:
+        plan: of the run. config: what the person named.
+        previous: the plan that the run folder holds; files that look as they did are not read.
+
+    Raises:
+        As ``survey_painting``.
+    """
+    if config.painting is None:
+        return plan
+    known: dict[str, FileFingerprint] = {}
+    if previous is not None and previous.painting is not None:
+        for key in previous.painting.keys:
+            known |= {
+                fingerprint.path: fingerprint
+                for fingerprint in (key.painted, key.example)
+                if fingerprint is not None
+            }
+    inputs = survey_painting(config.painting, config.source, plan.frames, known)
+    return dataclasses.replace(plan, painting=inputs)
+
+
+def survey_painting(
+    config: PaintConfig,
+    source: str,
+    frames: Sequence[FramePlan],
+    known: dict[str, FileFingerprint],
+) -> PaintInputs:
+    """Find the files that a run is painted after, and check that they fit the frames.
+
+    Args:
+        config: what the person named. source: of the frames, for messages.
+        frames: of the run. known: earlier inputs by path.
+
+    Raises:
+        UsageError: a file is not there, or a keyframe names no frame.
+        InputError: pictures that belong together have different sizes.
+    """
+    names = _Names(source, frames)
+    keys = tuple(_key(key, names, known) for key in config.keys)
+    _check_keys(keys, frames)
+    if config.labels:
+        _check_labels(keys, frames)
+    keyed = [_name_of(key, frames) for key in keys]
+    first = keys[0]
+    own = _size_of(first, frames)
+    usable = {frame.index for frame in frames if frame.error is None}
+    shown = frames[min(usable)]
+    guides = tuple(
+        GuideInputs(
+            _found(guide, guide.source, keyed, set(range(len(keys))), "keyframe", own),
+            _found(
+                guide,
+                guide.target,
+                [frame.name for frame in frames],
+                usable,
+                "frame",
+                (shown.height, shown.width),
+            ),
+        )
+        for guide in config.guides
+    )
+    mask = None
+    if config.mask is not None:
+        size = (shown.height, shown.width)
+        mask = _listed(config.mask, [f.name for f in frames], usable, "frame", size, "mask")
+    return PaintInputs(keys, guides, mask)
+
+
+class _Names:
+    """Frames by what people call them."""
+
+    def __init__(self, source: str, frames: Sequence[FramePlan]) -> None:
+        self._source = source
+        self._frames = frames
+        self._by_name: dict[str, list[int]] = {}
+        for frame in frames:
+            for name in {frame.name, Path(frame.name).name, Path(frame.name).stem}:
+                self._by_name.setdefault(name, []).append(frame.index)
+
+    def find(self, name: str, painted: str) -> int:
+        """The frame of this name; a number that is no name counts from 0."""
+        found = self._by_name.get(name, [])
+        if len(found) > 1:
+            raise UsageError(
+                f"keyframe {name} (painted in {painted}) may be any of {len(found)} frames; give "
+                "its path below the folder of frames"
+            )
+        if not found and name.isdecimal() and int(name) < len(self._frames):
+            return int(name)
+        if not found:
+            first, last = self._frames[0].name, self._frames[-1].name
+            raise UsageError(
+                f"keyframe {name} (painted in {painted}) names no frame of {self._source}, which "
+                f"has {len(self._frames)}, {first} to {last}; give one of their names, or a number "
+                "from 0"
+            )
+        return found[0]
+
+
+def _key(key: PaintedKeyframe, names: _Names, known: dict[str, FileFingerprint]) -> PaintedPicture:
+    frame = None if key.frame is None else names.find(key.frame, key.painted)
+    for path in (key.painted, key.example):
+        if path is not None and not Path(path).is_file():
+            raise UsageError(f"{path} does not exist; give a picture")
+    example = None if key.example is None else fingerprint_file(Path(key.example), known)
+    return PaintedPicture(fingerprint_file(Path(key.painted), known), frame, example)
+
+
+def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> None:
+    seen: dict[int, str] = {}
+    for key in keys:
+        size, painted = _size_of(key, frames), read_size(Path(key.painted.path))
+        over = key.example.path if key.example else frames[key.frame or 0].name
+        if painted != size:
+            raise InputError(
+                f"{key.painted.path} is {painted[1]}×{painted[0]} px, but {over}, which it was "
+                f"painted over, is {size[1]}×{size[0]}; they must lie exactly on each other: bring "
+                "them to one size"
+            )
+        if key.frame is None:
+            continue
+        if frames[key.frame].error is not None:
+            raise InputError(f"keyframe {over} cannot be used: {frames[key.frame].error}")
+        if key.frame in seen:
+            raise UsageError(
+                f"frame {over} was painted twice, in {seen[key.frame]} and {key.painted.path}; "
+                "give one of them"
+            )
+        seen[key.frame] = key.painted.path
+
+
+def _check_labels(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> None:
+    """Whether what was painted over is of flat colours; a video's frames are seen later."""
+    import torch  # slow to import
+
+    from batch_analogy.analogy.guided.guides import label_palette
+
+    for key in keys:
+        frame = None if key.frame is None else frames[key.frame]
+        path = key.example.path if key.example else frame and frame.blake2b and frame.source
+        if not path:
+            continue
+        pixels = read_still(Path(path)).transpose(2, 0, 1)
+        try:
+            label_palette(torch.from_numpy(pixels.copy())[None])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+def _size_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> Size:
+    """(height, width) of what a picture was painted over."""
+    if key.example is not None:
+        return read_size(Path(key.example.path))
+    frame = frames[key.frame or 0]
+    return frame.height, frame.width
+
+
+def _name_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> str:
+    if key.example is not None:
+        return Path(key.example.path).name
+    return frames[key.frame or 0].name
+
+
+def _found(
+    guide: GuideFiles, path: str, names: Sequence[str], needed: set[int], kind: str, size: Size
+) -> FramePictures:
+    what = f"guide of weight {guide.weight:g}"
+    return _listed(path, names, needed, kind, size, what)
+
+
+def _listed(
+    path: str, names: Sequence[str], needed: set[int], kind: str, size: Size, what: str
+) -> FramePictures:
+    """One picture, or those of a folder by the names of what they belong to.
+
+    Args:
+        path: a file or a folder. names: of the frames or keyframes.
+        needed: which of them must have one. kind: what they are. size: that they must have.
+        what: these pictures are, for messages.
+    """
+    whole = Path(path).is_file()
+    chosen = [Path(path)] if whole else _by_stem(path, names, needed, kind, what)
+    for place, one in enumerate(chosen):
+        if not whole and place not in needed:
+            continue
+        found = read_size(one)
+        if found != size:
+            raise InputError(
+                f"{one} ({what}) is {found[1]}×{found[0]} px, its {kind} is {size[1]}×{size[0]}; "
+                "bring them to one size"
+            )
+    digest = hashlib.blake2b()
+    for place, one in enumerate(chosen):
+        if whole or place in needed:
+            digest.update(hash_file(one).encode())
+    return FramePictures(tuple(map(str, chosen)), digest.hexdigest())
+
+
+def _by_stem(path: str, names: Sequence[str], needed: set[int], kind: str, what: str) -> list[Path]:
+    stills = {Path(still).stem: Path(still) for still in find_stills(path)}
+    stems = [Path(name).stem for name in names]
+    missing = [names[n] for n in sorted(needed) if stems[n] not in stills]
+    if missing:
+        shown = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
+        plural = "" if len(missing) == 1 else "s"
+        raise UsageError(
+            f"{path} ({what}) has no picture for {len(missing)} {kind}{plural}: {shown}; pictures "
+            f"there are called as their {kind}s are, whatever their suffix"
+        )
+    return [stills.get(stem, Path(path) / stem) for stem in stems]

@@ -1,0 +1,190 @@
+"""The frames of a video source: extracted once into the run folder, and again if they are gone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import PlanChangedError, UsageError
+from batch_analogy.jobs.events import OnEvent, PlanProgress
+from batch_analogy.jobs.plan.run_plan import FileFingerprint, Plan
+from batch_analogy.jobs.plan.survey import VideoFrames, fingerprint_file
+from batch_analogy.jobs.plan.video_properties import Footage, describe_time_range
+from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.media.extract import ExtractedFrames, extract_frames
+from batch_analogy.media.sequence import is_video
+from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange, parse_time
+from batch_analogy.media.video import VideoInfo, check_readable, probe_video
+
+
+def open_video(
+    config: RunConfig, store: RunStore, previous: Plan | None, *, overwrite: bool, on_event: OnEvent
+) -> VideoFrames | None:
+    """The frames of the source if that is a video, extracted if they have never been.
+
+    Args:
+        config: names a folder, a glob or a video, and the part of a video that is wanted.
+        store: the run folder, locked.
+        previous: the plan that it holds; if it is of the same part, its frames are believed.
+        overwrite: whether another video may take the place of what the folder holds.
+        on_event: told of the extraction.
+
+    Raises:
+        UsageError: the video does not exist, or a part of pictures was asked for.
+        PlanChangedError: the folder holds another video or part; found before it is extracted.
+        InputError: it cannot be decoded.
+    """
+    path = Path(config.source)
+    if not _is_video(config):
+        return None
+    info, fingerprint = _probe(path, previous.video if previous else None)
+    time_range = _span(config, info)
+    if previous and previous.video and previous.video.blake2b == fingerprint.blake2b:
+        before = previous.footage
+        if before and before.time_range == time_range:
+            paths = (str(store.input / Path(frame.source).name) for frame in previous.frames)
+            times = None if before.even else tuple(Fraction(f.time or 0) for f in previous.frames)
+            size = (info.height, info.width)
+            return VideoFrames(fingerprint, tuple(paths), *size, before.fps, before, times)
+    if previous is not None and not overwrite:
+        _refuse_another(path, time_range, fingerprint, previous, store)
+    frames = _extract(info, fingerprint, time_range, store, on_event)
+    found = _footage(info, frames.times, frames.begin, time_range)
+    return _video_frames(fingerprint, info, tuple(map(str, frames.paths)), found, frames.times)
+
+
+def guess_video(config: RunConfig) -> VideoFrames | None:
+    """The frames of a video as its header promises them, without touching a disk: for dry runs.
+
+    Raises:
+        UsageError: the video does not exist, or a part of pictures was asked for.
+        InputError: it cannot be decoded.
+    """
+    path = Path(config.source)
+    if not _is_video(config):
+        return None
+    info, fingerprint = _probe(path, None)
+    time_range = _span(config, info)
+    times = info.times.within(time_range)
+    paths = tuple(f"{index:06d}.png" for index in range(len(times.ticks)))
+    found = _footage(info, times, Fraction(0), time_range)
+    guessed = _video_frames(fingerprint, info, paths, found, times)
+    return dataclasses.replace(guessed, estimated=True)
+
+
+def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
+    """Extract the frames of a video again if some are gone; they are deleted with the last film.
+
+    Raises:
+        InputError: the video cannot be decoded any more.
+    """
+    if plan.video is None or all(Path(frame.source).is_file() for frame in plan.frames):
+        return
+    info, fingerprint = _probe(Path(plan.video.path), plan.video)
+    _extract(
+        info, fingerprint, plan.footage.time_range if plan.footage else WHOLE_VIDEO, store, on_event
+    )
+
+
+def _is_video(config: RunConfig) -> bool:
+    if is_video(Path(config.source)):
+        return True
+    if config.start is not None or config.end is not None:
+        raise UsageError(
+            f"--start and --end are for videos; {config.source} is none: give a pattern that picks "
+            "the pictures, or leave some out in plan.json"
+        )
+    return False
+
+
+def _probe(path: Path, known: FileFingerprint | None) -> tuple[VideoInfo, FileFingerprint]:
+    check_readable(path)
+    fingerprint = fingerprint_file(path, {known.path: known} if known else None)
+    return probe_video(path), fingerprint
+
+
+def _span(config: RunConfig, info: VideoInfo) -> TimeRange:
+    """The part of the video that is asked for.
+
+    Raises:
+        UsageError: a time is no time, or the part holds no frame.
+    """
+    texts = (config.start, config.end)
+    start, end = (None if text is None else parse_time(text, info.fps) for text in texts)
+    time_range = TimeRange(start, end)
+    if not info.times.within(time_range).ticks:
+        asked = describe_time_range(time_range)
+        raise UsageError(
+            f"{info.path} lasts {float(info.times.duration):.3f} s; {asked} holds no frame: give "
+            "--start and --end that lie within it, the start first"
+        )
+    return time_range
+
+
+def _footage(info: VideoInfo, times: FrameTimes, begin: Fraction, time_range: TimeRange) -> Footage:
+    """What is kept of a video, by when its frames were found to be shown."""
+    fps, varies = times.rate(() if info.variable_rate else (info.fps,))
+    return Footage(
+        fps,
+        begin,
+        times.duration,
+        info.colours,
+        time_range,
+        even=not varies,
+        deep=info.tags.is_deep,
+    )
+
+
+def _video_frames(
+    fingerprint: FileFingerprint,
+    info: VideoInfo,
+    paths: tuple[str, ...],
+    found: Footage,
+    times: FrameTimes,
+) -> VideoFrames:
+    seconds = None if found.even else tuple(times.seconds)
+    return VideoFrames(fingerprint, paths, info.height, info.width, found.fps, found, seconds)
+
+
+def _refuse_another(
+    path: Path, time_range: TimeRange, fingerprint: FileFingerprint, previous: Plan, store: RunStore
+) -> None:
+    if previous.video and previous.video.blake2b == fingerprint.blake2b:
+        before = describe_time_range(
+            previous.footage.time_range if previous.footage else WHOLE_VIDEO
+        )
+        now = describe_time_range(time_range)
+        what = f"{before}, not with {now}"
+    else:
+        what = f"other frames than those of {path}"
+    raise PlanChangedError(
+        f"the run in {store.run_dir} was begun with {what}. Use --overwrite to start afresh, or "
+        "name another folder with --run-dir"
+    )
+
+
+def _extract(
+    info: VideoInfo,
+    fingerprint: FileFingerprint,
+    time_range: TimeRange,
+    store: RunStore,
+    on_event: OnEvent,
+) -> ExtractedFrames:
+    owner = read_json(store.input_record) or {}
+    if owner.get("video_blake2b") != fingerprint.blake2b:
+        store.clear_input()
+        write_json(
+            store.input_record, {"video": fingerprint.path, "video_blake2b": fingerprint.blake2b}
+        )
+    report = _reporter(on_event, len(info.times.within(time_range).ticks))
+    return extract_frames(info, store.input, on_frame=report, time_range=time_range)
+
+
+def _reporter(on_event: OnEvent, total: int) -> Callable[[int], None]:
+    def report(done: int) -> None:
+        on_event(PlanProgress("extracting", done, total))
+
+    return report

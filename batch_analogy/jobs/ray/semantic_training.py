@@ -1,0 +1,258 @@
+"""Pictures trained at once as Ray actors, one actor each.
+
+An actor gets paths and settings, and streams small events back; checkpoints lie in the picture's
+folder, on storage that all machines share. An actor that dies is replaced by another, which goes on
+from the last checkpoint and comes to the same result.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import ray.exceptions
+
+from batch_analogy.config.run import ExecutionConfig
+from batch_analogy.errors import BatchAnalogyError, ClusterError, InputError, JobError, UsageError
+from batch_analogy.jobs.folder.manifest import versions
+from batch_analogy.jobs.ray import cluster
+from batch_analogy.jobs.ray.actor import require_same_versions
+from batch_analogy.jobs.ray.lifeline import Lifeline
+from batch_analogy.jobs.resources import usable_cores, workers_on_gpus
+from batch_analogy.jobs.semantic.events import (
+    OnSemanticEvent,
+    SemanticEvent,
+    TrainingEnded,
+    TrainingFailed,
+    WorkersStarted,
+)
+from batch_analogy.jobs.semantic.train_many import TrainingResults
+from batch_analogy.jobs.semantic.training import TrainJob, train
+
+POLL_SECONDS = 0.5
+_IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+_NOT_COMPARED = ("python", "ray")  # Ray itself insists on these
+
+
+class TrainerActor:
+    """Trains one picture; ``stop`` is heard while it does."""
+
+    def __init__(self, job: TrainJob, expected: dict[str, str]) -> None:
+        self._job, self._expected = job, expected
+        self._stop = threading.Event()
+
+    def train(self) -> Iterator[SemanticEvent]:
+        """Train, yielding events as they come.
+
+        Raises:
+            ClusterError: other versions are installed here.
+            BatchAnalogyError: as ``jobs.semantic.training.train``.
+        """
+        require_same_versions(self._expected, versions())
+        events: deque[SemanticEvent] = deque()
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                train(self._job, on_event=events.append, stopped=self._stop.is_set)
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                failure.append(error)
+
+        # A thread of its own, as ``train`` calls back and a stream is asked.
+        thread = threading.Thread(target=work, name=f"train {self._job.name}")
+        thread.start()
+        while thread.is_alive() or events:
+            while events:
+                yield events.popleft()
+            thread.join(POLL_SECONDS)
+        if failure:
+            raise failure[0]
+
+    def stop(self) -> None:
+        """Have a checkpoint written after the iteration in hand, and end."""
+        self._stop.set()
+
+
+@dataclass
+class _Running:
+    job: TrainJob
+    actor: Any
+    stream: Any
+    deaths: int
+    ended: bool = False  # it has said so, and has nothing more to say
+
+
+def train_on_ray(
+    jobs: Sequence[TrainJob],
+    execution: ExecutionConfig,
+    *,
+    on_event: OnSemanticEvent,
+    stopped: Callable[[], bool],
+) -> TrainingResults:
+    """``jobs.semantic.train_many.train_all`` with Ray.
+
+    Raises:
+        ClusterError: there is no cluster at the address, or it died.
+        BatchAnalogyError: what is wrong with this machine or disk, and not with one picture.
+    """
+    owned, dashboard = _connect(execution)
+    try:
+        lifeline = Lifeline(execution.address)
+        needs = _needs(jobs[0], execution)
+        at_once = min(len(jobs), execution.workers or _fitting(needs))
+        on_event(WorkersStarted(at_once, dashboard))
+        return _Crew(execution, lifeline, needs, at_once, on_event).train(jobs, stopped)
+    finally:
+        if owned:
+            cluster.leave()
+
+
+class _Crew:
+    """Some actors at once, until all pictures are done."""
+
+    def __init__(
+        self,
+        execution: ExecutionConfig,
+        lifeline: Lifeline,
+        needs: dict[str, float],
+        at_once: int,
+        on_event: OnSemanticEvent,
+    ) -> None:
+        self._execution, self._lifeline, self._needs = execution, lifeline, needs
+        self._at_once, self._on_event = at_once, on_event
+        self._expected = {k: v for k, v in versions().items() if k not in _NOT_COMPARED}
+        self._running: dict[Any, _Running] = {}  # by the stream that is heard next
+        self._ended: list[TrainingEnded] = []
+        self._failed: list[TrainingFailed] = []
+
+    def train(self, jobs: Sequence[TrainJob], stopped: Callable[[], bool]) -> TrainingResults:
+        """Train all, or until told to stop."""
+        waiting = deque((job, 0) for job in jobs)
+        told = False
+        try:
+            while waiting or self._running:
+                self._lifeline.require()
+                if stopped() and not told:
+                    told = True
+                    waiting.clear()
+                    for one in self._running.values():
+                        one.actor.stop.remote()
+                while waiting and len(self._running) < self._at_once:
+                    self._start(*waiting.popleft())
+                ready, _ = ray.wait(list(self._running), timeout=POLL_SECONDS, fetch_local=False)
+                for stream in ready:
+                    again = self._hear(stream)
+                    if again is not None and not told:
+                        waiting.appendleft(again)
+        finally:
+            for one in self._running.values():
+                ray.kill(one.actor)
+        return TrainingResults(tuple(self._ended), tuple(self._failed))
+
+    def _start(self, job: TrainJob, deaths: int) -> None:
+        actor = (
+            ray.remote(TrainerActor)
+            .options(
+                name=f"trainer {cluster.shown(job.folder)} {id(job)}-{deaths}",
+                **self._needs,
+                max_restarts=0,
+                max_concurrency=2,  # so that stop is heard
+                runtime_env={"env_vars": _IDLE_THREADS_SLEEP},
+            )
+            .remote(job, self._expected)
+        )
+        stream = actor.train.options(num_returns="streaming").remote()
+        self._running[stream] = _Running(job, actor, stream, deaths)
+
+    def _hear(self, stream: Any) -> tuple[TrainJob, int] | None:
+        """Take the next event of a training; what is to be started again, if it died."""
+        one = self._running[stream]
+        try:
+            event = ray.get(next(stream))
+        except StopIteration:
+            self._let_go(one)
+            return None
+        except ray.exceptions.RayTaskError as error:
+            self._let_go(one)
+            self._fail(one, error.cause)
+            return None
+        except ray.exceptions.RayError as error:
+            self._let_go(one)
+            return None if one.ended else self._replace(one, error)
+        if isinstance(event, TrainingEnded):
+            one.ended = True
+            self._ended.append(event)
+        self._on_event(event)
+        return None
+
+    def _let_go(self, one: _Running) -> None:
+        del self._running[one.stream]
+        ray.kill(one.actor)
+
+    def _fail(self, one: _Running, error: BaseException) -> None:
+        """What is wrong with one picture is recorded; what is wrong with the machine ends all."""
+        if isinstance(error, InputError | JobError | UsageError):
+            self._record(one, error)
+        elif isinstance(error, BatchAnalogyError):
+            raise error
+        else:
+            raise JobError(
+                f"training {one.job.picture} broke: {type(error).__name__}: {error}"
+            ) from error
+
+    def _replace(self, one: _Running, error: Exception) -> tuple[TrainJob, int] | None:
+        self._lifeline.require()
+        deaths = one.deaths + 1
+        if deaths < self._execution.max_attempts:
+            return one.job, deaths
+        said = str(error).splitlines()[0]
+        message = (
+            f"the worker that trained {one.job.picture} died {deaths} times, the last time so: "
+            f"{said}. Often memory runs out: train fewer at once with --workers, or at a smaller "
+            "--size"
+        )
+        self._record(one, JobError(message))
+        return None
+
+    def _record(self, one: _Running, error: BatchAnalogyError) -> None:
+        self._failed.append(TrainingFailed(one.job.name, one.job.folder, error))
+        self._on_event(self._failed[-1])
+
+
+def _connect(execution: ExecutionConfig) -> tuple[bool, str | None]:
+    """Join or start a Ray, unless this process has one; whether it is ours to leave."""
+    if ray.is_initialized():
+        return False, cluster.dashboard_here()
+    if execution.address is not None:
+        return True, cluster.join(execution.address)
+    return True, cluster.start_local(usable_cores())
+
+
+def _needs(job: TrainJob, execution: ExecutionConfig) -> dict[str, float]:
+    """What one training takes; no more cores than the largest node has.
+
+    Raises:
+        ClusterError: there are none of the GPUs that were asked for on this machine.
+    """
+    nodes, share = cluster.work_nodes(), execution.gpus_per_worker or 0.0
+    most = max((node.get("CPU", 0) for node in nodes), default=job.config.threads)
+    if share and execution.address is None and not any(node.get("GPU", 0) for node in nodes):
+        raise ClusterError(
+            f"{share:g} GPU per worker were asked for, and this machine has none; use "
+            "--gpus-per-worker 0, or give the --address of a cluster with GPUs"
+        )
+    return {"num_cpus": 1 if share else max(1, min(job.config.threads, most)), "num_gpus": share}
+
+
+def _fitting(needs: dict[str, float]) -> int:
+    """How many trainings the nodes hold at once."""
+    cluster.require_machines("--workers N")
+    nodes = cluster.work_nodes()
+    if needs["num_gpus"]:
+        on_gpus = (workers_on_gpus(int(n.get("GPU", 0)), needs["num_gpus"]) for n in nodes)
+        return max(1, sum(on_gpus))
+    return max(1, sum(int(n.get("CPU", 0) // needs["num_cpus"]) for n in nodes))

@@ -1,0 +1,98 @@
+"""What a worker is told, and what it says: plain data, that travels to other machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.run import Target
+from batch_analogy.jobs.plan.dependencies import SpanContext
+from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedReference
+from batch_analogy.jobs.work.painted_frames import PaintSpec
+from batch_analogy.media.camera_raw import WhiteBalance
+
+Status = Literal["done", "failed", "disk"]
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """All that a worker needs to know; every path must be reachable from its machine."""
+
+    name: str
+    run_dir: str
+    run_id: str
+    references: tuple[PlacedReference, ...]  # by frame, at least one
+    weights: str  # as RunConfig.weights
+    weights_sha256: str
+    target: Target
+    analogy: AnalogyConfig  # with its precision resolved
+    device: str  # "cpu" or "cuda"
+    threads: int | None  # None: as many as PyTorch takes by itself
+    frames_at_once: int | None = None  # None: as suits the device
+    plan_hash: str = ""  # equal ones, equal frames: whose anchors are believed
+    wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
+    white_balance: WhiteBalance | None = None  # of RAW frames
+    painting: PaintSpec | None = None  # what frames are painted after; None: they are matched
+
+
+@dataclass(frozen=True)
+class FrameTask:
+    """One frame to do, with what its file should be."""
+
+    index: int
+    source: str
+    height: int  # px
+    width: int  # px
+    bytes: int
+    mtime_ns: int
+    blake2b: str | None  # None: not checked (extracted from a video)
+    exposure_ev: float = 0.0  # added to its exposure when it is read, against flicker
+    dependencies: tuple[
+        SpanContext, ...
+    ] = ()  # how one comes to it in a steady film; none: it stands alone
+
+
+def task_of(frame: FramePlan, dependencies: tuple[SpanContext, ...] = ()) -> FrameTask:
+    """What a worker needs to know of a frame."""
+    return FrameTask(
+        frame.index,
+        frame.source,
+        frame.height,
+        frame.width,
+        frame.bytes,
+        frame.mtime_ns,
+        frame.blake2b,
+        frame.exposure_ev,
+        dependencies,
+    )
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A picture that a worker wrote."""
+
+    path: str
+    bytes: int
+    blake2b: str
+
+
+@dataclass(frozen=True)
+class FrameOutcome:
+    """What became of one frame.
+
+    ``disk``: it could not be written, and no other frame could be; the worker has stopped.
+    """
+
+    index: int
+    status: Status
+    worker: str
+    seconds: float
+    outputs: dict[str, OutputFile]  # "a_prime", "b" → file
+    message: str = ""
+    retryable: bool = False
+    traceback: str = ""
+    notes: tuple[str, ...] = ()  # what else happened, as a batch lowered for want of memory
+    stages: dict[str, float] = field(default_factory=dict)  # "read", "analogy", "write" → seconds
+    left_in_batch: int = 0  # frames that were in hand with it and whose outcomes come next
+    misfit: float | None = None  # how badly the painted pictures serve it, 0 … 1

@@ -1,0 +1,220 @@
+"""What a video's numbers mean as colours: its tags, and the filters that honour them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from batch_analogy.media.stills import FloatPixels
+
+_PIXEL_FORMAT = re.compile(r", (\w+)(?:\((.*?)\))?, \d+x\d+")
+_UNSAID = ("unknown", "reserved", "unspecified")
+_HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # HDR10 and HLG: washed out if taken as they are
+_TONE_MAP = (
+    "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
+    "tonemap=mobius:desat=0,zscale=transfer=bt709:range=full"
+)
+_DISPLAY_GAMMA = 2.4  # ITU-R BT.1886
+_BT709_TO_BT2020 = np.array(
+    [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32
+)
+_HD_HEIGHT_PX = 720
+_PAL_LINES, _NTSC_LINES = (576, 288), (486, 480, 240)  # of which each has primaries of its own
+_EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+_MATRICES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc")
+"""Those a film can be encoded with; ffmpeg's scaler knows their numbers."""
+_USUAL: dict[str, tuple[str, str]] = {  # matrix → primaries and transfer, where they are not said
+    "smpte170m": ("smpte170m", "smpte170m"),
+    "bt470bg": ("bt470bg", "smpte170m"),
+    "bt2020nc": ("bt2020", "bt2020-10"),
+    "smpte240m": ("smpte240m", "smpte240m"),
+}
+_BT601 = ("smpte170m", "bt470bg")
+_WORDS = re.compile(r"\w+(le|be)$")  # stored in words of two bytes, unless it is one of …
+_SMALL_WORDS = re.compile(r"(rgb|bgr)(565|555|444)")
+_ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d|yaf|ayuv|vuya|uyva|pal8")
+_RGB = re.compile(r"rgb|bgr|gbr|argb|abgr|0rgb|0bgr|x2rgb|x2bgr|pal|bayer")
+_NOT_COLOURS = ("", "progressive", "left", "center", "topleft", "top", "bottomleft", "bottom")
+
+
+@dataclass(frozen=True)
+class ColourSpace:
+    """How a film's numbers are to be understood, in ffmpeg's names."""
+
+    matrix: str = "bt709"
+    primaries: str = "bt709"
+    transfer: str = "bt709"
+    full_range: bool = False
+
+    @property
+    def wide(self) -> bool:
+        """Whether the primaries are those of BT.2020."""
+        return self.primaries == "bt2020"
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """What a video says of its pixels; None where it says nothing."""
+
+    pixel_format: str = "yuv420p"
+    matrix: str | None = None
+    primaries: str | None = None
+    transfer: str | None = None
+    full_range: bool = False
+    interlaced: bool = False
+
+    @classmethod
+    def read(cls, stream: str) -> ColourTags:
+        """Read ffmpeg's line about a stream: ``yuv420p(tv, bt709, progressive)`` or the like."""
+        match = _PIXEL_FORMAT.search(stream)
+        if match is None:
+            return cls()
+        words = [word.strip() for word in (match[2] or "").split(",")]
+        fields = [word for word in words if word.partition(" (")[0].endswith(" first")]
+        others = (word for word in words if word not in (*_NOT_COLOURS, *fields, "tv", "pc"))
+        parts = next((word for word in others if not word.endswith(" bpc")), "unknown").split("/")
+        names = parts if len(parts) == 3 else parts[:1] * 3
+        matrix, primaries, transfer = (None if name in _UNSAID else name for name in names)
+        full = "pc" in words or match[1].startswith("yuvj") or bool(_RGB.match(match[1]))
+        plain = match[1].replace("yuvj", "yuv")  # the same pixels of full range
+        return cls(plain, matrix, primaries, transfer, full, bool(fields))
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether it is HDR10 or HLG."""
+        return self.transfer in _HDR_TRANSFERS
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether it has more than 8 bits a channel."""
+        name = self.pixel_format
+        return bool(_WORDS.match(name)) and not _SMALL_WORDS.match(name)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether it is transparent in places."""
+        return bool(_ALPHA.match(self.pixel_format))
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether it holds RGB, which needs no matrix."""
+        return bool(_RGB.match(self.pixel_format))
+
+
+def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
+    """The colours of a film made of a video's frames: the video's own, so that none shifts.
+
+    HDR is mapped to BT.709 when it is read, since the picture that gives the look has no HDR.
+    What a video leaves unsaid is what players take it for.
+
+    Args:
+        tags: what the video says.
+        height: px, as shown. width: px.
+    """
+    if tags.is_hdr:
+        return ColourSpace()
+    matrix = tags.matrix
+    if tags.is_rgb or (matrix is not None and matrix not in _MATRICES):
+        matrix = "bt2020nc" if tags.primaries == "bt2020" else "bt709"
+    elif matrix is None:
+        matrix = assumed_matrix(tags, height, width)
+    primaries, transfer = _USUAL.get(matrix, ("bt709", "bt709"))
+    if matrix in _BT601:  # the same numbers under two names, and either is given to either
+        primaries = _bt601(height, width) or matrix
+    full = tags.full_range and not tags.is_rgb
+    return ColourSpace(matrix, tags.primaries or primaries, tags.transfer or transfer, full)
+
+
+def assumed_matrix(tags: ColourTags, height: int, width: int) -> str:
+    """The matrix of a video that does not name it: ffmpeg takes BT.601 always, players do not."""
+    if tags.primaries == "bt2020":
+        return "bt2020nc"
+    if min(height, width) >= _HD_HEIGHT_PX:
+        return "bt709"
+    said = tags.primaries if tags.primaries in _BT601 else None
+    return said or _bt601(height, width) or "smpte170m"
+
+
+def _bt601(height: int, width: int) -> str | None:
+    """Which of the two BT.601 systems, and so whose primaries, by a video's lines."""
+    lines = min(height, width)  # it may have been filmed upright
+    if lines in _PAL_LINES:
+        return "bt470bg"
+    return "smpte170m" if lines in _NTSC_LINES else None
+
+
+def decode_filter(tags: ColourTags, height: int, width: int) -> str:
+    """The filters that make a frame upright RGB of full range and this size.
+
+    Interlaced frames are made whole ones; pixels become square; should the size change within a
+    video, later frames are fitted into the first one's.
+    """
+    first = "bwdif=mode=send_frame:deint=interlaced," if tags.interlaced else ""
+    options = f":out_range=pc:{_EXACT}"
+    if tags.is_hdr:
+        return f"{first}{square('')},{_TONE_MAP},{_fitted(height, width)}"
+    if tags.matrix is None and not tags.is_rgb:
+        options = f":in_color_matrix={assumed_matrix(tags, height, width)}{options}"
+    return f"{first}{square(options)},format={raw_format(tags)},{_fitted(height, width)}"
+
+
+def raw_format(tags: ColourTags) -> str:
+    """The pixels that frames are decoded to: as deep as the video's, with its transparency."""
+    if tags.is_deep:
+        return "rgba64le" if tags.has_alpha else "rgb48le"
+    return "rgba" if tags.has_alpha else "rgb24"
+
+
+def encode_filter(colours: ColourSpace, pixel_format: str) -> str:
+    """The filters that turn RGB of full range into a film's pixels and tag them."""
+    stored = stored_colour_space(colours, pixel_format)
+    limits = "pc" if stored.full_range else "tv"
+    scale = f"scale=in_range=pc:out_range={limits}:{_EXACT}"
+    if stored.matrix != "gbr":
+        scale += f":out_color_matrix={stored.matrix}"
+    tags = f"colorspace={stored.matrix}:color_primaries={stored.primaries}"
+    tags += f":color_trc={stored.transfer}:range={limits}"
+    return f"{scale},format={pixel_format},setparams={tags},setsar=1"
+
+
+def stored_colour_space(colours: ColourSpace, pixel_format: str) -> ColourSpace:
+    """The tags that pixels of this format carry.
+
+    RGB has no matrix and always full range; 4:2:2 is ProRes, which has no full range.
+    """
+    if _RGB.match(pixel_format):
+        return ColourSpace("gbr", colours.primaries, colours.transfer, True)
+    limited = pixel_format.startswith("yuv422p")
+    return dataclasses.replace(colours, full_range=colours.full_range and not limited)
+
+
+def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
+    """sRGB pixels as they are written in BT.2020, so that they look the same there.
+
+    Greys stay what they are. A display's light is taken to be the value to the power 2.4.
+
+    Args:
+        pixels: (H, W, 3) float32 in [0, 1].
+
+    Returns:
+        The same shape and type.
+
+    Source: ITU-R BT.2087, the matrix of section 4.
+    """
+    light = np.power(pixels, np.float32(_DISPLAY_GAMMA)) @ _BT709_TO_BT2020.T
+    wide: FloatPixels = np.power(light, np.float32(1 / _DISPLAY_GAMMA))
+    return wide
+
+
+def square(options: str) -> str:
+    """The filter that makes pixels square; ffmpeg has turned the frame upright before it."""
+    return f"scale=w='max(1,round(iw*sar))':h=ih{options},setsar=1"
+
+
+def _fitted(height: int, width: int) -> str:
+    size = f"{width}:{height}"
+    return f"scale={size}:force_original_aspect_ratio=decrease,pad={size}:(ow-iw)/2:(oh-ih)/2"

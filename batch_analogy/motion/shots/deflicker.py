@@ -1,0 +1,129 @@
+"""Evening out the exposure of a time-lapse: how much to change each frame, and changing it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from batch_analogy.colour import FloatPixels, to_linear, to_srgb
+from batch_analogy.motion.shots.robust_smoothing import local_linear_fit, robust_smooth
+from batch_analogy.motion.shots.smoothing import Series
+
+STEP_HALF_WINDOW = 15
+"""Frames on either side by which the camera's settings are smoothed."""
+
+FLICKER_EV = 0.02
+"""Flicker, as the standard deviation of exposure, below which ``auto`` changes no pixel."""
+
+NO_CHANGE_EV = 0.003
+"""A change of exposure not worth touching a frame for: less than a quarter of a grey level."""
+
+MOST_EV = 2.0  # that a frame is changed by
+
+_SEEN_SHARE, _NORMAL_SEEN = 0.95, 1.96  # of |x| where x is normal with deviation 1
+
+HIGHLIGHT_KNEE = 0.8
+"""Linear light above which a changed exposure bends towards white instead of clipping."""
+
+
+def exposure_corrections(
+    log2_light: Series, camera_ev: Series, *, strength: float, least_ev: float = 0.0
+) -> Series:
+    """How much to change the exposure of each frame of one shot, so that its light runs smoothly.
+
+    Slow changes stay: a ramp from day to night is followed, not flattened. Where the camera's
+    settings are known, their steps are turned into ramps exactly, and only the rest is estimated.
+
+    Args:
+        log2_light: (N,) ``looks.log2_light`` of the frames; NaN where one cannot be read.
+        camera_ev: (N,) what the camera's settings let in; NaN where that is not known.
+        strength: share of what was found that is evened out, 0 to 1.
+        least_ev: where the flicker is weaker than this, nothing is changed.
+
+    Returns:
+        (N,) EV to add to each frame; exactly 0 where nothing is worth changing.
+    """
+    change = np.zeros(len(log2_light))
+    seen = np.flatnonzero(np.isfinite(log2_light))
+    if len(seen) < 5:
+        return change
+    light, steps = log2_light[seen], _camera_steps(log2_light[seen], camera_ev[seen])
+    if flicker_ev(light) < least_ev and not steps.any():
+        return change
+    frames = seen.astype(np.float64)
+    wanted = robust_smooth(frames, light - steps)
+    if steps.any():  # exact, so that no step is an outlier
+        wanted += local_linear_fit(frames, steps, STEP_HALF_WINDOW, np.ones(len(seen)))
+    found = np.clip(strength * (wanted - light), -MOST_EV, MOST_EV)
+    found[np.abs(found) < NO_CHANGE_EV] = 0.0
+    change[seen] = found
+    return change
+
+
+def flicker_ev(log2_light: Series) -> float:
+    """The standard deviation of a shot's exposure from frame to frame; slow changes do not count.
+
+    Args:
+        log2_light: (N,) finite values.
+    """
+    if len(log2_light) < 3:
+        return 0.0
+    bends = np.quantile(np.abs(np.diff(log2_light, 2)), _SEEN_SHARE)  # a few events are none
+    return float(bends / _NORMAL_SEEN / np.sqrt(6.0))  # 1, -2, 1 sum to 6 in squares
+
+
+def _camera_steps(light: Series, camera_ev: Series) -> Series:
+    """The camera's settings, less their mean, if they explain the picture; else zeros."""
+    if not np.isfinite(camera_ev).all() or np.ptp(camera_ev) < NO_CHANGE_EV:
+        return np.zeros(len(light))
+    rest = light - camera_ev
+    explained = np.square(np.diff(rest)).sum() < np.square(np.diff(light)).sum()
+    return camera_ev - camera_ev.mean() if explained else np.zeros(len(light))
+
+
+def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
+    """Change a picture's exposure as a camera would have, keeping its highlights.
+
+    Light is multiplied by 2^ev. Where that passes the knee, brightening bends smoothly so that
+    white stays white and nothing clips; darkening is the exact inverse, so that blown-out parts do
+    not turn grey (they would flicker), and changing by ev and then by -ev gives back the picture.
+
+    Args:
+        pixels: (H, W, 3) float32 sRGB in [0, 1].
+        ev: exposure values; 1 doubles the light. 0 returns the very pixels.
+
+    Returns:
+        (H, W, 3) float32 sRGB in [0, 1].
+
+    Source: the roll-off is Reinhard 2002, equation 4, applied above the knee.
+
+    >>> grey = np.full((1, 1, 3), 0.5, np.float32)
+    >>> bool(np.allclose(apply_exposure(apply_exposure(grey, 0.7), -0.7), grey, atol=1e-6))
+    True
+    """
+    if ev == 0:
+        return pixels
+    light = to_linear(pixels)
+    gain = np.float32(2.0 ** abs(ev))
+    light = _brighten(light, gain) if ev > 0 else _darken(light, gain)
+    return to_srgb(light)
+
+
+def _brighten(light: FloatPixels, gain: np.float32) -> FloatPixels:
+    """Multiply; what comes to lie in [knee, gain] is bent into [knee, 1]."""
+    knee = np.float32(HIGHLIGHT_KNEE)
+    brighter = light * gain
+    white = (gain - knee) / (1 - knee)
+    above = np.maximum(brighter - knee, 0) / (1 - knee)
+    bent = knee + (1 - knee) * above * (1 + above / white**2) / (1 + above)
+    return np.where(brighter > knee, bent, brighter).astype(np.float32, copy=False)
+
+
+def _darken(light: FloatPixels, gain: np.float32) -> FloatPixels:
+    """The inverse of ``_brighten``."""
+    knee = np.float32(HIGHLIGHT_KNEE)
+    white = (gain - knee) / (1 - knee)
+    bent = np.maximum(light - knee, 0) / (1 - knee)
+    root = np.sqrt((1 - bent) ** 2 + 4 * bent / white**2)
+    above = 2 * bent / ((1 - bent) + root + np.float32(1e-12))  # 0 / 0 only where bent is 0
+    unbent = knee + (1 - knee) * above
+    return (np.where(light > knee, unbent, light) / gain).astype(np.float32, copy=False)

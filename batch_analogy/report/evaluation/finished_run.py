@@ -1,0 +1,168 @@
+"""What a run was made of, read again: its frames, extracted from the video anew if need be."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import InputError, JobError, UsageError
+from batch_analogy.jobs.drive.open_run import read_config
+from batch_analogy.jobs.events import OnEvent
+from batch_analogy.jobs.folder.journal import read_history
+from batch_analogy.jobs.plan.plan_file import read_plan
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
+from batch_analogy.jobs.plan.survey import fingerprint_file
+from batch_analogy.jobs.plan.video_source import ensure_video_frames
+from batch_analogy.jobs.store import RunStore, outputs_of, read_json
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run folder as far as it is finished."""
+
+    store: RunStore
+    config: RunConfig
+    plan: Plan  # its frames' sources lie where the run folder lies now
+    done: tuple[int, ...]  # finished frames that are wanted and still there, in order
+    exposures: Mapping[int, float]  # of these: EV that was added before they were matched
+
+    @property
+    def wide_gamut(self) -> bool:
+        """Whether its pictures have the primaries of BT.2020."""
+        return self.plan.footage is not None and self.plan.footage.colours.wide
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """``"a_prime"``, ``"b"`` or both."""
+        return outputs_of(self.config.target)
+
+
+def read_run(run_dir: Path) -> FinishedRun:
+    """Read a run folder; nothing is locked or changed.
+
+    Raises:
+        UsageError: it holds no run.
+        JobError: no two neighbouring frames are finished.
+    """
+    config, store = read_config(run_dir), RunStore(run_dir)
+    plan = read_plan(store.plan)
+    if plan is None:
+        raise UsageError(f"{run_dir} holds no plan; give the run folder of a timelapse or stylize")
+    if plan.video is not None:  # the folder may have been moved since
+        frames = (
+            dataclasses.replace(frame, source=str(store.input / Path(frame.source).name))
+            for frame in plan.frames
+        )
+        plan = dataclasses.replace(plan, frames=tuple(frames))
+    records = read_history(store.journal).done
+    journaled = (records.keys() - plan.leave_out) & set(range(len(plan.frames)))
+    outputs = outputs_of(config.target)
+    done = tuple(
+        index for index in sorted(journaled)
+        if all(store.frame(output, index).is_file() for output in outputs)
+    )  # fmt: skip
+    if not any(after - before == 1 for before, after in itertools.pairwise(done)):
+        raise JobError(
+            f"the run in {run_dir} has {len(done)} of {plan.total} frames finished and no two in a "
+            f"row, so nothing can be compared; let it do some more: batch-analogy resume {run_dir}"
+        )
+    exposures = {index: records[index].exposure_ev for index in done}
+    return FinishedRun(store, config, plan, done, exposures)
+
+
+def check_same_input(run: FinishedRun, other: FinishedRun) -> None:
+    """Refuse to compare runs of other frames or after another reference.
+
+    Raises:
+        UsageError: it says what differs.
+    """
+    plans = run.plan, other.plan
+    content = [p.video.blake2b if p.video else [f.blake2b for f in p.frames] for p in plans]
+    differ = []
+    if content[0] != content[1]:
+        differ.append("other frames")
+    looks = [(p.reference.blake2b, [r.frame for r in p.references]) for p in plans]
+    if looks[0] != looks[1]:
+        differ.append("another reference")
+    if not set(run.outputs) <= set(other.outputs):
+        differ.append(f"another target ({other.config.target}, not {run.config.target})")
+    if differ:
+        raise UsageError(
+            f"the run in {other.store.run_dir} has {' and '.join(differ)} than that in "
+            f"{run.store.run_dir}; --against takes a run of the same frames and reference with "
+            "other settings"
+        )
+
+
+@contextlib.contextmanager
+def input_available(run: FinishedRun, on_event: OnEvent) -> Iterator[None]:
+    """Have the input's frames on the disk; what had to be extracted is deleted afterwards.
+
+    Raises:
+        InputError: the input is gone or has changed since the run was made.
+        RunLockedError: frames must be extracted and another driver works in the folder.
+        OutputDiskError: they do not fit on the disk.
+    """
+    _check_reference(run)
+    if run.plan.video is None:
+        for index in run.done:
+            _check_still(run.plan.frames[index])
+        yield
+    elif _extracted(run):
+        yield
+    else:
+        _check_video(run)
+        run.store.open()
+        try:
+            ensure_video_frames(run.plan, run.store, on_event)
+            yield
+        finally:
+            run.store.clear_input()
+            run.store.close()
+
+
+def _check_reference(run: FinishedRun) -> None:
+    for mark in (reference.fingerprint for reference in run.plan.all_references):
+        _check_content(Path(mark.path), mark.bytes, mark.mtime_ns, mark.blake2b, "the reference")
+
+
+def _check_still(frame: FramePlan) -> None:
+    what = f"frame {frame.index}"
+    _check_content(Path(frame.source), frame.bytes, frame.mtime_ns, frame.blake2b, what)
+
+
+def _check_content(path: Path, size: int, mtime_ns: int, blake2b: str | None, what: str) -> None:
+    """Compare a file with what it was; its content is only read if its time or size is another."""
+    if not path.is_file():
+        raise InputError(
+            f"{what} of the run, {path}, is gone; put it back, as a film is judged by its input"
+        )
+    facts = path.stat()
+    if (facts.st_size, facts.st_mtime_ns) == (size, mtime_ns):
+        return
+    if fingerprint_file(path).blake2b != blake2b:
+        raise InputError(
+            f"{what} of the run, {path}, has another content than when the run was made; put back "
+            "what was there, as a film is judged by its input"
+        )
+
+
+def _extracted(run: FinishedRun) -> bool:
+    video = run.plan.video
+    owner = read_json(run.store.input_record) or {}
+    return (
+        video is not None
+        and owner.get("video_blake2b") == video.blake2b
+        and all(Path(run.plan.frames[index].source).is_file() for index in run.done)
+    )
+
+
+def _check_video(run: FinishedRun) -> None:
+    mark = run.plan.video
+    assert mark is not None
+    _check_content(Path(mark.path), mark.bytes, mark.mtime_ns, mark.blake2b, "the video")

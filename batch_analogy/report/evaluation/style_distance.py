@@ -1,0 +1,72 @@
+"""How far a picture's texture is from the reference's, by the Gram matrices of VGG-19.
+
+The figure is called ``vgg19_gram``: it is not LPIPS, ArtFID or SIFID, which need other weights.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.features.pictures import PIXELS, FeatureExtractor, matching_size, resize
+from batch_analogy.config.matching import LEVELS, AnalogyConfig
+from batch_analogy.report.evaluation.frame_metrics import Picture
+
+
+class StyleDistance:
+    """Distances of pictures to one reference."""
+
+    def __init__(
+        self, network: FeatureExtractor, reference: Picture, config: AnalogyConfig
+    ) -> None:
+        """Encode the reference.
+
+        Args:
+            network: VGG-19; its device is used.
+            reference: (H, W, 3) float32 RGB in [0, 1].
+            config: the size at which pictures are matched, and so compared.
+        """
+        self._network = network
+        self._config = config
+        self._wanted = self._grams(reference)
+
+    def __call__(self, picture: Picture) -> float:
+        """``vgg19_gram``: the mean over conv1_1 … conv5_1 of ‖G(O) − G(S)‖_F / ‖G(S)‖_F.
+
+        G = F Fᵀ / N, the Gram matrix of a level's features over its number of cells, as the two
+        pictures may differ in size. The published loss adds ‖G(O) − G(S)‖²_F / (4C²) of the levels;
+        there conv4_1 alone decides, being a thousand times the others, so each level is taken
+        relative to the style's own here.
+
+        Args:
+            picture: (H, W, 3) float32 RGB in [0, 1].
+
+        Returns:
+            0 for the reference itself; about 1 where nothing agrees.
+
+        Source: Gatys et al., Image Style Transfer Using Convolutional Neural Networks, CVPR 2016,
+        eq. (3) to (5).
+        """
+        pairs = zip(self._grams(picture), self._wanted, strict=True)
+        return statistics.fmean(
+            float(torch.linalg.norm(found - wanted) / torch.linalg.norm(wanted))
+            for found, wanted in pairs
+        )
+
+    def _grams(self, picture: Picture) -> list[Tensor]:
+        """(C, C) float64 of each level."""
+        image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
+        size = matching_size(int(image.shape[2]), int(image.shape[3]), self._config)
+        grams = []
+        with torch.no_grad():
+            x = self._network.preprocess(resize(image.to(self._network.device), size))
+            previous = PIXELS
+            for level in sorted(LEVELS):
+                x = self._network.forward(x, start=previous, stop=level)
+                cells = x[0].flatten(1).double()
+                grams.append(cells @ cells.T / cells.shape[1])
+                previous = level
+        return grams

@@ -1,0 +1,127 @@
+"""What the dashboard's Prometheus endpoint serves of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import ray
+
+from batch_analogy.jobs.drive.open_run import open_run
+from batch_analogy.jobs.events import FrameDone, RunEvent
+from batch_analogy.jobs.ray.cluster import leave, start_local
+from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.runs import on_ray
+
+pytestmark = pytest.mark.slow  # starts Ray
+
+NAMES = {
+    "ray_batch_analogy_frames_done_total",
+    "ray_batch_analogy_frames_failed_total",
+    "ray_batch_analogy_frames_retried_total",
+    "ray_batch_analogy_frame_seconds_bucket",
+    "ray_batch_analogy_vram_bytes",
+    "ray_batch_analogy_queue_frames",
+}
+
+AT_THE_END = {
+    "ray_batch_analogy_frames_done_total": [2.0],
+    "ray_batch_analogy_frames_failed_total": [1.0],
+    "ray_batch_analogy_frames_retried_total": [2.0],
+    "ray_batch_analogy_vram_bytes": [0.0],
+    "ray_batch_analogy_queue_frames": [0.0],
+}
+"""Of three frames, one of which cannot be written; figures are served a while after they change."""
+
+TASKS = {"find a place", "load the model", "make frames"}
+"""What a run's tasks are called. Ray keeps figures for each name: frames must not be among them."""
+
+GRAFANA = Path(__file__).parents[2] / "cluster" / "grafana.json"
+
+
+Served = dict[str, list[tuple[str, float]]]
+"""Name → labels and value."""
+
+
+def served() -> Served:
+    """Our figures at the node's endpoint, and Ray's of tasks; none while it does not answer."""
+    (port,) = [node["MetricsExportPort"] for node in ray.nodes()]
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return {}
+    found: Served = {}
+    for line in lines:
+        match = re.match(r"(ray_batch_analogy_\w+|ray_tasks)\{(.*)\} (\S+)$", line)
+        if match:
+            found.setdefault(match[1], []).append((match[2], float(match[3])))
+    return found
+
+
+def wait_for(enough: Callable[[Served], bool]) -> Served:
+    """What was served until it was enough: a worker that is gone is not served for ever."""
+    found: Served = {}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not enough(found):
+        assert time.monotonic() < deadline, f"only {found} are served"
+        time.sleep(0.5)
+        found |= served()
+    return found
+
+
+def values_of(found: Served) -> dict[str, list[float]]:
+    """The values alone."""
+    return {name: [value for _, value in rows] for name, rows in found.items()}
+
+
+def task_names(found: Served) -> set[str]:
+    """What the tasks of our actors are called."""
+    labels = "\n".join(label for label, _ in found.get("ray_tasks", []))
+    names = re.findall(r'\bName="([^"]*)"', labels)
+    return {name for name in names if not name.endswith("StylerActor.__init__")}
+
+
+def test_the_figures_are_served_under_the_names_that_grafana_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_metrics_report_interval_ms", "1000")  # instead of ten seconds
+    start_local(1, dashboard=False)
+    of_the_worker: Served = {}
+
+    def hold(event: RunEvent) -> None:
+        """A worker tells of itself once a second, and may be through in less."""
+        if isinstance(event, FrameDone) and not of_the_worker:
+            of_the_worker.update(wait_for(lambda found: "ray_batch_analogy_vram_bytes" in found))
+
+    try:
+        config = on_ray(tmp_path, 3, workers=1)
+        opening = open_run(config)
+        (config.run_dir / "frames/a_prime/000001.png").mkdir(parents=True)  # cannot be replaced
+        result = opening.execute(hold)
+        assert result.done == 2
+        found = wait_for(
+            lambda found: (
+                found.keys() | of_the_worker.keys() >= NAMES
+                and values_of(of_the_worker | found).items() >= AT_THE_END.items()
+                and task_names(found) >= TASKS
+            )
+        )
+    finally:
+        leave()
+    found = of_the_worker | found
+    stages = str(found["ray_batch_analogy_frame_seconds_bucket"])
+    assert all(f'stage="{stage}"' in stages for stage in ("read", "analogy", "write"))
+    assert 'worker="styler-0"' in str(found["ray_batch_analogy_vram_bytes"])
+    assert task_names(found) == TASKS
+
+
+def test_grafana_asks_for_nothing_else() -> None:
+    asked = set(re.findall(r"ray_batch_analogy_\w+", json.dumps(json.loads(GRAFANA.read_text()))))
+    assert asked <= NAMES

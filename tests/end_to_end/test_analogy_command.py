@@ -1,0 +1,158 @@
+"""analogy and suggest as a person uses them: pairs, keyframes, and what goes wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.command_line import Call, finished_frames, picture, write_frames, write_picture
+
+HERE = ["--address", "none", "--meaning", "0", "--size", "0.0041"]
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    return write_frames(tmp_path / "frames", 3)
+
+
+def paint(path: Path, index: int, height: int = 64, width: int = 80) -> Path:
+    """What somebody made of a frame."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(255 - picture(index, height, width)).save(path)
+    return path
+
+
+def test_a_pair(call: Call, frames: Path, tmp_path: Path) -> None:
+    a, ap = write_picture(tmp_path / "a.png", 5), paint(tmp_path / "ap.png", 5)
+    film = tmp_path / "f.mp4"
+    call("analogy", a, ap, frames, "-o", film, *HERE).assert_ended(0, "3 of 3 frames done")
+    assert film.is_file()
+
+
+@pytest.mark.parametrize("preset", ["filter", "emboss", "super-resolution", "transfer"])
+def test_a_preset_makes_one_picture_of_one(call: Call, tmp_path: Path, preset: str) -> None:
+    a, ap = write_picture(tmp_path / "a.png", 5), paint(tmp_path / "ap.png", 5)
+    b = write_picture(tmp_path / "b.png", 6)
+    words = ["--preset", preset, "--kappa", "0.2", "-o", tmp_path / "out" / "%06d.png"]
+    call("analogy", a, ap, b, *words, "--address", "none").assert_ended(0, "1 of 1 frames done")
+    assert Image.open(tmp_path / "out" / "000000.png").size == (80, 64)
+
+
+def test_keyframes_preview_film_and_what_to_paint_next(
+    call: Call, frames: Path, tmp_path: Path
+) -> None:
+    paint(tmp_path / "painted" / "img1.jpg", 1)
+    words = ["analogy", frames, "--keys", tmp_path / "painted", "-o", tmp_path / "f.mp4", *HERE]
+    call(*words, "--dry-run").assert_ended(0, "painted", "img1.jpg over img1.png")
+    assert not (tmp_path / "f.run").exists()
+    call(*words, "--preview", "1").assert_ended(0, "before-after.jpg")
+    call("status", tmp_path / "f.run").assert_ended(0, "analogy")
+    before = finished_frames(tmp_path / "f.run")
+    assert len(before) == 1
+    call("resume", tmp_path / "f.run").assert_ended(0, "3 of 3 frames done")
+    after = finished_frames(tmp_path / "f.run")
+    assert before.items() <= after.items()
+    ended = call("suggest", tmp_path / "f.run", "--json")
+    assert ended.code == 0
+    assert ended.json[-1]["command"] == "suggest"
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_one_frame_and_a_painting_without_colours(call: Call, tmp_path: Path, mode: str) -> None:
+    """A film of one frame is that painting, whatever it is stored as."""
+    frames = write_frames(tmp_path / "frames", 1)
+    grey = Image.fromarray(255 - picture(0)).convert("L")
+    levels = np.asarray(grey)
+    painted = Image.fromarray(levels.astype(np.uint16) * 257) if mode == "I;16" else grey
+    (painted.convert("LA") if mode == "LA" else painted).save(tmp_path / "grey.png")
+    words = ["--key", f"0={tmp_path / 'grey.png'}", "-o", tmp_path / "out" / "%06d.png", *HERE]
+    call("analogy", frames, *words).assert_ended(0, "1 of 1 frames done")
+    made = np.asarray(Image.open(tmp_path / "out" / "000000.png").convert("RGB"))
+    np.testing.assert_array_equal(made, np.repeat(levels[..., None], 3, axis=2))
+
+
+def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
+    key = paint(tmp_path / "p0.png", 0)
+    guide = write_frames(tmp_path / "guides", 3)
+    words = ["analogy", frames, "--key", f"img0.png={key}", "-o", tmp_path / "f.mp4", *HERE]
+    ended = call(*words, "--guide", guide / "img0.png", guide, "2", "--preview", "1")
+    ended.assert_ended(0, "1 of 1 frames done")
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "told"),
+    [
+        (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "names no frame", "has 3"]),
+        (["--key", "img0.png"], 2, ["no FRAME=PAINTED"]),
+        (["--key", "img0.png=small.png"], 1, ["40×32 px", "img0.png", "is 80×64"]),
+        (["--key", "img0.png=none.png"], 2, ["none.png does not exist; give a painted picture"]),
+        (["--key", "0=p0.png", "--kappa", "-1"], 2, ["kappa is -1", "between 0 and 100"]),
+        (["--key", "0=p0.png", "--patch", "4"], 2, ["patch is 4", "odd"]),
+        (["--key", "0=p0.png", "--preset", "numbers"], 1, ["img0.png: ", "flat colours"]),
+        (["--keys", "keys"], 2, ["keyframe other", "keys/other.png", "names no frame"]),
+        (["--keys", "nowhere"], 2, ["nowhere is no folder"]),
+        ([], 2, ["nothing is painted"]),
+        (["--key", "0=p0.png", "--guide", "p0.png", "some", "1"], 2, ["for 1 frame: img2.png"]),
+        (["--key", "0=p0.png", "--guide", "p0.png", "p0.png", "much"], 2, ["must be a number"]),
+        (["--key", "0=p0.png", "--mask", "some"], 2, ["(mask)", "for 1 frame: img2.png"]),
+        (["--key", "0=p0.png", "--mask", "small.png"], 1, ["(mask)", "40×32 px"]),
+    ],
+)
+def test_what_does_not_fit_is_told(
+    call: Call,
+    frames: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    extra: list[str],
+    code: int,
+    told: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paint(tmp_path / "p0.png", 0)
+    paint(tmp_path / "small.png", 0, 32, 40)
+    paint(tmp_path / "keys" / "img0.png", 0)
+    paint(tmp_path / "keys" / "other.png", 0)
+    write_frames(tmp_path / "some", 2)
+    ended = call("analogy", frames, *extra, "-o", tmp_path / "f.mp4", *HERE)
+    ended.assert_failed(code, *told)
+    assert not (tmp_path / "f.run").exists()
+
+
+def test_a_and_a_prime_of_different_sizes(call: Call, frames: Path, tmp_path: Path) -> None:
+    a, ap = write_picture(tmp_path / "a.png"), paint(tmp_path / "ap.png", 0, 48, 80)
+    ended = call("analogy", a, ap, frames, "-o", tmp_path / "f.mp4", *HERE)
+    ended.assert_failed(1, "ap.png is 80×48 px", "a.png", "is 80×64")
+
+
+def test_two_paths_are_neither_a_pair_nor_keyframes(
+    call: Call, frames: Path, tmp_path: Path
+) -> None:
+    ended = call("analogy", tmp_path / "a.png", frames, "-o", tmp_path / "f.mp4", *HERE)
+    ended.assert_failed(2, "2 paths were given", "A A' FRAMES")
+
+
+def test_a_guide_of_two_words(call: Call, frames: Path, tmp_path: Path) -> None:
+    ended = call("analogy", frames, "--guide", "a.png", "b.png")
+    ended.assert_failed(2, "--guide SRC TGT WEIGHT")
+
+
+def test_paint_that_is_transparent_leaves_the_frame(
+    call: Call, frames: Path, tmp_path: Path
+) -> None:
+    opacity = np.zeros((64, 80, 1), np.uint8)
+    opacity[:, :40] = 255
+    pixels = np.concatenate([255 - picture(0), opacity], axis=2)
+    Image.fromarray(pixels).save(tmp_path / "p0.png")
+    key = f"0={tmp_path / 'p0.png'}"
+    words = ["analogy", frames, "--key", key, "-o", tmp_path / "out/%06d.png", *HERE]
+    call(*words).assert_ended(0, "3 of 3 frames done")
+    made = np.asarray(Image.open(tmp_path / "out" / "000000.png").convert("RGB")).astype(int)
+    assert np.abs(made[:, 41:] - picture(0)[:, 41:].astype(int)).max() <= 1
+    assert np.abs(made[:, :39] - (255 - picture(0)[:, :39].astype(int))).max() <= 1
+
+
+def test_suggest_is_for_painted_runs(call: Call, frames: Path, tmp_path: Path) -> None:
+    call("suggest", tmp_path).assert_failed(2, "holds no plan")

@@ -1,0 +1,259 @@
+"""A person ranks pictures in a real browser: drags, reloads, saves; then answers are added up."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command_line import Call
+from tests.support.comparison import CASES, METHODS, write_comparison
+from tests.support.processes.paced import PATIENCE_SECONDS
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NEEDED = "BATCH_ANALOGY_NEED_CHROMIUM"
+"""Where this is set, as in CI, nothing here is skipped for want of a browser."""
+
+if os.environ.get(NEEDED):
+    playwright = importlib.import_module("playwright.sync_api")
+else:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+
+Open = Callable[..., Any]
+"""The fixture ``open_page``: a page of the study, by the rest of its address."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium with a profile of its own."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        told = "no Chromium here; install Debian's package chromium"
+        if os.environ.get(NEEDED):
+            pytest.fail(f"{told}: {NEEDED} says that this test must run")
+        pytest.skip(told)
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=path, args=FLAGS, timeout=1000 * PATIENCE_SECONDS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def study(call: Call, tmp_path: Path) -> Path:
+    """A study's page; the comparison lies beside it."""
+    write_comparison(tmp_path / "compared")
+    page = tmp_path / "study.html"
+    call("study", "make", tmp_path / "compared", "-o", page).assert_ended(0, str(page), "which is")
+    return page
+
+
+@pytest.fixture
+def open_page(chromium: Any, study: Path) -> Iterator[Open]:
+    """Opens the study as a person of its own would; any error in the page fails the test."""
+    errors: list[str] = []
+    contexts: list[Any] = []
+
+    def opened(fragment: str = "", *, touch: bool = False) -> Any:
+        size = PHONE if touch else DESK
+        context = chromium.new_context(viewport=size, has_touch=touch, accept_downloads=True)
+        contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
+        context.on("request", lambda request: _check_local(request.url, errors))
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))
+        page.goto(study.as_uri() + fragment)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def _check_local(url: str, errors: list[str]) -> None:
+    if not url.startswith(("file:", "data:", "blob:")):
+        errors.append(f"asked for {url}")
+
+
+def order(page: Any) -> list[str]:
+    """The open case's pictures, the best first."""
+    found = page.eval_on_selector_all("#ranking li", "all => all.map(one => one.dataset.picture)")
+    return list(found)
+
+
+def laid_out(page: Any) -> None:
+    """Wait until the open case's pictures are there: until then what is below them moves."""
+    page.wait_for_function(
+        "[...document.querySelectorAll('#case img')].every(one => one.complete && one.naturalWidth)"
+    )
+
+
+def drag(page: Any, start: Any, picture: str, to: str) -> None:
+    """Drag by the mouse from somewhere in a picture's card onto another's."""
+    laid_out(page)
+    box, there = (page.locator(f"[data-picture='{p}']").bounding_box() for p in (picture, to))
+    x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 8, y + 8)
+    page.mouse.move(x + there["x"] - box["x"], y + there["y"] - box["y"], steps=4)
+    page.mouse.up()
+
+
+def save(page: Any, folder: Path) -> Path:
+    """Press the button and keep what the browser downloads."""
+    with page.expect_download() as download:
+        page.click("#save")
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def test_mouse_keyboard_reload_and_what_becomes_of_it(
+    open_page: Open, call: Call, tmp_path: Path
+) -> None:
+    page = open_page("#seed=7")
+    page.click("#begin")
+    first, second, third = order(page)
+    drag(page, (0.5, 0.3), first, third)
+    assert order(page) == [second, third, first]
+    drag(page, (0.5, 0.3), first, second)
+    assert order(page) == [first, second, third]
+    drag(page, (0.4, 0.5), third, second)
+    by_mouse = [first, third, second]
+    assert order(page) == by_mouse
+    page.click("#next")
+
+    keyed = order(page)
+    page.locator(f"[data-picture='{keyed[2]}']").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    by_keys = [keyed[2], keyed[0], keyed[1]]
+    assert order(page) == by_keys
+    assert page.locator("#said").inner_text().endswith("place 1 of 3")
+    page.reload()
+    assert page.locator("#place").inner_text() == "2 of 3"
+    assert order(page) == by_keys
+    page.click("#back")
+    assert order(page) == by_mouse
+    page.click("#next")
+    page.click("#next")
+
+    page.locator("#ranking li").first.locator("button.later").press("Enter")
+    by_button = order(page)
+    page.click("#next")
+    assert "That was all" in page.locator("#end").inner_text()
+    path = save(page, tmp_path)
+    saved = json.loads(path.read_text())
+    assert [answer["ranked"] for answer in saved["answers"]] == [by_mouse, by_keys, by_button]
+    assert [answer["moves"] for answer in saved["answers"]] == [3, 2, 1]
+    assert (saved["seed"], saved["cases"]) == (7, 3)
+    assert json.loads(page.locator("#text").input_value())["answers"] == saved["answers"]
+
+    result = tmp_path / "result.json"
+    ended = call("study", "add", tmp_path / "compared", path, "-o", result)
+    ended.assert_ended(0, "1 person, 3 orders", "mean rank", *METHODS)
+    key = json.loads((tmp_path / "compared" / f"study-{saved['study']}.json").read_text())
+    pictures = {name: m for case in key["cases"] for name, m in case["pictures"].items()}
+    ranks = {
+        method: sum([pictures[p] for p in ranked].index(method) + 1 for ranked in
+                    (by_mouse, by_keys, by_button)) / 3
+        for method in METHODS
+    }  # fmt: skip
+    found = {m["method"]: m["mean_rank"] for m in json.loads(result.read_text())["methods"]}
+    assert found == pytest.approx(ranks)
+
+
+def test_a_finger_drags_by_the_grip(open_page: Open) -> None:
+    page = open_page("#seed=3", touch=True)
+    page.click("#begin")
+    before = order(page)
+    laid_out(page)
+    grip = page.locator(f"[data-picture='{before[0]}'] .grip").bounding_box()
+    there = page.locator(f"[data-picture='{before[1]}'] .grip").bounding_box()
+    session = page.context.new_cdp_session(page)
+    x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": px, "y": py} for px, py in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    touch("touchStart", (x, y))
+    for share in (0.1, 0.5, 1.0):
+        touch("touchMove", (x, y + share * (there["y"] - grip["y"])))
+    touch("touchEnd")
+    page.wait_for_function(
+        "first => document.querySelector('#ranking li').dataset.picture !== first", arg=before[0]
+    )
+    assert order(page) == [before[1], before[0], before[2]]
+
+
+def test_everybody_sees_another_order_and_a_seed_repeats_it(open_page: Open) -> None:
+    def way(fragment: str) -> list[list[str]]:
+        page = open_page(fragment)
+        page.click("#begin")
+        seen = []
+        for _ in CASES:
+            seen.append(order(page))
+            page.click("#next")
+        return seen
+
+    ways = [way(f"#seed={seed}") for seed in range(3)]
+    assert len({str(one) for one in ways}) > 1
+    assert len({str(sorted(one)) for one in ways}) > 1  # within a case too, not only of cases
+    assert way("#seed=2") == ways[2]
+    assert open_page().evaluate("sheet.seed") != open_page().evaluate("sheet.seed")
+
+
+def test_stopping_early_going_on_and_another_person(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    page.click("#begin")
+    page.click("#next")
+    page.click("#stop")
+    assert "1 of 3" in page.locator("#answered").inner_text()
+    early = json.loads(save(page, tmp_path).read_text())
+    assert len(early["answers"]) == 1
+    page.click("#again")
+    assert page.locator("#place").inner_text() == "2 of 3"
+    page.click("#stop")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("#another")
+    assert page.locator("#welcome").is_visible()
+    page.click("#begin")
+    page.click("#next")
+    page.click("#stop")
+    other = json.loads(save(page, tmp_path).read_text())
+    assert other["person"] != early["person"]
+
+
+def test_what_study_refuses(call: Call, tmp_path: Path) -> None:
+    write_comparison(tmp_path / "compared")
+    page = tmp_path / "study.html"
+    make = ["study", "make", tmp_path / "compared", "-o"]
+    call(*make, tmp_path / "study.txt").assert_failed(2, "is no page")
+    call(*make, page).assert_ended(0)
+    call(*make, page).assert_failed(2, "exists", "--overwrite")
+    call(*make, page, "--overwrite").assert_ended(0)
+    call("study", "make", tmp_path, "-o", page, "--overwrite").assert_failed(2, "no finished")
+    answers = tmp_path / "answers.json"
+    values = {"kind": "batch-analogy study answers", "format": 1, "study": "other", "person": "p"}
+    answers.write_text(json.dumps(values))
+    add = ["study", "add", tmp_path / "compared", answers]
+    call(*add).assert_failed(2, "answers.json", "study other", "not made of this comparison")
+    answers.write_text("[")
+    call(*add).assert_failed(1, "cut short")

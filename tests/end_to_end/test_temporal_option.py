@@ -1,0 +1,53 @@
+"""Steady films as a person makes them: on by default, said in the plan, the same on a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batch_analogy.config.run import ANCHOR_FRAMES
+from batch_analogy.jobs.drive import execute
+from batch_analogy.jobs.plan import survey
+from tests.support.command_line import APART, QUICK, Call, finished_frames, write_frames
+
+EVERY = 3  # frames from one anchor to the next
+
+
+def test_a_film_is_steady_unless_it_is_said_otherwise(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write_frames(tmp_path / "in", 4)
+    steady, apart = tmp_path / "steady.mp4", tmp_path / "apart.mp4"
+    here = ["--address", "none"]
+    what = ["timelapse", reference, frames, "-o"]
+    assert "temporal  on" in call(*what, steady, *QUICK, "--dry-run").out
+    call(*what, steady, *QUICK, *here).assert_ended(0)
+    assert "temporal  off" in call(*what, apart, *APART, "--dry-run").out
+    mirrored = call(*what, apart, *QUICK, "--mirror", "--dry-run").out
+    assert "temporal  off" in mirrored
+    assert "leave it out for a steady" in " ".join(mirrored.split())
+    call(*what, apart, *APART, *here).assert_ended(0)
+    on, off = (finished_frames(film.with_suffix(".run")) for film in (steady, apart))
+    assert on.keys() == off.keys()
+    assert on != off
+
+
+@pytest.mark.slow  # starts Ray
+def test_workers_change_no_pixel_of_a_steady_film(
+    call: Call, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ANCHOR_FRAMES > EVERY
+    for module in (execute, survey):
+        monkeypatch.setattr(module, "ANCHOR_FRAMES", EVERY)  # several spans of few frames
+    frames = write_frames(tmp_path / "in", 2 * EVERY + 2)
+    here, there = tmp_path / "here.mp4", tmp_path / "there.mp4"
+    options = [*QUICK, "--shots", "off"]
+    call("timelapse", reference, frames, "-o", here, *options, "--address", "none").assert_ended(0)
+    ended = call("timelapse", reference, frames, "-o", there, *options, "--workers", "2")
+    ended.assert_ended(0, "3 segments", "dashboard: http://")
+    # One alone may do it all before the other is ready.
+    assert "styler-0 is ready" in ended.err or "styler-1 is ready" in ended.err
+    assert ended.out == f"{there}\n"
+    assert finished_frames(here.with_suffix(".run")) == finished_frames(there.with_suffix(".run"))
+    assert here.read_bytes() == there.read_bytes()

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.video import probe_video
+from tests.support.command_line import (
+    COMMAND,
+    HERE,
+    Call,
+    environment,
+    finished_frames,
+    frame_times,
+    start_and_wait,
+)
+from tests.support.command_line import write_frames as write
+
+
+def test_a_folder_becomes_a_film(call: Call, reference: Path, tmp_path: Path) -> None:
+    frames = write(tmp_path / "frames", 3)
+    film = tmp_path / "film.mp4"
+    ended = call("timelapse", reference, frames, "-o", film, "--fps", "23.976", *HERE)
+    ended.assert_ended(0, "3 of 3 frames done", "contact sheet", "run folder")
+    assert ended.out == f"{film}\n"
+    info = probe_video(film)
+    assert (info.height, info.width, info.frame_count) == (64, 80, 3)
+    assert info.fps == Fraction(24000, 1001)
+    assert (tmp_path / "film.run" / "preview" / "sheet.jpg").is_file()
+    assert len(finished_frames(tmp_path / "film.run")) == 3
+
+
+def test_the_same_command_again_does_nothing_and_gives_the_same_film(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write(tmp_path / "frames", 2)
+    command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
+    call(*command).assert_ended(0)
+    film, times = (tmp_path / "film.mp4").read_bytes(), frame_times(tmp_path / "film.run")
+    call(*command).assert_ended(0)
+    assert frame_times(tmp_path / "film.run") == times
+    assert (tmp_path / "film.mp4").read_bytes() == film
+    other = ["timelapse", reference, frames, "-o", tmp_path / "other.mp4", *HERE]
+    call(*other).assert_ended(0)
+    assert (tmp_path / "other.mp4").read_bytes() == film
+
+
+def test_both_targets_come_from_one_run(call: Call, reference: Path, tmp_path: Path) -> None:
+    frames = write(tmp_path / "frames", 2)
+    film = tmp_path / "film.mp4"
+    ended = call("timelapse", reference, frames, "-o", film, "--target", "both", "--json", *HERE)
+    ended.assert_ended(0)
+    films = ended.json[-1]["films"]
+    assert films == [str(film), str(tmp_path / "film-reference.mp4")]
+    assert Image.open(tmp_path / "film.run" / "frames" / "b" / "000000.png").size == (66, 70)
+
+
+def test_json_lines_alone_are_on_stdout(call: Call, reference: Path, tmp_path: Path) -> None:
+    frames = write(tmp_path / "frames", 2)
+    ended = call("timelapse", reference, frames, "-o", tmp_path / "film.mp4", "--json", *HERE)
+    names = [line["event"] for line in ended.json]
+    assert names.count("frame-done") == 2
+    assert [names[-2], names[-1]] == ["film-written", "result"]
+    assert ended.json[-1]["done"] == 2
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write(tmp_path / "frames", 9)
+    film = tmp_path / "film.mp4"
+    ended = call("timelapse", reference, frames, "-o", film, "--dry-run")
+    ended.assert_ended(0, "9 in 1 segment of at most 9 frames", "80x64", str(film))
+    plan = call("timelapse", reference, frames, "-o", film, "--dry-run", "--json").json[-1]
+    assert len(plan["frames"]) == 9
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "reference.png"]
+
+
+def test_stylize_keeps_sound_and_duration(call: Call, reference: Path, tmp_path: Path) -> None:
+    make_pictures = Path(__file__).parents[2] / "examples" / "make_pictures.py"
+    arguments = [tmp_path / "pictures", "--side", "64", "--frames", "3", "--clip"]
+    command = [COMMAND[0], str(make_pictures), *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, env=environment())
+    clip, film = tmp_path / "pictures" / "clip.mp4", tmp_path / "painted.mp4"
+    call("stylize", reference, clip, "-o", film, *HERE).assert_ended(0)
+    before, after = probe_video(clip), probe_video(film)
+    assert before.has_audio
+    assert after.has_audio
+    assert (after.fps, after.frame_count) == (before.fps, before.frame_count)
+    assert after.duration_seconds == pytest.approx(before.duration_seconds, abs=0.02)
+
+
+def test_a_killed_run_goes_on_and_ends_in_the_same_film(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write(tmp_path / "frames", 6)
+    whole = ["timelapse", reference, frames, "-o", tmp_path / "whole.mp4", *HERE]
+    call(*whole).assert_ended(0)
+    command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
+    start_and_wait(command).kill()
+    before = frame_times(tmp_path / "film.run")
+    assert 1 <= len(before) < 6
+    status = call("status", tmp_path / "film.run", "--json").json[-1]["status"]
+    assert (status["state"], status["total"]) == ("stopped", 6)
+    call(*command).assert_ended(0)
+    after = frame_times(tmp_path / "film.run")
+    assert {name: after[name] for name in before} == before
+    assert (tmp_path / "film.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_while_a_run_works_a_second_one_is_kept_out(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = write(tmp_path / "frames", 1)
+    working = RunStore(tmp_path / "film.run")
+    working.open()
+    ended = call("timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE)
+    working.close()
+    ended.assert_failed(1, "is working in", "--run-dir")

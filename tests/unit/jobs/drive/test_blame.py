@@ -1,0 +1,66 @@
+"""How much speaks against a worker or a node, and how little does by chance."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from batch_analogy.jobs.drive.blame import NODE_FAILURES, NODE_RECENT_FRAMES, Blame
+
+
+def node_blame() -> Blame:
+    return Blame(failures=NODE_FAILURES, recent=NODE_RECENT_FRAMES)
+
+
+def told(blame: Blame, course: str, start: int = 0) -> bool:
+    """Suspect after different frames went well (``.``) or not (``x``)?"""
+    for index, sign in enumerate(course, start):
+        (blame.failed if sign == "x" else blame.succeeded)("party", index)
+    return blame.is_suspect("party")
+
+
+@pytest.mark.parametrize(
+    ("course", "worker", "node"),
+    [
+        ("xx", False, False),
+        ("xxx", True, True),
+        ("..xxx", True, True),
+        ("x.x.x", True, False),
+        ("x.x.x.x", True, True),
+        ("x..x..x..x", False, False),
+        ("xx......x", False, False),
+        ("xxx.", True, False),
+        ("xxx......", False, False),
+    ],
+)
+def test_a_node_needs_more_against_it_than_a_worker(
+    course: str, *, worker: bool, node: bool
+) -> None:
+    assert told(Blame(), course) is worker
+    assert told(node_blame(), course) is node
+
+
+def test_one_in_a_hundred_by_chance_speaks_against_hardly_any_node_all_night() -> None:
+    chance = random.Random(0)
+    tries, blocked = 500_000, 0
+    blame = node_blame()
+    for index in range(tries):
+        if chance.random() < 0.01:
+            blame.failed("party", index)
+            if blame.is_suspect("party"):
+                blocked += 1
+                blame = node_blame()
+        else:
+            blame.succeeded("party", index)
+    assert blocked == 0  # three among six would have blocked it three times
+
+
+def test_every_second_frame_is_soon_enough() -> None:
+    chance = random.Random(1)
+    for _ in range(200):
+        blame, index = node_blame(), 0
+        while not blame.is_suspect("party"):
+            (blame.failed if chance.random() < 0.5 else blame.succeeded)("party", index)
+            index += 1
+        assert index < 60

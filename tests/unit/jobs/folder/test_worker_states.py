@@ -1,0 +1,76 @@
+"""What status.json says of workers and segments."""
+
+from __future__ import annotations
+
+import json
+
+from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
+from batch_analogy.jobs.folder.segment_counter import SegmentCounter
+from batch_analogy.jobs.folder.worker_states import KEPT_LOST, WorkerStates
+from tests.support.plans import plan
+
+
+def crew_of(*events: RunEvent) -> WorkerStates:
+    worker_states = WorkerStates(clock=lambda: 100.0)
+    for event in events:
+        worker_states.observe(event)
+    return worker_states
+
+
+def ready(name: str) -> WorkersReady:
+    return WorkersReady(name, 1, 2, "10.0.0.1", "cuda")
+
+
+def done(name: str, index: int) -> FrameDone:
+    return FrameDone(index, f"{index}.png", name, 2.0, 1, 0, 9, None, None)
+
+
+def test_what_each_worker_did_is_known() -> None:
+    failed = FrameFailed(7, "7.png", "styler-1", "torn", 1, will_retry=True)
+    worker_states = crew_of(ready("styler-0"), ready("styler-1"), done("styler-0", 4), failed)
+    first, second = worker_states.states()
+    assert (first.name, first.node, first.device) == ("styler-0", "10.0.0.1", "cuda")
+    assert (first.done, first.last_frame, first.last_seconds, first.heard_at) == (1, 4, 2.0, 100.0)
+    assert (second.done, second.failed, second.lost) == (0, 1, None)
+
+
+def test_a_lost_worker_is_shown_until_it_is_back() -> None:
+    worker_states = crew_of(
+        ready("inline"), done("inline", 0), WorkerLost("inline", "killed", 1, "inline")
+    )
+    assert [state.lost for state in worker_states.states()] == ["killed"]
+    worker_states.observe(ready("inline"))
+    assert [(state.lost, state.done) for state in worker_states.states()] == [(None, 1)]
+
+
+def test_only_the_last_lost_workers_are_kept() -> None:
+    events = [WorkerLost(f"styler-{n}", "gone", n, None) for n in range(3 * KEPT_LOST)]
+    names = [state.name for state in crew_of(ready("alive"), *events).states()]
+    assert len(names) == KEPT_LOST + 1
+    assert (names[0], names[-1]) == ("alive", f"styler-{3 * KEPT_LOST - 1}")
+
+
+def test_states_as_json_are_renewed_with_what_changes() -> None:
+    worker_states = crew_of(ready("styler-0"), ready("styler-1"), done("styler-0", 4))
+    assert [json.loads(text) for text in worker_states.as_json()] == [
+        vars(state) for state in worker_states.states()
+    ]
+    kept = worker_states.as_json()[0]
+    worker_states.observe(done("styler-1", 5))
+    assert worker_states.as_json()[0] is kept
+    assert json.loads(worker_states.as_json()[1])["last_frame"] == 5
+    for number in range(KEPT_LOST + 1):
+        worker_states.observe(WorkerLost(f"styler-{number}", "gone", 1, None))
+    assert [json.loads(text) for text in worker_states.as_json()] == [
+        vars(state) for state in worker_states.states()
+    ]
+
+
+def test_a_segment_is_done_when_no_wanted_frame_is_left() -> None:
+    tally = SegmentCounter(plan(8, leave_out=frozenset({0, 6, 7})), [3])  # 0-2, 3-5, 6-7
+    assert (tally.done, tally.total) == (1, 3)
+    for index in (1, 1, 4, 2):
+        tally.settle(index)
+    assert tally.done == 2
+    tally.settle(5)
+    assert tally.done == 3

@@ -1,0 +1,227 @@
+"""DependencyGraph: cut by frame index, whole though frames are missing, and no anchor kept for
+nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+
+from batch_analogy.config.run import SPANS_PER_RESET
+from batch_analogy.jobs.drive.scheduler import Scheduler
+from batch_analogy.jobs.plan.dependencies import DependencyGraph, SpanContext
+from batch_analogy.jobs.plan.paint_inputs import FileFingerprint, PaintedPicture, PaintInputs
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
+from tests.support.plans import plan as sample_plan
+
+
+def plan_of(sizes: list[int], cuts: tuple[int, ...] = ()) -> Plan:
+    """Frames of these widths; 0 is one that cannot be used."""
+    frames = tuple(
+        FramePlan(k, f"f{k}", f"f{k}", 8, width, 1, 1, "x", None if width else "broken")
+        for k, width in enumerate(sizes)
+    )
+    edges = [0, *cuts, len(sizes)]
+    shots = tuple(Shot(n, a, b) for n, (a, b) in enumerate(itertools.pairwise(edges)))
+    return dataclasses.replace(sample_plan(len(sizes)), frames=frames, shots=shots)
+
+
+def dependencies(plan: Plan, *known: int) -> DependencyGraph:
+    return DependencyGraph(plan, 4, lambda start: start in known)
+
+
+def names(context: SpanContext) -> tuple[list[int], int, int | None]:
+    following = context.following.start if context.following else None
+    return [span.start for span in context.leading], context.own.start, following
+
+
+def test_stretches_are_cut_by_index_inside_shots() -> None:
+    film = dependencies(plan_of([8] * 14, cuts=(6,)))
+    assert names(film.of(1)) == ([], 0, 4)
+    assert names(film.of(5)) == ([0], 4, None)  # the shot ends
+    assert names(film.of(6)) == ([], 6, 10)
+    assert names(film.of(13)) == ([6], 10, None)
+
+
+def test_what_leads_to_a_stretch_begins_at_an_anchor_that_is_known() -> None:
+    film = dependencies(plan_of([8] * 20), 8)
+    assert names(film.of(17)) == ([8, 12], 16, None)
+    assert names(film.of(9)) == ([], 8, 12)
+    assert names(film.of(5)) == ([0], 4, 8)
+    assert film.of(5).leading[0].begins
+
+
+def test_after_many_stretches_one_begins_anew() -> None:
+    film = dependencies(plan_of([8] * (4 * SPANS_PER_RESET + 8)))
+    last = 4 * SPANS_PER_RESET + 5
+    assert names(film.of(last)) == ([4 * SPANS_PER_RESET], 4 * SPANS_PER_RESET + 4, None)
+    begins = [span.start for span in film.anchors() if span.begins]
+    assert begins == [0, 4 * SPANS_PER_RESET]
+
+
+def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
+    film = dependencies(plan_of([8] * (4 * SPANS_PER_RESET + 8)))
+    works = [range(first, first + 4) for first in range(0, 4 * SPANS_PER_RESET + 8, 4)]
+    scheduler = Scheduler(works, max_attempts=3, max_worker_deaths=8, depth=film.depth)
+    handed = []
+    for name in "abcd":
+        scheduler.add_worker(name)
+        work = scheduler.next_work(name)
+        assert work is not None
+        handed.append(work[0])
+    assert handed == [0, 4 * SPANS_PER_RESET, 4, 4 * SPANS_PER_RESET + 4]
+
+
+def edited(frames: int, index: int, ev: float = 0.5) -> set[int]:
+    """Frames whose provenance is another once the exposure of this one is."""
+    before = plan_of([8] * frames)
+    changed = dataclasses.replace(before.frames[index], exposure_ev=ev)
+    after = dataclasses.replace(
+        before, frames=(*before.frames[:index], changed, *before.frames[index + 1 :])
+    )
+    was, now = dependencies(before), dependencies(after)
+    return {k for k in range(frames) if was.provenance(k) != now.provenance(k)}
+
+
+def test_an_edited_exposure_concerns_its_stretch_and_what_later_anchors_lead_to() -> None:
+    era = 4 * SPANS_PER_RESET
+    assert edited(era + 8, 0, 0.0) == set()
+    assert edited(era + 8, 9) == set(range(9, era)), "not the anchor of its own span"
+    assert edited(era + 8, 8) == {5, 6, 7} | set(range(8, era)), "an anchor serves both sides"
+    assert edited(era + 8, era) == set(range(era - 3, era + 8))
+    assert edited(era + 8, era + 5) == set(range(era + 5, era + 8))
+
+
+def test_a_shot_that_ends_earlier_concerns_the_stretch_that_is_followed_by_none() -> None:
+    was, now = dependencies(plan_of([8] * 16)), dependencies(plan_of([8] * 16, cuts=(10,)))
+    assert {k for k in range(10) if was.provenance(k) != now.provenance(k)} == {9}
+
+
+def test_frames_of_one_stretch_share_their_course() -> None:
+    asked: list[int] = []
+
+    def known(start: int) -> bool:
+        asked.append(start)
+        return True
+
+    found = DependencyGraph(plan_of([8] * 12), 4, known).of_all([4, 5, 6, 8])
+    assert found[0] is found[1] is found[2]
+    assert [context.own.start for context in found] == [4, 4, 4, 8]
+    assert asked == [4, 8]
+
+
+def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
+    film = dependencies(plan_of([8, 8, 0, 8, 0, 0, 8, 8, 8]))
+    assert [frame.index for frame in film.of(3).own.frames] == [0, 1, 3]
+    assert names(film.of(7)) == ([0], 6, 8)
+    with pytest.raises(ValueError, match="no span"):
+        dependencies(plan_of([8, 0])).of(1)
+
+
+def test_a_stretch_without_a_usable_frame_is_none() -> None:
+    film = dependencies(plan_of([8] * 4 + [0] * 4 + [8] * 4))
+    assert names(film.of(9)) == ([0], 8, None)
+    assert names(film.of(2)) == ([], 0, 8)
+
+
+def test_where_frames_change_their_size_one_begins_anew() -> None:
+    film = dependencies(plan_of([8] * 3 + [16] * 6))
+    assert names(film.of(2)) == ([], 0, None)
+    assert names(film.of(4)) == ([], 3, 7)
+
+
+def test_anchors_are_given_up_when_nothing_leads_over_them() -> None:
+    film = dependencies(plan_of([8] * 16), 0, 4, 8, 12)
+    assert film.unneeded(3, {0, 1, 2, 3}) == [0]
+    assert film.unneeded(7, {4, 5, 6, 7}) == []  # the span before it is not done
+    assert film.unneeded(7, set(range(8))) == [0, 4]
+    assert film.unneeded(15, set(range(16))) == [8]  # the last one serves whatever comes
+
+
+def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:
+    assert dependencies(plan_of([8] * 16), 0).unneeded(3, {0, 1, 2, 3}) == []
+
+
+def keyed(plan: Plan, *frames: int) -> Plan:
+    """The same with these frames painted."""
+    mark = FileFingerprint("/p.png", 1, 1, "x")
+    return dataclasses.replace(
+        plan, painting=PaintInputs(tuple(PaintedPicture(mark, k) for k in frames))
+    )
+
+
+def test_keyframes_are_anchors_and_others_come_from_the_nearer_one() -> None:
+    film = dependencies(keyed(plan_of([8] * 24), 6, 18))
+    spans = film.anchors()
+    assert [(s.start, s.backward, s.begins) for s in spans] == [
+        (0, True, False),
+        (2, True, False),
+        (6, False, True),
+        (10, False, False),
+        (14, True, False),
+        (18, False, True),
+        (22, False, False),
+        (23, False, False),
+    ]
+    assert [s.start for s in spans if s.painted] == [6, 18]
+    assert [s.key for s in spans] == [0, 0, 0, 0, 1, 1, 1, 1]
+    middle = film.of(11)
+    assert [s.start for s in middle.spans] == [6, 10, 14, 18]
+    assert [s.start for s in film.of(0).spans] == [0, 2, 6]
+
+
+def test_an_anchor_made_backwards_is_kept_until_what_comes_from_it_is_known() -> None:
+    plan = keyed(plan_of([8] * 12), 11)
+    assert [s.start for s in dependencies(plan).anchors()] == [0, 3, 7, 11]
+    everything = set(range(12))
+    assert 3 not in dependencies(plan, 3, 7).unneeded(4, everything)
+    assert 3 in dependencies(plan, 0, 3, 7).unneeded(4, everything)
+
+
+def test_a_shot_without_a_keyframe_takes_the_nearest_ones_paint() -> None:
+    spans = dependencies(keyed(plan_of([8] * 12, cuts=(6,)), 1)).anchors()
+    assert [(s.start, s.key, s.begins) for s in spans if s.start >= 6] == [
+        (6, 0, True),
+        (10, 0, False),
+        (11, 0, False),
+    ]
+
+
+def test_another_keyframe_moves_no_anchor_near_the_others() -> None:
+    """What is nearer to one keyframe, by whole spans, stays as it was made."""
+    plan = plan_of([8] * 60)
+    was, now = dependencies(keyed(plan, 10)), dependencies(keyed(plan, 10, 50))
+    changed = {k for k in range(60) if was.provenance(k) != now.provenance(k)}
+    assert changed == set(range(31, 60))
+    starts = [span.start for span in now.anchors()]
+    assert starts == [0, 2, 6, 10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 59]
+
+
+@pytest.mark.parametrize("gap", range(2, 40))
+def test_between_keyframes_no_stretch_is_long_and_the_middle_is_not_short(gap: int) -> None:
+    chain = dependencies(keyed(plan_of([8] * (gap + 1)), 0, gap)).anchors()
+    assert all(len(span.frames) <= 4 for span in chain)
+    (crossing,) = [a for a, b in itertools.pairwise(chain) if (a.key, b.key) == (0, 1)]
+    assert len(crossing.frames) >= min(gap, 2)
+
+
+def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
+    plan = keyed(plan_of([8] * 24), 6, 18)
+    assert plan.painting is not None
+    first, second = plan.painting.keys
+    other = dataclasses.replace(first, painted=FileFingerprint("/p.png", 1, 1, "y"))
+    changed = dataclasses.replace(plan, painting=PaintInputs((other, second)))
+    was, now = dependencies(plan), dependencies(changed)
+    assert {k for k in range(24) if was.provenance(k) != now.provenance(k)} == set(range(14))
+    swapped = dataclasses.replace(plan, painting=PaintInputs((second, first)))
+    assert all(was.provenance(k) == dependencies(swapped).provenance(k) for k in range(24)), (
+        "in any order"
+    )
+
+
+def test_the_last_frame_is_an_anchor_unless_one_is_near() -> None:
+    far, near = (DependencyGraph(plan_of([8] * count), 12) for count in (17, 16))
+    assert names(far.of(14)) == ([0], 12, 16)
+    assert names(far.of(16)) == ([0, 12], 16, None)
+    assert names(near.of(14)) == ([0], 12, None)

@@ -1,0 +1,150 @@
+"""plan.json: what people may edit, and what they are told when an edit makes no sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch_analogy.errors import PlanChangedError, UsageError
+from batch_analogy.jobs.plan.plan_file import (
+    keep_edits,
+    plan_from_json,
+    plan_to_json,
+    read_plan,
+    write_plan,
+)
+from batch_analogy.jobs.plan.run_plan import FileFingerprint, Plan, Segment, Shot, cut_segments
+from tests.support.plans import plan
+
+
+def edited(count: int = 9, **changes: Any) -> Plan:
+    """The plan of so many frames, read back after somebody changed entries of its file."""
+    return plan_from_json({**plan_to_json(plan(count)), **changes})
+
+
+def cut(kind: type[Any]) -> tuple[Any, ...]:
+    """Four frames cut in the middle."""
+    return kind(0, 0, 2), kind(1, 2, 4)
+
+
+def ranges(parts: tuple[Shot, ...] | tuple[Segment, ...]) -> list[tuple[int, int]]:
+    assert [part.index for part in parts] == list(range(len(parts)))
+    return [(part.start, part.stop) for part in parts]
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        plan(),
+        plan(video=FileFingerprint("/v.mp4", 1, 2, "vhash")),
+        plan(9, leave_out=frozenset({3, 5, 6})),
+        plan(
+            4, shots=(Shot(0, 0, 2), Shot(1, 2, 4)), segments=(Segment(0, 0, 2), Segment(1, 2, 4))
+        ),
+    ],
+)
+def test_a_plan_survives_its_file(original: Plan, tmp_path: Path) -> None:
+    write_plan(tmp_path / "plan.json", original)
+    restored = read_plan(tmp_path / "plan.json")
+    assert restored == original
+    assert restored.plan_hash == original.plan_hash
+    assert read_plan(tmp_path / "nothing.json") is None
+
+
+def test_the_file_has_a_line_for_each_thing_that_may_be_edited(tmp_path: Path) -> None:
+    write_plan(tmp_path / "plan.json", plan(9))
+    lines = [line.strip() for line in (tmp_path / "plan.json").read_text().splitlines()]
+    assert lines[1].startswith('"how_to_edit"')
+    assert '"leave_out": "",' in lines
+    assert lines[lines.index('"segments": [') + 1] == '"0-2",'
+
+
+@pytest.mark.parametrize("values", [{}, {"format": 1}, {"format": 2, "frames": [{"index": 0}]}])
+def test_a_damaged_plan_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(PlanChangedError, match="--overwrite"):
+        plan_from_json(values)
+
+
+def test_segments_may_be_cut_elsewhere_and_change_no_hash() -> None:
+    found = edited(segments=["0-3", "4", "5-8"])
+    assert ranges(found.segments) == [(0, 4), (4, 5), (5, 9)]
+    assert found.plan_hash == plan(9).plan_hash
+    assert ranges(edited(segments=["5-8", "0-4"]).segments) == [(0, 5), (5, 9)]  # in any order
+    assert ranges(edited(3, segments=[0, 1, 2]).segments) == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_frames_may_be_left_out_with_or_without_a_segment() -> None:
+    found = edited(leave_out="0, 5-7")
+    assert found.leave_out == {0, 5, 6, 7}
+    assert (found.total, [f.index for f in found.usable()]) == (5, [1, 2, 3, 4, 8])
+    assert found.plan_hash == plan(9).plan_hash
+    assert edited(leave_out="0,5-7", segments=["1-4", "8"]).leave_out == found.leave_out
+
+
+def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
+    found = edited(shots=["0-3", "4-8"], segments=[])
+    assert ranges(found.shots) == [(0, 4), (4, 9)]
+    assert ranges(found.segments) == [(0, 3), (3, 4), (4, 7), (7, 9)]
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ({"segments": ["0-4", "4-8"]}, "the segments overlap: two of them hold frame 4$"),
+        ({"segments": ["0-8", "2-3"]}, "the segments overlap: two of them hold frames 2-3$"),
+        ({"segments": ["0-3", "6-8"]}, "no segment holds frames 4-5; .*leave_out"),
+        ({"segments": ["0-3"]}, "no segment holds frames 4-8"),
+        ({"segments": ["0-9"]}, "segment 0-9 reaches past the last frame, which is 8"),
+        ({"segments": ["8-0"]}, "segments: the range 8-0 runs backwards"),
+        ({"segments": ["0 to 8"]}, "segments: '0 to 8' is no frame number or range"),
+        ({"segments": "0-8"}, "segments: '-' is no frame number"),
+        ({"segments": 4}, "damaged"),
+        ({"shots": []}, "no shot holds frames 0-8"),
+        ({"shots": ["0-3", "3-8"]}, "the shots overlap: two of them hold frame 3"),
+        ({"shots": ["0-3", "4-8"]}, r"segment 3-5 crosses the cut before frame 4.*\[\]"),
+        ({"leave_out": "12"}, "leave_out: frame 12 is not there: the 9 frames are numbered 0 to 8"),
+        ({"leave_out": "0-8"}, "leave_out names every frame"),
+        ({"leave_out": "a few"}, "leave_out: 'a few' is no frame number"),
+        ({"device": "cuda"}, "only leave_out, shots, segments and exposure_ev"),
+        ({"frames": plan_to_json(plan(9))["frames"][1:]}, "frame 0 is missing or not in its place"),
+        ({"frames": plan_to_json(plan(9))["frames"][:-1]}, "only leave_out, shots, segments"),
+    ],
+)
+def test_edits_that_make_no_sense_are_refused(edits: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        edited(**edits)
+
+
+def test_a_refusal_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_plan(path, plan(9))
+    path.write_text(path.read_text().replace('"leave_out": ""', '"leave_out": "99"'))
+    with pytest.raises(UsageError, match=r"plan\.json: leave_out: frame 99"):
+        read_plan(path)
+    path.write_text(path.read_text().replace('"99",', '"99"'))
+    with pytest.raises(UsageError, match=r"plan\.json cannot be read .*line 5"):
+        read_plan(path)
+
+
+def test_the_plan_made_again_is_cut_as_the_one_that_was_edited() -> None:
+    by_hand = edited(leave_out="2", shots=["0-3", "4-8"], segments=["0-3", "4-8"])
+    kept = keep_edits(plan(9), by_hand)
+    assert (kept.leave_out, kept.shots, kept.segments) == (
+        by_hand.leave_out,
+        by_hand.shots,
+        by_hand.segments,
+    )
+    finer = dataclasses.replace(plan(9), segment_frames=1)
+    assert keep_edits(finer, by_hand).segments == by_hand.segments
+    assert keep_edits(finer, plan(9)).segments == cut_segments(finer.shots, 1)
+
+
+def test_a_long_film_fits_into_its_file(tmp_path: Path) -> None:
+    long = plan(20_000)
+    write_plan(tmp_path / "plan.json", long)
+    assert read_plan(tmp_path / "plan.json") == long
+    assert len(json.loads((tmp_path / "plan.json").read_text())["frames"]) == 20_000

@@ -1,0 +1,102 @@
+"""Where references stand over a film, and how much of which a frame has."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from batch_analogy.errors import UsageError
+from batch_analogy.jobs.plan.references import frames_using, mix_at, place_references
+from batch_analogy.jobs.plan.run_plan import FramePlan
+from tests.support.plans import plan
+
+
+def stills(*names: str) -> list[FramePlan]:
+    return [
+        dataclasses.replace(plan().frames[0], index=index, name=name)
+        for index, name in enumerate(names)
+    ]
+
+
+FRAMES = stills(*(f"IMG_{number}.jpg" for number in range(100, 121)))
+
+
+def places(*names: str, frames: list[FramePlan] = FRAMES, fps: Fraction | None = None) -> list[int]:
+    """Where references of these names stand, in the order of the film."""
+    paths = [Path("/looks") / name for name in names]
+    return [frame for frame, _ in place_references(paths, frames, fps)]
+
+
+def test_without_places_references_are_spread_from_the_first_frame_to_the_last() -> None:
+    assert places("a.jpg") == [0]
+    assert places("a.jpg", "b.jpg") == [0, 20]
+    assert places("a.jpg", "b.jpg", "c.jpg", "d.jpg") == [0, 7, 13, 20]
+
+
+def test_a_name_says_the_frame_by_its_name_its_number_or_a_share_of_the_film() -> None:
+    paths = [Path(f"/looks/{name}.png") for name in ("noon@IMG_110", "dusk@100%", "dawn@2")]
+    placed = [(frame, path.stem) for frame, path in place_references(paths, FRAMES, None)]
+    assert placed == [(2, "dawn@2"), (10, "noon@IMG_110"), (20, "dusk@100%")]
+    assert places("a@b@37.5%.jpg") == [8]
+
+
+def test_a_frame_called_like_a_number_is_meant_by_its_name() -> None:
+    assert places("x@7.jpg", frames=stills("5.jpg", "6.jpg", "7.jpg")) == [2]
+
+
+def test_a_name_says_a_time_of_a_video() -> None:
+    frames = stills(*(f"{number:06d}" for number in range(200)))
+    assert places("x@1.5s.jpg", "y@0m3s.jpg", frames=frames, fps=Fraction(24)) == [36, 72]
+    uneven = [dataclasses.replace(f, time=str(Fraction(f.index**2, 100))) for f in frames]
+    assert places("x@1.45s.jpg", frames=uneven, fps=Fraction(24)) == [12]
+    with pytest.raises(UsageError, match="beyond the film"):
+        places("x@400s.jpg", frames=uneven, fps=Fraction(24))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a@3.jpg", "b.jpg"), r"a@3\.jpg says where .* b\.jpg does not"),
+        (("a@3.jpg", "b@IMG_103.jpg"), r"a@3\.jpg and b@IMG_103\.jpg both stand at frame 3"),
+        (("a@21.jpg",), r"a@21\.jpg stands beyond the film, whose 21 frames .* 0 to 20"),
+        (("a@101%.jpg",), "beyond the film"),
+        (("a@dusk.jpg",), "no frame is called 'dusk'; after the @ write"),
+        (("a@.jpg",), "no frame is called ''"),
+        (("a@1m2s.jpg",), "pictures and have no times"),
+        (tuple(f"{k}.jpg" for k in range(22)), "/looks holds 22 references for 21 frames"),
+    ],
+)
+def test_places_that_make_no_sense(names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        places(*names)
+
+
+def test_a_name_that_two_frames_have_names_neither() -> None:
+    with pytest.raises(UsageError, match="2 frames are called 1; give its number"):
+        places("x@1.jpg", frames=stills("a/1.jpg", "b/1.jpg"))
+
+
+def test_a_film_goes_smoothly_from_reference_to_reference() -> None:
+    shares = []
+    for index in range(25):
+        mix = mix_at([4, 14, 20], index)
+        shares.append(mix.first + mix.share)
+        assert (mix.second is None) == (mix.share == 0.0)
+        assert mix.second in (None, mix.first + 1)
+    assert shares[:5] == [0.0] * 5
+    assert (shares[9], shares[14], shares[17]) == (0.5, 1.0, 1.5)
+    assert shares[20:] == [2.0] * 5
+    steps = [after - before for before, after in itertools.pairwise(shares)]
+    assert all(0.0 <= step <= 0.25 for step in steps)
+    assert steps[4] < steps[8] > steps[13]
+
+
+def test_the_frames_of_a_reference_are_those_that_have_something_of_it() -> None:
+    where = [4, 14, 20]
+    for number in range(3):
+        own = [k for k in range(25) if number in mix_at(where, k).references]
+        assert list(frames_using(where, number, 25)) == own

@@ -1,0 +1,106 @@
+"""Looks on the disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch_analogy.errors import OutputDiskError
+from batch_analogy.jobs.plan.scan_cache import ScanCache
+from batch_analogy.motion.shots.frame_stats import FrameStats, compute_frame_stats
+
+
+def look(seed: int, camera_ev: float | None = None) -> FrameStats:
+    pixels = np.random.default_rng(seed).random((20, 30, 3), dtype=np.float32)
+    return compute_frame_stats(pixels, camera_ev)
+
+
+def assert_same(found: FrameStats | None, expected: FrameStats) -> None:
+    assert found is not None
+    assert np.array_equal(found.luma, expected.luma)
+    assert np.array_equal(found.colours, expected.colours)
+    assert (found.log2_light, found.camera_ev) == (expected.log2_light, expected.camera_ev)
+
+
+def write(path: Path, **looks: FrameStats) -> None:
+    with ScanCache(path, looks, writable=True) as file:
+        for key, one in looks.items():
+            file.add(key, one)
+
+
+def test_what_was_added_now_and_before_is_found_whole(tmp_path: Path) -> None:
+    path = tmp_path / "looks.bin"
+    write(path, a=look(1), b=look(2, -3.5))
+    with ScanCache(path, {"b", "c"}, writable=True) as file:
+        assert "a" in file
+        assert "c" not in file
+        file.add("c", look(3))
+        found = file.looks(["c", "b", "a", "d", "b"])
+    assert found[3] is None
+    for one, expected in zip(
+        [*found[:3], found[4]], [look(3), look(2, -3.5), look(1), look(2, -3.5)], strict=True
+    ):
+        assert_same(one, expected)
+    with ScanCache(path, {"c"}, writable=True) as file:
+        assert_same(*file.looks(["c"]), look(3))
+
+
+@pytest.mark.parametrize("harm", ["torn", "changed", "another kind"])
+def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, harm: str) -> None:
+    path = tmp_path / "looks.bin"
+    write(path, a=look(1), b=look(2))
+    data = bytearray(path.read_bytes())
+    if harm == "torn":
+        del data[-7:]
+    elif harm == "changed":
+        data[-500] ^= 1
+    path.write_bytes(b"\x93NUMPY" + data if harm == "another kind" else data)
+    with ScanCache(path, {"a", "b"}, writable=True) as file:
+        assert ("a" in file, "b" in file) == (harm != "another kind", False)
+        file.add("b", look(4))
+        assert_same(*file.looks(["b"]), look(4))
+    with ScanCache(path, {"b"}, writable=True) as file:
+        assert_same(*file.looks(["b"]), look(4))
+
+
+def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "looks.bin"
+    write(path, a=look(1), b=look(2))
+    size = path.stat().st_size
+    write(path, c=look(3))
+    assert path.stat().st_size == size // 2
+    with ScanCache(path, {"a", "c"}, writable=True) as file:
+        assert file.looks(["a"]) == [None]
+        assert_same(*file.looks(["c"]), look(3))
+
+
+def test_what_may_not_be_written_to_is_read_and_kept_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "looks.bin"
+    write(path, a=look(1))
+    before = path.read_bytes()
+    with ScanCache(path, {"a", "b"}, writable=False) as file:
+        file.add("b", look(2))
+        first, second = file.looks(["a", "b"])
+    assert_same(first, look(1))
+    assert_same(second, look(2))
+    assert path.read_bytes() == before
+    with ScanCache(tmp_path / "none", {"a"}, writable=False) as file:
+        assert file.looks(["a"]) == [None]
+    assert not (tmp_path / "none").exists()
+
+
+def fill_the_disk(path: Path) -> None:
+    with ScanCache(path, {"a"}, writable=True) as file:
+        full = os.open("/dev/full", os.O_RDWR)
+        os.dup2(full, file._file.fileno())
+        os.close(full)
+        file.add("a", look(1))
+        file.looks(["a"])
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutputDiskError, match="full"):
+        fill_the_disk(tmp_path / "looks.bin")

@@ -1,0 +1,96 @@
+"""What a painted run remembers of its anchors comes back whole, or not at all."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from batch_analogy.analogy.nnf import initial_position
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.work.anchor_cache import AnchorCache
+from batch_analogy.jobs.work.painted_frames import PAINTED_FORMAT
+from batch_analogy.motion.flow.optical_flow import estimate_motion
+from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
+from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
+
+SIZE = (96, 128)
+STEP = 0.3  # pixels to the left from frame to frame
+FRAMES = 7
+HALF = FRAMES // 2
+
+
+def frame(number: int) -> torch.Tensor:
+    """(1, 3, H, W): a texture that moves by parts of a pixel."""
+    noise = np.random.default_rng(3).random((SIZE[0], SIZE[1] + 8, 3), np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    soft = (soft - soft.min()) / (soft.max() - soft.min())
+    shift = np.array([[1, 0, -STEP * number], [0, 1, 0]], np.float32)
+    moved = cv2.warpAffine(soft, shift, soft.shape[1::-1], flags=cv2.INTER_CUBIC)
+    return torch.from_numpy(moved[:, : SIZE[1]].clip(0, 1).transpose(2, 0, 1).copy())[None]
+
+
+def anchors() -> tuple[PaintedState, PaintedState, NDArray[np.float32]]:
+    """Two anchors after a keyframe, and how far the second one's places are from where it is."""
+    first = frame(0)
+    painting = Painting(first, torch.cat([first, torch.ones_like(first[:, :1])], dim=1))
+    keys = (PaintedKeyframe(painted="p.png", frame="0"),)
+    paint = PaintConfig(keys=keys, meaning=0.0)
+    painter = KeyframePainter(None, AnalogyConfig(), paint, lambda key: painting, ExtraChannels())
+    greys = [painter.grey(frame(number)) for number in range(FRAMES)]
+    motions = [estimate_motion(a, b) for a, b in itertools.pairwise(greys)]
+    key = painter.begin(first, 0, painted=True)
+    one = painter.anchor(key, motions[:HALF], frame(HALF))
+    two = painter.anchor(one, motions[HALF:], frame(FRAMES - 1))
+    moved = two.field[:, :2] - initial_position(SIZE, SIZE)
+    return one, two, moved[0, 1, 16:-16, 16:-16].numpy()
+
+
+def test_anchors_follow_from_their_root() -> None:
+    one, two, moved = anchors()
+    assert one.since is not None
+    assert two.since is not None
+    off_px = 0.04 + 1 / 64  # what a root leaves, and what OpenCV moves a picture by
+    assert abs(float(moved.mean()) - STEP * (FRAMES - 1)) < off_px
+    scale = SIZE[1] / two.since.back.shape[1]
+    since = np.median(two.since.back[..., 0]) * scale
+    assert abs(float(since) - float(moved.mean())) < 0.02, "places are as the root says"
+
+
+def test_an_anchor_comes_back_as_it_was(tmp_path: Path) -> None:
+    _, two, _ = anchors()
+    kept = AnchorCache(RunStore(tmp_path), "plan", "cpu", PAINTED_FORMAT)
+    kept.save(3, two)
+    found = kept.load(3)
+    assert found is not None
+    assert (found.digest, found.key) == (two.digest, two.key)
+    torch.testing.assert_close(found.field, two.field, rtol=0, atol=0)
+    torch.testing.assert_close(found.cost, two.cost, rtol=0, atol=0)
+    np.testing.assert_array_equal(found.colours, two.colours)
+    assert found.since is not None
+    assert two.since is not None
+    np.testing.assert_array_equal(found.since.back, two.since.back)
+    np.testing.assert_array_equal(found.since.confidence_before, two.since.confidence_before)
+
+
+def test_an_anchor_of_another_form_is_not_believed(tmp_path: Path) -> None:
+    """As an earlier version wrote it, without what this one needs."""
+    _, two, _ = anchors()
+    store = RunStore(tmp_path)
+    kept = AnchorCache(store, "plan", "cpu", PAINTED_FORMAT)
+    kept.save(3, two)
+    path = store.anchor(3, 0)
+    tensors = {name: value for name, value in load_file(path).items() if name != "colours"}
+    with safe_open(path, framework="pt") as file:
+        facts = file.metadata()
+    save_file(tensors, path, facts)
+    assert kept.load(3) is None
+    assert not path.exists()

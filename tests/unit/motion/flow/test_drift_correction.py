@@ -1,0 +1,90 @@
+"""Anchors that follow a root: errors of one motion after another do not add up."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from batch_analogy.motion.flow.drift_correction import correct_drift
+from batch_analogy.motion.flow.optical_flow import (
+    Flow,
+    Luma,
+    Motion,
+    brightness,
+    destinations,
+    estimate_motion,
+)
+from batch_analogy.motion.flow.optical_flow import sample as read
+
+SIZE = (112, 144)
+ANCHORS = 5
+INNER = np.s_[24:-24, 40:-24]  # shown by all of them
+
+
+@pytest.fixture(scope="module")
+def cat() -> Luma:
+    return brightness(skimage.data.chelsea().astype(np.float32) / 255)
+
+
+def view(picture: Luma, right: float, down: float = 0.0) -> Luma:
+    """A window of a picture; moving it right moves what it shows left."""
+    matrix = np.float32([[0.6, 0, -20 - right], [0, 0.6, -20 - down]])
+    seen = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
+    return np.asarray(seen, np.float32)
+
+
+def off(motion: Motion, by: tuple[float, float]) -> Motion:
+    """A motion that is wrong by so much, both ways."""
+    back, forth = motion.back + np.float32(by), motion.forth - np.float32(by)
+    return Motion(
+        motion.before, motion.now, back, forth, motion.confidence, motion.confidence_before
+    )
+
+
+def chained(first: Flow, second: Flow) -> Flow:
+    return np.asarray(second + read(first, destinations(second)), np.float32)
+
+
+def test_errors_do_not_add_up(cat: Luma) -> None:
+    frames = [view(cat, 4.3 * k, 1.6 * k) for k in range(ANCHORS)]
+    since: Motion | None = None
+    backs: list[Flow] = []
+    forths: list[Flow] = []
+    for before, now in itertools.pairwise(frames):
+        wrong = off(estimate_motion(before, now).refined(), (0.2, -0.1))
+        motion, since = correct_drift(since, wrong)
+        backs.append(chained(backs[-1], motion.back) if backs else motion.back)
+        forths.append(chained(motion.forth, forths[-1]) if forths else motion.forth)
+    goal = np.float32([4.3, 1.6]) * (ANCHORS - 1)
+    for flow, wanted in ((backs[-1], goal), (forths[-1], -goal)):
+        error = np.linalg.norm(np.median(flow[INNER] - wanted, axis=(0, 1)))
+        assert error < 0.15  # the four together would be 0.9 px off
+
+
+def test_where_little_of_the_root_is_left_an_anchor_is_one(cat: Luma) -> None:
+    frames = [view(cat, 8 * k) for k in range(12)]
+    steps = [estimate_motion(*pair) for pair in itertools.pairwise(frames)]
+    first, second = (functools.reduce(Motion.then, part) for part in (steps[:3], steps[3:]))
+    motion, since = correct_drift(None, first)
+    assert motion is first
+    assert since is not None
+    assert correct_drift(since, second)[1] is None
+
+
+def test_a_root_that_says_something_else_is_not_believed(cat: Luma) -> None:
+    frames = [view(cat, 3.0 * k) for k in range(3)]
+    first, second = (estimate_motion(*pair) for pair in itertools.pairwise(frames))
+    motion, _ = correct_drift(off(first, (2.5, 0.0)), second)
+    assert np.abs(motion.back - second.back)[INNER].max() < 1e-5
+
+
+def test_frames_that_stand_still_change_nothing(cat: Luma) -> None:
+    first = estimate_motion(view(cat, 0), view(cat, 3))
+    still = estimate_motion(view(cat, 3), view(cat, 3))
+    assert correct_drift(first, still) == (still, first)
+    assert correct_drift(still, first) == (first, first)

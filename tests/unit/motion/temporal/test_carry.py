@@ -1,0 +1,143 @@
+"""Carrying along known motion: by parts of a cell, over many frames, and not into what is new."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
+from batch_analogy.analogy.nnf import initial_position
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.temporal.carry import (
+    average_over_cells,
+    carry_domain,
+    carry_grid,
+    carry_range,
+    extend_transforms,
+)
+
+
+def pan(size: tuple[int, int], dx: float, dy: float, confidence: float = 1.0) -> Motion:
+    """Everything was at (+dx, +dy) in the frame before."""
+    back = np.broadcast_to(np.float32([dx, dy]), (*size, 2)).copy()
+    trust = np.full(size, confidence, np.float32)
+    grey = np.zeros(size, np.float32)
+    return Motion(grey, grey, back, -back, trust, trust)
+
+
+def test_a_third_of_a_cell_a_frame_is_one_cell_after_three() -> None:
+    field = initial_position((12, 16), (12, 16))
+    for _ in range(3):
+        field = carry_domain(field, pan((12, 16), 1 / 3, -1 / 3)).expected
+    inner = (field - initial_position((12, 16), (12, 16)))[:, :, 3:-3, 3:-3]
+    torch.testing.assert_close(inner[:, 0], torch.full_like(inner[:, 0], -1.0))
+    torch.testing.assert_close(inner[:, 1], torch.full_like(inner[:, 1], 1.0))
+
+
+def test_a_border_between_two_matches_moves_and_stays_sharp() -> None:
+    field = initial_position((10, 20), (10, 60))
+    field[:, 1, :, 10:] += 30.0
+    moved = carry_domain(field, pan((10, 20), 4.0, 0.0)).expected
+    assert moved[0, 1, 5, 5] < 45 < moved[0, 1, 5, 6]
+
+
+def test_a_border_goes_on_by_parts_of_a_cell() -> None:
+    field = initial_position((6, 80), (6, 80))
+    field[:, 1, :, 60:] += 100.0
+    for _ in range(4):
+        field = carry_domain(field, pan((6, 80), 7.4, 0.0)).expected
+    border = int((field[0, 1, 3] > 100).nonzero()[0])
+    assert border == 60 - round(4 * 7.4)  # by whole cells each time it would be at 32
+
+
+def test_matches_of_the_other_direction_go_where_their_pixels_go() -> None:
+    field = initial_position((9, 9), (30, 30))
+    carried = carry_range(field, pan((30, 30), 1.5, 0.25), (30, 30))
+    torch.testing.assert_close(carried.expected[:, 0], field[:, 0] - 0.25)
+    torch.testing.assert_close(carried.expected[:, 1], field[:, 1] - 1.5)
+
+
+def test_a_grid_of_colours_moves_by_parts_of_its_cells() -> None:
+    ramp = torch.arange(10.0).view(1, 1, 1, 1, 10).expand(1, 12, 3, 8, 10).contiguous()
+    grid, confidence = carry_grid(ramp, (8.0, 10.0), pan((32, 40), 2.0, 0.0), (32, 40))
+    torch.testing.assert_close(grid[0, 0, 0, 4, 2:7], torch.arange(2.0, 7.0) + 0.5)
+    assert confidence.min() == 1.0
+    _, unsure = carry_grid(ramp, (8.0, 10.0), pan((32, 40), 2.0, 0.0, confidence=0.0), (32, 40))
+    assert unsure.max() == 0.0
+
+
+def test_a_grid_has_no_border_where_motion_is_no_longer_known() -> None:
+    motion = pan((80, 160), 16.0, 0.0)
+    motion.confidence[:, 80:] = 0.0
+    ramp = torch.arange(40.0).view(1, 1, 1, 1, 40).expand(1, 12, 2, 20, 40)
+    carried, confidence = carry_grid(ramp, (20.0, 40.0), motion, (80, 160))
+    torch.testing.assert_close(carried[..., :30], ramp[..., :30] + 4.0, atol=0.05, rtol=0)
+    assert confidence[..., 30:].max() == 0.0
+
+
+def test_what_is_known_keeps_its_colours_and_new_ones_begin_with_them() -> None:
+    draw = torch.Generator().manual_seed(3)
+    carried = 0.4 + 0.01 * torch.rand(1, 12, 2, 20, 60, generator=draw)
+    confidence = torch.ones(1, 1, 20, 60)
+    confidence[..., :20] = 0.7  # most of each cell could be followed
+    confidence[..., 30:] = 0.0
+    grown = extend_transforms(carried, torch.zeros_like(carried), confidence)
+    torch.testing.assert_close(grown[..., :30], carried[..., :30])
+    assert (grown[..., 1:] - grown[..., :-1])[..., 29:].abs().max() < 0.08  # a fifth of a step
+    assert grown[..., 45:].abs().max() == 0.0
+    nothing = extend_transforms(carried, torch.zeros_like(carried), torch.zeros_like(confidence))
+    assert nothing.abs().max() == 0.0
+
+
+def test_values_of_pixels_become_means_over_cells() -> None:
+    grid = torch.zeros(1, 12, 2, 3, 4)
+    values = np.repeat(np.arange(8, dtype=np.float32), 2)[None].repeat(10, axis=0)  # (10, 16)
+    means = average_over_cells(values, grid, (2.5, 4.0), (10, 16))
+    torch.testing.assert_close(means[0, 0], torch.tensor([0.5, 2.5, 4.5, 6.5]).expand(3, 4))
+
+
+def test_motion_found_at_another_size_is_as_far_in_the_picture() -> None:
+    field = initial_position((20, 40), (20, 40))
+    carried = carry_domain(field, pan((10, 20), 2.0, 1.0))
+    inner = (carried.expected - field)[:, :, 4:-4, 6:-6]
+    torch.testing.assert_close(inner[:, 0], torch.full_like(inner[:, 0], 2.0))
+    torch.testing.assert_close(inner[:, 1], torch.full_like(inner[:, 1], 4.0))
+
+
+def test_only_what_is_sure_is_held_and_kept() -> None:
+    expected = initial_position((6, 8), (6, 8)) + 0.25
+    confidence = torch.ones(1, 1, 6, 8)
+    confidence[..., 4:] = 0.2
+    carried = TemporalPrior(expected, confidence)
+    assert carried.unknown_share == 0.5
+    found = initial_position((6, 8), (6, 8)).to(torch.int32)
+    kept = carried.keep(found)
+    assert (kept[..., :4] == expected[..., :4]).all()
+    assert (kept[..., 4:] == found[..., 4:]).all()
+    found[:, 1] += 5
+    assert (carried.keep(found) == found).all()  # the search went elsewhere
+
+
+def test_a_prior_of_what_is_carried_costs_more_than_any_match() -> None:
+    expected = initial_position((6, 8), (64, 64))
+    prior = TemporalPrior(expected, torch.ones(1, 1, 6, 8)).prior(None, (64, 64))
+    assert prior.cost(expected).max() == 0.0
+    away = expected + torch.tensor([0.0, 2.5]).view(1, 2, 1, 1)
+    torch.testing.assert_close(prior.cost(away), torch.full((1, 1, 6, 8), 0.3))
+    assert prior.cost(expected + 5.0).min() > 1.0
+
+
+def test_what_is_not_known_goes_on_as_its_surroundings() -> None:
+    positions = initial_position((8, 8), (8, 24))
+    expected = positions + torch.tensor([0.0, 6.0]).view(1, 2, 1, 1)
+    confidence = torch.ones(1, 1, 8, 8)
+    confidence[..., 3:5, 3:5] = 0.0
+    broken = torch.where(confidence > 0, expected, torch.zeros(()))
+    filled = TemporalPrior(broken, confidence).filled(positions, (8, 24))
+    assert (filled[0, 1] - positions[0, 1])[:, :6].sub(6).abs().max() <= 1.0
+
+
+def test_at_a_coarser_level_the_same_place_is_meant() -> None:
+    carried = TemporalPrior(initial_position((16, 16), (32, 32)), torch.ones(1, 1, 16, 16))
+    coarse = carried.at_level((4, 4), (32, 32), (8, 8))
+    torch.testing.assert_close(coarse.expected, initial_position((4, 4), (8, 8)), atol=0.13, rtol=0)

@@ -1,0 +1,45 @@
+"""Colours of the light, told from what moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import skimage.data
+import torch
+from torch import Tensor
+
+from batch_analogy.motion.flow.optical_flow import Motion, brightness, estimate_motion
+from batch_analogy.motion.temporal.light_change import block_means, colour_change
+
+SIZE = (120, 160)
+
+
+def view(right: int, down: int) -> Tensor:
+    """(1, 3, H, W): a window of a photograph."""
+    pixels = skimage.data.chelsea()[60 + down :, 120 + right :][: SIZE[0], : SIZE[1]]
+    return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def motion(before: Tensor, now: Tensor) -> Motion:
+    greys = (brightness(picture[0].permute(1, 2, 0).numpy()) for picture in (before, now))
+    return estimate_motion(*greys)
+
+
+def test_a_light_of_another_colour_is_seen_though_it_is_as_bright() -> None:
+    before, now = view(0, 0), view(5, 2)
+    warm = now + torch.tensor([0.05, 0.0, -0.05 * 0.299 / 0.114]).view(1, 3, 1, 1)
+    course = motion(before, warm)
+    assert course.global_light_change() < 0.01
+    assert abs(colour_change(block_means(before), warm, course) - 0.05 * 0.299 / 0.114) < 0.02
+
+
+def test_what_moves_or_stands_still_changes_no_colours() -> None:
+    before, now = view(0, 0), view(5, 2)
+    assert colour_change(block_means(before), now, motion(before, now)) < 0.003
+    assert colour_change(block_means(before), before, motion(before, before)) == 0.0
+
+
+def test_nothing_is_said_of_a_light_that_cannot_be_compared() -> None:
+    before, now = view(0, 0), view(5, 2) * 0.5
+    course = motion(before, now)
+    course.confidence[:] = 0.0
+    assert colour_change(block_means(before), now, course) == 0.0

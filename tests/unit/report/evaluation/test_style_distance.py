@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.report.evaluation.frame_metrics import Picture
+from batch_analogy.report.evaluation.style_distance import StyleDistance
+
+SMALL = AnalogyConfig(min_side_px=64)
+
+
+def stripes(phase: float, *, upright: bool = False, side: int = 128) -> Picture:
+    """Red and blue stripes, no multiple of the network's strides wide."""
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    wave = 0.5 + 0.5 * np.sin((x if upright else y) * 2 * np.pi / 11 + phase)
+    return np.stack([wave, 0.2 * wave, 1 - wave], axis=-1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def distance(network: FeatureExtractor) -> StyleDistance:
+    return StyleDistance(network, stripes(0), SMALL)
+
+
+def test_a_picture_has_its_own_style(distance: StyleDistance) -> None:
+    assert distance(stripes(0)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_same_texture_elsewhere_and_larger_is_near(distance: StyleDistance) -> None:
+    elsewhere, larger = distance(stripes(2.0)), distance(stripes(1.0, side=192))
+    turned = distance(stripes(0, upright=True))
+    noise = distance(np.random.default_rng(0).random((128, 128, 3), dtype=np.float32))
+    assert elsewhere < 0.1
+    assert larger < 0.3
+    assert turned > 2 * larger
+    assert noise > 2 * larger
+
+
+def test_mixing_in_another_texture_goes_away_from_it(distance: StyleDistance) -> None:
+    grey = np.full((128, 128, 3), 0.5, dtype=np.float32)
+    steps = [distance((stripes(0) * (1 - k) + grey * k).astype(np.float32)) for k in (0.2, 0.5, 1)]
+    assert steps == sorted(steps)
+    assert steps[0] > 0.01

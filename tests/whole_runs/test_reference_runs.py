@@ -1,0 +1,196 @@
+"""Films after several references: the same bytes by whatever way; bad folders told in a line."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.plan_text import print_plan
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import BatchAnalogyError, PlanChangedError, UsageError
+from batch_analogy.jobs.drive import execute
+from batch_analogy.jobs.drive.open_run import dry_plan, open_run
+from batch_analogy.jobs.plan.dependencies import SpanContext
+from batch_analogy.jobs.work import reference_cache
+from batch_analogy.media.stills import write_png
+from tests.support.runs import DRAFT, frame_bytes, run_here, sample_config, truncate
+
+FRAMES = 7
+EVERY = 4  # frames from one anchor to the next
+
+
+@pytest.fixture(autouse=True)
+def near_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "ANCHOR_FRAMES", EVERY)
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A slow pan, and three references: their names tell no places."""
+    root = tmp_path_factory.mktemp("camera")
+    cat = skimage.data.chelsea()
+    for index in range(FRAMES):
+        view = np.float32([[0.3, 0, -20 - 1.3 * index], [0, 0.3, -8]])
+        write_png(root / "in" / f"img{index}.png", cv2.warpAffine(cat, view, (80, 64)))
+    coffee = cv2.resize(skimage.data.coffee(), (72, 64))
+    for number, look in enumerate((coffee, 255 - coffee, coffee[..., ::-1])):
+        write_png(root / "looks" / f"{number}.png", np.ascontiguousarray(look))
+    return root
+
+
+def film(camera: Path, root: Path, **settings: Any) -> RunConfig:
+    """A run after the folder of references, over a copy of everything."""
+    shutil.copytree(camera, root, dirs_exist_ok=True)
+    usual = {"temporal": "on", "segment_frames": EVERY, "reference": root / "looks"}
+    return sample_config(root, FRAMES, **{**usual, **settings})
+
+
+def run(config: RunConfig) -> dict[str, bytes]:
+    result, _ = run_here(config)
+    assert result.done == FRAMES
+    return frame_bytes(config.run_dir)
+
+
+def name(index: int) -> str:
+    return f"a_prime/{index:06d}.png"
+
+
+@pytest.mark.parametrize(
+    ("temporal", "refine"), [("on", "none"), ("on", "affine"), ("off", "none")]
+)
+def test_no_pixel_depends_on_who_does_which_frame_in_which_order(
+    camera: Path, tmp_path: Path, temporal: str, refine: str
+) -> None:
+    look = dataclasses.replace(DRAFT, refine=refine)
+    settings = {"temporal": temporal, "analogy": look}
+    whole = run(film(camera, tmp_path / "a", **settings))
+    scattered = film(camera, tmp_path / "b", segment_frames=3, **settings)
+    with open_run(scattered) as opened:
+        opened.only({5}).execute()
+    assert run(scattered) == whole
+    assert not (scattered.run_dir / "state").exists()
+    alone = film(camera, tmp_path / "c", reference=tmp_path / "c" / "looks" / "0.png", **settings)
+    with open_run(alone) as opened:
+        opened.only({0}).execute()
+    assert frame_bytes(alone.run_dir) == {name(0): whole[name(0)]}
+
+
+def test_where_one_reference_matters_nothing_is_done_for_another(
+    camera: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = film(camera, tmp_path)
+    encoded: list[int] = []
+    asked: list[tuple[int, int]] = []
+    real = reference_cache.ReferenceCache.held
+
+    def noted(self: reference_cache.ReferenceCache, number: int) -> reference_cache.CachedReference:
+        if number not in self._held:
+            encoded.append(number)
+        found = real(self, number)
+        assert len(self._held) <= 2
+        return found
+
+    pictures = reference_cache.ReferenceCache.steady_pictures
+
+    def counted(
+        self: reference_cache.ReferenceCache,
+        index: int,
+        a: Any,
+        dependencies: tuple[SpanContext, ...],
+    ) -> dict[str, Any]:
+        asked.append((index, len(dependencies)))
+        return pictures(self, index, a, dependencies)
+
+    monkeypatch.setattr(reference_cache.ReferenceCache, "held", noted)
+    monkeypatch.setattr(reference_cache.ReferenceCache, "steady_pictures", counted)
+    run(config)
+    assert asked == [(0, 1), (1, 2), (2, 2), (3, 1), (4, 2), (5, 2), (6, 1)]
+    assert encoded == [0, 1, 2]
+
+
+def test_another_reference_or_place_is_refused_and_nothing_is_lost(
+    camera: Path, tmp_path: Path
+) -> None:
+    config = film(camera, tmp_path)
+    with open_run(config) as opened:
+        opened.only({0}).execute()
+    looks = tmp_path / "looks"
+    with open_run(config) as opened:
+        assert opened.resume_state.done == {0}
+    for number in range(3):
+        (looks / f"{number}.png").rename(looks / f"{number}@{number + 1}.png")
+    with pytest.raises(PlanChangedError, match=r"references stood at 0, 3, 6, stand at 1, 2, 3"):
+        open_run(config)
+    for number, place in ((0, 3), (1, 0), (2, 6)):  # the same pictures at the same places, swapped
+        (looks / f"{number}@{number + 1}.png").rename(looks / f"{number}@{place}.png")
+    with pytest.raises(PlanChangedError, match=r"the reference .*looks has another content"):
+        open_run(config)
+
+
+def test_a_damaged_file_of_references_is_told_by_a_worker_too(camera: Path, tmp_path: Path) -> None:
+    config = film(camera, tmp_path)
+    with open_run(config) as opened:
+        shutil.copy(tmp_path / "looks" / "0.png", tmp_path / "looks" / "1.png")
+        with pytest.raises(BatchAnalogyError, match=r"1\.png has changed since the run began"):
+            opened.execute()
+
+
+def test_folders_of_references_that_cannot_be_used(camera: Path, tmp_path: Path) -> None:
+    config = film(camera, tmp_path)
+    looks = tmp_path / "looks"
+
+    def refusal(**changes: Any) -> str:
+        with pytest.raises(BatchAnalogyError) as caught:
+            dry_plan(film(camera, tmp_path, **changes))
+        return str(caught.value)
+
+    (tmp_path / "empty").mkdir()
+    assert "empty; it must hold at least one picture" in refusal(reference=tmp_path / "empty")
+    (tmp_path / "empty" / "notes.txt").write_text("dawn, noon, dusk")
+    assert "holds no pictures; found: 1 .txt" in refusal(reference=tmp_path / "empty")
+    assert "holds references and frames" in refusal(reference=tmp_path / "in")
+    assert "does not exist; give a picture, or a folder" in refusal(reference=tmp_path / "gone")
+    for target in ("reference", "both"):
+        with pytest.raises(UsageError, match=f"3 references.*--target {target} takes one picture"):
+            dry_plan(film(camera, tmp_path, target=target))
+    truncate(looks / "1.png")
+    with pytest.raises(BatchAnalogyError, match=r"1\.png"):
+        dry_plan(config)
+
+
+def test_a_folder_with_one_reference_is_that_reference(camera: Path, tmp_path: Path) -> None:
+    config = film(camera, tmp_path / "a", temporal="off")
+    for number in (1, 2):
+        (tmp_path / "a" / "looks" / f"{number}.png").unlink()
+    with open_run(config) as opened:
+        opened.only({3}).execute()
+    alone = film(
+        camera, tmp_path / "b", temporal="off", reference=tmp_path / "b" / "looks" / "0.png"
+    )
+    with open_run(alone) as opened:
+        opened.only({3}).execute()
+    assert frame_bytes(config.run_dir) == frame_bytes(alone.run_dir)
+
+
+def test_the_plan_says_where_each_reference_stands(
+    camera: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = film(camera, tmp_path, hold=2, blend=3)
+    print_plan(Console(False), config, dry_plan(config))
+    rows = capsys.readouterr().out.splitlines()
+    at = next(n for n, row in enumerate(rows) if row.startswith("reference "))
+    assert rows[at].endswith("looks: 3, each fading into the next")
+    assert [row.strip() for row in rows[at + 1 : at + 4]] == [
+        "0.png at frame 0",
+        "1.png at frame 3",
+        "2.png at frame 6",
+    ]
+    assert rows[at + 4].endswith("24 frames/s, each the mean of 3 frames, each shown 2 times")

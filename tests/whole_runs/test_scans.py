@@ -1,0 +1,245 @@
+"""One look at every frame when planning: shots, exposures, and what is remembered of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import ConfigError, UsageError
+from batch_analogy.jobs.drive.open_run import dry_plan, open_run
+from batch_analogy.jobs.drive.preview_run import close_as_planned
+from batch_analogy.jobs.events import PlanProgress, RunEvent
+from batch_analogy.jobs.folder.manifest import config_from_json, config_to_json
+from batch_analogy.jobs.plan.plan_file import read_plan
+from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.work.worker import task_of
+from batch_analogy.media.film import encode_film
+from batch_analogy.motion.shots.deflicker import apply_exposure
+from tests.support.runs import frame_bytes, run_here, sample_config, worked_on, write_png
+
+SIZE = (64, 80)
+
+
+def view(name: str, shift: int) -> np.ndarray:
+    """Part of a photograph, (64, 80, 3) float32, moved by ``shift`` px."""
+    photo = getattr(skimage.data, name)()[::3, ::3]
+    return photo[20 : 20 + SIZE[0], 10 + shift : 10 + shift + SIZE[1]].astype(np.float32) / 255
+
+
+def write_film(folder: Path, names: list[str], flicker: list[float] | None = None) -> None:
+    """img0.png …, one for each name; their exposures as given. A reference beside the folder."""
+    write_png(folder.parent / "reference.png", view("retina", 0))
+    for index, name in enumerate(names):
+        ev = flicker[index] if flicker else 0.0
+        write_png(folder / f"img{index}.png", apply_exposure(view(name, index), ev))
+
+
+def planned(config: RunConfig, *, overwrite: bool = False) -> tuple[Plan, list[int]]:
+    """The plan that the run folder gets, and how many frames were looked at, event by event."""
+    events: list[RunEvent] = []
+    plan = close_as_planned(open_run(config, overwrite=overwrite, on_event=events.append))
+    looks = [e for e in events if isinstance(e, PlanProgress) and e.step == "looking at"]
+    return plan, [event.done for event in looks]
+
+
+def film_config(root: Path, **overrides: Any) -> RunConfig:
+    write_film(root / "in", ["astronaut"] * 6 + ["coffee"] * 6)
+    return sample_config(root, 12, segment_frames=4, **overrides)
+
+
+def flickering(root: Path, **overrides: Any) -> RunConfig:
+    ev = np.random.default_rng(3).uniform(-0.3, 0.3, 20)
+    write_film(root / "in", ["coffee"] * 20, list(ev))
+    return sample_config(root, 20, **overrides)
+
+
+def starts(plan: Plan) -> list[int]:
+    return [shot.start for shot in plan.shots]
+
+
+def test_shots_are_found_and_segments_keep_to_them(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    plan, _ = planned(config)
+    assert starts(plan) == [0, 6]
+    assert [(s.start, s.stop) for s in plan.segments] == [(0, 4), (4, 6), (6, 10), (10, 12)]
+    assert starts(dry_plan(config)) == [0, 6]
+
+
+def test_shots_may_be_given_or_not_wanted(tmp_path: Path) -> None:
+    config = film_config(tmp_path, shots="off")
+    plan, looked = planned(config)
+    assert (starts(plan), looked) == ([0], [])
+    given = dataclasses.replace(config, shots=(0, 3, 6), run_dir=tmp_path / "given.run")
+    plan, looked = planned(given)
+    assert (starts(plan), looked) == ([0, 3, 6], [])
+    assert config_from_json(json.loads(json.dumps(config_to_json(given)))) == given
+    beyond = dataclasses.replace(config, shots=(0, 12), run_dir=tmp_path / "beyond.run")
+    with pytest.raises(UsageError, match="begin at frame 12: the 12 frames are numbered 0 to 11"):
+        planned(beyond)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"shots": (3, 3)}, {"shots": "some"}, {"deflicker": 1.5}, {"deflicker": "much"}]
+)
+def test_wrong_settings_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"shots|deflicker"):
+        sample_config(tmp_path, 1, **wrong)
+
+
+def test_frames_are_looked_at_once(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    _, looked = planned(config)
+    assert looked == list(range(1, 13))
+    assert planned(config)[1] == []
+    write_png(tmp_path / "in/img3.png", view("astronaut", 30))
+    plan, looked = planned(config)
+    assert (starts(plan), looked) == ([0, 6], [12])  # the changed one alone
+    reseeded = dataclasses.replace(
+        config, analogy=dataclasses.replace(config.analogy, seed=1), shots="detect"
+    )
+    plan, looked = planned(reseeded, overwrite=True)
+    assert (starts(plan), looked) == ([0, 6], [])  # what was seen does not depend on the look
+
+
+def test_a_damaged_memory_costs_time_only(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    planned(config)
+    looks = config.run_dir / "looks.bin"
+    looks.write_bytes(looks.read_bytes()[:500])
+    (config.run_dir / "plan.json").unlink()
+    (config.run_dir / "run.json").unlink()
+    plan, looked = planned(config)
+    assert (starts(plan), len(looked)) == ([0, 6], 12)
+
+
+def test_planning_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+
+    def interrupt(event: RunEvent) -> None:
+        if isinstance(event, PlanProgress) and event.step == "looking at" and event.done == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_run(config, on_event=interrupt)
+    looks = config.run_dir / "looks.bin"
+    assert looks.stat().st_size > 0
+    looks.write_bytes(looks.read_bytes() + b"torn")
+    plan, looked = planned(config)
+    assert starts(plan) == [0, 6]
+    assert 0 < len(looked) < 12
+    assert looked[-1] == 12
+
+
+def test_a_dry_run_writes_nothing_and_knows_what_was_seen(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    planned(config)
+    looks = (config.run_dir / "looks.bin").read_bytes()
+    (config.run_dir / "plan.json").unlink()
+    write_png(tmp_path / "in/img3.png", view("astronaut", 30))
+    events: list[RunEvent] = []
+    assert starts(dry_plan(config, on_event=events.append)) == [0, 6]
+    looked = [e for e in events if isinstance(e, PlanProgress) and e.step == "looking at"]
+    assert [event.done for event in looked] == [12]
+    assert (config.run_dir / "looks.bin").read_bytes() == looks
+
+
+def test_a_broken_frame_is_passed_over(tmp_path: Path) -> None:
+    config = film_config(tmp_path)
+    data = (tmp_path / "in/img8.png").read_bytes()
+    (tmp_path / "in/img8.png").write_bytes(data[: len(data) // 2])  # its header is whole
+    (tmp_path / "in/img2.png").write_text("shopping list")
+    assert starts(planned(config)[0]) == [0, 6]
+
+
+def test_flicker_is_evened_out_by_exposures_that_the_plan_holds(tmp_path: Path) -> None:
+    config = flickering(tmp_path, deflicker="auto")
+    plan, _ = planned(config)
+    exposures = [frame.exposure_ev for frame in plan.frames]
+    assert sum(ev != 0 for ev in exposures) >= 18
+    assert 0.1 < max(map(abs, exposures)) < 0.7
+    assert [task_of(frame).exposure_ev for frame in plan.frames] == exposures
+    assert read_plan(config.run_dir / "plan.json") == plan
+    assert planned(config)[0] == plan
+    without = dataclasses.replace(config, deflicker="off", run_dir=tmp_path / "off.run")
+    plain, _ = planned(without)
+    assert not any(frame.exposure_ev for frame in plain.frames)
+    assert plain.plan_hash != plan.plan_hash
+
+
+def test_auto_leaves_clean_frames_and_albums_alone(tmp_path: Path) -> None:
+    config = film_config(tmp_path, deflicker="auto")
+    assert not any(frame.exposure_ev for frame in planned(config)[0].frames)
+    names = ["astronaut", "coffee", "chelsea", "rocket", "retina"]
+    write_film(tmp_path / "album", names * 3)
+    album = dataclasses.replace(
+        config, source=str(tmp_path / "album"), run_dir=tmp_path / "album.run", shots="off"
+    )
+    assert not any(frame.exposure_ev for frame in planned(album)[0].frames)
+
+
+def test_an_edited_exposure_does_that_frame_again_and_no_other(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 3)
+    run_here(config)
+    before = frame_bytes(config.run_dir)
+    path = config.run_dir / "plan.json"
+    text = path.read_text().replace('"index": 1,', '"exposure_ev": 0.5, "index": 1,')
+    path.write_text(text)
+    _, events = run_here(config)
+    after = frame_bytes(config.run_dir)
+    assert worked_on(events) == [1]
+    changed = [name for name in before if before[name] != after[name]]
+    assert changed == ["a_prime/000001.png"]
+    assert worked_on(run_here(config)[1]) == []
+
+
+def test_an_edited_exposure_is_not_taken_from_a_frame_that_nobody_journaled(tmp_path: Path) -> None:
+    """The driver was killed after the frame was written, and then the plan was edited."""
+    config = sample_config(tmp_path, 3)
+    run_here(config)
+    before = frame_bytes(config.run_dir)
+    journal = config.run_dir / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    told = [line for line in lines if '"event": "done"' in line and '"index": 1,' in line]
+    assert len(told) == 1
+    journal.write_text("".join(line for line in lines if line not in told))
+    path = config.run_dir / "plan.json"
+    path.write_text(path.read_text().replace('"index": 1,', '"exposure_ev": 0.5, "index": 1,'))
+    _, events = run_here(config)
+    assert worked_on(events) == [1]
+    after = frame_bytes(config.run_dir)
+    assert [name for name in before if before[name] != after[name]] == ["a_prime/000001.png"]
+
+
+@pytest.mark.parametrize("value", ["much", 9, True, None])
+def test_a_senseless_exposure_is_refused(tmp_path: Path, value: object) -> None:
+    config = sample_config(tmp_path, 2)
+    planned(config)
+    path = config.run_dir / "plan.json"
+    values = json.loads(path.read_text())
+    values["frames"][1]["exposure_ev"] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(UsageError, match=r"exposure_ev of frame 1 is .* must be a number from -8"):
+        planned(config)
+
+
+def test_frames_of_a_video_are_not_looked_at_again_when_they_are_gone(tmp_path: Path) -> None:
+    write_film(tmp_path / "frames", ["astronaut"] * 5 + ["coffee"] * 5)
+    pictures = [tmp_path / "frames" / f"img{k}.png" for k in range(10)]
+    encode_film(pictures, tmp_path / "clip.mp4", fps=Fraction(10))
+    config = sample_config(tmp_path, 0, source=str(tmp_path / "clip.mp4"))
+    plan, looked = planned(config)
+    assert (starts(plan), looked) == ([0, 5], list(range(1, 11)))
+    shutil.rmtree(config.run_dir / "input")  # as with the last film
+    assert planned(config) == (plan, [])
+    whole = dataclasses.replace(config, deflicker="auto")
+    plan, looked = planned(whole, overwrite=True)
+    assert (starts(plan), looked) == ([0, 5], [])
