@@ -132,7 +132,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for name, text in rows if name not in ("order", "numbers"))
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
-    if config.temporal == "on" and not plan.steady and len(plan.frames) > 1:
+    if config.temporal == "on" and not plan.coherent and len(plan.frames) > 1:
         yield f"WARNING: {_apart(config)}"
     yield from (text for name, text in _painting_rows(plan) if name != "painted")
 
@@ -214,8 +214,8 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 def _apart(config: RunConfig) -> str:
     """Why frames are made one by one though coherence is on."""
     return (
-        f"each frame by itself, as {config.unsteady_option} does not go on from frame to frame, so "
-        "the film may flicker; leave it out for a steady one"
+        f"each frame is made by itself, since {config.incoherent_option} rules out temporal "
+        "coherence, so the film may flicker; leave the option out for a steady film"
     )
 
 
@@ -223,7 +223,7 @@ def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """How the frames hang together: coherence, cuts, and exposures to even out."""
     from batch_analogy.jobs.plan.ranges import format_range
 
-    if plan.steady:
+    if plan.coherent:
         yield "temporal", "on: they go on from each other"
     else:
         yield "temporal", f"off: {_apart(config) if config.temporal == 'on' else 'each by itself'}"

@@ -165,16 +165,16 @@ class RunConfig:
         object.__setattr__(self, "shots", firsts)
 
     @property
-    def steady(self) -> bool:
-        """Whether frames are made from each other and not each by itself."""
-        return self.temporal == "on" and self.unsteady_option is None
+    def coherent(self) -> bool:
+        """Whether frames are made along the motion between them, and not each by itself."""
+        return self.temporal == "on" and self.incoherent_option is None
 
     @property
-    def unsteady_option(self) -> str | None:
-        """The option that frames made from each other cannot have, if one is given.
+    def incoherent_option(self) -> str | None:
+        """The option that rules out temporal coherence, if one is given.
 
-        The published filter would have to be carried as the colour transforms are, and fields into
-        copies of the reference as those into itself.
+        Neither the published WLS filter nor fields into scaled or mirrored copies of the reference
+        can be carried along motion yet.
         """
         if self.analogy.refine == "wls":
             return "--refine wls"
@@ -187,7 +187,7 @@ class RunConfig:
         return {
             "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
             "deflicker": self.deflicker,
-            "steady": self.steady,
+            "coherent": self.coherent,
             "target": self.target,
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},

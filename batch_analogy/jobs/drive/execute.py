@@ -270,7 +270,7 @@ class Run:
 
 def dependencies_of(plan: Plan, store: RunStore) -> FilmDependencies | None:
     """How one comes to the frames of a steady film; None for frames that are made one by one."""
-    if not plan.steady:
+    if not plan.coherent:
         return None
     return FilmDependencies(plan, ANCHOR_FRAMES, lambda anchor: store.anchor(*anchor).exists())
 

@@ -53,7 +53,7 @@ def choose_preview_frames(plan: Plan, count: int) -> frozenset[int]:
     if count < 1:
         raise UsageError(f"{count} frames make no preview; give at least 1")
     usable = [frame.index for frame in plan.usable()]
-    if plan.steady:
+    if plan.coherent:
         wanted = set(usable)
         spans = [s for s in FilmDependencies(plan, ANCHOR_FRAMES).anchors() if s.start in wanted]
         for few in ({s.start for s in spans if s.begins}, {s.start for s in spans}):

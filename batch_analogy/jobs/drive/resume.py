@@ -132,7 +132,7 @@ def _edited(
         return "its exposure was edited"
     if record.shot_start != plan.shot_start(frame.index):
         return "its shot was edited"
-    if record.provenance is None or (plan.steady and dependencies is None):
+    if record.provenance is None or (plan.coherent and dependencies is None):
         return None
     if record.provenance != provenance_of(plan, dependencies, frame.index):
         return "a frame or a painted picture that it was made from is another"

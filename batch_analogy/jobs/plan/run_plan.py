@@ -109,7 +109,7 @@ class Plan:
         shots.
         """
         exposures = [[f.index, f.exposure_ev] for f in self.frames if f.exposure_ev]
-        shots = [shot.start for shot in self.shots] if self.steady else []
+        shots = [shot.start for shot in self.shots] if self.coherent else []
         painted = self.painting.keyframe_content() if self.painting else []
         if not exposures and not shots and not painted:
             return self.fixed_hash
@@ -157,9 +157,9 @@ class Plan:
         return tuple(frame for frame in self.wanted() if frame.error is not None)
 
     @property
-    def steady(self) -> bool:
-        """Whether frames are made from each other, inside their shots."""
-        return bool(self.pixels.get("steady"))
+    def coherent(self) -> bool:
+        """Whether the frames of a shot are made along the motion between them."""
+        return bool(self.pixels.get("coherent"))
 
     @property
     def keyframes(self) -> dict[int, int]:
@@ -169,11 +169,11 @@ class Plan:
     @property
     def span_frames(self) -> int:
         """Frames that are made together: those of a segment in a steady film, else 1."""
-        return self.segment_frames if self.steady else 1
+        return self.segment_frames if self.coherent else 1
 
     def shot_start(self, index: int) -> int | None:
         """The first frame of the shot of a frame, where its pixels depend on that; else None."""
-        if not self.steady:
+        if not self.coherent:
             return None
         place = bisect.bisect_right(self.shots, index, key=lambda shot: shot.start)
         return self.shots[place - 1].start

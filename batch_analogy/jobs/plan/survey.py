@@ -100,7 +100,7 @@ def make_plan(
     references = _place(fingerprints, frames, video) if config.reference.is_dir() else ()
     shots = (Shot(0, 0, len(frames)),)
     device = device_of(config)
-    usual = ANCHOR_FRAMES if config.steady else SEGMENT_FRAMES[device]
+    usual = ANCHOR_FRAMES if config.coherent else SEGMENT_FRAMES[device]
     segment_frames = config.segment_frames or usual
     return Plan(
         frames=tuple(frames),
