@@ -28,7 +28,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 ONLY_IN = {
     "ray": {"jobs/ray/*"},
-    "typer": {"cli/*"},
+    "typer": {"cli/*", "cli/options/*"},
     "rich": {"cli/*"},
     "click": set(),
     "numba": {
