@@ -23,7 +23,7 @@ from batch_analogy.jobs.work.anchor_cache import Anchor, AnchorCache
 from batch_analogy.motion.flow.optical_flow import Luma, Motion, estimate_motion
 from batch_analogy.motion.temporal.interpolated import Interpolated
 from batch_analogy.motion.temporal.matcher import digest
-from batch_analogy.motion.temporal.walk import TemporalMethod, Walk
+from batch_analogy.motion.temporal.walk import Rendered, TemporalMethod, Walk
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ class AnchoredFrames(Generic[Anchor]):
         self._frames: list[FramePlan] = []  # of the span, those that can be read
         self._reached = 0
 
-    def pictures(self, index: int, a: Tensor, context: SpanContext) -> dict[str, Tensor]:
-        """The outputs of a frame; as ``frame``."""
-        return self._steady.pictures(a, self.frame(index, a, context))
+    def render(self, index: int, a: Tensor, context: SpanContext) -> Rendered:
+        """Render the outputs of a frame; as ``frame``."""
+        return self._steady.render(a, self.frame(index, a, context))
 
     def frame(self, index: int, a: Tensor, context: SpanContext) -> Anchor | Interpolated[Anchor]:
         """What becomes of a frame.

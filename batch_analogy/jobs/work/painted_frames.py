@@ -31,6 +31,7 @@ from batch_analogy.media.colour_tags import to_wide_gamut
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
 from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
+from batch_analogy.motion.temporal.walk import Rendered
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -82,13 +83,8 @@ class PaintedFrames:
             self._painter, self._begin, anchors, self._layered, reanchor=False
         )
 
-    @property
-    def misfit(self) -> float:
-        """How badly the paintings serve the frame that was made last, 0 … 1."""
-        return self._painter.misfit
-
-    def pictures(self, index: int, a: Tensor, context: SpanContext | None) -> dict[str, Tensor]:
-        """B' of a frame.
+    def render(self, index: int, a: Tensor, context: SpanContext | None) -> Rendered:
+        """Render B' of a frame.
 
         Args:
             index: the frame. a: its pixels, (1, 3, H, W) float32.
@@ -96,10 +92,10 @@ class PaintedFrames:
         """
         a = self._with_layers(index, a)
         if context is not None:
-            return self._steady.pictures(index, a, context)
+            return self._steady.render(index, a, context)
         key = self._spec.inputs.keyframes.get(index)
         if key is not None:
-            return self._painter.pictures(a, self._painter.begin(a, key, painted=True))
+            return self._painter.render(a, self._painter.begin(a, key, painted=True))
         return self._painter.alone(a, self._spec.inputs.nearest(index, index))
 
     def _begin(self, span: AnchorSpan, frame: FramePlan, a: Tensor) -> PaintedState:

@@ -98,7 +98,9 @@ class ReferenceCache:
             one.frames.frame(index, a, context)
             for one, context in zip(held, dependencies, strict=True)
         ]
-        pictures = [one.steady.pictures(a, frame) for one, frame in zip(held, frames, strict=True)]
+        pictures = [
+            one.steady.render(a, frame).pictures for one, frame in zip(held, frames, strict=True)
+        ]
         if mix.second is None:
             return pictures[0]
         ways = [picture["a_prime"] for picture in pictures]

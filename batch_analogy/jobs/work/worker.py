@@ -257,8 +257,8 @@ class FrameWorker:
                     continue
                 if isinstance(self._frames, PaintedFrames):
                     context = dependencies[0] if dependencies else None
-                    frame.pictures = self._frames.pictures(index, frame.a, context)
-                    frame.misfit = self._frames.misfit
+                    rendered = self._frames.render(index, frame.a, context)
+                    frame.pictures, frame.misfit = rendered.pictures, rendered.misfit
                 elif not dependencies:
                     self._match_together([frame])
                 else:

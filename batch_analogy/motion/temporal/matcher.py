@@ -62,6 +62,7 @@ from batch_analogy.motion.temporal.carry import (
 )
 from batch_analogy.motion.temporal.interpolated import FieldRole, FromAnchor, Interpolated, changes
 from batch_analogy.motion.temporal.light_change import block_means, colour_change
+from batch_analogy.motion.temporal.walk import Rendered
 
 _VOTE_PATCH = 3
 _RENEWED = 0.15  # of a colour transform in changing light, a frame after the one it follows …
@@ -164,8 +165,8 @@ class TemporalMatcher:
         return self._matched(a, frame, carried, config, first_level(carried[0]), age)
 
     @torch.no_grad()
-    def pictures(self, a: Tensor, frame: Frame) -> dict[str, Tensor]:
-        """The outputs of a frame, each (1, 3, H, W) float32 in [0, 1].
+    def render(self, a: Tensor, frame: Frame) -> Rendered:
+        """Render the outputs of a frame.
 
         Args:
             a: the frame, (1, 3, H, W) float32. frame: what became of it.
@@ -174,7 +175,7 @@ class TemporalMatcher:
             name = digest(a)
             frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
         a = a.to(self.network.device)
-        return {name: self._picture(name, a, frame) for name in self.outputs}
+        return Rendered({name: self._picture(name, a, frame) for name in self.outputs})
 
     @torch.no_grad()
     def over(self, a: Tensor, frame: Frame, values: Tensor) -> Tensor:

@@ -44,6 +44,7 @@ from batch_analogy.motion.temporal.painting_synthesis import (
     Painting,
     PaintingSynthesiser,
 )
+from batch_analogy.motion.temporal.walk import Rendered
 
 _MUCH_OPEN = 0.01  # share of a frame that can be followed to no anchor: fill it in
 _WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
@@ -92,7 +93,6 @@ class KeyframePainter:
         self._paintings = functools.lru_cache(maxsize=2)(paintings)
         self._canvas = PaintingSynthesiser(network, config, paint, self._paintings, layers)
         self._layers = layers
-        self.misfit = 0.0  # of the frame that was made last: 0, all as painted, to 1, nothing fits
 
     def grey(self, a: Tensor) -> Luma:
         """A frame's brightness at the size at which its motion is found."""
@@ -147,26 +147,24 @@ class KeyframePainter:
         return self._filled(a, frame)
 
     @torch.no_grad()
-    def pictures(
-        self, a: Tensor, frame: PaintedState | Interpolated[PaintedState]
-    ) -> dict[str, Tensor]:
-        """B' of a frame, (1, 3, H, W) float32 in [0, 1], as ``a_prime``."""
+    def render(self, a: Tensor, frame: PaintedState | Interpolated[PaintedState]) -> Rendered:
+        """Render B' of a frame, (1, 3, H, W) float32 in [0, 1], and measure its misfit."""
         if isinstance(frame, Interpolated):
             name = digest(a)
             frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
         if isinstance(frame, PaintedState):
-            self.misfit = self._misfit(frame.cost, torch.ones_like(frame.cost))
+            misfit = self._misfit(frame.cost, torch.ones_like(frame.cost))
             shown = frame.shown
             drawn = self._drawn(frame.field) if shown is None else self._between(shown, sides(a))
         else:
             carried = self._carried(frame, sides(a))
-            self.misfit = self._misfit(self._cost(frame, sides(a)), carried.held.float())
+            misfit = self._misfit(self._cost(frame, sides(a)), carried.held.float())
             drawn = self._between(frame, sides(a))
-        return {"a_prime": self._over(a, drawn)}
+        return Rendered({"a_prime": self._over(a, drawn)}, misfit)
 
-    def alone(self, a: Tensor, key: int) -> dict[str, Tensor]:
-        """B' of a frame that neither follows another nor was painted."""
-        return self.pictures(a, self.begin(a, key, painted=False))
+    def alone(self, a: Tensor, key: int) -> Rendered:
+        """Render a frame that neither follows another nor was painted."""
+        return self.render(a, self.begin(a, key, painted=False))
 
     def _over(self, a: Tensor, drawn: Tensor) -> Tensor:
         """What was drawn (1, 4, H, W) over the frame, where it is to be painted."""

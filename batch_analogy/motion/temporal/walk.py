@@ -19,6 +19,14 @@ from batch_analogy.motion.temporal.interpolated import (
 )
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """The outputs of a frame, and how badly a painted one fits."""
+
+    pictures: dict[str, Tensor]  # output → (1, 3, H, W) float32 in [0, 1]
+    misfit: float | None = None  # of a painted frame: 0, all as painted, to 1, nothing fits
+
+
 class TemporalMethod(Protocol[State]):
     """What matches frames (``coherence``), or paints them (``keyframes``)."""
 
@@ -36,8 +44,8 @@ class TemporalMethod(Protocol[State]):
     ) -> State | Interpolated[State]:
         """A frame as it was carried, or made anew where too much of it cannot be followed."""
 
-    def pictures(self, a: Tensor, frame: State | Interpolated[State]) -> dict[str, Tensor]:
-        """The outputs of a frame, each (1, 3, H, W) float32 in [0, 1]."""
+    def render(self, a: Tensor, frame: State | Interpolated[State]) -> Rendered:
+        """Render the outputs of a frame, (1, C, H, W) float32."""
 
 
 @dataclass(frozen=True)
