@@ -32,7 +32,11 @@ from batch_analogy.analogy.refine.matrix_fields import box
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import write_png
 from batch_analogy.motion.temporal.carry import sample_bilinear
-from batch_analogy.motion.temporal.crossfade import crossfade_textures, spots, transition_progress
+from batch_analogy.motion.temporal.crossfade import (
+    crossfade_textures,
+    transition_noise,
+    transition_progress,
+)
 from batch_analogy.report.evaluation.frame_metrics import Picture, sharpness
 from benchmarks import clips, restyle
 from benchmarks.common import report
@@ -61,7 +65,7 @@ def pixels(picture: Tensor) -> Picture:
 def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str, Tensor]:
     """The frame between both references, faded in each way."""
     first, second = (result.a_prime for result in results)
-    when = sample_bilinear(spots(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
+    when = sample_bilinear(transition_noise(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
     turned = resize_bilinear(transition_progress(share, when, FRAMES), sides(a))
     return {
         "mixed": first.lerp(second, share),

@@ -83,7 +83,7 @@ def processor_seconds(before: Luma, now: Luma, runs: int) -> float:
 
 def errors(motion: Motion, truth: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> Any:
     """How far the earlier frame's flow is from the truth, in pixels."""
-    away = np.linalg.norm(motion.forth - truth, axis=-1)
+    away = np.linalg.norm(motion.forward - truth, axis=-1)
     believed = motion.confidence_before > BELIEVED
     return {
         "endpoint_error_px": float(away[seen].mean()),

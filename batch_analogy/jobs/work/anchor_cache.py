@@ -20,9 +20,9 @@ from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.temporal.matcher import MatchedState
 from batch_analogy.motion.temporal.walk import MatchedFrame
 
-_COLOURS, _FIELDS, _SINCE = "colours.", "fields.", "since."
-_TINTS = "tints"
-_OF_MOTION = ("before", "now", "back", "forth", "confidence", "confidence_before")
+_COLOURS, _FIELDS, _FROM_ORIGIN = "colours.", "fields.", "from_origin."
+_BLOCK_MEANS = "block_means"
+_OF_MOTION = ("before", "now", "backward", "forward", "confidence", "confidence_before")
 
 Tensors = dict[str, torch.Tensor]
 Facts = dict[str, Any]
@@ -122,9 +122,9 @@ def _pack_matched(state: MatchedState) -> tuple[Tensors, Facts]:
     tensors = {"ab": state.ab, "ba": state.ba}
     tensors |= {_FIELDS + name: field for name, field in state.fields.items()}
     tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
-    if state.tints is not None:
-        tensors[_TINTS] = state.tints
-    tensors |= pack_origin_motion(state.since)
+    if state.block_means is not None:
+        tensors[_BLOCK_MEANS] = state.block_means
+    tensors |= pack_origin_motion(state.from_origin)
     return tensors, {"cells": {name: colours.cells for name, colours in state.colours.items()}}
 
 
@@ -142,27 +142,29 @@ def _unpack_matched(tensors: Tensors, facts: Facts) -> MatchedState:
             name: ColourTransforms(tensors[_COLOURS + name], (cells[0], cells[1]))
             for name, cells in facts["cells"].items()
         },
-        tints=tensors.get(_TINTS),
-        since=unpack_origin_motion(tensors),
+        block_means=tensors.get(_BLOCK_MEANS),
+        from_origin=unpack_origin_motion(tensors),
     )
 
 
-def pack_origin_motion(since: Motion | None) -> Tensors:
+def pack_origin_motion(from_origin: Motion | None) -> Tensors:
     """The motion from an anchor's root to it, as tensors; none where it is a root."""
-    if since is None:
+    if from_origin is None:
         return {}
-    return {_SINCE + name: torch.from_numpy(getattr(since, name)) for name in _OF_MOTION}
+    return {
+        _FROM_ORIGIN + name: torch.from_numpy(getattr(from_origin, name)) for name in _OF_MOTION
+    }
 
 
 def unpack_origin_motion(tensors: Tensors) -> Motion | None:
     """What ``pack_origin_motion`` packed."""
-    names = [_SINCE + name for name in _OF_MOTION]
+    names = [_FROM_ORIGIN + name for name in _OF_MOTION]
     if not tensors.keys() >= set(names):
         return None
-    before, now, back, forth, confidence, confidence_before = (
+    before, now, backward, forward, confidence, confidence_before = (
         tensors[n].cpu().numpy() for n in names
     )
-    return Motion(before, now, back, forth, confidence, confidence_before)
+    return Motion(before, now, backward, forward, confidence, confidence_before)
 
 
 MATCHED_FORMAT = AnchorFormat(_pack_matched, _unpack_matched)

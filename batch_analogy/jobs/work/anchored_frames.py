@@ -225,7 +225,7 @@ class AnchoredFrames(Generic[Anchor]):
         for frame in span.frames:
             a = self._try_to_read(frame)
             if a is not None:
-                return Opening(frame, a, self._steady.grey(a))
+                return Opening(frame, a, self._steady.motion_luma(a))
         return None
 
     def _seen(self, span: AnchorSpan) -> list[tuple[FramePlan, Luma]]:
@@ -234,7 +234,7 @@ class AnchoredFrames(Generic[Anchor]):
         for frame in span.frames:
             a = self._try_to_read(frame)
             if a is not None:
-                seen.append((frame, self._steady.grey(a)))
+                seen.append((frame, self._steady.motion_luma(a)))
         return seen
 
     def _try_to_read(self, frame: FramePlan) -> Tensor | None:

@@ -174,7 +174,7 @@ def _tensor(pixels: FloatPixels) -> Tensor:
 def _pack(state: PaintedState) -> tuple[Tensors, Facts]:
     colours = torch.from_numpy(state.colours)
     tensors = {"field": state.field, "cost": state.cost, "colours": colours}
-    return tensors | pack_origin_motion(state.since), {"key": state.key}
+    return tensors | pack_origin_motion(state.from_origin), {"key": state.key}
 
 
 def _unpack(tensors: Tensors, facts: Facts) -> PaintedState:

@@ -17,7 +17,11 @@ from batch_analogy.jobs.plan.references import ReferenceMix, mix_at
 from batch_analogy.jobs.plan.run_plan import PlacedReference
 from batch_analogy.jobs.work.anchored_frames import AnchoredFrames
 from batch_analogy.motion.temporal.carry import sample_bilinear
-from batch_analogy.motion.temporal.crossfade import crossfade_colours, crossfade_textures, spots
+from batch_analogy.motion.temporal.crossfade import (
+    crossfade_colours,
+    crossfade_textures,
+    transition_noise,
+)
 from batch_analogy.motion.temporal.matcher import MatchedState, TemporalMatcher
 
 CACHED_REFERENCES = (
@@ -106,7 +110,7 @@ class ReferenceCache:
         ways = [picture["a_prime"] for picture in pictures]
         return {
             "a_prime": self._faded(
-                mix, a, ways, lambda values: held[0].steady.over(a, frames[0], values)
+                mix, a, ways, lambda values: held[0].steady.map_to_frame(a, frames[0], values)
             )
         }
 
@@ -165,6 +169,6 @@ class ReferenceCache:
 
     def _spots_of(self, number: int) -> Tensor:
         if self._spots is None or self._spots[0] != number:
-            made = spots(self._sizes[number], self._config.seed + number)
+            made = transition_noise(self._sizes[number], self._config.seed + number)
             self._spots = number, made.to(self._network.device)
         return self._spots[1]

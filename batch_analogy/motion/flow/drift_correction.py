@@ -27,20 +27,20 @@ _SOFT_PX = 9  # over which what is bent goes over into what is not
 
 
 def motion_between_anchors(
-    since: Motion | None, motions: Sequence[Motion]
+    from_origin: Motion | None, motions: Sequence[Motion]
 ) -> tuple[Motion, Motion | None]:
     """``correct_drift`` along the motions from frame to frame between two anchors."""
     motion = motions[0]
     for onward in motions[1:]:
         motion = motion.then(onward)
-    return correct_drift(since, motion.refined())
+    return correct_drift(from_origin, motion.refined())
 
 
-def correct_drift(since: Motion | None, motion: Motion) -> tuple[Motion, Motion | None]:
+def correct_drift(from_origin: Motion | None, motion: Motion) -> tuple[Motion, Motion | None]:
     """The motion between two anchors as their root says it.
 
     Args:
-        since: from the root to the earlier anchor; None: that is the root.
+        from_origin: from the root to the earlier anchor; None: that is the root.
         motion: from the earlier anchor to the later one.
 
     Returns:
@@ -48,16 +48,16 @@ def correct_drift(since: Motion | None, motion: Motion) -> tuple[Motion, Motion 
         root can be seen in it, so that it is the next root.
     """
     if motion.still:
-        return motion, since
-    if since is None or since.still:
+        return motion, from_origin
+    if from_origin is None or from_origin.still:
         motion = suppress_noise_flow(motion)
         return motion, _kept(motion)
-    whole = suppress_noise_flow(since.then(motion).refined())
+    whole = suppress_noise_flow(from_origin.then(motion).refined())
     bent = Motion(
         motion.before,
         motion.now,
-        _bent_back(since, motion, whole),
-        _bent_forth(since, motion, whole),
+        _corrected_backward(from_origin, motion, whole),
+        _corrected_forward(from_origin, motion, whole),
         motion.confidence,
         motion.confidence_before,
     )
@@ -68,23 +68,23 @@ def _kept(whole: Motion) -> Motion | None:
     return whole if (whole.confidence > _BELIEVED).mean() >= _SEEN_SHARE else None
 
 
-def _bent_back(since: Motion, motion: Motion, whole: Motion) -> Flow:
+def _corrected_backward(from_origin: Motion, motion: Motion, whole: Motion) -> Flow:
     """To where the earlier anchor shows what the root shows where the later one comes from."""
-    root = destinations(whole.back)
-    before = _inverse(since.back, root, destinations(motion.back))
-    confidence = np.minimum(whole.confidence, sample(since.confidence, before))
-    bent = _bent(motion.back, before - destinations(motion.back), confidence)
-    return _at_rest(bent, whole.back, since.back)
+    root = destinations(whole.backward)
+    before = _inverse(from_origin.backward, root, destinations(motion.backward))
+    confidence = np.minimum(whole.confidence, sample(from_origin.confidence, before))
+    bent = _bent(motion.backward, before - destinations(motion.backward), confidence)
+    return _at_rest(bent, whole.backward, from_origin.backward)
 
 
-def _bent_forth(since: Motion, motion: Motion, whole: Motion) -> Flow:
+def _corrected_forward(from_origin: Motion, motion: Motion, whole: Motion) -> Flow:
     """To where the later anchor shows what the root shows where the earlier one comes from."""
-    own = destinations(np.zeros_like(motion.forth))
-    root = _inverse(since.forth, own, destinations(since.back))
-    after = root + sample(whole.forth, root)
-    confidence = np.minimum(since.confidence, sample(whole.confidence_before, root))
-    bent = _bent(motion.forth, after - destinations(motion.forth), confidence)
-    return _at_rest(bent, whole.forth, since.forth)
+    own = destinations(np.zeros_like(motion.forward))
+    root = _inverse(from_origin.forward, own, destinations(from_origin.backward))
+    after = root + sample(whole.forward, root)
+    confidence = np.minimum(from_origin.confidence, sample(whole.confidence_before, root))
+    bent = _bent(motion.forward, after - destinations(motion.forward), confidence)
+    return _at_rest(bent, whole.forward, from_origin.forward)
 
 
 def _at_rest(flow: Flow, *whole: Flow) -> Flow:

@@ -48,10 +48,10 @@ class Motion:
 
     before: Luma  # the earlier frame
     now: Luma  # the later one
-    back: Flow  # of the later frame's pixels: where they were, minus where they are
-    forth: Flow  # of the earlier frame's pixels: where they will be, minus where they are
-    confidence: Luma  # of the later frame's pixels: how far ``back`` can be believed, 0 … 1
-    confidence_before: Luma  # of the earlier frame's pixels: how far ``forth`` can
+    backward: Flow  # of the later frame's pixels: where they were, minus where they are
+    forward: Flow  # of the earlier frame's pixels: where they will be, minus where they are
+    confidence: Luma  # of the later frame's pixels: how far ``backward`` can be believed, 0 … 1
+    confidence_before: Luma  # of the earlier frame's pixels: how far ``forward`` can
     still: bool = False  # the frames are equal
 
     def reversed(self) -> Motion:
@@ -59,8 +59,8 @@ class Motion:
         return Motion(
             self.now,
             self.before,
-            self.forth,
-            self.back,
+            self.forward,
+            self.backward,
             self.confidence_before,
             self.confidence,
             self.still,
@@ -77,9 +77,9 @@ class Motion:
             return self
         if self.still:
             return onward
-        back = onward.back + sample(self.back, destinations(onward.back))
-        forth = self.forth + sample(onward.forth, destinations(self.forth))
-        composed = _judged(self.before, onward.now, back, forth)
+        backward = onward.backward + sample(self.backward, destinations(onward.backward))
+        forward = self.forward + sample(onward.forward, destinations(self.forward))
+        composed = _judged(self.before, onward.now, backward, forward)
         return _better(composed, _sought(self.before, onward.now, composed))
 
     def refined(self) -> Motion:
@@ -90,18 +90,20 @@ class Motion:
         if self.still:
             return self
         exposure = _exposure_along(
-            self.before, self.now, destinations(self.back), self.confidence > 0
+            self.before, self.now, destinations(self.backward), self.confidence > 0
         )
         before, now = _as_exposed(self.before, exposure) * _LEVELS, self.now * _LEVELS
-        back, forth = _both_ways(_refined, (self.back, now, before), (self.forth, before, now))
-        return _better(_judged(self.before, self.now, back, forth), self, _REFINE_DOUBT)
+        backward, forward = _both_ways(
+            _refined, (self.backward, now, before), (self.forward, before, now)
+        )
+        return _better(_judged(self.before, self.now, backward, forward), self, _REFINE_DOUBT)
 
     def global_light_change(self) -> float:
         """By how much what both frames show has another brightness and contrast: 0 … 1."""
         seen = self.confidence > 0
         if self.still or seen.mean() < _SEEN_ENOUGH:
             return 0.0
-        was, now = sample(self.before, destinations(self.back))[seen], self.now[seen]
+        was, now = sample(self.before, destinations(self.backward))[seen], self.now[seen]
         means = float(now.mean(dtype=np.float64)) - float(was.mean(dtype=np.float64))
         contrasts = float(now.std(dtype=np.float64)) - float(was.std(dtype=np.float64))
         return abs(means) + abs(contrasts)
@@ -111,14 +113,14 @@ class Motion:
 
         A vignette, a flare or a shadow may leave the frame as bright as it was.
         """
-        apart = self.now - sample(self.before, destinations(self.back))
+        apart = self.now - sample(self.before, destinations(self.backward))
         return np.asarray(np.abs(_light(_smooth(apart), self.confidence > 0)), np.float32)
 
 
 def alike(motion: Motion, before: NDArray[np.float32]) -> NDArray[np.float32]:
     """The earlier frame of a motion, (H, W[, C]), in the exposure of the later one."""
     exposure = _exposure_along(
-        motion.before, motion.now, destinations(motion.back), motion.confidence > 0
+        motion.before, motion.now, destinations(motion.backward), motion.confidence > 0
     )
     return _as_exposed(before, exposure)
 
@@ -132,7 +134,7 @@ def colour_similarity(
         motion: between two frames. before: the earlier one, (H, W, 3) RGB. now: the later one.
     """
     seen = motion.confidence > 0
-    was = sample(alike(motion, before), destinations(motion.back))
+    was = sample(alike(motion, before), destinations(motion.backward))
     change = (was - brightness(was)[..., None]) - (now - brightness(now)[..., None])
     parts = [remove_light_change(_smooth(change[..., part]), seen) for part in range(3)]
     away = (np.square(parts[0]) + np.square(parts[1]) + np.square(parts[2])) / 3
@@ -168,22 +170,24 @@ def _sought(before: Luma, now: Luma, near: Motion | None = None) -> Motion:
     if near is None:
         exposure = _exposure(before, now)
     else:
-        exposure = _exposure_along(before, now, destinations(near.back), near.confidence > 0)
-        guesses = near.back, near.forth
+        exposure = _exposure_along(before, now, destinations(near.backward), near.confidence > 0)
+        guesses = near.backward, near.forward
     first, second = _bytes(_as_exposed(before, exposure)), _bytes(now)
-    back, forth = _both_ways(dense_flow, (second, first, guesses[0]), (first, second, guesses[1]))
-    return _judged(before, now, back, forth)
+    backward, forward = _both_ways(
+        dense_flow, (second, first, guesses[0]), (first, second, guesses[1])
+    )
+    return _judged(before, now, backward, forward)
 
 
-def _both_ways(work: Callable[..., Result], back: Any, forth: Any) -> tuple[Result, Result]:
+def _both_ways(work: Callable[..., Result], backward: Any, forward: Any) -> tuple[Result, Result]:
     """The same work for both directions at once; it lets other threads run.
 
     Args:
-        work: what is to be done. back: its arguments for one direction. forth: for the other.
+        work: what is to be done. backward: its arguments for one direction. forward: for the other.
     """
-    there = _other_thread().submit(work, *forth)
+    there = _other_thread().submit(work, *forward)
     try:
-        here = work(*back)
+        here = work(*backward)
     finally:
         wait([there])
     return here, there.result()
@@ -210,22 +214,24 @@ def _better(a: Motion, b: Motion, doubt: float = 0.0) -> Motion:
     return Motion(
         a.before,
         a.now,
-        np.where(now[..., None], a.back, b.back),
-        np.where(before[..., None], a.forth, b.forth),
+        np.where(now[..., None], a.backward, b.backward),
+        np.where(before[..., None], a.forward, b.forward),
         np.where(now, a.confidence, b.confidence),
         np.where(before, a.confidence_before, b.confidence_before),
     )
 
 
-def _judged(before: Luma, now: Luma, back: Flow, forth: Flow) -> Motion:
+def _judged(before: Luma, now: Luma, backward: Flow, forward: Flow) -> Motion:
     """A motion with how far it can be believed."""
-    there = destinations(back), destinations(forth)
-    home, home_before = _both_ways(_returning, (back, forth, there[0]), (forth, back, there[1]))
+    there = destinations(backward), destinations(forward)
+    home, home_before = _both_ways(
+        _returning, (backward, forward, there[0]), (forward, backward, there[1])
+    )
     alike = _as_exposed(before, _exposure_along(before, now, there[0], home))
     confidence, confidence_before = _both_ways(
         _trust, (there[0], home, now, alike), (there[1], home_before, alike, now)
     )
-    return Motion(before, now, back, forth, confidence, confidence_before)
+    return Motion(before, now, backward, forward, confidence, confidence_before)
 
 
 def dense_flow(start: NDArray[np.uint8], stop: NDArray[np.uint8], near: Flow | None = None) -> Flow:
@@ -256,21 +262,21 @@ def _refined(flow: Flow, start: Luma, stop: Luma) -> Flow:
     return np.stack([across, down], axis=-1)
 
 
-def forward_backward_consistent(flow: Flow, back: Flow) -> NDArray[np.bool_]:
+def forward_backward_consistent(flow: Flow, backward: Flow) -> NDArray[np.bool_]:
     """Where going by one flow and back by the other leads home: False where occluded.
 
     Args:
-        flow: from this frame to the other. back: from the other to this.
+        flow: from this frame to the other. backward: from the other to this.
 
     Returns:
         (H, W) bool, by |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, nowhere more than 3² px, and inside
         the other frame.
     """
-    return _returning(flow, back, destinations(flow))
+    return _returning(flow, backward, destinations(flow))
 
 
-def _returning(flow: Flow, back: Flow, there: Flow) -> NDArray[np.bool_]:
-    answer = sample(back, there)
+def _returning(flow: Flow, backward: Flow, there: Flow) -> NDArray[np.bool_]:
+    answer = sample(backward, there)
     missed = _square_length(flow + answer)
     length = _square_length(flow) + _square_length(answer)
     height, width = flow.shape[:2]

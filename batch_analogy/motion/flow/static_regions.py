@@ -37,7 +37,7 @@ def suppress_noise_flow(motion: Motion) -> Motion:
     """A motion without the flow that noise alone explains: zero there, unchanged elsewhere."""
     if motion.still:
         return motion
-    near = (_short(motion.back) & _short(motion.forth)).astype(np.float32)
+    near = (_short(motion.backward) & _short(motion.forward)).astype(np.float32)
     if not near.any():
         return motion
     stands = near * _stands(motion)
@@ -45,7 +45,7 @@ def suppress_noise_flow(motion: Motion) -> Motion:
     stands = cv2.erode(stands, np.ones(window, np.uint8), borderType=cv2.BORDER_REPLICATE)
     moves = 1.0 - cv2.blur(stands, window, borderType=cv2.BORDER_REPLICATE)
     moves = np.where(moves < 1e-4, 0, moves).astype(np.float32)[..., None]  # 1 - 81/81, rounded
-    return replace(motion, back=motion.back * moves, forth=motion.forth * moves)
+    return replace(motion, backward=motion.backward * moves, forward=motion.forward * moves)
 
 
 def _short(flow: Flow) -> NDArray[np.bool_]:

@@ -36,10 +36,10 @@ def carry_domain(field: Tensor, motion: Motion) -> TemporalPrior:
         motion: of the frames, at any size.
     """
     size = sides(field)
-    back = map_to_tensor(_scaled_flow(motion.back, size), field.device)
+    backward = map_to_tensor(_scaled_flow(motion.backward, size), field.device)
     rows = torch.arange(size[0], device=field.device, dtype=torch.float32).view(-1, 1)
     columns = torch.arange(size[1], device=field.device, dtype=torch.float32).view(1, -1)
-    was = torch.stack([back[0, 0] + rows, back[0, 1] + columns])[None]
+    was = torch.stack([backward[0, 0] + rows, backward[0, 1] + columns])[None]
     cell = _cells_at(was, size)
     ahead = field[:, :2, cell[0], cell[1]]
     cell = _cells_at(was + (ahead - (ahead + 0.5).floor()), size)
@@ -55,10 +55,12 @@ def carry_range(field: Tensor, motion: Motion, size: Size) -> TemporalPrior:
         field: (1, 2, H', W') float32, places in the frame. motion: of the frames, at any size.
         size: of the frame in the units of the field.
     """
-    forth = map_to_tensor(_scaled_flow(motion.forth, size), field.device)
+    forward = map_to_tensor(_scaled_flow(motion.forward, size), field.device)
     cell = _cells_at(field, size)
     confidence = map_to_tensor(resize_map(motion.confidence_before, size), field.device)
-    return TemporalPrior(field + sample_bilinear(forth, field), confidence[:, :, cell[0], cell[1]])
+    return TemporalPrior(
+        field + sample_bilinear(forward, field), confidence[:, :, cell[0], cell[1]]
+    )
 
 
 def carry_map(values: Tensor, motion: Motion) -> Tensor:
@@ -68,8 +70,8 @@ def carry_map(values: Tensor, motion: Motion) -> Tensor:
         values: (1, C, H, W) float32. motion: of the frames, at any size.
     """
     size = sides(values)
-    back = map_to_tensor(_scaled_flow(motion.back, size), values.device)
-    cell = _cells_at(initial_position(size, size, values.device) + back, size)
+    backward = map_to_tensor(_scaled_flow(motion.backward, size), values.device)
+    cell = _cells_at(initial_position(size, size, values.device) + backward, size)
     return values[:, :, cell[0], cell[1]]
 
 
@@ -87,7 +89,7 @@ def carry_grid(
         [0, 1].
     """
     confidence = map_to_tensor(resize_map(motion.confidence, size), grid.device)
-    flow = map_to_tensor(_scaled_flow(motion.back, size), grid.device)
+    flow = map_to_tensor(_scaled_flow(motion.backward, size), grid.device)
     shape = int(grid.shape[3]), int(grid.shape[4])
     cell = round(size[0] / cells[0])
     total = _cell_means(confidence, cell, shape).clamp(0.0, 1.0)

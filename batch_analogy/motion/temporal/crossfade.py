@@ -35,7 +35,7 @@ _STEEPEST = 1.5  # of the fade, in its middle (``jobs.plan.references.mix_at``)
 _OCTAVES = ((1, 1.0), (2, 0.5), (4, 0.25))
 
 
-def spots(size: Size, seed: int) -> Tensor:
+def transition_noise(size: Size, seed: int) -> Tensor:
     """Smooth random spots over a reference: when each of its cells gives way to the next one.
 
     Args:

@@ -87,8 +87,8 @@ class MatchedState:
     ba: Tensor  # (1, 2, h', w') float32
     fields: dict[str, Tensor] = field(default_factory=dict)  # output → its drawing field
     colours: dict[str, ColourTransforms] = field(default_factory=dict)  # output → its transforms
-    tints: Tensor | None = None  # of the frame, where its outputs have colours (``tints``)
-    since: Motion | None = None  # of an anchor: from its root to it (``roots``); None: it is one
+    block_means: Tensor | None = None  # of its colours, where its outputs have transforms
+    from_origin: Motion | None = None  # of an anchor; None: it is an origin anchor itself
 
 
 Frame = MatchedState | Interpolated[MatchedState]
@@ -107,7 +107,7 @@ class TemporalMatcher:
     config: AnalogyConfig  # its precision resolved; refine is "none" or "affine"
     outputs: tuple[str, ...]
 
-    def grey(self, a: Tensor) -> Luma:
+    def motion_luma(self, a: Tensor) -> Luma:
         """A frame's brightness at the size at which its motion is found."""
         area = replace(self.config, max_area_px=min(self.config.max_area_px, _FLOW_AREA_PX))
         small = resize(a.cpu(), matching_size(*sides(a), area))
@@ -121,7 +121,7 @@ class TemporalMatcher:
         state = MatchedState(digest(a), fields.ab.float(), fields.ba.float())
         return self._dressed(state, encoded, fields)
 
-    def followed(self, side: FromAnchor[MatchedState], a: Tensor) -> FromAnchor[MatchedState]:
+    def clean_motion(self, side: FromAnchor[MatchedState], a: Tensor) -> FromAnchor[MatchedState]:
         """As ``TemporalMethod``: without what noise alone explains, by which textures would
         tremble."""
         return replace(side, motion=suppress_noise_flow(side.motion))
@@ -136,7 +136,7 @@ class TemporalMatcher:
         """
         if digest(a) == before.digest:
             return before
-        motion, since = motion_between_anchors(before.since, motions)
+        motion, from_origin = motion_between_anchors(before.from_origin, motions)
         follows = Interpolated(FromAnchor(before, motion))
         carried = self._carried(follows, a)
         if carried[0].unknown_share > _ALL_OPEN:
@@ -144,7 +144,7 @@ class TemporalMatcher:
         carried = _loosened(carried)
         age = changes(motions)
         state = self._matched(a, follows, carried, self.config, LEVELS[0], age)
-        return replace(state, since=since)
+        return replace(state, from_origin=from_origin)
 
     @torch.no_grad()
     def follow(self, frame: Interpolated[MatchedState], a: Tensor, *, age: int) -> Frame:
@@ -178,7 +178,7 @@ class TemporalMatcher:
         return Rendered({name: self._picture(name, a, frame) for name in self.outputs})
 
     @torch.no_grad()
-    def over(self, a: Tensor, frame: Frame, values: Tensor) -> Tensor:
+    def map_to_frame(self, a: Tensor, frame: Frame, values: Tensor) -> Tensor:
         """A map over the reference, as it lies over a frame: it moves as the texture does.
 
         Args:
@@ -276,7 +276,7 @@ class TemporalMatcher:
         Returns:
             (1, 1, 1, h, w) over the cells of an output's colour transforms, or (1, 1, 1, 1, 1).
         """
-        motion, before = earlier.motion, earlier.state.tints
+        motion, before = earlier.motion, earlier.state.block_means
         whole = motion.global_light_change()
         if before is not None:
             whole = max(whole, colour_change(before, resize(a.image, a.size(1)), motion))
@@ -314,7 +314,7 @@ class TemporalMatcher:
                     read.image, nnf, read.size(1), own.full_size, seed=self.config.seed
                 )
         if state.colours:
-            state = replace(state, tints=block_means(resize(a.image, a.size(1))))
+            state = replace(state, block_means=block_means(resize(a.image, a.size(1))))
         return state
 
     def _drawn_size(self, name: str, a: Tensor) -> Size:

@@ -65,7 +65,7 @@ class PaintedState:
     field: Tensor  # (1, 3, H, W) float32: (y, x) in a painting, and the painting's number
     cost: Tensor  # (1, 1, H, W) float32: of what was synthesised; 0 where it was painted
     colours: Colours  # of the frame, at the size at which its motion is found
-    since: Motion | None = None  # from its root to it (``roots``); None: it is one
+    from_origin: Motion | None = None  # from its root to it (``roots``); None: it is one
     shown: Interpolated[PaintedState] | None = None  # how it is drawn, where not by its field alone
 
 
@@ -94,11 +94,11 @@ class KeyframePainter:
         self._canvas = PaintingSynthesiser(network, config, paint, self._paintings, layers)
         self._layers = layers
 
-    def grey(self, a: Tensor) -> Luma:
+    def motion_luma(self, a: Tensor) -> Luma:
         """A frame's brightness at the size at which its motion is found."""
         return brightness(self._small(a))
 
-    def followed(self, side: FromAnchor[PaintedState], a: Tensor) -> FromAnchor[PaintedState]:
+    def clean_motion(self, side: FromAnchor[PaintedState], a: Tensor) -> FromAnchor[PaintedState]:
         """An anchor whose motion to a frame is right at the rims of what moves there."""
         motion = sharpen_boundaries(side.motion, self._small(a), side.state.colours)
         return dataclasses.replace(side, motion=motion)
@@ -133,9 +133,9 @@ class KeyframePainter:
         """
         if digest(a) == before.digest:
             return before
-        motion, since = motion_between_anchors(before.since, motions)
-        filled = self._filled(a, Interpolated(self.followed(FromAnchor(before, motion), a)))
-        return dataclasses.replace(filled, since=since)
+        motion, from_origin = motion_between_anchors(before.from_origin, motions)
+        filled = self._filled(a, Interpolated(self.clean_motion(FromAnchor(before, motion), a)))
+        return dataclasses.replace(filled, from_origin=from_origin)
 
     def follow(
         self, frame: Interpolated[PaintedState], a: Tensor, *, age: int

@@ -30,10 +30,10 @@ class Rendered:
 class TemporalMethod(Protocol[State]):
     """What matches frames (``coherence``), or paints them (``keyframes``)."""
 
-    def grey(self, a: Tensor) -> Luma:
+    def motion_luma(self, a: Tensor) -> Luma:
         """A frame's brightness at the size at which its motion is found."""
 
-    def followed(self, side: FromAnchor[State], a: Tensor) -> FromAnchor[State]:
+    def clean_motion(self, side: FromAnchor[State], a: Tensor) -> FromAnchor[State]:
         """A matched frame and the motion from it to a frame, as matches are to be carried."""
 
     def anchor(self, before: State, motions: Sequence[Motion], a: Tensor) -> State:
@@ -107,11 +107,11 @@ class Walk(Generic[State]):
         assert self._since is not None
         later = None
         if self._last is not None:
-            later = self._steady.followed(FromAnchor(self._last, self._ahead[number - 1]), a)
+            later = self._steady.clean_motion(FromAnchor(self._last, self._ahead[number - 1]), a)
         begun = self.matched.number if self._renewed else 0
         ages = changes(self._motions[begun:number]), changes(self._motions[number:])
-        since = self._steady.followed(FromAnchor(self.matched.state, self._since), a)
-        here = between(since, later, ages)
+        from_origin = self._steady.clean_motion(FromAnchor(self.matched.state, self._since), a)
+        here = between(from_origin, later, ages)
         frame = self._steady.follow(here, a, age=ages[0])
         if not isinstance(frame, Interpolated):
             self.matched, self._since = MatchedFrame(number, frame), None

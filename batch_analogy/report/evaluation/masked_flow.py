@@ -47,8 +47,10 @@ def masked_flow_between(before: Picture, later: Picture) -> MaskedFlow:
     et al. 2018 use it.
     """
     motion = estimate_motion(luma(before), luma(later))
-    visible = forward_backward_consistent(motion.forth, motion.back) & ~at_borders(motion.forth)
-    return MaskedFlow(motion.forth, visible)
+    visible = forward_backward_consistent(motion.forward, motion.backward) & ~at_borders(
+        motion.forward
+    )
+    return MaskedFlow(motion.forward, visible)
 
 
 def at_borders(flow: Flow) -> Mask:

@@ -49,7 +49,7 @@ _FITS_BETTER = np.float32(0.01)
 
 
 def sharpen_boundaries(motion: Motion, colours: Colours, before: Colours) -> Motion:
-    """A motion that is right up to the rims of what moves: ``back`` and ``confidence`` of it.
+    """A motion that is right up to the rims of what moves: ``backward`` and ``confidence`` of it.
 
     Args:
         motion: between two frames, at any distance in time.
@@ -73,10 +73,10 @@ def sharpen_boundaries(motion: Motion, colours: Colours, before: Colours) -> Mot
         weighted_medians,  # Numba is slow to import
     )
 
-    back = motion.back
+    backward = motion.backward
     for _ in range(_ROUNDS):
         found = weighted_medians(
-            back,
+            backward,
             motion.confidence,
             colours,
             rows,
@@ -86,12 +86,12 @@ def sharpen_boundaries(motion: Motion, colours: Colours, before: Colours) -> Mot
             alike=_OF_ONE_THING,
             least=_UNBELIEVED,
         )
-        back = back.copy()
-        back[rows, columns] = found[:, :2]
+        backward = backward.copy()
+        backward[rows, columns] = found[:, :2]
     confidence = motion.confidence.copy()
     backed = found[:, 2] >= _BACKED
-    confidence[rows, columns] = _trust(motion, (before, colours), back, rows, columns) * backed
-    return dataclasses.replace(motion, back=back, confidence=_without_specks(confidence))
+    confidence[rows, columns] = _trust(motion, (before, colours), backward, rows, columns) * backed
+    return dataclasses.replace(motion, backward=backward, confidence=_without_specks(confidence))
 
 
 def _near_borders(motion: Motion) -> NDArray[np.bool_]:
@@ -99,7 +99,7 @@ def _near_borders(motion: Motion) -> NDArray[np.bool_]:
     window = np.ones((2 * _BORDER_PX + 1,) * 2, np.uint8)
     near = motion.confidence <= _BELIEVED
     for part in range(2):
-        flow = np.ascontiguousarray(motion.back[..., part])
+        flow = np.ascontiguousarray(motion.backward[..., part])
         near |= cv2.dilate(flow, window) - cv2.erode(flow, window) > _BORDER_FLOW_PX
     return near
 
@@ -107,13 +107,13 @@ def _near_borders(motion: Motion) -> NDArray[np.bool_]:
 def _trust(
     motion: Motion,
     colours: tuple[Colours, Colours],
-    back: Flow,
+    backward: Flow,
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
 ) -> Luma:
     """How far the flow of some pixels can be believed, (n,)."""
     height, width = motion.confidence.shape
-    x, y = columns + back[rows, columns, 0], rows + back[rows, columns, 1]
+    x, y = columns + backward[rows, columns, 0], rows + backward[rows, columns, 1]
     differs = _differences(motion, colours, rows, columns, (x, y))
     inside = (x >= -0.5) & (y >= -0.5) & (x < width - 0.5) & (y < height - 0.5)
     cell = np.rint(y).clip(0, height - 1) * width + np.rint(x).clip(0, width - 1)

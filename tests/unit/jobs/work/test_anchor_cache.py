@@ -45,7 +45,7 @@ def anchors() -> tuple[PaintedState, PaintedState, NDArray[np.float32]]:
     keys = (PaintedKeyframe(painted="p.png", frame="0"),)
     paint = PaintConfig(keys=keys, meaning=0.0)
     painter = KeyframePainter(None, AnalogyConfig(), paint, lambda key: painting, ExtraChannels())
-    greys = [painter.grey(frame(number)) for number in range(FRAMES)]
+    greys = [painter.motion_luma(frame(number)) for number in range(FRAMES)]
     motions = [estimate_motion(a, b) for a, b in itertools.pairwise(greys)]
     key = painter.begin(first, 0, painted=True)
     one = painter.anchor(key, motions[:HALF], frame(HALF))
@@ -56,12 +56,12 @@ def anchors() -> tuple[PaintedState, PaintedState, NDArray[np.float32]]:
 
 def test_anchors_follow_from_their_root() -> None:
     one, two, moved = anchors()
-    assert one.since is not None
-    assert two.since is not None
+    assert one.from_origin is not None
+    assert two.from_origin is not None
     off_px = 0.04 + 1 / 64  # what a root leaves, and what OpenCV moves a picture by
     assert abs(float(moved.mean()) - STEP * (FRAMES - 1)) < off_px
-    scale = SIZE[1] / two.since.back.shape[1]
-    since = np.median(two.since.back[..., 0]) * scale
+    scale = SIZE[1] / two.from_origin.backward.shape[1]
+    since = np.median(two.from_origin.backward[..., 0]) * scale
     assert abs(float(since) - float(moved.mean())) < 0.02, "places are as the root says"
 
 
@@ -75,10 +75,12 @@ def test_an_anchor_comes_back_as_it_was(tmp_path: Path) -> None:
     torch.testing.assert_close(found.field, two.field, rtol=0, atol=0)
     torch.testing.assert_close(found.cost, two.cost, rtol=0, atol=0)
     np.testing.assert_array_equal(found.colours, two.colours)
-    assert found.since is not None
-    assert two.since is not None
-    np.testing.assert_array_equal(found.since.back, two.since.back)
-    np.testing.assert_array_equal(found.since.confidence_before, two.since.confidence_before)
+    assert found.from_origin is not None
+    assert two.from_origin is not None
+    np.testing.assert_array_equal(found.from_origin.backward, two.from_origin.backward)
+    np.testing.assert_array_equal(
+        found.from_origin.confidence_before, two.from_origin.confidence_before
+    )
 
 
 def test_an_anchor_of_another_form_is_not_believed(tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ def view(picture: Luma, right: float, down: float = 0.0) -> Luma:
 
 def off(motion: Motion, by: tuple[float, float]) -> Motion:
     """A motion that is wrong by so much, both ways."""
-    back, forth = motion.back + np.float32(by), motion.forth - np.float32(by)
+    backward, forward = motion.backward + np.float32(by), motion.forward - np.float32(by)
     return Motion(
-        motion.before, motion.now, back, forth, motion.confidence, motion.confidence_before
+        motion.before, motion.now, backward, forward, motion.confidence, motion.confidence_before
     )
 
 
@@ -52,14 +52,14 @@ def chained(first: Flow, second: Flow) -> Flow:
 
 def test_errors_do_not_add_up(cat: Luma) -> None:
     frames = [view(cat, 4.3 * k, 1.6 * k) for k in range(ANCHORS)]
-    since: Motion | None = None
+    from_origin: Motion | None = None
     backs: list[Flow] = []
     forths: list[Flow] = []
     for before, now in itertools.pairwise(frames):
         wrong = off(estimate_motion(before, now).refined(), (0.2, -0.1))
-        motion, since = correct_drift(since, wrong)
-        backs.append(chained(backs[-1], motion.back) if backs else motion.back)
-        forths.append(chained(motion.forth, forths[-1]) if forths else motion.forth)
+        motion, from_origin = correct_drift(from_origin, wrong)
+        backs.append(chained(backs[-1], motion.backward) if backs else motion.backward)
+        forths.append(chained(motion.forward, forths[-1]) if forths else motion.forward)
     goal = np.float32([4.3, 1.6]) * (ANCHORS - 1)
     for flow, wanted in ((backs[-1], goal), (forths[-1], -goal)):
         error = np.linalg.norm(np.median(flow[INNER] - wanted, axis=(0, 1)))
@@ -70,17 +70,17 @@ def test_where_little_of_the_root_is_left_an_anchor_is_one(cat: Luma) -> None:
     frames = [view(cat, 8 * k) for k in range(12)]
     steps = [estimate_motion(*pair) for pair in itertools.pairwise(frames)]
     first, second = (functools.reduce(Motion.then, part) for part in (steps[:3], steps[3:]))
-    motion, since = correct_drift(None, first)
+    motion, from_origin = correct_drift(None, first)
     assert motion is first
-    assert since is not None
-    assert correct_drift(since, second)[1] is None
+    assert from_origin is not None
+    assert correct_drift(from_origin, second)[1] is None
 
 
 def test_a_root_that_says_something_else_is_not_believed(cat: Luma) -> None:
     frames = [view(cat, 3.0 * k) for k in range(3)]
     first, second = (estimate_motion(*pair) for pair in itertools.pairwise(frames))
     motion, _ = correct_drift(off(first, (2.5, 0.0)), second)
-    assert np.abs(motion.back - second.back)[INNER].max() < 1e-5
+    assert np.abs(motion.backward - second.backward)[INNER].max() < 1e-5
 
 
 def test_frames_that_stand_still_change_nothing(cat: Luma) -> None:

@@ -45,7 +45,7 @@ def on_square() -> NDArray[np.bool_]:
 def wrong(motion: Motion) -> NDArray[np.bool_]:
     """Pixels whose flow is more than half a pixel off."""
     truth = np.where(on_square(), np.float32(-STEP), np.float32(0.0))
-    return np.hypot(motion.back[..., 0] - truth, motion.back[..., 1]) > 0.5
+    return np.hypot(motion.backward[..., 0] - truth, motion.backward[..., 1]) > 0.5
 
 
 def rim() -> NDArray[np.bool_]:
@@ -127,5 +127,5 @@ def test_threads_change_no_bit(motion: Motion) -> None:
         one = sharpen_boundaries(motion, frame(STEP), frame(0))
     finally:
         numba.set_num_threads(threads)
-    np.testing.assert_array_equal(one.back, many.back)
+    np.testing.assert_array_equal(one.backward, many.backward)
     np.testing.assert_array_equal(one.confidence, many.confidence)

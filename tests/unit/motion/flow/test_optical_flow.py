@@ -37,7 +37,7 @@ def view(picture: Luma, right: float, down: float) -> Luma:
 @pytest.mark.parametrize(("right", "down"), [(4.0, -2.0), (0.3, 0.1)])
 def test_a_pan_is_found_to_a_fraction_of_a_pixel(cat: Luma, right: float, down: float) -> None:
     motion = estimate_motion(view(cat, 0, 0), view(cat, right, down))
-    inner = motion.back[12:-12, 12:-12]
+    inner = motion.backward[12:-12, 12:-12]
     error = np.hypot(inner[..., 0] - right, inner[..., 1] - down)
     assert np.median(error) < 0.1
     assert np.median(motion.confidence[12:-12, 12:-12]) > 0.9
@@ -45,8 +45,8 @@ def test_a_pan_is_found_to_a_fraction_of_a_pixel(cat: Luma, right: float, down: 
 
 def test_equal_frames_stand_still_surely(cat: Luma) -> None:
     motion = estimate_motion(cat, cat.copy())
-    assert not motion.back.any()
-    assert not motion.forth.any()
+    assert not motion.backward.any()
+    assert not motion.forward.any()
     assert motion.confidence.min() == 1.0
 
 
@@ -64,7 +64,7 @@ def test_new_brightness_in_view_is_no_change_of_exposure(cat: Luma) -> None:
     for step in steps[1:]:
         whole = whole.then(step)
     seen = np.s_[15:-15, 15:-75]
-    assert np.median(np.abs(whole.back[seen] - [60, 0])) < 0.1
+    assert np.median(np.abs(whole.backward[seen] - [60, 0])) < 0.1
     assert (whole.confidence[seen] > 0.5).mean() > 0.95
 
 
@@ -73,7 +73,7 @@ def test_long_motion_is_refined_to_a_smaller_part_of_a_pixel(cat: Luma) -> None:
     found = estimate_motion(first, last)
     refined = found.refined()
     seen = np.s_[12:-12, 12:-12]
-    before, after = (np.median(np.abs(m.back[seen] - [7.3, -2.4])) for m in (found, refined))
+    before, after = (np.median(np.abs(m.backward[seen] - [7.3, -2.4])) for m in (found, refined))
     assert after < 0.75 * before
     assert refined.confidence[seen].mean() > found.confidence[seen].mean() - 0.01
 
@@ -85,7 +85,7 @@ def test_a_motion_is_refined_alike_by_any_number_of_threads(cat: Luma) -> None:
         flows = []
         for number in (1, 2, 3):
             cv2.setNumThreads(number)
-            flows.append(found.refined().back)
+            flows.append(found.refined().backward)
     finally:
         cv2.setNumThreads(threads)
     np.testing.assert_array_equal(flows[0], flows[1])
@@ -110,16 +110,18 @@ def test_what_a_moving_thing_uncovers_is_not_believed(cat: Luma) -> None:
 def test_a_flow_that_does_not_lead_home() -> None:
     there = np.zeros((8, 10, 2), np.float32)
     there[..., 0] = 2.0
-    back = np.zeros((8, 10, 2), np.float32)
-    back[..., 0] = -2.0
-    assert forward_backward_consistent(there, back)[:, :8].all()
-    assert not forward_backward_consistent(there, back)[:, 8:].any()  # it leads out of the frame
+    backward = np.zeros((8, 10, 2), np.float32)
+    backward[..., 0] = -2.0
+    assert forward_backward_consistent(there, backward)[:, :8].all()
+    assert not forward_backward_consistent(there, backward)[
+        :, 8:
+    ].any()  # it leads out of the frame
     assert not forward_backward_consistent(there, there).any()
 
 
 def test_a_frame_smaller_than_the_method_wants(cat: Luma) -> None:
     motion = estimate_motion(cat[:20, :40], cat[1:21, :40])
-    assert motion.back.shape == (20, 40, 2)
+    assert motion.backward.shape == (20, 40, 2)
 
 
 def test_long_runs_do_not_gather_threads(cat: Luma) -> None:

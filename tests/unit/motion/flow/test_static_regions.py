@@ -31,10 +31,10 @@ def view(scene: Luma, right: float, seed: int, noise: float = NOISE) -> Luma:
 
 def test_noise_does_not_move(scene: Luma) -> None:
     found = estimate_motion(view(scene, 0, 1), view(scene, 0, 2))
-    assert np.hypot(*found.back.transpose(2, 0, 1)).mean() > 0.02
+    assert np.hypot(*found.backward.transpose(2, 0, 1)).mean() > 0.02
     stands = suppress_noise_flow(found)
-    assert (stands.back == 0).all(axis=2).mean() > 0.95
-    assert (stands.forth == 0).all(axis=2).mean() > 0.95
+    assert (stands.backward == 0).all(axis=2).mean() > 0.95
+    assert (stands.forward == 0).all(axis=2).mean() > 0.95
     assert np.array_equal(stands.confidence, found.confidence)
 
 
@@ -45,13 +45,13 @@ def test_what_moves_by_a_part_of_a_pixel_is_left_alone(
 ) -> None:
     found = estimate_motion(view(scene, 0, 1, noise), view(scene, right, 2, noise))
     moves = suppress_noise_flow(found)
-    assert np.array_equal(moves.back, found.back)
-    assert np.array_equal(moves.forth, found.forth)
+    assert np.array_equal(moves.backward, found.backward)
+    assert np.array_equal(moves.forward, found.forward)
 
 
 def test_a_brighter_frame_stands_as_well(scene: Luma) -> None:
     found = estimate_motion(view(scene, 0, 1), view(scene, 0, 2) * np.float32(0.9))
-    assert (suppress_noise_flow(found).back == 0).all(axis=2).mean() > 0.9
+    assert (suppress_noise_flow(found).backward == 0).all(axis=2).mean() > 0.9
 
 
 def test_what_moves_before_what_stands_goes_on(scene: Luma) -> None:
@@ -61,18 +61,18 @@ def test_what_moves_before_what_stands_goes_on(scene: Luma) -> None:
     found = estimate_motion(before, now)
     half = suppress_noise_flow(found)
     thing_moved = np.s_[54:106, 64:116]
-    np.testing.assert_allclose(half.back[thing_moved], found.back[thing_moved], atol=0.05)
-    assert (half.back[:, 190:] == 0).all(axis=2).mean() > 0.8
+    np.testing.assert_allclose(half.backward[thing_moved], found.backward[thing_moved], atol=0.05)
+    assert (half.backward[:, 190:] == 0).all(axis=2).mean() > 0.8
 
 
 def test_what_creeps_is_let_go_in_time(scene: Luma) -> None:
     """From anchor to anchor by less than can be seen: from the root it is seen."""
     frames = [view(scene, 0.03 * k, k) for k in range(11)]
-    since, went = None, [0.0]
+    from_origin, went = None, [0.0]
     for k, frame in enumerate(frames[1:]):
-        step, since = correct_drift(since, estimate_motion(frames[k], frame).refined())
-        went.append(went[-1] + float(np.median(step.back[40:-40, 40:-40, 0])))
+        step, from_origin = correct_drift(from_origin, estimate_motion(frames[k], frame).refined())
+        went.append(went[-1] + float(np.median(step.backward[40:-40, 40:-40, 0])))
     assert went[1] == 0.0
-    assert since is not None
-    assert abs(went[-1] - float(np.median(since.back[40:-40, 40:-40, 0]))) < 0.05
+    assert from_origin is not None
+    assert abs(went[-1] - float(np.median(from_origin.backward[40:-40, 40:-40, 0]))) < 0.05
     assert 0.25 < went[-1] < 0.45  # flow in noise goes too far by a third, not by half

@@ -19,10 +19,10 @@ from batch_analogy.motion.temporal.carry import (
 
 def pan(size: tuple[int, int], dx: float, dy: float, confidence: float = 1.0) -> Motion:
     """Everything was at (+dx, +dy) in the frame before."""
-    back = np.broadcast_to(np.float32([dx, dy]), (*size, 2)).copy()
+    backward = np.broadcast_to(np.float32([dx, dy]), (*size, 2)).copy()
     trust = np.full(size, confidence, np.float32)
     grey = np.zeros(size, np.float32)
-    return Motion(grey, grey, back, -back, trust, trust)
+    return Motion(grey, grey, backward, -backward, trust, trust)
 
 
 def test_a_third_of_a_cell_a_frame_is_one_cell_after_three() -> None:

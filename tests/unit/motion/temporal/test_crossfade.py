@@ -13,7 +13,11 @@ from batch_analogy.analogy.refine.bilateral_grid import (
     apply_transforms,
     edge_guide,
 )
-from batch_analogy.motion.temporal.crossfade import crossfade_colours, crossfade_textures, spots
+from batch_analogy.motion.temporal.crossfade import (
+    crossfade_colours,
+    crossfade_textures,
+    transition_noise,
+)
 
 SIZE = (192, 256)
 FRAMES = 100
@@ -38,17 +42,17 @@ def painted(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def faded(painted: tuple[Tensor, Tensor], frame: Tensor, share: float) -> Tensor:
-    return crossfade_textures(*painted, share, frame, spots(SIZE, 0), FRAMES)
+    return crossfade_textures(*painted, share, frame, transition_noise(SIZE, 0), FRAMES)
 
 
 def test_spots_have_every_value_as_often_as_any_other() -> None:
-    made = spots((240, 320), 3)
+    made = transition_noise((240, 320), 3)
     assert made.shape == (1, 1, 240, 320)
     assert torch.histc(made, 10, 0, 1).unique().tolist() == [7680.0]
-    assert torch.equal(made, spots((240, 320), 3))
-    assert not torch.equal(made, spots((240, 320), 4))
+    assert torch.equal(made, transition_noise((240, 320), 3))
+    assert not torch.equal(made, transition_noise((240, 320), 4))
     assert (made[..., 1:] - made[..., :-1]).abs().mean() < 0.15  # spots, no grain
-    assert spots((1, 5), 0).shape == (1, 1, 1, 5)
+    assert transition_noise((1, 5), 0).shape == (1, 1, 1, 5)
 
 
 def test_textures_begin_and_end_with_the_pictures_themselves(

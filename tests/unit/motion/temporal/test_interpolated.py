@@ -112,7 +112,7 @@ def test_no_border_of_colour_is_seen_where_a_matched_frame_sees_no_further() -> 
 def test_back_from_the_end_each_frame_is_reached() -> None:
     steps = [motion(1.0), motion(2.0), motion(4.0)]
     found = backwards(steps)
-    assert [float(m.back[8, 12, 0]) for m in found] == [-6.0, -4.0]
+    assert [float(m.backward[8, 12, 0]) for m in found] == [-6.0, -4.0]
 
 
 def test_equal_frames_count_as_one() -> None:
