@@ -133,7 +133,7 @@ def add(
 
     Tests count people, not answers: Friedman's over all methods, the sign test for each pair.
     """
-    from batch_analogy.jobs.store import write_json
+    from batch_analogy.json_files import write_json
     from batch_analogy.report.study.answers import read_all
     from batch_analogy.report.study.results import summarise_answers
     from batch_analogy.report.study.study_key import read_keys

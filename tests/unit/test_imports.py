@@ -25,6 +25,7 @@ ORDER: dict[str, list[list[str]]] = {
         ["motion", "media"],
         ["analogy"],
         ["config"],
+        ["json_files"],
         ["files", "colour"],
         ["errors"],
     ],

@@ -20,7 +20,8 @@ from batch_analogy.files import disk_errors
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import gaps_of
-from batch_analogy.jobs.store import RunStore, outputs_of, read_json, write_json
+from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.blend import FrameBlend
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container, check_encoder

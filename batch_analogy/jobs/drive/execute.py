@@ -28,9 +28,10 @@ from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.folder.run_status import failed_frames
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.work.painted_frames import paint_spec
 from batch_analogy.jobs.work.worker import WorkerSpec
+from batch_analogy.json_files import read_json, write_json
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import device_of, make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
 from batch_analogy.jobs.plan.video_source import ensure_video_frames, guess_video, open_video
-from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.json_files import read_json, write_json
 
 __all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
 

@@ -17,7 +17,8 @@ from batch_analogy.jobs.folder.segment_counter import SegmentCounter
 from batch_analogy.jobs.folder.worker_states import WorkerState, WorkerStates
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.store import RunStore, read_json, write_long_json
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.json_files import read_json, write_long_json
 
 RunState = Literal[
     "planned", "running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
-from batch_analogy.jobs.store import JsonText
+from batch_analogy.json_files import JsonText
 
 KEPT_LOST = 20
 

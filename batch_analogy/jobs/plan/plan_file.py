@@ -27,7 +27,7 @@ from batch_analogy.jobs.plan.run_plan import (
     cut_segments,
 )
 from batch_analogy.jobs.plan.video_properties import Footage
-from batch_analogy.jobs.store import read_json, write_long_json
+from batch_analogy.json_files import read_json, write_long_json
 
 PLAN_FORMAT = 2
 MAX_EDITED_EV = 8.0

@@ -77,7 +77,7 @@ def _is_same(plan: Plan, previous: Plan) -> bool:
 def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
     """A look at each frame; None where it cannot be read."""
     keys = [_key(frame, plan) for frame in plan.frames]
-    with ScanCache(store.looks, keys, writable=store.is_open) as looks:
+    with ScanCache(store.scan_cache, keys, writable=store.is_open) as looks:
         frames = zip(keys, plan.frames, strict=True)
         new = [(key, frame) for key, frame in frames if key not in looks and not frame.error]
         if new and store.is_open:

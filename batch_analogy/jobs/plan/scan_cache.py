@@ -1,4 +1,4 @@
-"""looks.bin: what was seen of the frames, by their content. It may be deleted at any time.
+"""scan.bin: what was seen of the frames, by their content. It may be deleted at any time.
 
 A look takes 3.4 kB, those of a million frames more than most machines' memory. So each is appended
 to the file as soon as there is one, and read back from it: planning that is interrupted goes on

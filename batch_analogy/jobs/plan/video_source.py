@@ -13,7 +13,8 @@ from batch_analogy.jobs.events import OnEvent, PlanProgress
 from batch_analogy.jobs.plan.run_plan import FileFingerprint, Plan
 from batch_analogy.jobs.plan.survey import VideoFrames, fingerprint_file
 from batch_analogy.jobs.plan.video_properties import Footage, describe_time_range
-from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.sequence import is_video
 from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange, parse_time

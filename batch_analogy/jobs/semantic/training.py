@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageEr
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.folder.manifest import SEMANTIC
 from batch_analogy.jobs.folder.preview_pictures import tile
+from batch_analogy.jobs.locked_folder import LockedFolder
 from batch_analogy.jobs.semantic.events import (
     Ending,
     OnSemanticEvent,
@@ -44,7 +45,7 @@ from batch_analogy.jobs.semantic.model_files import (
     save_model,
     write_state,
 )
-from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.stills import Uint8Pixels, to_uint8, write_jpeg
 
 PROGRESS_SECONDS = 2.0
@@ -69,22 +70,26 @@ class TrainJob:
         return self.folder.stem
 
 
-class TrainingFolder(RunStore):
-    """Where everything of a training lies."""
+class TrainingFolder(LockedFolder):
+    """The folder of one training, locked while it is trained."""
 
     option = "--model (of train: --output)"
+    purpose = "training folder"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.status = folder / "status.json"
         self.model = folder / MODEL_FILE
         self.curves = folder / "curves.json"
+        self.state = folder / "state"
         self.checkpoint = self.state / "checkpoint.safetensors"
+        self.last_preview = folder / "preview" / "last.jpg"
 
-    def clear(self) -> None:
-        """Delete what an earlier training left here, and nothing else."""
-        super().clear()
-        for path in (self.model, self.curves):
-            path.unlink(missing_ok=True)
+    def _own_files(self) -> Sequence[Path]:
+        return self.status, self.model, self.curves
+
+    def _own_folders(self) -> Sequence[Path]:
+        return self.state, self.last_preview.parent
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, hash_file
-from batch_analogy.jobs.store import read_json, write_json
+from batch_analogy.json_files import read_json, write_json
 
 WRITTEN = "written.json"
 

@@ -39,7 +39,7 @@ from batch_analogy.errors import (
 )
 from batch_analogy.files import NON_UTF8_ERRORS, disk_errors, hash_file
 from batch_analogy.jobs.plan.run_plan import FramePlan
-from batch_analogy.jobs.store import RunStore, outputs_of, read_json
+from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.jobs.work.anchor_cache import MATCHED_FORMAT, AnchorCache
 from batch_analogy.jobs.work.anchored_frames import AnchoredFrames
 from batch_analogy.jobs.work.painted_frames import PaintedFrames, PaintSpec
@@ -52,6 +52,7 @@ from batch_analogy.jobs.work.tasks import (
     WorkerSpec,
     task_of,
 )
+from batch_analogy.json_files import read_json
 from batch_analogy.media.colour_tags import to_wide_gamut
 from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
 from batch_analogy.motion.shots.deflicker import apply_exposure

@@ -25,7 +25,7 @@ from batch_analogy.files import atomic_write_text, disk_errors, hash_file
 from batch_analogy.jobs.semantic.events import OnSemanticEvent, ignore
 from batch_analogy.jobs.semantic.model_files import load_model
 from batch_analogy.jobs.semantic.training import TrainJob, train
-from batch_analogy.jobs.store import read_json, write_json
+from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.stills import read_still, to_uint8, write_png
 from batch_analogy.report.comparison.inputs import (
     CompareJob,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_analogy.errors import InputError, UsageError
-from batch_analogy.jobs.store import read_json
+from batch_analogy.json_files import read_json
 
 FORMAT = 1
 AGAIN = "compare again with --overwrite"

@@ -22,7 +22,7 @@ from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.files import atomic_write_text
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.plan.references import mix_at
-from batch_analogy.jobs.store import write_json
+from batch_analogy.json_files import write_json
 from batch_analogy.media.colour_tags import to_wide_gamut
 from batch_analogy.media.stills import read_still, to_uint8
 from batch_analogy.motion.shots.deflicker import apply_exposure

@@ -18,7 +18,8 @@ from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.jobs.plan.survey import fingerprint_file
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
-from batch_analogy.jobs.store import RunStore, outputs_of, read_json
+from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.json_files import read_json
 
 
 @dataclass(frozen=True)

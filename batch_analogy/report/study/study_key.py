@@ -14,7 +14,7 @@ from typing import Any
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import NON_UTF8_ERRORS, hash_file
-from batch_analogy.jobs.store import read_json, write_json
+from batch_analogy.json_files import read_json, write_json
 from batch_analogy.report.comparison.results_folder import Comparison, ComparisonFolder
 
 FORMAT = 1

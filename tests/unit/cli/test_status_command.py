@@ -24,7 +24,8 @@ from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_status import read_status, write_status
 from batch_analogy.jobs.folder.worker_states import WorkerState
 from batch_analogy.jobs.plan.plan_file import write_plan
-from batch_analogy.jobs.store import RunStore, write_json
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.json_files import write_json
 from tests.support.plans import plan
 
 FRAMES = 100

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from batch_analogy.errors import RunLockedError, UsageError
-from batch_analogy.jobs.store import RunStore, read_json, write_json
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.json_files import write_json
 
 HOLD = """
 import sys
@@ -122,34 +122,3 @@ def test_an_empty_folder_is_discarded_and_a_used_one_is_not(tmp_path: Path) -> N
     store.discard_empty()
     assert store.plan.exists()
     store.close()
-
-
-def test_damaged_json_is_named_and_missing_json_is_none(tmp_path: Path) -> None:
-    assert read_json(tmp_path / "none.json") is None
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(UsageError, match=r"run\.json"):
-        read_json(tmp_path / "run.json")
-
-
-REWRITE = """
-import sys
-from pathlib import Path
-from batch_analogy.jobs.store import write_json
-for number in range(10**9):
-    write_json(Path(sys.argv[1]), {"number": number, "filling": "x" * 5000})
-"""
-
-
-def test_json_is_whole_after_a_kill_at_any_moment(tmp_path: Path) -> None:
-    path = tmp_path / "state.json"
-    for _ in range(5):
-        path.unlink(missing_ok=True)
-        with subprocess.Popen([sys.executable, "-c", REWRITE, str(path)]) as writer:
-            while not path.exists():
-                assert writer.poll() is None
-                time.sleep(0.001)
-            time.sleep(0.02)
-            writer.kill()
-        value = read_json(path)
-        assert value is not None
-        assert len(value["filling"]) == 5000

@@ -32,7 +32,7 @@ def write(path: Path, **looks: FrameStats) -> None:
 
 
 def test_what_was_added_now_and_before_is_found_whole(tmp_path: Path) -> None:
-    path = tmp_path / "looks.bin"
+    path = tmp_path / "scan.bin"
     write(path, a=look(1), b=look(2, -3.5))
     with ScanCache(path, {"b", "c"}, writable=True) as file:
         assert "a" in file
@@ -50,7 +50,7 @@ def test_what_was_added_now_and_before_is_found_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["torn", "changed", "another kind"])
 def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, harm: str) -> None:
-    path = tmp_path / "looks.bin"
+    path = tmp_path / "scan.bin"
     write(path, a=look(1), b=look(2))
     data = bytearray(path.read_bytes())
     if harm == "torn":
@@ -67,7 +67,7 @@ def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, harm: str)
 
 
 def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
-    path = tmp_path / "looks.bin"
+    path = tmp_path / "scan.bin"
     write(path, a=look(1), b=look(2))
     size = path.stat().st_size
     write(path, c=look(3))
@@ -78,7 +78,7 @@ def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_what_may_not_be_written_to_is_read_and_kept_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "looks.bin"
+    path = tmp_path / "scan.bin"
     write(path, a=look(1))
     before = path.read_bytes()
     with ScanCache(path, {"a", "b"}, writable=False) as file:
@@ -103,4 +103,4 @@ def fill_the_disk(path: Path) -> None:
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutputDiskError, match="full"):
-        fill_the_disk(tmp_path / "looks.bin")
+        fill_the_disk(tmp_path / "scan.bin")

@@ -1,0 +1,155 @@
+"""A folder that one process works in at a time, and what may be deleted there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, ClassVar
+
+from batch_analogy.errors import RunLockedError, UsageError
+from batch_analogy.files import disk_errors
+
+LOCK_PATIENCE_SECONDS = 1.0
+
+
+class LockedFolder:
+    """A folder with a lock that keeps a second process out.
+
+    Its manifest marks it as made by batch-analogy: a folder that has neither manifest nor lock and
+    is not empty belongs to somebody else and is refused.
+
+    Args:
+        folder: its path; it need not exist yet.
+    """
+
+    option: ClassVar[str]  # the command-line option that names another folder
+    purpose: ClassVar[str]  # what the folder is for, in messages
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = folder / "run.json"
+        self.lock = folder / "run.lock"
+        self._lock_file: IO[str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True if this object holds the lock, so that the folder may be written to."""
+        return self._lock_file is not None
+
+    def exists(self) -> bool:
+        """Return True if work was begun here."""
+        return self.manifest.is_file()
+
+    def open(self) -> None:
+        """Make the folder and lock it.
+
+        Raises:
+            RunLockedError: another process is working here.
+            UsageError: the folder contains other things and was not made by batch-analogy.
+            OutputDiskError: it cannot be written to.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(
+                f"{self.purpose} {self.folder} is a file; name another with {self.option}"
+            )
+        if self.folder.is_dir() and not self.exists() and not self.lock.exists():
+            self._refuse_foreign()
+        deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+        while (handle := self._try_lock()) is None:
+            if time.monotonic() > deadline:  # a driver that was just killed may still be dying
+                owner = self.lock.read_text().strip() if self.lock.exists() else "unknown"
+                raise RunLockedError(
+                    f"another batch-analogy (process {owner}) is working in {self.folder}; wait "
+                    f"for it, stop it, or name another folder with {self.option}"
+                )
+            time.sleep(0.05)
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        self._lock_file = handle
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._lock_file is not None:
+            self._lock_file.close()  # closing the file drops its flock
+            self._lock_file = None
+
+    def has_driver(self) -> bool:
+        """Return True if a process holds the lock, as far as this machine can tell.
+
+        On a shared disk whose locks do not reach other machines, a process there is not seen.
+        """
+        try:
+            with self.lock.open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # no such file, or a disk without locks
+            return False
+        return False
+
+    def clear(self) -> None:
+        """Delete what earlier work left here, and nothing else.
+
+        The manifest is deleted first: a folder without one is cleared again if this is interrupted.
+        """
+        with disk_errors(self.folder):
+            self.manifest.unlink(missing_ok=True)
+            for path in self._own_files():
+                path.unlink(missing_ok=True)
+            for folder in self._own_folders():
+                remove_tree(folder)
+
+    def discard_empty(self) -> None:
+        """Remove the folder if no work was begun in it; the lock must be held."""
+        found = [entry for entry in self.folder.iterdir() if entry != self.lock]
+        if not found:
+            self.lock.unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def _own_files(self) -> Sequence[Path]:
+        """Return the files, besides the manifest, that ``clear`` deletes."""
+        raise NotImplementedError
+
+    def _own_folders(self) -> Sequence[Path]:
+        """Return the folders that ``clear`` deletes with everything in them."""
+        raise NotImplementedError
+
+    def _try_lock(self) -> IO[str] | None:
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = self.lock.open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle.fileno()), self.lock.stat()):
+                return handle
+        except (BlockingIOError, FileNotFoundError):
+            pass  # held by another driver, or by one that has just discarded its folder
+        handle.close()
+        return None
+
+    def _refuse_foreign(self) -> None:
+        names = sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
+        if names:
+            raise UsageError(
+                f"{self.purpose} {self.folder} is not empty and was not made by batch-analogy (it "
+                f"contains {', '.join(names[:3])}{' …' if len(names) > 3 else ''}); name another "
+                f"with {self.option}"
+            )
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder with everything in it.
+
+    Of a symbolic link, for example to a larger disk, only the link is deleted: it may lead to more
+    than what a run left.
+    """
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.is_dir():
+        shutil.rmtree(folder)
