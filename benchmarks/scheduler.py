@@ -54,10 +54,16 @@ from batch_analogy.jobs.events import (
 from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.run_plan import FileFingerprint, FramePlan, Plan, Shot, cut_segments
-from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import write_png
 from benchmarks.common import peak_memory_bytes, report
-from benchmarks.simulation import Fate, Hours, Life, SimulatedClock, SimulatedPool
+from tests.support.simulated_pool import (
+    Fate,
+    Hours,
+    Life,
+    OnePicture,
+    SimulatedClock,
+    SimulatedPool,
+)
 
 CAUSES: tuple[LossCause, ...] = ("died", "node lost")
 TRIES = 4  # of a frame whose luck is drawn
@@ -84,7 +90,7 @@ class Night:
         return self.frames * self.seconds / self.workers
 
 
-class Course:
+class Fortune:
     """What befalls workers and frames in a night, drawn from its seed."""
 
     def __init__(self, night: Night) -> None:
@@ -113,13 +119,6 @@ class Course:
         self._tries[index] += 1
         seconds = float(self._seconds[index])
         return Fate(seconds, "may be tried again" if luck < self._night.failing else "done")
-
-
-class OnePicture(RunStore):
-    """A run folder in which every finished picture is the same file."""
-
-    def frame(self, output: str, index: int) -> Path:
-        return self.run_dir / "picture.png"
 
 
 def make_plan(night: Night) -> Plan:
@@ -159,7 +158,7 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
     picture = np.random.default_rng(night.seed).random((720, 1280, 3), dtype=np.float32)
     write_png(store.frame("a_prime", 0), picture)
     clock = SimulatedClock()
-    course = Course(night)
+    course = Fortune(night)
     pool = SimulatedPool(clock, night.workers, course.life, course.fate)
     progress = RunProgress(config, store, plan, done=(), given_up={}, clock=clock)
     told: Counter[str] = Counter()

@@ -17,9 +17,15 @@ from batch_analogy.jobs.events import RunEvent
 from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.media.stills import write_png
-from benchmarks.scheduler import OnePicture
-from benchmarks.simulation import End, Fate, Life, SimulatedClock, SimulatedPool
 from tests.support.plans import plan
+from tests.support.simulated_pool import (
+    End,
+    Fate,
+    Life,
+    OnePicture,
+    SimulatedClock,
+    SimulatedPool,
+)
 
 FRAME_SECONDS = 10.0
 START_SECONDS = 5.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scheduler import Night, simulate
-from benchmarks.simulation import SimulatedClock
+from tests.support.simulated_pool import SimulatedClock
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -24,7 +24,7 @@ from batch_analogy.jobs.events import (
     WorkersMissing,
     WorkersReady,
 )
-from benchmarks.simulation import End, Life
+from tests.support.simulated_pool import End, Life
 from tests.support.simulated_runs import FRAME_SECONDS, START_SECONDS, Stage
 
 

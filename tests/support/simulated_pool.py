@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from batch_analogy.jobs.drive.pool import (
@@ -26,9 +27,17 @@ from batch_analogy.jobs.drive.pool import (
     Ready,
 )
 from batch_analogy.jobs.events import LossCause
+from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, OutputFile
 
 End = Literal["done", "may be tried again", "hopeless", "disk", "worker dies", "silence"]
+
+
+class OnePicture(RunStore):
+    """A run folder in which every finished picture is the same file."""
+
+    def frame(self, output: str, index: int) -> Path:
+        return self.run_dir / "picture.png"
 
 
 class SimulatedClock:
