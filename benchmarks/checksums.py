@@ -1,4 +1,4 @@
-"""SHA-256 of what the commands make, so that a change that must move no pixel can be shown to move none.
+"""SHA-256 of what every command makes: shows that a change moved no pixel.
 
     python -m benchmarks.checksums > before.json      # in a checkout of the older commit
     python -m benchmarks.checksums --against before.json

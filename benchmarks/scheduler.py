@@ -164,7 +164,7 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
     told: Counter[str] = Counter()
 
     def hear(event: RunEvent) -> None:
-        progress.worker_states.hear(event)
+        progress.worker_states.observe(event)
         told[_name(event)] += 1
 
     scheduler = Scheduler(
