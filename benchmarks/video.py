@@ -24,7 +24,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_analogy.config.run import Codec
+from batch_analogy.config.codecs import Codec
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.film import encode_film

@@ -11,13 +11,13 @@ import typer
 from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
-from batch_analogy.cli.options.film import USUAL_SUFFIXES
 from batch_analogy.cli.options.groups import FilmOptions, LookOptions, MachineOptions, takes_groups
 from batch_analogy.cli.options.motion import default_deflicker
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.plan_text import print_plan
+from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.matching import Preset
-from batch_analogy.config.run import Codec, RunConfig, Target
+from batch_analogy.config.run import RunConfig, Target
 
 TIMELAPSE_EPILOG = """Examples:
 
@@ -146,7 +146,7 @@ def default_film(source: str, ending: str, codec: Codec = options.DEFAULT_CODEC)
         path = path.parent
     path = path.absolute()
     name = path.name if path.is_dir() else path.stem
-    return Path(f"{name or 'frames'}-{ending}{USUAL_SUFFIXES[codec]}")
+    return Path(f"{name or 'frames'}-{ending}{CODECS[codec].suffixes[0]}")
 
 
 def default_run_dir(film: Path) -> Path:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_analogy.config.checks import check_choice
+from batch_analogy.config.codecs import CODECS, SELECTABLE_BITS, Codec
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.errors import ConfigError
 
 Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
-Codec = Literal["h264", "h265", "prores", "ffv1"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
@@ -138,14 +138,23 @@ class RunConfig:
         elif not 0 <= self.deflicker <= 1:
             raise ConfigError(f"deflicker is {self.deflicker}; it must lie between 0 and 1")
         check_choice("codec", self.codec, Codec)
-        if self.depth not in (None, 8, 10):
-            raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits a channel")
-        if self.codec == "prores" and self.depth == 8:
-            raise ConfigError("depth is 8, but ProRes has 10 bits; leave --depth out")
+        self._check_depth()
         if self.segment_frames is not None and self.segment_frames < 1:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
         if (self.command == "analogy") != (self.painting is not None):
             raise ConfigError("analogy, and no other command, is given painted pictures")
+
+    def _check_depth(self) -> None:
+        if self.depth is None:
+            return
+        if self.depth not in SELECTABLE_BITS:
+            raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits a channel")
+        codec = CODECS[self.codec]
+        if self.depth not in codec.pixel_formats:
+            has = " or ".join(map(str, codec.pixel_formats))
+            raise ConfigError(
+                f"depth is {self.depth}, but {codec.title} has {has} bits; leave --depth out"
+            )
 
     def _check_pace(self) -> None:
         if self.fps is not None and not 0 < self.fps <= 1000:

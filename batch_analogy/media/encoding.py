@@ -1,4 +1,4 @@
-"""What a film can be encoded as, and what its container takes besides pictures."""
+"""Encoding options of a film, and the sound and subtitles that its container takes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from batch_analogy.config.run import Codec
+from batch_analogy.config.codecs import CODECS, Codec, CodecSpec
 from batch_analogy.errors import MachineError, UsageError
 from batch_analogy.media.ffmpeg import as_url, run_ffmpeg
 from batch_analogy.media.video import FILES_ONLY, VideoInfo
 
-CONTAINERS: dict[Codec, tuple[str, ...]] = {
-    "h264": (".mp4", ".mov", ".mkv"),
-    "h265": (".mp4", ".mov", ".mkv"),
-    "prores": (".mov", ".mkv"),
-    "ffv1": (".mkv",),
-}
-MAX_SIDE_PX: dict[Codec, int] = {"h264": 16384, "h265": 16384, "prores": 16384, "ffv1": 32767}
-TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265", "prores": "ProRes", "ffv1": "FFV1"}
-
-_ENCODERS: dict[Codec, str] = {
-    "h264": "libx264",
-    "h265": "libx265",
-    "prores": "prores_ks",
-    "ffv1": "ffv1",
-}
-_THREADS = "4"  # fixed, because some encoders' result depends on it
 _AAC = ("aac", "-b:a", "256k")
 _EVERYWHERE = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s24le"})
@@ -45,79 +29,63 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """How a film's pictures are stored."""
+    """Codec, depth and quality of a film."""
 
     codec: Codec = "h264"
-    depth: int | None = None  # bits a channel, 8 or 10; None: what the codec and the frames suit
+    depth: int | None = None  # bits a channel, 8 or 10; None: what suits the codec and the frames
     crf: int = 16  # of H.264 and H.265: 0 (lossless) to 51
 
+    @property
+    def spec(self) -> CodecSpec:
+        """The codec's record."""
+        return CODECS[self.codec]
+
     def bits(self, deep: bool) -> int:
-        """Bits a channel of the film, given whether its frames have more than 8."""
-        if self.codec == "prores":
-            return 10
-        if self.depth is not None:
+        """Return the film's bits a channel.
+
+        Args:
+            deep: whether its frames have more than 8.
+        """
+        if self.depth is not None and self.depth in self.spec.pixel_formats:
             return self.depth
-        if not deep or self.codec == "h264":  # few players show H.264 of 10 bits
-            return 8
-        return 10 if self.codec == "h265" else 16
+        return self.spec.deep_bits if deep else self.spec.bits
 
     def pixel_format(self, deep: bool) -> str:
-        """ffmpeg's name for the film's pixels. FFV1 keeps RGB, so that nothing is lost."""
-        bits = self.bits(deep)
-        if self.codec == "ffv1" and bits == 8:
-            return "bgr0"
-        base = {"prores": "yuv422p", "ffv1": "gbrp"}.get(self.codec, "yuv420p")
-        return base if bits == 8 else f"{base}{bits}le"
-
-    @property
-    def even_sizes(self) -> bool:
-        """Whether height and width must be even, because colours are stored coarser."""
-        return self.codec != "ffv1"
+        """Return ffmpeg's name for the film's pixels; ``deep`` as for ``bits``."""
+        return self.spec.pixel_formats[self.bits(deep)]
 
     def options(self, suffix: str) -> list[str]:
-        """The encoder's options for ffmpeg."""
-        encoder = ["-c:v", _ENCODERS[self.codec]]
-        if self.codec == "h264":
-            quality = ["-qp", "0"] if self.crf == 0 else ["-crf", str(self.crf)]
-            return [*encoder, *quality, "-threads", _THREADS]
-        if self.codec == "h265":
-            private = f"log-level=error:pools={_THREADS}:frame-threads=2"
-            private += ":lossless=1" if self.crf == 0 else ""
-            # The tag by which Apple's players know it.
-            tag = [] if suffix == ".mkv" else ["-tag:v", "hvc1"]
-            return [*encoder, "-crf", str(self.crf), "-x265-params", private, *tag]
-        if self.codec == "prores":
-            high = ["-profile:v", "hq", "-vendor", "apl0"]
-            return [*encoder, *high, "-threads", _THREADS]
-        lossless = ["-level", "3", "-g", "1", "-slices", "4", "-slicecrc", "1"]
-        return [*encoder, *lossless, "-threads", _THREADS]
+        """Return ffmpeg's options for the encoder, for a film of this suffix (lower case)."""
+        return self.spec.encoder_options(self.crf, suffix)
 
 
 def check_encoder(codec: Codec) -> None:
-    """Make sure, before any work, that this machine's ffmpeg can encode the film.
+    """Check, before any work is done, that this machine's ffmpeg has the codec's encoder.
 
     Raises:
-        MachineError: it was built without that encoder.
+        MachineError: ffmpeg was built without it.
     """
-    name = _ENCODERS[codec]
-    if "is not recognized" in run_ffmpeg(["-h", f"encoder={name}"]).messages:
+    spec = CODECS[codec]
+    if "is not recognized" in run_ffmpeg(["-h", f"encoder={spec.encoder}"]).messages:
         raise MachineError(
-            f"this machine's ffmpeg cannot encode {TITLES[codec]} (it has no {name}); choose "
+            f"this machine's ffmpeg cannot encode {spec.title} (it has no {spec.encoder}); choose "
             "another --codec, or name another ffmpeg in IMAGEIO_FFMPEG_EXE"
         )
 
 
 def check_container(output: Path, codec: Codec) -> None:
-    """Refuse a film whose suffix does not say a container that takes the codec.
+    """Check that a film's suffix is that of a container that takes the codec.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it is not.
     """
-    if output.suffix.lower() in CONTAINERS[codec]:
+    spec = CODECS[codec]
+    suffix = output.suffix.lower()
+    if suffix in spec.suffixes:
         return
-    known = any(output.suffix.lower() in suffixes for suffixes in CONTAINERS.values())
-    held = f" to hold {TITLES[codec]}" if known or codec != "h264" else ""
-    raise UsageError(f"output {output} must end in one of {', '.join(CONTAINERS[codec])}{held}")
+    known = any(suffix in other.suffixes for other in CODECS.values())
+    purpose = f" to hold {spec.title}" if known or codec != "h264" else ""
+    raise UsageError(f"output {output} must end in one of {', '.join(spec.suffixes)}{purpose}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageEr
 from batch_analogy.files import disk_errors, temporary_path
 from batch_analogy.media.blend import FrameBlend, read_blend, shown
 from batch_analogy.media.colour_tags import ColourSpace, encode_filter
-from batch_analogy.media.encoding import MAX_SIDE_PX, EncodingOptions, Soundtrack, check_container
+from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.matroska import MatroskaWriter
 from batch_analogy.media.stills import (
@@ -209,12 +209,12 @@ def _ratio(value: Fraction) -> str:
 def _shape(first: FrameBlend, encoding: EncodingOptions) -> _Shape:
     """The film's size in px, even where it must be, and whether frames must be made smaller."""
     height, width = _read_frame(first).shape[:2]
-    most = MAX_SIDE_PX[encoding.codec]
+    most = encoding.spec.max_side_px
     scaled = max(height, width) > most
     if scaled:
         factor = most / max(height, width)
         height, width = max(2, round(height * factor)), max(2, round(width * factor))
-    if encoding.even_sizes:
+    if encoding.spec.even_sides:
         height, width = height + height % 2, width + width % 2
     return _Shape(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8)
 

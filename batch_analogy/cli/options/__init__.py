@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from batch_analogy.cli.options.film import FILM, parse_output
+from batch_analogy.config.codecs import Codec
 from batch_analogy.config.matching import PRESETS, AnalogyConfig, Preset, Quality, Refine
 from batch_analogy.config.run import (
-    Codec,
     ExecutionConfig,
     OnMissing,
     Order,

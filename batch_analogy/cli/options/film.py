@@ -7,23 +7,17 @@ from typing import Annotated
 
 import typer
 
-from batch_analogy.config.run import Codec, Order
+from batch_analogy.config.codecs import CODECS, Codec
+from batch_analogy.config.run import Order
 
 FILM = "Film"
-USUAL_SUFFIXES: dict[Codec, str] = {
-    "h264": ".mp4",
-    "h265": ".mp4",
-    "prores": ".mov",
-    "ffv1": ".mkv",
-}
 
-_CODEC_HELP = (
-    "h264 plays everywhere; h265 is smaller; prores (.mov, 10 bits) and ffv1 (.mkv, loses "
-    "nothing) are for editing."
-)
+_CODEC_HELP = "; ".join(f"{name} {codec.summary}" for name, codec in CODECS.items()) + "."
+_FIXED_DEPTHS = [f"{c.bits} for {n}" for n, c in CODECS.items() if c.bits == c.deep_bits != 8]
+_FRAMES_DEPTHS = [name for name, codec in CODECS.items() if codec.bits != codec.deep_bits]
 _DEPTH_HELP = (
-    "Bits a channel of the film, 8 or 10. By default 10 for prores; for h265 and ffv1 what the "
-    "frames have; else 8. Of numbered pictures: 8, or 16 for anything more."
+    f"Bits a channel of the film, 8 or 10. By default {', '.join(_FIXED_DEPTHS)}; the frames' own "
+    f"for {' and '.join(_FRAMES_DEPTHS)}; else 8. Of numbered pictures: 8, or 16 for anything more."
 )
 
 

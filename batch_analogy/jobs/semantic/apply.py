@@ -16,11 +16,12 @@ import torch
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.label_maps import Classes, read_classes
 from batch_analogy.analogy.semantic.model import SemanticModel
+from batch_analogy.config.codecs import CODECS
 from batch_analogy.errors import FrameError, InputError, OutputExistsError, UsageError
 from batch_analogy.jobs.drive.stopping import StoppedEncodingError, unless_stopped
 from batch_analogy.jobs.semantic.events import MapDone, OnSemanticEvent, ignore
 from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
-from batch_analogy.media.encoding import CONTAINERS, EncodingOptions
+from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film import encode_film
 from batch_analogy.media.numbered_output import is_pattern, numbered
 from batch_analogy.media.sequence import find_stills, is_video
@@ -102,7 +103,7 @@ def is_sequence(maps: Sequence[Path]) -> bool:
 
 def is_film(output: Path) -> bool:
     """Whether an output's name is a film's."""
-    return output.suffix.lower() in CONTAINERS["h264"]
+    return output.suffix.lower() in CODECS["h264"].suffixes
 
 
 def picture_paths(output: Path, maps: Sequence[Path], frames: Path) -> list[Path]:
@@ -128,9 +129,10 @@ def picture_paths(output: Path, maps: Sequence[Path], frames: Path) -> list[Path
             )
         return [output]
     if output.suffix:
+        films = ", ".join(CODECS["h264"].suffixes)
         raise UsageError(
-            f"output {output} is no .png, no film ({', '.join(CONTAINERS['h264'])}) and no folder; "
-            "choose one of these"
+            f"output {output} is neither a .png nor a film ({films}) nor a folder; choose one of "
+            "these"
         )
     places = [output / f"{path.stem}.png" for path in maps]
     if len(set(places)) < len(places):

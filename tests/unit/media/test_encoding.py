@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_analogy.config.run import Codec
+from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.errors import FilmError, UsageError
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack
@@ -51,19 +51,19 @@ def assert_bars_alike(found: FloatPixels, wanted: FloatPixels, levels: float) ->
         assert np.abs(found[inside] - wanted[inside]).max() * 255 <= levels
 
 
-CODECS: list[tuple[Codec, str, int | None, str]] = [
-    ("h264", ".mp4", None, "yuv420p"),
-    ("h264", ".mkv", 10, "yuv420p10le"),
-    ("h265", ".mp4", None, "yuv420p"),
-    ("h265", ".mov", 10, "yuv420p10le"),
-    ("prores", ".mov", None, "yuv422p10le"),
-    ("ffv1", ".mkv", None, "bgr0"),
-    ("ffv1", ".mkv", 10, "gbrp10le"),
+FILMS = [
+    (name, suffix, bits, pixels)
+    for name, codec in CODECS.items()
+    for bits, pixels in codec.pixel_formats.items()
+    for suffix in codec.suffixes[:: len(codec.suffixes) - 1 or 1]
 ]
+"""Every codec in every depth, in its usual container and in the last one: (…, pixel format)."""
 
 
-@pytest.mark.parametrize(("codec", "suffix", "depth", "pixels"), CODECS)
-def test_codecs(tmp_path: Path, codec: Codec, suffix: str, depth: int | None, pixels: str) -> None:
+@pytest.mark.parametrize(("codec", "suffix", "depth", "pixels"), FILMS)
+def test_each_codec_keeps_colours(
+    tmp_path: Path, codec: Codec, suffix: str, depth: int, pixels: str
+) -> None:
     wanted = bars(tmp_path / "a.png")
     film = tmp_path / f"film{suffix}"
     encode_film([tmp_path / "a.png"] * 3, film, fps=FPS, encoding=EncodingOptions(codec, depth))
@@ -114,8 +114,8 @@ def test_ffv1_loses_nothing_even_of_odd_sizes(tmp_path: Path) -> None:
 
 def test_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
     bars(tmp_path / "a.png")
-    for codec, suffix in (("h265", ".mp4"), ("prores", ".mov"), ("ffv1", ".mkv")):
-        films = [tmp_path / f"{n}{suffix}" for n in range(2)]
+    for codec, spec in CODECS.items():
+        films = [tmp_path / f"{n}{spec.suffixes[0]}" for n in range(2)]
         for film in films:
             encode_film([tmp_path / "a.png"] * 5, film, fps=FPS, encoding=EncodingOptions(codec))
         assert films[0].read_bytes() == films[1].read_bytes()

@@ -1,0 +1,110 @@
+"""The codecs that a film can have: one record each, read by the command line and by the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+_THREADS = "4"  # fixed, because the result of some encoders depends on it
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecSpec:
+    """Everything that the program knows about a codec. Options and pixel formats are ffmpeg's."""
+
+    title: str
+    summary: str  # for --help, following the codec's name
+    suffixes: tuple[str, ...]  # of the containers that take it, the usual one first
+    encoder: str
+    options: tuple[str, ...]  # {crf} stands for the quality
+    lossless_options: tuple[str, ...] | None = None  # instead, at crf 0; None: the same ones
+    suffix_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # further ones
+    pixel_formats: Mapping[int, str]  # bits a channel → pixel format
+    bits: int  # for frames of 8 bits a channel, unless the user chooses
+    deep_bits: int  # likewise for frames of 16
+    even_sides: bool  # height and width must be even, because chroma is subsampled
+    max_side_px: int
+
+    def encoder_options(self, crf: int, suffix: str) -> list[str]:
+        """Return ffmpeg's options for the encoder.
+
+        Args:
+            crf: the quality, 0 (lossless) to 51, where the encoder has one.
+            suffix: of the film, lower case.
+        """
+        lossless = crf == 0 and self.lossless_options is not None
+        options = (self.lossless_options or ()) if lossless else self.options
+        quality = [option.format(crf=crf) for option in options]
+        return ["-c:v", self.encoder, *quality, *self.suffix_options.get(suffix, ())]
+
+
+_X265 = f"log-level=error:pools={_THREADS}:frame-threads=2"
+_APPLE_TAG = ("-tag:v", "hvc1")  # without it, Apple's players do not recognise H.265
+
+CODECS: dict[str, CodecSpec] = {
+    "h264": CodecSpec(
+        title="H.264",
+        summary="plays everywhere",
+        suffixes=(".mp4", ".mov", ".mkv"),
+        encoder="libx264",
+        options=("-crf", "{crf}", "-threads", _THREADS),
+        lossless_options=("-qp", "0", "-threads", _THREADS),
+        pixel_formats={8: "yuv420p", 10: "yuv420p10le"},
+        bits=8,
+        deep_bits=8,  # few players show H.264 of 10 bits
+        even_sides=True,
+        max_side_px=16384,
+    ),
+    "h265": CodecSpec(
+        title="H.265",
+        summary="makes smaller files",
+        suffixes=(".mp4", ".mov", ".mkv"),
+        encoder="libx265",
+        options=("-crf", "{crf}", "-x265-params", _X265),
+        lossless_options=("-crf", "0", "-x265-params", f"{_X265}:lossless=1"),
+        suffix_options={".mp4": _APPLE_TAG, ".mov": _APPLE_TAG},
+        pixel_formats={8: "yuv420p", 10: "yuv420p10le"},
+        bits=8,
+        deep_bits=10,
+        even_sides=True,
+        max_side_px=16384,
+    ),
+    "prores": CodecSpec(
+        title="ProRes",
+        summary="(.mov, 10 bits) is for editing",
+        suffixes=(".mov", ".mkv"),
+        encoder="prores_ks",
+        options=("-profile:v", "hq", "-vendor", "apl0", "-threads", _THREADS),
+        pixel_formats={10: "yuv422p10le"},
+        bits=10,
+        deep_bits=10,
+        even_sides=True,
+        max_side_px=16384,
+    ),
+    "ffv1": CodecSpec(
+        title="FFV1",
+        summary="(.mkv) is lossless, for editing and archives",
+        suffixes=(".mkv",),
+        encoder="ffv1",
+        options=(
+            *("-level", "3", "-g", "1", "-slices", "4", "-slicecrc", "1"),
+            *("-threads", _THREADS),
+        ),
+        pixel_formats={8: "bgr0", 10: "gbrp10le", 16: "gbrp16le"},  # RGB, so nothing is lost
+        bits=8,
+        deep_bits=16,
+        even_sides=False,
+        max_side_px=32767,
+    ),
+}
+"""Name, as in ``--codec``, → codec. To add a codec, add an entry."""
+
+# The names are written once, as the table's keys: a Literal of them gives --codec its choices.
+if TYPE_CHECKING:
+    Codec = str
+else:
+    Codec = Literal[tuple(CODECS)]
+
+SELECTABLE_BITS = (8, 10)
+"""Bits a channel that a user can choose for a film, where the codec has them."""
