@@ -1,7 +1,7 @@
-"""Guided patch synthesis: Image Analogies, by search and vote.
+"""Image Analogies: guided patch synthesis by alternating search and vote.
 
-``synthesise`` makes B' out of A' so that A : A' :: B : B'. What corresponds is said by pairs of
-maps, the guides; A and B themselves are the simplest of them.
+``synthesise`` makes B' from pieces of A' so that A : A' :: B : B'. Pairs of maps, the guides, say
+which parts of A and B correspond; A and B themselves are the simplest guides.
 """
 
 from batch_analogy.analogy.guided.spec import Guide, GuidedConfig, Synthesis

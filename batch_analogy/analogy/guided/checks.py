@@ -1,4 +1,4 @@
-"""Whether what synthesis is given fits together."""
+"""Checks that the inputs of guided synthesis fit together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from batch_analogy.errors import ConfigError
 _MOST_STYLE_CHANNELS = 4
 
 
-def check(
+def check_inputs(
     style: Tensor,
     guides: Sequence[Guide],
     config: GuidedConfig,
@@ -24,10 +24,10 @@ def check(
     base: Tensor | None,
     usable: Tensor | None,
 ) -> None:
-    """Arguments as for ``synthesise``.
+    """Check the arguments of ``synthesise``, which describes them.
 
     Raises:
-        ConfigError: says which of them does not fit, and what was expected.
+        ConfigError: an argument does not fit; the message names it and says what was expected.
     """
     _check_map("style (A')", style, None, torch.float32)
     channels = int(style.shape[1])
@@ -37,7 +37,7 @@ def check(
             "(colours and alpha)"
         )
     if not guides:
-        raise ConfigError("no guide was given; at least one is needed, if only for B''s size")
+        raise ConfigError("no guide was given; at least one is needed, if only for the size of B'")
     _check_guides(guides, sides(style), config)
     size = sides(guides[0].target)
     for name, values, count, kind in (
@@ -62,7 +62,7 @@ def _check_guides(guides: Sequence[Guide], source_size: Size, config: GuidedConf
         if not 0 <= guide.weight < float("inf"):
             raise ConfigError(f"guide {number}'s weight is {guide.weight}; it cannot be negative")
     if config.style_weight == 0 and all(guide.weight == 0 for guide in guides):
-        raise ConfigError("the style and all guides weigh 0; something must say what is similar")
+        raise ConfigError("all weights, of the style and of the guides, are 0; set at least one")
 
 
 def _check_map(
@@ -78,4 +78,4 @@ def _check_map(
     if values.dtype != kind:
         raise ConfigError(f"{name} must be {kind}, not {values.dtype}")
     if kind.is_floating_point and not bool(values.isfinite().all()):
-        raise ConfigError(f"{name} holds values that are not finite (NaN or infinity)")
+        raise ConfigError(f"{name} contains values that are not finite (NaN or infinity)")

@@ -1,8 +1,8 @@
-"""Style and guides as one map of whole numbers, so that a patch's difference is one exact sum.
+"""Style and guides quantised to integers, so that the difference of two patches is one exact sum.
 
-Channels are scaled by the root of their weight and rounded to 16-bit integers: the plain sum of
-squared differences is then the weighted one, in units that never overflow 32 bits, and every
-kernel gets the same bits in any order of summation.
+Channels are scaled by the square root of their weight and rounded to 16-bit integers. The plain sum
+of squared differences is then the weighted one; it never overflows 32 bits, and every kernel gets
+the same bits in any order of summation.
 """
 
 from __future__ import annotations
@@ -23,24 +23,27 @@ _EBSYNTH_UNIT = 255.0**2 * 25  # of uniformity: 8-bit squares summed over a patc
 
 @dataclass(frozen=True)
 class ChannelScales:
-    """How many whole-number steps each channel has, and what a difference of one is worth."""
+    """Quantisation steps of each channel, and the weighted difference that one unit stands for."""
 
-    style: float  # steps in [0, 1]; of every style channel
-    guides: tuple[float, ...]  # steps in [0, 1]; of each guide's channels
-    unit: float  # weighted squared difference, mean over the patch, of a sum of 1
+    style: float  # steps from 0 to 1 in every style channel
+    guides: tuple[float, ...]  # steps from 0 to 1 in the channels of each guide
+    unit: float  # weighted squared difference, averaged over the patch, of an integer sum of 1
 
     def occurrence_cost(self, uniformity: float) -> float:
-        """A uniformity in EbSynth's unit as a sum of squared steps."""
+        """Convert a uniformity from EbSynth's unit to a sum of squared steps."""
         return uniformity / _EBSYNTH_UNIT / self.unit
 
 
 def channel_scales(
     channels: int, guides: Sequence[Guide], config: GuidedConfig, *, patch: int
 ) -> ChannelScales:
-    """The finest steps whose squared differences over a patch fit into 32 bits.
+    """Choose the finest steps whose squared differences over a patch fit into 32 bits.
 
     Args:
-        channels: of the style. guides: all with a weight above 0. patch: side, pixels.
+        channels: number of style channels.
+        guides: guides with a weight above 0.
+        config: weight of the style.
+        patch: odd side, pixels.
     """
     style = config.style_weight / channels
     each = [guide.weight / guide.source.shape[1] for guide in guides]
@@ -58,15 +61,15 @@ def channel_scales(
 
 
 def quantise(values: Tensor, scale: float) -> Tensor:
-    """(1, C, H, W) float32 in [0, 1] → (H, W, C) int16."""
+    """Quantise (1, C, H, W) float32 in [0, 1] to (H, W, C) int16."""
     return (values[0].permute(1, 2, 0) * scale + 0.5).floor_().to(torch.int16)
 
 
 def quantise_guides(maps: Sequence[Tensor], scales: ChannelScales) -> list[Tensor]:
-    """Each guide's map (1, C, H, W) in whole steps, (H, W, C) int16."""
+    """Quantise the map of each guide, (1, C, H, W), to (H, W, C) int16."""
     return [quantise(m, scale) for m, scale in zip(maps, scales.guides, strict=True)]
 
 
 def stack_channels(parts: Sequence[Tensor]) -> Tensor:
-    """Maps (H, W, C) side by side."""
+    """Concatenate maps (H, W, C) along their channels."""
     return torch.cat(list(parts), dim=2).contiguous()

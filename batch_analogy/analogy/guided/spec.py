@@ -1,4 +1,4 @@
-"""What guided synthesis is given and gives back, and what one of its searches is asked to do."""
+"""Inputs, configuration and result of guided synthesis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from batch_analogy.errors import ConfigError
 
 @dataclass(frozen=True)
 class Guide:
-    """One pair of maps that say what corresponds."""
+    """A pair of maps, over A and over B, that are similar where A and B correspond."""
 
     source: Tensor  # (1, C, H', W') float32 in [0, 1], over A
     target: Tensor  # (1, C, H, W) float32 in [0, 1], over B
@@ -22,23 +22,23 @@ class Guide:
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedConfig:
-    """How a picture is synthesised. Names and defaults follow EbSynth's where it has them.
+    """Settings of the synthesis; names and defaults follow EbSynth where it has them.
 
     Source: Hertzmann et al. 2001 (κ); Fišer et al. 2016 (StyLit) and the EbSynth library (rounds,
-    uniformity, last pass, stop).
+    uniformity, last pass, stop); docs/method.md, "Patch distance and uniformity".
     """
 
     patch: int = PATCH  # odd side of the compared patches, pixels
     rounds: int = 6  # of search and vote, at each size of the pyramid
     iterations: int = 4  # of each search
     uniformity: float = UNIFORMITY
-    """Price of a source patch that is used as often as is fair, in EbSynth's unit: a squared
-    difference of 8-bit values summed over 5×5 pixels. 0: patches may be used at will."""
-    style_weight: float = 1.0  # of B' continuing as A' does, against the guides' weights
-    last_pass: bool = True  # once more at patch 3, without uniformity
-    coherence: float = KAPPA  # Hertzmann's κ: a match that no neighbour continues costs 1 + κ times
-    stop: float = 5 / 255  # pixels that change less from round to round are settled; of [0, 1]
-    levels: int | None = None  # sizes of the pyramid; None: as many as patches fit in
+    """Cost added to a source patch that is used its fair share of times, in EbSynth's unit: a sum
+    of squared 8-bit differences over 5×5 pixels. 0: patches may be used any number of times."""
+    style_weight: float = 1.0  # of the similarity of B' to A', relative to the guides' weights
+    last_pass: bool = True  # repeat the full size with patch 3 and without uniformity
+    coherence: float = KAPPA  # Hertzmann's κ: an isolated match costs 1 + κ times as much
+    stop: float = 5 / 255  # pixels whose values, in [0, 1], change less than this are settled
+    levels: int | None = None  # sizes of the pyramid; None: as many as have room for two patches
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,44 +50,18 @@ class GuidedConfig:
         for name in ("uniformity", "style_weight", "coherence", "stop"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0:
-                raise ConfigError(f"{name} is {value}; it must be a number that is not negative")
+                raise ConfigError(f"{name} is {value}; it must be a finite number of at least 0")
         if self.levels is not None and self.levels < 1:
             raise ConfigError(f"levels is {self.levels}; it must be at least 1, or None")
 
 
 @dataclass(frozen=True)
 class Synthesis:
-    """B', and where it was taken from."""
+    """B' and the field that it was made by."""
 
     picture: Tensor  # (1, C, H, W) float32 [0, 1]: B'
     field: Tensor  # (1, 2, H, W) int32: B → A, absolute (y, x)
     cost: Tensor
-    """(1, 1, H, W) float32: what each match costs, comparable between runs with the same guides,
-    weights and last patch: the patch's mean of Σ weight · difference² over all channels. 0 where
-    nothing was made."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuidedSearchSpec:
-    """Patch, reach, prices and randomness of one search."""
-
-    patch: int  # odd side, pixels
-    iterations: int
-    radii: tuple[int, ...]  # of the random tries of an iteration, pixels
-    seed: int  # 32 bits
-    occurrence_cost: float = 0.0  # price of a source patch that is used as often as is fair
-    coherence: float = 0.0  # a match that no neighbour continues costs 1 + this times
-
-    @property
-    def reach(self) -> int:
-        """Pixels from the patch's centre to its edge."""
-        return self.patch // 2
-
-
-def radii_of(largest: int) -> tuple[int, ...]:
-    """Random-search radii: halved down to 1.
-
-    >>> radii_of(11)
-    (11, 5, 2, 1)
-    """
-    return tuple(largest >> k for k in range(largest.bit_length()))
+    """(1, 1, H, W) float32, cost of each match: Σ weight · difference² over all channels, averaged
+    over the patch; 0 outside the mask. Comparable between runs with the same guides, weights and
+    last patch."""

@@ -1,16 +1,16 @@
-"""Guided patch synthesis: B' out of pieces of A', put where the guides say.
+"""Guided patch synthesis: B' from pieces of A', placed as the guides say.
 
-From the coarsest size up, search and vote take turns (expectation and maximisation): the search
-finds for each patch of B' and its guides the most similar one of A' and A's, the vote makes B' of
-what the patches say. Pixels that no longer change are settled and left out.
+From the coarsest size up, search and vote alternate (expectation maximisation). The search finds,
+for each patch of B' with its guides, the most similar patch of A' with its own; the vote averages
+the matched patches into a new B'. Pixels that no longer change are settled and skipped.
 
 Source: Hertzmann et al. 2001 (Image Analogies), Wexler et al. 2007 and Kwatra et al. 2005 (search
-and vote), Fišer et al. 2016 (StyLit) and the EbSynth library (guides, uniformity, last pass).
+and vote), Fišer et al. 2016 (StyLit) and the EbSynth library (guides, uniformity, last pass);
+docs/method.md, "Size pyramid of the synthesis", "Votes in the synthesis".
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch.rng import derive_seed, hash_cells
-from batch_analogy.analogy.guided.checks import check
+from batch_analogy.analogy.guided.checks import check_inputs
 from batch_analogy.analogy.guided.pyramid import (
     FullSizeInputs,
     LevelInputs,
@@ -32,45 +32,41 @@ from batch_analogy.analogy.guided.quantisation import (
     quantise,
     stack_channels,
 )
-from batch_analogy.analogy.guided.search import reference
-from batch_analogy.analogy.guided.spec import (
-    Guide,
-    GuidedConfig,
-    GuidedSearchSpec,
-    Synthesis,
-    radii_of,
-)
+from batch_analogy.analogy.guided.search import GuidedSearchSpec, search
+from batch_analogy.analogy.guided.search.spec import radii_of
+from batch_analogy.analogy.guided.spec import Guide, GuidedConfig, Synthesis
+from batch_analogy.analogy.guided.vote import vote
 from batch_analogy.analogy.nnf import sides, upsample_nnf
 
-_LAST_PATCH = 3
+_LAST_PATCH = 3  # odd side, pixels
 
 
 @dataclass(frozen=True)
-class _Made:
-    """B' so far, at one size."""
+class _Estimate:
+    """The field and B' so far, at one size."""
 
     field: Tensor  # (2, H, W) int32
-    picture: Tensor | None  # (H, W, S) float32; None: nothing is known of it yet
+    picture: Tensor | None  # (H, W, S) float32: B'; None: nothing is known of it yet
     difference: Tensor | None = None  # (H, W) int32, of the patches at the last search
 
 
 @dataclass(frozen=True)
-class _Pass:
+class _Stage:
     """Search and vote at one size with one patch."""
 
-    given: LevelInputs
+    inputs: LevelInputs
     scales: ChannelScales
     config: GuidedConfig
     level: int  # 0 is full size
-    name: str  # of its random numbers
+    name: str  # part of the seed of its random numbers
 
-    def spec(self, number: int) -> GuidedSearchSpec:
-        """What the search of one round is asked to do."""
+    def search_spec(self, number: int) -> GuidedSearchSpec:
+        """Return the parameters of the search in round ``number``."""
         config = self.config
         return GuidedSearchSpec(
             patch=config.patch,
             iterations=config.iterations,
-            radii=radii_of(max(self.given.source_size)),
+            radii=radii_of(max(self.inputs.source_size)),
             seed=derive_seed("guided", config.seed, self.level, self.name, number),
             occurrence_cost=self.scales.occurrence_cost(config.uniformity),
             coherence=config.coherence * 0.5**self.level,
@@ -87,111 +83,114 @@ def synthesise(
     base: Tensor | None = None,
     usable: Tensor | None = None,
 ) -> Synthesis:
-    """Make B' of pieces of A' so that B' is to the target guides what A' is to the source guides.
+    """Make B' from pieces of A' so that B' relates to the guides over B as A' to those over A.
 
     Args:
         style: A', (1, C, H', W') float32 in [0, 1]; one to four channels (colours, alpha).
-        guides: at least one; the sources have A''s size, the targets one size of their own.
-        config: patch, rounds, prices, seed.
-        start: (1, 2, H, W) float32, a field to start from (of the frame before, say): coarse sizes
-            are skipped.
-        mask: (1, 1, H, W) bool, the pixels to be made; all by default.
-        base: (1, C, H, W) float32, B' where it is not made. Patches at the mask's border go on from
-            it; without it what lies outside the mask is not looked at, and stays 0.
+        guides: at least one. Sources have the size of A'; targets share one size.
+        config: patch, rounds, costs, seed.
+        start: (1, 2, H, W) float32, a field to start from, such as that of the frame before; coarse
+            sizes are then skipped.
+        mask: (1, 1, H, W) bool, the pixels to make; all by default.
+        base: (1, C, H, W) float32, B' outside the mask. Patches at the border of the mask continue
+            it. Without a base, what lies outside the mask is ignored and stays 0.
         usable: (1, 1, H', W') bool, the pixels of A' that may be used; all by default.
 
     Returns:
-        The same for any number of threads.
+        B', the field and its costs; the same for any number of threads.
 
     Raises:
-        ConfigError: shapes, types or weights do not fit together, or nothing of A' is usable.
+        ConfigError: shapes, types or weights do not fit together, or no pixel of A' is usable.
     """
-    check(style, guides, config, start=start, mask=mask, base=base, usable=usable)
-    heavy = [guide for guide in guides if guide.weight > 0]
-    full = _originals(style, guides[0], heavy, config, mask, base, usable)
-    scales = channel_scales(int(style.shape[1]), heavy, config, patch=config.patch)
+    check_inputs(style, guides, config, start=start, mask=mask, base=base, usable=usable)
+    weighted = [guide for guide in guides if guide.weight > 0]
+    full = _full_size_inputs(style, guides[0], weighted, config, mask, base, usable)
+    scales = channel_scales(int(style.shape[1]), weighted, config, patch=config.patch)
     if start is None:
-        made = _coarse_to_fine(full, scales, config)
+        estimate = _coarse_to_fine(full, scales, config)
     else:
-        given = inputs_at_level(full, scales, 0)
-        made = _rounds(_Pass(given, scales, config, 0, "warm"), _started(start, given))
+        inputs = inputs_at_level(full, scales, 0)
+        stage = _Stage(inputs, scales, config, 0, "warm")
+        estimate = _alternate(stage, _from_start(start, inputs))
     if config.last_pass:
         config = replace(config, patch=_LAST_PATCH, uniformity=0.0)
-        scales = channel_scales(int(style.shape[1]), heavy, config, patch=_LAST_PATCH)
-        given = inputs_at_level(full, scales, 0)
-        made = _rounds(_Pass(given, scales, config, 0, "last"), made)
-    return _finished(made, scales, mask, base)
+        scales = channel_scales(int(style.shape[1]), weighted, config, patch=_LAST_PATCH)
+        inputs = inputs_at_level(full, scales, 0)
+        estimate = _alternate(_Stage(inputs, scales, config, 0, "last"), estimate)
+    return _synthesis(estimate, scales, mask, base)
 
 
-def _originals(
+def _full_size_inputs(
     style: Tensor,
     first: Guide,
-    heavy: Sequence[Guide],
+    weighted: Sequence[Guide],
     config: GuidedConfig,
     mask: Tensor | None,
     base: Tensor | None,
     usable: Tensor | None,
 ) -> FullSizeInputs:
-    """All that is given, with masks for all and everything between 0 and 1."""
-    wanted = first.target.new_ones((1, 1, *sides(first.target)))
+    """Fill in the missing masks and clamp all values to [0, 1]."""
+    active = first.target.new_ones((1, 1, *sides(first.target)))
     if mask is not None:
-        wanted = mask.float()
-        if base is None:  # the patches of what is wanted are to be made whole
-            wanted = F.max_pool2d(wanted, config.patch, 1, config.patch // 2)
+        active = mask.float()
+        if base is None:  # patches around the pixels to make must be whole
+            active = F.max_pool2d(active, config.patch, 1, config.patch // 2)
     return FullSizeInputs(
         style=style.clamp(0.0, 1.0),
         usable=torch.ones_like(style[:, :1]) if usable is None else usable.float(),
-        source=[guide.source.clamp(0.0, 1.0) for guide in heavy],
-        target=[guide.target.clamp(0.0, 1.0) for guide in heavy],
-        wanted=wanted,
+        source=[guide.source.clamp(0.0, 1.0) for guide in weighted],
+        target=[guide.target.clamp(0.0, 1.0) for guide in weighted],
+        active=active,
         base=None if base is None else base.clamp(0.0, 1.0),
     )
 
 
-def _coarse_to_fine(full: FullSizeInputs, scales: ChannelScales, config: GuidedConfig) -> _Made:
-    made: _Made | None = None
-    below: LevelInputs | None = None
-    for level in reversed(range(level_count(sides(full.wanted), sides(full.style), config))):
-        given = inputs_at_level(full, scales, level)
-        if made is None or below is None:
-            start = _Made(_scattered(given, config.seed), None)
+def _coarse_to_fine(full: FullSizeInputs, scales: ChannelScales, config: GuidedConfig) -> _Estimate:
+    estimate: _Estimate | None = None
+    coarser: LevelInputs | None = None
+    for level in reversed(range(level_count(sides(full.active), sides(full.style), config))):
+        inputs = inputs_at_level(full, scales, level)
+        if estimate is None or coarser is None:
+            start = _Estimate(_random_field(inputs, config.seed), None)
         else:
-            start = _enlarged(made.field, below, given)
-        made, below = _rounds(_Pass(given, scales, config, level, "size"), start), given
-    assert made is not None
-    return made
+            start = _upsampled(estimate.field, coarser, inputs)
+        stage = _Stage(inputs, scales, config, level, "size")
+        estimate, coarser = _alternate(stage, start), inputs
+    assert estimate is not None
+    return estimate
 
 
-def _scattered(given: LevelInputs, seed: int) -> Tensor:
-    """A usable place for each pixel, at random, (2, H, W) int32."""
-    height, width = given.size
-    cells = torch.arange(height * width, device=given.wanted.device).view(height, width)
-    places = given.usable.flatten().nonzero()[:, 0]
+def _random_field(inputs: LevelInputs, seed: int) -> Tensor:
+    """Match each pixel with a random usable one: (2, H, W) int32."""
+    height, width = inputs.size
+    cells = torch.arange(height * width, device=inputs.active.device).view(height, width)
+    positions = inputs.usable.flatten().nonzero()[:, 0]
     drawn = hash_cells(cells ^ derive_seed("guided", seed, "start"))
-    place = places[(drawn * len(places)) >> 32]
-    columns = given.source_size[1]
-    return torch.stack([place // columns, place % columns]).to(torch.int32)
+    position = positions[(drawn * len(positions)) >> 32]
+    columns = inputs.source_size[1]
+    return torch.stack([position // columns, position % columns]).to(torch.int32)
 
 
-def _enlarged(field: Tensor, below: LevelInputs, given: LevelInputs) -> _Made:
-    """A coarser field at this size, and what it says of B'."""
-    finer = upsample_nnf(field[None], below.source_size, given.size, given.source_size)[0]
-    return _said(_at_usable(finer, given.usable), given)
+def _upsampled(field: Tensor, coarser: LevelInputs, inputs: LevelInputs) -> _Estimate:
+    """Bring a coarser field to this size, and vote."""
+    finer = upsample_nnf(field[None], coarser.source_size, inputs.size, inputs.source_size)[0]
+    return _first_vote(_at_usable(finer, inputs.usable), inputs)
 
 
-def _started(start: Tensor, given: LevelInputs) -> _Made:
-    """The field that a warm start gives, and what it says of B'."""
-    limits = start.new_tensor(given.source_size).view(2, 1, 1) - 1
+def _from_start(start: Tensor, inputs: LevelInputs) -> _Estimate:
+    """Round the field of a warm start to whole pixels, and vote."""
+    limits = start.new_tensor(inputs.source_size).view(2, 1, 1) - 1
     nearest = torch.minimum((start[0] + 0.5).floor().clamp_min(0), limits).to(torch.int32)
-    return _said(_at_usable(nearest, given.usable), given)
+    return _first_vote(_at_usable(nearest, inputs.usable), inputs)
 
 
-def _said(field: Tensor, given: LevelInputs) -> _Made:
-    return _Made(field, _with_base(_vote(given, field, given.wanted, 1), given))
+def _first_vote(field: Tensor, inputs: LevelInputs) -> _Estimate:
+    picture = vote(inputs.style, field, inputs.usable, inputs.active, 1)
+    return _Estimate(field, _over_base(picture, inputs))
 
 
 def _at_usable(field: Tensor, usable: Tensor) -> Tensor:
-    """Matches at pixels that are not usable go to the nearest usable one."""
+    """Move matches at unusable pixels to the nearest usable one."""
     if bool(usable.all()):
         return field
     from scipy import ndimage
@@ -203,90 +202,63 @@ def _at_usable(field: Tensor, usable: Tensor) -> Tensor:
     return to[:, field[0].long(), field[1].long()]
 
 
-def _rounds(task: _Pass, made: _Made) -> _Made:
-    """Search and vote by turns until the rounds are over or all is settled."""
-    given, config = task.given, task.config
-    guides_only = made.picture is None and len(given.source) > 0
-    active = given.wanted
+def _alternate(stage: _Stage, estimate: _Estimate) -> _Estimate:
+    """Alternate search and vote until the rounds are over or every pixel is settled."""
+    inputs, config = stage.inputs, stage.config
+    guides_only = estimate.picture is None and len(inputs.source) > 0
+    active = inputs.active
     for number in range(config.rounds):
-        source, target = _maps(task, made.picture, guides_only=guides_only and number == 0)
-        field, difference = _search(source, target, made.field, given, active, task.spec(number))
-        picture = _vote(given, field, given.wanted, config.patch // 2)
-        picture = _with_base(picture, given)
-        if made.picture is not None:
-            active = _unsettled(made.picture, picture, given, config)
-        made = _Made(field, picture, difference)
+        source, target = _maps(stage, estimate.picture, guides_only=guides_only and number == 0)
+        field, difference = search(
+            source, target, estimate.field, inputs.usable, active, stage.search_spec(number)
+        )
+        picture = vote(inputs.style, field, inputs.usable, inputs.active, config.patch // 2)
+        picture = _over_base(picture, inputs)
+        if estimate.picture is not None:
+            active = _unsettled(estimate.picture, picture, inputs, config)
+        estimate = _Estimate(field, picture, difference)
         if not bool((active == 2).any()):
             break
-    return made
+    return estimate
 
 
-def _maps(task: _Pass, picture: Tensor | None, *, guides_only: bool) -> tuple[Tensor, Tensor]:
-    """What a search compares, (H', W', C) and (H, W, C) int16."""
-    given = task.given
+def _maps(stage: _Stage, picture: Tensor | None, *, guides_only: bool) -> tuple[Tensor, Tensor]:
+    """Return the maps that a search compares: (H', W', C) and (H, W, C) int16."""
+    inputs = stage.inputs
     if guides_only:
-        return stack_channels(given.source), stack_channels(given.target)
+        return stack_channels(inputs.source), stack_channels(inputs.target)
     if picture is None:
-        picture = given.style.new_full((*given.size, given.style.shape[2]), 0.5)
-    own, there = (
-        quantise(values.permute(2, 0, 1)[None], task.scales.style)
-        for values in (given.style, picture)
+        picture = inputs.style.new_full((*inputs.size, inputs.style.shape[2]), 0.5)
+    ap, bp = (
+        quantise(values.permute(2, 0, 1)[None], stage.scales.style)
+        for values in (inputs.style, picture)
     )
-    return stack_channels([own, *given.source]), stack_channels([there, *given.target])
+    return stack_channels([ap, *inputs.source]), stack_channels([bp, *inputs.target])
 
 
-def _unsettled(old: Tensor, new: Tensor, given: LevelInputs, config: GuidedConfig) -> Tensor:
-    """What is still to be searched: patches that hold a pixel which changed."""
+def _unsettled(old: Tensor, new: Tensor, inputs: LevelInputs, config: GuidedConfig) -> Tensor:
+    """Mark as searched only the pixels whose patch holds a pixel that changed."""
     if config.stop == 0:
-        return given.wanted
+        return inputs.active
     changed = ((new - old).abs().amax(dim=2) >= config.stop).float()
     near = F.max_pool2d(changed[None, None], config.patch, 1, config.patch // 2)[0, 0] > 0
-    return torch.where(near, given.wanted, given.wanted.clamp_max(1))
+    return torch.where(near, inputs.active, inputs.active.clamp_max(1))
 
 
-def _with_base(picture: Tensor, given: LevelInputs) -> Tensor:
-    if given.base is None:
+def _over_base(picture: Tensor, inputs: LevelInputs) -> Tensor:
+    if inputs.base is None:
         return picture
-    return torch.where((given.wanted > 0)[..., None], picture, given.base)
+    return torch.where((inputs.active > 0)[..., None], picture, inputs.base)
 
 
-def _search(
-    source: Tensor,
-    target: Tensor,
-    field: Tensor,
-    given: LevelInputs,
-    active: Tensor,
-    spec: GuidedSearchSpec,
-) -> tuple[Tensor, Tensor]:
-    """``reference.search`` by the fastest kernel there is for the tensors' device."""
-    if source.device.type == "cpu":
-        from batch_analogy.analogy.guided.search import cpu  # Numba is slow to import
-
-        return cpu.search(source, target, field, given.usable, active, spec)
-    if source.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
-        from batch_analogy.analogy.guided.search import cuda
-
-        return cuda.search(source, target, field, given.usable, active, spec)
-    return reference.search(source, target, field, given.usable, active, spec)
-
-
-def _vote(given: LevelInputs, field: Tensor, active: Tensor, reach: int) -> Tensor:
-    """``reference.vote`` likewise."""
-    if field.device.type == "cpu":
-        from batch_analogy.analogy.guided.search import cpu
-
-        return cpu.vote(given.style, field, given.usable, active, reach)
-    return reference.vote(given.style, field, given.usable, active, reach)
-
-
-def _finished(
-    made: _Made, scales: ChannelScales, mask: Tensor | None, base: Tensor | None
+def _synthesis(
+    estimate: _Estimate, scales: ChannelScales, mask: Tensor | None, base: Tensor | None
 ) -> Synthesis:
-    assert made.picture is not None
-    assert made.difference is not None
-    picture = made.picture.permute(2, 0, 1)[None].clamp(0.0, 1.0).contiguous()
-    cost = (made.difference.double() * scales.unit).float()[None, None]
+    assert estimate.picture is not None
+    assert estimate.difference is not None
+    picture = estimate.picture.permute(2, 0, 1)[None].clamp(0.0, 1.0).contiguous()
+    cost = (estimate.difference.double() * scales.unit).float()[None, None]
     if mask is not None:
         picture = torch.where(mask, picture, 0.0 if base is None else base)
         cost = torch.where(mask, cost, 0.0)
-    return Synthesis(picture=picture, field=made.field[None], cost=cost)
+    return Synthesis(picture=picture, field=estimate.field[None], cost=cost)

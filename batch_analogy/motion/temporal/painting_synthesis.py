@@ -28,8 +28,8 @@ from batch_analogy.analogy.guided.guides import (
     GuidePicture,
     guide_picture,
     make_guides,
-    nearest,
     position_guide,
+    resize_nearest,
     synthesis_config,
 )
 from batch_analogy.analogy.nnf import Size, sides
@@ -106,7 +106,7 @@ class PaintingSynthesiser:
         self._config = config
         self._paint = paint
         self._synthesis = synthesis_config(paint, config.seed)
-        self._resized = nearest if paint.labels else resize  # labels are not to be mixed
+        self._resized = resize_nearest if paint.labels else resize  # labels are not to be mixed
         self._paintings = paintings
         self._compare = functools.lru_cache(maxsize=2)(self._compared)
         self._layers = layers

@@ -1,8 +1,8 @@
-"""Guided search and vote on the CPU, compiled by Numba; the same bits as ``reference``.
+"""Guided search on the CPU, compiled by Numba; gives the same bits as ``reference``.
 
-Sums of squared whole-number steps are exact in any order, so they may be vectorised; prices are
-double-precision sums in one order; passes are double-buffered and counts of use are whole numbers,
-so no number of threads changes a result.
+Sums of squared integers are exact in any order, so they may be vectorised. Costs are summed in
+double precision in one fixed order, passes are double-buffered and occurrences are integers, so the
+number of threads never changes a result.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch.rng_cpu import draw_between, hash_cell
-from batch_analogy.analogy.guided.search.reference import JUMPS, TOLERANCE
-from batch_analogy.analogy.guided.spec import GuidedSearchSpec
+from batch_analogy.analogy.guided.search.reference import JUMPS
+from batch_analogy.analogy.guided.search.spec import GuidedSearchSpec
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.analogy.rendering.upscale.cpu import alone, use_threads
 
-_PER_SQUARE = np.float32(1.0 / TOLERANCE**2)
-_ONE = np.float32(1.0)
-
 
 @njit(cache=True, nogil=True)
-def _price(size, shape, prices, before, y, x, qy, qx):  # type: ignore[no-untyped-def]
-    """(factor, extra): a match costs difference · factor + extra."""
+def _cost_terms(size, shape, costs, before, y, x, qy, qx):  # type: ignore[no-untyped-def]
+    """Return (factor, extra): a match costs difference · factor + extra."""
     reach = shape[0]
-    coherence, occurrence_cost = prices
+    coherence, occurrence_cost = costs
     nnf, used = before
     factor, extra = 1.0, 0.0
     if coherence > 0.0:
@@ -43,7 +40,7 @@ def _price(size, shape, prices, before, y, x, qy, qx):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True)
 def _difference(maps, size, shape, y, x, qy, qx, factor, extra, best):  # type: ignore[no-untyped-def]
-    """The patches' sum of squared differences, or something that costs at least ``best``.
+    """Sum the squared differences of two patches; stop early once the cost reaches ``best``.
 
     The 16-bit difference, widened and multiplied by itself, is one instruction on most CPUs.
     """
@@ -80,11 +77,11 @@ def _differences(maps, size, shape, nnf, difference):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def _better(maps, size, shape, prices, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
-    """A candidate's difference and what it costs in all; inf if it may not be or loses."""
+def _better(maps, size, shape, costs, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
+    """Return a candidate's difference and total cost; inf if it is not usable or too expensive."""
     if maps[2][qy, qx] == 0:
         return np.int32(0), np.inf
-    factor, extra = _price(size, shape, prices, before, y, x, qy, qx)
+    factor, extra = _cost_terms(size, shape, costs, before, y, x, qy, qx)
     if extra >= best:
         return np.int32(0), np.inf
     found = _difference(maps, size, shape, y, x, qy, qx, factor, extra, best)
@@ -92,8 +89,8 @@ def _better(maps, size, shape, prices, before, y, x, qy, qx, best):  # type: ign
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _propagate(maps, size, shape, prices, jump, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
-    """Offer each active pixel its four neighbours' matches, shifted back."""
+def _propagate(maps, size, shape, costs, jump, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
+    """Offer each searched pixel the matches of its four neighbours, shifted back."""
     hs, ws, ht, wt = size
     active = maps[3]
     nnf = before[0]
@@ -101,7 +98,7 @@ def _propagate(maps, size, shape, prices, jump, before, difference, nnf_new, dif
         for x in range(ws):
             by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
             if active[y, x] == 2:
-                factor, extra = _price(size, shape, prices, before, y, x, by, bx)
+                factor, extra = _cost_terms(size, shape, costs, before, y, x, by, bx)
                 best = np.float64(kept) * factor + extra
                 for side in range(4):
                     dy = 0 if side < 2 else (-jump if side == 2 else jump)
@@ -113,15 +110,15 @@ def _propagate(maps, size, shape, prices, jump, before, difference, nnf_new, dif
                     qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
                     if qy == by and qx == bx:
                         continue
-                    found, total = _better(maps, size, shape, prices, before, y, x, qy, qx, best)
+                    found, total = _better(maps, size, shape, costs, before, y, x, qy, qx, best)
                     if total < best:
                         by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
             nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _random_search(maps, size, shape, prices, draws, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
-    """Try one uniform place at each radius around each active pixel's match."""
+def _random_search(maps, size, shape, costs, draws, before, difference, nnf_new, difference_new):  # type: ignore[no-untyped-def]
+    """Try one uniform position at each radius around each searched pixel's match."""
     radii, first, seed = draws
     hs, ws, ht, wt = size
     active = maps[3]
@@ -131,7 +128,7 @@ def _random_search(maps, size, shape, prices, draws, before, difference, nnf_new
             by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
             if active[y, x] == 2:
                 cell = hash_cell(np.uint64(y * ws + x) ^ np.uint64(seed))
-                factor, extra = _price(size, shape, prices, before, y, x, by, bx)
+                factor, extra = _cost_terms(size, shape, costs, before, y, x, by, bx)
                 best = np.float64(kept) * factor + extra
                 for k in range(radii.size):
                     r, number = radii[k], 2 * (first + k)
@@ -139,7 +136,7 @@ def _random_search(maps, size, shape, prices, draws, before, difference, nnf_new
                     qx = draw_between(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
                     if qy == by and qx == bx:
                         continue
-                    found, total = _better(maps, size, shape, prices, before, y, x, qy, qx, best)
+                    found, total = _better(maps, size, shape, costs, before, y, x, qy, qx, best)
                     if total < best:
                         by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
             nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
@@ -155,7 +152,7 @@ def _counted(nnf, active, count):  # type: ignore[no-untyped-def]
 
 @njit(parallel=True, cache=True, nogil=True)
 def _boxed(count, reach, rows, used):  # type: ignore[no-untyped-def]
-    """Sums over the patches that lie around each pixel, as far as they are inside."""
+    """Sum over the patch around each pixel, cut off at the borders."""
     height, width = count.shape
     for y in prange(height):
         total = np.int32(0)
@@ -182,7 +179,7 @@ def _before(
     reach: int,
     occurrence_cost: float,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """A field, and how many matches lie in each source patch; nothing where that has no price."""
+    """Pair a field with the matches in each source patch; an empty array if these cost nothing."""
     if occurrence_cost == 0.0:
         return nnf, np.zeros((0, 0), np.int32)
     count = np.zeros(source, np.int32)
@@ -200,14 +197,14 @@ def search(
     active: Tensor,
     spec: GuidedSearchSpec,
 ) -> tuple[Tensor, Tensor]:
-    """As ``reference.search``."""
+    """Compute ``reference.search`` for tensors on the CPU."""
     use_threads()
-    does = active.contiguous().numpy()
+    states = active.contiguous().numpy()
     maps = (
-        _edged(source, spec.reach),
-        _edged(target, spec.reach),
+        _padded(source, spec.reach),
+        _padded(target, spec.reach),
         usable.contiguous().numpy().view(np.uint8),
-        does,
+        states,
     )
     size = (*target.shape[:2], *source.shape[:2])
     share = int((active > 0).sum()) / max(1, int(usable.sum()))
@@ -220,81 +217,16 @@ def search(
     radii = np.array(spec.radii, np.int64)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            before = _before(old[0], does, size[2:], spec.reach, occurrence_cost)
+            before = _before(old[0], states, size[2:], spec.reach, occurrence_cost)
             _propagate(*job, jump, before, old[1], *new)
             old, new = new, old
-        before = _before(old[0], does, size[2:], spec.reach, occurrence_cost)
+        before = _before(old[0], states, size[2:], spec.reach, occurrence_cost)
         _random_search(*job, (radii, iteration * radii.size, spec.seed), before, old[1], *new)
         old, new = new, old
     return torch.from_numpy(old[0]), torch.from_numpy(old[1])
 
 
-def _edged(steps: Tensor, reach: int) -> NDArray[np.int16]:
-    """(H, W, C) with its edges held for as far as patches reach, as one flat array."""
-    edged = np.pad(steps.numpy(), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
-    return edged.reshape(-1)
-
-
-@njit(parallel=True, cache=True, nogil=True)
-def _vote(values, nnf, usable, active, reach, out):  # type: ignore[no-untyped-def]
-    hs, ws, channels = out.shape
-    side = 2 * reach + 1
-    for y in prange(hs):
-        places = np.empty((side * side, 2), np.int32)
-        weights = np.empty(side * side, np.float32)
-        mean = np.empty(channels, np.float32)
-        for x in range(ws):
-            if active[y, x] == 0:
-                continue
-            count = _voters(nnf, usable, active, y, x, reach, places, weights)
-            _weighted_mean(values, places, weights, count, mean)
-            for n in range(count):
-                away = np.float32(0.0)
-                for c in range(channels):
-                    step = values[places[n, 0], places[n, 1], c] - mean[c]
-                    away += step * step
-                near = _ONE / (_ONE + away * _PER_SQUARE)
-                weights[n] *= near * near
-            _weighted_mean(values, places, weights, count, mean)
-            for c in range(channels):
-                out[y, x, c] = mean[c]
-
-
-@njit(cache=True, nogil=True)
-def _voters(nnf, usable, active, y, x, reach, places, weights):  # type: ignore[no-untyped-def]
-    """Where the patches around a pixel say that it comes from, and how much each weighs."""
-    hs, ws = active.shape
-    ht, wt = usable.shape
-    count = 0
-    for ny in range(max(y - reach, 0), min(y + reach, hs - 1) + 1):
-        for nx in range(max(x - reach, 0), min(x + reach, ws - 1) + 1):
-            if active[ny, nx] == 0:
-                continue
-            qy, qx = nnf[0, ny, nx] + y - ny, nnf[1, ny, nx] + x - nx
-            if qy < 0 or qy >= ht or qx < 0 or qx >= wt or usable[qy, qx] == 0:
-                continue
-            places[count, 0], places[count, 1] = qy, qx
-            weights[count] = np.float32((reach + 1 - abs(y - ny)) * (reach + 1 - abs(x - nx)))
-            count += 1
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _weighted_mean(values, places, weights, count, mean):  # type: ignore[no-untyped-def]
-    total = np.float32(0.0)
-    mean[:] = np.float32(0.0)
-    for n in range(count):
-        total += weights[n]
-        for c in range(mean.size):
-            mean[c] += weights[n] * values[places[n, 0], places[n, 1], c]
-    for c in range(mean.size):
-        mean[c] /= total
-
-
-def vote(values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int) -> Tensor:
-    """As ``reference.vote``."""
-    use_threads()
-    out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
-    field, can = nnf.contiguous().numpy(), usable.numpy().view(np.uint8)
-    _vote(values.contiguous().numpy(), field, can, active.contiguous().numpy(), reach, out)
-    return torch.from_numpy(out)
+def _padded(quantised: Tensor, reach: int) -> NDArray[np.int16]:
+    """Pad (H, W, C) by ``reach``, edges replicated, and flatten it."""
+    padded = np.pad(quantised.numpy(), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    return padded.reshape(-1)

@@ -1,8 +1,8 @@
-"""Guided search on a GPU, in Triton. Same candidates and answers as ``reference``.
+"""Guided search on a GPU, in Triton; tries the same candidates as ``reference``, with its answers.
 
-As in ``patchmatch.cuda`` one program does a tile of pixels and every pass is a launch of its own,
-which reads the field of the pass before and writes a new one. Sums of squared steps are whole
-numbers; prices are double-precision sums without fused multiplication, so that all bits agree.
+As in ``patchmatch.cuda``, one program handles a tile of pixels, and every pass is one launch that
+reads the field of the pass before and writes a new one. Sums of squared differences are integers;
+costs are summed in double precision without fused multiply-add, so that all bits agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch.cuda import draw, hash_cells, tile
 from batch_analogy.analogy.guided.search.reference import JUMPS, patch_occurrences
-from batch_analogy.analogy.guided.spec import GuidedSearchSpec
+from batch_analogy.analogy.guided.search.spec import GuidedSearchSpec
 
 _SIZES = ["hs", "ws", "ht", "wt"]
 _SHAPE = {"CELLS": 32, "TILE_WIDTH": 8, "CHUNK": 64}
@@ -25,7 +25,7 @@ def _difference(
     s, t, ws, wt, py, px, qy, qx, alive, factor, extra, best,
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
-    """The patches' sum of squared differences, and where it stays below what is best so far."""
+    """Sum the squared differences of the patches; also return where the cost beats ``best``."""
     RUN: tl.constexpr = (2 * REACH + 1) * C
     total = tl.zeros([CELLS], dtype=tl.int32)
     row = 0
@@ -46,11 +46,11 @@ def _difference(
 
 
 @triton.jit
-def _price(
-    nnf, used, prices, hs, ws, ht, wt, py, px, qy, qx, there,
-    REACH: tl.constexpr, CELLS: tl.constexpr, COHERENT: tl.constexpr, CROWDED: tl.constexpr,
+def _cost_terms(
+    nnf, used, costs, hs, ws, ht, wt, py, px, qy, qx, there,
+    REACH: tl.constexpr, CELLS: tl.constexpr, COHERENT: tl.constexpr, COUNTED: tl.constexpr,
 ):  # fmt: skip
-    """(factor, extra): a match costs difference · factor + extra."""
+    """Return (factor, extra): a match costs difference · factor + extra."""
     count, cell = hs * ws, py * ws + px
     factor = tl.full([CELLS], 1.0, dtype=tl.float64)
     extra = tl.zeros([CELLS], dtype=tl.float64)
@@ -64,29 +64,29 @@ def _price(
             ny = tl.load(nnf + cell + dy * ws + dx, mask=beside, other=0)
             nx = tl.load(nnf + count + cell + dy * ws + dx, mask=beside, other=0)
             alone += (beside & ((ny != qy + dy) | (nx != qx + dx))).to(tl.int32)
-        factor = 1.0 + tl.load(prices) * alone.to(tl.float64)
-    if CROWDED:
+        factor = 1.0 + tl.load(costs) * alone.to(tl.float64)
+    if COUNTED:
         own_y = tl.load(nnf + cell, mask=there, other=0)
         own_x = tl.load(nnf + count + cell, mask=there, other=0)
         own = (tl.abs(qy - own_y) <= REACH) & (tl.abs(qx - own_x) <= REACH)
         rows = tl.minimum(qy + REACH, ht - 1) - tl.maximum(qy - REACH, 0) + 1
         columns = tl.minimum(qx + REACH, wt - 1) - tl.maximum(qx - REACH, 0) + 1
         others = tl.load(used + qy * wt + qx, mask=there, other=0) - own.to(tl.int32)
-        extra = others.to(tl.float64) * tl.load(prices + 1) / (rows * columns).to(tl.float64)
+        extra = others.to(tl.float64) * tl.load(costs + 1) / (rows * columns).to(tl.float64)
     return factor, extra
 
 
 @triton.jit
 def _offer(
-    s, t, nnf, used, usable, prices, hs, ws, ht, wt, py, px, qy, qx, offered, kept, best, by, bx,
+    s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, offered, kept, best, by, bx,
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
-    COHERENT: tl.constexpr, CROWDED: tl.constexpr,
+    COHERENT: tl.constexpr, COUNTED: tl.constexpr,
 ):  # fmt: skip
-    """The better of each pixel's best match and the candidate offered to it."""
+    """Keep the better of each pixel's best match and the candidate offered to it."""
     offered &= (qy != by) | (qx != bx)
     offered &= tl.load(usable + qy * wt + qx, mask=offered, other=0) != 0
-    factor, extra = _price(
-        nnf, used, prices, hs, ws, ht, wt, py, px, qy, qx, offered, REACH, CELLS, COHERENT, CROWDED
+    factor, extra = _cost_terms(
+        nnf, used, costs, hs, ws, ht, wt, py, px, qy, qx, offered, REACH, CELLS, COHERENT, COUNTED
     )
     found, better = _difference(
         s, t, ws, wt, py, px, qy, qx, offered & (extra < best), factor, extra, best,
@@ -99,12 +99,12 @@ def _offer(
 
 @triton.jit(do_not_specialize=[*_SIZES, "jump"])
 def _propagate(
-    s, t, used, usable, active, prices, hs, ws, ht, wt, nnf, difference, nnf_new, difference_new,
+    s, t, used, usable, active, costs, hs, ws, ht, wt, nnf, difference, nnf_new, difference_new,
     jump,
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
-    TILE_WIDTH: tl.constexpr, COHERENT: tl.constexpr, CROWDED: tl.constexpr,
+    TILE_WIDTH: tl.constexpr, COHERENT: tl.constexpr, COUNTED: tl.constexpr,
 ):  # fmt: skip
-    """Offer each active pixel its four neighbours' matches, shifted back."""
+    """Offer each searched pixel the matches of its four neighbours, shifted back."""
     count = hs * ws
     py, px, there = tile(hs, ws, CELLS, TILE_WIDTH)
     cell = py * ws + px
@@ -112,8 +112,8 @@ def _propagate(
     bx = tl.load(nnf + count + cell, mask=there, other=0)
     kept = tl.load(difference + cell, mask=there, other=0)
     searched = there & (tl.load(active + cell, mask=there, other=0) == 2)
-    factor, extra = _price(
-        nnf, used, prices, hs, ws, ht, wt, py, px, by, bx, there, REACH, CELLS, COHERENT, CROWDED
+    factor, extra = _cost_terms(
+        nnf, used, costs, hs, ws, ht, wt, py, px, by, bx, there, REACH, CELLS, COHERENT, COUNTED
     )
     best = kept.to(tl.float64) * factor + extra
     for side in range(4):  # left, right, up, down
@@ -128,8 +128,8 @@ def _propagate(
         qy = tl.minimum(tl.maximum(qy, 0), ht - 1)
         qx = tl.minimum(tl.maximum(qx, 0), wt - 1)
         kept, best, by, bx = _offer(
-            s, t, nnf, used, usable, prices, hs, ws, ht, wt, py, px, qy, qx, beside,
-            kept, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, CROWDED,
+            s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, beside,
+            kept, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, COUNTED,
         )  # fmt: skip
     tl.store(nnf_new + cell, by, mask=there)
     tl.store(nnf_new + count + cell, bx, mask=there)
@@ -138,12 +138,12 @@ def _propagate(
 
 @triton.jit(do_not_specialize=[*_SIZES, "radius_count", "first"])
 def _random_search(
-    s, t, used, usable, active, prices, hs, ws, ht, wt, nnf, difference, nnf_new, difference_new,
+    s, t, used, usable, active, costs, hs, ws, ht, wt, nnf, difference, nnf_new, difference_new,
     radii, radius_count, first, seed,
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
-    TILE_WIDTH: tl.constexpr, COHERENT: tl.constexpr, CROWDED: tl.constexpr,
+    TILE_WIDTH: tl.constexpr, COHERENT: tl.constexpr, COUNTED: tl.constexpr,
 ):  # fmt: skip
-    """Try one uniform place at each radius around each active pixel's match."""
+    """Try one uniform position at each radius around each searched pixel's match."""
     count = hs * ws
     py, px, there = tile(hs, ws, CELLS, TILE_WIDTH)
     cell = py * ws + px
@@ -151,8 +151,8 @@ def _random_search(
     bx = tl.load(nnf + count + cell, mask=there, other=0)
     kept = tl.load(difference + cell, mask=there, other=0)
     searched = there & (tl.load(active + cell, mask=there, other=0) == 2)
-    factor, extra = _price(
-        nnf, used, prices, hs, ws, ht, wt, py, px, by, bx, there, REACH, CELLS, COHERENT, CROWDED
+    factor, extra = _cost_terms(
+        nnf, used, costs, hs, ws, ht, wt, py, px, by, bx, there, REACH, CELLS, COHERENT, COUNTED
     )
     best = kept.to(tl.float64) * factor + extra
     cell_hash = hash_cells(cell.to(tl.uint32) ^ tl.load(seed).to(tl.uint32))
@@ -162,8 +162,8 @@ def _random_search(
         qy = draw(cell_hash, number, tl.maximum(by - r, 0), tl.minimum(by + r, ht - 1))
         qx = draw(cell_hash, number + 1, tl.maximum(bx - r, 0), tl.minimum(bx + r, wt - 1))
         kept, best, by, bx = _offer(
-            s, t, nnf, used, usable, prices, hs, ws, ht, wt, py, px, qy, qx, searched,
-            kept, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, CROWDED,
+            s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, searched,
+            kept, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, COUNTED,
         )  # fmt: skip
     tl.store(nnf_new + cell, by, mask=there)
     tl.store(nnf_new + count + cell, bx, mask=there)
@@ -176,7 +176,7 @@ def _differences(
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
     TILE_WIDTH: tl.constexpr,
 ):  # fmt: skip
-    """What the field that a search starts from differs by; 0 where nothing is made."""
+    """Compute the differences of the field that a search starts from; 0 outside B'."""
     py, px, there = tile(hs, ws, CELLS, TILE_WIDTH)
     cell = py * ws + px
     made = there & (tl.load(active + cell, mask=there, other=0) > 0)
@@ -198,7 +198,7 @@ def search(
     active: Tensor,
     spec: GuidedSearchSpec,
 ) -> tuple[Tensor, Tensor]:
-    """As ``reference.search``, for tensors on a GPU."""
+    """Compute ``reference.search`` for tensors on a GPU."""
     hs, ws, channels = target.shape
     ht, wt, _ = source.shape
     size = (hs, ws, ht, wt)
@@ -207,25 +207,25 @@ def search(
         triton.cdiv(ws, shape["TILE_WIDTH"])
         * triton.cdiv(hs, shape["CELLS"] // shape["TILE_WIDTH"]),
     )
-    s, t = _edged(source, spec.reach), _edged(target, spec.reach)
-    can, does = usable.to(torch.int8).contiguous(), active.contiguous()
+    s, t = _padded(source, spec.reach), _padded(target, spec.reach)
+    can, states = usable.to(torch.int8).contiguous(), active.contiguous()
     old = nnf.to(torch.int32).contiguous().clone(), nnf.new_zeros((hs, ws), dtype=torch.int32)
     new = torch.empty_like(old[0]), torch.empty_like(old[1])
-    _differences[grid](s, t, does, *size, *old, **shape)
+    _differences[grid](s, t, states, *size, *old, **shape)
     share = int((active > 0).sum()) / max(1, int(usable.sum()))
     occurrence_cost = spec.occurrence_cost / share if share > 0 else 0.0
-    prices = torch.tensor(
+    costs = torch.tensor(
         [spec.coherence * 0.25, occurrence_cost], dtype=torch.float64, device=source.device
     )
-    shape |= {"COHERENT": int(spec.coherence > 0), "CROWDED": int(occurrence_cost > 0)}
+    shape |= {"COHERENT": int(spec.coherence > 0), "COUNTED": int(occurrence_cost > 0)}
     radii = torch.tensor(spec.radii, dtype=torch.int32, device=source.device)
     seed = torch.tensor([spec.seed], dtype=torch.int64, device=source.device)
     for iteration in range(spec.iterations):
         for step in (*JUMPS, 0):  # 0: the random search
-            used = old[0]  # any tensor does where it is not read
+            used = old[0]  # any tensor states where it is not read
             if occurrence_cost > 0:
-                used = patch_occurrences(old[0], does, (ht, wt), spec.reach).to(torch.int32)
-            maps = (s, t, used, can, does, prices, *size)
+                used = patch_occurrences(old[0], states, (ht, wt), spec.reach).to(torch.int32)
+            maps = (s, t, used, can, states, costs, *size)
             if step > 0:
                 _propagate[grid](*maps, *old, *new, step, **shape)
             else:
@@ -236,10 +236,10 @@ def search(
     return old
 
 
-def _edged(steps: Tensor, reach: int) -> Tensor:
-    """(H, W, C) with its edges held for as far as patches reach."""
+def _padded(quantised: Tensor, reach: int) -> Tensor:
+    """Pad (H, W, C) by ``reach``, edges replicated."""
     rows, columns = (
-        torch.arange(-reach, side + reach, device=steps.device).clamp(0, side - 1)
-        for side in steps.shape[:2]
+        torch.arange(-reach, side + reach, device=quantised.device).clamp(0, side - 1)
+        for side in quantised.shape[:2]
     )
-    return steps[rows][:, columns].contiguous()
+    return quantised[rows][:, columns].contiguous()

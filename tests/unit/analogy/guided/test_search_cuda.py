@@ -1,4 +1,4 @@
-"""The Triton guided search: its logic in the interpreter, its compilation, a GPU if there is."""
+"""Guided search in Triton: logic in the interpreter, compilation, and a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ triton = pytest.importorskip("triton", reason="this PyTorch build comes without 
 
 COMPARE = """
 import torch
-from batch_analogy.analogy.guided import cuda, reference
-from batch_analogy.analogy.guided.spec import GuidedSearchSpec, radii_of
+from batch_analogy.analogy.guided.search import cuda, reference
+from batch_analogy.analogy.guided.search.spec import GuidedSearchSpec, radii_of
 
 for patch, channels, occurrence_cost, coherence in [(3, 5, 0.0, 0.0), (5, 4, 1e5, 0.7)]:
     generator = torch.Generator().manual_seed(patch)
@@ -45,7 +45,7 @@ for patch, channels, occurrence_cost, coherence in [(3, 5, 0.0, 0.0), (5, 4, 1e5
 """
 
 
-def test_interpreted_kernel_gives_the_references_answer() -> None:
+def test_interpreted_kernel_equals_the_reference() -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMPARE],
         env={**os.environ, "TRITON_INTERPRET": "1"},
@@ -58,8 +58,8 @@ def test_interpreted_kernel_gives_the_references_answer() -> None:
 
 
 @pytest.mark.parametrize("kernel", ["_propagate", "_random_search"])
-def test_kernel_compiles_for_a_gpu_that_is_not_here(kernel: str) -> None:
-    """Machine code for H100 and H200, in which no product is fused with a sum."""
+def test_kernel_compiles_for_hopper_gpus(kernel: str) -> None:
+    """Compile for H100 and H200; no product may be fused with a sum."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
@@ -67,12 +67,12 @@ def test_kernel_compiles_for_a_gpu_that_is_not_here(kernel: str) -> None:
 
     function = getattr(cuda, kernel)
     names = function.arg_names
-    shape = {**cuda._SHAPE, "REACH": 2, "C": 10, "COHERENT": 1, "CROWDED": 1}
+    shape = {**cuda._SHAPE, "REACH": 2, "C": 10, "COHERENT": 1, "COUNTED": 1}
     pointers = {
         **dict.fromkeys(("s", "t"), "*i16"),
         **dict.fromkeys(("usable", "active"), "*i8"),
         **dict.fromkeys(("used", "nnf", "difference", "nnf_new", "difference_new"), "*i32"),
-        **{"prices": "*fp64", "radii": "*i32", "seed": "*i64"},
+        **{"costs": "*fp64", "radii": "*i32", "seed": "*i64"},
     }
     source = ASTSource(
         fn=function,
@@ -88,7 +88,7 @@ def test_kernel_compiles_for_a_gpu_that_is_not_here(kernel: str) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_gpu_gives_the_cpu_kernels_answer(generator: torch.Generator) -> None:
+def test_gpu_agrees_with_the_cpu(generator: torch.Generator) -> None:
     a, b = torch.rand(2, 3, 60, 70, generator=generator).split(1)
     config = GuidedConfig(rounds=2, iterations=2, coherence=0.5)
     expected = synthesise(a, [Guide(a, b)], config)
