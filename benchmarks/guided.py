@@ -44,8 +44,8 @@ PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 TEXTURES = ("brick", "grass", "gravel")
 SPEED_SIZE = (360, 480)
 LABEL_COLOURS = ((0.9, 0.1, 0.1), (0.1, 0.8, 0.2), (0.1, 0.2, 0.9))
-GUIDE_WEIGHT = PAINT_PRESETS["filter"]["colour"]  # as against the style's 1
-SLOPES_WEIGHT = PAINT_PRESETS["emboss"]["slopes"]
+GUIDE_WEIGHT = PAINT_PRESETS["filter"].settings["colour"]  # as against the style's 1
+SLOPES_WEIGHT = PAINT_PRESETS["emboss"].settings["slopes"]
 
 
 def photo(name: str, height: int) -> Tensor:
@@ -191,7 +191,7 @@ class Bench:
         return {"own_label": round(float(own), 4)}
 
     def enlarged(self) -> dict[str, Any]:
-        weight = PAINT_PRESETS["super-resolution"]["colour"]
+        weight = PAINT_PRESETS["super-resolution"].settings["colour"]
         results = {}
         for pair, (ap, wanted) in views(self.height).items():
             a, b = coarse(ap), coarse(wanted)

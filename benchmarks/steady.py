@@ -27,7 +27,7 @@ from scipy import ndimage
 
 from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
-from batch_analogy.config.matching import AnalogyConfig, Preset
+from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.run import ANCHOR_FRAMES, ExecutionConfig, RunConfig, Temporal
 from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.folder.journal import read_history
@@ -60,7 +60,7 @@ class Film:
     starts: frozenset[int]  # the first frame of each segment
 
 
-def write_input(folder: Path, clip: Clip, photo: str, preset: Preset) -> None:
+def write_input(folder: Path, clip: Clip, photo: str, preset: PresetName) -> None:
     """The frames, and a reference for them."""
     for t, frame in enumerate(clip.frames):
         write_png(folder / "in" / f"{t:04d}.png", frame)
@@ -259,7 +259,7 @@ class Bench:
     folder: Path
     options: argparse.Namespace
 
-    def clip(self, case: str, photo: str, preset: Preset) -> dict[str, Any]:
+    def clip(self, case: str, photo: str, preset: PresetName) -> dict[str, Any]:
         """One clip in one preset: coherence off and, where there is any, on."""
         clip = CASES[case](photo, self.options.frames)
         folder = self.folder / preset / f"{case} {photo}".replace(" ", "-")
@@ -325,7 +325,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    assert set(REFERENCES) <= set(get_args(Preset))
+    assert set(REFERENCES) <= set(get_args(PresetName))
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(load_network(resolve_weights()), options.keep or Path(name), options)

@@ -21,7 +21,7 @@ from batch_analogy.cli.pair_files import (
     read_pictures,
     write_results,
 )
-from batch_analogy.config.matching import AnalogyConfig, Preset
+from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ batch-analogy pair day.jpg sunset.jpg -o out --preset photo-to-photo --sheet
 
 batch-analogy pair left.png right.png -o out --quality draft --save-flow --save-confidence"""
 
-DEFAULT_PRESET: Preset = "photo-to-style"
+DEFAULT_PRESET: PresetName = "photo-to-style"
 
 PictureA = Annotated[Path, typer.Argument(help="Picture A, whose scene A' keeps.", metavar="A")]
 PictureBp = Annotated[Path, typer.Argument(help="Picture B', whose look A' takes.", metavar="B'")]

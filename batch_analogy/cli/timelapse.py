@@ -16,7 +16,7 @@ from batch_analogy.cli.options.motion import default_deflicker
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.config.codecs import CODECS, Codec
-from batch_analogy.config.matching import Preset
+from batch_analogy.config.matching import PresetName
 from batch_analogy.config.run import RunConfig, Target
 
 TIMELAPSE_EPILOG = """Examples:
@@ -45,7 +45,7 @@ The same command again goes on where it stopped."""
 
 Command = Literal["timelapse", "stylize"]
 FILM_ENDINGS: dict[Command, str] = {"timelapse": "timelapse", "stylize": "stylized"}
-DEFAULT_PRESETS: dict[Command, Preset] = {
+DEFAULT_PRESETS: dict[Command, PresetName] = {
     "timelapse": "photo-to-photo",
     "stylize": "photo-to-style",
 }

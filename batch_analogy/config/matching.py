@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from batch_analogy.config.checks import check_choice
+from batch_analogy.config.presets import Preset
 from batch_analogy.errors import ConfigError
 
-Preset = Literal["photo-to-style", "style-to-style", "style-to-photo", "photo-to-photo"]
+PresetName = Literal["photo-to-style", "style-to-style", "style-to-photo", "photo-to-photo"]
 Quality = Literal["draft", "standard", "paper"]
 Refine = Literal["none", "wls", "affine"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -43,11 +44,23 @@ BLEND_ALPHAS: dict[int, dict[int, float]] = {
 }
 """Blend weight → level → α, the share of a latent image's own structure (facts §3)."""
 
-PRESETS: dict[Preset, dict[str, Any]] = {
-    "photo-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
-    "style-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
-    "style-to-photo": {"blend_weight": 2, "ratio": 0.5, "refine": "none"},
-    "photo-to-photo": {"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
+PRESETS: dict[PresetName, Preset] = {
+    "photo-to-style": Preset(
+        help="a photograph takes on the look of a painting",
+        settings={"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    ),
+    "style-to-style": Preset(
+        help="both pictures are paintings",
+        settings={"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    ),
+    "style-to-photo": Preset(
+        help="a painting becomes a photograph",
+        settings={"blend_weight": 2, "ratio": 0.5, "refine": "none"},
+    ),
+    "photo-to-photo": Preset(
+        help="colours and light move from one photograph to another",
+        settings={"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
+    ),
 }
 """The paper's four applications with its authors' settings (facts §5)."""
 
@@ -145,10 +158,10 @@ class AnalogyConfig:
             )
 
     @classmethod
-    def for_preset(cls, preset: Preset, **overrides: Any) -> AnalogyConfig:
+    def for_preset(cls, preset: PresetName, **overrides: Any) -> AnalogyConfig:
         """The configuration of one of the paper's applications, with overrides on top."""
-        check_choice("preset", preset, Preset)
-        return cls(**{**PRESETS[preset], **overrides})
+        check_choice("preset", preset, PresetName)
+        return cls(**{**PRESETS[preset].settings, **overrides})
 
     @property
     def alphas(self) -> dict[int, float]:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from batch_analogy.config.presets import Preset
 from batch_analogy.errors import ConfigError
 
 PaintPreset = Literal["artistic", "filter", "emboss", "numbers", "super-resolution", "transfer"]
@@ -133,7 +134,7 @@ class PaintConfig:
             raise ConfigError(
                 f"preset is {preset!r}; choose one of {', '.join(get_args(PaintPreset))}"
             )
-        return cls(**{**PAINT_PRESETS[preset], **overrides})
+        return cls(**{**PAINT_PRESETS[preset].settings, **overrides})
 
     @property
     def total_weight(self) -> float:
@@ -177,13 +178,30 @@ def _alone(**weights: Any) -> dict[str, Any]:
     return {"colour": 0.0, "edges": 0.0, "meaning": 0.0, **weights}
 
 
-PAINT_PRESETS: dict[PaintPreset, dict[str, Any]] = {
-    "artistic": {},
-    "filter": _alone(colour=2.0),
-    "emboss": _alone(slopes=30.0),
-    "numbers": _alone(labels=6.0, kappa=0.5),
-    "super-resolution": _alone(colour=20.0),
-    "transfer": _alone(brightness=0.8, kappa=2.0),
+PAINT_PRESETS: dict[PaintPreset, Preset] = {
+    "artistic": Preset(help="A' is a painting of the picture A", settings={}),
+    "filter": Preset(
+        help="A' is A after a filter that changes colours or softens",
+        settings=_alone(colour=2.0),
+    ),
+    "emboss": Preset(
+        help="A' is A after a filter that shows relief",
+        settings=_alone(slopes=30.0),
+    ),
+    "numbers": Preset(
+        help="A is a map of flat colours and A' shows the texture that each stands for; with a "
+        "single colour, that texture is made at any size",
+        settings=_alone(labels=6.0, kappa=0.5),
+    ),
+    "super-resolution": Preset(
+        help="A' is a sharp picture of similar things and A is the same picture, shrunk and "
+        "enlarged again; the frames must have been enlarged by the same factor",
+        settings=_alone(colour=20.0),
+    ),
+    "transfer": Preset(
+        help="A and A' are the same texture, which then follows the light of the frames",
+        settings=_alone(brightness=0.8, kappa=2.0),
+    ),
 }
 """Hertzmann's applications: what differs from the defaults of ``PaintConfig``. Texture synthesis is
 texture by numbers with one number."""

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from batch_analogy.config.presets import Preset
 from batch_analogy.errors import ConfigError
 
 SemanticQuality = Literal["draft", "standard", "paper"]
@@ -105,7 +106,8 @@ class SemanticConfig:
         """
         _check_choice("quality", quality, SemanticQuality)
         _check_choice("preset", preset, SemanticPreset)
-        return cls(**{**SEMANTIC_QUALITIES[quality], **SEMANTIC_PRESETS[preset], **overrides})
+        settings = SEMANTIC_PRESETS[preset].settings
+        return cls(**{**SEMANTIC_QUALITIES[quality], **settings, **overrides})
 
     def fields(self) -> dict[str, Any]:
         """All fields as plain JSON values."""
@@ -129,13 +131,20 @@ SEMANTIC_QUALITIES: dict[SemanticQuality, dict[str, Any]] = {
 }
 """What differs from the defaults of ``SemanticConfig``. ``paper`` has the published counts."""
 
-SEMANTIC_PRESETS: dict[SemanticPreset, dict[str, Any]] = {
-    "layout": {},
-    "removal": {"imagined": 0.7},
-    "retouch": {"imagined": 0.3, "zoom": 0.1, "bend": 0.03},
-    "sketch": {"imagined": 0.0, "bend": 0.05},
-    "photo-map": {"imagined": 0.7, "zoom": 0.4},
-    "animation": {"bend": 0.04},
+SEMANTIC_PRESETS: dict[SemanticPreset, Preset] = {
+    "layout": Preset(help="things are moved and reshaped", settings={}),
+    "removal": Preset(
+        help="things are painted over with what lies behind them", settings={"imagined": 0.7}
+    ),
+    "retouch": Preset(
+        help="parts of a face are changed",
+        settings={"imagined": 0.3, "zoom": 0.1, "bend": 0.03},
+    ),
+    "sketch": Preset(help="the map is a line drawing", settings={"imagined": 0.0, "bend": 0.05}),
+    "photo-map": Preset(
+        help="the map is of another photograph", settings={"imagined": 0.7, "zoom": 0.4}
+    ),
+    "animation": Preset(help="the maps are the frames of a film", settings={"bend": 0.04}),
 }
 """The uses that the method's authors show, by how far target maps are from the picture's own."""
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from batch_analogy.cli.options.film import FILM, parse_output
+from batch_analogy.cli.options.presets import describe_default, describe_presets
 from batch_analogy.config.codecs import Codec
-from batch_analogy.config.matching import PRESETS, AnalogyConfig, Preset, Quality, Refine
+from batch_analogy.config.matching import PRESETS, AnalogyConfig, PresetName, Quality, Refine
 from batch_analogy.config.run import (
     ExecutionConfig,
     OnMissing,
@@ -39,12 +40,8 @@ DEFAULT_ORDER: Order = RUN_DEFAULTS["order"]
 DEFAULT_TEMPORAL: Temporal = RUN_DEFAULTS["temporal"]
 
 
-def _by_preset(name: str) -> str:
-    """Text like "3 for photo-to-style, 2 for style-to-photo", from the presets' table."""
-    by_value: dict[object, list[str]] = {}
-    for preset, values in PRESETS.items():
-        by_value.setdefault(values[name], []).append(preset)
-    return "; ".join(f"{value} for {', '.join(presets)}" for value, presets in by_value.items())
+def _default(setting: str) -> str:
+    return describe_default(PRESETS, setting, getattr(ANALOGY_DEFAULTS, setting))
 
 
 def parse_fps(text: str) -> Fraction:
@@ -82,12 +79,10 @@ def parse_scales(text: str) -> tuple[float, ...]:
 
 
 PresetOption = Annotated[
-    Preset | None,
+    PresetName | None,
     typer.Option(
-        help="What the two pictures are: it sets blend weight, ratio and refinement to what the "
-        "method's authors used for such a pair. photo-to-style: a photo gets a painting's look. "
-        "style-to-style: both are paintings. style-to-photo: a painting becomes a photo. "
-        "photo-to-photo: colours and light move between photos.",
+        help="The kind of pictures: it sets blend weight, ratio and refinement to the values that "
+        f"the method's authors used for such a pair. {describe_presets(PRESETS)}",
         rich_help_panel=LOOK,
     ),
 ]
@@ -103,7 +98,7 @@ BlendWeightOption = Annotated[
     int | None,
     typer.Option(
         help="1, 2 or 3. Higher keeps more of the picture's own structure, lower follows the "
-        f"reference more freely. By preset: {_by_preset('blend_weight')}.",
+        f"reference more freely. {_default('blend_weight')}",
         show_default=False,
         rich_help_panel=LOOK,
     ),
@@ -112,7 +107,7 @@ RatioOption = Annotated[
     float | None,
     typer.Option(
         help="Shrinks what is matched (0.1 to 1); the output keeps its size. Smaller matches "
-        f"larger things. By preset: {_by_preset('ratio')}.",
+        f"larger things. {_default('ratio')}",
         show_default=False,
         rich_help_panel=LOOK,
     ),
@@ -121,7 +116,7 @@ RefineOption = Annotated[
     Refine | None,
     typer.Option(
         help="Carries the picture's own fine detail into the result: affine is fast, wls is the "
-        f"published filter, none leaves it out. By preset: {_by_preset('refine')}.",
+        f"published filter, none leaves it out. {_default('refine')}",
         show_default=False,
         rich_help_panel=LOOK,
     ),
@@ -330,7 +325,7 @@ MaxFailedOption = Annotated[
 
 
 def analogy_config(
-    preset: Preset, *, size: float | None = None, scales: str = UNSCALED, **options: Any
+    preset: PresetName, *, size: float | None = None, scales: str = UNSCALED, **options: Any
 ) -> AnalogyConfig:
     """The preset's configuration with every option on top that was given."""
     given = {name: value for name, value in options.items() if value is not None}

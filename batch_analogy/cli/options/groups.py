@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 from batch_analogy.cli import options
 from batch_analogy.cli.options import film, motion
-from batch_analogy.config.matching import AnalogyConfig, Preset
+from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.run import Deflicker, ExecutionConfig
 
 
@@ -35,7 +35,7 @@ class LookOptions:
     mirror: options.MirrorOption = options.ANALOGY_DEFAULTS.mirror
     weights: options.WeightsOption = options.DEFAULT_WEIGHTS
 
-    def analogy_config(self, default_preset: Preset) -> AnalogyConfig:
+    def analogy_config(self, default_preset: PresetName) -> AnalogyConfig:
         """The preset's configuration with every option on top that was given."""
         given = vars(self).copy()
         del given["weights"]

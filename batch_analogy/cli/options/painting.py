@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from batch_analogy.cli import options
+from batch_analogy.cli.options.presets import describe_default, describe_presets
 from batch_analogy.config.painting import (
     PAINT_PRESETS,
     GuideFiles,
@@ -27,20 +28,10 @@ _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.
 _SET_BY_PRESETS = tuple(name for name in _DEFAULTS if name not in ("keys", "guides", "mask"))
 
 
-def _by_preset(name: str) -> str:
-    """Text like "By default 6; 2 for filter.", from the presets' table."""
-    by_value: dict[float, list[str]] = {}
-    for preset, values in PAINT_PRESETS.items():
-        if name in values and values[name] != _DEFAULTS[name]:
-            by_value.setdefault(values[name], []).append(preset)
-    others = [f"{value:g} for {', '.join(presets)}" for value, presets in by_value.items()]
-    return f"By default {'; '.join([f'{_DEFAULTS[name]:g}', *others])}."
-
-
 def _number(text: str, name: str) -> Any:
     """An option whose default is the preset's."""
     return typer.Option(
-        help=f"{text} {_by_preset(name)}",
+        help=f"{text} {describe_default(PAINT_PRESETS, name, _DEFAULTS[name])}",
         show_default=False,
         rich_help_panel=GUIDE_WEIGHTS,
     )
@@ -49,12 +40,7 @@ def _number(text: str, name: str) -> Any:
 PresetOption = Annotated[
     PaintPreset,
     typer.Option(
-        help="What the example is. artistic: a picture and a painting of it. filter: a filter that "
-        "changes colours or softens. emboss: a filter that shows relief. numbers: flat colours "
-        "and which texture each stands for; with a single colour, a texture is made at any size. "
-        "super-resolution: a picture of the same things, shrunk and enlarged again, and as it was; "
-        "the frames are enlarged by as much. transfer: a texture, given twice, which follows the "
-        "frames' light.",
+        help=f"What A and A' are to each other. {describe_presets(PAINT_PRESETS)}",
         rich_help_panel=PAINTING,
     ),
 ]

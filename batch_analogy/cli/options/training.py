@@ -10,7 +10,14 @@ from typing import Annotated, Literal
 import typer
 
 from batch_analogy.cli import options
-from batch_analogy.config.semantic import Encoding, SemanticConfig, SemanticPreset, SemanticQuality
+from batch_analogy.cli.options.presets import describe_presets
+from batch_analogy.config.semantic import (
+    SEMANTIC_PRESETS,
+    Encoding,
+    SemanticConfig,
+    SemanticPreset,
+    SemanticQuality,
+)
 
 TRAINING = "Training"
 
@@ -43,9 +50,7 @@ QualityOption = Annotated[
 PresetOption = Annotated[
     SemanticPreset,
     typer.Option(
-        help="What it is for. layout: things moved and reshaped. removal: things painted over with "
-        "what is behind them. retouch: parts of a face. sketch: the map is a drawing of lines. "
-        "photo-map: the map is of another photograph. animation: maps of a film.",
+        help=f"What the picture is made for. {describe_presets(SEMANTIC_PRESETS)}",
         rich_help_panel=TRAINING,
     ),
 ]

@@ -19,7 +19,7 @@ from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.label_maps import Palette
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.semantic.working_size import reduce_classes, reduce_picture, scaled
-from batch_analogy.config.matching import AnalogyConfig, Preset
+from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
 from batch_analogy.motion.temporal.painter import KeyframePainter
 from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
@@ -37,7 +37,7 @@ TITLES: dict[Method, str] = {
 TRAINED: frozenset[str] = frozenset({"semantic", "network"})
 """Methods that need a trained network: as ``semantic`` makes pictures, and as was published."""
 
-DEEP_PRESET: Preset = "style-to-photo"
+DEEP_PRESET: PresetName = "style-to-photo"
 """Of Deep Image Analogy: a map is drawn, and a photograph is wanted of it."""
 
 Maker = Callable[[Classes], Tensor]

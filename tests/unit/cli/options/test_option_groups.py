@@ -40,7 +40,7 @@ def test_what_is_no_frame_rate_is_refused(text: str) -> None:
 
 def test_options_that_are_not_given_leave_the_preset_alone() -> None:
     config = options.analogy_config("style-to-photo", blend_weight=None, ratio=None, seed=7)
-    assert config == AnalogyConfig(**PRESETS["style-to-photo"], seed=7)
+    assert config == AnalogyConfig(**PRESETS["style-to-photo"].settings, seed=7)
 
 
 def test_options_that_are_given_win_over_the_preset() -> None:
