@@ -68,7 +68,7 @@ def film(
     if result.done != result.total:
         raise RuntimeError(f"{run_dir}: {result.failed}")
     store = RunStore(run_dir)
-    frames = [read_still(store.frame("a_prime", index)) for index in range(result.total)]
+    frames = [read_still(store.frame("b_prime", index)) for index in range(result.total)]
     return frames, read_history(store.journal)
 
 

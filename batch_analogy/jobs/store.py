@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from batch_analogy.config.run import Target
 from batch_analogy.files import TEMPORARY_PREFIX
@@ -15,15 +16,27 @@ _OUTPUTS: dict[Target, tuple[str, ...]] = {
     "reference": ("b",),
     "both": ("a_prime", "b"),
 }
+_PAINTED_OUTPUTS = ("b_prime",)
+ALL_OUTPUTS = (*_OUTPUTS["both"], *_PAINTED_OUTPUTS)
 
 
-def outputs_of(target: Target) -> tuple[str, ...]:
-    """Return the pictures that each frame gives: ``"a_prime"``, ``"b"`` or both.
+class _MakesPictures(Protocol):
+    """A run's configuration, or what a worker is told of it."""
 
-    >>> outputs_of("both")
-    ('a_prime', 'b')
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def painting(self) -> object | None: ...
+
+
+def outputs_of(run: _MakesPictures) -> tuple[str, ...]:
+    """Return the names of the pictures that each frame gives, as the papers call them.
+
+    Deep Image Analogy makes A' of a frame A, B of the reference B', or both: ``"a_prime"`` and
+    ``"b"``. Image Analogies paints a frame B after A and A', which gives B': ``"b_prime"``.
     """
-    return _OUTPUTS[target]
+    return _OUTPUTS[run.target] if run.painting is None else _PAINTED_OUTPUTS
 
 
 class RunStore(LockedFolder):

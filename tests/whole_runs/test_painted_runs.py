@@ -65,7 +65,7 @@ def run(config: RunConfig) -> dict[str, bytes]:
 
 
 def shown(config: RunConfig, index: int) -> np.ndarray[Any, Any]:
-    return read_still(config.run_dir / "frames" / "a_prime" / f"{index:06d}.png")
+    return read_still(config.run_dir / "frames" / "b_prime" / f"{index:06d}.png")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def with_keys(root: Path, *frames: int) -> RunConfig:
 def error(config: RunConfig) -> float:
     """How far all frames are from what the painter would have made of them."""
     assert open_run(config, overwrite=True).execute().done == FRAMES
-    frames = config.run_dir / "frames" / "a_prime"
+    frames = config.run_dir / "frames" / "b_prime"
     return sum(
         float(np.square(read_still(frames / f"{k:06d}.png") - paint(frame(k)) / 255).mean())
         for k in range(FRAMES)

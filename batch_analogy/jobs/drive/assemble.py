@@ -43,7 +43,7 @@ from batch_analogy.media.video import probe_video
 class FilmPlan:
     """One film of a run."""
 
-    output: str  # "a_prime" or "b": which pictures it is made of
+    output: str  # which of ``outputs_of`` it is made of
     path: Path
 
 
@@ -53,7 +53,7 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
     With both targets the second one is called after the first: ``night.mp4`` and
     ``night-reference.mp4``, or ``out/%06d.png`` and ``out-reference/%06d.png``.
     """
-    outputs = outputs_of(config.target)
+    outputs = outputs_of(config)
     path = config.output
     second = path.with_name(f"{path.stem}-reference{path.suffix}")
     if is_pattern(path):

@@ -86,7 +86,7 @@ def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: 
         frame_bytes = written / len(records)
     else:
         first = plan.usable()[0].index
-        sizes = [plan.picture_size(output, first) for output in outputs_of(config.target)]
+        sizes = [plan.picture_size(output, first) for output in outputs_of(config)]
         frame_bytes = sum(height * width for height, width in sizes) * pixel_bytes
     video_bytes = 0.0
     if plan.estimated:  # its frames have not been unpacked yet

@@ -81,7 +81,7 @@ def rehearse(
     few = run.only(frames)
     result = few.execute(on_event)
     failed = {index for index, _, _ in result.failed}
-    output = outputs_of(run.config.target)[0]
+    output = outputs_of(run.config)[0]
     pairs = [
         (Path(frame.source), path)
         for frame in few.plan.usable()

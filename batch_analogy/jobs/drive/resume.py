@@ -17,7 +17,7 @@ from batch_analogy.jobs.folder.journal import (
 )
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, compare
-from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.jobs.store import ALL_OUTPUTS, RunStore, outputs_of
 from batch_analogy.media.stills import read_still
 
 OnCount = Callable[[int, int], None]
@@ -47,7 +47,7 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
         return
     with Journal(store.journal) as journal, disk_errors(store.frames):
         for index in sorted(changed):  # before the plan is written, so that none is mistaken
-            for output in ("a_prime", "b"):
+            for output in ALL_OUTPUTS:
                 store.frame(output, index).unlink(missing_ok=True)
             journal.append("reset", index=index, reason="input changed")
         store.clear_state()  # it may remember what those frames were
@@ -61,7 +61,7 @@ def delete_unjournaled(store: RunStore, plan: Plan, done: Set[int]) -> None:
     with disk_errors(store.frames):
         for frame in plan.frames:
             if frame.index not in done:
-                for output in ("a_prime", "b"):
+                for output in ALL_OUTPUTS:
                     store.frame(output, frame.index).unlink(missing_ok=True)
 
 
@@ -82,7 +82,7 @@ def reconcile(
     adopted.
     """
     _refuse_strangers(store, plan, history)
-    outputs = outputs_of(config.target)
+    outputs = outputs_of(config)
     store.remove_torn_frames(outputs)
     done: set[int] = set()
     adopted = 0

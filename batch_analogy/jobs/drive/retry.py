@@ -41,7 +41,7 @@ def forget(store: RunStore, plan: Plan, journal: Journal, config: RunConfig, aga
     known = sorted(chosen & (history.failed.keys() | history.done.keys()))
     with disk_errors(store.frames):
         for index in known:  # the file first: a frame that is journaled without one is done again
-            for output in outputs_of(config.target):
+            for output in outputs_of(config):
                 store.frame(output, index).unlink(missing_ok=True)
             journal.append("reset", index=index, reason="to be tried again")
     return len(known)

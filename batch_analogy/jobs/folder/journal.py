@@ -33,7 +33,7 @@ class DoneRecord:
 
     index: int
     input: str | None  # blake2b of the frame's file when it was done
-    output_bytes: dict[str, int]  # "a_prime" or "b" → size of the file
+    output_bytes: dict[str, int]  # output → size of its file
     seconds: float
     exposure_ev: float = 0.0  # that was added to the frame
     shot_start: int | None = None  # of a steady film: the first frame of the shot it was in

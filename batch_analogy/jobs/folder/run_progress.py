@@ -163,4 +163,4 @@ class RunProgress:
         )
 
     def _picture(self, index: int) -> Path:
-        return self._store.frame(outputs_of(self._config.target)[0], index)
+        return self._store.frame(outputs_of(self._config)[0], index)

@@ -183,7 +183,7 @@ class Plan:
         return [frame for frame in self.wanted() if frame.error is None]
 
     def picture_size(self, output: str, index: int) -> tuple[int, int]:
-        """(height, width) in pixels of ``a_prime`` or ``b`` of one frame."""
+        """Return (height, width) in pixels of one output of one frame."""
         if output == "b":
             return self.reference_height, self.reference_width
         return self.frames[index].height, self.frames[index].width

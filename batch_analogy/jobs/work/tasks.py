@@ -88,7 +88,7 @@ class FrameOutcome:
     status: Status
     worker: str
     seconds: float
-    outputs: dict[str, OutputFile]  # "a_prime", "b" → file
+    outputs: dict[str, OutputFile]  # output → file, see ``outputs_of``
     message: str = ""
     retryable: bool = False
     traceback: str = ""

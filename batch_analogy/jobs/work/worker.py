@@ -151,7 +151,7 @@ class FrameWorker:
                     f"the reference {fingerprint.path} has changed since the run began"
                 )
         self._store = RunStore(Path(spec.run_dir))
-        self._outputs = outputs_of(spec.target)
+        self._outputs = outputs_of(spec)
         self._at_once = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
         self._network = load_network(weights, spec.device)
         self._frames = self._painting(spec.painting) if spec.painting else self._matching()
@@ -302,16 +302,13 @@ class FrameWorker:
     def _write_outputs(
         self, task: FrameTask, pictures: dict[str, torch.Tensor]
     ) -> dict[str, OutputFile]:
-        scenes = {
-            "a_prime": task.source,
-            "b": self.spec.references[0].fingerprint.path,
-        }  # what they show
+        reference = self.spec.references[0].fingerprint.path
         self._check_current()
         return {
             name: self._write(
                 self._store.frame(name, task.index),
                 _to_pixels(pictures[name]),
-                read_depth(Path(scenes[name])),
+                read_depth(Path(reference if name == "b" else task.source)),
             )
             for name in self._outputs
         }

@@ -160,7 +160,7 @@ class KeyframePainter:
             carried = self._carried(frame, sides(a))
             misfit = self._misfit(self._cost(frame, sides(a)), carried.held.float())
             drawn = self._between(frame, sides(a))
-        return Rendered({"a_prime": self._over(a, drawn)}, misfit)
+        return Rendered({"b_prime": self._over(a, drawn)}, misfit)
 
     def alone(self, a: Tensor, key: int) -> Rendered:
         """Render a frame that neither follows another nor was painted."""

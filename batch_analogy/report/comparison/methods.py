@@ -101,7 +101,7 @@ def numbers_maker(source: Source, *, seed: int) -> Maker:
         lambda key: painting,
         ExtraChannels(),
     )
-    return lambda classes: painter.alone(source.drawn(classes), 0).pictures["a_prime"]
+    return lambda classes: painter.alone(source.drawn(classes), 0).pictures["b_prime"]
 
 
 def deep_maker(source: Source, network: FeatureExtractor, *, seed: int) -> Maker:

@@ -54,7 +54,11 @@ WORST_FRAMES = 5
 _SHEET_AREA_PX = 120_000  # of each picture on a sheet
 _JPEG_QUALITY = 88
 _DIFFERENCE_TOP = 0.5  # a change of luma that is drawn white
-_TITLES = {"a_prime": "The frames in the reference's look", "b": "The reference in their looks"}
+_TITLES = {
+    "a_prime": "The frames in the reference's look",
+    "b": "The reference in their looks",
+    "b_prime": "The frames, painted",
+}
 
 
 @dataclass(frozen=True)

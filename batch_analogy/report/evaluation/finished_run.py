@@ -39,8 +39,8 @@ class FinishedRun:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """``"a_prime"``, ``"b"`` or both."""
-        return outputs_of(self.config.target)
+        """The names of the pictures that each frame gave, see ``outputs_of``."""
+        return outputs_of(self.config)
 
 
 def read_run(run_dir: Path) -> FinishedRun:
@@ -62,7 +62,7 @@ def read_run(run_dir: Path) -> FinishedRun:
         plan = dataclasses.replace(plan, frames=tuple(frames))
     records = read_history(store.journal).done
     journaled = (records.keys() - plan.leave_out) & set(range(len(plan.frames)))
-    outputs = outputs_of(config.target)
+    outputs = outputs_of(config)
     done = tuple(
         index for index in sorted(journaled)
         if all(store.frame(output, index).is_file() for output in outputs)

@@ -58,7 +58,7 @@ def columns(first: int, stop: int) -> NDArray[np.float32]:
 def shown(frame: Interpolated[PaintedState], age: int) -> Tensor:
     """The brightness of a frame, (H, W)."""
     artist = painter()
-    return artist.render(FRAME, artist.follow(frame, FRAME, age=age)).pictures["a_prime"][0, 0]
+    return artist.render(FRAME, artist.follow(frame, FRAME, age=age)).pictures["b_prime"][0, 0]
 
 
 @pytest.mark.parametrize("ages", [(1, 7), (4, 4), (7, 1)])
@@ -94,7 +94,7 @@ def test_a_frame_that_is_filled_in_goes_over_as_if_it_were_not() -> None:
     artist = painter()
     filled = artist.follow(frame, FRAME, age=10)
     assert isinstance(filled, PaintedState)
-    found = artist.render(FRAME, filled).pictures["a_prime"][0, 0]
+    found = artist.render(FRAME, filled).pictures["b_prime"][0, 0]
     assert float(found[:, : HALF - 4].mean()) == pytest.approx(sum(SHADES) / 2, abs=1e-2)
     assert float((filled.field[0, 2, :, : WIDTH - 8]).max()) == 0, "as the earlier one has it"
     assert float(filled.cost[..., WIDTH - 4 :].min()) > 0
