@@ -1,14 +1,25 @@
-"""Read and write JSON files that are never seen half-written."""
+"""Read and write JSON files that are never seen half-written, and what they contain.
+
+What a file contains is declared once, as a ``msgspec.Struct``. Names of files that are not UTF-8
+are kept: Python has their bytes as lone surrogates, which msgspec refuses and the standard library
+escapes.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from batch_analogy.errors import UsageError
 from batch_analogy.files import NON_UTF8_ERRORS, atomic_write_text, atomic_writer
+
+T = TypeVar("T")
+
+_ENCODER = msgspec.json.Encoder()
 
 
 class JsonText(str):
@@ -88,3 +99,29 @@ def read_json(
     if not isinstance(value, dict):
         raise UsageError(f"{path} does not contain a JSON object; {remedy}")
     return value
+
+
+def encode_json(value: msgspec.Struct) -> bytes:
+    """Encode a struct on one line."""
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value)
+        return json.dumps(plain, ensure_ascii=False).encode(errors=NON_UTF8_ERRORS)
+
+
+def decode_json(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decode and check JSON.
+
+    Raises:
+        msgspec.ValidationError: a field is missing, unknown or of another type; the message says
+            where it is.
+        ValueError, RecursionError: it is not JSON.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:  # it is not JSON, or has escapes of lone surrogates
+        values: T = msgspec.convert(json.loads(data), decoder.type, dec_hook=decoder.dec_hook)
+        return values

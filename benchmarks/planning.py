@@ -27,7 +27,7 @@ import numpy as np
 
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.run import ExecutionConfig, RunConfig
-from batch_analogy.jobs.folder.journal import Journal, read_history
+from batch_analogy.jobs.folder.journal import DoneLine, Journal, read_history
 from batch_analogy.jobs.plan.plan_file import read_plan, write_plan
 from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.store import RunStore
@@ -143,8 +143,7 @@ def _with_memory(
 
 def _append(journal: Journal, index: int) -> None:
     """A line as ``Recorder.done`` writes it."""
-    journal.append(
-        "done",
+    line = DoneLine(
         index=index,
         name=f"scene{index // FOLDER_FRAMES}/frame{index % FOLDER_FRAMES}.png",
         input=f"{index:040x}",
@@ -155,6 +154,7 @@ def _append(journal: Journal, index: int) -> None:
         worker=f"styler-{index % 1000}",
         attempt=1,
     )
+    journal.append(line)
 
 
 PARTS = {

@@ -1,15 +1,14 @@
-"""The journal: one JSON line per frame event, appended by the driver alone.
+"""The journal: one JSON line for each event of a run, appended by the driver alone.
 
-It is the truth about a run. Every line is handed to the operating system before the driver goes
-on, so a killed driver loses at most the line that it was writing; that torn line is cut off at the
-next start. ``sync`` brings the lines to the disk, which the driver asks for now and then, so a
-machine that loses power loses no more than those since. A frame that was finished but not journaled
-is found on the disk and adopted (``resume``).
+It is the truth about a run. Each line is handed to the operating system before the driver goes on,
+so a killed driver loses at most the line that it was writing; that torn line is cut off at the
+next start. ``Journal.sync``, which the driver calls now and then, brings the lines to the disk: a
+machine that loses power loses only the lines since. A frame that was finished but not journaled is
+found on the disk and adopted (``jobs.drive.resume``).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -18,39 +17,168 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+import msgspec
+
 from batch_analogy.errors import UsageError
-from batch_analogy.files import NON_UTF8_ERRORS, disk_errors
+from batch_analogy.files import disk_errors
+from batch_analogy.json_files import decode_json, encode_json
 
-TAIL_BYTES = 1 << 16  # of the journal, looked at for a torn line at first
+TAIL_BYTES = 1 << 16  # of the journal, searched first for a torn line
 
-# What a line can raise that was not written here: 1e999 is JSON, and so are 100,000 brackets.
-_NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+# What decoding a line can raise that was not written here: 100,000 brackets are JSON too.
+_DAMAGE = (ValueError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class DoneRecord:
-    """A finished frame as journaled."""
+def _now() -> float:
+    return round(time.time(), 3)
+
+
+class DoneRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="done"
+):
+    """A finished frame, as far as a later start needs to know it."""
 
     index: int
-    input: str | None  # blake2b of the frame's file when it was done
+    input: str | None  # BLAKE2b of the frame's file when it was done; None for a video's frame
     output_bytes: dict[str, int]  # output → size of its file
     seconds: float
     exposure_ev: float = 0.0  # that was added to the frame
-    shot_start: int | None = None  # of a steady film: the first frame of the shot it was in
-    misfit: float | None = None  # of a painted frame, see KeyframePainter
-    provenance: str | None = (
-        None  # a fingerprint of what it was made from, see film_courses.provenance_of
-    )
+    shot_start: int | None = None  # of a steady film: the first frame of the frame's shot
+    misfit: float | None = None  # of a painted frame: how badly the paintings serve it, 0 to 1
+    provenance: str | None = None  # a hash of what it was made from, see ``provenance_of``
 
 
-@dataclass(frozen=True, slots=True)
-class FailedRecord:
-    """A frame that was given up."""
+class DoneLine(DoneRecord, frozen=True, kw_only=True):
+    """A finished frame, with what is there for people to read."""
+
+    name: str = ""
+    output_blake2b: dict[str, str] = {}  # output → BLAKE2b of its file
+    stages: dict[str, float] = {}  # stage → seconds
+    notes: tuple[str, ...] = ()
+    worker: str = ""
+    attempt: int = 0
+    adopted: bool = False  # it was found on the disk though not journaled
+    at: float = msgspec.field(default_factory=_now)  # seconds since 1970
+
+
+class FailedRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="failed"
+):
+    """A frame that was given up, as far as a later start needs to know it."""
 
     index: int
     input: str | None
     message: str
-    retryable: bool  # may succeed another time, although nothing in the input changes
+    retryable: bool  # it may succeed another time, although nothing in the input changes
+
+
+class FailedLine(FailedRecord, frozen=True, kw_only=True):
+    """A frame that was given up, with what is there for people to read."""
+
+    name: str = ""
+    traceback: str = ""
+    stages: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
+    worker: str = ""
+    attempt: int = 0
+    at: float = msgspec.field(default_factory=_now)
+
+
+class ResetRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="reset"
+):
+    """A frame of which earlier lines no longer hold: it is done again."""
+
+    index: int
+
+
+class ResetLine(ResetRecord, frozen=True, kw_only=True):
+    """The same, with the reason for people to read."""
+
+    reason: str = ""
+    at: float = msgspec.field(default_factory=_now)
+
+
+class _ForPeople(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+    """A line that no program reads back."""
+
+    at: float = msgspec.field(default_factory=_now)
+
+
+class RetryLine(_ForPeople, frozen=True, kw_only=True, tag="retry"):
+    """A failed try of a frame that is tried again."""
+
+    index: int
+    name: str
+    message: str
+    traceback: str = ""
+    stages: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
+    worker: str
+    attempt: int
+
+
+class StartedLine(_ForPeople, frozen=True, kw_only=True, tag="started"):
+    """A driver begins its work."""
+
+    pid: int
+    to_do: int  # frames
+
+
+class WorkerReadyLine(_ForPeople, frozen=True, kw_only=True, tag="worker_ready"):
+    """A worker takes work."""
+
+    worker: str
+    node: str
+    address: str
+
+
+class WorkerLostLine(_ForPeople, frozen=True, kw_only=True, tag="worker_lost"):
+    """A worker is gone."""
+
+    worker: str
+    message: str
+    cause: str
+
+
+class NodeBlockedLine(_ForPeople, frozen=True, kw_only=True, tag="node_blocked"):
+    """No worker is started on a node any more."""
+
+    node: str
+    message: str
+
+
+JournalLine = (
+    DoneLine
+    | FailedLine
+    | ResetLine
+    | RetryLine
+    | StartedLine
+    | WorkerReadyLine
+    | WorkerLostLine
+    | NodeBlockedLine
+)
+
+_LINES: dict[str, type[Any]] = {
+    "done": DoneLine,
+    "failed": FailedLine,
+    "reset": ResetLine,
+    "retry": RetryLine,
+    "started": StartedLine,
+    "worker_ready": WorkerReadyLine,
+    "worker_lost": WorkerLostLine,
+    "node_blocked": NodeBlockedLine,
+}
+
+
+class _Event(msgspec.Struct):
+    event: str
+
+
+_Record = DoneRecord | FailedRecord | ResetRecord
+_RECORDS: msgspec.json.Decoder[_Record] = msgspec.json.Decoder(_Record)
+_EVENTS = msgspec.json.Decoder(_Event)
+_READ_EVENTS = ("done", "failed", "reset")
 
 
 @dataclass
@@ -60,55 +188,43 @@ class History:
     done: dict[int, DoneRecord] = field(default_factory=dict)
     failed: dict[int, FailedRecord] = field(default_factory=dict)
 
-    def apply(self, line: dict[str, Any]) -> None:
-        """Take one journal line into account; lines of other kinds are for people."""
-        kind = line.get("event")
-        if kind == "done":
-            index = int(line["index"])
-            self.done[index] = DoneRecord(
-                index,
-                line["input"],
-                _sizes(line["output_bytes"]),
-                float(line["seconds"]),
-                float(line.get("exposure_ev", 0.0)),
-                line.get("shot_start"),
-                line.get("misfit"),
-                None if line.get("provenance") is None else sys.intern(line["provenance"]),
-            )
-            self.failed.pop(index, None)
-        elif kind == "failed":
-            index = int(line["index"])
-            self.failed[index] = FailedRecord(
-                index, line["input"], str(line["message"]), bool(line["retryable"])
-            )
-            self.done.pop(index, None)
-        elif kind == "reset":
-            index = int(line["index"])
-            self.done.pop(index, None)
-            self.failed.pop(index, None)
+    def apply(self, record: _Record) -> None:
+        """Take one line into account."""
+        index = record.index
+        self.done.pop(index, None)
+        self.failed.pop(index, None)
+        if isinstance(record, DoneRecord):
+            if record.provenance is not None:  # which a million records may share
+                msgspec.structs.force_setattr(record, "provenance", sys.intern(record.provenance))
+            self.done[index] = record
+        elif isinstance(record, FailedRecord):
+            self.failed[index] = record
 
 
 class Journal:
-    """The journal open for appending; use it as a context manager."""
+    """The journal, open for appending; use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(path)
-            self._file: IO[str] = path.open("a", encoding="utf-8", errors=NON_UTF8_ERRORS)
+            self._file: IO[bytes] = path.open("ab")
         self._unsynced = False
-        self._encode = json.JSONEncoder(ensure_ascii=False).encode
 
-    def append(self, event: str, **values: Any) -> None:
-        """Write one line; it survives the end of this process, and after ``sync`` that of power.
+    def append(self, line: JournalLine | str, **values: Any) -> None:
+        """Write one line; it survives the end of this process, and after ``sync`` a power loss.
+
+        Args:
+            line: the line, or the name of its event.
+            values: its fields, if it is named.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.
         """
-        line = {"event": event, **values, "at": round(time.time(), 3)}
+        whole = _LINES[line](**values) if isinstance(line, str) else line
         with disk_errors(self._path):
-            self._file.write(self._encode(line) + "\n")
+            self._file.write(encode_json(whole) + b"\n")
             self._file.flush()
         self._unsynced = True
 
@@ -144,10 +260,10 @@ class Journal:
 
 
 def read_history(path: Path) -> History:
-    """Read the journal; a torn last line is left out.
+    """Read the journal; ignore a torn last line.
 
     Raises:
-        UsageError: a line before the last is no JSON, so something else changed the file.
+        UsageError: a line before the last is damaged, so something else changed the file.
     """
     history = History()
     damaged: UsageError | None = None
@@ -159,25 +275,37 @@ def read_history(path: Path) -> History:
                 if not line.endswith(b"\n"):
                     break  # torn
                 try:
-                    history.apply(json.loads(line))
-                except _NONSENSE as error:
+                    record = _decode(line)
+                except _DAMAGE as error:
                     # Kept back: a crash of the machine may leave a last line of zeros.
                     damaged = UsageError(
                         f"{path} line {number} is damaged ({error}); delete that line, and its "
                         "frame is looked for on the disk"
                     )
+                    continue
+                if record is not None:
+                    history.apply(record)
     except FileNotFoundError:
         pass
     return history
 
 
-def _sizes(values: dict[str, int]) -> dict[str, int]:
-    """Copied with names that a million records share."""
-    return {sys.intern(name): size for name, size in values.items()}
+def _decode(line: bytes) -> _Record | None:
+    """Decode a line; return None if it is there for people only.
+
+    Raises:
+        ValueError, RecursionError: the line is damaged.
+    """
+    try:
+        return decode_json(line, _RECORDS)
+    except msgspec.ValidationError:
+        if decode_json(line, _EVENTS).event in _READ_EVENTS:
+            raise
+        return None
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Truncate the file after its last whole line, and before that where it makes no sense."""
+    """Truncate the file after its last whole line, and before that line if it is damaged."""
     try:
         file = path.open("r+b")
     except FileNotFoundError:
@@ -185,22 +313,22 @@ def _cut_torn_line(path: Path) -> None:
     with file:
         size = file.seek(0, os.SEEK_END)
         length, tail = TAIL_BYTES, b""
-        while tail.count(b"\n") < 2 and len(tail) < size:  # where the last whole line begins
+        while tail.count(b"\n") < 2 and len(tail) < size:  # until the last whole line begins in it
             file.seek(max(0, size - length))
             tail = file.read()
             length *= 2
         whole = tail.rfind(b"\n") + 1
         last = tail[tail.rfind(b"\n", 0, max(whole - 1, 0)) + 1 : whole]
-        if last and not _is_sensible(last):
+        if last and not _is_whole(last):
             whole -= len(last)
         if whole < len(tail):
             file.truncate(size - len(tail) + whole)
             os.fsync(file.fileno())
 
 
-def _is_sensible(line: bytes) -> bool:
+def _is_whole(line: bytes) -> bool:
     try:
-        History().apply(json.loads(line))
-    except _NONSENSE:
+        _decode(line)
+    except _DAMAGE:
         return False
     return True

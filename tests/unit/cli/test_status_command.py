@@ -20,7 +20,7 @@ from batch_analogy.cli.run_watcher import QUIET_SECONDS, RunWatcher
 from batch_analogy.cli.status import WATCH_SECONDS, StatusWatch, status
 from batch_analogy.config.run import ExecutionConfig, RunConfig
 from batch_analogy.jobs.events import PoolStarted
-from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.folder.journal import DoneLine, Journal
 from batch_analogy.jobs.folder.run_status import read_status, write_status
 from batch_analogy.jobs.folder.worker_states import WorkerState
 from batch_analogy.jobs.plan.plan_file import write_plan
@@ -49,7 +49,7 @@ class Night:
 
     def do_frame(self, index: int) -> None:
         with Journal(self.store.journal) as journal:
-            journal.append("done", index=index, input=None, output_bytes={}, seconds=2.0)
+            journal.append(DoneLine(index=index, input=None, output_bytes={}, seconds=2.0))
 
     def sleeping(self, end: int) -> Callable[[float], None]:
         """A sleep in which a frame gets done, and the run after so many of them."""

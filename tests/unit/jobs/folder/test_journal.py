@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batch_analogy.errors import OutputDiskError, UsageError
 from batch_analogy.jobs.folder import journal as journal_module
-from batch_analogy.jobs.folder.journal import Journal, read_history
+from batch_analogy.jobs.folder.journal import (
+    DoneLine,
+    DoneRecord,
+    FailedLine,
+    Journal,
+    ResetLine,
+    RetryLine,
+    WorkerLostLine,
+    read_history,
+)
 from tests.support.runs import fill, small_disk
 
 
 def append_done(journal: Journal, index: int) -> None:
-    journal.append("done", index=index, input="h", output_bytes={"a_prime": 5}, seconds=1.0)
+    journal.append(DoneLine(index=index, input="h", output_bytes={"a_prime": 5}, seconds=1.0))
 
 
 def append_many(journal: Journal, count: int) -> None:
@@ -44,15 +54,15 @@ def test_reads_back_what_was_appended(path: Path) -> None:
     assert history.done[1].output_bytes == {"a_prime": 5}
 
 
-def test_no_journal_is_an_empty_history(tmp_path: Path) -> None:
+def test_without_a_journal_the_history_is_empty(tmp_path: Path) -> None:
     assert read_history(tmp_path / "none").done == {}
 
 
 def test_later_lines_win(path: Path) -> None:
     with Journal(path) as journal:
-        journal.append("failed", index=1, input="h", message="m", retryable=True)
-        journal.append("reset", index=2)
-        journal.append("failed", index=7, input=None, message="m", retryable=False)
+        journal.append(FailedLine(index=1, input="h", message="m", retryable=True))
+        journal.append(ResetLine(index=2))
+        journal.append(FailedLine(index=7, input=None, message="m", retryable=False))
         append_done(journal, 7)
     history = read_history(path)
     assert sorted(history.done) == [0, 7]
@@ -60,8 +70,65 @@ def test_later_lines_win(path: Path) -> None:
     assert history.failed[1].retryable
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"input": None},
+        {"exposure_ev": -0.25, "shot_start": 4, "misfit": 0.125, "provenance": "a b"},
+    ],
+)
+def test_reads_back_every_field_of_a_finished_frame(tmp_path: Path, record: dict[str, Any]) -> None:
+    path = tmp_path / "journal.jsonl"
+    fields: dict[str, Any] = {
+        "index": 3,
+        "input": "h",
+        "output_bytes": {"a_prime": 5, "b": 6},
+        "seconds": 1.5,
+        **record,
+    }
+    with Journal(path) as journal:
+        journal.append(DoneLine(**fields, name="n", notes=("x",), stages={"read": 0.5}, attempt=2))
+    assert read_history(path).done == {3: DoneRecord(**fields)}
+
+
+def test_lines_for_people_and_of_later_versions_change_no_history(path: Path) -> None:
+    before = read_history(path)
+    with Journal(path) as journal:
+        journal.append(RetryLine(index=1, name="n", message="m", worker="w", attempt=1))
+        journal.append(WorkerLostLine(worker="w", message="m", cause="died"))
+    with path.open("a") as file:
+        file.write('{"event": "celebrated", "index": "yes"}\n')
+    assert read_history(path) == before
+
+
+def test_keeps_names_that_are_not_utf_8(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.append(FailedLine(index=1, input="h", message="caf\udce9.png", retryable=True))
+    assert path.read_bytes().endswith(b"\n")
+    assert read_history(path).failed[1].message == "caf\udce9.png"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"event": "done", "index": 1}', "missing required field `input`"),
+        ('{"event": "failed", "index": "1"}', r"Expected `int`, got `str` - at `\$.index`"),
+        ('{"index": 1}', "missing required field `event`"),
+        ("[]", "Expected `object`, got `array`"),
+        ("[" * 100_000, "damaged"),
+        ('{"event": "reset", "index": 1e999}', "out of range"),
+    ],
+)
+def test_says_what_is_wrong_with_a_line(path: Path, line: str, words: str) -> None:
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], line, lines[2]]) + "\n")
+    with pytest.raises(UsageError, match=f"line 2 is damaged.*{words}|line 2 is {words}"):
+        read_history(path)
+
+
 @pytest.mark.parametrize("tail_bytes", [7, 1 << 16])
-def test_cut_at_any_byte_keeps_the_whole_lines_and_can_be_appended_to(
+def test_after_a_cut_at_any_byte_whole_lines_are_kept_and_more_can_be_appended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail_bytes: int
 ) -> None:
     monkeypatch.setattr(journal_module, "TAIL_BYTES", tail_bytes)
@@ -82,7 +149,7 @@ def test_cut_at_any_byte_keeps_the_whole_lines_and_can_be_appended_to(
 
 
 @pytest.mark.parametrize("tail_bytes", [7, 1 << 16])
-def test_a_last_line_of_zeros_is_left_out_and_cut_off(
+def test_ignores_and_cuts_off_a_last_line_of_zeros(
     path: Path, monkeypatch: pytest.MonkeyPatch, tail_bytes: int
 ) -> None:
     monkeypatch.setattr(journal_module, "TAIL_BYTES", tail_bytes)
@@ -94,14 +161,14 @@ def test_a_last_line_of_zeros_is_left_out_and_cut_off(
     assert sorted(read_history(path).done) == [0, 1, 2, 3]
 
 
-def test_a_damaged_line_in_the_middle_is_named(path: Path) -> None:
+def test_names_a_damaged_line_before_the_last(path: Path) -> None:
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], "{broken", lines[2]]) + "\n")
     with pytest.raises(UsageError, match="line 2 is damaged"):
         read_history(path)
 
 
-def test_a_full_disk_is_a_disk_error_and_the_journal_goes_on_later(tiny_disk: Path) -> None:
+def test_a_full_disk_is_a_disk_error_and_appending_works_again_later(tiny_disk: Path) -> None:
     filler = tiny_disk / "filler"
     with Journal(tiny_disk / "journal.jsonl") as journal:
         append_done(journal, 0)
