@@ -22,7 +22,7 @@ from batch_analogy.jobs.plan.survey import fingerprint_file
 from batch_analogy.jobs.ray.cluster import count_gpus
 from batch_analogy.jobs.ray.pool import RayPool
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.jobs.work.worker import WorkerSpec
+from batch_analogy.jobs.work.tasks import WorkerSpec
 from batch_analogy.json_files import read_json
 from tests.support.processes.clusters import add_node, cluster_of
 from tests.support.processes.paced import PATIENCE_SECONDS

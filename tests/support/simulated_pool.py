@@ -28,7 +28,7 @@ from batch_analogy.jobs.drive.pool import (
 )
 from batch_analogy.jobs.events import LossCause
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, OutputFile
+from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile
 
 End = Literal["done", "may be tried again", "hopeless", "disk", "worker dies", "silence"]
 

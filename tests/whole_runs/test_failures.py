@@ -21,10 +21,10 @@ from batch_analogy.errors import (
     UsageError,
 )
 from batch_analogy.files import hash_file
-from batch_analogy.jobs.drive.driver import task_of
 from batch_analogy.jobs.drive.open_run import dry_plan, open_run, read_status
 from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.work.tasks import FrameTask
 from batch_analogy.jobs.work.worker import FrameWorker
 from batch_analogy.media.stills import write_png
 from batch_analogy.media.video import probe_video
@@ -126,7 +126,7 @@ def test_an_orphaned_worker_never_spoils_a_finished_frame(tmp_path: Path) -> Non
     config = sample_config(tmp_path, 3)
     with open_run(config) as first:
         orphan = FrameWorker(first._spec())
-        tasks = [task_of(frame) for frame in first.plan.frames]
+        tasks = [FrameTask(frame) for frame in first.plan.frames]
     heard = orphan.process(tasks)
     assert next(heard).status == "done"  # nobody has taken over yet
 

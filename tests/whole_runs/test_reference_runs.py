@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import BatchAnalogyError, PlanChangedError, UsageError
 from batch_analogy.jobs.drive import execute
 from batch_analogy.jobs.drive.open_run import dry_plan, open_run
-from batch_analogy.jobs.plan.dependencies import SpanContext
-from batch_analogy.jobs.work import reference_cache
+from batch_analogy.jobs.work.frame_method import LoadedFrame, MadeFrame
+from batch_analogy.jobs.work.matched_frames import MatchedAlongMotion, ReferenceCache
 from batch_analogy.media.stills import write_png
 from tests.support.runs import DRAFT, frame_bytes, run_here, sample_config, truncate
 
@@ -89,28 +90,23 @@ def test_where_one_reference_matters_nothing_is_done_for_another(
     config = film(camera, tmp_path)
     encoded: list[int] = []
     asked: list[tuple[int, int]] = []
-    real = reference_cache.ReferenceCache.held
+    get = ReferenceCache.get
 
-    def noted(self: reference_cache.ReferenceCache, number: int) -> reference_cache.CachedReference:
-        if number not in self._held:
+    def noted(self: ReferenceCache[Any], number: int) -> Any:
+        if number not in self._kept:
             encoded.append(number)
-        found = real(self, number)
-        assert len(self._held) <= 2
+        found = get(self, number)
+        assert len(self._kept) <= 2
         return found
 
-    pictures = reference_cache.ReferenceCache.steady_pictures
+    make = MatchedAlongMotion.make
 
-    def counted(
-        self: reference_cache.ReferenceCache,
-        index: int,
-        a: Any,
-        dependencies: tuple[SpanContext, ...],
-    ) -> dict[str, Any]:
-        asked.append((index, len(dependencies)))
-        return pictures(self, index, a, dependencies)
+    def counted(self: MatchedAlongMotion, frames: Sequence[LoadedFrame]) -> list[MadeFrame]:
+        asked.extend((frame.task.index, len(frame.task.contexts)) for frame in frames)
+        return make(self, frames)
 
-    monkeypatch.setattr(reference_cache.ReferenceCache, "held", noted)
-    monkeypatch.setattr(reference_cache.ReferenceCache, "steady_pictures", counted)
+    monkeypatch.setattr(ReferenceCache, "get", noted)
+    monkeypatch.setattr(MatchedAlongMotion, "make", counted)
     run(config)
     assert asked == [(0, 1), (1, 2), (2, 2), (3, 1), (4, 2), (5, 2), (6, 1)]
     assert encoded == [0, 1, 2]

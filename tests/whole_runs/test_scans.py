@@ -21,7 +21,6 @@ from batch_analogy.jobs.events import PlanProgress, RunEvent
 from batch_analogy.jobs.folder.manifest import config_from_json, config_to_json
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.work.worker import task_of
 from batch_analogy.media.film import encode_film
 from batch_analogy.motion.shots.deflicker import apply_exposure
 from tests.support.runs import frame_bytes, run_here, sample_config, worked_on, write_png
@@ -166,7 +165,7 @@ def test_flicker_is_evened_out_by_exposures_that_the_plan_holds(tmp_path: Path) 
     exposures = [frame.exposure_ev for frame in plan.frames]
     assert sum(ev != 0 for ev in exposures) >= 18
     assert 0.1 < max(map(abs, exposures)) < 0.7
-    assert [task_of(frame).exposure_ev for frame in plan.frames] == exposures
+    assert [frame.exposure_ev for frame in plan.frames] == exposures
     assert read_plan(config.run_dir / "plan.json") == plan
     assert planned(config)[0] == plan
     without = dataclasses.replace(config, deflicker="off", run_dir=tmp_path / "off.run")

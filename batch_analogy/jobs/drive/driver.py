@@ -28,7 +28,7 @@ from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.film_dependencies import AnchorId, FilmDependencies
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, task_of
+from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask
 
 POLL_SECONDS = 0.5
 SYNC_SECONDS = 1.0
@@ -161,9 +161,9 @@ class Driver:
     def _tasks(self, work: tuple[int, ...]) -> list[FrameTask]:
         frames = [self.plan.frames[index] for index in work]
         if self.dependencies is None:
-            return [task_of(frame) for frame in frames]
-        dependencies = self.dependencies.of_all(work)
-        return [task_of(*pair) for pair in zip(frames, dependencies, strict=True)]
+            return [FrameTask(frame) for frame in frames]
+        contexts = self.dependencies.of_all(work)
+        return [FrameTask(*pair) for pair in zip(frames, contexts, strict=True)]
 
     def _handle(self, event: PoolEvent) -> None:
         if isinstance(event, Ready):

@@ -29,8 +29,7 @@ from batch_analogy.jobs.folder.run_status import failed_frames
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.jobs.work.painted_frames import paint_spec
-from batch_analogy.jobs.work.worker import WorkerSpec
+from batch_analogy.jobs.work.tasks import WorkerSpec, paint_spec
 from batch_analogy.json_files import read_json, write_json
 
 
@@ -202,6 +201,7 @@ class Run:
             plan_hash=self.plan.plan_hash,
             device=self.plan.device,
             threads=None,
+            coherent=self.plan.coherent,
             wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,
             white_balance=self.plan.white_balance,
             painting=paint_spec(self.config.painting, self.plan),

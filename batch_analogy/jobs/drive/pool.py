@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from batch_analogy.jobs.events import LossCause
-from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, WorkerSpec
+from batch_analogy.jobs.work.worker import FrameWorker
 
 
 @dataclass(frozen=True)

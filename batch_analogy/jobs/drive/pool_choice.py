@@ -9,7 +9,7 @@ import torch
 from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import ConfigError
 from batch_analogy.jobs.drive.pool import InlinePool, Pool
-from batch_analogy.jobs.work.worker import WorkerSpec
+from batch_analogy.jobs.work.tasks import WorkerSpec
 
 IN_PROCESS = "none"
 

@@ -18,7 +18,7 @@ from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
-from batch_analogy.jobs.work.worker import FrameOutcome
+from batch_analogy.jobs.work.tasks import FrameOutcome
 
 
 @dataclass

@@ -16,7 +16,8 @@ from batch_analogy.errors import ClusterError, UsageError
 from batch_analogy.jobs.folder.manifest import versions
 from batch_analogy.jobs.ray.metrics import MemoryGauge
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec
+from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, WorkerSpec
+from batch_analogy.jobs.work.worker import FrameWorker
 from batch_analogy.json_files import read_json
 
 CACHE_SECONDS = 5.0  # a network disk may show for so long what an earlier driver wrote

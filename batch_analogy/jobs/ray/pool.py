@@ -65,7 +65,7 @@ from batch_analogy.jobs.resources import (
     usable_cores,
     workers_on_gpus,
 )
-from batch_analogy.jobs.work.worker import FrameTask, WorkerSpec
+from batch_analogy.jobs.work.tasks import FrameTask, WorkerSpec
 
 MESSAGE_CHARACTERS = 300
 

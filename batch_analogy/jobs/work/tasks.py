@@ -6,13 +6,31 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Target
 from batch_analogy.jobs.plan.dependencies import SpanContext
-from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedReference
-from batch_analogy.jobs.work.painted_frames import PaintSpec
+from batch_analogy.jobs.plan.paint_inputs import PaintInputs
+from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedReference, Plan
 from batch_analogy.media.camera_raw import WhiteBalance
 
 Status = Literal["done", "failed", "disk"]
+
+
+@dataclass(frozen=True)
+class PaintSpec:
+    """What a worker needs to know to paint; paths must be reachable from its machine."""
+
+    config: PaintConfig
+    inputs: PaintInputs
+    frames: tuple[FramePlan | None, ...]  # that were painted over, for each painted picture
+
+
+def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
+    """Return what the workers of a run need to know to paint; None where nothing is painted."""
+    if config is None or plan.painting is None:
+        return None
+    frames = [None if k.frame is None else plan.frames[k.frame] for k in plan.painting.keys]
+    return PaintSpec(config, plan.painting, tuple(frames))
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,7 @@ class WorkerSpec:
     threads: int | None  # None: as many as PyTorch takes by itself
     frames_at_once: int | None = None  # None: as suits the device
     plan_hash: str = ""  # equal ones, equal frames: whose anchors are believed
+    coherent: bool = False  # frames are made along the motion between them
     wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
     white_balance: WhiteBalance | None = None  # of RAW frames
     painting: PaintSpec | None = None  # what frames are painted after; None: they are matched
@@ -38,34 +57,17 @@ class WorkerSpec:
 
 @dataclass(frozen=True)
 class FrameTask:
-    """One frame to do, with what its file should be."""
+    """A frame to be made."""
 
-    index: int
-    source: str
-    height: int  # px
-    width: int  # px
-    bytes: int
-    mtime_ns: int
-    blake2b: str | None  # None: not checked (extracted from a video)
-    exposure_ev: float = 0.0  # added to its exposure when it is read, against flicker
-    dependencies: tuple[
-        SpanContext, ...
-    ] = ()  # how one comes to it in a steady film; none: it stands alone
+    frame: FramePlan
+    contexts: tuple[SpanContext, ...] = ()
+    """Of a coherent film: the spans that it is made from, for each reference that it is a mix
+    of. Empty: it is made by itself."""
 
-
-def task_of(frame: FramePlan, dependencies: tuple[SpanContext, ...] = ()) -> FrameTask:
-    """What a worker needs to know of a frame."""
-    return FrameTask(
-        frame.index,
-        frame.source,
-        frame.height,
-        frame.width,
-        frame.bytes,
-        frame.mtime_ns,
-        frame.blake2b,
-        frame.exposure_ev,
-        dependencies,
-    )
+    @property
+    def index(self) -> int:
+        """Index of the frame in the film."""
+        return self.frame.index
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
-"""One worker: reads frames, runs the analogy, writes the pictures, says what happened.
+"""One worker: reads frames, has them made, writes the pictures, and reports what happened.
 
-A worker gets paths and configuration only, never pixels. It holds the network and the
-reference's features, computed once. The same class works in the driver's process and in a Ray
-actor. Everything it yields is plain data.
+A worker gets paths and configuration only, never pixels. The same class works in the driver's
+process and in a Ray actor. Everything that it yields is plain data.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 import logging
 import os
@@ -21,16 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from batch_analogy.analogy.batching import BatchSize, in_batches
-from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies
-from batch_analogy.analogy.features.pictures import EncodedPicture, encode_reference, load_network
-from batch_analogy.analogy.features.weights import resolve_weights
+from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.errors import (
     DeviceMemoryError,
-    FrameError,
     InputError,
     JobError,
     MachineError,
@@ -38,50 +32,34 @@ from batch_analogy.errors import (
     WeightsError,
 )
 from batch_analogy.files import NON_UTF8_ERRORS, disk_errors, hash_file
-from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.jobs.store import RunStore, outputs_of
-from batch_analogy.jobs.work.anchor_cache import MATCHED_FORMAT, AnchorCache
-from batch_analogy.jobs.work.anchored_frames import AnchoredFrames
-from batch_analogy.jobs.work.painted_frames import PaintedFrames, PaintSpec
-from batch_analogy.jobs.work.reference_cache import ReferenceCache
-from batch_analogy.jobs.work.tasks import (
-    FrameOutcome,
-    FrameTask,
-    OutputFile,
-    Status,
-    WorkerSpec,
-    task_of,
-)
+from batch_analogy.jobs.work.frame_method import FrameMethod, LoadedFrame, MadeFrame
+from batch_analogy.jobs.work.frame_reader import FrameReader, to_pixels
+from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMotion
+from batch_analogy.jobs.work.painted_frames import Painted
+from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
 from batch_analogy.json_files import read_json
-from batch_analogy.media.colour_tags import to_wide_gamut
-from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_still, write_png
-from batch_analogy.motion.shots.deflicker import apply_exposure
-from batch_analogy.motion.temporal.matcher import MatchedState, TemporalMatcher
-
-__all__ = ["FrameOutcome", "FrameTask", "FrameWorker", "OutputFile", "WorkerSpec", "task_of"]
+from batch_analogy.media.stills import read_depth, write_png
 
 log = logging.getLogger(__name__)
 
 TRACEBACK_CHARACTERS = 4000  # the end of it, where the error is
-FRAMES_AT_ONCE = {"cpu": 1, "cuda": 8}  # a batch keeps a GPU busy; a CPU gains nothing by it
 
 
 @dataclass
-class _Try:
+class _Attempt:
     """One frame on its way through a worker."""
 
     task: FrameTask
     a: torch.Tensor | None = None  # (1, 3, H, W) float32, once it is read
-    pictures: dict[str, torch.Tensor] | None = None  # output → (1, 3, H, W) float32
+    made: MadeFrame | None = None
     outputs: dict[str, OutputFile] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    misfit: float | None = None
     failure: _Failure | None = None
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times a part of the work; an error in it becomes this frame's failure."""
+        """Time a part of the work; an error in it becomes this frame's failure."""
         started = time.perf_counter()
         try:
             yield
@@ -98,7 +76,7 @@ class _Try:
         self.stages[name] = time.perf_counter() - started
 
     def outcome(self, worker: str) -> FrameOutcome:
-        """What became of it."""
+        """Return what became of the frame."""
         failure = self.failure or _Failure("done")
         return FrameOutcome(
             self.task.index,
@@ -109,9 +87,9 @@ class _Try:
             failure.message,
             failure.retryable,
             failure.traceback,
-            tuple(self.notes),
+            () if self.made is None else self.made.notes,
             {name: round(seconds, 4) for name, seconds in self.stages.items()},
-            misfit=self.misfit,
+            misfit=None if self.made is None else self.made.misfit,
         )
 
 
@@ -124,11 +102,11 @@ class _Failure:
 
 
 class FrameWorker:
-    """Does frames with one loaded network and encoded references.
+    """Makes frames with one loaded network.
 
     Raises:
         InputError: a reference cannot be read from this machine, or is another picture.
-        WeightsError: the weights cannot be found on this machine, or are others.
+        WeightsError: the weights cannot be found on this machine, or differ from the driver's.
         MachineError: a GPU was promised and is not there.
     """
 
@@ -139,22 +117,14 @@ class FrameWorker:
                 "this worker was given a GPU that PyTorch cannot use; install a CUDA build of "
                 "PyTorch, or run without --gpus-per-worker"
             )
-        weights = resolve_weights(spec.weights)
-        if weights.sha256 != spec.weights_sha256:
-            raise WeightsError(
-                f"the weights {spec.weights} of this worker's machine are not those of the driver "
-                "(their hashes differ); install the same version on all machines"
-            )
-        for fingerprint in (reference.fingerprint for reference in spec.references):
-            if hash_file(Path(fingerprint.path)) != fingerprint.blake2b:
-                raise InputError(
-                    f"the reference {fingerprint.path} has changed since the run began"
-                )
+        weights = _same_weights(spec)
+        for file in (reference.fingerprint for reference in spec.references):
+            if hash_file(Path(file.path)) != file.blake2b:
+                raise InputError(f"the reference {file.path} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
-        self._outputs = outputs_of(spec)
-        self._at_once = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
-        self._network = load_network(weights, spec.device)
-        self._frames = self._painting(spec.painting) if spec.painting else self._matching()
+        self._reader = FrameReader(white_balance=spec.white_balance, wide_gamut=spec.wide_gamut)
+        network = load_network(weights, spec.device)
+        self._method = _frame_method(spec, network, self._reader, self._store)
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
                 {
@@ -166,44 +136,8 @@ class FrameWorker:
                 }
             )
 
-    def _matching(self) -> ReferenceCache:
-        references = ReferenceCache(
-            self._network,
-            self.spec.references,
-            self.spec.analogy,
-            self._outputs,
-            encode=self._encode,
-            follow=self._follow,
-        )
-        references.held(0)  # what is wrong with it is told before a frame is begun
-        return references
-
-    def _encode(self, number: int) -> EncodedPicture:
-        pixels = read_still(Path(self.spec.references[number].fingerprint.path))
-        picture = _to_tensor(to_wide_gamut(pixels) if self.spec.wide_gamut else pixels)
-        return encode_reference(self._network, picture.to(self.spec.device), self.spec.analogy)
-
-    def _follow(self, number: int, steady: TemporalMatcher) -> AnchoredFrames[MatchedState]:
-        anchors = AnchorCache(
-            self._store, self.spec.plan_hash, self.spec.device, MATCHED_FORMAT, number
-        )
-        return AnchoredFrames(
-            steady, lambda span, frame, a: steady.begin(a), anchors, self._read_again
-        )
-
-    def _painting(self, spec: PaintSpec) -> PaintedFrames:
-        self._at_once = BatchSize(1)
-        return PaintedFrames(
-            spec,
-            self.spec.analogy,
-            self._network,
-            self._store,
-            self.spec.plan_hash,
-            self._read_again,
-        )
-
     def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
-        """Do frames in order, yielding each one's outcome as soon as it is on the disk.
+        """Make frames in order, yielding each one's outcome as soon as it is on the disk.
 
         On a GPU several are matched at once. Ends early after an outcome with status ``disk``.
         """
@@ -211,111 +145,56 @@ class FrameWorker:
             torch.set_num_threads(self.spec.threads)  # holds for the calling thread
         done = 0
         while done < len(tasks):
-            batch = tasks[done : done + self._at_once.items]
+            batch = tasks[done : done + self._method.frames_at_once]
             done += len(batch)
-            outcomes = map(self._log, self._do([_Try(task) for task in batch]))
+            outcomes = map(self._log, self._do([_Attempt(task) for task in batch]))
             for place, outcome in enumerate(outcomes, start=1):
                 yield dataclasses.replace(outcome, left_in_batch=len(batch) - place)
                 if outcome.status == "disk":
                     return
 
-    def _do(self, tries: list[_Try]) -> Iterator[FrameOutcome]:
-        for frame in tries:
-            with frame.stage("read"):
-                frame.a = self._read(frame.task)
-        self._match([frame for frame in tries if frame.failure is None])
-        for frame in tries:
-            if frame.pictures is not None:
-                with frame.stage("write"):
-                    frame.outputs = self._write_outputs(frame.task, frame.pictures)
-            yield frame.outcome(self.spec.name)
+    def _do(self, batch: list[_Attempt]) -> Iterator[FrameOutcome]:
+        for attempt in batch:
+            with attempt.stage("read"):
+                attempt.a = self._reader.read(attempt.task.frame)
+        self._make([attempt for attempt in batch if attempt.failure is None])
+        for attempt in batch:
+            if attempt.made is not None:
+                with attempt.stage("write"):
+                    attempt.outputs = self._write_outputs(attempt.task, attempt.made)
+            yield attempt.outcome(self.spec.name)
 
-    def _read(self, task: FrameTask) -> torch.Tensor:
-        source = Path(task.source)
-        _check_unchanged(source, task)
-        pixels = read_still(source, white_balance=self.spec.white_balance)
-        if pixels.shape[:2] != (task.height, task.width):
-            found = f"{pixels.shape[1]}×{pixels.shape[0]}"
-            raise FrameError(f"{source} is {found} px, expected {task.width}×{task.height}")
-        return _to_tensor(apply_exposure(pixels, task.exposure_ev))
-
-    def _read_again(self, frame: FramePlan) -> torch.Tensor:
-        return self._read(task_of(frame))
-
-    def _match(self, tries: list[_Try]) -> None:
-        """Find the frames' pictures. If a batch fails, each is done alone: one spoils no other."""
-        if len(tries) > 1 and not any(frame.task.dependencies for frame in tries):
+    def _make(self, attempts: list[_Attempt]) -> None:
+        """Make frames together. If that fails, make each alone: one must not spoil the others."""
+        if len(attempts) > 1:
+            started = time.perf_counter()
             try:
-                self._match_together(tries)
+                self._make_together(attempts)
             except Exception:
-                log.exception("frames matched together failed; trying each alone")
+                log.exception("frames made together failed; trying each alone")
             else:
+                seconds = (time.perf_counter() - started) / len(attempts)
+                for attempt in attempts:
+                    attempt.stages["analogy"] = seconds
                 return
-        for frame in tries:
-            with frame.stage("analogy"):
-                index, dependencies = frame.task.index, frame.task.dependencies
-                if frame.a is None:
-                    continue
-                if isinstance(self._frames, PaintedFrames):
-                    context = dependencies[0] if dependencies else None
-                    rendered = self._frames.render(index, frame.a, context)
-                    frame.pictures, frame.misfit = rendered.pictures, rendered.misfit
-                elif not dependencies:
-                    self._match_together([frame])
-                else:
-                    frame.pictures = self._frames.steady_pictures(index, frame.a, dependencies)
+        for attempt in attempts:
+            with attempt.stage("analogy"):
+                self._make_together([attempt])
 
-    def _match_together(self, tries: list[_Try]) -> None:
-        started, before = time.perf_counter(), self._at_once.items
-        frames = [frame.a for frame in tries if frame.a is not None]
-        references = self._frames
-        assert isinstance(references, ReferenceCache)
+    def _make_together(self, attempts: list[_Attempt]) -> None:
+        loaded = [LoadedFrame(one.task, one.a) for one in attempts if one.a is not None]
+        for attempt, made in zip(attempts, self._method.make(loaded), strict=True):
+            attempt.made = made
 
-        def match(number: int, some: Sequence[torch.Tensor]) -> list[AnalogyResult]:
-            work = functools.partial(self._analogies, references.held(number).encoded)
-            return in_batches(some, work, self._at_once)
-
-        indices = [frame.task.index for frame in tries]
-        found = references.apart_pictures(indices, frames, match)
-        for frame, pictures in zip(tries, found, strict=True):
-            frame.pictures = pictures
-        seconds = time.perf_counter() - started
-        for frame in tries:
-            if len(tries) > 1:
-                frame.stages["analogy"] = seconds / len(tries)
-            if self._at_once.items < before:
-                frame.notes.append(
-                    f"out of GPU memory: {before} frames at once lowered to {self._at_once.items}"
-                )
-
-    def _analogies(
-        self, reference: EncodedPicture, frames: Sequence[torch.Tensor]
-    ) -> list[AnalogyResult]:
-        return deep_image_analogies(
-            [frame.to(self.spec.device) for frame in frames],
-            reference.image,
-            config=self.spec.analogy,
-            network=self._network,
-            reference=reference,
-        )
-
-    def _write_outputs(
-        self, task: FrameTask, pictures: dict[str, torch.Tensor]
-    ) -> dict[str, OutputFile]:
-        reference = self.spec.references[0].fingerprint.path
+    def _write_outputs(self, task: FrameTask, made: MadeFrame) -> dict[str, OutputFile]:
         self._check_current()
-        return {
-            name: self._write(
-                self._store.frame(name, task.index),
-                _to_pixels(pictures[name]),
-                read_depth(Path(reference if name == "b" else task.source)),
-            )
-            for name in self._outputs
-        }
-
-    def _write(self, path: Path, pixels: FloatPixels, depth: Depth) -> OutputFile:
-        write_png(path, pixels, depth)
-        return OutputFile(str(path), path.stat().st_size, hash_file(path))
+        written = {}
+        for name in outputs_of(self.spec):
+            shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
+            path = self._store.frame(name, task.index)
+            write_png(path, to_pixels(made.pictures[name]), read_depth(Path(shown)))
+            written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
+        return written
 
     def _check_current(self) -> None:
         """Keep a worker whose driver is gone from writing into what another one drives."""
@@ -350,26 +229,21 @@ class FrameWorker:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _check_unchanged(source: Path, task: FrameTask) -> None:
-    if task.blake2b is None:
-        return
-    try:
-        facts = source.stat()
-    except OSError as error:
-        raise FrameError(f"cannot read {source}: {error.strerror or error}") from error
-    if (facts.st_size, facts.st_mtime_ns) == (task.bytes, task.mtime_ns):
-        return
-    if hash_file(source) != task.blake2b:
-        raise FrameError(
-            f"{source} has changed since the run was planned; run the same command again"
+def _same_weights(spec: WorkerSpec) -> WeightsFile:
+    weights = resolve_weights(spec.weights)
+    if weights.sha256 != spec.weights_sha256:
+        raise WeightsError(
+            f"the weights {spec.weights} of this worker's machine are not those of the driver "
+            "(their hashes differ); install the same version on all machines"
         )
+    return weights
 
 
-def _to_tensor(pixels: FloatPixels) -> torch.Tensor:
-    """(H, W, 3) float32 → (1, 3, H, W) float32."""
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
-
-
-def _to_pixels(picture: torch.Tensor) -> FloatPixels:
-    """(1, 3, H, W) float32 → (H, W, 3) float32."""
-    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+def _frame_method(
+    spec: WorkerSpec, network: FeatureExtractor, reader: FrameReader, store: RunStore
+) -> FrameMethod:
+    if spec.painting is not None:
+        return Painted(spec, spec.painting, network, reader, store)
+    if spec.coherent:
+        return MatchedAlongMotion(spec, network, reader, store)
+    return MatchedAlone(spec, network, reader)

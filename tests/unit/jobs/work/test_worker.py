@@ -16,8 +16,10 @@ from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.plan.run_plan import PlacedReference
 from batch_analogy.jobs.plan.survey import fingerprint_file
-from batch_analogy.jobs.work import worker as worker_module
-from batch_analogy.jobs.work.worker import FrameOutcome, FrameTask, FrameWorker, WorkerSpec, task_of
+from batch_analogy.jobs.work import matched_frames
+from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, WorkerSpec
+from batch_analogy.jobs.work.worker import FrameWorker
+from batch_analogy.json_files import read_json
 from tests.support.runs import sample_config
 
 FRAMES = 4
@@ -27,12 +29,12 @@ FRAMES = 4
 def tasks(tmp_path: Path) -> list[FrameTask]:
     """A planned run of four frames in ``tmp_path``, nothing of it done."""
     with open_run(sample_config(tmp_path, FRAMES)) as run:
-        return [task_of(frame) for frame in run.plan.frames]
+        return [FrameTask(frame) for frame in run.plan.frames]
 
 
 def make_worker(root: Path, frames_at_once: int) -> FrameWorker:
     config = sample_config(root, FRAMES)
-    run_id = worker_module.read_json(config.run_dir / "run.json")
+    run_id = read_json(config.run_dir / "run.json")
     assert run_id is not None
     return FrameWorker(
         WorkerSpec(
@@ -62,13 +64,13 @@ def interfere(
     monkeypatch: pytest.MonkeyPatch, check: Callable[[Sequence[torch.Tensor]], None]
 ) -> None:
     """Let the real analogy be preceded by a check that may raise."""
-    real: Analogies = worker_module.deep_image_analogies
+    real: Analogies = matched_frames.deep_image_analogies
 
     def checked(frames: Sequence[torch.Tensor], *args: Any, **options: Any) -> list[AnalogyResult]:
         check(frames)
         return real(frames, *args, **options)
 
-    monkeypatch.setattr(worker_module, "deep_image_analogies", checked)
+    monkeypatch.setattr(matched_frames, "deep_image_analogies", checked)
 
 
 def test_frames_matched_together_are_those_matched_alone(
@@ -125,7 +127,7 @@ def test_one_frame_that_fails_in_a_batch_spoils_no_other(
 ) -> None:
     worker = make_worker(tmp_path, 1)
     expected = hashes(list(worker.process(tasks)))
-    spoiled = worker._read(tasks[2])
+    spoiled = worker._reader.read(tasks[2].frame)
 
     def fail(frames: Sequence[torch.Tensor]) -> None:
         if any(torch.equal(frame, spoiled) for frame in frames):
@@ -145,7 +147,7 @@ def test_one_frame_that_fails_in_a_batch_spoils_no_other(
 def test_a_frame_that_cannot_be_read_leaves_the_rest_of_its_batch(
     tmp_path: Path, tasks: list[FrameTask]
 ) -> None:
-    broken = dataclasses.replace(tasks[1], height=1)
+    broken = FrameTask(dataclasses.replace(tasks[1].frame, height=1))
     outcomes = list(make_worker(tmp_path, 3).process([tasks[0], broken, tasks[2]]))
     assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]
     assert "expected" in outcomes[1].message

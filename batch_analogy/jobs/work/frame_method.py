@@ -1,0 +1,48 @@
+"""The protocol by which a worker has frames made, whatever the method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from batch_analogy.jobs.work.tasks import FrameTask
+
+
+@dataclass(frozen=True)
+class LoadedFrame:
+    """A frame to be made, with its pixels."""
+
+    task: FrameTask
+    a: Tensor  # (1, 3, H, W) float32 in [0, 1]
+
+
+@dataclass(frozen=True)
+class MadeFrame:
+    """The outputs of a frame, and what is to be journaled of it."""
+
+    pictures: dict[str, Tensor]  # output -> (1, 3, H, W) float32 in [0, 1]
+    misfit: float | None = None  # how badly the painted pictures serve it, 0 … 1
+    notes: tuple[str, ...] = ()  # what else happened, such as a batch lowered for want of memory
+
+
+class FrameMethod(Protocol):
+    """Make frames: matched alone, along motion, or painted.
+
+    A method decides nothing about files: the worker reads the frames that are to be made, and
+    writes what it is given.
+    """
+
+    @property
+    def frames_at_once(self) -> int:
+        """Number of frames that ``make`` should be given together."""
+
+    def make(self, frames: Sequence[LoadedFrame]) -> list[MadeFrame]:
+        """Make the outputs of frames, in order.
+
+        Raises:
+            InputError: a file that the frames depend on cannot be read or has changed.
+            DeviceMemoryError: a single frame does not fit the GPU's memory.
+        """

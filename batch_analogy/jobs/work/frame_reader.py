@@ -1,0 +1,80 @@
+"""Read the pictures that frames are made of, as tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from batch_analogy.errors import FrameError
+from batch_analogy.files import hash_file
+from batch_analogy.jobs.plan.run_plan import FramePlan
+from batch_analogy.media.camera_raw import WhiteBalance
+from batch_analogy.media.colour_tags import to_wide_gamut
+from batch_analogy.media.stills import FloatPixels, read_still
+from batch_analogy.motion.shots.deflicker import apply_exposure
+
+
+class FrameReader:
+    """Read frames and the pictures that go with them.
+
+    Args:
+        white_balance: of RAW frames.
+        wide_gamut: whether frames are in BT.2020; other pictures are converted to it.
+    """
+
+    def __init__(self, *, white_balance: WhiteBalance | None, wide_gamut: bool) -> None:
+        self._white_balance = white_balance
+        self._wide_gamut = wide_gamut
+
+    def read(self, frame: FramePlan) -> Tensor:
+        """Read a frame, with the exposure correction of its plan.
+
+        Returns:
+            (1, 3, H, W) float32 in [0, 1].
+
+        Raises:
+            InputError: the file cannot be read, or has changed since the run was planned.
+        """
+        source = Path(frame.source)
+        _check_unchanged(source, frame)
+        pixels = read_still(source, white_balance=self._white_balance)
+        if pixels.shape[:2] != (frame.height, frame.width):
+            found = f"{pixels.shape[1]}×{pixels.shape[0]}"
+            raise FrameError(f"{source} is {found} px, expected {frame.width}×{frame.height}")
+        return to_tensor(apply_exposure(pixels, frame.exposure_ev))
+
+    def read_picture(self, path: Path) -> Tensor:
+        """Read a picture in the colours of the frames, (1, 3, H, W) float32 in [0, 1]."""
+        return to_tensor(self.in_gamut(read_still(path)))
+
+    def in_gamut(self, pixels: FloatPixels) -> FloatPixels:
+        """Convert sRGB pixels, (H, W, 3), to the colours of the frames."""
+        return to_wide_gamut(pixels) if self._wide_gamut else pixels
+
+
+def to_tensor(pixels: FloatPixels) -> Tensor:
+    """Convert (H, W, C) float32 to (1, C, H, W) float32."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+
+
+def to_pixels(picture: Tensor) -> FloatPixels:
+    """Convert (1, C, H, W) float32 to (H, W, C) float32."""
+    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+
+
+def _check_unchanged(source: Path, frame: FramePlan) -> None:
+    if frame.blake2b is None:  # extracted from a video, whose file has the hash
+        return
+    try:
+        facts = source.stat()
+    except OSError as error:
+        raise FrameError(f"cannot read {source}: {error.strerror or error}") from error
+    if (facts.st_size, facts.st_mtime_ns) == (frame.bytes, frame.mtime_ns):
+        return
+    if hash_file(source) != frame.blake2b:
+        raise FrameError(
+            f"{source} has changed since the run was planned; run the same command again"
+        )
