@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,23 @@ def order(page: Any) -> list[str]:
     return list(found)
 
 
+def assert_order(page: Any, expected: list[str]) -> None:
+    """Wait until the open case's pictures stand in this order."""
+    page.wait_for_function(
+        "expected => [...document.querySelectorAll('#ranking li')]"
+        ".map(one => one.dataset.picture).join() === expected",
+        arg=",".join(expected),
+    )
+    assert order(page) == expected
+
+
+def assert_text(page: Any, selector: str, expected: Any) -> None:
+    """Wait until an element shows this text (or what a pattern describes)."""
+    playwright.expect(page.locator(selector)).to_have_text(
+        expected, timeout=1000 * PATIENCE_SECONDS
+    )
+
+
 def laid_out(page: Any) -> None:
     """Wait until the open case's pictures are there: until then what is below them moves."""
     page.wait_for_function(
@@ -131,33 +149,36 @@ def test_mouse_keyboard_reload_and_what_becomes_of_it(
     page.click("#begin")
     first, second, third = order(page)
     drag(page, (0.5, 0.3), first, third)
-    assert order(page) == [second, third, first]
+    assert_order(page, [second, third, first])
     drag(page, (0.5, 0.3), first, second)
-    assert order(page) == [first, second, third]
+    assert_order(page, [first, second, third])
     drag(page, (0.4, 0.5), third, second)
     by_mouse = [first, third, second]
-    assert order(page) == by_mouse
+    assert_order(page, by_mouse)
     page.click("#next")
 
+    assert_text(page, "#place", "2 of 3")
     keyed = order(page)
     page.locator(f"[data-picture='{keyed[2]}']").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowUp")
     by_keys = [keyed[2], keyed[0], keyed[1]]
-    assert order(page) == by_keys
-    assert page.locator("#said").inner_text().endswith("place 1 of 3")
+    assert_order(page, by_keys)
+    assert_text(page, "#said", re.compile(r"place 1 of 3$"))
     page.reload()
-    assert page.locator("#place").inner_text() == "2 of 3"
-    assert order(page) == by_keys
+    assert_text(page, "#place", "2 of 3")
+    assert_order(page, by_keys)
     page.click("#back")
-    assert order(page) == by_mouse
+    assert_order(page, by_mouse)
     page.click("#next")
+    assert_text(page, "#place", "2 of 3")
     page.click("#next")
 
+    assert_text(page, "#place", "3 of 3")
     page.locator("#ranking li").first.locator("button.later").press("Enter")
     by_button = order(page)
     page.click("#next")
-    assert "That was all" in page.locator("#end").inner_text()
+    assert_text(page, "#end", re.compile("That was all"))
     path = save(page, tmp_path)
     saved = json.loads(path.read_text())
     assert [answer["ranked"] for answer in saved["answers"]] == [by_mouse, by_keys, by_button]
@@ -200,7 +221,7 @@ def test_a_finger_drags_by_the_grip(open_page: Open) -> None:
     page.wait_for_function(
         "first => document.querySelector('#ranking li').dataset.picture !== first", arg=before[0]
     )
-    assert order(page) == [before[1], before[0], before[2]]
+    assert_order(page, [before[1], before[0], before[2]])
 
 
 def test_everybody_sees_another_order_and_a_seed_repeats_it(open_page: Open) -> None:
@@ -208,7 +229,8 @@ def test_everybody_sees_another_order_and_a_seed_repeats_it(open_page: Open) -> 
         page = open_page(fragment)
         page.click("#begin")
         seen = []
-        for _ in CASES:
+        for number, _ in enumerate(CASES, 1):
+            assert_text(page, "#place", f"{number} of {len(CASES)}")
             seen.append(order(page))
             page.click("#next")
         return seen
@@ -224,16 +246,17 @@ def test_stopping_early_going_on_and_another_person(open_page: Open, tmp_path: P
     page = open_page()
     page.click("#begin")
     page.click("#next")
+    assert_text(page, "#place", "2 of 3")
     page.click("#stop")
-    assert "1 of 3" in page.locator("#answered").inner_text()
+    assert_text(page, "#answered", re.compile("1 of 3"))
     early = json.loads(save(page, tmp_path).read_text())
     assert len(early["answers"]) == 1
     page.click("#again")
-    assert page.locator("#place").inner_text() == "2 of 3"
+    assert_text(page, "#place", "2 of 3")
     page.click("#stop")
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("#another")
-    assert page.locator("#welcome").is_visible()
+    playwright.expect(page.locator("#welcome")).to_be_visible()
     page.click("#begin")
     page.click("#next")
     page.click("#stop")
