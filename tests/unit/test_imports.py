@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def imported(tree: ast.AST, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def names_in(path: Path) -> list[str]:
     relative = path.relative_to(PACKAGE.parent).with_suffix("")
     return list(imported(ast.parse(path.read_text()), ".".join(relative.parts[:-1])))
@@ -180,12 +182,18 @@ def module_name(path: Path) -> str:
     return name.removesuffix(".__init__")
 
 
-def at_import(path: Path) -> set[str]:
-    """Return the modules of this package that are imported when ``path`` is."""
+@functools.cache
+def names_at_import(path: Path) -> list[str]:
+    """Return the dotted names that a module imports at its beginning, not in functions."""
     tree = ast.parse(path.read_text())
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return list(imported(tree, ".".join(path.relative_to(PACKAGE.parent).parts[:-1])))
+
+
+def at_import(path: Path) -> set[str]:
+    """Return the modules of this package that are imported when ``path`` is."""
     known = {module_name(p) for p in MODULES}
-    names = imported(tree, ".".join(path.relative_to(PACKAGE.parent).parts[:-1]))
+    names = names_at_import(path)
     found = {name if name in known else name.rpartition(".")[0] for name in names}
     return (found & known) - {module_name(path)}
 
@@ -204,9 +212,7 @@ def test_what_is_slow_is_imported_late(path: Path) -> None:
     """Every worker and command would have to wait for it."""
     if str(path.relative_to(PACKAGE)) in AT_ONCE:
         return
-    tree = ast.parse(path.read_text())
-    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = list(imported(tree, ".".join(path.relative_to(PACKAGE.parent).parts[:-1])))
+    names = names_at_import(path)
     modules = {name.rpartition(".")[0] for name in names} | set(names)
     assert not LATE & (modules | {name.partition(".")[0] for name in names})
 
