@@ -4,8 +4,8 @@ The names below are the public Python API; they are imported when first used, be
 takes seconds to import and the command line should answer ``--help`` at once.
 
 >>> from batch_analogy import AnalogyConfig
->>> AnalogyConfig(quality="draft").solve_iterations[5]
-0
+>>> AnalogyConfig.for_preset("style-to-photo").ratio
+0.5
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from torch import Tensor
 
 from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
 from batch_analogy.analogy.deterministic import resize_bilinear
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import sides
 from batch_analogy.analogy.refine.matrix_fields import box

@@ -14,15 +14,12 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch import Prior, SearchSpec, search
-from batch_analogy.analogy.features.pictures import (
-    FeatureExtractor,
-    load_network,
-    resolve_precision,
-    unit_features,
-)
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import resolve_precision, unit_features
+from batch_analogy.analogy.features.vgg import LEVEL_SPECS, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.config.matching import LEVEL_SPECS, LEVELS, SEARCH_ITERATIONS, AnalogyConfig
+from batch_analogy.config.matching import SEARCH_ITERATIONS, AnalogyConfig
 
 _FEATURES = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # channels of conv{level}_1
 
@@ -142,15 +139,14 @@ class Search:
 
     @classmethod
     def of_level(cls, level: int, side_px: int, batch: int = 1) -> Search:
-        config = AnalogyConfig()
-        terms = 1 if level == LEVELS[0] else 2
-        channels = min(terms * _FEATURES[level], config.search_channels[level])
         named = LEVEL_SPECS[level]
+        channels = (1 if level == max(LEVEL_SPECS) else 2) * _FEATURES[level]
+        channels = min(channels, named.search_channels.get(AnalogyConfig().quality, channels))
         radius = named.radius or max(1, side_px // 16)
         spec = SearchSpec(
             patch=named.patch, radius=radius, iterations=SEARCH_ITERATIONS["standard"], seed=level
         )
-        return cls.random(channels, -(-side_px // 2 ** (level - 1)), spec, batch)
+        return cls.random(channels, -(-side_px // named.stride), spec, batch)
 
     def on(self, device: str, dtype: torch.dtype = torch.float32) -> Search:
         source, target = (m.to(device, dtype) for m in self.maps)

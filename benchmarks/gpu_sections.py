@@ -23,11 +23,13 @@ from batch_analogy.analogy.deep import (
     deep_image_analogy,
 )
 from batch_analogy.analogy.features.pictures import EncodedPicture, encode_picture
+from batch_analogy.analogy.features.vgg import LEVEL_SPECS
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.reconstruction.latent import feature_residual
 from batch_analogy.analogy.reconstruction.solver import least_squares
-from batch_analogy.analogy.reconstruction.vote import vote, vote_reference
-from batch_analogy.config.matching import LEVELS, AnalogyConfig
+from batch_analogy.analogy.reconstruction.vote import reference as vote_reference
+from batch_analogy.analogy.reconstruction.vote import vote
+from batch_analogy.config.matching import AnalogyConfig
 from benchmarks.gpu_cases import Search, Setting
 
 
@@ -93,7 +95,7 @@ def _vote_apart(checks: dict[str, bool]) -> dict[str, float]:
     generator = torch.Generator().manual_seed(1)
     values = torch.rand(3, 64, 96, 80, generator=generator).cuda()
     nnf = torch.randint(0, 80, (3, 2, 90, 100), generator=generator).int().cuda()
-    apart = float((vote(values, nnf, 5) - vote_reference(values, nnf, 5)).abs().max())
+    apart = float((vote(values, nnf, 5) - vote_reference.vote(values, nnf, 5)).abs().max())
     checks["vote: as the plain one's"] = apart < 1e-5
     return {"largest_difference": apart}
 
@@ -122,7 +124,7 @@ def solve(setting: Setting) -> dict[str, Any]:
         target, start = _latent_problem(a, bp, level)
         losses = {}
         for dtype in (torch.float32, torch.bfloat16):
-            residual = feature_residual(network, target, level, dtype)
+            residual = feature_residual(network.step(level - 2, level), target, dtype)
 
             def work(residual: Any = residual, start: Tensor = start) -> Tensor:
                 return least_squares(residual, start, 8)[1]
@@ -165,7 +167,9 @@ def _latent_problem(a: EncodedPicture, bp: EncodedPicture, level: int) -> tuple[
         field = initial_nnf(a.size(at), bp.size(at))
         shift = torch.randint(-2, 3, field.shape, generator=generator)
         fields[at] = (field + shift).clamp_min(0).minimum(field.amax((2, 3), keepdim=True))
-    target, start = (vote(bp.features[at], fields[at].int().to(a.seen.device), 3) for at in fields)
+    target, start = (
+        vote(bp.features[at], fields[at].int().to(a.network_input.device), 3) for at in fields
+    )
     return target, start
 
 
@@ -173,7 +177,7 @@ def matching(setting: Setting) -> dict[str, Any]:
     """Every level's search: time alone and in a batch, in float32 and half precision."""
     results: dict[str, Any] = {}
     types = (torch.float32, torch.float16) if setting.gpu else (torch.float32,)
-    for level in LEVELS:
+    for level in LEVEL_SPECS:
         for batch in (1, setting.batch):
             case = Search.of_level(level, setting.side_px, batch)
             for dtype in types:
@@ -252,7 +256,7 @@ def _pair_floor(
     with FlopCounterMode(display=False) as counter:
         work()
     network = counter.get_total_flops()
-    searches = [Search.of_level(level, setting.side_px) for level in LEVELS]
+    searches = [Search.of_level(level, setting.side_px) for level in LEVEL_SPECS]
     macs = 2 * sum(case.multiply_adds() for case in searches)  # both directions
     moved = 2 * sum(case.compulsory_bytes() for case in searches)
     half = config.precision == "bfloat16"

@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy import deep
-from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
-from batch_analogy.analogy.reconstruction.vote import vote_picture
+from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import render_full_size
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import read_still, write_png

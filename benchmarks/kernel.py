@@ -7,7 +7,7 @@ cores; measured, as clock and vector width of a virtual machine are not to be tr
 multiply-adds of the published search (cells × patch² × channels × candidates), all of which the
 PyTorch reference does; the kernel leaves out what provably cannot win, so its share of the limit
 counts avoided work as done and may exceed 1. Fewer channels: the cost in all channels of the
-field found with ``SEARCH_CHANNELS``, over that of the full search's field, and the time saved.
+field found with ``search_channels``, over that of the full search's field, and the time saved.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.channel_pca import project_terms
 from batch_analogy.analogy.correspondence.patchmatch import SearchSpec, cpu, reference
-from batch_analogy.analogy.features.pictures import encode_picture, load_network, unit_features
+from batch_analogy.analogy.features.pictures import encode_picture, unit_features
+from batch_analogy.analogy.features.vgg import LEVEL_SPECS, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.config.matching import (
-    LEVEL_SPECS,
-    SEARCH_CHANNELS,
     SEARCH_ITERATIONS,
     AnalogyConfig,
 )
@@ -112,10 +111,13 @@ def at_level(level: int, side: int, runs: int, limit: float) -> dict[str, Any]:
     )
     spec = LEVEL_SPECS[level]
     spec_of = SearchSpec(
-        patch=spec.patch, radius=spec.radius, iterations=SEARCH_ITERATIONS["standard"], seed=1
+        patch=spec.patch,
+        radius=spec.radius or side // 16,
+        iterations=SEARCH_ITERATIONS["standard"],
+        seed=1,
     )
-    full = project_terms((a, c), (b, d), 4096)
-    few = project_terms((a, c), (b, d), SEARCH_CHANNELS["standard"][level])
+    full = project_terms((a, c), (b, d), None)
+    few = project_terms((a, c), (b, d), spec.search_channels["standard"])
     start = initial_nnf((a.shape[2], a.shape[3]), (b.shape[2], b.shape[3]))
     costs, times = [], []
     for maps in (full, few):
@@ -146,7 +148,7 @@ def main() -> None:
         "limit_gmacs_per_second": round(limit / 1e9, 1),
         "against_reference": against_reference(),
     }
-    for level in sorted(SEARCH_CHANNELS["standard"]):
+    for level in sorted(level for level, spec in LEVEL_SPECS.items() if spec.search_channels):
         results[f"conv{level}_1"] = at_level(level, options.side, options.runs, limit)
     report("kernel", results)
 

@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
 from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogy
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig, Quality
 from batch_analogy.errors import ConfigError

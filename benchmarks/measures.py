@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from skimage import data
 
-from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.report.comparison.source_metrics import SourceMetrics, metrics_as_json
 from batch_analogy.report.evaluation.frame_metrics import Picture

@@ -18,7 +18,8 @@ from typing import Any
 import skimage.data
 
 from batch_analogy.analogy.deep import LevelDone, deep_image_analogy
-from batch_analogy.analogy.features.pictures import load_network, resolve_precision
+from batch_analogy.analogy.features.pictures import resolve_precision
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig
 from benchmarks.common import as_tensor, peak_memory_bytes, report, timed

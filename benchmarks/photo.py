@@ -29,7 +29,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network, matching_size
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import matching_size
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import read_still, write_png

@@ -12,7 +12,9 @@ import skimage.data
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network, resize
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import resize
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig
 from benchmarks.common import as_tensor, report

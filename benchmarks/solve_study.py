@@ -11,12 +11,14 @@ show, pictures do: docs/solve-study.md has both.
 from __future__ import annotations
 
 import argparse
+import copy
+import dataclasses
 import sys
 from typing import Any, cast, get_args
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.vgg import Vgg19, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
-from batch_analogy.config.matching import SOLVE_ITERATIONS, AnalogyConfig, Precision, Quality
+from batch_analogy.config.matching import AnalogyConfig, Precision, Quality
 from benchmarks.common import report
 from benchmarks.known import KnownPair, evaluate, means, plain_pairs
 
@@ -34,7 +36,7 @@ VARIANTS = (*QUALITIES, *COUNTS)
 
 
 def measure(
-    variants: list[str], pairs: list[KnownPair], network: FeatureExtractor
+    variants: list[str], pairs: list[KnownPair], network: Vgg19
 ) -> dict[str, dict[str, Any]]:
     """Scores and seconds of each variant, means over the pairs."""
     results: dict[str, dict[str, Any]] = {}
@@ -52,18 +54,17 @@ def measure(
     return results
 
 
-def _evaluate(
-    name: str, pairs: list[KnownPair], network: FeatureExtractor
-) -> dict[str, dict[str, float]]:
+def _evaluate(name: str, pairs: list[KnownPair], network: Vgg19) -> dict[str, dict[str, float]]:
     if name not in COUNTS:
         return evaluate(AnalogyConfig(quality=cast(Quality, name)), pairs, network)
     counts, precision = COUNTS[name]
-    usual = SOLVE_ITERATIONS["standard"]
-    SOLVE_ITERATIONS["standard"] = dict(zip((5, 4, 3, 2), counts, strict=True))
-    try:
-        return evaluate(AnalogyConfig(quality="standard", precision=precision), pairs, network)
-    finally:
-        SOLVE_ITERATIONS["standard"] = usual
+    iterations = {**dict(zip((5, 4, 3, 2), counts, strict=True)), 1: 0}
+    network = copy.copy(network)
+    network.specs = {
+        level: dataclasses.replace(spec, solve_iterations={"standard": iterations[level]})
+        for level, spec in network.specs.items()
+    }
+    return evaluate(AnalogyConfig(quality="standard", precision=precision), pairs, network)
 
 
 def main() -> None:

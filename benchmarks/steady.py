@@ -25,7 +25,8 @@ from typing import Any, get_args
 import numpy as np
 from scipy import ndimage
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.run import ANCHOR_FRAMES, ExecutionConfig, RunConfig, Temporal

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig
 from benchmarks.common import as_tensor, report

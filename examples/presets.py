@@ -20,7 +20,7 @@ from skimage import data
 from torch import Tensor
 from torch.nn import functional
 
-from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.guided import Guide, GuidedConfig, synthesise
 from batch_analogy.analogy.guided.guides import guide_picture, make_guides, synthesis_config

@@ -17,7 +17,8 @@ import torch
 from make_maps import COLOURS, Use, uses
 from make_pictures import Picture
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.label_maps import Palette, read_classes

@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, befo
 import pytest
 import torch
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.vgg import Vgg19, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 
 LONGEST = (
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def network() -> FeatureExtractor:
+def network() -> Vgg19:
     """The real VGG-19 with the default weights, on the CPU."""
     return load_network(resolve_weights())
 

@@ -18,16 +18,16 @@ from torch import Tensor
 from batch_analogy.analogy.correspondence.atlas import AtlasPicture
 from batch_analogy.analogy.correspondence.coarse_to_fine import LevelDone, MatchFields, match
 from batch_analogy.analogy.correspondence.labels import label_maps, pool_labels
+from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.features.pictures import (
     EncodedPicture,
-    FeatureExtractor,
     encode_picture,
     encode_reference,
-    load_network,
     resize,
     resolve_precision,
     stack_pictures,
 )
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import HALF_CONFIDENCE_CELLS, match_confidence, nnf_to_flow, sides
 from batch_analogy.analogy.reconstruction.vote import vote
@@ -165,7 +165,7 @@ def _label(
     a: EncodedPicture, bp: EncodedPicture, masks: tuple[Tensor, Tensor]
 ) -> tuple[EncodedPicture, EncodedPicture]:
     """Both pictures with their masks' labels; the copies of B' get its mask likewise."""
-    map_a, map_bp = (maps.to(a.seen.device) for maps in label_maps(*masks))
+    map_a, map_bp = (maps.to(a.network_input.device) for maps in label_maps(*masks))
     copies = tuple(
         replace(
             copy,

@@ -190,7 +190,7 @@ def _compute(
     make_folder(folder)  # before the work, so that a disk that refuses is noticed in time
 
     from batch_analogy.analogy.deep import deep_image_analogy
-    from batch_analogy.analogy.features.pictures import load_network
+    from batch_analogy.analogy.features.vgg import load_network
     from batch_analogy.analogy.features.weights import resolve_weights
 
     def on_level(done: LevelDone) -> None:

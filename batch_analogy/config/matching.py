@@ -17,6 +17,7 @@ Quality = Literal["draft", "standard", "paper"]
 Refine = Literal["none", "wls", "affine"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+<<<<<<< HEAD
 LEVELS = (5, 4, 3, 2, 1)
 """Coarse to fine: conv5_1 … conv1_1."""
 
@@ -61,48 +62,36 @@ PRESETS: dict[PresetName, Preset] = {
         help="colours and light move from one photograph to another",
         settings={"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
     ),
+=======
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "photo-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    "style-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
+    "style-to-photo": {"blend_weight": 2, "ratio": 0.5, "refine": "none"},
+    "photo-to-photo": {"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
+>>>>>>> c3abc50 (A feature extractor is an interface, with VGG-19 behind it)
 }
-"""The paper's four applications with its authors' settings (facts §5)."""
+"""The paper's four applications with its authors' settings.
 
-SOLVE_ITERATIONS: dict[Quality, dict[int, int]] = {
-    "draft": {5: 0, 4: 0, 3: 0, 2: 0},
-    "standard": {5: 3, 4: 0, 3: 0, 2: 0},
-    "paper": {5: 100, 4: 100, 3: 100, 2: 100},
-}
-"""Quality → level → solve iterations; where there are none, latent features are only warped.
-
-Draft has no solve. Standard gives the coarsest level three iterations: that mended what was seen to
-be torn (a hoof, a stray petal); more iterations and finer levels take most of a pair's time and
-changed next to nothing that could be seen or measured (docs/solve-study.md).
+Source: docs/method.md, "Settings for the four applications".
 """
 
 SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
-"""Quality → PatchMatch iterations at every level (ten in the official code)."""
+"""Quality → PatchMatch iterations at every level; ten are published."""
 
-ENCODED_EXACTLY: frozenset[Quality] = frozenset({"paper"})
+FLOAT32_ENCODING: frozenset[Quality] = frozenset({"paper"})
 """Qualities whose pictures are encoded in float32 even where the solve is in bfloat16.
 
-For the others known pairs came out as right either way: shares within 5 % of the width 0.930 and
-0.929 (draft), 0.925 and 0.926 (standard).
+The others match known pairs equally well in either precision (docs/method.md, "Reduced
+precision").
 """
 
-_ALL_CHANNELS = 4096
-
-SEARCH_CHANNELS: dict[Quality, dict[int, int]] = {
-    "draft": {2: 64, 1: 32},
-    "standard": {2: 64, 1: 32},
-    "paper": {},
-}
-"""Quality → level → principal directions of the two-term maps that the search compares.
-
-Levels that are not named are compared in all channels. With these, the fields' cost in all
-channels was within 0.1 % of the full search's (benchmarks/kernel).
-"""
+BLEND_WEIGHTS = (1, 2, 3)
+"""Allowed blend weights; an extractor's ``LevelSpec.alphas`` says what each means."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """How a copy of B' differs from it."""
+    """Difference of a copy of B' from B' itself."""
 
     scale: float = 1.0
     mirrored: bool = False  # left to right
@@ -120,23 +109,23 @@ class AnalogyConfig:
     """
 
     quality: Quality = "standard"
-    blend_weight: int = 3  # 1 … 3; higher keeps more of the content (facts §3)
+    blend_weight: int = 3  # 1 … 3; higher keeps more of the content
     ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
-    refine: Refine = "none"  # what carries A's full-resolution detail into A'
-    smoothness: float = 0.15  # price of leaving one's surroundings; 0: the published method
-    scales: tuple[float, ...] = (1.0,)  # sizes of B' that are tried; 1 always is
-    mirror: bool = False  # whether B' is also tried mirrored
+    refine: Refine = "none"  # method that brings A's full-resolution detail into A'
+    smoothness: float = 0.15  # weight of the smoothness prior; 0: the published method
+    scales: tuple[float, ...] = (1.0,)  # relative sizes of B' to match; 1 always is one
+    mirror: bool = False  # whether B' is also matched mirrored
     seed: int = 0
-    max_area_px: int = 500_000  # matching works at most at this area (350,000 in facts §1)
-    max_side_px: int = 2048  # … and at most at this side, for panoramas
-    min_side_px: int = 200  # smaller pictures are enlarged for matching (facts §1)
-    precision: Precision = "auto"  # of the network; auto is resolved by the machine
+    max_area_px: int = 500_000  # largest matching area; 350,000 is published
+    max_side_px: int = 2048  # longest matching side, for panoramas
+    min_side_px: int = 200  # smaller pictures are enlarged for matching, as published
+    precision: Precision = "auto"  # of the network; auto is resolved on the machine
 
     def __post_init__(self) -> None:
         check_choice("quality", self.quality, Quality)
         check_choice("refine", self.refine, Refine)
         check_choice("precision", self.precision, Precision)
-        if self.blend_weight not in BLEND_ALPHAS:
+        if self.blend_weight not in BLEND_WEIGHTS:
             raise ConfigError(f"blend weight is {self.blend_weight}; it must be 1, 2 or 3")
         if not 0.1 <= self.ratio <= 1.0:
             raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
@@ -158,30 +147,21 @@ class AnalogyConfig:
             )
 
     @classmethod
+<<<<<<< HEAD
     def for_preset(cls, preset: PresetName, **overrides: Any) -> AnalogyConfig:
         """The configuration of one of the paper's applications, with overrides on top."""
         check_choice("preset", preset, PresetName)
         return cls(**{**PRESETS[preset].settings, **overrides})
-
-    @property
-    def alphas(self) -> dict[int, float]:
-        """Level → α of the chosen blend weight."""
-        return BLEND_ALPHAS[self.blend_weight]
+=======
+    def for_preset(cls, preset: Preset, **overrides: Any) -> AnalogyConfig:
+        """Return the configuration of one of the paper's applications, with overrides on top."""
+        check_choice("preset", preset, Preset)
+        return cls(**{**PRESETS[preset], **overrides})
+>>>>>>> c3abc50 (A feature extractor is an interface, with VGG-19 behind it)
 
     @property
     def transforms(self) -> tuple[Transform, ...]:
-        """The copies of B' that are matched; the unchanged one first."""
+        """Transforms of the copies of B' to match; the unchanged one first."""
         scales = [1.0, *sorted({float(scale) for scale in self.scales} - {1.0})]
         flips = (False, True) if self.mirror else (False,)
         return tuple(Transform(scale, mirrored) for mirrored in flips for scale in scales)
-
-    @property
-    def search_channels(self) -> dict[int, int]:
-        """Level → channels that the search compares, at the chosen quality."""
-        named = SEARCH_CHANNELS[self.quality]
-        return {level: named.get(level, _ALL_CHANNELS) for level in LEVELS}
-
-    @property
-    def solve_iterations(self) -> dict[int, int]:
-        """Level → iterations of the latent solve at the chosen quality."""
-        return SOLVE_ITERATIONS[self.quality]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.semantic.label_maps import Classes, Palette
 from batch_analogy.analogy.semantic.trainer import Trainer
 from batch_analogy.config.semantic import SemanticConfig
@@ -25,7 +25,7 @@ class Pictured:
 
     image: Tensor
     classes: Classes
-    network: FeatureExtractor
+    network: Vgg19
 
     def config(self, **changes: Any) -> SemanticConfig:
         small = {"size": 48, "width": 4, "iterations": 6, "ramp": 2, "imagined": 0.6}
@@ -36,7 +36,7 @@ class Pictured:
         return Trainer(self.image, classes, TWO, self.config(**changes), self.network)
 
 
-def striped_disc(network: FeatureExtractor) -> Pictured:
+def striped_disc(network: Vgg19) -> Pictured:
     """A red disc with stripes on noisy blue, 45 × 61: sides that are multiples of nothing."""
     y, x = np.mgrid[:45, :61]
     classes = ((y - 20) ** 2 + (x - 25) ** 2 < 150).astype(np.int64)

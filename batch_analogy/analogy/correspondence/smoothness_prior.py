@@ -1,12 +1,13 @@
-"""What the surroundings say of a match: a prior for plain areas.
+"""Smoothness prior: expect matches of plain areas where the confident matches around them point.
 
-Where a picture is plain (sky, a wall, a cartoon's flat body) all matches are about equally good
-and scatter, as the method's authors warn. Their confident surroundings know better: a wall moves
-with its window. After each level the displacements of cells on which both directions agree are
-spread over the rest, and the next level pays a little for leaving what they say. The price is far
-below what matches differ by where there is anything to see, so it decides only in plain areas.
-Where the surroundings disagree among themselves (one leaf matched here, the next one there) they
-say nothing, and the price falls.
+In plain areas (sky, a wall, a cartoon's flat body) all matches are about equally good and scatter,
+as the method's authors warn. The confident matches around them are better evidence: a wall moves
+with its window. After each level the displacements on which both directions agree are spread over
+the other cells, and the next level pays a little for leaving them. That penalty is far below the
+difference between matches wherever there is texture, so it decides in plain areas alone. Where the
+surrounding displacements disagree (one leaf matched here, the next one there) the penalty falls.
+
+Source: docs/method.md, "Smoothness prior".
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from batch_analogy.analogy.correspondence.patchmatch import Prior
 from batch_analogy.analogy.deterministic import resize_bilinear
 from batch_analogy.analogy.nnf import Size, match_confidence, sides
 
-_AGREEMENT_CELLS = 2.0  # both directions this far apart: half the weight
-_PULL = 0.1  # confident cells' worth of say that wider surroundings have everywhere
-_REACH_SHARE = 1 / 16  # of the map's longer side
-_LEAST_REACH_CELLS = 4.0
+_AGREEMENT_CELLS = 2.0  # distance between both directions at which half the weight is left
+_PULL = 0.1  # weight of the coarser mean everywhere, in confident cells
+_DISTINCT_SHARE = 1 / 16  # of the map's longer side
+_LEAST_DISTINCT_CELLS = 4.0
 
 
 def smoothness_prior(
@@ -33,59 +34,62 @@ def smoothness_prior(
     target_size: Size,
     smoothness: float,
 ) -> Prior | None:
-    """Where a finer level's matches should lie, by the confident matches of this one.
+    """Derive expected matches for a finer level from the confident matches of this one.
 
     Args:
-        nnf: (1, 2, h, w) int32 field of this level. back: (1, 2, h', w') of the other direction.
-        cost: (1, 1, h, w) float32, what the field's matches cost.
-        positions: (1, 2, h, w) and (1, 2, H, W) float32, where this level's and the finer one's
-            cells lie in the other map when both cover the same; displacements count from there.
+        nnf: (B, 2, h, w) int32, field of this level. back: (B, 2, h', w'), of the other direction.
+        cost: (B, 1, h, w) float32, costs of the field's matches.
+        positions: (1, 2, h, w) and (1, 2, H, W) float32, where this level's and the finer level's
+            cells lie in the other map when both cover the same; displacements are relative to it.
         target_size: (H', W') of the other map at the finer level.
-        smoothness: the price of a match out of reach of the expected one, in patch cost.
+        smoothness: penalty of a match far from the expected one, in patch cost.
 
     Returns:
-        The prior, or None where smoothness is 0.
+        The prior, or None if ``smoothness`` is 0.
     """
     if smoothness == 0:
         return None
     target_coarse = sides(back)
     displacement = nnf - positions[0]
     size = sides(positions[1])
-    mean, agreed = _mean_and_agreement(
-        displacement, match_confidence(nnf, back, cost, _AGREEMENT_CELLS), reach_of(target_coarse)
+    mean, agreement = _mean_and_agreement(
+        displacement,
+        match_confidence(nnf, back, cost, _AGREEMENT_CELLS),
+        distinct_distance(target_coarse),
     )
     finer = resize_bilinear(mean, size)
     ratio = [t / c for t, c in zip(target_size, target_coarse, strict=True)]
     return Prior(
         expected=positions[1] + finer * finer.new_tensor(ratio).view(1, 2, 1, 1),
-        weight=smoothness * resize_bilinear(agreed, size),
-        radius=reach_of(target_size),
+        weight=smoothness * resize_bilinear(agreement, size),
+        radius=distinct_distance(target_size),
     )
 
 
 def _mean_and_agreement(
-    displacement: Tensor, confidence: Tensor, reach: float
+    displacement: Tensor, confidence: Tensor, distinct: float
 ) -> tuple[Tensor, Tensor]:
-    """The surroundings' mean displacement, and in [0, 1] how far they are of one mind."""
+    """Compute the surrounding cells' mean displacement and, in [0, 1], how well they agree."""
     squares = displacement.square().sum(dim=1, keepdim=True)
     spread = pull_push(torch.cat([displacement, squares], dim=1), confidence)
     mean, mean_square = spread[:, :2], spread[:, 2:]
     variance = (mean_square - mean.square().sum(dim=1, keepdim=True)).clamp_min(0.0)
-    return mean, 1.0 / (1.0 + variance / reach**2)
+    return mean, 1.0 / (1.0 + variance / distinct**2)
 
 
 def pull_push(values: Tensor, confidence: Tensor) -> Tensor:
-    """Fill in what is unsure from what is sure around it, the nearest first.
+    """Fill cells of low confidence from the confident cells nearest to them.
 
-    A pyramid of weighted means is built up and then read back from its top: each place takes its
-    own mean as far as it is sure of it, else that of the coarser place it lies in (pull–push of
-    Gortler et al. 1996).
+    A pyramid of weighted means is built, then read back from its top: each cell takes its own mean
+    as far as it is confident, and for the rest that of the coarser cell around it.
 
     Args:
-        values: (1, C, H, W) float32. confidence: (1, 1, H, W) float32 in [0, 1].
+        values: (B, C, H, W) float32. confidence: (B, 1, H, W) float32 in [0, 1].
 
     Returns:
-        (1, C, H, W) float32.
+        (B, C, H, W) float32.
+
+    Source: pull–push of Gortler et al. 1996 (The Lumigraph).
     """
     totals, weights = [values * confidence], [confidence]
     while max(weights[-1].shape[2:]) > 1:
@@ -98,9 +102,9 @@ def pull_push(values: Tensor, confidence: Tensor) -> Tensor:
     return known
 
 
-def reach_of(size: Size) -> float:
-    """The distance in cells from which another place is another place."""
-    return max(_LEAST_REACH_CELLS, _REACH_SHARE * max(size))
+def distinct_distance(size: Size) -> float:
+    """Return the distance in cells beyond which two matches in a map of this size differ."""
+    return max(_LEAST_DISTINCT_CELLS, _DISTINCT_SHARE * max(size))
 
 
 def _halve(x: Tensor) -> Tensor:

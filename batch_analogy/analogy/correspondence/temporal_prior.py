@@ -1,11 +1,11 @@
-"""Matches that are known beforehand: those of the frame before, carried along its motion.
+"""Temporal prior: matches known from an earlier frame, carried along its motion.
 
-A carried match lies between cells, so that motion of less than a cell is not lost; the search
-works on whole cells and pays for leaving what was carried (a temporal term in its distance). What
-stays within a cell or so of it is taken to be the carried match itself.
+A carried match lies between cells, so that motion of less than a cell is not lost. The search works
+on whole cells and pays for leaving the carried match, as by a temporal term in its distance. A
+result within about a cell of the carried match is taken to be that match itself.
 
-Source: the propagation of nearest-neighbour fields along flow of Jamriška et al. 2019; the scheme
-is of video-and-timelapse facts §1.
+Source: the propagation of nearest-neighbour fields along flow of Jamriška et al. 2019;
+docs/method.md, "Temporal prior".
 """
 
 from __future__ import annotations
@@ -17,37 +17,38 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch import Prior
 from batch_analogy.analogy.correspondence.patchmatch.spec import SLACK_CELLS
-from batch_analogy.analogy.correspondence.smoothness_prior import pull_push, reach_of
+from batch_analogy.analogy.correspondence.smoothness_prior import distinct_distance, pull_push
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 
-_HELD = 0.5  # surer than this, a cell pays for leaving its carried match
-FIRM = 0.3  # price of a match one cell beyond the slack: more than right and wrong ones differ by
-_SAME_CELLS = SLACK_CELLS + 0.75  # as near as the search may come at no price, rounding included
+_KNOWN = 0.5  # confidence above which a cell pays for leaving its carried match
+FIRM = 0.3  # penalty one cell beyond the slack: more than right and wrong matches differ by
+_SAME_CELLS = SLACK_CELLS + 0.75  # distance that the search may move at no cost, plus rounding
 
 
 @dataclass(frozen=True)
 class TemporalPrior:
-    """Where the matches of one direction are expected, at one level."""
+    """Expected matches of one direction at one level."""
 
     expected: Tensor  # (1, 2, H, W) float32: absolute (y, x) in the other map's cells
     confidence: Tensor  # (1, 1, H, W) float32 [0, 1]; 0: nothing is known here
-    price: float = FIRM  # of a match one cell beyond the slack, in patch cost
+    penalty: float = FIRM  # of a match one cell beyond the slack, in patch cost
 
     @property
-    def held(self) -> Tensor:
-        """(1, 1, H, W) bool: cells that pay for leaving their match."""
-        return self.confidence > _HELD
+    def known(self) -> Tensor:
+        """(1, 1, H, W) bool: cells that pay for leaving their expected match."""
+        return self.confidence > _KNOWN
 
     @property
     def unknown_share(self) -> float:
-        """The share of the cells of which too little is known."""
-        return 1.0 - int(self.held.sum()) / self.held.numel()
+        """Share of the cells without an expected match."""
+        return 1.0 - int(self.known.sum()) / self.known.numel()
 
     def at_level(self, size: Size, target_fine: Size, target_size: Size) -> TemporalPrior:
-        """The same at a coarser level, read at each coarse cell's centre.
+        """Read the prior at a coarser level, at each coarse cell's centre.
 
         Args:
-            size: of this map there. target_fine: of the other map here. target_size: there.
+            size: (H, W) of this map at the coarser level. target_fine: (H', W') of the other map
+                at the prior's own level. target_size: (H', W') at the coarser level.
         """
         if size == sides(self.expected):
             return self
@@ -59,50 +60,51 @@ class TemporalPrior:
         return TemporalPrior(
             expected=(match + 0.5) * ratio.view(1, 2, 1, 1) - 0.5,
             confidence=self.confidence[:, :, rows, columns],
-            price=self.price,
+            penalty=self.penalty,
         )
 
-    def filled(self, positions: Tensor, target_size: Size) -> Tensor:
-        """A whole field to start from: what is not held goes on as its surroundings do.
+    def fill(self, positions: Tensor, target_size: Size) -> Tensor:
+        """Return a complete field to start from; unknown cells follow the known ones around them.
 
         Args:
             positions: (1, 2, H, W) float32, where each cell lies in the other map when both cover
-                the same. target_size: of the other map.
+                the same. target_size: (H', W') of the other map.
 
         Returns:
             (1, 2, H, W) int32 inside the other map.
         """
-        moved = pull_push(self.expected - positions, self.held.float())
-        whole = torch.where(self.held, self.expected, positions + moved)
-        return _cells(whole, target_size)
+        moved = pull_push(self.expected - positions, self.known.float())
+        whole = torch.where(self.known, self.expected, positions + moved)
+        return _nearest_cells(whole, target_size)
 
-    def prior(self, surroundings: Prior | None, target_size: Size) -> Prior:
-        """The price of leaving carried matches; elsewhere, that of leaving the surroundings."""
-        reach = surroundings.radius if surroundings else reach_of(target_size)
-        price = self.price * reach**2  # as the price grows with the square of the distance over it
-        if surroundings is None:
+    def prior(self, smoothness: Prior | None, target_size: Size) -> Prior:
+        """Combine this prior with the smoothness prior, which applies to unknown cells only."""
+        radius = smoothness.radius if smoothness else distinct_distance(target_size)
+        # The cost of a Prior grows with the square of the distance over its radius.
+        at_radius = self.penalty * radius**2
+        if smoothness is None:
             expected, weight = self.expected, torch.zeros_like(self.confidence)
         else:
-            expected, weight = surroundings.expected, surroundings.weight
+            expected, weight = smoothness.expected, smoothness.weight
         return Prior(
-            expected=torch.where(self.held, self.expected, expected),
-            weight=torch.where(self.held, price * self.confidence, weight),
-            radius=reach,
+            expected=torch.where(self.known, self.expected, expected),
+            weight=torch.where(self.known, at_radius * self.confidence, weight),
+            radius=radius,
         )
 
-    def keep(self, nnf: Tensor) -> Tensor:
-        """A found field, (1, 2, H, W), with the carried match wherever the search stayed at it.
+    def snap(self, nnf: Tensor) -> Tensor:
+        """Replace matches of a field (1, 2, H, W) that stayed at the expected match by that match.
 
         Returns:
             (1, 2, H, W) float32.
         """
         away = (nnf - self.expected).square().sum(dim=1, keepdim=True)
-        stayed = self.held & (away <= _SAME_CELLS**2)
+        stayed = self.known & (away <= _SAME_CELLS**2)
         return torch.where(stayed, self.expected, nnf.float())
 
 
-def _cells(position: Tensor, target_size: Size) -> Tensor:
-    """The nearest cells inside the other map."""
+def _nearest_cells(position: Tensor, target_size: Size) -> Tensor:
+    """Round positions to cells inside the other map."""
     rounded = (position + 0.5).floor()
     axes = [rounded[:, axis].clamp(0, target_size[axis] - 1) for axis in range(2)]
     return torch.stack(axes, dim=1).to(torch.int32)

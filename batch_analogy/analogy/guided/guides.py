@@ -20,7 +20,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.channel_pca import project_terms
 from batch_analogy.analogy.deterministic import resize_bilinear
-from batch_analogy.analogy.features.pictures import PIXELS, FeatureExtractor
+from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.guided import Guide, GuidedConfig
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.config.painting import PaintConfig
@@ -60,8 +60,7 @@ def guide_picture(network: FeatureExtractor | None, image: Tensor) -> GuidePictu
     if network is None:
         return GuidePicture(image)
     with torch.no_grad():
-        seen = network.preprocess(image).contiguous(memory_format=torch.channels_last)
-        return GuidePicture(image, network.forward(seen, start=PIXELS, stop=FEATURE_LEVEL))
+        return GuidePicture(image, network.pyramid(image, (FEATURE_LEVEL,))[FEATURE_LEVEL])
 
 
 def make_guides(a: GuidePicture, b: GuidePicture, config: PaintConfig) -> list[Guide]:

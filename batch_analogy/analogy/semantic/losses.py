@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.semantic.networks import DiscriminatorOutput, Translation, mirrored
 
 COHERENCE_LEVELS = {1: 3, 2: 1}
@@ -62,16 +62,12 @@ def alignment(logits: Tensor, shares: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), F.adaptive_avg_pool2d(shares, (height, width)))
 
 
-def vgg_features(
-    network: FeatureExtractor, image: Tensor, levels: Sequence[int]
-) -> dict[int, Tensor]:
+def vgg_features(network: Vgg19, image: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
     """Level → (B, C, h, w) post-ReLU activations, with gradients where the image has some."""
-    x, previous, found = network.preprocess(image), 0, {}
-    for level in range(1, max(levels) + 1):
-        x, previous = network.forward(x, start=previous, stop=level), level
-        if level in levels:
-            found[level] = x / 255.0 if network.preprocessing == "caffe" else x
-    return found
+    found = network.pyramid(image, levels)
+    if network.preprocessing != "caffe":
+        return found
+    return {level: features / 255.0 for level, features in found.items()}
 
 
 def perceptual(made: dict[int, Tensor], real: dict[int, Tensor]) -> Tensor:
@@ -93,9 +89,7 @@ class Coherence:
         by_label: whether classes count.
     """
 
-    def __init__(
-        self, network: FeatureExtractor, image: Tensor, classes: Tensor, *, by_label: bool
-    ) -> None:
+    def __init__(self, network: Vgg19, image: Tensor, classes: Tensor, *, by_label: bool) -> None:
         self._by_label = by_label
         with torch.no_grad():
             features = vgg_features(network, image, tuple(COHERENCE_LEVELS))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import is_quick_in_bfloat16, resize
+from batch_analogy.analogy.features.pictures import has_fast_bfloat16, resize
 from batch_analogy.analogy.semantic.label_maps import (
     Classes,
     Labels,
@@ -138,7 +138,7 @@ class SemanticModel:
         """
         place(self.generator, device)
         place(self.segmenter, device)
-        self.half = half and is_quick_in_bfloat16(device)
+        self.half = half and has_fast_bfloat16(device)
         self._own.clear()
         return self
 

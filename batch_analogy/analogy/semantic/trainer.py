@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.semantic import losses
 from batch_analogy.analogy.semantic.augmentation import (
     Augmenter,
@@ -99,7 +99,7 @@ class Trainer:
         classes: Tensor,
         palette: Palette,
         config: SemanticConfig,
-        network: FeatureExtractor,
+        network: Vgg19,
     ) -> None:
         self.config, self.palette, self.iteration = config, palette, 0
         self.patience = Patience()

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.semantic import losses
 from batch_analogy.analogy.semantic.augmentation import (
     Augmenter,
@@ -96,7 +96,7 @@ class ValidationSet:
         *,
         encoded: Callable[[Tensor], Tensor],
         coherence: losses.Coherence,
-        network: FeatureExtractor,
+        network: Vgg19,
     ) -> tuple[Measures, list[Tensor]]:
         """Look at what the networks make of the set.
 

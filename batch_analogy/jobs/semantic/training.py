@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.analogy.semantic.label_maps import Palette
 from batch_analogy.analogy.semantic.trainer import IterationResult, Trainer

@@ -33,9 +33,9 @@ from batch_analogy.analogy.correspondence.coarse_to_fine import (
     match_with_prior,
 )
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
+from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.features.pictures import (
     EncodedPicture,
-    FeatureExtractor,
     encode_picture,
     matching_size,
     resize,
@@ -49,8 +49,8 @@ from batch_analogy.analogy.refine.bilateral_grid import (
 )
 from batch_analogy.analogy.refine.colour_fit import fit_transforms
 from batch_analogy.analogy.rendering.upscale import at_scale, size_at_scale
-from batch_analogy.analogy.rendering.warp import draw, warp_field
-from batch_analogy.config.matching import LEVELS, AnalogyConfig
+from batch_analogy.analogy.rendering.warp import warp_field, warp_picture
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.motion.flow.drift_correction import motion_between_anchors
 from batch_analogy.motion.flow.optical_flow import Luma, Motion, brightness
 from batch_analogy.motion.flow.static_regions import suppress_noise_flow
@@ -143,7 +143,7 @@ class TemporalMatcher:
             return self.begin(a)
         carried = _loosened(carried)
         age = changes(motions)
-        state = self._matched(a, follows, carried, self.config, LEVELS[0], age)
+        state = self._matched(a, follows, carried, self.config, self.network.levels[0], age)
         return replace(state, from_origin=from_origin)
 
     @torch.no_grad()
@@ -162,7 +162,7 @@ class TemporalMatcher:
         config = self.config
         if carried[0].unknown_share <= _MOSTLY_OPEN:  # what was solved is carried along
             config = replace(config, quality="draft")
-        return self._matched(a, frame, carried, config, first_level(carried[0]), age)
+        return self._matched(a, frame, carried, config, first_level(self.network, carried[0]), age)
 
     @torch.no_grad()
     def render(self, a: Tensor, frame: Frame) -> Rendered:
@@ -203,7 +203,7 @@ class TemporalMatcher:
             guide = edge_guide(resize(own, self._size(own)))
             return apply_transforms(own, self._transforms(name, a, frame)[0], guide)
         picture = at_scale(read, self._size(read), self._size(own), sides(own))
-        drawn = functools.partial(draw, picture, moved=_WAYS[name] == "domain")
+        drawn = functools.partial(warp_picture, picture, moved=_WAYS[name] == "domain")
         if isinstance(frame, MatchedState):
             return drawn(frame.fields[name])
         earlier, later, share = frame.both(
@@ -294,7 +294,7 @@ class TemporalMatcher:
         fields = _of(frame, lambda state: state.fields[name])
         carried = frame.chosen(fields, _WAYS[name], self._drawn_size(name, a))
         kept = functional.interpolate(kept, size=sides(new), mode="nearest-exact") > 0
-        return torch.where(kept & carried.held, carried.expected, new)
+        return torch.where(kept & carried.known, carried.expected, new)
 
     def _dressed(self, state: MatchedState, a: EncodedPicture, fields: MatchFields) -> MatchedState:
         """A frame's matches with what its outputs are made by, as if it stood alone."""
@@ -362,4 +362,4 @@ def _renewed(age: int, change: Tensor) -> Tensor:
 def _kept(found: Tensor, carried: TemporalPrior) -> Tensor:
     """(1, 1, H, W) float32: 1 where a match is the carried one."""
     away = (found - carried.expected).abs().amax(dim=1, keepdim=True)
-    return (carried.held & (away < _SAME_PLACE)).float()
+    return (carried.known & (away < _SAME_PLACE)).float()

@@ -26,9 +26,10 @@ from torch.nn import functional
 
 from batch_analogy.analogy.correspondence.smoothness_prior import pull_push
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
-from batch_analogy.analogy.features.pictures import FeatureExtractor, matching_size, resize
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import matching_size, resize
 from batch_analogy.analogy.nnf import Size, initial_position, sides
-from batch_analogy.analogy.rendering.warp import draw
+from batch_analogy.analogy.rendering.warp import warp_picture
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.motion.flow.drift_correction import motion_between_anchors
@@ -158,7 +159,7 @@ class KeyframePainter:
             drawn = self._drawn(frame.field) if shown is None else self._between(shown, sides(a))
         else:
             carried = self._carried(frame, sides(a))
-            misfit = self._misfit(self._cost(frame, sides(a)), carried.held.float())
+            misfit = self._misfit(self._cost(frame, sides(a)), carried.known.float())
             drawn = self._between(frame, sides(a))
         return Rendered({"b_prime": self._over(a, drawn)}, misfit)
 
@@ -188,12 +189,12 @@ class KeyframePainter:
             here = keys == key if wanted is None else wanted & (keys == key)
             ap = self._paintings(key).ap
             whole = None if bool(here.all()) else here
-            drawn[:, :3] += draw(ap[:, :3].contiguous(), inside, whole)
+            drawn[:, :3] += warp_picture(ap[:, :3].contiguous(), inside, whole)
             if float(ap[:, 3:].min()) == 1.0:
                 drawn[:, 3:] += here
             else:
                 opacity = ap[:, 3:].expand(-1, 3, -1, -1).contiguous()
-                drawn[:, 3:] += draw(opacity, inside, whole)[:, :1]
+                drawn[:, 3:] += warp_picture(opacity, inside, whole)[:, :1]
         return drawn
 
     def _carried(self, frame: Interpolated[PaintedState], size: Size) -> TemporalPrior:
@@ -249,7 +250,7 @@ class KeyframePainter:
         """A frame that keeps what can be followed; the rest is synthesised."""
         size, key = sides(a), frame.earlier.state.key
         kept, cost = self._kept(frame, size)
-        unknown = 1.0 - kept.held.float()
+        unknown = 1.0 - kept.known.float()
         open_ = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
         if not bool(open_.any()):
             return self._painted(a, key, kept.expected, cost)
@@ -275,7 +276,7 @@ class KeyframePainter:
         costs = [carry_map(side.state.cost, side.motion) for side in frame.sides]
         if later is None:
             return earlier, costs[0]
-        takes = later.held & ~earlier.held
+        takes = later.known & ~earlier.known
         expected = torch.where(takes, later.expected, earlier.expected)
         confidence = torch.where(takes, later.confidence, earlier.confidence)
         return TemporalPrior(expected, confidence), torch.where(takes, costs[1], costs[0])

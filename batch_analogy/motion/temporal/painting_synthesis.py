@@ -22,7 +22,8 @@ from torch.nn import functional
 
 from batch_analogy.analogy.correspondence.smoothness_prior import pull_push
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
-from batch_analogy.analogy.features.pictures import FeatureExtractor, resize
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import resize
 from batch_analogy.analogy.guided import Guide, synthesise
 from batch_analogy.analogy.guided.guides import (
     GuidePicture,

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from batch_analogy import __version__
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.vgg import Vgg19
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.errors import OutputExistsError, UsageError
@@ -133,7 +134,7 @@ class _Work:
         folder: ComparisonFolder,
         prepared: ComparisonInputs,
         progress: _Progress,
-        network: FeatureExtractor,
+        network: Vgg19,
         model: SemanticModel | None,
     ) -> None:
         self._job, self._folder, self._prepared = job, folder, prepared

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features.pictures import FeatureExtractor, encode_reference
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import encode_reference
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.label_maps import Palette
 from batch_analogy.analogy.semantic.model import SemanticModel

@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import PIXELS, FeatureExtractor, unit_features
+from batch_analogy.analogy.features.pictures import unit_features
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.report.evaluation.frame_metrics import Picture
 from batch_analogy.report.frechet import frechet_distance
 
@@ -67,7 +68,7 @@ class SourceMetricValues:
 class SourceMetrics:
     """Judges pictures made from one source."""
 
-    def __init__(self, network: FeatureExtractor, picture: Picture, classes: Classes) -> None:
+    def __init__(self, network: Vgg19, picture: Picture, classes: Classes) -> None:
         """Encode the source.
 
         Args:
@@ -127,14 +128,8 @@ class SourceMetrics:
     def _encode(self, picture: Picture) -> dict[int, Tensor]:
         """Level → (1, C, h, w) float32, conv1_1 to conv4_1."""
         image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-        features, previous = {}, PIXELS
         with torch.no_grad():
-            x = self._network.preprocess(image.to(self._network.device))
-            for level in range(1, max(LAYOUT_LEVELS) + 1):
-                x = self._network.forward(x, start=previous, stop=level)
-                features[level] = x
-                previous = level
-        return features
+            return self._network.pyramid(image.to(self._network.device), LAYOUT_LEVELS)
 
     def _at_cells(self, classes: Classes, features: Tensor) -> Tensor:
         """Which class each cell shows most of, (h · w,) int64."""

@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from batch_analogy import __version__
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.files import atomic_write_text
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore

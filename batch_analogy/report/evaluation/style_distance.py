@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import PIXELS, FeatureExtractor, matching_size, resize
-from batch_analogy.config.matching import LEVELS, AnalogyConfig
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import matching_size, resize
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.report.evaluation.frame_metrics import Picture
 
 
@@ -62,11 +63,9 @@ class StyleDistance:
         size = matching_size(int(image.shape[2]), int(image.shape[3]), self._config)
         grams = []
         with torch.no_grad():
-            x = self._network.preprocess(resize(image.to(self._network.device), size))
-            previous = PIXELS
-            for level in sorted(LEVELS):
-                x = self._network.forward(x, start=previous, stop=level)
-                cells = x[0].flatten(1).double()
+            resized = resize(image.to(self._network.device), size)
+            features = self._network.pyramid(resized, self._network.levels)
+            for level in sorted(features):
+                cells = features[level][0].flatten(1).double()
                 grams.append(cells @ cells.T / cells.shape[1])
-                previous = level
         return grams

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 import skimage.data
@@ -10,8 +13,8 @@ from torch import Tensor
 
 from batch_analogy import AnalogyConfig, deep_image_analogies, deep_image_analogy
 from batch_analogy.analogy.deep import LevelDone
-from batch_analogy.analogy.features.pictures import FeatureExtractor, encode_picture
-from batch_analogy.config.matching import SOLVE_ITERATIONS
+from batch_analogy.analogy.features.pictures import encode_picture
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.errors import ConfigError
 
 
@@ -42,7 +45,7 @@ def psnr(x: Tensor, y: Tensor) -> float:
 @pytest.mark.parametrize("quality", ["draft", "standard"])
 @pytest.mark.parametrize("ratio", [1.0, 0.5])
 def test_a_picture_against_itself_comes_back(
-    cat: Tensor, network: FeatureExtractor, quality: str, ratio: float
+    cat: Tensor, network: Vgg19, quality: str, ratio: float
 ) -> None:
     result = deep_image_analogy(cat, cat, config=config(quality, ratio=ratio), network=network)
     assert psnr(result.a_prime, cat) >= 40
@@ -52,7 +55,7 @@ def test_a_picture_against_itself_comes_back(
 
 @pytest.mark.parametrize("quality", ["draft", "standard"])
 def test_unequal_sizes_have_no_stuck_border(
-    cat: Tensor, astronaut: Tensor, network: FeatureExtractor, quality: str
+    cat: Tensor, astronaut: Tensor, network: Vgg19, quality: str
 ) -> None:
     result = deep_image_analogy(cat, astronaut, config=config(quality), network=network)
     assert result.a_prime.shape == cat.shape
@@ -72,7 +75,7 @@ def test_unequal_sizes_have_no_stuck_border(
 
 
 def test_same_arguments_same_pixels_on_any_threads(
-    cat: Tensor, astronaut: Tensor, network: FeatureExtractor, restore_threads: None
+    cat: Tensor, astronaut: Tensor, network: Vgg19, restore_threads: None
 ) -> None:
     results = []
     for threads in (1, 2):
@@ -88,7 +91,7 @@ def test_same_arguments_same_pixels_on_any_threads(
 
 
 def test_an_encoded_reference_changes_nothing(
-    cat: Tensor, astronaut: Tensor, network: FeatureExtractor
+    cat: Tensor, astronaut: Tensor, network: Vgg19
 ) -> None:
     options = config()
     reference = encode_picture(network, astronaut, options)
@@ -103,7 +106,7 @@ def test_an_encoded_reference_changes_nothing(
 def test_a_batch_gives_every_picture_what_it_gets_alone(
     cat: Tensor,
     astronaut: Tensor,
-    network: FeatureExtractor,
+    network: Vgg19,
     quality: str,
     options: dict[str, object],
 ) -> None:
@@ -120,14 +123,14 @@ def test_a_batch_gives_every_picture_what_it_gets_alone(
 
 
 def test_a_batch_of_two_sizes_is_refused_and_none_is_empty(
-    cat: Tensor, astronaut: Tensor, network: FeatureExtractor
+    cat: Tensor, astronaut: Tensor, network: Vgg19
 ) -> None:
     with pytest.raises(ConfigError, match="one size"):
         deep_image_analogies([cat, astronaut], cat, config=config(), network=network)
     assert deep_image_analogies([], cat, config=config(), network=network) == []
 
 
-def test_a_shifted_picture_is_found_with_its_flow(network: FeatureExtractor) -> None:
+def test_a_shifted_picture_is_found_with_its_flow(network: Vgg19) -> None:
     wide = small(skimage.data.coffee(), 3, 128, 150)
     a, bp = wide[..., :138], wide[..., 12:]  # B' shows what lies 12 px further right
     result = deep_image_analogy(a.contiguous(), bp.contiguous(), config=config(), network=network)
@@ -136,7 +139,7 @@ def test_a_shifted_picture_is_found_with_its_flow(network: FeatureExtractor) -> 
     assert (np.hypot(flow[..., 0] + 12, flow[..., 1]) < 2).mean() > 0.95
 
 
-def test_output_keeps_full_resolution_above_matching_size(network: FeatureExtractor) -> None:
+def test_output_keeps_full_resolution_above_matching_size(network: Vgg19) -> None:
     cat_large = small(skimage.data.chelsea(), 1, 300, 420)
     options = config(max_area_px=10_000)
     result = deep_image_analogy(cat_large, cat_large, config=options, network=network)
@@ -145,18 +148,20 @@ def test_output_keeps_full_resolution_above_matching_size(network: FeatureExtrac
     assert psnr(result.a_prime, cat_large) >= 40  # detail is read from the full picture
 
 
-def test_levels_are_reported_coarse_to_fine(cat: Tensor, network: FeatureExtractor) -> None:
+def test_levels_are_reported_coarse_to_fine(cat: Tensor, network: Vgg19) -> None:
     seen: list[LevelDone] = []
     deep_image_analogy(cat, cat.flip(3), config=config(), network=network, on_level=seen.append)
     assert [event.level for event in seen] == [5, 4, 3, 2, 1]
     assert all(0 <= event.cost_ab <= 1 and 0 <= event.cost_ba <= 1 for event in seen)
 
 
-def test_paper_quality_solves_at_every_level(
-    network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert set(SOLVE_ITERATIONS["paper"].values()) == {100}
-    monkeypatch.setitem(SOLVE_ITERATIONS, "paper", dict.fromkeys((5, 4, 3, 2), 8))  # saves minutes
+def test_paper_quality_solves_at_every_level(network: Vgg19) -> None:
+    assert [network.specs[level].solve_iterations["paper"] for level in (5, 4, 3, 2)] == [100] * 4
+    network = copy.copy(network)
+    network.specs = {  # fewer iterations save minutes
+        level: dataclasses.replace(spec, solve_iterations={"paper": 8})
+        for level, spec in network.specs.items()
+    }
     tiny = small(skimage.data.chelsea(), 6, 48, 64)
     mirrored = tiny.flip(3).contiguous()
     paper = AnalogyConfig(quality="paper", min_side_px=32, smoothness=0.0)
@@ -165,7 +170,7 @@ def test_paper_quality_solves_at_every_level(
     assert psnr(result.a_prime, tiny) > psnr(mirrored, tiny) + 2  # A's structure, not B''s
 
 
-def test_a_flat_picture_gives_no_nan(cat: Tensor, network: FeatureExtractor) -> None:
+def test_a_flat_picture_gives_no_nan(cat: Tensor, network: Vgg19) -> None:
     flat = torch.zeros(1, 3, 64, 64)
     result = deep_image_analogy(cat, flat, config=config("standard"), network=network)
     assert bool(result.a_prime.isfinite().all())

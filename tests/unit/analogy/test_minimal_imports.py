@@ -23,7 +23,7 @@ sys.meta_path.insert(0, Blocked())
 
 import torch
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features.pictures import load_network
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.errors import ConfigError
 from batch_analogy.media.stills import read_size
@@ -196,7 +196,7 @@ def test_views_refuse_what_they_cannot_do() -> None:
     assert fit(wide, 101, 101).span_px < 102  # shrunk into it
 
 
-def test_evaluate_matches_a_picture_with_itself(network: FeatureExtractor, tmp_path: Path) -> None:
+def test_evaluate_matches_a_picture_with_itself(network: Vgg19, tmp_path: Path) -> None:
     picture = plain_scenes(64)[0].pair().a
     pair = KnownPair("same", picture, picture, grid(64, 64).astype(np.float32), "plain")
     sheet = tmp_path / "same.png"

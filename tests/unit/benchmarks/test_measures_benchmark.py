@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("skimage", reason="the sample pictures come with scikit-image")
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.report.comparison.source_metrics import SourceMetrics
 from benchmarks.measures import JUDGED_BY, PAIRS, STEPS, Case, judged, summary, textures
 
@@ -29,7 +29,7 @@ def test_nothing_of_the_source_is_in_the_right_picture() -> None:
     assert same.mean() < 0.01
 
 
-def test_the_order_of_steps_is_told(network: FeatureExtractor) -> None:
+def test_the_order_of_steps_is_told(network: Vgg19) -> None:
     case = Case(textures(), PAIRS[0], SIDE)
     found = judged(case, SourceMetrics(network, case.source, case.own))
     assert found["layout_shift_of_side"]["order"]["layout_accuracy"] == 1

@@ -1,29 +1,31 @@
-"""Fewer channels for the search: both maps in the few directions that hold nearly all of them.
+"""Reduce the channels that the search compares, by principal component analysis of both maps.
 
-The channels of a fine level are far from independent: at conv1_1, 32 of the 128 directions of the
-two-term maps hold 99.5 % of the energy. PatchMatch only needs dot products, and what it reads is
-what limits it, so at the fine levels it is given both maps projected on the principal directions
-of the pair. A projection never lengthens a vector, so 1 − s·t stays in its range; it grows by at
-most the energy left out.
+The channels of a fine level depend on each other: at conv1_1, 32 of the 128 directions of the
+two-term maps hold 99.5 % of the energy. PatchMatch only needs dot products, and reading the maps
+limits its speed, so at fine levels it gets both maps projected on the principal directions of the
+pair. A projection never lengthens a vector, so 1 − s·t stays in its range; it grows at most by the
+energy left out.
 
 Nothing here depends on the number of threads: the directions are found in a serial loop from a
-fixed sample of cells, and a 1×1 convolution projects (CONTRIBUTING, determinism).
+fixed sample of cells, and a 1×1 convolution projects (docs/method.md, "Thread count on a CPU").
+
+Source: docs/method.md, "Fewer channels in the search".
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from batch_analogy.analogy.correspondence.channel_pca import reference
 from batch_analogy.analogy.features.pictures import cell_norms
 
 _SAMPLED_CELLS = 512  # of each term of each map
 
 
 def two_terms(first: Tensor, second: Tensor) -> Tensor:
-    """One map whose cosine is the mean of the two terms' cosines (paper eq. 4, facts §2).
+    """Join two feature maps into one whose cosine is the mean of the two cosines.
 
     Args:
         first: (B, C, H, W) float32. second: likewise, or ``first`` itself.
@@ -31,6 +33,8 @@ def two_terms(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         (B, 2C, H, W) float32, each cell of length 1 (0 where both terms are 0); (B, C, H, W)
         where both terms are one tensor.
+
+    Source: Deep Image Analogy, equation 4; docs/method.md, "Feature distance".
     """
     if first is second:
         return first / cell_norms(first)
@@ -40,27 +44,27 @@ def two_terms(first: Tensor, second: Tensor) -> Tensor:
 
 
 def project_terms(
-    a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], channels: int
+    a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], channels: int | None
 ) -> tuple[Tensor, Tensor]:
-    """The two-term maps of both sides, projected on their common principal directions.
+    """Project the two-term maps of both sides on their common principal directions.
 
     Args:
         a: A's two terms, (B, C, H, W) float32 each. b: B's, (B, C, H', W').
-        channels: directions kept; where there are no more than these, all of them are kept.
+        channels: number of directions kept; None, or at least 2C, keeps all channels.
 
     Returns:
         (B, channels, H, W) and (B, channels, H', W') float32, channels-last. Each pair of a batch
         is projected on directions of its own, as if it were alone.
     """
     count = a[0].shape[1]
-    if channels >= 2 * count:
+    if channels is None or channels >= 2 * count:
         return two_terms(*a), two_terms(*b)
     basis = _directions(torch.cat([_sample(a), _sample(b)], dim=1), channels)
     return _project(a, basis), _project(b, basis)
 
 
 def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
-    """Evenly spread cells of a two-term map, (B, cells, 2C) float64."""
+    """Take evenly spread cells of a two-term map, (B, cells, 2C) float64."""
     parts = []
     for term in terms:
         cells = term.permute(0, 2, 3, 1).flatten(1, 2)
@@ -71,22 +75,12 @@ def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def _directions(samples: Tensor, count: int) -> Tensor:
-    """The strongest directions of each sample (B, cells, C), as (B, count, C) float32."""
+    """Find the principal directions of each sample (B, cells, C), as (B, count, C) float32."""
     if samples.device.type == "cpu":
-        from batch_analogy.analogy.correspondence.channel_pca.cpu import (
-            principal_directions,  # Numba: slow to import
-        )
+        from batch_analogy.analogy.correspondence.channel_pca import cpu  # Numba: slow to import
 
-        bases = [principal_directions(sample.numpy(), count) for sample in samples]
-        return torch.from_numpy(np.stack(bases))
-    return torch.stack([_eigenvectors(sample, count) for sample in samples])
-
-
-def _eigenvectors(sample: Tensor, count: int) -> Tensor:
-    """``_directions`` of one sample by the device's own solver."""
-    _, vectors = torch.linalg.eigh(sample.T @ sample)  # by rising eigenvalue
-    strongest: Tensor = vectors[:, -count:].T.float()
-    return strongest
+        return torch.stack([cpu.principal_directions(sample, count) for sample in samples])
+    return torch.stack([reference.principal_directions(sample, count) for sample in samples])
 
 
 def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
@@ -100,7 +94,7 @@ def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
 
 
 def _times(term: Tensor, part: Tensor) -> Tensor:
-    """Every cell (B, C, H, W) times its item's directions (B, count, C), item by item."""
+    """Multiply every cell (B, C, H, W) by its item's directions (B, count, C), item by item."""
     product = _convolved if term.device.type == "cpu" else _multiplied
     return torch.cat([product(term[i : i + 1], part[i]) for i in range(len(term))])
 

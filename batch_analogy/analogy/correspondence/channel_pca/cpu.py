@@ -1,30 +1,39 @@
-"""The principal directions of a sample of cells, compiled by Numba; serial, so always the same."""
+"""Principal directions on the CPU, compiled by Numba: serial, so the same for any thread count.
+
+The directions span the same space as those of ``reference``, up to the convergence of the
+iteration; they are not equal to them bit by bit.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numba import njit
-from numpy.typing import NDArray
+from torch import Tensor
 
 _ROUNDS = 6  # of subspace iteration
 
 
-def principal_directions(cells: NDArray[np.float64], count: int) -> NDArray[np.float32]:
-    """Orthonormal rows (count, C) that span the strongest directions, by subspace iteration.
+def principal_directions(cells: Tensor, count: int) -> Tensor:
+    """Find orthonormal directions that span the strongest ones, by subspace iteration.
 
-    Rows beyond the number of directions that hold anything come out as zeros.
+    Args:
+        cells: (N, C) float64. count: number of directions.
+
+    Returns:
+        (count, C) float32. Rows beyond the rank of the sample are zero.
     """
-    moment = _second_moment(cells)
+    moment = _second_moment(cells.numpy())
     rows = np.random.default_rng(0).standard_normal((count, cells.shape[1]))
     for _ in range(_ROUNDS):
         rows = _times(rows, moment)
         _orthonormalise(rows)
-    return rows.astype(np.float32)
+    return torch.from_numpy(rows.astype(np.float32))
 
 
 @njit(cache=True)
 def _second_moment(cells):  # type: ignore[no-untyped-def]
-    """Σ x xᵀ over rows."""
+    """Compute Σ x xᵀ over rows."""
     number, channels = cells.shape
     moment = np.zeros((channels, channels))
     for i in range(number):
@@ -36,7 +45,7 @@ def _second_moment(cells):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _times(a, b):  # type: ignore[no-untyped-def]
-    """The matrix product in one fixed order; BLAS sums by the number of its threads."""
+    """Multiply matrices in one fixed order; BLAS sums by its number of threads."""
     product = np.zeros((a.shape[0], b.shape[1]))
     for i in range(a.shape[0]):
         for k in range(a.shape[1]):
@@ -47,11 +56,11 @@ def _times(a, b):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _orthonormalise(rows):  # type: ignore[no-untyped-def]
-    """Gram-Schmidt in place, row after row; rows without a direction of their own become zero."""
+    """Orthonormalise rows in place by Gram-Schmidt; rows that depend on others become zero."""
     count, channels = rows.shape
     for k in range(count):
         before = np.sqrt((rows[k] ** 2).sum())
-        for _ in range(2):  # the second time removes what rounding left of the first
+        for _ in range(2):  # the second pass removes what rounding left of the first
             for j in range(k):
                 along = (rows[k] * rows[j]).sum()
                 for c in range(channels):

@@ -1,7 +1,7 @@
-"""Patch voting on a GPU, in Triton: one launch; the same answer as ``vote.vote_reference``.
+"""Patch voting on a GPU, in Triton: one launch; the same answer as ``reference``.
 
-The plain version launches some ten kernels for each cell of the patch, each of which writes a
-whole map; here a cell's sum stays in registers.
+The reference launches about ten kernels for each cell of the patch, and each writes a whole map;
+here a cell's sum stays in registers.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _CHUNK = 64  # channels of one program
 
 @triton.jit(do_not_specialize=["hs", "ws", "ht", "wt", "maps_apart"])
 def _vote(
-    values, nnf, say, out, hs, ws, ht, wt, maps_apart,
+    values, nnf, weight, out, hs, ws, ht, wt, maps_apart,
     C: tl.constexpr, REACH: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
-    """One run of cells of one item, and CHUNK of their channels."""
+    """Vote for a run of cells of one item, CHUNK of their channels."""
     item = tl.program_id(2).to(tl.int64)
     count = hs * ws
     cell = tl.program_id(0) * CELLS + tl.arange(0, CELLS)
     y, x = cell // ws, cell % ws
     c = tl.program_id(1) * CHUNK + tl.arange(0, CHUNK)
     field = nnf + item * 2 * count
-    say += item * count
-    values += item * maps_apart * ht * wt * C  # 0 apart: one map for all
+    weight += item * count
+    values += item * maps_apart * ht * wt * C  # maps_apart 0: one map for all
     total = tl.zeros([CELLS, CHUNK], dtype=tl.float32)
     votes = tl.zeros([CELLS], dtype=tl.float32)
     for dy in range(-REACH, REACH + 1):
@@ -40,7 +40,7 @@ def _vote(
             there &= (qy >= 0) & (qy < ht) & (qx >= 0) & (qx < wt)
             row = (qy * wt + qx).to(tl.int64) * C
             mask = there[:, None] & (c < C)[None, :]
-            counts = tl.load(say + neighbour, mask=there, other=0.0)
+            counts = tl.load(weight + neighbour, mask=there, other=0.0)
             read = tl.load(values + row[:, None] + c[None, :], mask=mask, other=0.0)
             total += counts[:, None] * read
             votes += counts
@@ -49,18 +49,18 @@ def _vote(
     tl.store(place, total / tl.where(votes > 0, votes, 1.0)[:, None], mask=inside)
 
 
-def vote(values: Tensor, nnf: Tensor, patch: int, say: Tensor | None = None) -> Tensor:
-    """As ``vote.vote_reference``, for float32 tensors on a GPU."""
+def vote(values: Tensor, nnf: Tensor, patch: int, weight: Tensor | None = None) -> Tensor:
+    """Run ``reference.vote`` on float32 tensors on a GPU."""
     _, channels, ht, wt = values.shape
     batch, _, hs, ws = nnf.shape
     cells = values.permute(0, 2, 3, 1).contiguous()
-    if say is None:
-        say = torch.ones((batch, 1, hs, ws), dtype=torch.float32, device=values.device)
+    if weight is None:
+        weight = torch.ones((batch, 1, hs, ws), dtype=torch.float32, device=values.device)
     out = torch.empty((batch, hs, ws, channels), dtype=torch.float32, device=values.device)
     chunk = min(_CHUNK, triton.next_power_of_2(channels))
     grid = (triton.cdiv(hs * ws, _CELLS), triton.cdiv(channels, chunk), batch)
     _vote[grid](
-        cells, nnf.to(torch.int32).contiguous(), say.float().contiguous(), out,
+        cells, nnf.to(torch.int32).contiguous(), weight.float().contiguous(), out,
         hs, ws, ht, wt, int(len(values) > 1),
         C=channels, REACH=patch // 2, CELLS=_CELLS, CHUNK=chunk,
     )  # fmt: skip

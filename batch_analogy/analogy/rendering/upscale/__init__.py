@@ -21,7 +21,7 @@ from batch_analogy.analogy.correspondence.patchmatch.reference import SIDES
 from batch_analogy.analogy.correspondence.patchmatch.rng import derive_seed
 from batch_analogy.analogy.features.pictures import resize
 from batch_analogy.analogy.nnf import Size, sides
-from batch_analogy.analogy.reconstruction.vote import vote_picture
+from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import reference
 from batch_analogy.analogy.rendering.upscale.reference import CHANNELS, UpscaleSpec
 

@@ -1,14 +1,14 @@
-"""Drawing through a field on the CPU, compiled by Numba; the same answer as ``drawing``."""
+"""Warping through a field on the CPU, compiled by Numba; the same answer as ``reference``."""
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from numba import njit, prange
 from torch import Tensor
 
-from batch_analogy.analogy.rendering.warp import SAME_PX, SHARPNESS, SPLINE_POLE
+from batch_analogy.analogy.numba_threads import use_torch_threads
+from batch_analogy.analogy.rendering.warp.spec import SAME_PX, SHARPNESS, SPLINE_POLE
 
 _SAME_PX = np.float32(SAME_PX)
 _HALF = np.float32(0.5)
@@ -16,8 +16,8 @@ _ONE, _TWO = np.float32(1.0), np.float32(2.0)
 _SIXTH, _TWO_THIRDS = np.float32(1 / 6), np.float32(2 / 3)
 _POLE = np.float32(SPLINE_POLE)
 _GAIN = np.float32(6.0)
-_MIRRORED = 20  # pixels beyond an end that matter: the pole's power is below a float's precision
-_COLUMNS = 96  # that one thread does at once
+_MIRRORED = 20  # pixels beyond an end that count: then the pole's power is below float precision
+_COLUMNS = 96  # filtered by one thread at once
 _SHARPNESS = np.float32(SHARPNESS)
 
 
@@ -55,7 +55,7 @@ def _along(values, out):  # type: ignore[no-untyped-def]
 
 @njit(parallel=True, cache=True, nogil=True)
 def _coefficients(values):  # type: ignore[no-untyped-def]
-    """Of (H, W, 3): what a cubic spline through all pixels is made of."""
+    """Compute the coefficients of a cubic spline through all pixels (H, W, 3)."""
     height, width, bands = values.shape
     flat, down = values.reshape(height, width * bands), np.empty_like(values)
     flat_down, out = down.reshape(height, width * bands), np.empty_like(values)
@@ -75,7 +75,7 @@ def _mirrored(index, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _cubic(values, qy, qx, down, along, out):  # type: ignore[no-untyped-def]
-    """Read coefficients (H', W', 3) at one place into ``out``; mirrored at the edges."""
+    """Evaluate coefficients (H', W', 3) at one position into ``out``; mirrored at the edges."""
     top, left = np.floor(qy), np.floor(qx)
     _weights(qy - top, down)
     _weights(qx - left, along)
@@ -90,16 +90,16 @@ def _cubic(values, qy, qx, down, along, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _say(away, match, moved):  # type: ignore[no-untyped-def]
-    """The weight of a match so many pixels away, −1 … 1, by where it was before it was moved."""
-    beside = match - np.floor(match + _HALF) if moved else np.float32(0.0)
-    away = np.float32(away)
-    return _TWO - abs(away) + _TWO * away * beside
+def _vote_weight(offset, match, moved):  # type: ignore[no-untyped-def]
+    """Weight of a neighbour's match, by its offset (−1 … 1 px) and position before the motion."""
+    fraction = match - np.floor(match + _HALF) if moved else np.float32(0.0)
+    offset = np.float32(offset)
+    return _TWO - abs(offset) + _TWO * offset * fraction
 
 
 @njit(cache=True, nogil=True)
 def _gather(values, field, moved, y, x, down, along, votes, weights):  # type: ignore[no-untyped-def]
-    """What the pixels around say of one pixel, alike votes as one. Returns how many differ."""
+    """Gather the votes of the pixels around one pixel, equal ones as one; return their number."""
     bottom, right = np.float32(values.shape[0] - 0.5), np.float32(values.shape[1] - 0.5)
     oy, ox = field[0, y, x], field[1, y, x]
     _cubic(values, oy, ox, down, along, votes[0])
@@ -111,8 +111,8 @@ def _gather(values, field, moved, y, x, down, along, votes, weights):  # type: i
                 continue
             qy = field[0, ny, nx] - np.float32(ny - y)
             qx = field[1, ny, nx] - np.float32(nx - x)
-            weight = _say(ny - y, field[0, ny, nx], moved)
-            weight *= _say(nx - x, field[1, ny, nx], moved)
+            weight = _vote_weight(ny - y, field[0, ny, nx], moved)
+            weight *= _vote_weight(nx - x, field[1, ny, nx], moved)
             if abs(qy - oy) < _SAME_PX and abs(qx - ox) < _SAME_PX:
                 weights[0] += weight
             elif qy > -_HALF and qy < bottom and qx > -_HALF and qx < right:
@@ -135,45 +135,45 @@ def _mean(votes, weights, count, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _agree(votes, weights, count, mean):  # type: ignore[no-untyped-def]
-    """Weigh votes by how near they come to their mean, in place."""
-    away = np.empty(count, np.float32)
+def _sharpen(votes, weights, count, mean):  # type: ignore[no-untyped-def]
+    """Weigh votes by their distance from the mean, in place."""
+    distance = np.empty(count, np.float32)
     for k in range(count):
-        away[k] = np.float32(0.0)
+        distance[k] = np.float32(0.0)
         for c in range(3):
             difference = votes[k, c] - mean[c]
-            away[k] += difference * difference
-    least = away.min()
+            distance[k] += difference * difference
+    least = distance.min()
     for k in range(count):
-        weights[k] *= np.exp((least - away[k]) * _SHARPNESS)
+        weights[k] *= np.exp((least - distance[k]) * _SHARPNESS)
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _draw(values, field, wanted, moved, out):  # type: ignore[no-untyped-def]
+def _warp(values, field, mask, moved, out):  # type: ignore[no-untyped-def]
     height, width, _ = out.shape
     for y in prange(height):
         votes, weights = np.empty((9, 3), np.float32), np.empty(9, np.float32)
         down, along = np.empty(4, np.float32), np.empty(4, np.float32)
         mean = np.empty(3, np.float32)
         for x in range(width):
-            if not wanted[y, x]:
+            if not mask[y, x]:
                 out[y, x] = np.float32(0.0)
                 continue
             count = _gather(values, field, moved, y, x, down, along, votes, weights)
             _mean(votes, weights, count, mean)
             if count > 1:
-                _agree(votes, weights, count, mean)
+                _sharpen(votes, weights, count, mean)
                 _mean(votes, weights, count, mean)
             for c in range(3):
                 out[y, x, c] = min(max(mean[c], np.float32(0.0)), np.float32(1.0))
 
 
-def draw(picture: Tensor, field: Tensor, wanted: Tensor | None, *, moved: bool) -> Tensor:
-    """As ``drawing.draw``, for float32 tensors on the CPU."""
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+def warp_picture(picture: Tensor, field: Tensor, mask: Tensor | None, *, moved: bool) -> Tensor:
+    """Run ``warp_picture`` of the package on float32 tensors on the CPU."""
+    use_torch_threads()
     values = np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
     out = np.empty((*field.shape[2:], values.shape[2]), np.float32)
-    mask = np.ones(out.shape[:2], np.bool_) if wanted is None else wanted[0, 0].numpy()
-    field_ = np.ascontiguousarray(field[0].numpy())
-    _draw(_coefficients(values), field_, np.ascontiguousarray(mask), moved, out)
+    wanted = np.ones(out.shape[:2], np.bool_) if mask is None else mask[0, 0].numpy()
+    matches = np.ascontiguousarray(field[0].numpy())
+    _warp(_coefficients(values), matches, np.ascontiguousarray(wanted), moved, out)
     return torch.from_numpy(out).permute(2, 0, 1)[None]

@@ -14,12 +14,9 @@ from batch_analogy.analogy.correspondence.atlas import (
     choose_copies,
     make_atlas,
 )
-from batch_analogy.analogy.features.pictures import (
-    EncodedPicture,
-    FeatureExtractor,
-    encode_reference,
-)
-from batch_analogy.config.matching import LEVELS, Transform
+from batch_analogy.analogy.features.pictures import EncodedPicture, encode_reference
+from batch_analogy.analogy.features.vgg import Vgg19
+from batch_analogy.config.matching import Transform
 from batch_analogy.errors import ConfigError
 
 
@@ -34,7 +31,7 @@ def config(**options: object) -> AnalogyConfig:
 
 
 @pytest.fixture(scope="module")
-def atlas(cat: Tensor, network: FeatureExtractor) -> AtlasPicture:
+def atlas(cat: Tensor, network: Vgg19) -> AtlasPicture:
     base = encode_reference(network, cat, config(scales=(0.7, 1.4), mirror=True))
     return make_atlas(base, base.copies)
 
@@ -51,8 +48,7 @@ def test_transforms_begin_with_the_unchanged_picture() -> None:
 
 def test_tiles_lie_on_whole_cells_at_every_level(atlas: AtlasPicture) -> None:
     assert len(atlas.tiles) == 6
-    for level in LEVELS:
-        step = 1 << (level - 1)
+    for level, step in atlas.strides.items():
         assert all(left % step == 0 for left in atlas.lefts)
         assert atlas.size(level) == tuple(side // step for side in atlas.size(1))
         for tile, left in zip(atlas.tiles, atlas.lefts, strict=True):
@@ -93,7 +89,7 @@ def test_each_cell_chooses_the_copy_whose_neighbourhood_fits(atlas: AtlasPicture
 
 @pytest.mark.parametrize("refine", ["none", "affine"])
 def test_a_mirrored_picture_is_found_and_comes_back_unmirrored(
-    cat: Tensor, network: FeatureExtractor, refine: str
+    cat: Tensor, network: Vgg19, refine: str
 ) -> None:
     mirrored = cat.flip(3).contiguous()
     options = config(mirror=True, refine=refine)
@@ -107,7 +103,7 @@ def test_a_mirrored_picture_is_found_and_comes_back_unmirrored(
     assert result.nnf_ba.shape == result.confidence_b.expand(-1, 2, -1, -1).shape
 
 
-def test_two_parts_may_use_two_copies(cat: Tensor, network: FeatureExtractor) -> None:
+def test_two_parts_may_use_two_copies(cat: Tensor, network: Vgg19) -> None:
     face, eye = cat[..., :100], cat[..., 50:]
     a = torch.cat([face, eye.flip(3)], dim=3).contiguous()
     with_mirror = deep_image_analogy(a, cat, config=config(mirror=True), network=network)

@@ -10,14 +10,15 @@ from torch import Tensor
 from batch_analogy.analogy.correspondence import channel_pca
 from batch_analogy.analogy.correspondence.channel_pca import project_terms, two_terms
 from batch_analogy.analogy.correspondence.patchmatch import SearchSpec, reference, search
-from batch_analogy.analogy.features.pictures import FeatureExtractor, encode_picture
+from batch_analogy.analogy.features.pictures import encode_picture
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.config.matching import AnalogyConfig
 
 Terms = tuple[Tensor, Tensor]
 
 
-def real_terms(network: FeatureExtractor, level: int) -> tuple[Terms, Terms]:
+def real_terms(network: Vgg19, level: int) -> tuple[Terms, Terms]:
     """Both terms of both sides, from two photographs, of two sizes."""
     maps = []
     for pixels in (
@@ -42,7 +43,7 @@ def test_two_terms_average_their_cosines() -> None:
 
 @pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
 def test_projection_keeps_nearly_all_and_never_lengthens(
-    network: FeatureExtractor, level: int, channels: int
+    network: Vgg19, level: int, channels: int
 ) -> None:
     a, b = real_terms(network, level)
     both = zip((two_terms(*a), two_terms(*b)), project_terms(a, b, channels), strict=True)
@@ -55,7 +56,7 @@ def test_projection_keeps_nearly_all_and_never_lengthens(
 
 @pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
 def test_the_field_found_with_few_channels_is_as_good_in_all_of_them(
-    network: FeatureExtractor, level: int, channels: int
+    network: Vgg19, level: int, channels: int
 ) -> None:
     a, b = real_terms(network, level)
     full, few = project_terms(a, b, 4096), project_terms(a, b, channels)
@@ -81,7 +82,7 @@ def test_maps_with_fewer_directions_than_asked_for_stay_finite() -> None:
     assert float(few.square().sum(dim=1).max()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_projection_does_not_depend_on_threads(network: FeatureExtractor) -> None:
+def test_projection_does_not_depend_on_threads(network: Vgg19) -> None:
     a, b = real_terms(network, 1)
     threads = torch.get_num_threads()
     try:
@@ -96,9 +97,7 @@ def test_projection_does_not_depend_on_threads(network: FeatureExtractor) -> Non
 
 
 @pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
-def test_what_a_gpu_does_instead_keeps_the_same(
-    network: FeatureExtractor, level: int, channels: int
-) -> None:
+def test_what_a_gpu_does_instead_keeps_the_same(network: Vgg19, level: int, channels: int) -> None:
     """The eigenvectors span what the serial loop's directions do, and project likewise."""
     a, b = real_terms(network, level)
     sample = torch.cat([channel_pca._sample(a), channel_pca._sample(b)], dim=1)

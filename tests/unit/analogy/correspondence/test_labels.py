@@ -9,7 +9,7 @@ from torch import Tensor
 
 from batch_analogy import AnalogyConfig, deep_image_analogy
 from batch_analogy.analogy.correspondence.labels import label_maps
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.errors import ConfigError
 
 RED, BLUE, GREEN = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 1.0, 0.0)
@@ -46,7 +46,7 @@ def test_a_photograph_is_no_mask() -> None:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_matches_stay_within_their_label(network: FeatureExtractor, mirror: bool) -> None:
+def test_matches_stay_within_their_label(network: Vgg19, mirror: bool) -> None:
     pixels = torch.from_numpy(skimage.data.chelsea()[20:240:2, 60:360:2] / 255.0).float()
     cat = pixels.permute(2, 0, 1)[None].contiguous()
     height, width = cat.shape[2:]

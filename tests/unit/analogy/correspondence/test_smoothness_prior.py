@@ -10,7 +10,7 @@ from torch import Tensor
 
 from batch_analogy import AnalogyConfig
 from batch_analogy.analogy.correspondence.smoothness_prior import pull_push, smoothness_prior
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.nnf import initial_nnf, initial_position
 from benchmarks.known import evaluate, plain_pairs
 
@@ -90,7 +90,7 @@ def test_spreading_keeps_what_is_sure_and_fills_the_rest_from_nearby() -> None:
     assert pull_push(values, torch.zeros_like(confidence)).isfinite().all()
 
 
-def test_plain_areas_are_matched_better_with_it(network: FeatureExtractor) -> None:
+def test_plain_areas_are_matched_better_with_it(network: Vgg19) -> None:
     pairs = [pair for pair in plain_pairs(160) if pair.name == "rocket-duotone"]
     config = AnalogyConfig(quality="draft", min_side_px=64)
     with_it = evaluate(config, pairs, network)["rocket-duotone"]

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from batch_analogy.analogy.features.pictures import (
-    FeatureExtractor,
     encode_picture,
     matching_size,
     resolve_precision,
     response,
     unit_features,
 )
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.errors import ConfigError
 
@@ -23,7 +23,7 @@ SMALL = AnalogyConfig(min_side_px=32)
 EXACT = dataclasses.replace(SMALL, precision="float32")
 
 
-def test_sizes_follow_ceil_pooling(network: FeatureExtractor) -> None:
+def test_sizes_follow_ceil_pooling(network: Vgg19) -> None:
     encoded = encode_picture(network, torch.rand(1, 3, 75, 50), SMALL)
     assert [encoded.size(level) for level in (1, 2, 3, 4, 5)] == [
         (75, 50), (38, 25), (19, 13), (10, 7), (5, 4)
@@ -35,7 +35,7 @@ def test_sizes_follow_ceil_pooling(network: FeatureExtractor) -> None:
     assert all(float(f.max()) > 1 for f in encoded.features.values())  # VGG's own range
 
 
-def test_first_layer_is_the_published_preprocessing(network: FeatureExtractor) -> None:
+def test_first_layer_is_the_published_preprocessing(network: Vgg19) -> None:
     """conv1_1 of a uniform picture, worked by hand from BGR 0…255 minus the mean."""
     rgb = torch.tensor([0.2, 0.5, 0.9])
     encoded = encode_picture(network, rgb.view(1, 3, 1, 1).expand(1, 3, 40, 40), EXACT)
@@ -45,9 +45,7 @@ def test_first_layer_is_the_published_preprocessing(network: FeatureExtractor) -
     torch.testing.assert_close(encoded.features[1][0, :, 20, 20], expected, atol=1e-3, rtol=1e-4)
 
 
-def test_features_do_not_depend_on_threads(
-    network: FeatureExtractor, restore_threads: None
-) -> None:
+def test_features_do_not_depend_on_threads(network: Vgg19, restore_threads: None) -> None:
     picture = torch.rand(1, 3, 90, 121, generator=torch.Generator().manual_seed(1))
     found = []
     for threads in (1, 2):
@@ -59,7 +57,7 @@ def test_features_do_not_depend_on_threads(
 
 @pytest.mark.parametrize(("quality", "exact"), [("draft", False), ("paper", True)])
 def test_bfloat16_encodes_nearly_the_same_and_never_paper(
-    network: FeatureExtractor, quality: str, exact: bool
+    network: Vgg19, quality: str, exact: bool
 ) -> None:
     picture = torch.rand(1, 3, 90, 121, generator=torch.Generator().manual_seed(2))
     full, half = (
@@ -73,7 +71,7 @@ def test_bfloat16_encodes_nearly_the_same_and_never_paper(
         assert share == 0 if exact else 1e-4 < share < 0.03
 
 
-def test_forward_in_steps_is_forward_at_once(network: FeatureExtractor) -> None:
+def test_forward_in_steps_is_forward_at_once(network: Vgg19) -> None:
     encoded = encode_picture(network, torch.rand(1, 3, 64, 64), EXACT)
     again = network.forward(encoded.features[2], start=2, stop=4)
     torch.testing.assert_close(again, encoded.features[4])
@@ -115,7 +113,7 @@ def test_response_spans_zero_to_one_and_survives_a_flat_map() -> None:
     [torch.rand(3, 8, 8), torch.rand(1, 4, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)],
     ids=["no batch", "four channels", "uint8"],
 )
-def test_wrong_pictures_are_refused(network: FeatureExtractor, picture: torch.Tensor) -> None:
+def test_wrong_pictures_are_refused(network: Vgg19, picture: torch.Tensor) -> None:
     with pytest.raises(ConfigError, match=r"picture must (be|have)"):
         encode_picture(network, picture, SMALL)
 
@@ -126,7 +124,7 @@ def test_precision_is_resolved_once() -> None:
     assert resolve_precision(resolved, "cpu") is resolved
 
 
-def test_weights_separate_real_pictures(network: FeatureExtractor) -> None:
+def test_weights_separate_real_pictures(network: Vgg19) -> None:
     """Real weights, not noise: a cat is nearer to its mirror image than to a cup at conv5_1."""
     import skimage.data
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import EncodedPicture, FeatureExtractor, encode_picture
-from batch_analogy.analogy.reconstruction.latent import Matches, blend, reconstruct_latent
+from batch_analogy.analogy.features.pictures import EncodedPicture, encode_picture
+from batch_analogy.analogy.features.vgg import Vgg19
+from batch_analogy.analogy.reconstruction.latent import WeightedField, blend, reconstruct_latent
 from batch_analogy.config.matching import AnalogyConfig
 
 CONFIG = AnalogyConfig(min_side_px=64, precision="float32")
@@ -15,7 +16,7 @@ SIDE = 64
 
 
 @pytest.fixture
-def pictures(network: FeatureExtractor, generator: torch.Generator) -> list[EncodedPicture]:
+def pictures(network: Vgg19, generator: torch.Generator) -> list[EncodedPicture]:
     """Four smooth random pictures: three to be A, one to be B'."""
     coarse = torch.rand(4, 3, 9, 9, generator=generator)
     fine = torch.nn.functional.interpolate(coarse, size=SIDE, mode="bilinear")
@@ -26,7 +27,8 @@ def together(pictures: list[EncodedPicture]) -> EncodedPicture:
     """Several pictures of one size as one of a larger batch."""
     return EncodedPicture(
         image=torch.cat([p.image for p in pictures]),
-        seen=torch.cat([p.seen for p in pictures]),
+        network_input=torch.cat([p.network_input for p in pictures]),
+        strides=pictures[0].strides,
         features={
             level: torch.cat([p.features[level] for p in pictures])
             for level in pictures[0].features
@@ -42,7 +44,7 @@ def fields(level: int, generator: torch.Generator) -> Tensor:
 @pytest.mark.parametrize("level", [5, 4, 3], ids=["solved", "solved finer", "warped"])
 @pytest.mark.parametrize("shared", ["other", "own"])
 def test_a_batch_gives_what_each_gives_alone(
-    network: FeatureExtractor,
+    network: Vgg19,
     pictures: list[EncodedPicture],
     generator: torch.Generator,
     level: int,
@@ -52,11 +54,13 @@ def test_a_batch_gives_what_each_gives_alone(
     *many, one = pictures
     nnf = fields(level, generator)
     own, other = (together(many), one) if shared == "other" else (one, together(many))
-    found = reconstruct_latent(network, own, other, Matches(nnf), level, CONFIG)
+    found = reconstruct_latent(network, own, other, WeightedField(nnf), level, CONFIG)
     assert found.shape == (3, *one.features[level - 1].shape[1:])
     for i, picture in enumerate(many):
         own, other = (picture, one) if shared == "other" else (one, picture)
-        alone = reconstruct_latent(network, own, other, Matches(nnf[i : i + 1]), level, CONFIG)
+        alone = reconstruct_latent(
+            network, own, other, WeightedField(nnf[i : i + 1]), level, CONFIG
+        )
         assert torch.equal(found[i : i + 1], alone)
 
 

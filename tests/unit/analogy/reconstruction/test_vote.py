@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.reconstruction.vote import cpu, vote, vote_picture, vote_reference
+from batch_analogy.analogy.reconstruction.vote import cpu, reference, vote
+from batch_analogy.analogy.rendering.picture_vote import vote_picture
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -24,7 +25,7 @@ def test_kernel_gives_the_references_answer(
         dim=1,
     ).int()
     say = torch.rand(2, 1, 12, 7, generator=generator) + 0.02 if weighted else None
-    expected = vote_reference(values, nnf, patch, say)
+    expected = reference.vote(values, nnf, patch, say)
     found = cpu.vote(values, nnf, patch, say)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
@@ -85,14 +86,14 @@ def test_a_batch_is_voted_as_each_alone(shared: bool, generator: torch.Generator
     nnf = torch.randint(0, 9, (3, 2, 12, 7), generator=generator).int()
     several = (
         vote(values, nnf, 3),
-        vote_reference(values, nnf, 3),
+        reference.vote(values, nnf, 3),
         vote_picture(values, nnf, (9, 14), (30, 20)),
     )
     for i in range(3):
         own, field = values[i % len(values)][None], nnf[i : i + 1]
         alone = (
             vote(own, field, 3),
-            vote_reference(own, field, 3),
+            reference.vote(own, field, 3),
             vote_picture(own, field, (9, 14), (30, 20)),
         )
         for batch, one in zip(several, alone, strict=True):

@@ -9,14 +9,14 @@ import sys
 import pytest
 import torch
 
-from batch_analogy.analogy.reconstruction.vote import vote, vote_reference
+from batch_analogy.analogy.reconstruction.vote import reference, vote
 
 triton = pytest.importorskip("triton", reason="this PyTorch build comes without Triton")
 
 COMPARE = """
 import torch
 from batch_analogy.analogy import vote_cuda
-from batch_analogy.analogy.reconstruction.vote import vote_reference
+from batch_analogy.analogy.reconstruction.vote import reference
 
 for items, channels, patch, weighted in [(2, 70, 3, True), (1, 3, 5, False), (2, 16, 1, True)]:
     generator = torch.Generator().manual_seed(5)
@@ -30,7 +30,7 @@ for items, channels, patch, weighted in [(2, 70, 3, True), (1, 3, 5, False), (2,
     ).int()
     say = torch.rand(2, 1, 5, 6, generator=generator) + 0.02 if weighted else None
     found = vote_cuda.vote(values, nnf, patch, say)
-    torch.testing.assert_close(found, vote_reference(values, nnf, patch, say), atol=1e-6, rtol=0)
+    torch.testing.assert_close(found, reference.vote(values, nnf, patch, say), atol=1e-6, rtol=0)
     print("equal")
 """
 
@@ -75,6 +75,6 @@ def test_kernel_compiles_for_a_gpu_that_is_not_here(capability: int) -> None:
 def test_gpu_gives_the_references_answer(generator: torch.Generator) -> None:
     values = torch.rand(3, 64, 33, 47, generator=generator)
     nnf = torch.randint(0, 33, (3, 2, 40, 31), generator=generator).int()
-    expected = vote_reference(values, nnf, 5)
+    expected = reference.vote(values, nnf, 5)
     found = vote(values.cuda(), nnf.cuda(), 5)
     torch.testing.assert_close(found.cpu(), expected, atol=1e-6, rtol=0)

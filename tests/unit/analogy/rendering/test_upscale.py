@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.deep import deep_image_analogy
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.nnf import initial_nnf
-from batch_analogy.analogy.reconstruction.vote import vote_picture
 from batch_analogy.analogy.rendering import upscale
+from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import cpu, reference, render_full_size
 from batch_analogy.analogy.rendering.upscale.reference import UpscaleSpec
 from batch_analogy.config.matching import AnalogyConfig
@@ -229,7 +229,7 @@ def test_a_slight_enlargement_is_a_plain_vote() -> None:
     assert torch.equal(render_full_size(other, nnf, CELLS, (28, 38)), expected)
 
 
-def test_a_pair_of_one_picture_gives_it_back(network: FeatureExtractor) -> None:
+def test_a_pair_of_one_picture_gives_it_back(network: Vgg19) -> None:
     """B' = A at three times the matching size: A' is A, within 45 dB."""
     a = picture((216, 288), 21)
     config = AnalogyConfig(quality="draft", max_area_px=72 * 96, min_side_px=32)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from batch_analogy.analogy.nnf import initial_nnf, initial_position
 from batch_analogy.analogy.rendering.upscale import at_scale, needs_search, render_full_size
-from batch_analogy.analogy.rendering.warp import draw, draw_reference, warp_field
+from batch_analogy.analogy.rendering.warp import reference, warp_field, warp_picture
 
 
 def smooth_picture(height: int, width: int, *, seed: int) -> torch.Tensor:
@@ -23,16 +23,16 @@ def shifted(size: tuple[int, int], by: tuple[float, float]) -> torch.Tensor:
 
 def test_a_field_at_whole_places_copies(generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, 24, 30, generator=generator)
-    drawn = draw(picture, shifted((20, 22), (3.0, 5.0)))
-    torch.testing.assert_close(drawn, picture[:, :, 3:23, 5:27], rtol=0, atol=1e-6)
+    warped = warp_picture(picture, shifted((20, 22), (3.0, 5.0)))
+    torch.testing.assert_close(warped, picture[:, :, 3:23, 5:27], rtol=0, atol=1e-6)
 
 
 def test_between_places_a_smooth_picture_is_read_exactly_enough() -> None:
     ys, xs = torch.meshgrid(torch.arange(40.0), torch.arange(40.0), indexing="ij")
     waves = 0.5 + 0.3 * torch.sin(xs / 3) * torch.cos(ys / 4)
-    drawn = draw(waves.expand(1, 3, 40, 40).contiguous(), shifted((30, 30), (4.3, 4.6)))
+    warped = warp_picture(waves.expand(1, 3, 40, 40).contiguous(), shifted((30, 30), (4.3, 4.6)))
     wanted = 0.5 + 0.3 * torch.sin((xs[:30, :30] + 4.6) / 3) * torch.cos((ys[:30, :30] + 4.3) / 4)
-    assert (drawn[0, 0] - wanted).abs().max() < 2e-3
+    assert (warped[0, 0] - wanted).abs().max() < 2e-3
 
 
 def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None:
@@ -40,8 +40,8 @@ def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None
     field = torch.rand(1, 2, 25, 33, generator=generator) * 40 - 5  # in disagreement, and outside
     field[:, :, 5:15, 5:20] = shifted((10, 15), (2.25, 7.5))
     for moved in (True, False):
-        drawn = draw(picture, field, moved=moved)
-        torch.testing.assert_close(drawn, draw_reference(picture, field, moved=moved))
+        warped = warp_picture(picture, field, moved=moved)
+        torch.testing.assert_close(warped, reference.warp_picture(picture, field, moved=moved))
 
 
 def test_the_border_of_a_piece_moves_by_parts_of_a_pixel() -> None:
@@ -49,27 +49,29 @@ def test_the_border_of_a_piece_moves_by_parts_of_a_pixel() -> None:
     picture[..., 20:] = 0.52  # alike enough to be mixed
     field = shifted((8, 16), (0.0, 0.0))
     field[:, 1, :, 8:] += 16.0
-    moved = [draw(picture, field + torch.tensor([0.0, by]).view(1, 2, 1, 1)) for by in (0.0, 0.4)]
+    moved = [
+        warp_picture(picture, field + torch.tensor([0.0, by]).view(1, 2, 1, 1)) for by in (0.0, 0.4)
+    ]
     brighter = (moved[1] - moved[0])[0, 0, 4].sum() / 0.02  # the border has moved to the left …
     assert 0.35 < brighter < 0.45
-    still = draw(picture, field + torch.tensor([0.0, 0.4]).view(1, 2, 1, 1), moved=False)
+    still = warp_picture(picture, field + torch.tensor([0.0, 0.4]).view(1, 2, 1, 1), moved=False)
     assert (still - moved[0])[0, 0, 4].abs().sum() < 1e-4  # … unless only its matches have
 
 
 def test_beyond_its_edge_a_picture_goes_on_mirrored(generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, 10, 12, generator=generator)
-    drawn = draw(picture, shifted((10, 12), (0.0, 8.0)))
-    torch.testing.assert_close(drawn[..., :4], picture[..., 8:], rtol=0, atol=1e-6)
-    torch.testing.assert_close(drawn[..., 4:], picture[..., 4:].flip(3), rtol=0, atol=1e-6)
+    warped = warp_picture(picture, shifted((10, 12), (0.0, 8.0)))
+    torch.testing.assert_close(warped[..., :4], picture[..., 8:], rtol=0, atol=1e-6)
+    torch.testing.assert_close(warped[..., 4:], picture[..., 4:].flip(3), rtol=0, atol=1e-6)
 
 
 def test_what_is_not_wanted_is_not_drawn(generator: torch.Generator) -> None:
     picture, field = torch.rand(1, 3, 12, 12, generator=generator), shifted((12, 12), (0.3, 0.0))
     wanted = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
     wanted[..., 5:] = True
-    drawn = draw(picture, field, wanted)
-    assert (drawn[..., :5] == 0).all()
-    assert (drawn[..., 5:] == draw(picture, field)[..., 5:]).all()
+    warped = warp_picture(picture, field, wanted)
+    assert (warped[..., :5] == 0).all()
+    assert (warped[..., 5:] == warp_picture(picture, field)[..., 5:]).all()
 
 
 def test_where_votes_disagree_the_nearer_to_their_mean_prevail() -> None:
@@ -77,8 +79,8 @@ def test_where_votes_disagree_the_nearer_to_their_mean_prevail() -> None:
     picture[..., 20:] = 1.0
     field = shifted((8, 16), (0.0, 0.0))
     field[:, 1, :, 8:] += 16.0  # the left half reads black, the right half white
-    drawn = draw(picture, field)
-    assert set(drawn[0, 0, 4].round(decimals=2).tolist()) == {0.0, 1.0}  # a plain mean has greys
+    warped = warp_picture(picture, field)
+    assert set(warped[0, 0, 4].round(decimals=2).tolist()) == {0.0, 1.0}  # a plain mean has greys
 
 
 def test_a_drawing_field_of_the_same_size_is_the_field() -> None:
@@ -103,5 +105,7 @@ def test_a_large_drawing_field_votes_as_the_fine_vote() -> None:
     field = warp_field(picture, nnf, (20, 24), (40, 48), seed=4)
     read = at_scale(picture, (20, 24), (20, 24), (40, 48))
     plain = render_full_size(picture, nnf, (20, 24), (40, 48), seed=4)
-    assert (draw(read, field) - plain).abs().mean() < 0.01  # they differ only where votes do
+    assert (
+        warp_picture(read, field) - plain
+    ).abs().mean() < 0.01  # they differ only where votes do
     assert field.frac().abs().max() == 0

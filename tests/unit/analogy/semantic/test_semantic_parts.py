@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.semantic import losses
 from batch_analogy.analogy.semantic.augmentation import (
     Augmenter,
@@ -153,7 +153,7 @@ def test_the_fixed_point_is_no_change() -> None:
 
 
 def test_coherence_is_lost_by_other_pieces_and_by_those_of_another_class(
-    network: FeatureExtractor, classes: Tensor
+    network: Vgg19, classes: Tensor
 ) -> None:
     numbers = np.random.default_rng(2)
     noise = torch.from_numpy(numbers.random((1, 3, 40, 48), dtype=np.float32))

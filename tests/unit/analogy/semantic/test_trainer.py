@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.semantic.trainer import Trainer
@@ -16,7 +16,7 @@ from tests.support.semantic import TWO, Pictured, striped_disc
 
 
 @pytest.fixture
-def pictured(network: FeatureExtractor, restore_threads: None) -> Pictured:
+def pictured(network: Vgg19, restore_threads: None) -> Pictured:
     torch.set_num_threads(1)
     return striped_disc(network)
 
@@ -109,7 +109,7 @@ def test_detail_is_the_pictures_own(pictured: Pictured, searched_px: int) -> Non
     assert torch.equal(sharp, Detail(model, searched_px=searched_px).add(made, target))
 
 
-def test_what_is_cut_off_at_one_side_has_an_outline_for_it(network: FeatureExtractor) -> None:
+def test_what_is_cut_off_at_one_side_has_an_outline_for_it(network: Vgg19) -> None:
     """A red thing with a white rim to the left goes on beyond the picture's right edge."""
     x = np.broadcast_to(np.arange(60), (40, 60))
     classes = (x >= 30).astype(np.int64)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from batch_analogy.analogy.features.pictures import is_quick_in_bfloat16
+from batch_analogy.analogy.features.pictures import has_fast_bfloat16
 from batch_analogy.analogy.semantic.label_maps import Palette
 from batch_analogy.analogy.semantic.model import MODEL_VERSION, SemanticModel
 from batch_analogy.config.semantic import SemanticConfig
@@ -48,7 +48,7 @@ def test_a_model_is_applied_in_bfloat16_where_that_is_quick(
     model: SemanticModel, tmp_path: Path
 ) -> None:
     save_model(model.to("cpu"), tmp_path)
-    assert load_model(tmp_path).half == is_quick_in_bfloat16("cpu")
+    assert load_model(tmp_path).half == has_fast_bfloat16("cpu")
     same = load_model(tmp_path)
     target = np.eye(40, dtype=np.int64)[:32]
     made = same.apply(target)

@@ -111,11 +111,11 @@ def test_only_what_is_sure_is_held_and_kept() -> None:
     carried = TemporalPrior(expected, confidence)
     assert carried.unknown_share == 0.5
     found = initial_position((6, 8), (6, 8)).to(torch.int32)
-    kept = carried.keep(found)
+    kept = carried.snap(found)
     assert (kept[..., :4] == expected[..., :4]).all()
     assert (kept[..., 4:] == found[..., 4:]).all()
     found[:, 1] += 5
-    assert (carried.keep(found) == found).all()  # the search went elsewhere
+    assert (carried.snap(found) == found).all()  # the search went elsewhere
 
 
 def test_a_prior_of_what_is_carried_costs_more_than_any_match() -> None:
@@ -133,7 +133,7 @@ def test_what_is_not_known_goes_on_as_its_surroundings() -> None:
     confidence = torch.ones(1, 1, 8, 8)
     confidence[..., 3:5, 3:5] = 0.0
     broken = torch.where(confidence > 0, expected, torch.zeros(()))
-    filled = TemporalPrior(broken, confidence).filled(positions, (8, 24))
+    filled = TemporalPrior(broken, confidence).fill(positions, (8, 24))
     assert (filled[0, 1] - positions[0, 1])[:, :6].sub(6).abs().max() <= 1.0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.report.comparison.source_metrics import (
     Classes,
     SourceMetrics,
@@ -40,7 +40,7 @@ HERE, THERE = disc(30), disc(52)
 
 
 @pytest.fixture(scope="module")
-def measures(network: FeatureExtractor) -> SourceMetrics:
+def measures(network: Vgg19) -> SourceMetrics:
     return SourceMetrics(network, painted(HERE), HERE)
 
 
@@ -100,7 +100,7 @@ def test_how_well_the_source_can_be_read_is_told(measures: SourceMetrics) -> Non
     assert 0.9 < measures.source_accuracy() <= 1
 
 
-def test_a_layout_that_says_nothing_is_not_read(network: FeatureExtractor) -> None:
+def test_a_layout_that_says_nothing_is_not_read(network: Vgg19) -> None:
     """Classes without any look of their own: strips are read no better than by guessing."""
     generator = np.random.default_rng(3)
     same = generator.random((SIDE, SIDE, 3), dtype=np.float32)
@@ -116,7 +116,7 @@ def test_other_sizes_than_the_source(measures: SourceMetrics) -> None:
         measures(painted(THERE), THERE[1:])
 
 
-def test_equal_patches_are_as_good_as_each_other(network: FeatureExtractor) -> None:
+def test_equal_patches_are_as_good_as_each_other(network: Vgg19) -> None:
     """A plain picture has one patch only, so every patch of it continues."""
     plain = np.full((48, 64, 3), 0.4, np.float32)
     classes = np.zeros((48, 64), np.int64)
@@ -126,7 +126,7 @@ def test_equal_patches_are_as_good_as_each_other(network: FeatureExtractor) -> N
     assert measures(half[:, 8:56], classes[:, 8:56]).patch_coherence > 0.9
 
 
-def test_pieces_that_do_not_fit_lower_coherence(network: FeatureExtractor) -> None:
+def test_pieces_that_do_not_fit_lower_coherence(network: Vgg19) -> None:
     """The source cut into tiles that are laid out anew: only seams break, so fewer with large."""
     source = np.random.default_rng(2).random((64, 64, 3), dtype=np.float32)
     classes = np.zeros((64, 64), np.int64)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features.vgg import Vgg19
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.report.evaluation.frame_metrics import Picture
 from batch_analogy.report.evaluation.style_distance import StyleDistance
@@ -19,7 +19,7 @@ def stripes(phase: float, *, upright: bool = False, side: int = 128) -> Picture:
 
 
 @pytest.fixture(scope="module")
-def distance(network: FeatureExtractor) -> StyleDistance:
+def distance(network: Vgg19) -> StyleDistance:
     return StyleDistance(network, stripes(0), SMALL)
 
 
