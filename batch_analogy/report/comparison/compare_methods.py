@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from batch_analogy import __version__
-from batch_analogy.analogy.features.vgg import Vgg19
-from batch_analogy.analogy.features.vgg import load_network
+from batch_analogy.analogy.features.vgg import Vgg19, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.errors import OutputExistsError, UsageError
