@@ -17,34 +17,6 @@ Quality = Literal["draft", "standard", "paper"]
 Refine = Literal["none", "wls", "affine"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-<<<<<<< HEAD
-LEVELS = (5, 4, 3, 2, 1)
-"""Coarse to fine: conv5_1 … conv1_1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelSpec:
-    """How one level is searched (official code, deep-image-analogy facts §2)."""
-
-    patch: int  # side of the matched patch, cells
-    radius: int  # random-search radius, cells; level 5 uses the other map's size instead
-
-
-LEVEL_SPECS: dict[int, LevelSpec] = {
-    5: LevelSpec(patch=3, radius=0),
-    4: LevelSpec(patch=3, radius=6),
-    3: LevelSpec(patch=3, radius=6),
-    2: LevelSpec(patch=5, radius=4),
-    1: LevelSpec(patch=5, radius=4),
-}
-
-BLEND_ALPHAS: dict[int, dict[int, float]] = {
-    1: {5: 1.0, 4: 0.7, 3: 0.6, 2: 0.5, 1: 0.0},
-    2: {5: 1.0, 4: 0.8, 3: 0.7, 2: 0.6, 1: 0.1},
-    3: {5: 1.0, 4: 0.9, 3: 0.8, 2: 0.7, 1: 0.2},
-}
-"""Blend weight → level → α, the share of a latent image's own structure (facts §3)."""
-
 PRESETS: dict[PresetName, Preset] = {
     "photo-to-style": Preset(
         help="a photograph takes on the look of a painting",
@@ -62,13 +34,6 @@ PRESETS: dict[PresetName, Preset] = {
         help="colours and light move from one photograph to another",
         settings={"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
     ),
-=======
-PRESETS: dict[Preset, dict[str, Any]] = {
-    "photo-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
-    "style-to-style": {"blend_weight": 3, "ratio": 1.0, "refine": "none"},
-    "style-to-photo": {"blend_weight": 2, "ratio": 0.5, "refine": "none"},
-    "photo-to-photo": {"blend_weight": 3, "ratio": 1.0, "refine": "affine"},
->>>>>>> c3abc50 (A feature extractor is an interface, with VGG-19 behind it)
 }
 """The paper's four applications with its authors' settings.
 
@@ -147,17 +112,10 @@ class AnalogyConfig:
             )
 
     @classmethod
-<<<<<<< HEAD
     def for_preset(cls, preset: PresetName, **overrides: Any) -> AnalogyConfig:
-        """The configuration of one of the paper's applications, with overrides on top."""
+        """Return the configuration of one of the paper's applications, with overrides on top."""
         check_choice("preset", preset, PresetName)
         return cls(**{**PRESETS[preset].settings, **overrides})
-=======
-    def for_preset(cls, preset: Preset, **overrides: Any) -> AnalogyConfig:
-        """Return the configuration of one of the paper's applications, with overrides on top."""
-        check_choice("preset", preset, Preset)
-        return cls(**{**PRESETS[preset], **overrides})
->>>>>>> c3abc50 (A feature extractor is an interface, with VGG-19 behind it)
 
     @property
     def transforms(self) -> tuple[Transform, ...]:

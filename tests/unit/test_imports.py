@@ -42,7 +42,7 @@ ORDER: dict[str, list[list[str]]] = {
     ],
     "analogy/correspondence": [[LOOSE], ["channel_pca"], ["patchmatch"]],
     "analogy/reconstruction": [[LOOSE], ["vote"]],
-    "analogy/rendering": [["warp"], ["upscale"]],
+    "analogy/rendering": [["warp"], ["upscale"], [LOOSE]],
     "analogy/guided": [[LOOSE], ["search", "vote"], ["checks"], ["spec"]],
     "analogy/refine": [[LOOSE], ["bilateral_grid"], ["matrix_fields"]],
     "motion": [["temporal", "shots"], ["flow"]],

@@ -13,11 +13,8 @@ from torch import Tensor
 
 from batch_analogy.analogy.batching import BatchSize, in_batches
 from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies
-from batch_analogy.analogy.features.pictures import (
-    EncodedPicture,
-    FeatureExtractor,
-    encode_reference,
-)
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.pictures import EncodedPicture, encode_reference
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.jobs.plan.references import ReferenceMix, mix_at
 from batch_analogy.jobs.store import RunStore, outputs_of

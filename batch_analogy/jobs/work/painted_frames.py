@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor
+from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.errors import FrameError
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.dependencies import AnchorSpan

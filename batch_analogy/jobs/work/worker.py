@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.errors import (
     DeviceMemoryError,

