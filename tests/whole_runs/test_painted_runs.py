@@ -16,7 +16,6 @@ from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.config.painting import GuideFiles, PaintConfig, PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
-from batch_analogy.jobs.drive import execute
 from batch_analogy.jobs.drive.open_run import dry_plan, load_run, open_run
 from batch_analogy.jobs.drive.suggest_keyframes import MIN_SPACING_FRAMES, best_keyframes, suggest
 from batch_analogy.jobs.plan.plan_file import read_plan
@@ -39,11 +38,6 @@ EVERY = 3
 PLAIN = {"meaning": 0.0}  # the network has tests of its own
 
 
-@pytest.fixture(autouse=True)
-def near_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "ANCHOR_FRAMES", EVERY)
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("clip")
@@ -55,7 +49,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keyed(clip: Path, root: Path, *frames: int, **settings: Any) -> RunConfig:
     shutil.copytree(clip, root, dirs_exist_ok=True)
     painting = PaintConfig(keys=keys(root, *frames), **PLAIN)
-    return painted_config(root, painting, **{"segment_frames": EVERY, **settings})
+    short = {"segment_frames": EVERY, "anchor_frames": EVERY}
+    return painted_config(root, painting, **{**short, **settings})
 
 
 def run(config: RunConfig) -> dict[str, bytes]:
@@ -70,10 +65,8 @@ def shown(config: RunConfig, index: int) -> np.ndarray[Any, Any]:
 
 @pytest.fixture(scope="module")
 def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "ANCHOR_FRAMES", EVERY)
-        config = keyed(clip, tmp_path_factory.mktemp("whole"), 1, 7)
-        run(config)
+    config = keyed(clip, tmp_path_factory.mktemp("whole"), 1, 7)
+    run(config)
     return config
 
 

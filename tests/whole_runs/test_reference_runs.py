@@ -17,7 +17,6 @@ from batch_analogy.cli.console import Console
 from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import BatchAnalogyError, PlanChangedError, UsageError
-from batch_analogy.jobs.drive import execute
 from batch_analogy.jobs.drive.open_run import dry_plan, open_run
 from batch_analogy.jobs.work.frame_method import LoadedFrame, MadeFrame
 from batch_analogy.jobs.work.matched_frames import MatchedAlongMotion, ReferenceCache
@@ -26,11 +25,6 @@ from tests.support.runs import DRAFT, frame_bytes, run_here, sample_config, trun
 
 FRAMES = 7
 EVERY = 4  # frames from one anchor to the next
-
-
-@pytest.fixture(autouse=True)
-def near_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "ANCHOR_FRAMES", EVERY)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +44,8 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def film(camera: Path, root: Path, **settings: Any) -> RunConfig:
     """A run after the folder of references, over a copy of everything."""
     shutil.copytree(camera, root, dirs_exist_ok=True)
-    usual = {"temporal": "on", "segment_frames": EVERY, "reference": root / "looks"}
+    usual = {"temporal": "on", "segment_frames": EVERY, "anchor_frames": EVERY}
+    usual |= {"reference": root / "looks"}
     return sample_config(root, FRAMES, **{**usual, **settings})
 
 

@@ -12,8 +12,7 @@ import pytest
 import skimage.data
 
 from batch_analogy.config.matching import AnalogyConfig
-from batch_analogy.config.run import ANCHOR_FRAMES, RunConfig
-from batch_analogy.jobs.drive import execute
+from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.plan import dependencies
 from batch_analogy.media.stills import read_still, write_png
@@ -22,12 +21,6 @@ from tests.support.runs import frame_bytes, sample_config
 FRAMES = 11
 EVERY = 4  # frames from one anchor to the next
 PAN = (1.3, 0.4)  # pixels to the right and down, from frame to frame
-
-
-@pytest.fixture(autouse=True)
-def near_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ANCHOR_FRAMES > EVERY
-    monkeypatch.setattr(execute, "ANCHOR_FRAMES", EVERY)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,8 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def film(camera: Path, root: Path, **settings: Any) -> RunConfig:
     """A steady run over a copy of the frames."""
     shutil.copytree(camera, root, dirs_exist_ok=True)
-    return sample_config(root, FRAMES, **{"temporal": "on", "segment_frames": EVERY, **settings})
+    short = {"segment_frames": EVERY, "anchor_frames": EVERY}
+    return sample_config(root, FRAMES, **{"temporal": "on", **short, **settings})
 
 
 def run(config: RunConfig, **settings: Any) -> dict[str, bytes]:
@@ -58,10 +52,8 @@ def run(config: RunConfig, **settings: Any) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(camera: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The frames of an undisturbed run, and nothing left of its memory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "ANCHOR_FRAMES", EVERY)
-        config = film(camera, tmp_path_factory.mktemp("whole"))
-        frames = run(config)
+    config = film(camera, tmp_path_factory.mktemp("whole"))
+    frames = run(config)
     assert len(frames) == FRAMES
     assert not (config.run_dir / "state").exists()
     return frames

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from batch_analogy.config.run import ANCHOR_FRAMES
 from batch_analogy.errors import BatchAnalogyError
 from batch_analogy.jobs.drive import assemble
 from batch_analogy.jobs.drive.driver import Driver, StopRequest
@@ -273,7 +272,7 @@ def dependencies_of(plan: Plan, store: RunStore) -> FilmDependencies | None:
     """How one comes to the frames of a steady film; None for frames that are made one by one."""
     if not plan.coherent:
         return None
-    return FilmDependencies(plan, ANCHOR_FRAMES, lambda anchor: store.anchor(*anchor).exists())
+    return FilmDependencies(plan, lambda anchor: store.anchor(*anchor).exists())
 
 
 def _heard(progress: RunProgress, on_event: OnEvent) -> OnEvent:

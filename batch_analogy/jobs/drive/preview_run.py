@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Set
 from pathlib import Path
 
-from batch_analogy.config.run import ANCHOR_FRAMES
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.events import OnEvent, ignore
@@ -55,7 +54,7 @@ def choose_preview_frames(plan: Plan, count: int) -> frozenset[int]:
     usable = [frame.index for frame in plan.usable()]
     if plan.coherent:
         wanted = set(usable)
-        spans = [s for s in FilmDependencies(plan, ANCHOR_FRAMES).anchors() if s.start in wanted]
+        spans = [s for s in FilmDependencies(plan).anchors() if s.start in wanted]
         for few in ({s.start for s in spans if s.begins}, {s.start for s in spans}):
             if len(few) >= count:
                 return frozenset(spread(sorted(few), count))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_analogy.config.run import ANCHOR_FRAMES
 from batch_analogy.errors import JobError, UsageError
 from batch_analogy.jobs.drive.preview_run import plan_of
 from batch_analogy.jobs.folder.journal import read_history
@@ -83,5 +82,6 @@ def _gain(plan: Plan, index: int, misfits: Mapping[int, float]) -> float:
 def _mended(plan: Plan, index: int) -> dict[int, float]:
     """The frames that would follow a keyframe here, and how much: those of its shot near it."""
     shot = next(shot for shot in plan.shots if shot.start <= index < shot.stop)
-    first, stop = max(shot.start, index - ANCHOR_FRAMES), min(shot.stop, index + ANCHOR_FRAMES)
-    return {i: 1.0 - abs(i - index) / ANCHOR_FRAMES for i in range(first, stop)}
+    reach = plan.anchor_frames
+    first, stop = max(shot.start, index - reach), min(shot.stop, index + reach)
+    return {i: 1.0 - abs(i - index) / reach for i in range(first, stop)}

@@ -55,15 +55,12 @@ class DependencyGraph:
     """The dependencies of a plan's frames.
 
     Args:
-        plan: the plan. anchor_frames: how many frames lie from one anchor to the next.
+        plan: the plan.
         known: whether the anchor of the span of this name has been made already.
     """
 
-    def __init__(
-        self, plan: Plan, anchor_frames: int, known: Callable[[int], bool] = lambda start: False
-    ) -> None:
+    def __init__(self, plan: Plan, known: Callable[[int], bool] = lambda start: False) -> None:
         self._plan = plan
-        self._anchor_frames = anchor_frames
         self._known = known
         self._starts = [shot.start for shot in plan.shots]
         self._shots: dict[int, list[list[AnchorSpan]]] = {}  # of the shot looked at last
@@ -174,14 +171,14 @@ class DependencyGraph:
 
         Between two anchors what comes into view is made at once, after the last one strip by strip.
         """
-        return 1 if self._plan.painting is not None else max(4, self._anchor_frames // 4)
+        return 1 if self._plan.painting is not None else max(4, self._plan.anchor_frames // 4)
 
     def _chain(self, frames: Sequence[FramePlan]) -> list[AnchorSpan]:
         first, last = frames[0].index, frames[-1].index
         keys = {k: n for k, n in self._plan.keyframes.items() if first <= k <= last}
         if keys:
-            return list(_keyed(frames, keys, self._anchor_frames))
-        starts = [*range(first, last + 1, self._anchor_frames)]
+            return list(_keyed(frames, keys, self._plan.anchor_frames))
+        starts = [*range(first, last + 1, self._plan.anchor_frames)]
         if last - starts[-1] >= self._fewest_to_the_end:
             starts.append(last)
         painting = self._plan.painting

@@ -25,20 +25,19 @@ class FilmDependencies:
     """The dependencies of a plan's frames.
 
     Args:
-        plan: the plan. anchor_frames: how many frames lie from one anchor to the next.
+        plan: the plan.
         known: whether an anchor has been made already.
     """
 
     def __init__(
         self,
         plan: Plan,
-        anchor_frames: int,
         known: Callable[[AnchorId], bool] = lambda anchor: False,
     ) -> None:
         self._places = [reference.frame for reference in plan.all_references]
         self._courses = [
-            DependencyGraph(part, anchor_frames, _of_reference(known, number))
-            for number, part in enumerate(_parts(plan, self._places, anchor_frames))
+            DependencyGraph(part, _of_reference(known, number))
+            for number, part in enumerate(_parts(plan, self._places))
         ]
 
     def of_all(self, indices: Sequence[int]) -> list[tuple[SpanContext, ...]]:
@@ -99,14 +98,14 @@ def _of_reference(known: Callable[[AnchorId], bool], number: int) -> Callable[[i
     return lambda start: known((start, number))
 
 
-def _parts(plan: Plan, places: Sequence[int], anchor_frames: int) -> list[Plan]:
+def _parts(plan: Plan, places: Sequence[int]) -> list[Plan]:
     """The plan with the shots as far as they have something of each reference.
 
     They begin where a span of the whole film does, so that no two workers need one anchor.
     """
     if len(places) == 1:
         return [plan]
-    starts = [span.start for span in DependencyGraph(plan, anchor_frames).anchors()]
+    starts = [span.start for span in DependencyGraph(plan).anchors()]
     parts = []
     for number in range(len(places)):
         frames = frames_using(places, number, len(plan.frames))

@@ -46,6 +46,7 @@ _FACTS = (
     "version",
     "pixels",
     "segment_frames",
+    "anchor_frames",
     "estimated",
 )
 

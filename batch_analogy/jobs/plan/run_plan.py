@@ -88,6 +88,7 @@ class Plan:
     version: str  # of batch-analogy
     pixels: dict[str, Any]  # RunConfig.pixel_fields()
     segment_frames: int
+    anchor_frames: int  # of a coherent film: from one anchor to the next
     video: FileFingerprint | None = None
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     leave_out: frozenset[int] = frozenset()  # frames that a person does not want

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from batch_analogy import __version__
 from batch_analogy.analogy.features.weights import WeightsFile
-from batch_analogy.config.run import ANCHOR_FRAMES, SEGMENT_FRAMES, Order, RunConfig
+from batch_analogy.config.run import SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.png_header import hash_and_size
@@ -100,7 +100,7 @@ def make_plan(
     references = _place(fingerprints, frames, video) if config.reference.is_dir() else ()
     shots = (Shot(0, 0, len(frames)),)
     device = device_of(config)
-    usual = ANCHOR_FRAMES if config.coherent else SEGMENT_FRAMES[device]
+    usual = config.anchor_frames if config.coherent else SEGMENT_FRAMES[device]
     segment_frames = config.segment_frames or usual
     return Plan(
         frames=tuple(frames),
@@ -115,6 +115,7 @@ def make_plan(
         version=__version__,
         pixels=config.pixel_fields(),
         segment_frames=segment_frames,
+        anchor_frames=config.anchor_frames,
         video=video.fingerprint if video else None,
         estimated=video.estimated if video else False,
         footage=video.footage if video else None,

@@ -28,7 +28,7 @@ def plan_of(sizes: list[int], cuts: tuple[int, ...] = ()) -> Plan:
 
 
 def dependencies(plan: Plan, *known: int) -> DependencyGraph:
-    return DependencyGraph(plan, 4, lambda start: start in known)
+    return DependencyGraph(plan, lambda start: start in known)
 
 
 def names(context: SpanContext) -> tuple[list[int], int, int | None]:
@@ -105,7 +105,7 @@ def test_frames_of_one_stretch_share_their_course() -> None:
         asked.append(start)
         return True
 
-    found = DependencyGraph(plan_of([8] * 12), 4, known).of_all([4, 5, 6, 8])
+    found = DependencyGraph(plan_of([8] * 12), known).of_all([4, 5, 6, 8])
     assert found[0] is found[1] is found[2]
     assert [context.own.start for context in found] == [4, 4, 4, 8]
     assert asked == [4, 8]
@@ -221,7 +221,10 @@ def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
 
 
 def test_the_last_frame_is_an_anchor_unless_one_is_near() -> None:
-    far, near = (DependencyGraph(plan_of([8] * count), 12) for count in (17, 16))
+    far, near = (
+        DependencyGraph(dataclasses.replace(plan_of([8] * count), anchor_frames=12))
+        for count in (17, 16)
+    )
     assert names(far.of(14)) == ([0], 12, 16)
     assert names(far.of(16)) == ([0, 12], 16, None)
     assert names(near.of(14)) == ([0], 12, None)

@@ -28,7 +28,7 @@ def starts(dependencies: FilmDependencies, index: int) -> list[list[int]]:
 
 
 def test_a_frame_has_a_course_for_each_reference_that_it_has_something_of() -> None:
-    dependencies = FilmDependencies(film(40, 0, 14, 30), 4)
+    dependencies = FilmDependencies(film(40, 0, 14, 30))
     assert starts(dependencies, 0) == [[0]]
     assert starts(dependencies, 9) == [[0, 4, 8], [0, 4, 8]]
     assert starts(dependencies, 14) == [[0, 4, 8, 12]]
@@ -38,12 +38,12 @@ def test_a_frame_has_a_course_for_each_reference_that_it_has_something_of() -> N
 
 
 def test_one_reference_has_the_courses_of_the_whole_film() -> None:
-    assert starts(FilmDependencies(film(40), 4), 9) == [[0, 4, 8]]
-    assert starts(FilmDependencies(film(40, 20), 4), 9) == [[0, 4, 8]]
+    assert starts(FilmDependencies(film(40)), 9) == [[0, 4, 8]]
+    assert starts(FilmDependencies(film(40, 20)), 9) == [[0, 4, 8]]
 
 
 def test_no_anchor_is_made_where_a_reference_is_not_seen() -> None:
-    dependencies = FilmDependencies(film(40, 0, 14, 30), 4)
+    dependencies = FilmDependencies(film(40, 0, 14, 30))
     assert dependencies.of_all([13])[0][0].following is None  # the first is gone after that
     per_reference = [[*range(0, 14, 4)], [*range(0, 30, 4)], [*range(12, 40, 4)]]
     made = [span.start for span in dependencies.anchors()]
@@ -51,7 +51,7 @@ def test_no_anchor_is_made_where_a_reference_is_not_seen() -> None:
 
 
 def test_cuts_hold_for_every_reference() -> None:
-    dependencies = FilmDependencies(film(40, 0, 39, cut=10), 4)
+    dependencies = FilmDependencies(film(40, 0, 39, cut=10))
     assert starts(dependencies, 9) == [[0, 4, 8], [0, 4, 8]]
     assert starts(dependencies, 12) == [[10], [10]]
 
@@ -59,7 +59,7 @@ def test_cuts_hold_for_every_reference() -> None:
 def test_anchors_are_given_up_for_each_reference_by_itself() -> None:
     known: set[AnchorId] = {(start, number) for start in range(0, 40, 4) for number in (0, 1)}
     known.discard((4, 1))
-    dependencies = FilmDependencies(film(40, 0, 39), 4, known.__contains__)
+    dependencies = FilmDependencies(film(40, 0, 39), known.__contains__)
     assert dependencies.unneeded(3, {1, 2, 3, 0}) == [
         (0, 0)
     ]  # of the other one the next is not made
