@@ -33,7 +33,7 @@ from batch_analogy.motion.shots.deflicker import (
     flicker_ev,
 )
 from batch_analogy.motion.shots.frame_stats import log2_light
-from batch_analogy.motion.shots.robust_smoothing import robust_smooth
+from batch_analogy.motion.shots.smoothing import robust_smooth
 from benchmarks.common import report
 from benchmarks.shots import clouds, photograph
 

@@ -23,13 +23,9 @@ import numpy.typing as npt
 
 from batch_analogy.analogy.features.pictures import matching_size
 from batch_analogy.config.matching import AnalogyConfig
-from batch_analogy.motion.flow.optical_flow import (
-    Luma,
-    Motion,
-    brightness,
-    dense_flow,
-    estimate_motion,
-)
+from batch_analogy.motion.flow.optical_flow import Motion, dense_flow, estimate_motion
+from batch_analogy.motion.flow.photometry import brightness
+from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.matcher import _FLOW_AREA_PX
 from benchmarks import clips
 from benchmarks.clips import CASES

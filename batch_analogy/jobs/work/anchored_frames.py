@@ -20,7 +20,8 @@ from batch_analogy.errors import FrameError, InputError, JobError
 from batch_analogy.jobs.plan.dependencies import AnchorSpan, SpanContext
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.jobs.work.anchor_cache import Anchor, AnchorCache
-from batch_analogy.motion.flow.optical_flow import Luma, Motion, estimate_motion
+from batch_analogy.motion.flow.optical_flow import Motion, estimate_motion
+from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.interpolated import Interpolated
 from batch_analogy.motion.temporal.matcher import digest
 from batch_analogy.motion.temporal.walk import Rendered, TemporalMethod, Walk

@@ -1,12 +1,14 @@
-"""Anchor after anchor without drift: motion is also sought from the first of them, the *root*.
+"""Correct drift from anchor to anchor by motion estimated from an earlier one, the origin anchor.
 
-Every motion from one anchor to the next is off by a little, and carried from anchor to anchor the
-errors add up: a pan of 0.3 px a frame is 0.05 px off after 24 frames and 0.18 px after 96. Sought
-directly between the first frame and the 97th, from where the steps have led, it is 0.04 px off. So
-each anchor keeps how it follows from the root, and the next motion is bent until both agree. What
-stands still as seen from the root (``standing``) stays as it is from anchor to anchor.
+Every motion from one anchor to the next has a small error, and carried from anchor to anchor these
+errors add up: a pan of 0.3 px a frame is 0.05 px off after 24 frames and 0.18 px after 96.
+Estimated directly between the first frame and the 97th, starting from the composed flow, it is
+0.04 px off. So each anchor keeps its motion from the origin anchor, the first anchor of which it
+still shows half, and the next motion is corrected until both agree. Regions that are static as
+seen from the origin anchor stay exactly in place from anchor to anchor.
 
-Source: as loops are closed against key frames in visual odometry (Klein and Murray 2007).
+Source: loop closure against keyframes in visual odometry (Klein and Murray 2007); docs/method.md,
+"Drift correction".
 """
 
 from __future__ import annotations
@@ -15,21 +17,23 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from batch_analogy.motion.flow.optical_flow import Flow, Luma, Motion, destinations, sample
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.flow.sampling import ConfidenceMap, Flow, destinations, sample
 from batch_analogy.motion.flow.static_regions import suppress_noise_flow
 
-_BELIEVED = 0.5
-_SEEN_SHARE = 0.5  # of an anchor, in its root; where less is left, it is a root itself
-_BENT_PX = 1.0  # where the root says something else altogether, one of them is wrong
+_TRUSTED = 0.5
+_MIN_VISIBLE_SHARE = 0.5  # an anchor that shows less of its origin anchor becomes one itself
+_MAX_CORRECTION_PX = 1.0  # where they differ by more, one of the two motions is wrong
 _INVERSE_ROUNDS = 4
-_SOFT_PX = 9  # over which what is bent goes over into what is not
+_SOFT_PX = 9  # width of the transition between corrected and uncorrected flow
 
 
 def motion_between_anchors(
     from_origin: Motion | None, motions: Sequence[Motion]
 ) -> tuple[Motion, Motion | None]:
-    """``correct_drift`` along the motions from frame to frame between two anchors."""
+    """Compose the motions from frame to frame between two anchors, and ``correct_drift``."""
     motion = motions[0]
     for onward in motions[1:]:
         motion = motion.then(onward)
@@ -37,23 +41,23 @@ def motion_between_anchors(
 
 
 def correct_drift(from_origin: Motion | None, motion: Motion) -> tuple[Motion, Motion | None]:
-    """The motion between two anchors as their root says it.
+    """Correct the motion between two anchors until it agrees with that from the origin anchor.
 
     Args:
-        from_origin: from the root to the earlier anchor; None: that is the root.
+        from_origin: from the origin anchor to the earlier anchor; None if that is the origin.
         motion: from the earlier anchor to the later one.
 
     Returns:
-        The motion between them, and that from the root to the later one: None if too little of the
-        root can be seen in it, so that it is the next root.
+        The corrected motion, and the motion from the origin anchor to the later anchor; None if
+        that shows too little of the origin, so that it becomes the next origin anchor.
     """
     if motion.still:
         return motion, from_origin
     if from_origin is None or from_origin.still:
         motion = suppress_noise_flow(motion)
-        return motion, _kept(motion)
+        return motion, _if_visible(motion)
     whole = suppress_noise_flow(from_origin.then(motion).refined())
-    bent = Motion(
+    corrected = Motion(
         motion.before,
         motion.now,
         _corrected_backward(from_origin, motion, whole),
@@ -61,51 +65,57 @@ def correct_drift(from_origin: Motion | None, motion: Motion) -> tuple[Motion, M
         motion.confidence,
         motion.confidence_before,
     )
-    return bent, _kept(whole)
+    return corrected, _if_visible(whole)
 
 
-def _kept(whole: Motion) -> Motion | None:
-    return whole if (whole.confidence > _BELIEVED).mean() >= _SEEN_SHARE else None
+def _if_visible(whole: Motion) -> Motion | None:
+    """Return a motion from the origin anchor, or None if too little of that is visible."""
+    return whole if (whole.confidence > _TRUSTED).mean() >= _MIN_VISIBLE_SHARE else None
 
 
 def _corrected_backward(from_origin: Motion, motion: Motion, whole: Motion) -> Flow:
-    """To where the earlier anchor shows what the root shows where the later one comes from."""
-    root = destinations(whole.backward)
-    before = _inverse(from_origin.backward, root, destinations(motion.backward))
-    confidence = np.minimum(whole.confidence, sample(from_origin.confidence, before))
-    bent = _bent(motion.backward, before - destinations(motion.backward), confidence)
-    return _at_rest(bent, whole.backward, from_origin.backward)
+    """Correct the flow to the earlier anchor by way of the origin anchor."""
+    in_origin = destinations(whole.backward)
+    in_earlier = _inverse(from_origin.backward, in_origin, destinations(motion.backward))
+    confidence = np.minimum(whole.confidence, sample(from_origin.confidence, in_earlier))
+    change = in_earlier - destinations(motion.backward)
+    corrected = _add_trusted(motion.backward, change, confidence)
+    return _keep_static(corrected, whole.backward, from_origin.backward)
 
 
 def _corrected_forward(from_origin: Motion, motion: Motion, whole: Motion) -> Flow:
-    """To where the later anchor shows what the root shows where the earlier one comes from."""
+    """Correct the flow to the later anchor by way of the origin anchor."""
     own = destinations(np.zeros_like(motion.forward))
-    root = _inverse(from_origin.forward, own, destinations(from_origin.backward))
-    after = root + sample(whole.forward, root)
-    confidence = np.minimum(from_origin.confidence, sample(whole.confidence_before, root))
-    bent = _bent(motion.forward, after - destinations(motion.forward), confidence)
-    return _at_rest(bent, whole.forward, from_origin.forward)
+    in_origin = _inverse(from_origin.forward, own, destinations(from_origin.backward))
+    in_later = in_origin + sample(whole.forward, in_origin)
+    confidence = np.minimum(from_origin.confidence, sample(whole.confidence_before, in_origin))
+    change = in_later - destinations(motion.forward)
+    corrected = _add_trusted(motion.forward, change, confidence)
+    return _keep_static(corrected, whole.forward, from_origin.forward)
 
 
-def _at_rest(flow: Flow, *whole: Flow) -> Flow:
-    """A flow that is nothing where both anchors are where they were in their root."""
-    moved = np.logical_or.reduce([f.any(axis=2) for f in whole])
+def _keep_static(flow: Flow, *from_origin: Flow) -> Flow:
+    """Zero a flow where neither anchor moved relative to the origin anchor."""
+    moved = np.logical_or.reduce([f.any(axis=2) for f in from_origin])
     return np.asarray(np.where(moved[..., None], flow, 0), np.float32)
 
 
-def _inverse(flow: Flow, goal: Flow, near: Flow) -> Flow:
-    """From where a flow leads to these places, (H, W, 2) as (x, y), near others."""
-    start = near
+def _inverse(
+    flow: Flow, goal: NDArray[np.float32], guess: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Find the positions, (H, W, 2) as (x, y), from which a flow leads to ``goal``."""
+    start = guess
     for _ in range(_INVERSE_ROUNDS):
         start = start + (goal - start - sample(flow, start))
     return np.asarray(start, np.float32)
 
 
-def _bent(flow: Flow, by: Flow, confidence: Luma) -> Flow:
-    """A flow changed by so much where that is believed, softly at the borders of it."""
-    near = np.square(by).sum(axis=2) < _BENT_PX**2
-    share = (near & (confidence > _BELIEVED)).astype(np.float32)
+def _add_trusted(flow: Flow, change: Flow, confidence: ConfidenceMap) -> Flow:
+    """Add a change to a flow where it is small and trusted, with soft transitions."""
+    small = np.square(change).sum(axis=2) < _MAX_CORRECTION_PX**2
+    share = (small & (confidence > _TRUSTED)).astype(np.float32)
     window = (_SOFT_PX, _SOFT_PX)
     share = cv2.erode(share, np.ones(window, np.uint8), borderType=cv2.BORDER_REPLICATE)
     share = cv2.blur(share, window, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(flow + share[..., None] * np.where(near[..., None], by, 0), np.float32)
+    added = share[..., None] * np.where(small[..., None], change, 0)
+    return np.asarray(flow + added, np.float32)

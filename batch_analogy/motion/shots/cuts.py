@@ -1,12 +1,14 @@
-"""Where the cuts are in a film.
+"""Find the cuts of a film.
 
-Two frames are compared as ``FrameStats``s: each block of one is sought near its place in the
-other, once
-the other has been given its tones, so that neither camera moves nor changes of exposure count. A
-cut is where frames differ by far more than those around them do, and where no frame shortly before
-resembles one shortly after: flashes and whatever passes the lens are not cuts.
+Two frames are compared by their ``FrameStats``: after one has been given the tones of the other,
+each block of it is searched for near its place there, so that neither camera motion nor a change
+of exposure counts. A cut is where two frames differ by far more than those around them do, and
+where no frame shortly before resembles one shortly after: a flash, or something that passes the
+lens, is not a cut.
 
-Slow dissolves are not found: nothing in them differs enough from one frame to the next.
+Slow dissolves are not found: their frames never differ enough from one to the next.
+
+Source: docs/method.md, "Shots".
 """
 
 from __future__ import annotations
@@ -21,108 +23,103 @@ import numpy.typing as npt
 
 from batch_analogy.motion.shots.frame_stats import LUMA_HEIGHT, LUMA_WIDTH, FrameStats
 
-BLOCK = 8  # cells
-REACH = 6  # cells: how far a block is sought, a tenth of the width
-WINDOW = 12  # frames on either side whose differences are the film's own activity
-SPAN = 3  # frames before and after a cut that must differ from one another
-UNLIKE = 0.4  # a difference that frames of one scene seldom have
-SAMPLES = 50  # pairs of frames that say whether a shot is one scene
-UNKNOWN = 0.2  # activity of a film of two frames
-FLAT = 1.2  # grey levels: a frame with less contrast (black, white) shows nothing to compare
-GRAIN = 2.0  # grey levels that count for nothing where there is little contrast
+BLOCK = 8  # side of a block, in cells
+REACH = 6  # how far a block is searched for, in cells: a tenth of the width
+WINDOW = 12  # frames on either side whose differences measure the activity of the film
+GUARD = 3  # frames before and after a cut that must all differ from one another
+DISSIMILAR = 0.4  # a difference that two frames of one scene seldom have
+SAMPLES = 50  # pairs of frames by which a shot is judged to be one scene
+DEFAULT_ACTIVITY = 0.2  # of a film of two frames
+MIN_CONTRAST = 1.2  # levels of 255; a frame with less (black, white) shows nothing to compare
+GRAIN = 2.0  # levels of 255 that do not count where there is little contrast
 
 
 @dataclass(frozen=True)
 class CutRule:
-    """When a difference is a cut. Found with benchmarks/shots.py."""
+    """Threshold for a difference to be a cut; chosen with ``benchmarks/shots.py``."""
 
-    least: float = 0.19  # of a difference, where nothing moves
-    times: float = 0.7  # the activity around that is added to it
-    colour: float = 0.15  # weight of colours in a difference
+    base: float = 0.19  # threshold where nothing moves
+    activity_weight: float = 0.7  # of the activity around, which is added to it
+    colour_weight: float = 0.15  # of colours in a difference
 
 
-def find_cuts(looks: Sequence[FrameStats | None], rule: CutRule = CutRule()) -> list[int]:
-    """The frames that begin a new shot.
+def find_cuts(stats: Sequence[FrameStats | None], rule: CutRule = CutRule()) -> list[int]:
+    """Find the frames that begin a new shot.
 
     Args:
-        looks: of all frames in order; None for those that cannot be read.
-        rule: when a difference is a cut.
+        stats: of all frames in order; None for frames that cannot be read.
+        rule: threshold for a difference to be a cut.
 
     Returns:
-        Indices in rising order; 0 is not among them.
+        Indices in rising order, without 0.
     """
-    seen = [i for i, look in enumerate(looks) if look is not None and _contrast(look) >= FLAT]
-    shown = [look for i in seen if (look := looks[i]) is not None]
-    steps = np.array([difference(a, b, rule) for a, b in itertools.pairwise(shown)])
-    cuts: list[int] = []  # places in ``shown``
-    for k, step in enumerate(steps, start=1):  # between shown[k - 1] and shown[k]
-        limit = rule.least + rule.times * _activity(steps, k - 1)
-        if step > limit and _parted(shown, k, limit, rule):
-            if cuts and k - cuts[-1] < SPAN:  # of two so close the clearer one is the cut
+    indices = [i for i, s in enumerate(stats) if s is not None and _contrast(s) >= MIN_CONTRAST]
+    usable = [s for i in indices if (s := stats[i]) is not None]
+    steps = np.array([difference(a, b, rule) for a, b in itertools.pairwise(usable)])
+    cuts: list[int] = []  # positions in ``usable``
+    for k, step in enumerate(steps, start=1):  # from usable[k - 1] to usable[k]
+        threshold = rule.base + rule.activity_weight * _activity(steps, k - 1)
+        if step > threshold and _separated(usable, k, threshold, rule):
+            if cuts and k - cuts[-1] < GUARD:  # of two cuts so close, keep the clearer one
                 if step <= steps[cuts[-1] - 1]:
                     continue
                 cuts.pop()
             cuts.append(k)
-    return [(seen[k - 1] + 1 + seen[k]) // 2 for k in cuts]  # amid the black between two shots
+    # Between two shots there may be black frames: cut in their middle.
+    return [(indices[k - 1] + 1 + indices[k]) // 2 for k in cuts]
 
 
-def are_one_scene(looks: Sequence[FrameStats | None]) -> bool:
-    """Whether most frames resemble the one before: those of a time-lapse do, an album's do not.
+def are_one_scene(stats: Sequence[FrameStats | None]) -> bool:
+    """Return whether most frames resemble the one before, as in a time-lapse but not an album.
 
     Args:
-        looks: of one shot's frames in order; None for those that cannot be read.
+        stats: of one shot's frames in order; None for frames that cannot be read.
     """
-    shown = [look for look in looks if look is not None]
-    places = range(0, len(shown) - 1, max(1, len(shown) // SAMPLES))
-    steps = [difference(shown[k], shown[k + 1]) for k in places]
-    return not steps or float(np.median(steps)) < UNLIKE
+    usable = [s for s in stats if s is not None]
+    sampled = range(0, len(usable) - 1, max(1, len(usable) // SAMPLES))
+    steps = [difference(usable[k], usable[k + 1]) for k in sampled]
+    return not steps or float(np.median(steps)) < DISSIMILAR
 
 
 def difference(before: FrameStats, after: FrameStats, rule: CutRule = CutRule()) -> float:
-    """How unlike two frames are, from 0 to about 1, whatever their exposure and a camera's moves.
+    """Measure how different two frames are, from 0 to about 1, ignoring exposure and camera moves.
 
     Args:
         before: one frame.
         after: the other.
-        rule: the weight of colours.
+        rule: gives the weight of colours.
     """
     unmatched = _unmatched(before.luma, after.luma)
-    if unmatched > rule.least:  # else it is no cut, whatever the other way says
+    if unmatched > rule.base:  # below that it is no cut, whatever the other direction gives
         unmatched = min(unmatched, _unmatched(after.luma, before.luma))
     colours = float(np.abs(before.colours - after.colours).sum()) / 2
-    return (1 - rule.colour) * unmatched + rule.colour * colours
+    return (1 - rule.colour_weight) * unmatched + rule.colour_weight * colours
 
 
-def _contrast(look: FrameStats) -> float:
-    return float(np.mean(np.abs(look.luma - np.median(look.luma))))
+def _contrast(stats: FrameStats) -> float:
+    return float(np.mean(np.abs(stats.luma - np.median(stats.luma))))
 
 
 def _activity(steps: npt.NDArray[np.float64], place: int) -> float:
-    """The median of the differences around one, on the livelier side of it."""
+    """Return the median difference around one, on the side where there is more activity."""
     sides = steps[max(0, place - WINDOW) : place], steps[place + 1 : place + 1 + WINDOW]
-    weighted_medians = [float(np.median(side)) for side in sides if len(side) >= SPAN]
+    medians = [float(np.median(side)) for side in sides if len(side) >= GUARD]
     few = np.concatenate(sides)
-    return (
-        max(weighted_medians)
-        if weighted_medians
-        else float(np.median(few))
-        if len(few)
-        else UNKNOWN
-    )
+    return max(medians) if medians else float(np.median(few)) if len(few) else DEFAULT_ACTIVITY
 
 
-def _parted(shown: Sequence[FrameStats], k: int, limit: float, rule: CutRule) -> bool:
-    """Whether every frame shortly before differs from every frame shortly after."""
-    before, after = shown[max(0, k - SPAN) : k], shown[k : k + SPAN]
-    return all(difference(a, b, rule) > limit for a in before for b in after)
+def _separated(usable: Sequence[FrameStats], k: int, threshold: float, rule: CutRule) -> bool:
+    """Return whether every frame shortly before differs from every frame shortly after."""
+    before, after = usable[max(0, k - GUARD) : k], usable[k : k + GUARD]
+    return all(difference(a, b, rule) > threshold for a in before for b in after)
 
 
 def _unmatched(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> float:
-    """What is left of the target when its blocks are taken from the source, 0 to about 1.
+    """Measure what remains of the target when its blocks are taken from the source, 0 to about 1.
 
-    1 is what two pictures that have nothing in common but their tones leave, block for block.
+    Two pictures with nothing in common but their tones leave about 1.
     """
-    matched = _toned(source, target)
+    matched = _match_histogram(source, target)
     wanted = target.astype(np.float32)
     best = np.full((LUMA_HEIGHT // BLOCK, LUMA_WIDTH // BLOCK), np.inf, np.float32)
     padded = cv2.copyMakeBorder(matched, REACH, REACH, REACH, REACH, cv2.BORDER_REPLICATE)
@@ -135,8 +132,10 @@ def _unmatched(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> 
     return float(best.mean()) / (_mean_difference(wanted) + GRAIN)
 
 
-def _toned(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """The source with the target's histogram: what is lighter stays lighter."""
+def _match_histogram(
+    source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """Give the source the target's histogram."""
     counts = np.bincount(source.ravel(), minlength=256)
     ranks = (np.cumsum(counts) - counts / 2) / source.size
     values = np.sort(target.ravel()).astype(np.float32)
@@ -145,7 +144,7 @@ def _toned(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> npt.
 
 
 def _mean_difference(luma: npt.NDArray[np.float32]) -> float:
-    """The mean difference of two cells taken by chance (Gini)."""
+    """Return the mean difference of two randomly chosen cells (Gini)."""
     values = np.sort(luma.ravel())
     n = values.size
     return float(2.0 * np.dot(2.0 * np.arange(1, n + 1) - n - 1, values) / (n * n))

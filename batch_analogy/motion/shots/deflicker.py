@@ -1,46 +1,48 @@
-"""Evening out the exposure of a time-lapse: how much to change each frame, and changing it."""
+"""Deflicker a time-lapse: compute exposure corrections for its frames, and apply them.
+
+Source: docs/method.md, "Deflicker".
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from batch_analogy.colour import FloatPixels, to_linear, to_srgb
-from batch_analogy.motion.shots.robust_smoothing import local_linear_fit, robust_smooth
-from batch_analogy.motion.shots.smoothing import Series
+from batch_analogy.motion.shots.smoothing import Series, local_linear_fit, robust_smooth
 
 STEP_HALF_WINDOW = 15
-"""Frames on either side by which the camera's settings are smoothed."""
+"""Frames on either side over which the camera's settings are smoothed."""
 
 FLICKER_EV = 0.02
-"""Flicker, as the standard deviation of exposure, below which ``auto`` changes no pixel."""
+"""Flicker (standard deviation of exposure) below which ``auto`` leaves every pixel unchanged."""
 
-NO_CHANGE_EV = 0.003
-"""A change of exposure not worth touching a frame for: less than a quarter of a grey level."""
+MIN_CHANGE_EV = 0.003
+"""A correction too small to apply: less than a quarter of a level of 255."""
 
-MOST_EV = 2.0  # that a frame is changed by
+MAX_CHANGE_EV = 2.0  # of a frame
 
-_SEEN_SHARE, _NORMAL_SEEN = 0.95, 1.96  # of |x| where x is normal with deviation 1
+_QUANTILE, _NORMAL_QUANTILE = 0.95, 1.96  # of |x|, for x normal with deviation 1
 
 HIGHLIGHT_KNEE = 0.8
-"""Linear light above which a changed exposure bends towards white instead of clipping."""
+"""Linear light above which a brighter exposure rolls off towards white instead of clipping."""
 
 
 def exposure_corrections(
     log2_light: Series, camera_ev: Series, *, strength: float, least_ev: float = 0.0
 ) -> Series:
-    """How much to change the exposure of each frame of one shot, so that its light runs smoothly.
+    """Compute the correction of each frame of one shot that makes its light change smoothly.
 
-    Slow changes stay: a ramp from day to night is followed, not flattened. Where the camera's
+    Slow changes are kept: a ramp from day to night is followed, not flattened. Where the camera's
     settings are known, their steps are turned into ramps exactly, and only the rest is estimated.
 
     Args:
-        log2_light: (N,) ``looks.log2_light`` of the frames; NaN where one cannot be read.
-        camera_ev: (N,) what the camera's settings let in; NaN where that is not known.
-        strength: share of what was found that is evened out, 0 to 1.
-        least_ev: where the flicker is weaker than this, nothing is changed.
+        log2_light: (N,) ``frame_stats.log2_light`` of the frames; NaN where one cannot be read.
+        camera_ev: (N,) exposure given by the camera's settings; NaN where unknown.
+        strength: share of the correction that is applied, 0 to 1.
+        least_ev: flicker below which nothing is changed.
 
     Returns:
-        (N,) EV to add to each frame; exactly 0 where nothing is worth changing.
+        (N,) EV to add to each frame; exactly 0 where the correction is too small to matter.
     """
     change = np.zeros(len(log2_light))
     seen = np.flatnonzero(np.isfinite(log2_light))
@@ -51,29 +53,30 @@ def exposure_corrections(
         return change
     frames = seen.astype(np.float64)
     wanted = robust_smooth(frames, light - steps)
-    if steps.any():  # exact, so that no step is an outlier
+    if steps.any():  # exact: no step is treated as an outlier
         wanted += local_linear_fit(frames, steps, STEP_HALF_WINDOW, np.ones(len(seen)))
-    found = np.clip(strength * (wanted - light), -MOST_EV, MOST_EV)
-    found[np.abs(found) < NO_CHANGE_EV] = 0.0
+    found = np.clip(strength * (wanted - light), -MAX_CHANGE_EV, MAX_CHANGE_EV)
+    found[np.abs(found) < MIN_CHANGE_EV] = 0.0
     change[seen] = found
     return change
 
 
 def flicker_ev(log2_light: Series) -> float:
-    """The standard deviation of a shot's exposure from frame to frame; slow changes do not count.
+    """Estimate the standard deviation of exposure from frame to frame; slow changes do not count.
 
     Args:
         log2_light: (N,) finite values.
     """
     if len(log2_light) < 3:
         return 0.0
-    bends = np.quantile(np.abs(np.diff(log2_light, 2)), _SEEN_SHARE)  # a few events are none
-    return float(bends / _NORMAL_SEEN / np.sqrt(6.0))  # 1, -2, 1 sum to 6 in squares
+    # A quantile, so that a few single events do not count as flicker.
+    second_difference = np.quantile(np.abs(np.diff(log2_light, 2)), _QUANTILE)
+    return float(second_difference / _NORMAL_QUANTILE / np.sqrt(6.0))  # 6 = 1² + (-2)² + 1²
 
 
 def _camera_steps(light: Series, camera_ev: Series) -> Series:
-    """The camera's settings, less their mean, if they explain the picture; else zeros."""
-    if not np.isfinite(camera_ev).all() or np.ptp(camera_ev) < NO_CHANGE_EV:
+    """Return the camera's settings, less their mean, if they explain the light; else zeros."""
+    if not np.isfinite(camera_ev).all() or np.ptp(camera_ev) < MIN_CHANGE_EV:
         return np.zeros(len(light))
     rest = light - camera_ev
     explained = np.square(np.diff(rest)).sum() < np.square(np.diff(light)).sum()
@@ -81,15 +84,15 @@ def _camera_steps(light: Series, camera_ev: Series) -> Series:
 
 
 def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
-    """Change a picture's exposure as a camera would have, keeping its highlights.
+    """Change the exposure of a picture as a camera would have, keeping its highlights.
 
-    Light is multiplied by 2^ev. Where that passes the knee, brightening bends smoothly so that
-    white stays white and nothing clips; darkening is the exact inverse, so that blown-out parts do
-    not turn grey (they would flicker), and changing by ev and then by -ev gives back the picture.
+    Light is multiplied by 2^ev. Above the knee, brightening rolls off smoothly so that white stays
+    white and nothing clips. Darkening is the exact inverse, so that blown-out parts do not turn
+    grey (they would flicker); changing by ev and then by -ev returns the picture.
 
     Args:
         pixels: (H, W, 3) float32 sRGB in [0, 1].
-        ev: exposure values; 1 doubles the light. 0 returns the very pixels.
+        ev: exposure values; 1 doubles the light, 0 returns ``pixels`` itself.
 
     Returns:
         (H, W, 3) float32 sRGB in [0, 1].
@@ -109,7 +112,7 @@ def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
 
 
 def _brighten(light: FloatPixels, gain: np.float32) -> FloatPixels:
-    """Multiply; what comes to lie in [knee, gain] is bent into [knee, 1]."""
+    """Multiply light by a gain, and compress [knee, gain] into [knee, 1]."""
     knee = np.float32(HIGHLIGHT_KNEE)
     brighter = light * gain
     white = (gain - knee) / (1 - knee)
@@ -119,7 +122,7 @@ def _brighten(light: FloatPixels, gain: np.float32) -> FloatPixels:
 
 
 def _darken(light: FloatPixels, gain: np.float32) -> FloatPixels:
-    """The inverse of ``_brighten``."""
+    """Apply the inverse of ``_brighten``."""
     knee = np.float32(HIGHLIGHT_KNEE)
     white = (gain - knee) / (1 - knee)
     bent = np.maximum(light - knee, 0) / (1 - knee)

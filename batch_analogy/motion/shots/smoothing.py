@@ -1,15 +1,16 @@
-"""The likeliest smooth course of values: how stiff it is, and how what jumps about it is spread.
+"""Smooth a series robustly, with the stiffness and the spread of the errors chosen by likelihood.
 
-A course is a penalised fit: the least sum of trust times |value - course|^power / power and of
-half the stiffness times its squared second differences. Power 2 is Whittaker's smoother and fits
-what is normally spread; a higher one fits what has hard bounds, as the play of a shutter or an
-aperture has. There it comes far nearer to the truth: the outermost values say most.
+The smooth curve is a penalised fit: it minimises the sum of weight · |value − curve|^power / power
+plus half the stiffness times the sum of its squared second differences. Power 2 is Whittaker's
+smoother and fits normally distributed errors. A higher power fits errors with hard bounds, such as
+the play of a shutter or an aperture, and comes far nearer to the truth there, because the outermost
+values say most. Both the power and the stiffness are those that make the values most likely, when
+every curve is thought possible, stiff ones more than bent ones. Errors that are normal or have long
+tails get power 2 by that.
 
-Both numbers are those that make the values likeliest when every course is thought possible, stiff
-ones more than bent ones. Values spread normally or with long tails get power 2 by that.
-
-Source: Whittaker 1923; restricted likelihood as Wahba 1985 and Wood 2011, by Laplace's method;
-the spread is Subbotin's 1923, whose powers robust regression chooses by the data since Money 1982.
+Source: Whittaker 1923; restricted likelihood of Wahba 1985 and Wood 2011, by Laplace's method; the
+error distribution of Subbotin 1923, with its power chosen from the data as in robust regression
+since Money 1982; robust weights and local lines of Cleveland 1979; docs/method.md, "Deflicker".
 """
 
 from __future__ import annotations
@@ -20,59 +21,140 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Series = npt.NDArray[np.float64]  # (N,), one value a frame
+Series = npt.NDArray[np.float64]
+"""(N,) float64, one value per frame."""
 
 POWERS = (2.0, 4.0, 8.0)
 
 STIFFNESSES = 10.0 ** np.arange(9.0, 1.4, -0.25)
-"""From about 400 frames on either side to about 5, for values a standard deviation apart."""
+"""From about 400 frames on either side to about 5, for values with a standard deviation of 1."""
 
-_BEND_MUST_GAIN = 4.0  # in twice the log-likelihood, or the straight line is kept
-_HOPELESS = 20.0  # by so much less likely than the best: softer ones are not tried
-_STIFFER = 3  # of STIFFNESSES, that the search of a higher power starts before the last one's
-_LEAST_WEIGHT = 1e-3  # keeps a step finite where all values lie on the course
+PILOT_HALF_WINDOW = 15
+"""Frames on either side over which outliers are detected in the first rounds."""
+
+_PILOT_ROUNDS, _ROUNDS = 4, 3
+_OUTLIER = 6.0  # in medians of the distances to the curve
+_MIN_ROBUST_WEIGHT = 1e-3
+_WINDOWS_AT_ONCE = 1 << 14  # frames whose windows are in memory together
+_MIN_BEND_GAIN = 4.0  # of twice the log-likelihood, over that of the straight line
+_HOPELESS = 20.0  # curves softer than one that is less likely by this are not tried
+_HEAD_START = 3  # entries of STIFFNESSES by which a higher power starts before the last best one
+_MIN_CURVATURE = 1e-3  # keeps a step finite where all values lie on the curve
 _STEPS, _HALVINGS = 40, 8
-_SETTLED = 1e-5  # of what is minimised
+_CONVERGED = 1e-5  # relative change of the minimised cost
+
+
+def robust_smooth(frames: Series, values: Series) -> Series:
+    """Fit the most likely smooth curve, with little weight for outliers.
+
+    A straight line is kept unless a bent one is clearly more likely. Beyond its ends the curve
+    continues straight.
+
+    Args:
+        frames: (N,) rising whole frame numbers, at least five. values: (N,)
+    """
+    places = (frames - frames[0]).astype(np.int64)  # frames that could not be read leave gaps
+    wanted = np.zeros(places[-1] + 1)
+    wanted[places] = values
+    weights = np.zeros(len(wanted))
+    weights[places] = _pilot_weights(frames, values)
+    for _ in range(_ROUNDS):
+        curve = likelihood_smooth(wanted, weights)
+        weights[places] = _robust_weights(np.abs(wanted - curve)[places])
+    return np.asarray(curve[places], np.float64)
+
+
+def local_linear_fit(frames: Series, values: Series, half: int, weights: Series) -> Series:
+    """Fit a line around each frame and evaluate it there (local linear regression).
+
+    Args:
+        frames: (N,) rising frame numbers.
+        values: (N,)
+        half: frames on either side in the window, by tricube weights; near the ends the window
+            keeps its size.
+        weights: (N,) of the values.
+    """
+    fitted = np.empty(len(values))
+    window = np.arange(min(2 * half + 1, len(values)))
+    for start in range(0, len(values), _WINDOWS_AT_ONCE):
+        part = np.arange(start, min(start + _WINDOWS_AT_ONCE, len(values)))
+        around = np.clip(part - half, 0, len(values) - len(window))[:, None] + window
+        apart = frames[around] - frames[part][:, None]
+        reach = np.abs(apart).max(axis=1, keepdims=True) + 1.0
+        weight = (1.0 - np.abs(apart / reach) ** 3) ** 3 * weights[around]
+        w0, w1, w2 = weight.sum(1), (weight * apart).sum(1), (weight * apart**2).sum(1)
+        y0, y1 = (weight * values[around]).sum(1), (weight * apart * values[around]).sum(1)
+        fitted[part] = (w2 * y0 - w1 * y1) / np.maximum(w0 * w2 - w1 * w1, 1e-12)
+    return fitted
+
+
+def likelihood_smooth(values: Series, weights: Series) -> Series:
+    """Fit the smooth curve that makes the values most likely.
+
+    Args:
+        values: (N,) on consecutive frames; any number where there is none.
+        weights: (N,) of the values; 0 where there is none. At least five are above 0.
+
+    Returns:
+        (N,) the curve; a straight line unless a bent one is clearly more likely.
+    """
+    best, unit = None, 1.0
+    for power in POWERS:
+        given = _Values(values / unit, weights, power, unit)
+        if power >= given.count:  # too few to judge their distribution
+            break
+        start = _Fit(_line(given.values, weights), math.inf, -1) if best is None else best
+        found = _search(given, start.curve if best is None else start.curve / unit, start.place)
+        if best is not None and found.surprise >= best.surprise:
+            break
+        best = _Fit(found.curve * unit, found.surprise, found.place)
+        apart = values - best.curve
+        unit = max(float(np.sqrt((weights * np.square(apart)).sum() / weights.sum())), 1e-6)
+    assert best is not None
+    return best.curve
 
 
 @dataclass(frozen=True)
 class _Fit:
-    course: Series
+    curve: Series
     surprise: float  # minus twice the log-likelihood of the values
     place: int  # in STIFFNESSES; -1 is the straight line
 
 
 @dataclass(frozen=True)
 class _Values:
-    """Values on consecutive frames in units in which they are about 1 from their course."""
+    """Values on consecutive frames, in units in which they are about 1 from their curve."""
 
     values: Series
-    trust: Series  # weights; 0 where there is no value
+    weights: Series  # 0 where there is no value
     power: float
     unit: float
 
     @property
     def count(self) -> int:
-        return int(np.count_nonzero(self.trust))
+        return int(np.count_nonzero(self.weights))
 
-    def weigh(self, course: Series) -> tuple[Series, Series]:
-        """How the misfit bends at a course and how it pulls there; power 2 does so everywhere."""
-        apart = self.values - course
-        weight = self.trust * np.abs(apart) ** (self.power - 2.0)
+    def derivatives(self, curve: Series) -> tuple[Series, Series]:
+        """Return the misfit's second derivative at a curve, and minus its first.
+
+        For power 2 the second derivative is the same everywhere.
+        """
+        apart = self.values - curve
+        weight = self.weights * np.abs(apart) ** (self.power - 2.0)
         if self.power == 2.0:
             return weight, weight * apart
-        return (self.power - 1.0) * weight + _LEAST_WEIGHT, weight * apart
+        return (self.power - 1.0) * weight + _MIN_CURVATURE, weight * apart
 
-    def misfit(self, course: Series) -> float:
-        apart = np.abs(self.values - course)
-        return float((self.trust * apart**self.power).sum() / self.power)
+    def misfit(self, curve: Series) -> float:
+        apart = np.abs(self.values - curve)
+        return float((self.weights * apart**self.power).sum() / self.power)
 
     def surprise(self, cost: float, log_volume: float) -> float:
-        """Minus twice the log of the likelihood of all courses around the best one.
+        """Return minus twice the log-likelihood, integrated over all curves around the best one.
 
         Args:
-            cost: what the best course minimises, the spread's scale not counted.
-            log_volume: log-determinant of how that bends there, less that of the penalty.
+            cost: the minimised cost, without the scale of the errors.
+            log_volume: log-determinant of its second derivative, less that of the penalty.
         """
         power, count = self.power, self.count
         free = 2.0 * count / power - 2.0
@@ -82,45 +164,19 @@ class _Values:
         return scale + log_volume - 2.0 * count * spread + units
 
 
-def likelihood_smooth(values: Series, trust: Series) -> Series:
-    """The course that makes the values likeliest.
-
-    Args:
-        values: (N,) on consecutive frames; any number where there is none.
-        trust: (N,) their weights; 0 where there is no value. At least five are above it.
-
-    Returns:
-        (N,) a straight line if nothing speaks against it.
-    """
-    best, unit = None, 1.0
-    for power in POWERS:
-        given = _Values(values / unit, trust, power, unit)
-        if power >= given.count:  # too few to tell how they are spread
-            break
-        start = _Fit(_line(given.values, trust), math.inf, -1) if best is None else best
-        found = _search(given, start.course if best is None else start.course / unit, start.place)
-        if best is not None and found.surprise >= best.surprise:
-            break
-        best = _Fit(found.course * unit, found.surprise, found.place)
-        apart = values - best.course
-        unit = max(float(np.sqrt((trust * np.square(apart)).sum() / trust.sum())), 1e-6)
-    assert best is not None
-    return best.course
-
-
-def _search(given: _Values, course: Series, place: int) -> _Fit:
-    """The likeliest course of this power, from a stiff one on.
+def _search(given: _Values, curve: Series, place: int) -> _Fit:
+    """Find the most likely curve for one power, from stiff to soft.
 
     Args:
         given: the values.
-        course: where to begin.
+        curve: where to begin.
         place: its stiffness.
     """
-    found = _straight(given)
-    best = _Fit(found.course, found.surprise - _BEND_MUST_GAIN, -1)
-    for softer in range(max(place - _STIFFER, 0), len(STIFFNESSES)):
-        fit = _bent(given, course, softer)
-        course = fit.course
+    found = _straight_fit(given)
+    best = _Fit(found.curve, found.surprise - _MIN_BEND_GAIN, -1)
+    for softer in range(max(place - _HEAD_START, 0), len(STIFFNESSES)):
+        fit = _bent_fit(given, curve, softer)
+        curve = fit.curve
         if fit.surprise < best.surprise:
             best = fit
         elif fit.surprise > best.surprise + _HOPELESS and softer > place:
@@ -128,68 +184,68 @@ def _search(given: _Values, course: Series, place: int) -> _Fit:
     return best
 
 
-def _bent(given: _Values, course: Series, place: int) -> _Fit:
-    """The best course of one stiffness, by Newton's method from another."""
+def _bent_fit(given: _Values, curve: Series, place: int) -> _Fit:
+    """Find the best curve of one stiffness by Newton's method, starting from another curve."""
     from scipy.linalg import cho_solve_banded, cholesky_banded  # every worker would import it
 
     stiffness = float(STIFFNESSES[place])
-    bends = stiffness * _second_differences(len(course))
-    cost = _cost(given, course, stiffness)
+    penalty = stiffness * _second_differences(len(curve))
+    cost = _cost(given, curve, stiffness)
     for _ in range(_STEPS):
-        weight, pull = given.weigh(course)
-        system = bends.copy()
+        weight, pull = given.derivatives(curve)
+        system = penalty.copy()
         system[-1] += weight
         factor = cholesky_banded(system, check_finite=False)
-        aim = cho_solve_banded((factor, False), weight * course + pull, check_finite=False)
+        aim = cho_solve_banded((factor, False), weight * curve + pull, check_finite=False)
         before = cost
-        course, cost = _step(given, course, aim, stiffness, cost)
-        if given.power == 2.0 or before - cost <= _SETTLED * before:
+        curve, cost = _step(given, curve, aim, stiffness, cost)
+        if given.power == 2.0 or before - cost <= _CONVERGED * before:
             break
-    volume = 2.0 * np.log(factor[-1]).sum() - (len(course) - 2) * math.log(stiffness)
-    return _Fit(course, given.surprise(cost, float(volume)), place)
+    volume = 2.0 * np.log(factor[-1]).sum() - (len(curve) - 2) * math.log(stiffness)
+    return _Fit(curve, given.surprise(cost, float(volume)), place)
 
 
 def _step(
-    given: _Values, course: Series, aim: Series, stiffness: float, cost: float
+    given: _Values, curve: Series, aim: Series, stiffness: float, cost: float
 ) -> tuple[Series, float]:
-    """Go as far towards the aim as that makes it better, and what it costs there."""
+    """Move towards ``aim``, with a smaller step while the cost rises; also return the cost."""
     for halving in range(_HALVINGS):
-        there = course + 0.5**halving * (aim - course)
-        reached = _cost(given, there, stiffness)
+        moved = curve + 0.5**halving * (aim - curve)
+        reached = _cost(given, moved, stiffness)
         if reached < cost or given.power == 2.0:
-            return there, reached
-    return course, cost
+            return moved, reached
+    return curve, cost
 
 
-def _cost(given: _Values, course: Series, stiffness: float) -> float:
-    return given.misfit(course) + 0.5 * stiffness * float(np.square(np.diff(course, 2)).sum())
+def _cost(given: _Values, curve: Series, stiffness: float) -> float:
+    return given.misfit(curve) + 0.5 * stiffness * float(np.square(np.diff(curve, 2)).sum())
 
 
-def _straight(given: _Values) -> _Fit:
-    """The best straight line."""
-    course = _line(given.values, given.trust)
-    basis = np.stack([np.ones(len(course)), np.arange(len(course), dtype=np.float64)])
-    cost = given.misfit(course)
+def _straight_fit(given: _Values) -> _Fit:
+    """Find the best straight line."""
+    curve = _line(given.values, given.weights)
+    basis = np.stack([np.ones(len(curve)), np.arange(len(curve), dtype=np.float64)])
+    cost = given.misfit(curve)
     for _ in range(_STEPS):
-        weight, pull = given.weigh(course)
+        weight, pull = given.derivatives(curve)
         system = (basis * weight) @ basis.T
         move = np.linalg.solve(system, basis @ pull) @ basis
         before = cost
-        course, cost = _step(given, course, course + move, 0.0, cost)
-        if given.power == 2.0 or before - cost <= _SETTLED * before:
+        curve, cost = _step(given, curve, curve + move, 0.0, cost)
+        if given.power == 2.0 or before - cost <= _CONVERGED * before:
             break
-    return _Fit(course, given.surprise(cost, float(np.linalg.slogdet(system)[1])), -1)
+    return _Fit(curve, given.surprise(cost, float(np.linalg.slogdet(system)[1])), -1)
 
 
-def _line(values: Series, trust: Series) -> Series:
-    """The straight line of least squares."""
-    at = np.arange(len(values)) - (trust * np.arange(len(values))).sum() / trust.sum()
-    slope = (trust * at * values).sum() / (trust * at * at).sum()
-    return np.asarray((trust * values).sum() / trust.sum() + slope * at)
+def _line(values: Series, weights: Series) -> Series:
+    """Fit the straight line of least squares."""
+    at = np.arange(len(values)) - (weights * np.arange(len(values))).sum() / weights.sum()
+    slope = (weights * at * values).sum() / (weights * at * at).sum()
+    return np.asarray((weights * values).sum() / weights.sum() + slope * at)
 
 
 def _second_differences(count: int) -> Series:
-    """DᵀD of the second differences, its upper bands as ``cholesky_banded`` has them: (3, N)."""
+    """Return DᵀD of the second differences as upper bands for ``cholesky_banded``, (3, N)."""
     bands = np.zeros((3, count))
     for place, factor in enumerate((1.0, -2.0, 1.0)):
         bands[2, place : count - 2 + place] += factor**2
@@ -197,3 +253,33 @@ def _second_differences(count: int) -> Series:
     bands[1, 2:] -= 2.0
     bands[0, 2:] = 1.0
     return bands
+
+
+def _pilot_weights(frames: Series, values: Series) -> Series:
+    """Compute robust weights by a curve of fixed width."""
+    weights = np.ones(len(values))
+    for _ in range(_PILOT_ROUNDS):
+        curve = local_linear_fit(frames, values, PILOT_HALF_WINDOW, weights)
+        weights = _robust_weights(np.abs(values - curve))
+    return weights
+
+
+def _robust_weights(apart: Series) -> Series:
+    """Compute bisquare weights, (N,) in (0, 1], from distances to the curve.
+
+    Distances are judged against those around them: where the curve bends, all may be large, and
+    that does not make outliers of them.
+    """
+    usual = _running_median(apart, PILOT_HALF_WINDOW)
+    scale = np.maximum(_OUTLIER * np.maximum(usual, np.median(apart)), 1e-6)
+    inside = np.maximum(1.0 - np.square(apart / scale), 0.0)
+    return np.asarray(np.maximum(np.square(inside), _MIN_ROBUST_WEIGHT), np.float64)
+
+
+def _running_median(values: Series, half: int) -> Series:
+    """Compute the median of the values around each, (N,), mirrored at the ends."""
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(values, half, mode="reflect"), 2 * half + 1
+    )
+    parts = range(0, len(values), _WINDOWS_AT_ONCE)
+    return np.concatenate([np.median(around[k : k + _WINDOWS_AT_ONCE], axis=1) for k in parts])

@@ -18,7 +18,8 @@ from torch.nn import functional
 from batch_analogy.analogy.correspondence.smoothness_prior import pull_push
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
 from batch_analogy.analogy.nnf import Size, initial_position, sides
-from batch_analogy.motion.flow.optical_flow import Flow, Luma, Motion
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.flow.sampling import Flow, Luma
 
 SOFT_CELLS = 9  # over which colour transforms go over into others
 _KNOWN_FROM = 0.5  # a cell of them moves as most of it does, so it is known if so much is

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
 from batch_analogy.analogy.nnf import Size
-from batch_analogy.motion.flow.optical_flow import Luma, Motion
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.carry import (
     SOFT_CELLS,
     carry_domain,

@@ -52,7 +52,9 @@ from batch_analogy.analogy.rendering.upscale import at_scale, size_at_scale
 from batch_analogy.analogy.rendering.warp import warp_field, warp_picture
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.motion.flow.drift_correction import motion_between_anchors
-from batch_analogy.motion.flow.optical_flow import Luma, Motion, brightness
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.flow.photometry import brightness
+from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.flow.static_regions import suppress_noise_flow
 from batch_analogy.motion.temporal.carry import (
     average_over_cells,

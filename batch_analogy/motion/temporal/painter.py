@@ -34,7 +34,9 @@ from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.motion.flow.drift_correction import motion_between_anchors
 from batch_analogy.motion.flow.motion_boundaries import Colours, sharpen_boundaries
-from batch_analogy.motion.flow.optical_flow import Luma, Motion, brightness
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.flow.photometry import brightness
+from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.blending import mixed
 from batch_analogy.motion.temporal.carry import carry_map, map_to_tensor, resize_map
 from batch_analogy.motion.temporal.interpolated import FromAnchor, Interpolated

@@ -8,7 +8,8 @@ from typing import Generic, Protocol
 
 from torch import Tensor
 
-from batch_analogy.motion.flow.optical_flow import Luma, Motion
+from batch_analogy.motion.flow.optical_flow import Motion
+from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.interpolated import (
     FromAnchor,
     Interpolated,

@@ -1,4 +1,4 @@
-"""Medians of flow around pixels, weighed by likeness, compiled by Numba; each pixel by itself."""
+"""Weighted medians of flow, compiled by Numba; pixels are independent of each other."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ def weighted_medians(
     *,
     reach: int,
     step: int,
-    alike: float,
-    least: float,
+    colour_scale: float,
+    untrusted_weight: float,
 ) -> NDArray[np.float32]:
-    """Of both parts of the flow around some pixels, each weighed as far as it is of the same thing.
+    """Compute weighted medians of the flow around some pixels, by the similarity of colours.
 
     Args:
-        flow: (H, W, 2). confidence: (H, W), how far it is believed. colours: (H, W, 3).
+        flow: (H, W, 2). confidence: (H, W), of the flow. colours: (H, W, 3).
         rows: (n,), of the pixels. columns: likewise.
-        reach: how far around, pixels. step: from one that is looked at to the next.
-        alike: distance of colours at which one counts a quarter.
-        least: trust of what is not believed.
+        reach: half the side of the window, in pixels. step: between two samples in it.
+        colour_scale: distance of colours at which a sample's weight falls to a quarter.
+        untrusted_weight: added to the confidence of each sample.
 
     Returns:
-        (n, 3): the weighted_medians, and the share of what is alike that is believed; the same
-        for any
-        number of threads.
+        (n, 3) float32: the medians of x and y, and the mean confidence of the samples, weighted
+        by similarity; the same for any number of threads.
     """
     result = np.empty((len(rows), 3), np.float32)
-    shares = np.float32(1.0 / alike**2), np.float32(least)
-    _medians(flow, confidence, colours, rows, columns, reach, step, shares, result)
+    constants = np.float32(1.0 / colour_scale**2), np.float32(untrusted_weight)
+    _weighted_medians(flow, confidence, colours, rows, columns, reach, step, constants, result)
     return result
 
 
 @njit(cache=True, parallel=True)
-def _medians(flow, confidence, colours, rows, columns, reach, step, shares, result):  # type: ignore[no-untyped-def]
+def _weighted_medians(flow, confidence, colours, rows, columns, reach, step, constants, result):  # type: ignore[no-untyped-def]
     height, width = confidence.shape
     most = (2 * reach // step + 1) ** 2
     for i in prange(len(rows)):
@@ -48,41 +47,42 @@ def _medians(flow, confidence, colours, rows, columns, reach, step, shares, resu
         values = np.empty((2, most), np.float32)
         y, x = rows[i], columns[i]
         count = 0
-        like, believed = np.float32(0.0), np.float32(0.0)
+        similar, trusted = np.float32(0.0), np.float32(0.0)
         for row in range(y - reach, y + reach + 1, step):
             for column in range(x - reach, x + reach + 1, step):
                 if row < 0 or row >= height or column < 0 or column >= width:
                     continue
-                away = np.float32(0.0)
+                distance = np.float32(0.0)
                 for band in range(3):
-                    differs = colours[row, column, band] - colours[y, x, band]
-                    away += differs * differs
-                near = np.float32(1.0) / (np.float32(1.0) + away * shares[0])
-                weight = near * near * (confidence[row, column] + shares[1])
-                like += near * near
-                believed += near * near * confidence[row, column]
-                for part in range(2):
-                    _insert(values[part], weights[part], count, flow[row, column, part], weight)
+                    difference = colours[row, column, band] - colours[y, x, band]
+                    distance += difference * difference
+                near = np.float32(1.0) / (np.float32(1.0) + distance * constants[0])
+                weight = near * near * (confidence[row, column] + constants[1])
+                similar += near * near
+                trusted += near * near * confidence[row, column]
+                for axis in range(2):
+                    _insert(values[axis], weights[axis], count, flow[row, column, axis], weight)
                 count += 1
-        for part in range(2):
-            result[i, part] = _middle(values[part], weights[part], count)
-        result[i, 2] = believed / like
+        for axis in range(2):
+            result[i, axis] = _median(values[axis], weights[axis], count)
+        result[i, 2] = trusted / similar
 
 
 @njit(cache=True)
 def _insert(values, weights, count, value, weight):  # type: ignore[no-untyped-def]
-    """Put a value into a sorted list of so many."""
-    place = count
-    while place > 0 and values[place - 1] > value:
-        values[place] = values[place - 1]
-        weights[place] = weights[place - 1]
-        place -= 1
-    values[place] = value
-    weights[place] = weight
+    """Insert a value into a sorted list of ``count`` values."""
+    i = count
+    while i > 0 and values[i - 1] > value:
+        values[i] = values[i - 1]
+        weights[i] = weights[i - 1]
+        i -= 1
+    values[i] = value
+    weights[i] = weight
 
 
 @njit(cache=True)
-def _middle(values, weights, count):  # type: ignore[no-untyped-def]
+def _median(values, weights, count):  # type: ignore[no-untyped-def]
+    """Return the first of the sorted values at which half of the weight is reached."""
     total = np.float32(0.0)
     for n in range(count):
         total += weights[n]

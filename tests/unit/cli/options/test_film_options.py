@@ -20,7 +20,7 @@ def test_a_shot_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--shots cuts: No such file.*give detect, off, or"):
         parse_shots_option("cuts")
     (tmp_path / "cuts").write_text("soon\n")
-    with pytest.raises(UsageError, match=r"--shots .*cuts: 'soon' is no frame number"):
+    with pytest.raises(UsageError, match=r"--shots .*cuts: 'soon' is not a frame number"):
         parse_shots_option(str(tmp_path / "cuts"))
     (tmp_path / "cuts").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(UsageError, match=r"--shots .*it is no text"):

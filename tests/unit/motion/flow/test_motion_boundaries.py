@@ -1,4 +1,4 @@
-"""Motion up to the rims: a square that moves over a still scene, both of them with texture."""
+"""Flow at motion boundaries: a textured square moves over a static textured scene."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from batch_analogy.motion.flow.motion_boundaries import sharpen_boundaries
-from batch_analogy.motion.flow.optical_flow import Motion, brightness, estimate_motion
+from batch_analogy.motion.flow.motion_boundaries import cpu, reference, sharpen_boundaries
+from batch_analogy.motion.flow.optical_flow import Motion, estimate_motion
+from batch_analogy.motion.flow.photometry import brightness
 
 SIZE = (96, 128)
 SQUARE = slice(30, 66)  # rows, and columns in the earlier frame
@@ -43,73 +44,73 @@ def on_square() -> NDArray[np.bool_]:
 
 
 def wrong(motion: Motion) -> NDArray[np.bool_]:
-    """Pixels whose flow is more than half a pixel off."""
+    """Select pixels whose flow is wrong by more than half a pixel."""
     truth = np.where(on_square(), np.float32(-STEP), np.float32(0.0))
     return np.hypot(motion.backward[..., 0] - truth, motion.backward[..., 1]) > 0.5
 
 
-def rim() -> NDArray[np.bool_]:
-    """Four pixels to either side of where the square ends; not what has just come into view."""
+def boundary() -> NDArray[np.bool_]:
+    """Select four pixels on either side of the outline, except those just uncovered."""
     mask = on_square().astype(np.uint8)
     window = np.ones((9, 9), np.uint8)
     near = (cv2.dilate(mask, window) - cv2.erode(mask, window)).astype(bool)
-    return near & ~new()
+    return near & ~uncovered()
 
 
-def new() -> NDArray[np.bool_]:
-    """What the square hid in the earlier frame."""
+def uncovered() -> NDArray[np.bool_]:
+    """Select what the square hid in the earlier frame."""
     mask = np.zeros(SIZE, np.bool_)
     mask[SQUARE, SQUARE.start : SQUARE.start + STEP] = True
     return mask
 
 
-def test_flow_is_right_up_to_the_rim(motion: Motion) -> None:
+def test_flow_is_right_up_to_the_boundary(motion: Motion) -> None:
     sharp = sharpen_boundaries(motion, frame(STEP), frame(0))
-    assert wrong(motion)[rim()].mean() > 0.3, "else there is nothing to mend"
-    assert wrong(sharp)[rim()].mean() < 0.05
-    assert (motion.confidence[rim()] > 0.5).mean() < 0.6
-    assert (sharp.confidence[rim()] > 0.5).mean() > 0.9
+    assert wrong(motion)[boundary()].mean() > 0.3, "else there is nothing to correct"
+    assert wrong(sharp)[boundary()].mean() < 0.05
+    assert (motion.confidence[boundary()] > 0.5).mean() < 0.6
+    assert (sharp.confidence[boundary()] > 0.5).mean() > 0.9
 
 
-def test_what_has_just_come_into_view_is_not_believed(motion: Motion) -> None:
+def test_uncovered_regions_are_not_trusted(motion: Motion) -> None:
     sharp = sharpen_boundaries(motion, frame(STEP), frame(0))
-    assert (sharp.confidence[new()] > 0.5).mean() < 0.15
+    assert (sharp.confidence[uncovered()] > 0.5).mean() < 0.15
     untouched = cv2.dilate(on_square().astype(np.uint8), np.ones((61, 61), np.uint8)) == 0
     np.testing.assert_array_equal(sharp.confidence[untouched], motion.confidence[untouched])
 
 
-def test_what_hid_a_place_is_told_by_its_colour_where_it_was_as_bright() -> None:
-    """A red square flies over a green scene and is as bright; what it hid is not seen before."""
+def test_a_hidden_region_is_recognised_by_colour_alone() -> None:
+    """A red square moves over a green scene of the same luma; what it hid is new."""
     light = texture(1, 0.3, 0.4).mean(axis=2)
     red, green = (np.stack([light + by for by in tint], axis=2) for tint in (RED, GREEN))
     before, now = green.copy(), green.astype(np.float32)
     before[SQUARE, SQUARE] = red[SQUARE, SQUARE]
     before = before.astype(np.float32)
     flow, confidence = np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32)
-    believed = Motion(brightness(before), brightness(now), flow, flow, confidence, confidence)
-    sharp = sharpen_boundaries(believed, now, before)
+    trusted = Motion(brightness(before), brightness(now), flow, flow, confidence, confidence)
+    sharp = sharpen_boundaries(trusted, now, before)
     hidden = np.zeros(SIZE, np.bool_)
     hidden[SQUARE, SQUARE] = True
-    assert np.abs(believed.before - believed.now).max() < 1e-3, "else brightness would tell"
+    assert np.abs(trusted.before - trusted.now).max() < 1e-3, "else luma would show it"
     assert (sharp.confidence[hidden] > 0.5).mean() < 0.01
     assert (sharp.confidence[~hidden] > 0.5).mean() > 0.9
 
 
-def test_a_change_of_light_or_of_its_colour_hides_nothing() -> None:
+def test_a_change_of_light_or_of_its_colour_lowers_no_confidence() -> None:
     before = texture(1, 0.2, 0.6)
     now = before * np.array([0.85, 0.8, 0.72], np.float32)
     sharp = sharpen_boundaries(estimate_motion(brightness(before), brightness(now)), now, before)
     assert (sharp.confidence > 0.5).mean() > 0.95
 
 
-def test_frames_that_are_equal_have_no_rims() -> None:
+def test_equal_frames_are_returned_unchanged() -> None:
     grey = brightness(frame(0))
     still = estimate_motion(grey, grey)
     assert sharpen_boundaries(still, frame(0), frame(0)) is still
 
 
-def test_a_large_frame_may_be_all_rims() -> None:
-    """More pixels than OpenCV reads in one row."""
+def test_a_large_frame_of_boundaries_only() -> None:
+    """These are more pixels than OpenCV reads in one row."""
     draw = np.random.default_rng(5)
     now = draw.random((200, 260, 3), np.float32)
     before = draw.random((200, 260, 3), np.float32)
@@ -119,7 +120,7 @@ def test_a_large_frame_may_be_all_rims() -> None:
     assert (sharp.confidence > 0.5).mean() < 0.2
 
 
-def test_threads_change_no_bit(motion: Motion) -> None:
+def test_the_result_does_not_depend_on_the_number_of_threads(motion: Motion) -> None:
     many = sharpen_boundaries(motion, frame(STEP), frame(0))
     threads = numba.get_num_threads()
     try:
@@ -129,3 +130,12 @@ def test_threads_change_no_bit(motion: Motion) -> None:
         numba.set_num_threads(threads)
     np.testing.assert_array_equal(one.backward, many.backward)
     np.testing.assert_array_equal(one.confidence, many.confidence)
+
+
+def test_the_kernel_equals_the_reference(motion: Motion) -> None:
+    draw = np.random.default_rng(4)
+    rows, columns = (draw.integers(0, side, 300) for side in SIZE)  # windows past the edge too
+    settings = {"reach": 16, "step": 4, "colour_scale": 0.09, "untrusted_weight": 0.02}
+    arguments = motion.backward, motion.confidence, frame(STEP), rows, columns
+    found = cpu.weighted_medians(*arguments, **settings)
+    np.testing.assert_array_equal(found, reference.weighted_medians(*arguments, **settings))

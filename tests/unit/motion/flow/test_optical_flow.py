@@ -1,4 +1,4 @@
-"""Flow between frames: known motion is found, what is hidden or new is not believed."""
+"""Motion between frames: known motion is found, occluded and new regions are not trusted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 import skimage.data
 
 from batch_analogy.motion.flow.optical_flow import (
-    Luma,
     Motion,
-    brightness,
     estimate_motion,
     forward_backward_consistent,
 )
+from batch_analogy.motion.flow.photometry import brightness
+from batch_analogy.motion.flow.sampling import Luma
 
 SIZE = (120, 160)
 
@@ -28,14 +28,14 @@ def cat() -> Luma:
 
 
 def view(picture: Luma, right: float, down: float) -> Luma:
-    """A window of a picture; moving it right moves what it shows left."""
+    """Return a window of a picture; its content moves left as the window moves right."""
     matrix = np.float32([[0.6, 0, -40 - right], [0, 0.6, -20 - down]])
     seen = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
     return np.asarray(seen, np.float32)
 
 
 @pytest.mark.parametrize(("right", "down"), [(4.0, -2.0), (0.3, 0.1)])
-def test_a_pan_is_found_to_a_fraction_of_a_pixel(cat: Luma, right: float, down: float) -> None:
+def test_finds_a_pan_to_a_fraction_of_a_pixel(cat: Luma, right: float, down: float) -> None:
     motion = estimate_motion(view(cat, 0, 0), view(cat, right, down))
     inner = motion.backward[12:-12, 12:-12]
     error = np.hypot(inner[..., 0] - right, inner[..., 1] - down)
@@ -43,20 +43,20 @@ def test_a_pan_is_found_to_a_fraction_of_a_pixel(cat: Luma, right: float, down: 
     assert np.median(motion.confidence[12:-12, 12:-12]) > 0.9
 
 
-def test_equal_frames_stand_still_surely(cat: Luma) -> None:
+def test_equal_frames_have_no_motion_and_full_confidence(cat: Luma) -> None:
     motion = estimate_motion(cat, cat.copy())
     assert not motion.backward.any()
     assert not motion.forward.any()
     assert motion.confidence.min() == 1.0
 
 
-def test_a_change_of_exposure_is_no_change(cat: Luma) -> None:
+def test_a_change_of_exposure_does_not_lower_confidence(cat: Luma) -> None:
     motion = estimate_motion(view(cat, 0, 0), view(cat, 2, 1) * np.float32(0.7))
     assert np.median(motion.confidence) > 0.8
 
 
-def test_new_brightness_in_view_is_no_change_of_exposure(cat: Luma) -> None:
-    """A long pan from a dark into a bright scene: what both show looks the same."""
+def test_a_bright_region_that_enters_the_frame_is_not_a_change_of_exposure(cat: Luma) -> None:
+    """A long pan from a dark into a bright scene: the part visible in both frames is the same."""
     scene = np.concatenate([cat * np.float32(0.4), 0.6 + 0.4 * cat], axis=1)
     frames = [view(scene, 100 + 6 * k, 0) for k in range(11)]
     steps = [estimate_motion(*pair) for pair in itertools.pairwise(frames)]
@@ -68,7 +68,7 @@ def test_new_brightness_in_view_is_no_change_of_exposure(cat: Luma) -> None:
     assert (whole.confidence[seen] > 0.5).mean() > 0.95
 
 
-def test_long_motion_is_refined_to_a_smaller_part_of_a_pixel(cat: Luma) -> None:
+def test_refining_a_long_motion_lowers_its_error(cat: Luma) -> None:
     first, last = view(cat, 0, 0), view(cat, 7.3, -2.4)
     found = estimate_motion(first, last)
     refined = found.refined()
@@ -78,7 +78,7 @@ def test_long_motion_is_refined_to_a_smaller_part_of_a_pixel(cat: Luma) -> None:
     assert refined.confidence[seen].mean() > found.confidence[seen].mean() - 0.01
 
 
-def test_a_motion_is_refined_alike_by_any_number_of_threads(cat: Luma) -> None:
+def test_refining_does_not_depend_on_the_number_of_threads(cat: Luma) -> None:
     found = estimate_motion(view(cat, 0, 0), view(cat, 3.4, 1.2))
     threads = cv2.getNumThreads()
     try:
@@ -92,13 +92,13 @@ def test_a_motion_is_refined_alike_by_any_number_of_threads(cat: Luma) -> None:
     np.testing.assert_array_equal(flows[0], flows[2])
 
 
-def test_what_comes_into_view_is_not_believed(cat: Luma) -> None:
+def test_regions_that_enter_the_frame_are_not_trusted(cat: Luma) -> None:
     motion = estimate_motion(view(cat, 0, 0), view(cat, 12, 0))
     assert motion.confidence[:, -10:].max() < 0.5  # it was outside
     assert np.median(motion.confidence[:, 20:-30]) > 0.8
 
 
-def test_what_a_moving_thing_uncovers_is_not_believed(cat: Luma) -> None:
+def test_regions_uncovered_by_a_moving_object_are_not_trusted(cat: Luma) -> None:
     before, now = view(cat, 0, 0), view(cat, 0, 0)
     thing = np.tile(np.float32([0.05, 0.95]), (40, 15))
     before[40:80, 40:70], now[40:80, 55:85] = thing, thing
@@ -107,7 +107,7 @@ def test_what_a_moving_thing_uncovers_is_not_believed(cat: Luma) -> None:
     assert motion.confidence[:30].mean() > 0.8
 
 
-def test_a_flow_that_does_not_lead_home() -> None:
+def test_flows_that_disagree_or_leave_the_frame_are_inconsistent() -> None:
     there = np.zeros((8, 10, 2), np.float32)
     there[..., 0] = 2.0
     backward = np.zeros((8, 10, 2), np.float32)
@@ -119,12 +119,12 @@ def test_a_flow_that_does_not_lead_home() -> None:
     assert not forward_backward_consistent(there, there).any()
 
 
-def test_a_frame_smaller_than_the_method_wants(cat: Luma) -> None:
+def test_frames_smaller_than_dis_needs_are_padded(cat: Luma) -> None:
     motion = estimate_motion(cat[:20, :40], cat[1:21, :40])
     assert motion.backward.shape == (20, 40, 2)
 
 
-def test_long_runs_do_not_gather_threads(cat: Luma) -> None:
+def test_repeated_calls_start_no_new_threads(cat: Luma) -> None:
     estimate_motion(view(cat, 0, 0), view(cat, 2, 1))
     threads = {thread.ident for thread in threading.enumerate()}
     for _ in range(3):
@@ -132,7 +132,7 @@ def test_long_runs_do_not_gather_threads(cat: Luma) -> None:
     assert {thread.ident for thread in threading.enumerate()} == threads
 
 
-def test_other_light_is_told_from_motion_and_noise(cat: Luma) -> None:
+def test_global_light_change_ignores_motion_and_noise(cat: Luma) -> None:
     noise = np.random.default_rng(5).normal(0, 2 / 255, SIZE).astype(np.float32)
     moved, brighter = view(cat, 5, 2) + noise, view(cat, 5, 2) * np.float32(1.15)
     assert estimate_motion(view(cat, 0, 0), moved).global_light_change() < 0.005
@@ -140,7 +140,7 @@ def test_other_light_is_told_from_motion_and_noise(cat: Luma) -> None:
     assert estimate_motion(cat, cat).global_light_change() == 0.0
 
 
-def test_light_that_goes_from_one_side_to_the_other_is_seen_where_it_changes(cat: Luma) -> None:
+def test_local_light_change_finds_light_that_moves_across_the_frame(cat: Luma) -> None:
     noise = np.random.default_rng(5).normal(0, 2 / 255, SIZE).astype(np.float32)
     slope = np.linspace(-0.08, 0.08, SIZE[1], dtype=np.float32)
     tilted = estimate_motion(view(cat, 0, 0), view(cat, 5, 2) + noise + slope)
@@ -153,7 +153,7 @@ def test_light_that_goes_from_one_side_to_the_other_is_seen_where_it_changes(cat
     )
 
 
-def test_a_lens_that_darkens_its_corners_does_not_hide_what_moves(cat: Luma) -> None:
+def test_a_vignette_does_not_lower_confidence(cat: Luma) -> None:
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
     away = np.hypot(rows / SIZE[0] - 0.5, columns / SIZE[1] - 0.5)
     lens = (1 - 0.9 * away).clip(0.05)
@@ -162,4 +162,4 @@ def test_a_lens_that_darkens_its_corners_does_not_hide_what_moves(cat: Luma) -> 
     motion = functools.reduce(Motion.then, steps)
     assert (motion.confidence[15:-15, 15:-45] > 0.5).mean() > 0.9
     other = estimate_motion(view(cat, 0, 0), view(cat, 0, 0)[::-1].copy())
-    assert (other.confidence > 0.5).mean() < 0.05  # another scene is believed as little as before
+    assert (other.confidence > 0.5).mean() < 0.05  # a different scene is still not trusted

@@ -1,4 +1,4 @@
-"""Cuts are found; what is none is not taken for one."""
+"""Cut detection: every cut is found, and nothing else is taken for one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shot(
     name: str, count: int, *, speed: float = 2.0, ev: list[float] | None = None
 ) -> list[FrameStats]:
     """A camera that pans over a photograph, ``speed`` px a frame, each at its exposure."""
-    picture, looks = photo(name), []
+    picture, stats = photo(name), []
     rng = np.random.default_rng(0)
     for k in range(count):
         view = np.array([[1.5, 0, 20 + speed * k], [0, 1.5, 10 + 0.5 * speed * k]])
@@ -32,36 +32,36 @@ def shot(
         )
         light = np.clip(to_linear(frame) * 2.0 ** (ev[k] if ev else 0.0), 0, 1)
         noisy = to_srgb(light.astype(np.float32)) + rng.normal(0, 2 / 255, frame.shape)
-        looks.append(compute_frame_stats(np.clip(noisy, 0, 1).astype(np.float32)))
-    return looks
+        stats.append(compute_frame_stats(np.clip(noisy, 0, 1).astype(np.float32)))
+    return stats
 
 
 def test_cuts_are_found_to_the_frame() -> None:
-    looks = [*shot("astronaut", 12), *shot("coffee", 9), *shot("chelsea", 15), *shot("rocket", 8)]
-    assert find_cuts(looks) == [12, 21, 36]
+    stats = [*shot("astronaut", 12), *shot("coffee", 9), *shot("chelsea", 15), *shot("rocket", 8)]
+    assert find_cuts(stats) == [12, 21, 36]
 
 
 @pytest.mark.parametrize("change", [-1.0, 1.0])
-def test_an_exposure_step_is_no_cut(change: float) -> None:
+def test_a_step_in_exposure_is_not_a_cut(change: float) -> None:
     for name in ("astronaut", "coffee", "rocket"):
         assert find_cuts(shot(name, 20, ev=[0.0] * 10 + [change] * 10)) == []
 
 
 @pytest.mark.parametrize("frames", [1, 2])
-def test_a_flash_is_no_cut(frames: int) -> None:
+def test_a_flash_is_not_a_cut(frames: int) -> None:
     ev = [0.0] * 10 + [4.0] * frames + [0.0] * 8
     assert find_cuts(shot("coffee", len(ev), ev=ev)) == []
 
 
-def test_a_ramp_to_night_is_no_cut() -> None:
+def test_a_ramp_to_night_is_not_a_cut() -> None:
     assert find_cuts(shot("chelsea", 40, speed=0.0, ev=list(np.linspace(0, -7, 40)))) == []
 
 
-def test_a_fast_pan_is_no_cut() -> None:
+def test_a_fast_pan_is_not_a_cut() -> None:
     assert find_cuts(shot("astronaut", 15, speed=12.0)) == []
 
 
-def test_black_between_two_scenes_parts_them_once_and_within_one_does_not() -> None:
+def test_black_frames_between_two_scenes_are_one_cut_and_within_a_scene_none() -> None:
     fade = [*np.linspace(0, -6, 8), *[-14.0] * 4, *np.linspace(-6, 0, 8)]
     first, second = shot("coffee", 20, speed=0, ev=fade), shot("astronaut", 20, speed=0, ev=fade)
     assert find_cuts(first) == []
@@ -70,12 +70,12 @@ def test_black_between_two_scenes_parts_them_once_and_within_one_does_not() -> N
     assert 6 <= parted[0] <= 13
 
 
-def test_frames_that_cannot_be_read_neither_hide_nor_make_a_cut() -> None:
-    looks: list[FrameStats | None] = [*shot("astronaut", 10), *shot("coffee", 10)]
-    looks[4] = looks[15] = None
-    assert find_cuts(looks) == [10]
+def test_unreadable_frames_neither_hide_nor_cause_a_cut() -> None:
+    stats: list[FrameStats | None] = [*shot("astronaut", 10), *shot("coffee", 10)]
+    stats[4] = stats[15] = None
+    assert find_cuts(stats) == [10]
     assert find_cuts([None] * 5) == []
-    assert find_cuts(looks[:1]) == []
+    assert find_cuts(stats[:1]) == []
 
 
 @pytest.mark.parametrize("frames", [2, 3, 4])
@@ -83,13 +83,13 @@ def test_a_few_frames_far_apart_are_one_shot(frames: int) -> None:
     assert find_cuts(shot("astronaut", frames, speed=25.0)) == []
 
 
-def test_pictures_that_all_differ_are_one_shot() -> None:
-    """Where every frame is another scene, no change stands out; that is said in the help."""
+def test_unrelated_pictures_are_one_shot() -> None:
+    """Where every frame is a different scene, no change stands out (``--help`` says so)."""
     names = ["astronaut", "coffee", "chelsea", "rocket"]
     assert find_cuts([shot(names[k % 4], 1)[0] for k in range(16)]) == []
 
 
-def test_a_look_has_one_shape_for_all_pictures_and_colours_that_exposure_does_not_change() -> None:
+def test_statistics_have_one_shape_and_colours_do_not_depend_on_exposure() -> None:
     small, tall = (
         compute_frame_stats(photo("coffee")[:40, :30]),
         compute_frame_stats(photo("chelsea").transpose(1, 0, 2)),

@@ -1,4 +1,4 @@
-"""Changing a picture's exposure, and finding by how much."""
+"""Exposure corrections: computing them and applying them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def noise(height: float, seed: int = 0) -> Series:
     return np.random.default_rng(seed).uniform(-height, height, FRAMES)
 
 
-def bends(light: Series) -> float:
+def roughness(light: Series) -> float:
     return float(np.sqrt(np.mean(np.diff(light, 2) ** 2)))
 
 
@@ -37,12 +37,12 @@ def ramp(kind: str) -> Series:
 
 
 @pytest.mark.parametrize("ev", [0.01, 0.3, 1.0, 2.0])
-def test_exposure_runs_both_ways_without_clipping(ev: float) -> None:
+def test_exposure_changes_are_inverted_without_clipping(ev: float) -> None:
     grey = np.linspace(0, 1, 4096, dtype=np.float32).reshape(-1, 1, 1).repeat(3, axis=2)
     lighter, darker = apply_exposure(grey, ev), apply_exposure(grey, -ev)
     for changed in (lighter, darker):
         assert changed.dtype == np.float32
-        assert np.all(np.diff(changed[:, 0, 0]) > 0)  # no two levels became one
+        assert np.all(np.diff(changed[:, 0, 0]) > 0)  # no two levels are merged
         assert (changed[0, 0, 0], changed[-1, 0, 0]) == pytest.approx((0, 1), abs=1e-6)
     np.testing.assert_allclose(apply_exposure(lighter, -ev), grey, atol=1e-5)
 
@@ -55,7 +55,7 @@ def test_below_the_knee_exposure_multiplies_light() -> None:
     )
 
 
-def test_no_change_returns_the_very_pixels() -> None:
+def test_an_ev_of_zero_returns_the_same_array() -> None:
     pixels = np.random.default_rng(0).random((5, 4, 3), np.float32)
     assert apply_exposure(pixels, 0.0) is pixels
 
@@ -67,15 +67,15 @@ def test_a_16_bit_gradient_keeps_its_levels() -> None:
 
 
 @pytest.mark.parametrize(("kind", "error"), [("straight", 0.04), ("sunset", 0.06)])
-def test_flicker_goes_and_the_ramp_stays(kind: str, error: float) -> None:
+def test_flicker_is_removed_and_the_ramp_is_kept(kind: str, error: float) -> None:
     for seed in range(30):
         truth, wrong = ramp(kind), noise(0.3, seed)
         even = truth + wrong + exposure_corrections(truth + wrong, unknown(), strength=1.0)
-        assert bends(even) < 0.1 * bends(truth + wrong)
+        assert roughness(even) < 0.1 * roughness(truth + wrong)
         assert np.sqrt(np.mean((even - truth) ** 2)) < error
 
 
-def test_half_the_strength_leaves_half_of_it() -> None:
+def test_half_the_strength_applies_half_the_correction() -> None:
     light = ramp("straight") + noise(0.2)
     whole, half = (exposure_corrections(light, unknown(), strength=s) for s in (1.0, 0.5))
     changed = (whole != 0) & (half != 0)
@@ -84,14 +84,14 @@ def test_half_the_strength_leaves_half_of_it() -> None:
     assert not exposure_corrections(light, unknown(), strength=0.0).any()
 
 
-def test_clean_input_is_left_alone() -> None:
+def test_clean_input_is_left_unchanged() -> None:
     clean = ramp("sunset") + noise(0.005)
     assert flicker_ev(clean) < FLICKER_EV
     assert not exposure_corrections(clean, unknown(), strength=1.0, least_ev=FLICKER_EV).any()
     assert flicker_ev(clean + noise(0.1)) > FLICKER_EV
 
 
-def test_one_flash_does_not_bend_its_neighbours() -> None:
+def test_one_flash_does_not_affect_its_neighbours() -> None:
     light = ramp("straight") + noise(0.02)
     flash = light.copy()
     flash[60] += 2
@@ -101,7 +101,7 @@ def test_one_flash_does_not_bend_its_neighbours() -> None:
     assert change[60] == pytest.approx(-2, abs=0.05)
 
 
-def test_steps_of_the_camera_become_ramps_by_its_exif() -> None:
+def test_steps_of_the_camera_settings_become_ramps() -> None:
     fall = 0.02 * np.arange(FRAMES)
     camera = np.where(np.arange(FRAMES) < 60, 0.0, 1.0)
     scene = -fall + noise(0.003)
@@ -109,28 +109,28 @@ def test_steps_of_the_camera_become_ramps_by_its_exif() -> None:
     even = light + exposure_corrections(light, camera, strength=1.0, least_ev=FLICKER_EV)
     assert np.abs(np.diff(light)).max() > 0.9
     assert np.abs(np.diff(even)).max() < 0.1
-    assert bends(even) < 0.05 * bends(light)
+    assert roughness(even) < 0.05 * roughness(light)
 
 
-def test_exif_that_does_not_explain_the_picture_is_passed_over() -> None:
+def test_camera_settings_that_do_not_explain_the_light_are_ignored() -> None:
     light = ramp("straight") + noise(0.1)
-    camera = np.where(np.arange(FRAMES) % 2, 1.0, 0.0)  # developed so that no step is left
+    camera = np.where(np.arange(FRAMES) % 2, 1.0, 0.0)  # steps that raw development removed
     np.testing.assert_array_equal(
         exposure_corrections(light, camera, strength=1.0),
         exposure_corrections(light, unknown(), strength=1.0),
     )
 
 
-def test_frames_that_cannot_be_read_are_passed_over() -> None:
+def test_unreadable_frames_are_ignored() -> None:
     light = ramp("straight") + noise(0.2)
     light[[3, 50, 51]] = np.nan
     change = exposure_corrections(light, unknown(), strength=1.0)
     assert not change[[3, 50, 51]].any()
     assert np.isfinite(change).all()
-    assert not exposure_corrections(light[:4], unknown(4), strength=1.0).any()  # too few to say
+    assert not exposure_corrections(light[:4], unknown(4), strength=1.0).any()  # too few to judge
 
 
-def test_light_is_measured_as_it_was_changed() -> None:
+def test_log2_light_measures_the_exposure_that_was_applied() -> None:
     photo = skimage.data.coffee()[::2, ::2].astype(np.float32) / 255
     dim = to_srgb(to_linear(photo) / 4)
     assert log2_light(photo) - log2_light(dim) == pytest.approx(2, abs=0.02)

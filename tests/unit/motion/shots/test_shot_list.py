@@ -1,4 +1,4 @@
-"""Lists of shots made elsewhere."""
+"""Parsing lists of shots made elsewhere."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ Scene Number,Start Frame,Start Timecode,Start Time (seconds),End Frame,End Timec
         ("7", (7,)),
     ],
 )
-def test_lists_are_read(text: str, firsts: tuple[int, ...]) -> None:
+def test_parses_every_format(text: str, firsts: tuple[int, ...]) -> None:
     assert parse_shots(text) == firsts
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "names no shot"),
-        ("first\n", "'first' is no frame number"),
-        ("12.5\n", "'12.5' is no frame number"),
-        ("[true]", "'True' is no frame number"),
-        ("[0, 120", "begins like JSON and is none"),
-        ('{"scenes": []}', "holds no list of shots"),
+        ("", "names no shots"),
+        ("first\n", "'first' is not a frame number"),
+        ("12.5\n", "'12.5' is not a frame number"),
+        ("[true]", "'True' is not a frame number"),
+        ("[0, 120", "looks like JSON but is not valid"),
+        ('{"scenes": []}', "contains no list of shots"),
         ("0-100\n120-200\n", "should be 101"),
         ("0-130\n120-200\n", "should be 131"),
         ("5\n5\n", "two shots begin at frame 5"),
         ("9-5\n", "runs backwards"),
-        (SCENES.replace("121", "x"), "does not hold numbers"),
+        (SCENES.replace("121", "x"), "contains something other than numbers"),
     ],
 )
-def test_what_is_no_list_is_refused(text: str, words: str) -> None:
+def test_rejects_text_that_is_not_a_list_of_shots(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse_shots(text)

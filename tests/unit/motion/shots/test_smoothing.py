@@ -1,4 +1,4 @@
-"""Which course makes values likeliest."""
+"""Penalised smoothing with power and stiffness chosen by likelihood, and robust weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from batch_analogy.motion.shots import smoothing
 from batch_analogy.motion.shots.smoothing import (
     STIFFNESSES,
     Series,
-    _bent,
+    _bent_fit,
     _line,
     _second_differences,
-    _straight,
+    _straight_fit,
     _Values,
     likelihood_smooth,
+    robust_smooth,
 )
 
 FRAMES = 120
@@ -30,7 +31,7 @@ def rms_off(truth: Series, noise: Series) -> float:
 
 
 @pytest.mark.parametrize("count", [5, 6, 40])
-def test_the_bands_are_those_of_the_matrix(count: int) -> None:
+def test_second_differences_give_the_bands_of_the_matrix(count: int) -> None:
     differences = np.diff(np.eye(count), 2, axis=0)
     whole, bands = differences.T @ differences, _second_differences(count)
     for offset in range(3):
@@ -49,32 +50,32 @@ def test_power_2_has_the_likelihood_of_second_differences(seed: int) -> None:
         return float(38 * np.log(misfit) + np.linalg.slogdet(spread)[1])
 
     given = _Values(values, np.ones(40), 2.0, 1.0)
-    straight = _straight(given)
+    straight = _straight_fit(given)
     for place in (0, 12, 30):
-        found = _bent(given, straight.course, place)
+        found = _bent_fit(given, straight.curve, place)
         expected = dense(1 / STIFFNESSES[place]) - dense(0.0)
         assert found.surprise - straight.surprise == pytest.approx(expected, abs=1e-5)
 
 
-def test_units_do_not_matter() -> None:
+def test_smoothing_does_not_depend_on_units() -> None:
     values = SUNSET + np.random.default_rng(0).uniform(-0.3, 0.3, FRAMES)
     for power in (2.0, 4.0):
         given = [_Values(values / unit, ALL, power, unit) for unit in (0.1, 0.3, 1.0)]
-        fits = [_straight(each).surprise for each in given]
+        fits = [_straight_fit(each).surprise for each in given]
         np.testing.assert_allclose(fits, fits[0], atol=0.01)
     np.testing.assert_allclose(
         likelihood_smooth(10 * values, ALL), 10 * likelihood_smooth(values, ALL), atol=0.01
     )
 
 
-def test_noise_of_hard_bounds_leaves_half_the_error_of_the_least_squares_line() -> None:
+def test_bounded_noise_leaves_half_the_error_of_a_least_squares_line() -> None:
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, (40, FRAMES))
     squares = [_line(LINE + values, ALL) - LINE for values in noise]
     assert rms_off(LINE, noise) < 0.6 * np.median(np.sqrt(np.square(squares).mean(axis=1)))
 
 
 @pytest.mark.parametrize("tails", ["normal", "long"])
-def test_other_noise_is_smoothed_as_well_as_by_squares(
+def test_other_noise_is_smoothed_as_well_as_by_least_squares(
     tails: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
@@ -85,18 +86,51 @@ def test_other_noise_is_smoothed_as_well_as_by_squares(
     assert chosen < 1.1 * rms_off(SUNSET, noise)
 
 
-def test_a_line_without_noise_is_that_line() -> None:
+def test_values_without_noise_are_returned() -> None:
     np.testing.assert_allclose(likelihood_smooth(LINE, ALL), LINE, atol=1e-6)
     np.testing.assert_allclose(likelihood_smooth(SUNSET, ALL), SUNSET, atol=0.01)
 
 
-def test_two_levels_by_turns_leave_the_middle() -> None:
+def test_alternating_values_are_smoothed_to_their_middle() -> None:
     values = np.where(AT % 2 == 0, 0.2, -0.2)
     np.testing.assert_allclose(likelihood_smooth(LINE + values, ALL), LINE, atol=0.01)
 
 
-def test_nothing_is_where_nothing_is_trusted() -> None:
-    trust = ALL.copy()
-    trust[40:60] = 0
-    values = np.where(trust > 0, LINE, 99.0)
-    np.testing.assert_allclose(likelihood_smooth(values, trust), LINE, atol=1e-4)
+def test_values_of_weight_zero_have_no_effect() -> None:
+    weights = ALL.copy()
+    weights[40:60] = 0
+    values = np.where(weights > 0, LINE, 99.0)
+    np.testing.assert_allclose(likelihood_smooth(values, weights), LINE, atol=1e-4)
+
+
+def worst_error(truth: Series, seed: int, height: float) -> float:
+    values = truth + np.random.default_rng(seed).uniform(-height, height, FRAMES)
+    return float(np.abs(robust_smooth(AT, values) - truth).max())
+
+
+def test_nine_of_ten_noisy_lines_are_found_to_a_twentieth_even_at_their_ends() -> None:
+    assert np.quantile([worst_error(LINE, seed, 0.3) for seed in range(40)], 0.9) < 0.05
+
+
+def test_a_sunset_is_preserved() -> None:
+    assert np.median([worst_error(SUNSET, seed, 0.3) for seed in range(40)]) < 0.1
+    assert worst_error(SUNSET, 0, 0.01) < 0.02
+
+
+@pytest.mark.parametrize("wrong", [slice(0, 3), slice(57, 63), slice(-3, None)])
+def test_a_few_wrong_frames_do_not_bend_the_curve(wrong: slice) -> None:
+    values = LINE + np.random.default_rng(0).uniform(-0.1, 0.1, FRAMES)
+    before = robust_smooth(AT, values)
+    values[wrong] -= 1.5
+    np.testing.assert_allclose(robust_smooth(AT, values), before, atol=0.05)
+
+
+@pytest.mark.parametrize(("gap", "error"), [(slice(30, 45), 0.06), (slice(20, 60), 0.2)])
+def test_the_curve_continues_through_missing_frames(gap: slice, error: float) -> None:
+    seen = np.delete(AT, gap)
+    truth = SUNSET[seen.astype(int)]
+    np.testing.assert_allclose(robust_smooth(seen, truth), truth, atol=error)
+
+
+def test_five_values_are_enough() -> None:
+    np.testing.assert_allclose(robust_smooth(AT[:5], 2 * AT[:5] + 1), 2 * AT[:5] + 1, atol=1e-9)

@@ -7,7 +7,8 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from batch_analogy.motion.flow.optical_flow import Motion, brightness, estimate_motion
+from batch_analogy.motion.flow.optical_flow import Motion, estimate_motion
+from batch_analogy.motion.flow.photometry import brightness
 from batch_analogy.motion.temporal.light_change import block_means, colour_change
 
 SIZE = (120, 160)
