@@ -1,18 +1,20 @@
 # make setup   .venv with the batch-analogy command in it
 # make demo    a small film from real photographs
-# make test    the tests           make lint   ruff and mypy
-# make test-long   the rest of them: whole clusters, lost, joined and cut off
+# make test    the quick tests     make lint   ruff and mypy
+# make test-long   the rest of them: whole runs, every example, clusters lost, joined and cut off
+# make test-durations   all of them, writing down what each file takes: tests/durations.json
 # make bench   measured times      make clean  remove what these made
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
-# Many tests wait for processes; files stay together, as their clusters and fixtures do, and come in
-# the order of tests/conftest.py.
+# Many tests wait for processes. Files stay together, as their clusters and fixtures do, and those
+# that take longest come first (tests/conftest.py).
 TEST_PROCESSES ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo test test-long lint bench clean
+.PHONY: setup demo test test-long test-durations lint bench clean
 
 setup: $(STAMP)
 	@echo "Ready: $(BIN)/batch-analogy --help"
@@ -30,10 +32,13 @@ demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-long: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m long $(PYTEST_ARGS)
+	$(PYTEST) -m long $(PYTEST_ARGS)
+
+test-durations: $(STAMP)
+	$(PYTEST) -m "" --record-durations $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,46 +15,63 @@ import torch
 from batch_analogy.analogy.features.vgg import Vgg19, load_network
 from batch_analogy.analogy.features.weights import resolve_weights
 
-LONGEST = (
-    "cluster/test_across_machines.py",
-    "end_to_end/test_examples.py",
-    "unit/analogy/correspondence/test_patchmatch_cuda.py",
-    "cluster/test_nodes.py",
-    "unit/analogy/test_deep.py",
-    "cluster/test_ray_runs.py",
-    "end_to_end/test_interrupts.py",
-    "cluster/test_actor_placement.py",
-    "whole_runs/test_steady_runs.py",
-    "cluster/test_kills.py",
-    "end_to_end/test_timelapse_command.py",
-    "unit/cluster/test_submit.py",
-    "unit/benchmarks/test_gpu_benchmark.py",
-    "cluster/test_cluster_benchmark.py",
-    "end_to_end/test_bad_input.py",
-    "unit/cluster/test_launcher.py",
-    "end_to_end/test_temporal_option.py",
-    "unit/report/comparison/test_source_metrics.py",
-    "cluster/test_ray_metrics.py",
-    "end_to_end/test_compare_command.py",
-    "end_to_end/test_run_commands.py",
-    "cluster/test_stopping.py",
-    "whole_runs/test_clocks.py",
-    "cluster/test_shared_folder.py",
-    "end_to_end/test_odd_names.py",
-    "unit/jobs/semantic/test_training_folders.py",
-    "unit/cluster/test_array.py",
-)
-"""Files that take more than fifteen seconds, clusters and others by turns: they come first.
+TESTS = Path(__file__).parent
+DURATIONS = TESTS / "durations.json"
+"""File of tests -> the seconds it took, as ``make test-durations`` last wrote it."""
 
-So no process is left with a long file at the end, and fewer clusters are up at once.
-"""
+LONG_FOLDERS = ("cluster", "end_to_end", "whole_runs", "benchmarks")
+"""Folders whose tests are left to ``make test-long``, unless they are marked ``smoke``."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-durations",
+        action="store_true",
+        help="write what each file of tests took into tests/durations.json",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--record-durations"):
+        config.pluginmanager.register(DurationRecorder(), "durations")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves the long ones out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; the order within a file stays."""
-    tests = Path(__file__).parent
-    ranks = {tests / name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    """Mark the long tests, and put the files that take longest first.
+
+    So no process is left with a long file at the end. The order within a file stays.
+    """
+    seconds = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        if folder in LONG_FOLDERS and item.get_closest_marker("smoke") is None:
+            item.add_marker(pytest.mark.long)
+    items.sort(key=lambda item: -seconds.get(_file(item.nodeid), 0.0))
+
+
+class DurationRecorder:
+    """Add up the time of each file's tests, in this process or in xdist's, and write it down."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        file = _file(report.nodeid)
+        self._seconds[file] = self._seconds.get(file, 0.0) + report.duration
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workerinput"):  # the process that hears of all of them writes
+            return
+        known = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
+        known.update(self._seconds)
+        root = session.config.rootpath
+        kept = {file: round(s, 1) for file, s in known.items() if s >= 1 and (root / file).exists()}
+        DURATIONS.write_text(json.dumps(dict(sorted(kept.items())), indent=0) + "\n")
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 @pytest.fixture(scope="session")

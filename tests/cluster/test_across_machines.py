@@ -30,8 +30,6 @@ from tests.support.processes.machines import Machines, machines
 from tests.support.processes.paced import PATIENCE_SECONDS, Paced
 from tests.support.runs import DRAFT, frame_bytes, frame_identity, sample_config
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]  # starts Ray on three machines
-
 COMMAND = (sys.executable, "-m", "batch_analogy")
 NODES = (2, 3)
 SLOW = dataclasses.replace(DRAFT, min_side_px=160)  # long enough to be disturbed

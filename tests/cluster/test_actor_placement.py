@@ -28,8 +28,6 @@ from tests.support.processes.clusters import add_node, cluster_of
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import INLINE, on_ray, sample_config
 
-pytestmark = pytest.mark.slow  # starts Ray
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
@@ -107,7 +105,6 @@ def test_two_workers_share_one_gpu(cluster: Cluster, make_pool: Callable[..., Ra
     assert pool.poll(0.1) == [], "there is no room for a third"
 
 
-@pytest.mark.long
 def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
     cluster: Cluster, make_pool: Callable[..., RayPool]
 ) -> None:
@@ -142,7 +139,6 @@ def test_what_a_cluster_lacks_is_said_beside_what_it_has(
     assert "the largest with" in said
 
 
-@pytest.mark.long
 def test_a_cluster_without_machines_is_asked_for_a_number_and_waited_for(tmp_path: Path) -> None:
     """As an autoscaler's at the beginning: only a head, until somebody asks for workers."""
     with cluster_of() as cluster:

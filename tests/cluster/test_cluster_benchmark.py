@@ -59,8 +59,6 @@ def test_a_frame_done_twice_or_never_is_told(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.long
-@pytest.mark.slow
 def test_a_film_with_corrupt_frames_and_a_killed_worker() -> None:
     words = ["--quick", "--sections", "corrupt", "--seed", "7"]
     done = subprocess.run(

@@ -23,8 +23,6 @@ from tests.support.processes.drivers import StartDriver, freezer, wait_for_frame
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import INLINE, frame_identity, on_ray, sample_config
 
-pytestmark = pytest.mark.slow  # starts Ray
-
 
 @pytest.mark.usefixtures("running_ray")
 def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
@@ -51,7 +49,6 @@ def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
     assert_like(config, uninterrupted)
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("running_ray")
 def test_a_frame_that_always_kills_its_worker_is_given_up(tmp_path: Path) -> None:
     config = on_ray(tmp_path, 3, workers=1)

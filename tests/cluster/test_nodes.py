@@ -27,8 +27,6 @@ from tests.support.processes.clusters import (
 from tests.support.processes.drivers import freezer, wait_until_gone, worker_pid
 from tests.support.runs import on_ray
 
-pytestmark = pytest.mark.slow  # each starts Ray
-
 
 def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
     tmp_path: Path, uninterrupted: Undisturbed
@@ -66,7 +64,6 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
         assert ray.cluster_resources()["CPU"] >= 1
 
 
-@pytest.mark.long
 def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:

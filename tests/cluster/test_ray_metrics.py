@@ -19,8 +19,6 @@ from batch_analogy.jobs.ray.cluster import leave, start_local
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import on_ray
 
-pytestmark = pytest.mark.slow  # starts Ray
-
 NAMES = {
     "ray_batch_analogy_frames_done_total",
     "ray_batch_analogy_frames_failed_total",

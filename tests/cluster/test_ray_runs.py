@@ -21,9 +21,8 @@ from tests.support.processes.drivers import freezer
 from tests.support.runs import on_ray, sample_config
 from tests.support.semantic import QUICK, write_disc
 
-pytestmark = pytest.mark.slow  # starts Ray
 
-
+@pytest.mark.smoke
 def test_any_number_of_workers_gives_the_same_bytes(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
@@ -80,7 +79,6 @@ def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) ->
         leave()
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("running_ray")
 def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(
     tmp_path: Path, uninterrupted: Undisturbed

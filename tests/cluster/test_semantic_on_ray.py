@@ -27,8 +27,6 @@ from batch_analogy.jobs.semantic.training import TrainingFolder, TrainJob
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.semantic import QUICK, write_disc
 
-pytestmark = pytest.mark.slow  # starts Ray
-
 
 def jobs_in(folder: Path, **changes: object) -> list[TrainJob]:
     """Two pictures and one that cannot be trained."""

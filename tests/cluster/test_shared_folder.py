@@ -21,8 +21,6 @@ from tests.support.processes.clusters import cluster_of, journal_lines
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import on_ray
 
-pytestmark = pytest.mark.slow  # starts Ray
-
 BLIND = """
 mount -t tmpfs tmpfs "$1" || exit 99
 exec "$2" -m ray.scripts.scripts start --address="$3" --num-cpus=1 --num-gpus=0 --block
@@ -57,7 +55,6 @@ def blind_node(address: str, hidden: Path, messages: Path) -> Iterator[None]:
         node.wait(PATIENCE_SECONDS)
 
 
-@pytest.mark.long
 def test_a_machine_without_the_shared_folder_is_said_so_before_any_frame(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()

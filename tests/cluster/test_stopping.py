@@ -23,8 +23,6 @@ from tests.support.processes.drivers import StartDriver, wait_for_frames
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import INLINE, frame_identity, sample_config
 
-pytestmark = pytest.mark.slow  # starts Ray
-
 
 @pytest.mark.parametrize("execution", [INLINE, ExecutionConfig(workers=2, gpus_per_worker=0)])
 def test_ctrl_c_finishes_the_frames_in_hand(

@@ -41,6 +41,7 @@ def test_a_preset_makes_one_picture_of_one(call: Call, tmp_path: Path, preset: s
     assert Image.open(tmp_path / "out" / "000000.png").size == (80, 64)
 
 
+@pytest.mark.smoke
 def test_keyframes_preview_film_and_what_to_paint_next(
     call: Call, frames: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,8 @@ from tests.support.command_line import (
     write_picture,
 )
 
+pytestmark = pytest.mark.smoke  # quick, and what people meet first
+
 
 def test_a_missing_folder(reference: Path, tmp_path: Path) -> None:
     ended = run("timelapse", reference, tmp_path / "nowhere", "-o", tmp_path / "f.mp4", *HERE)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.command_line import Call, write_frames
 
+pytestmark = pytest.mark.smoke  # quick, and what people meet first
+
 
 def test_doctor_finds_this_machine_ready(call: Call, tmp_path: Path) -> None:
     ended = call("doctor", "--folder", tmp_path, "--json")

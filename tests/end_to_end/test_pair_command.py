@@ -3,12 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from batch_analogy.media.stills import read_depth, read_still, write_png
 from tests.support.command_line import QUICK, Call, picture, run, write_picture
 
 
+@pytest.mark.smoke
 def test_pair_writes_both_pictures_at_full_size(call: Call, tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png", 0, 64, 90)
     bp = write_picture(tmp_path / "bp.jpg", 9, 80, 70)

@@ -39,6 +39,7 @@ def test_numbered_maps_become_a_film(call: Call, disc: tuple[Path, Path], tmp_pa
     assert Image.open(tmp_path / "one.png").size == (48, 40)
 
 
+@pytest.mark.smoke
 def test_train_then_apply(call: Call, tmp_path: Path) -> None:
     write_disc(tmp_path / "pictures", "one")
     write_disc(tmp_path / "pictures", "two")
@@ -156,7 +157,6 @@ def test_a_picture_that_fails_is_told_of_once(
     assert wrong.err.count("holds a training of other") == 1
 
 
-@pytest.mark.slow
 def test_a_process_of_its_own(disc: tuple[Path, Path], tmp_path: Path) -> None:
     ended = run("semantic", *disc, disc[1], "-o", "%04d.png", *QUICK, cwd=tmp_path)
     ended.assert_ended(0)

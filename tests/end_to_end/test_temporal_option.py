@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from batch_analogy.config.run import ANCHOR_FRAMES
 from tests.support.command_line import APART, QUICK, Call, finished_frames, write_frames
 
@@ -29,7 +27,6 @@ def test_a_film_is_steady_unless_it_is_said_otherwise(
     assert on != off
 
 
-@pytest.mark.slow  # starts Ray
 def test_workers_change_no_pixel_of_a_steady_film(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:

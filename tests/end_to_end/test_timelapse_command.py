@@ -21,6 +21,7 @@ from tests.support.command_line import (
 from tests.support.command_line import write_frames as write
 
 
+@pytest.mark.smoke
 def test_a_folder_becomes_a_film(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write(tmp_path / "frames", 3)
     film = tmp_path / "film.mp4"
@@ -94,6 +95,7 @@ def test_stylize_keeps_sound_and_duration(call: Call, reference: Path, tmp_path:
     assert after.duration_seconds == pytest.approx(before.duration_seconds, abs=0.02)
 
 
+@pytest.mark.smoke
 def test_a_killed_run_goes_on_and_ends_in_the_same_film(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:

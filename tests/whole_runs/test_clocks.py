@@ -68,7 +68,6 @@ def other_names() -> None:
         pytest.skip(f"no host name of its own: {tried.stderr.decode().strip()}")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("other_names")
 def test_a_run_goes_on_from_one_clock_to_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,8 @@ from tests.support.runs import (
     worked_on,
 )
 
+pytestmark = pytest.mark.smoke  # quick, and what people meet first
+
 
 def test_a_run_makes_every_frame_and_a_film(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 5, target="both", fps=Fraction(10))

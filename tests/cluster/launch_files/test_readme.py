@@ -9,8 +9,14 @@ import sys
 
 import pytest
 
-from tests.unit.cluster.cluster_files import CLUSTER, ROOT, pinned, project, understood_options
-from tests.unit.cluster.test_versions import PYTHON
+from tests.cluster.launch_files.cluster_files import (
+    CLUSTER,
+    ROOT,
+    pinned,
+    project,
+    understood_options,
+)
+from tests.cluster.launch_files.test_versions import PYTHON
 
 README = (CLUSTER / "README.md").read_text()
 BLOCKS = re.findall(r"(?:^    .*\n|^\n(?=    ))+", README, re.MULTILINE)

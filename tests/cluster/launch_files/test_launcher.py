@@ -12,8 +12,8 @@ import pytest
 
 from batch_analogy.cli.app import main
 from batch_analogy.media.stills import write_png
+from tests.cluster.launch_files.cluster_files import LAUNCHER_FILES, OnMachines, read_yaml
 from tests.support.runs import frame_bytes, picture, write_frames
-from tests.unit.cluster.cluster_files import LAUNCHER_FILES, OnMachines, read_yaml
 
 COMMANDS = (
     "setup_commands",
@@ -137,8 +137,6 @@ on "$head" ray job submit --address http://127.0.0.1:8265 -- \
 """
 
 
-@pytest.mark.long
-@pytest.mark.slow
 def test_the_start_commands_make_a_cluster_that_does_a_job(
     on_machines: OnMachines, tmp_path: Path
 ) -> None:

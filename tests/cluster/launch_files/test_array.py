@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from batch_analogy.media.stills import write_png
+from tests.cluster.launch_files.cluster_files import CLUSTER
 from tests.support.runs import picture, write_frames
-from tests.unit.cluster.cluster_files import CLUSTER
 
 ARRAY = CLUSTER / "slurm" / "array.sbatch"
 OPTIONS = "--quality draft --size 0.01"
@@ -34,8 +34,6 @@ def run_task(
     )
 
 
-@pytest.mark.long
-@pytest.mark.slow
 def test_incomplete_films_alone_are_done_again(tmp_path: Path, environment: dict[str, str]) -> None:
     shots = [tmp_path / name for name in ("shot 1", "shot2", "shot3")]
     for shot in shots:

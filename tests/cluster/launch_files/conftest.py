@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.launch_files.cluster_files import ROOT, OnMachines
 from tests.support.processes.machines import MACHINES, NAMESPACES, require_namespaces
-from tests.unit.cluster.cluster_files import ROOT, OnMachines
 
 FAKES = Path(__file__).parent / "fake_slurm"
 

@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.unit.cluster.cluster_files import CLUSTER, read_yaml, understood_options
-from tests.unit.cluster.kuberay_schema import schema_of
+from tests.cluster.launch_files.cluster_files import CLUSTER, read_yaml, understood_options
+from tests.cluster.launch_files.kuberay_schema import schema_of
 
 RAYJOB = read_yaml(CLUSTER / "kuberay" / "rayjob.yaml")
 STORAGE = read_yaml(CLUSTER / "kuberay" / "storage.yaml")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cluster.cluster_files import CLUSTER, read_yaml
+from tests.cluster.launch_files.cluster_files import CLUSTER, read_yaml
 
 DASHBOARD = json.loads((CLUSTER / "grafana.json").read_text())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]

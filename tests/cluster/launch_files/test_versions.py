@@ -7,7 +7,7 @@ import re
 import pytest
 import ray
 
-from tests.unit.cluster.cluster_files import (
+from tests.cluster.launch_files.cluster_files import (
     CLUSTER,
     LAUNCHER_FILES,
     ROOT,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cluster.cluster_files import CLUSTER, SHELL_FILES
+from tests.cluster.launch_files.cluster_files import CLUSTER, SHELL_FILES
 
 BESIDE_PYTHON = str(Path(sys.executable).parent)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from tests.unit.cluster.kuberay_schema import RAY, kubernetes_name
+from tests.cluster.launch_files.kuberay_schema import RAY, kubernetes_name
 
 HERE = Path(__file__).parent
 MANIFESTS = HERE.parents[2] / "cluster" / "kuberay"

@@ -12,7 +12,7 @@ import torch
 
 from batch_analogy.analogy.features.weights import resolve_weights
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,8 +25,6 @@ def run_benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.long
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_section_runs_on_the_cpu() -> None:
     weights = str(resolve_weights().path)

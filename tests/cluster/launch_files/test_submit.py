@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from batch_analogy.media.stills import write_png
+from tests.cluster.launch_files.cluster_files import CLUSTER, OnMachines
 from tests.support.runs import picture, write_frames
-from tests.unit.cluster.cluster_files import CLUSTER, OnMachines
 
 SUBMIT = CLUSTER / "slurm" / "submit.sbatch"
 FILM = ("timelapse", "reference.png", "in", "--output", "film.mp4", "--quality", "draft")
@@ -46,8 +46,6 @@ def submit(
     )
 
 
-@pytest.mark.long
-@pytest.mark.slow
 def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: Path) -> None:
     run = pictures / "film.run"
     spoiled = pictures / "in" / "img1.png"
@@ -70,7 +68,6 @@ def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: 
     assert (pictures / "home" / ".ray" / "auth_token").read_text() == token
 
 
-@pytest.mark.slow
 def test_a_ray_that_does_not_start_fails_the_job(on_machines: OnMachines, pictures: Path) -> None:
     """symmetric-run itself exits 0 then."""
     occupy = (

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.scheduler import Night, simulate
 from tests.support.simulated_pool import SimulatedClock
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_clock_runs_while_the_driver_works_and_not_while_the_simulation_does() -> None:
