@@ -5,7 +5,7 @@
 draft, standard and paper are the qualities as they are; every other variant replaces standard's
 iteration counts. Prints each variant's mean scores and seconds, its seconds as a multiple of
 standard's in the same run, and each variant as it is finished on stderr. What the numbers do not
-show, pictures do: docs/solve-study.md has both.
+show, pictures do: docs/benchmarks.md has both.
 """
 
 from __future__ import annotations

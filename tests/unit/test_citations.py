@@ -14,8 +14,8 @@ DOCS = ROOT / "docs"
 ROOMS = ("batch_analogy", "benchmarks", "cluster", "docs", "examples", "tests")
 SUFFIXES = {".md", ".py", ".sh", ".toml", ".yaml", ".yml"}
 
-PAGE = re.compile(r"(?<![\w/])docs/([\w./-]+\.md)\b")
-CITATION = re.compile(r'(?<![\w/])docs/([\w./-]+\.md)`{0,2}((?:(?:,| and) "[^"]+")+)')
+PAGE = re.compile(r"(?<![\w/])docs/([\w-]+\.md)\b")
+CITATION = re.compile(r'(?<![\w/])docs/([\w-]+\.md)`{0,2}((?:(?:,| and) "[^"]+")+)')
 QUOTED = re.compile(r'"([^"]+)"')
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
