@@ -3,18 +3,20 @@
 # make test    the quick tests     make lint   ruff and mypy
 # make test-long   the rest of them: whole runs, every example, clusters lost, joined and cut off
 # make test-durations   all of them, writing down what each file takes: tests/durations.json
+# make docs    the documentation site in build/site; dead links fail (Python 3.11 or newer)
 # make bench   measured times      make clean  remove what these made
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
+DOCS_STAMP := $(VENV)/.docs-stamp
 # Many tests wait for processes. Files stay together, as their clusters and fixtures do, and those
 # that take longest come first (tests/conftest.py).
 TEST_PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo test test-long test-durations lint bench clean
+.PHONY: setup demo test test-long test-durations lint docs bench clean
 
 setup: $(STAMP)
 	@echo "Ready: $(BIN)/batch-analogy --help"
@@ -44,6 +46,14 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_STAMP)
+
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The site is in build/site; open build/site/index.html"
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -58,7 +58,9 @@ def _command(command: Any, context: Any) -> str:
             continue
         is_argument = parameter.param_type_name == "argument"
         title = getattr(parameter, "rich_help_panel", None)
-        groups.setdefault(title or ("Arguments" if is_argument else "Options"), []).append(parameter)
+        groups.setdefault(title or ("Arguments" if is_argument else "Options"), []).append(
+            parameter
+        )
     for title, parameters in groups.items():
         rows = [_row(parameter, context) for parameter in parameters]
         parts.append("\n".join([f"| {title} | |", "| --- | --- |", *rows]))
