@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and hashing them."""
+"""Write files so that a reader never sees half of one, and hash them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from typing import IO
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 
 TEMPORARY_PREFIX = ".tmp-"
-"""Begins every temporary name, so that what a killed process left behind can be recognised."""
+"""Prefix of every temporary name, by which files that a killed process left are recognised."""
 
 NON_UTF8_ERRORS = "backslashreplace"
-"""How text is encoded that may hold names of files which are no UTF-8: old archives have such.
+"""Error handler for encoding text that may hold file names that are not valid UTF-8.
 
-Python has their bytes as half characters, which become escapes that JSON reads back.
+Old archives have such names. Python represents their bytes as lone surrogates; these become
+escapes, which JSON reads back.
 """
 
 _CHUNK_BYTES = 1 << 20
@@ -33,7 +34,7 @@ _DISK_REASONS = {
     errno.EPERM: "you may not write there; change the permissions or choose another folder",
     errno.EIO: "the disk reports a hardware or network error; choose another output folder",
     errno.EFBIG: "that is larger than the disk or your limits allow; choose another output folder",
-    # What a shared or removable disk says that went away overnight.
+    # Errors of a shared or removable disk that was disconnected.
     **dict.fromkeys(
         (errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO),
         "the disk is not connected any more; connect it and run the same command again",
@@ -49,14 +50,14 @@ _SHAPE_REASONS = {
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write ``path`` into messages for a person.
+    """Turn the operating system's write errors into messages that tell a user what to do.
 
     Args:
         path: the file or folder being written, named in the message.
 
     Raises:
-        OutputDiskError: the disk is full, read-only, broken or closed to this user.
-        UsageError: the path itself cannot be a file.
+        OutputDiskError: the disk is full, read-only or broken, or the user may not write there.
+        UsageError: the path cannot be a file.
     """
     try:
         yield
@@ -69,17 +70,16 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def temporary_path(path: Path) -> Path:
-    """A new name in the folder of ``path``, with its suffix, for writing before ``os.replace``."""
+    """Return a new path beside ``path``, of the same suffix, to write to before ``os.replace``."""
     return path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
 
 
 @contextlib.contextmanager
 def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
-    """A stream whose content takes a file's place once it is written wholly, or never.
+    """Open a stream whose content replaces the file when the block ends without an exception.
 
     Raises:
-        OutputDiskError: the disk is full, read-only, broken or closed to this user.
-        UsageError: the path cannot be a file.
+        OutputDiskError, UsageError: as for ``disk_errors``.
     """
     temporary = temporary_path(path)
     with disk_errors(path):
@@ -97,27 +97,26 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing, making its folder where needed.
+    """Write a whole file or nothing; its folder is created if it is missing.
 
     Args:
-        path: the file; one that is there is replaced.
+        path: the file; an existing one is replaced.
         data: its new content.
 
     Raises:
-        OutputDiskError: the disk is full, read-only, broken or closed to this user.
-        UsageError: the path cannot be a file.
+        OutputDiskError, UsageError: as for ``disk_errors``.
     """
     with atomic_writer(path) as stream:
         stream.write(data)
 
 
 def atomic_write_text(path: Path, data: str) -> None:
-    """Write a whole UTF-8 text file or nothing; otherwise as ``atomic_write_bytes``."""
+    """Write a whole UTF-8 text file or nothing; otherwise like ``atomic_write_bytes``."""
     atomic_write_bytes(path, data.encode(errors=NON_UTF8_ERRORS))
 
 
 def hash_file(path: Path) -> str:
-    """The BLAKE2b hash of a file's content.
+    """Compute the BLAKE2b hash of a file's content.
 
     Args:
         path: the file, of any size; it is read in pieces.

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DepthChoice = Literal["auto", "8", "16"]
 Format = Literal["png", "tiff"]
-_SUFFIXES: dict[Format, str] = {"png": ".png", "tiff": ".tif"}
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,12 @@ class Outputs:
         cls, folder: Path, *, format: Format, flow: bool, confidence: bool, sheet: bool
     ) -> Outputs:
         """Name the files in ``folder``."""
+        from batch_analogy.media.picture_formats import PICTURE_FORMATS
+
+        suffix = PICTURE_FORMATS[format].suffix
         return cls(
-            a_prime=folder / f"a_prime{_SUFFIXES[format]}",
-            b=folder / f"b{_SUFFIXES[format]}",
+            a_prime=folder / f"a_prime{suffix}",
+            b=folder / f"b{suffix}",
             flow_ab=folder / "flow_ab.npy" if flow else None,
             flow_ba=folder / "flow_ba.npy" if flow else None,
             confidence_a=folder / "confidence_a.png" if confidence else None,
@@ -151,10 +153,11 @@ def _read_tensor(path: Path) -> Tensor:
 
 
 def _write_picture(path: Path, picture: Tensor, depth: Depth) -> None:
-    from batch_analogy.media.stills import write_png, write_tiff
+    from batch_analogy.media.picture_formats import format_of
 
-    write = write_tiff if path.suffix == _SUFFIXES["tiff"] else write_png
-    write(path, picture[0].permute(1, 2, 0).cpu().numpy(), depth)
+    picture_format = format_of(path)
+    assert picture_format is not None
+    picture_format.write(path, picture[0].permute(1, 2, 0).cpu().numpy(), depth)
 
 
 def _pixels(picture: Tensor) -> Pixels:

@@ -175,7 +175,7 @@ def _transparent(path: str) -> bool:
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """What stills the numbers in the names leave out, and what the film does about it."""
     from batch_analogy.jobs.plan.survey import format_gaps, gaps_of
-    from batch_analogy.media.frame_numbers import LONGEST_HOLD, are_lost
+    from batch_analogy.media.frame_numbers import MAX_HOLD_FRAMES, are_lost
 
     gaps = gaps_of(plan)
     if not gaps:
@@ -190,9 +190,9 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "", "the film goes on without them"
         return
     yield "", "the film shows the frame before each gap for that time"
-    long = [gap for gap in gaps if gap.frames > LONGEST_HOLD]
+    long = [gap for gap in gaps if gap.frames > MAX_HOLD_FRAMES]
     if long:
-        yield "", f"but not for more than {LONGEST_HOLD} in a row, as {format_gaps(long)}"
+        yield "", f"but not for more than {MAX_HOLD_FRAMES} in a row, as {format_gaps(long)}"
 
 
 def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:

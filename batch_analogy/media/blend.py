@@ -1,4 +1,4 @@
-"""One frame of a film out of several frames in a row, as a long exposure takes them."""
+"""Blend consecutive frames into one frame of the film, like a long exposure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from batch_analogy.errors import FrameError
 from batch_analogy.media.stills import read_still
 
 FrameBlend = tuple[Path, ...]
-"""The pictures that a frame of a film is the mean of; at least one."""
+"""Pictures whose mean is one frame of the film; at least one."""
 
 
-def shown(frame: Path | FrameBlend) -> FrameBlend:
-    """A picture stands for itself."""
+def as_blend(frame: Path | FrameBlend) -> FrameBlend:
+    """Return a single picture as a blend of one."""
     return (frame,) if isinstance(frame, Path) else frame
 
 
 def read_blend(frame: FrameBlend) -> FloatPixels:
-    """The mean of pictures' light; a picture alone as it is.
+    """Average pictures in linear light; return a single picture unchanged.
 
     Args:
-        frame: pictures of one size; one given several times counts as often.
+        frame: pictures of one size; one that occurs several times counts that many times.
 
     Returns:
         (H, W, 3) float32 sRGB in [0, 1].
@@ -39,8 +39,8 @@ def read_blend(frame: FrameBlend) -> FloatPixels:
         pixels = to_linear(read_still(path)) * np.float32(count / len(frame))
         if light is not None and pixels.shape != light.shape:
             raise FrameError(
-                f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and is to be blended with "
-                f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]}"
+                f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and cannot be blended with "
+                f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]} px"
             )
         light = pixels if light is None else light + pixels
     assert light is not None

@@ -1,4 +1,4 @@
-"""RAW files of cameras, through the optional extra ``raw`` (rawpy, which holds LibRaw)."""
+"""Read cameras' RAW files with the optional extra ``raw`` (rawpy, a wrapper of LibRaw)."""
 
 from __future__ import annotations
 
@@ -21,32 +21,33 @@ RAW_SUFFIXES = frozenset({
 # fmt: on
 
 WhiteBalance = tuple[float, float, float, float]
-"""Factors of red, green, blue and the second green; 0 there: as the first."""
+"""Factors of red, green, blue and the second green (0: the same as the first)."""
 
 _SRGB_CURVE = (2.4, 12.92)  # power and slope at black (IEC 61966-2-1)
-_TURNED = (5, 6)  # LibRaw's flip: a quarter turn
+_QUARTER_TURNS = (5, 6)  # values of LibRaw's flip
 
 
 def is_raw(path: Path | str) -> bool:
-    """Whether a path names a camera's RAW file, by its suffix."""
+    """Return whether a path's suffix is that of a camera's RAW file."""
     return os.path.splitext(path)[1].lower() in RAW_SUFFIXES
 
 
 def read_raw(
     path: Path, white_balance: WhiteBalance | None = None, *, at_least_px: int | None = None
 ) -> npt.NDArray[np.float32]:
-    """Develop a RAW file plainly, so that frames of one series do not differ by how it is done.
+    """Develop a RAW file with the same settings for all frames of a series.
 
-    No brightness is adapted to the picture and the white point is the sensor's, not the picture's
-    brightest pixel. Highlights are clipped. The camera's rotation is applied.
+    Brightness is not adapted to the picture: the white point is the sensor's, not the brightest
+    pixel. Highlights are clipped. The camera's rotation is applied.
 
     Args:
         path: the file.
-        white_balance: of the first frame, for all; None: as this one was taken.
-        at_least_px: sides that are enough; half the size is then developed without demosaicing.
+        white_balance: that of the first frame, for all frames; None: the file's own.
+        at_least_px: a sufficient size of both sides; if half the size suffices, the picture is
+            developed at half size, without demosaicing.
 
     Returns:
-        (H, W, 3) float32 sRGB in [0, 1], of 16 bits.
+        (H, W, 3) float32 sRGB in [0, 1], with the precision of 16 bits.
 
     Raises:
         FrameError: the file cannot be read, or the extra is not installed.
@@ -65,7 +66,7 @@ def read_raw(
 
 
 def read_raw_size(path: Path) -> tuple[int, int]:
-    """(height, width) in px as ``read_raw`` returns it, by the file's header alone.
+    """Read height and width in px, as ``read_raw`` returns them, from the file's header alone.
 
     Raises:
         FrameError: as for ``read_raw``.
@@ -75,7 +76,7 @@ def read_raw_size(path: Path) -> tuple[int, int]:
 
 
 def read_white_balance(path: Path) -> WhiteBalance:
-    """The white balance that a RAW file was taken with; daylight's where it does not tell.
+    """Read the white balance a RAW file was taken with; daylight's if it has none.
 
     Raises:
         FrameError: as for ``read_raw``.
@@ -90,15 +91,15 @@ def _opened(path: Path) -> Iterator[Any]:
         import rawpy
     except ImportError as error:
         raise FrameError(
-            f"{path} is a camera's RAW file, for which an extra is needed: "
-            "pip install 'batch-analogy[raw]', on every machine; or develop it to TIFF"
+            f"{path} is a camera's RAW file; to read it, run pip install 'batch-analogy[raw]' on "
+            "every machine, or develop it to TIFF"
         ) from error
     try:
         with rawpy.imread(str(path)) as raw:
             yield raw
     except rawpy.LibRawError as error:
         raise FrameError(
-            f"{path} is damaged or of a camera that LibRaw does not know ({_text(error)}); "
+            f"{path} is damaged, or from a camera that LibRaw does not know ({_text(error)}); "
             "develop it to TIFF"
         ) from error
     except OSError as error:
@@ -106,14 +107,14 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _text(error: Exception) -> str:
-    """LibRaw's words, which come as bytes."""
+    """Decode LibRaw's message, which comes as bytes."""
     word = error.args[0] if error.args else error
     return word.decode(errors="replace") if isinstance(word, bytes) else str(word)
 
 
 def _upright_size(raw: Any) -> tuple[int, int]:
     height, width = int(raw.sizes.iheight), int(raw.sizes.iwidth)
-    return (width, height) if raw.sizes.flip in _TURNED else (height, width)
+    return (width, height) if raw.sizes.flip in _QUARTER_TURNS else (height, width)
 
 
 def _white_balance(raw: Any) -> WhiteBalance:

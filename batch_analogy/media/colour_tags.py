@@ -1,4 +1,4 @@
-"""What a video's numbers mean as colours: its tags, and the filters that honour them."""
+"""Colour tags of videos, and the ffmpeg filters that decode and encode according to them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from batch_analogy.media.stills import FloatPixels
 
 _PIXEL_FORMAT = re.compile(r", (\w+)(?:\((.*?)\))?, \d+x\d+")
-_UNSAID = ("unknown", "reserved", "unspecified")
-_HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # HDR10 and HLG: washed out if taken as they are
+_UNTAGGED = ("unknown", "reserved", "unspecified")
+_HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # HDR10 and HLG; unconverted they look washed out
 _TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=mobius:desat=0,zscale=transfer=bt709:range=full"
@@ -22,20 +22,20 @@ _BT709_TO_BT2020 = np.array(
     [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32
 )
 _HD_HEIGHT_PX = 720
-_PAL_LINES, _NTSC_LINES = (576, 288), (486, 480, 240)  # of which each has primaries of its own
+_PAL_LINES, _NTSC_LINES = (576, 288), (486, 480, 240)  # each system has its own primaries
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 _MATRICES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc")
-"""Those a film can be encoded with; ffmpeg's scaler knows their numbers."""
-_USUAL: dict[str, tuple[str, str]] = {  # matrix → primaries and transfer, where they are not said
+"""Matrices a film can be encoded with: those that ffmpeg's scaler implements."""
+_USUAL: dict[str, tuple[str, str]] = {  # matrix → primaries and transfer, if untagged
     "smpte170m": ("smpte170m", "smpte170m"),
     "bt470bg": ("bt470bg", "smpte170m"),
     "bt2020nc": ("bt2020", "bt2020-10"),
     "smpte240m": ("smpte240m", "smpte240m"),
 }
 _BT601 = ("smpte170m", "bt470bg")
-_WORDS = re.compile(r"\w+(le|be)$")  # stored in words of two bytes, unless it is one of …
-_SMALL_WORDS = re.compile(r"(rgb|bgr)(565|555|444)")
+_TWO_BYTES = re.compile(r"\w+(le|be)$")  # pixel formats stored in two bytes, but for packed ones:
+_PACKED = re.compile(r"(rgb|bgr)(565|555|444)")
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d|yaf|ayuv|vuya|uyva|pal8")
 _RGB = re.compile(r"rgb|bgr|gbr|argb|abgr|0rgb|0bgr|x2rgb|x2bgr|pal|bayer")
 _NOT_COLOURS = ("", "progressive", "left", "center", "topleft", "top", "bottomleft", "bottom")
@@ -43,7 +43,7 @@ _NOT_COLOURS = ("", "progressive", "left", "center", "topleft", "top", "bottomle
 
 @dataclass(frozen=True)
 class ColourSpace:
-    """How a film's numbers are to be understood, in ffmpeg's names."""
+    """Colour space of a film, in ffmpeg's names."""
 
     matrix: str = "bt709"
     primaries: str = "bt709"
@@ -51,14 +51,14 @@ class ColourSpace:
     full_range: bool = False
 
     @property
-    def wide(self) -> bool:
+    def is_wide_gamut(self) -> bool:
         """Whether the primaries are those of BT.2020."""
         return self.primaries == "bt2020"
 
 
 @dataclass(frozen=True)
 class ColourTags:
-    """What a video says of its pixels; None where it says nothing."""
+    """Pixel format and colour tags of a video; None: untagged."""
 
     pixel_format: str = "yuv420p"
     matrix: str | None = None
@@ -69,7 +69,7 @@ class ColourTags:
 
     @classmethod
     def read(cls, stream: str) -> ColourTags:
-        """Read ffmpeg's line about a stream: ``yuv420p(tv, bt709, progressive)`` or the like."""
+        """Parse ffmpeg's line about a stream, such as ``yuv420p(tv, bt709, progressive)``."""
         match = _PIXEL_FORMAT.search(stream)
         if match is None:
             return cls()
@@ -78,41 +78,41 @@ class ColourTags:
         others = (word for word in words if word not in (*_NOT_COLOURS, *fields, "tv", "pc"))
         parts = next((word for word in others if not word.endswith(" bpc")), "unknown").split("/")
         names = parts if len(parts) == 3 else parts[:1] * 3
-        matrix, primaries, transfer = (None if name in _UNSAID else name for name in names)
+        matrix, primaries, transfer = (None if name in _UNTAGGED else name for name in names)
         full = "pc" in words or match[1].startswith("yuvj") or bool(_RGB.match(match[1]))
-        plain = match[1].replace("yuvj", "yuv")  # the same pixels of full range
+        plain = match[1].replace("yuvj", "yuv")  # yuvj: the same format in full range
         return cls(plain, matrix, primaries, transfer, full, bool(fields))
 
     @property
     def is_hdr(self) -> bool:
-        """Whether it is HDR10 or HLG."""
+        """Whether the video is HDR10 or HLG."""
         return self.transfer in _HDR_TRANSFERS
 
     @property
     def is_deep(self) -> bool:
-        """Whether it has more than 8 bits a channel."""
+        """Whether the video has more than 8 bits a channel."""
         name = self.pixel_format
-        return bool(_WORDS.match(name)) and not _SMALL_WORDS.match(name)
+        return bool(_TWO_BYTES.match(name)) and not _PACKED.match(name)
 
     @property
     def has_alpha(self) -> bool:
-        """Whether it is transparent in places."""
+        """Whether the video has an alpha channel."""
         return bool(_ALPHA.match(self.pixel_format))
 
     @property
     def is_rgb(self) -> bool:
-        """Whether it holds RGB, which needs no matrix."""
+        """Whether the pixels are RGB, which has no matrix."""
         return bool(_RGB.match(self.pixel_format))
 
 
 def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
-    """The colours of a film made of a video's frames: the video's own, so that none shifts.
+    """Choose the colour space of a film made of a video's frames: the video's own.
 
-    HDR is mapped to BT.709 when it is read, since the picture that gives the look has no HDR.
-    What a video leaves unsaid is what players take it for.
+    HDR is mapped to BT.709 when it is read, since the reference picture has no HDR. Missing tags
+    are filled in as players do.
 
     Args:
-        tags: what the video says.
+        tags: of the video.
         height: px, as shown. width: px.
     """
     if tags.is_hdr:
@@ -123,24 +123,24 @@ def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
     elif matrix is None:
         matrix = assumed_matrix(tags, height, width)
     primaries, transfer = _USUAL.get(matrix, ("bt709", "bt709"))
-    if matrix in _BT601:  # the same numbers under two names, and either is given to either
+    if matrix in _BT601:  # two names of one matrix, used interchangeably for both systems
         primaries = _bt601(height, width) or matrix
     full = tags.full_range and not tags.is_rgb
     return ColourSpace(matrix, tags.primaries or primaries, tags.transfer or transfer, full)
 
 
 def assumed_matrix(tags: ColourTags, height: int, width: int) -> str:
-    """The matrix of a video that does not name it: ffmpeg takes BT.601 always, players do not."""
+    """Return the matrix that players assume for an untagged video; ffmpeg assumes BT.601 always."""
     if tags.primaries == "bt2020":
         return "bt2020nc"
     if min(height, width) >= _HD_HEIGHT_PX:
         return "bt709"
-    said = tags.primaries if tags.primaries in _BT601 else None
-    return said or _bt601(height, width) or "smpte170m"
+    named = tags.primaries if tags.primaries in _BT601 else None
+    return named or _bt601(height, width) or "smpte170m"
 
 
 def _bt601(height: int, width: int) -> str | None:
-    """Which of the two BT.601 systems, and so whose primaries, by a video's lines."""
+    """Choose between the two systems of BT.601, and so their primaries, by the number of lines."""
     lines = min(height, width)  # it may have been filmed upright
     if lines in _PAL_LINES:
         return "bt470bg"
@@ -148,10 +148,10 @@ def _bt601(height: int, width: int) -> str | None:
 
 
 def decode_filter(tags: ColourTags, height: int, width: int) -> str:
-    """The filters that make a frame upright RGB of full range and this size.
+    """Return the filters that turn a frame into upright full-range RGB of this size.
 
-    Interlaced frames are made whole ones; pixels become square; should the size change within a
-    video, later frames are fitted into the first one's.
+    Interlaced frames are deinterlaced and pixels become square. If the size changes within a video,
+    later frames are fitted into the size of the first.
     """
     first = "bwdif=mode=send_frame:deint=interlaced," if tags.interlaced else ""
     options = f":out_range=pc:{_EXACT}"
@@ -163,14 +163,14 @@ def decode_filter(tags: ColourTags, height: int, width: int) -> str:
 
 
 def raw_format(tags: ColourTags) -> str:
-    """The pixels that frames are decoded to: as deep as the video's, with its transparency."""
+    """Return the RGB pixel format for decoding: as deep as the video, with its alpha channel."""
     if tags.is_deep:
         return "rgba64le" if tags.has_alpha else "rgb48le"
     return "rgba" if tags.has_alpha else "rgb24"
 
 
 def encode_filter(colours: ColourSpace, pixel_format: str) -> str:
-    """The filters that turn RGB of full range into a film's pixels and tag them."""
+    """Return the filters that convert full-range RGB to a film's pixels and tag them."""
     stored = stored_colour_space(colours, pixel_format)
     limits = "pc" if stored.full_range else "tv"
     scale = f"scale=in_range=pc:out_range={limits}:{_EXACT}"
@@ -182,9 +182,9 @@ def encode_filter(colours: ColourSpace, pixel_format: str) -> str:
 
 
 def stored_colour_space(colours: ColourSpace, pixel_format: str) -> ColourSpace:
-    """The tags that pixels of this format carry.
+    """Return the colour space that pixels of this format can be tagged with.
 
-    RGB has no matrix and always full range; 4:2:2 is ProRes, which has no full range.
+    RGB has no matrix and always full range. 4:2:2 is ProRes, which has no full range.
     """
     if _RGB.match(pixel_format):
         return ColourSpace("gbr", colours.primaries, colours.transfer, True)
@@ -193,9 +193,9 @@ def stored_colour_space(colours: ColourSpace, pixel_format: str) -> ColourSpace:
 
 
 def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
-    """sRGB pixels as they are written in BT.2020, so that they look the same there.
+    """Convert pixels from sRGB to BT.2020 primaries.
 
-    Greys stay what they are. A display's light is taken to be the value to the power 2.4.
+    Greys do not change. A display's light is taken to be the value to the power 2.4 (BT.1886).
 
     Args:
         pixels: (H, W, 3) float32 in [0, 1].
@@ -211,7 +211,7 @@ def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
 
 
 def square(options: str) -> str:
-    """The filter that makes pixels square; ffmpeg has turned the frame upright before it."""
+    """Return the filter that makes pixels square; ffmpeg rotates the frame before it."""
     return f"scale=w='max(1,round(iw*sar))':h=ih{options},setsar=1"
 
 

@@ -13,13 +13,13 @@ from batch_analogy.media.ffmpeg import as_url, run_ffmpeg
 from batch_analogy.media.video import FILES_ONLY, VideoInfo
 
 _AAC = ("aac", "-b:a", "256k")
-_EVERYWHERE = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+_COMMON_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s24le"})
-# What a player can be expected to find inside each container; the rest becomes AAC.
+# Audio codecs that players expect in each container; all others are encoded as AAC.
 _COPIED_AUDIO = {
-    ".mp4": _EVERYWHERE,
-    ".mov": _EVERYWHERE | _PCM,
-    ".mkv": _EVERYWHERE | _PCM | {"flac", "opus", "vorbis"},
+    ".mp4": _COMMON_AUDIO,
+    ".mov": _COMMON_AUDIO | _PCM,
+    ".mkv": _COMMON_AUDIO | _PCM | {"flac", "opus", "vorbis"},
 }
 _TEXTS = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
 _PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
@@ -90,57 +90,62 @@ def check_container(output: Path, codec: Codec) -> None:
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """What of a video goes into a film besides pictures."""
+    """Sound and subtitles of a video that go into a film."""
 
     video: VideoInfo
-    begin: Fraction  # of the film, in seconds after the video file's beginning
+    begin: Fraction  # of the film, in seconds after the begin of the video file
 
     def options(self, suffix: str, duration: Fraction) -> list[str]:
-        """ffmpeg's second input and what is taken from it: every sound, and subtitles that fit.
+        """Return ffmpeg's second input, and its streams: all audio, and subtitles that fit.
 
-        They keep their language. Limiting what is read, not what is written, cannot cost the film
-        its last frame.
+        Streams keep their language. The limit applies to reading: limiting the output could cost
+        the film its last frame.
+
+        Args:
+            suffix: of the film, lower case.
+            duration: of the film, in seconds.
         """
         streams = [
-            *_streams("a", [_sound(c, suffix) for c in self.video.audio_codecs]),
+            *_streams("a", [_audio(c, suffix) for c in self.video.audio_codecs]),
             *_streams("s", [_subtitle(c, suffix) for c in self.video.subtitle_codecs]),
         ]
         if not streams:
             return ["-map", "0:v:0"]
         limits = ["-t", f"{float(duration):.6f}"]
-        if self.begin > 0:  # some AVIs have nothing left after a search for their beginning
+        if self.begin > 0:  # some AVIs deliver nothing after a seek to their begin
             limits = ["-ss", f"{float(self.begin):.6f}", *limits]
         source = [*FILES_ONLY, *limits, "-i", as_url(self.video.path)]
         if self.begin > 0 or suffix == ".mkv":
-            # What lies before would delay the picture, or be hidden in a .mp4.
+            # Packets before the begin would delay the picture, or be hidden in a .mp4.
             streams += ["-copypriorss:a", "0", "-copypriorss:s", "0"]
         return [*source, "-map", "0:v:0", *streams, "-map_metadata", "-1"]
 
-    def lost(self, suffix: str) -> list[str]:
-        """The codecs of subtitles that the container does not take."""
+    def dropped_subtitles(self, suffix: str) -> list[str]:
+        """Return the codecs of subtitles that the container does not take."""
         return [c for c in self.video.subtitle_codecs if _subtitle(c, suffix) is None]
 
 
 def _streams(kind: str, codecs: list[tuple[str, ...] | None]) -> list[str]:
+    """Map streams of the second input; ``codecs``: encoder and options each, None to drop it."""
     options: list[str] = []
-    place = 0
+    number = 0
     for index, codec in enumerate(codecs):
         if codec is None:
             continue
         name, *rest = codec
-        options += ["-map", f"1:{kind}:{index}", f"-c:{kind}:{place}", name]
-        options += [f"{option}:{place}" if option[0] == "-" else option for option in rest]
-        options += [f"-map_metadata:s:{kind}:{place}", f"1:s:{kind}:{index}"]
-        place += 1
+        options += ["-map", f"1:{kind}:{index}", f"-c:{kind}:{number}", name]
+        options += [f"{option}:{number}" if option[0] == "-" else option for option in rest]
+        options += [f"-map_metadata:s:{kind}:{number}", f"1:s:{kind}:{index}"]
+        number += 1
     return options
 
 
-def _sound(codec: str, suffix: str) -> tuple[str, ...]:
+def _audio(codec: str, suffix: str) -> tuple[str, ...]:
     return ("copy",) if codec in _COPIED_AUDIO[suffix] else _AAC
 
 
 def _subtitle(codec: str, suffix: str) -> tuple[str, ...] | None:
-    """The encoder for a subtitle stream; None where the container cannot hold it."""
+    """Return the encoder for a subtitle stream; None if the container cannot hold it."""
     if suffix == ".mkv":
         if codec == "mov_text":
             return ("subrip",)

@@ -1,4 +1,4 @@
-"""What a camera noted about how it took a picture."""
+"""Read the exposure and capture time of a picture from its EXIF data."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _EXIF_BLOCK = 0x8769
 _EXPOSURE_SECONDS, _F_NUMBER, _ISO = 0x829A, 0x829D, 0x8827
 _TAKEN, _TAKEN_FRACTION, _TAKEN_ZONE = 0x9003, 0x9291, 0x9011
 _ZONE = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
-_FORMATS = ("JPEG", "TIFF", "MPO")  # of the others, reading it may decode the picture
+_FORMATS = ("JPEG", "TIFF", "MPO")  # in other formats, reading EXIF may decode the picture
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff")
 _UNREADABLE = (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error)
 
 
 def read_exposure(path: Path) -> float | None:
-    """The exposure that a picture was taken with, by its EXIF data.
+    """Read the exposure of a picture in EV.
 
     Args:
-        path: the picture.
+        path: the picture. Only its EXIF data is read, so damage to the picture is not noticed.
 
     Returns:
-        log2 of time · ISO / f-number²: one more is twice the light. None where the data is
-        missing, incomplete or damaged; that the picture is sound is not checked.
+        log2(time · ISO / f-number²); one more is twice the light. None if the data is missing,
+        incomplete or damaged.
 
     Source: EXIF 2.32, tags ExposureTime, FNumber and PhotographicSensitivity.
     """
@@ -46,15 +46,14 @@ def read_exposure(path: Path) -> float | None:
 
 
 def read_capture_time(path: Path | str) -> str | None:
-    """When a picture was taken by its camera's clock, by its EXIF data.
+    """Read the time at which a picture was taken, by its camera's clock.
 
     Args:
-        path: the picture; only JPEG and TIFF are looked into.
+        path: the picture; only JPEG and TIFF are read, and only their EXIF data.
 
     Returns:
-        Text like ``2026-03-01T18:30:05.250000``, with ``+01:00`` behind it where the camera noted
-        its time zone; without that it sorts by time. None where the data is missing or damaged;
-        that the picture is sound is not checked.
+        Text such as ``2026-03-01T18:30:05.250000``, followed by ``+01:00`` if the camera noted its
+        time zone. Texts without a zone sort by time. None if the data is missing or damaged.
 
     Source: EXIF 2.32, tags DateTimeOriginal, SubSecTimeOriginal and OffsetTimeOriginal.
     """
@@ -66,7 +65,7 @@ def read_capture_time(path: Path | str) -> str | None:
         clock = datetime.strptime(str(tags[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except (*_UNREADABLE, UnidentifiedImageError, Image.DecompressionBombError):
         return None
-    digits = str(tags.get(_TAKEN_FRACTION, "")).strip("\0 ")  # of a decimal fraction
+    digits = str(tags.get(_TAKEN_FRACTION, "")).strip("\0 ")  # of the seconds' decimal fraction
     fraction = digits[:6] if digits.isascii() and digits.isdigit() else ""
     zone = str(tags.get(_TAKEN_ZONE, "")).strip("\0 ")
     return f"{clock.isoformat()}.{fraction:0<6}{zone if _ZONE.fullmatch(zone) else ''}"

@@ -1,4 +1,4 @@
-"""Running the ffmpeg program that comes with imageio-ffmpeg."""
+"""Run the ffmpeg program that comes with imageio-ffmpeg."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DISK_TEXTS = ("No space left on device", "Disk quota exceeded", "Read-only file
 
 @dataclass(frozen=True)
 class FfmpegResult:
-    """How a call of ffmpeg ended: its exit code (0 is good), its result and its messages."""
+    """Exit code (0: success), standard output and messages of a finished ffmpeg process."""
 
     code: int
     output: str
@@ -30,10 +30,10 @@ class FfmpegResult:
 
 
 def ffmpeg_program() -> str:
-    """The path of the ffmpeg program.
+    """Return the path of the ffmpeg program.
 
     Raises:
-        MachineError: there is none.
+        MachineError: no program was found.
     """
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -45,18 +45,18 @@ def ffmpeg_program() -> str:
 
 
 def as_url(path: Path) -> str:
-    """A file's name in a form that ffmpeg takes for nothing else, whatever letters it holds."""
+    """Return a ``file:`` URL, so that ffmpeg never parses a name as a protocol or a pattern."""
     return f"file:{path}"
 
 
 def run_ffmpeg(arguments: Sequence[str]) -> FfmpegResult:
-    """Run ffmpeg to its end.
+    """Run ffmpeg and wait for its end.
 
     Args:
-        arguments: everything after the program's name.
+        arguments: the command line after the program's name.
 
     Raises:
-        MachineError: there is no ffmpeg.
+        MachineError: no ffmpeg was found.
     """
     with FfmpegPipe(arguments, reads=True) as pipe:
         output = pipe.stream.read()
@@ -64,21 +64,21 @@ def run_ffmpeg(arguments: Sequence[str]) -> FfmpegResult:
 
 
 def last_lines(messages: str) -> str:
-    """The end of ffmpeg's messages on one line, for use in an error."""
+    """Join the last two lines of ffmpeg's messages, for an error message."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     return "; ".join(lines[-2:]) or "no message"
 
 
 def is_disk_error(messages: str) -> bool:
-    """Whether ffmpeg's messages say that the disk is full or read-only."""
+    """Return whether ffmpeg's messages say that the disk is full or read-only."""
     return any(text in messages for text in _DISK_TEXTS)
 
 
 class FfmpegPipe:
-    """A running ffmpeg with one end of a pipe: its output is read, or its input written.
+    """A running ffmpeg process, connected by a pipe to its output or to its input.
 
-    Leaving the ``with`` block closes the pipe and waits; leaving by an exception stops ffmpeg.
-    Afterwards ``code`` and ``messages`` tell how it ended.
+    Leaving the ``with`` block closes the pipe and waits for the process; leaving it by an exception
+    kills the process. Afterwards ``code`` and ``messages`` tell how it ended.
     """
 
     def __init__(self, arguments: Sequence[str], *, reads: bool) -> None:
@@ -88,7 +88,7 @@ class FfmpegPipe:
             stdin=subprocess.DEVNULL if reads else subprocess.PIPE,
             stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is the driver's to handle
+            start_new_session=True,  # Ctrl-C is handled by the driver, not by ffmpeg
         )
         process = self._process
         self.stream = cast("IO[bytes]", process.stdout if reads else process.stdin)
@@ -99,13 +99,13 @@ class FfmpegPipe:
 
     @property
     def code(self) -> int:
-        """The exit code, once the block is left."""
+        """Exit code, known once the block is left."""
         assert self._process.returncode is not None
         return self._process.returncode
 
     @property
     def messages(self) -> str:
-        """The first and last lines of ffmpeg's messages."""
+        """First and last lines of ffmpeg's messages."""
         return "".join([*self._head, *self._tail])
 
     def _collect(self) -> None:

@@ -1,4 +1,4 @@
-"""Frames in, a film out, which says truly what it holds."""
+"""Encode frames as a film with correct times and colour tags."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, temporary_path
-from batch_analogy.media.blend import FrameBlend, read_blend, shown
+from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.colour_tags import ColourSpace, encode_filter
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
@@ -31,17 +32,17 @@ from batch_analogy.media.stills import (
 )
 from batch_analogy.media.verify import verify_film
 
-_FINEST_CLOCK = 1_000_000  # ticks a second that a film's own clock may have
-_USUAL_CLOCK = 90_000
-_PLAIN_COLOURS = ColourSpace()
-_PLAIN_CODING = EncodingOptions()
+_MAX_TICKS_PER_SECOND = 1_000_000  # of a film's clock
+_USUAL_TICKS_PER_SECOND = 90_000
+_BT709 = ColourSpace()
+_DEFAULT_ENCODING = EncodingOptions()
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilmInfo:
-    """What was written."""
+    """A finished film."""
 
     path: Path
     frames: int
@@ -51,17 +52,17 @@ class FilmInfo:
     duration_seconds: float
     bytes: int
     has_audio: bool
-    scaled: bool  # the frames were too large for H.264 and were made smaller
+    scaled: bool  # the frames were too large for the codec and were scaled down
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """What the encoder is given."""
+class _Layout:
+    """Size and depth of the pictures that the encoder receives."""
 
     height: int  # px, of the film
     width: int
     scaled: bool
-    deep: bool  # frames are handed over with 16 bits a channel
+    deep: bool  # 16 bits a channel, not 8
 
 
 def encode_film(
@@ -70,54 +71,54 @@ def encode_film(
     *,
     fps: Fraction,
     durations: Sequence[Fraction] | None = None,
-    encoding: EncodingOptions = _PLAIN_CODING,
-    colours: ColourSpace = _PLAIN_COLOURS,
+    encoding: EncodingOptions = _DEFAULT_ENCODING,
+    colours: ColourSpace = _BT709,
     sound: Soundtrack | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> FilmInfo:
-    """Encode pictures as a film, in the order given, and check it by decoding it.
+    """Encode pictures as a film, in the given order, and verify it by decoding it.
 
-    Odd sizes are padded by repeating the last row or column, where the codec needs even ones. The
-    film lasts exactly as long as its frames: longer sound is cut, shorter sound ends earlier.
+    If the codec needs even sizes, odd ones are padded by repeating the last row or column. The film
+    lasts exactly as long as its frames: longer sound is cut, shorter sound ends earlier.
 
     Args:
-        frames: the pictures, all of one size; a path given twice is shown twice, and of several
-            together their mean.
-        output: the film; written whole or not at all, replacing what is there.
+        frames: pictures of one size; a path given twice is shown twice, a tuple is blended.
+        output: the film; written as a whole or not at all, replacing an existing file.
         fps: frames a second, exact.
-        durations: how many seconds each frame is shown, where the rate is not constant.
-        encoding: codec, depth and quality; it decides which suffixes the output may have.
-        colours: what the frames' RGB is encoded with and tagged as.
-        sound: a video whose sound and subtitles are taken over.
+        durations: seconds that each frame is shown, if the rate is not constant.
+        encoding: codec, depth and quality; the codec decides which suffixes are allowed.
+        colours: colour space in which the frames' RGB is encoded and tagged.
+        sound: a video whose sound and subtitles are copied.
         on_frame: called with the number of frames encoded so far.
 
-    Returns:
-        What was written.
-
     Raises:
-        UsageError: the output has another suffix or is a folder, or the rate is not positive.
-        FilmError: a frame is unreadable or of another size, or the film did not verify.
-        OutputDiskError: the disk is full, read-only or closed to this user.
+        UsageError: the output has a wrong suffix or is a folder, or the rate is not positive.
+        FilmError: a frame is unreadable or has another size, or the film did not verify.
+        OutputDiskError: the disk is full or read-only, or the user may not write there.
     """
     _check(frames, output, fps, encoding)
-    first = shown(frames[0])
-    shape = _shape(first, encoding)
-    length = len(frames) / fps if durations is None else sum(durations, Fraction(0))
-    suffix, pixel_format = output.suffix.lower(), encoding.pixel_format(_is_deep(first[0]))
+    first = as_blend(frames[0])
+    layout = _layout(first, encoding)
+    duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
+    pixel_format = encoding.pixel_format(_is_deep(first[0]))
+    encoder = [
+        *("-vf", encode_filter(colours, pixel_format)),
+        *encoding.options(output.suffix.lower()),
+        *_clock_options(durations, output.suffix.lower()),
+        *("-fps_mode", "passthrough", "-movflags", "+faststart"),
+        *("-fflags", "+bitexact"),  # otherwise Matroska gets random identifiers
+    ]
     with _temporary(output) as temporary:
-        command = _input_options(shape, None if durations else fps)
-        command += _sound_options(sound, output, length)
-        command += ["-vf", encode_filter(colours, pixel_format), *encoding.options(suffix)]
-        command += [] if durations is None else _clock_options(durations, suffix)
-        command += ["-fps_mode", "passthrough", "-movflags", "+faststart"]
-        command += ["-fflags", "+bitexact", "-y", as_url(temporary)]  # Matroska draws random names
-        _feed(command, frames, durations, shape, output, on_frame)
+        command = _input_options(layout, None if durations else fps)
+        command += _sound_options(sound, output, duration)
+        command += [*encoder, "-y", as_url(temporary)]
+        _run_encoder(command, frames, durations, layout, output, on_frame)
         verify_film(
             temporary,
             output,
             count=len(frames),
-            begins=_begins(fps, durations),
-            size=(shape.height, shape.width),
+            times=_frame_times(fps, durations),
+            size=(layout.height, layout.width),
             pixel_format=pixel_format,
             colours=colours,
         )
@@ -127,99 +128,162 @@ def encode_film(
     return FilmInfo(
         path=output,
         frames=len(frames),
-        height=shape.height,
-        width=shape.width,
+        height=layout.height,
+        width=layout.width,
         fps=fps,
-        duration_seconds=float(length),
+        duration_seconds=float(duration),
         bytes=size_bytes,
         has_audio=sound is not None and sound.video.has_audio,
-        scaled=shape.scaled,
+        scaled=layout.scaled,
     )
 
 
 def _check(
     frames: Sequence[Path | FrameBlend], output: Path, fps: Fraction, encoding: EncodingOptions
 ) -> None:
-    """Refuse what cannot be encoded, before anything is begun."""
+    """Raise UsageError or FilmError for arguments that cannot be encoded."""
     check_container(output, encoding.codec)
     if output.is_dir():
         raise UsageError(f"{output} is a folder; name a file for the film")
     if fps <= 0:
         raise UsageError(f"fps is {fps}; it must be above 0")
     if not frames:
-        raise FilmError(f"{output} would hold no frames; there must be at least one")
+        raise FilmError(f"{output} would have no frames; there must be at least one")
 
 
-def _sound_options(sound: Soundtrack | None, output: Path, length: Fraction) -> list[str]:
-    """What is taken besides the pictures; what the container does not take is told."""
-    if sound is None:
-        return ["-map", "0:v:0"]
-    suffix = output.suffix.lower()
-    _tell_lost(sound.lost(suffix), output)
-    return sound.options(suffix, length)
+def _layout(first: FrameBlend, encoding: EncodingOptions) -> _Layout:
+    """Choose the film's size: at most the codec's, and even if the codec needs that."""
+    height, width = _read_frame(first).shape[:2]
+    limit = encoding.spec.max_side_px
+    scaled = max(height, width) > limit
+    if scaled:
+        factor = limit / max(height, width)
+        height, width = max(2, round(height * factor)), max(2, round(width * factor))
+    if encoding.spec.even_sides:
+        height, width = height + height % 2, width + width % 2
+    return _Layout(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8)
 
 
-def _begins(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
-    """When each frame is shown, in seconds, without end; with durations, until the last is over."""
+def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
+    """Yield when each frame begins, in seconds; at a constant rate without end."""
     if durations is None:
-        return (place / fps for place in itertools.count())
+        return (index / fps for index in itertools.count())
     return itertools.accumulate(durations, initial=Fraction(0))
 
 
-def _input_options(shape: _Shape, fps: Fraction | None) -> list[str]:
-    """What comes through the pipe: bare pictures at a constant rate, or a stream with times."""
+def _input_options(layout: _Layout, fps: Fraction | None) -> list[str]:
+    """Return options for the pipe: raw video at a constant rate, or Matroska with times."""
     if fps is None:
         return ["-f", "matroska", "-i", "pipe:0"]
-    pixels = [
-        "-pix_fmt",
-        "rgb48le" if shape.deep else "rgb24",
-        "-s",
-        f"{shape.width}x{shape.height}",
-    ]
-    return ["-f", "rawvideo", *pixels, "-framerate", _ratio(fps), "-i", "pipe:0"]
+    pixel_format = "rgb48le" if layout.deep else "rgb24"
+    size = f"{layout.width}x{layout.height}"
+    rate = f"{fps.numerator}/{fps.denominator}"
+    raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", size, "-framerate", rate]
+    return [*raw, "-i", "pipe:0"]
 
 
-def _clock_options(durations: Sequence[Fraction], suffix: str) -> list[str]:
-    """A clock for the film in which every time is a whole number of ticks, if there is one."""
+def _sound_options(sound: Soundtrack | None, output: Path, duration: Fraction) -> list[str]:
+    """Return options that add sound and subtitles; warn of subtitles that do not fit."""
+    if sound is None:
+        return ["-map", "0:v:0"]
+    suffix = output.suffix.lower()
+    if dropped := sound.dropped_subtitles(suffix):
+        _log.warning(
+            "%s cannot hold the video's subtitles of kind %s; a .mkv can",
+            output,
+            ", ".join(sorted(set(dropped))),
+        )
+    return sound.options(suffix, duration)
+
+
+def _clock_options(durations: Sequence[Fraction] | None, suffix: str) -> list[str]:
+    """Return options for a clock in which, if possible, every time is a whole number of ticks."""
+    if durations is None:
+        return []
     ticks = 1
     for duration in durations:
         ticks = math.lcm(ticks, duration.denominator)
-        if ticks > _FINEST_CLOCK:
-            ticks = _USUAL_CLOCK
+        if ticks > _MAX_TICKS_PER_SECOND:
+            ticks = _USUAL_TICKS_PER_SECOND
             break
-    while ticks < 1000:  # some players know no coarser ones
+    while ticks < 1000:  # some players do not support coarser clocks
         ticks *= 10
     scale = [] if suffix == ".mkv" else ["-video_track_timescale", str(ticks)]
     return ["-enc_time_base", f"1/{ticks}", *scale]
 
 
-def _tell_lost(codecs: list[str], output: Path) -> None:
-    if codecs:
-        _log.warning(
-            "%s cannot hold the video's subtitles of kind %s; a .mkv can",
-            output,
-            ", ".join(sorted(set(codecs))),
+@contextlib.contextmanager
+def _temporary(output: Path) -> Iterator[Path]:
+    """Create a file beside the output; it is deleted afterwards unless it was renamed."""
+    temporary = temporary_path(output)
+    with disk_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _run_encoder(
+    command: list[str],
+    frames: Sequence[Path | FrameBlend],
+    durations: Sequence[Fraction] | None,
+    layout: _Layout,
+    output: Path,
+    on_frame: Callable[[int], None] | None,
+) -> None:
+    """Run ffmpeg, writing the frames into its pipe."""
+    pipe = FfmpegPipe(["-v", "error", *command], reads=False)
+    with pipe, contextlib.suppress(BrokenPipeError):  # if ffmpeg ends early, its messages say why
+        _write_frames(pipe.stream, frames, durations, layout, on_frame)
+    if pipe.code == 0:
+        return
+    if is_disk_error(pipe.messages):
+        raise OutputDiskError(
+            f"cannot write {output}: {last_lines(pipe.messages)}; the finished frames are safe: "
+            "free some space and run the same command again"
+        )
+    raise FilmError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")
+
+
+def _write_frames(
+    stream: IO[bytes],
+    frames: Sequence[Path | FrameBlend],
+    durations: Sequence[Fraction] | None,
+    layout: _Layout,
+    on_frame: Callable[[int], None] | None,
+) -> None:
+    """Write the frames as raw video or, with durations, as Matroska; read repeated ones once."""
+    bits = 16 if layout.deep else 8
+    matroska = MatroskaWriter(stream, layout.height, layout.width, bits) if durations else None
+    shape: tuple[int, ...] | None = None
+    previous: FrameBlend = ()
+    data = b""
+    for number, frame in enumerate(map(as_blend, frames), start=1):
+        if frame != previous:
+            pixels = _read_frame(frame, deep=layout.deep)
+            _check_same_size(frame[0], pixels.shape, shape or pixels.shape)
+            shape = pixels.shape
+            previous, data = frame, _fit(pixels, layout)
+        if matroska is None or durations is None:
+            stream.write(data)
+        else:
+            matroska.write(data, durations[number - 1])
+        if on_frame is not None:
+            on_frame(number)
+
+
+def _check_same_size(path: Path, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
+    if shape != first:
+        raise FilmError(
+            f"{path} is {shape[1]}×{shape[0]} px and the frames before it {first[1]}×{first[0]}; "
+            "all frames of a film must have one size"
         )
 
 
-def _ratio(value: Fraction) -> str:
-    return f"{value.numerator}/{value.denominator}"
-
-
-def _shape(first: FrameBlend, encoding: EncodingOptions) -> _Shape:
-    """The film's size in px, even where it must be, and whether frames must be made smaller."""
-    height, width = _read_frame(first).shape[:2]
-    most = encoding.spec.max_side_px
-    scaled = max(height, width) > most
-    if scaled:
-        factor = most / max(height, width)
-        height, width = max(2, round(height * factor)), max(2, round(width * factor))
-    if encoding.spec.even_sides:
-        height, width = height + height % 2, width + width % 2
-    return _Shape(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8)
-
-
 def _is_deep(path: Path) -> bool:
+    """Return whether a picture has more than 8 bits a channel."""
     try:
         return read_depth(path) == 16
     except FrameError as error:
@@ -234,73 +298,11 @@ def _read_frame(frame: FrameBlend, *, deep: bool = False) -> Uint8Pixels | Uint1
     return to_uint16(pixels) if deep else to_uint8(pixels)
 
 
-def _fit(pixels: Uint8Pixels | Uint16Pixels, shape: _Shape) -> bytes:
-    if shape.scaled:
-        size = (shape.width, shape.height)
-        return np.ascontiguousarray(
-            cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        ).tobytes()
-    below, right = shape.height - pixels.shape[0], shape.width - pixels.shape[1]
+def _fit(pixels: Uint8Pixels | Uint16Pixels, layout: _Layout) -> bytes:
+    """Scale a picture down, or pad it, to the film's size."""
+    if layout.scaled:
+        size = (layout.width, layout.height)
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(small).tobytes()
+    below, right = layout.height - pixels.shape[0], layout.width - pixels.shape[1]
     return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge").tobytes()
-
-
-@contextlib.contextmanager
-def _temporary(output: Path) -> Iterator[Path]:
-    """A file beside the output that is gone afterwards unless it was renamed."""
-    temporary = temporary_path(output)
-    with disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _feed(
-    command: list[str],
-    frames: Sequence[Path | FrameBlend],
-    durations: Sequence[Fraction] | None,
-    shape: _Shape,
-    output: Path,
-    on_frame: Callable[[int], None] | None,
-) -> None:
-    first: tuple[int, ...] | None = None
-    previous: FrameBlend = ()
-    data = b""
-    with FfmpegPipe(["-v", "error", *command], reads=False) as pipe:
-        try:
-            bits = 16 if shape.deep else 8
-            timed = (
-                MatroskaWriter(pipe.stream, shape.height, shape.width, bits) if durations else None
-            )
-            for number, frame in enumerate(map(shown, frames), start=1):
-                if frame != previous:
-                    pixels = _read_frame(frame, deep=shape.deep)
-                    _check_same_size(frame[0], pixels.shape, first or pixels.shape)
-                    first = pixels.shape
-                    previous, data = frame, _fit(pixels, shape)
-                if timed is None or durations is None:
-                    pipe.stream.write(data)
-                else:
-                    timed.write(data, durations[number - 1])
-                if on_frame is not None:
-                    on_frame(number)
-        except BrokenPipeError:
-            pass  # ffmpeg ended early; its exit code and messages say why
-    if pipe.code == 0:
-        return
-    if is_disk_error(pipe.messages):
-        raise OutputDiskError(
-            f"cannot write {output}: {last_lines(pipe.messages)}; the finished frames are safe: "
-            "free some space and run the same command again"
-        )
-    raise FilmError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")
-
-
-def _check_same_size(path: Path, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
-    if shape != first:
-        raise FilmError(
-            f"{path} is {shape[1]}×{shape[0]} px and the frames before it {first[1]}×{first[0]}; "
-            "all frames of a film must have one size"
-        )

@@ -1,4 +1,4 @@
-"""Numbers in the names of pictures: which name counts what, and which numbers nobody has."""
+"""Detect frame numbers in file names, the wrap-around of a camera's counter, and gaps."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LAST_OF_CAMERA = 9999
-"""After it a camera's counter of four digits begins again, at 0 or 1 (DCF 2.0: 0001 to 9999)."""
+"""Last number before a camera's four-digit counter wraps to 0 or 1 (DCF 2.0: 0001 to 9999)."""
 
-LEAST_WRAP = 100  # numbers that must be free between the end and the beginning
-MOST_LOST = 0.1  # of the frames that are there
-FEW_LOST = 3  # that are believed however few frames are there
-LONGEST_HOLD = 24  # frames; a longer gap is a pause of the camera
+MIN_WRAP_GAP = 100  # unused numbers between the last and the first of a wrapped counter
+MAX_LOST_SHARE = 0.1  # of the frames found; more missing numbers are not lost frames
+ALWAYS_LOST = 3  # missing numbers that count as lost frames however few frames were found
+MAX_HOLD_FRAMES = 24  # a longer gap is a pause of the camera
 
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
 _DIGITS = "0123456789"
 
 
 class NumberedName(NamedTuple):
-    """A name with its last number taken out."""
+    """A file name split at its last number."""
 
-    series: tuple[str, str]  # the text around it without case, the suffix included
+    series: tuple[str, str]  # the text before and after it, case-folded, suffix included
     number: int
-    digits: int
+    digits: int  # how many it is written with
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Numbers between two neighbours that no frame has."""
+    """Missing numbers between two consecutive frames."""
 
-    after: int  # the place of the frame before it
+    after: int  # index of the frame before the gap
     numbers: range
 
     @property
     def frames(self) -> int:
-        """How many are missing."""
+        """Number of missing frames."""
         numbers = self.numbers  # a range of more than 2**63 has no len()
         return (numbers.stop - numbers.start) // numbers.step
 
 
 def number_of(name: str) -> NumberedName | None:
-    """The last number of a file name, its suffix aside; None where it has none.
+    """Return the last number of a file name without its suffix; None if it has none.
 
     >>> number_of("DSC_0012.JPG")
     NumberedName(series=('dsc_', '.jpg'), number=12, digits=4)
@@ -53,7 +53,7 @@ def number_of(name: str) -> NumberedName | None:
     stem, suffix = os.path.splitext(name)
     before, after = stem.rstrip(_DIGITS), ""
     digits = stem[len(before) :]
-    if not digits:  # most names end in their number
+    if not digits:  # most names end with their number
         match = _LAST_NUMBER.fullmatch(stem)
         if match is None:
             return None
@@ -62,10 +62,10 @@ def number_of(name: str) -> NumberedName | None:
 
 
 def find_wrap(found: Collection[NumberedName]) -> int | None:
-    """The first number of a camera's counter before it began again; None where it did not.
+    """Return a camera's first number before its counter wrapped; None if it did not wrap.
 
-    It did where all names of one folder have one series and four digits, 9999 is there and so is
-    0000 or 0001, and nine tenths of the numbers that are not (at least 100) lie in one gap.
+    The counter wrapped if all names of a folder form one series with four digits, 9999 and 0000 or
+    0001 are among them, and one gap holds nine tenths of the missing numbers (at least 100).
 
     >>> find_wrap([NumberedName(("", ""), n, 4) for n in (9998, 9999, 1, 2)])
     9998
@@ -77,20 +77,22 @@ def find_wrap(found: Collection[NumberedName]) -> int | None:
         return None
     free = [after - before - 1 for before, after in itertools.pairwise(numbers)]
     longest = max(free)
-    if longest < LEAST_WRAP or longest < (1 - MOST_LOST) * sum(one for one in free if one > 0):
+    if longest < MIN_WRAP_GAP or longest < (1 - MAX_LOST_SHARE) * sum(
+        one for one in free if one > 0
+    ):
         return None
     return numbers[free.index(longest) + 1]
 
 
 def find_gaps(names: Sequence[str]) -> list[Gap]:
-    """The numbers that are missing from names that count.
+    """Find the numbers that are missing in a numbered sequence.
 
-    Names count where they differ in their last number alone and it rises from each to the next; a
-    camera's counter may go from 9999 to 0000 or 0001. It counts in the largest step that divides
-    all differences, so that nothing is missing where every tenth frame was kept.
+    Names are a numbered sequence if they differ in their last number only and it rises from each
+    name to the next; a camera's counter may wrap from 9999 to 0000 or 0001. The step is the
+    greatest common divisor of all differences, so nothing is missing if every tenth frame was kept.
 
     Args:
-        names: file names, without folders, in the film's order.
+        names: file names without folders, in the film's order.
 
     >>> [list(gap.numbers) for gap in find_gaps(["a1.png", "a2.png", "a4.png", "a5.png"])]
     [[3]]
@@ -109,27 +111,27 @@ def find_gaps(names: Sequence[str]) -> list[Gap]:
 
 
 def are_lost(gaps: Sequence[Gap], frames: int) -> bool:
-    """Whether gaps look like lost frames: three at most, or a tenth of the frames that are there.
+    """Return whether gaps look like lost frames: at most three, or a tenth of the frames found.
 
-    Where more is missing the numbers count something else, as the time, or frames were picked.
+    If more is missing, the numbers count something else, such as time, or frames were selected.
     """
     missing = sum(gap.frames for gap in gaps)
-    return 0 < missing <= max(FEW_LOST, MOST_LOST * frames)
+    return 0 < missing <= max(ALWAYS_LOST, MAX_LOST_SHARE * frames)
 
 
 def extra_holds(gaps: Sequence[Gap], frames: int) -> dict[int, int]:
-    """Place of a frame → how much longer it is shown for the lost ones after it, in frames.
+    """Map the index of a frame to the number of lost frames after it, for which it is held.
 
-    Nothing is held where the gaps do not look like lost frames, nor for a gap of more than 24
-    frames: nobody wants to see a second of film stand still.
+    Nothing is held if the gaps do not look like lost frames, nor for a gap of more than 24 frames:
+    the film would stand still for a second.
     """
     if not are_lost(gaps, frames):
         return {}
-    return {gap.after: gap.frames for gap in gaps if gap.frames <= LONGEST_HOLD}
+    return {gap.after: gap.frames for gap in gaps if gap.frames <= MAX_HOLD_FRAMES}
 
 
 def _counts(names: Sequence[str]) -> list[int] | None:
-    """The rising numbers of names that count, over the camera's 9999; None: they do not."""
+    """Return the numbers of a sequence, unwrapped so that they rise; None if it is not one."""
     counts: list[int] = []
     before: NumberedName | None = None
     lap = 0
@@ -140,9 +142,9 @@ def _counts(names: Sequence[str]) -> list[int] | None:
         if before is not None and before.number == LAST_OF_CAMERA and found.number <= 1:
             if (before.digits, found.digits) != (4, 4):
                 return None
-            lap += LAST_OF_CAMERA + (found.number == 0)  # 1 or 0 stands right after it
+            lap += LAST_OF_CAMERA + (found.number == 0)  # 0 or 1 follows 9999 directly
         counts.append(lap + found.number)
         if len(counts) > 1 and counts[-1] <= counts[-2]:
             return None
         before = found
-    return counts if len(counts) > 2 else None  # of two nothing can be said
+    return counts if len(counts) > 2 else None  # two numbers show no step

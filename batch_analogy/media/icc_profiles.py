@@ -1,4 +1,4 @@
-"""Colour profiles that pictures carry."""
+"""Read the ICC profile of a picture and convert its colours to sRGB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 def foreign_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """The embedded colour profile, unless there is none, it is sRGB, or it is unreadable."""
+    """Return the embedded profile; None if there is none, it is sRGB, or it is unreadable."""
     data = image.info.get("icc_profile")
     if not data:
         return None
@@ -25,7 +25,7 @@ def foreign_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
 
 
 def convert_to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image | None:
-    """The picture in sRGB; None where the profile does not fit it."""
+    """Convert a picture to sRGB; return None if the profile does not fit its mode."""
     if profile.profile.xcolor_space.strip() == "GRAY" and image.mode == "RGB":
         image = image.convert("L")
     try:

@@ -1,7 +1,7 @@
-"""Pictures with exact times as one stream that ffmpeg can read from a pipe.
+"""Write uncompressed Matroska video: frames with exact times that ffmpeg reads from a pipe.
 
-ffmpeg's own raw formats know a constant rate only. Matroska's uncompressed video, written with a
-clock of one nanosecond (RFC 9559), carries any times in a few bytes a frame.
+ffmpeg's raw video format has a constant rate. Matroska with a clock of one nanosecond (RFC 9559)
+carries any times at a cost of a few bytes a frame (docs/method.md, "Times and formats of video").
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _VIDEO_TRACK = 1
 
 
 class MatroskaWriter:
-    """Writes RGB pictures of one size with their times."""
+    """Write RGB pictures of one size with their times."""
 
     def __init__(self, stream: IO[bytes], height: int, width: int, bits: int) -> None:
-        """Begin a stream of (height, width, 3) pictures of 8 or 16 bits a channel."""
+        """Begin a stream of (height, width, 3) pictures with 8 or 16 bits a channel."""
         self._stream = stream
         self._begin = Fraction(0)
         stream.write(_header(height, width, bits))
 
     def write(self, pixels: bytes, duration: Fraction) -> None:
-        """Add a picture: rows of RGB, 8 bits or 16 bits little-endian, shown for some seconds."""
+        """Add a picture (rows of RGB, 8 bits or 16 bits little-endian), shown for some seconds."""
         shown = round(self._begin * NANOSECONDS)
         self._begin += duration
         over = round(self._begin * NANOSECONDS)
@@ -60,7 +60,7 @@ def _header(height: int, width: int, bits: int) -> bytes:
 
 
 def _head(name: str, size: int) -> bytes:
-    """An element's name and the size of what follows, which always takes eight bytes."""
+    """Encode an element's ID and the size of its content; the size always takes eight bytes."""
     return bytes.fromhex(name) + (size | 1 << 56).to_bytes(8, "big")
 
 

@@ -1,4 +1,4 @@
-"""A film as numbered pictures, for whoever cuts or grades it elsewhere."""
+"""Write a film as numbered pictures, for editing or grading in another program."""
 
 from __future__ import annotations
 
@@ -8,56 +8,57 @@ from pathlib import Path
 
 from batch_analogy.errors import FilmError, FrameError, UsageError
 from batch_analogy.files import atomic_write_bytes
-from batch_analogy.media.blend import FrameBlend, read_blend, shown
-from batch_analogy.media.stills import Depth, read_depth, write_png, write_tiff
+from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
+from batch_analogy.media.picture_formats import FRAME_FORMAT, format_of
+from batch_analogy.media.stills import Depth, read_depth
 
-PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
-DEFAULT_NAME = "%06d.png"
+DEFAULT_NAME = f"%06d{FRAME_FORMAT.suffix}"
 
-_PLACE = re.compile(r"%(0?)(\d*)d")
+_PLACEHOLDER = re.compile(r"%(0?)(\d*)d")
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path names numbered pictures, as ``out/%06d.png`` does.
+    """Return whether a path is a pattern of numbered pictures, such as ``out/%06d.png``.
 
     >>> is_pattern(Path("out/%06d.png")), is_pattern(Path("100% done.mp4"))
     (True, False)
     """
-    return path.suffix.lower() in PICTURE_SUFFIXES and _PLACE.search(path.name) is not None
+    return format_of(path) is not None and _PLACEHOLDER.search(path.name) is not None
 
 
 def check_pattern(pattern: Path) -> None:
-    """Refuse a pattern that cannot be written to.
+    """Check that pictures can be written by a pattern.
 
     Raises:
-        UsageError: it has two numbers, or its folder is a file.
+        UsageError: it has several numbers, or its folder is a file.
     """
-    if len(_PLACE.findall(pattern.name)) != 1:
+    if len(_PLACEHOLDER.findall(pattern.name)) != 1:
         raise UsageError(f"output {pattern} has more than one number; write one, such as %06d")
     if pattern.parent.exists() and not pattern.parent.is_dir():
         raise UsageError(f"output {pattern}: {pattern.parent} is a file, not a folder")
 
 
 def numbered(pattern: Path, index: int) -> Path:
-    """The picture of one frame; the first is 0.
+    """Return the path of one frame; the first is 0.
 
     >>> str(numbered(Path("out/a%04d.png"), 12))
     'out/a0012.png'
     """
-    fill = _PLACE.search(pattern.name)
-    assert fill is not None
-    width = int(fill[2] or 0)
-    digits = f"{index:0{width}d}" if fill[1] else f"{index:{width}d}"
-    return pattern.with_name(pattern.name[: fill.start()] + digits + pattern.name[fill.end() :])
+    placeholder = _PLACEHOLDER.search(pattern.name)
+    assert placeholder is not None
+    width = int(placeholder[2] or 0)
+    digits = f"{index:0{width}d}" if placeholder[1] else f"{index:{width}d}"
+    head, tail = pattern.name[: placeholder.start()], pattern.name[placeholder.end() :]
+    return pattern.with_name(head + digits + tail)
 
 
 def find_numbered(pattern: Path) -> dict[int, Path]:
-    """The pictures of a pattern that are there, by their numbers."""
+    """Find the existing pictures of a pattern; return number → path."""
     if not pattern.parent.is_dir():
         return {}
-    fill = _PLACE.search(pattern.name)
-    assert fill is not None
-    head, tail = pattern.name[: fill.start()], pattern.name[fill.end() :]
+    placeholder = _PLACEHOLDER.search(pattern.name)
+    assert placeholder is not None
+    head, tail = pattern.name[: placeholder.start()], pattern.name[placeholder.end() :]
     name = re.compile(rf"{re.escape(head)} *(\d+){re.escape(tail)}")
     matches = ((name.fullmatch(path.name), path) for path in pattern.parent.iterdir())
     found = ((int(match[1]), path) for match, path in matches if match)
@@ -75,11 +76,10 @@ def write_numbered(
     """Write frames as numbered pictures.
 
     Args:
-        frames: PNGs, in order; one given twice is written twice, and of several together their
-            mean.
-        pattern: where to, such as ``out/%06d.png``; its folder is made where needed.
-        depth: 8 bits a channel, or more, which is 16. None: PNGs as the frames are, TIFFs 16.
-        earlier: how many an earlier time wrote; those that are more than the frames are removed.
+        frames: finished frames in order; a path given twice is written twice, a tuple is blended.
+        pattern: such as ``out/%06d.png``; its folder is created if it is missing.
+        depth: bits a channel, 8, or more for 16; None: as the frames for PNG, 16 for TIFF.
+        earlier: number of pictures that an earlier call wrote; those beyond the frames are deleted.
         on_frame: called with the number of pictures written so far.
 
     Returns:
@@ -87,15 +87,15 @@ def write_numbered(
 
     Raises:
         FilmError: a frame is unreadable.
-        OutputDiskError: the disk is full, read-only or closed to this user.
-        UsageError: the pattern cannot be written to.
+        OutputDiskError: the disk is full or read-only, or the user may not write there.
+        UsageError: as for ``check_pattern``.
     """
     check_pattern(pattern)
     size_bytes = 0
     for index, frame in enumerate(frames):
         path = numbered(pattern, index)
         try:
-            _write(shown(frame), path, depth)
+            _write(as_blend(frame), path, depth)
         except FrameError as error:
             raise FilmError(f"the pictures cannot be written: {error}") from error
         size_bytes += path.stat().st_size
@@ -107,11 +107,13 @@ def write_numbered(
 
 
 def _write(frame: FrameBlend, path: Path, depth: int | None) -> None:
-    has = read_depth(frame[0])
-    tiff = path.suffix.lower() != ".png"
-    wanted: Depth = has if depth is None and not tiff else 8 if depth == 8 else 16
-    if not tiff and wanted == has and len(set(frame)) == 1:
+    picture_format = format_of(path)
+    assert picture_format is not None
+    own = read_depth(frame[0])
+    wanted: Depth = picture_format.numbered_depth or own
+    if depth is not None:
+        wanted = 8 if depth == 8 else 16
+    if picture_format is FRAME_FORMAT and wanted == own and len(set(frame)) == 1:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
-    write = write_tiff if tiff else write_png
-    write(path, read_blend(frame), wanted)
+    picture_format.write(path, read_blend(frame), wanted)

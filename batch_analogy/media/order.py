@@ -1,10 +1,10 @@
-"""In which order pictures follow each other: by their names' numbers or by when they were taken.
+"""Order pictures by the numbers in their names or by capture time.
 
-The rule of ``auto``: where all pictures lie in one folder and their names differ in the last number
-alone, that number decides. Elsewhere (several folders, a camera's counter that began again after
-9999, copies like ``a (1).jpg``, names without numbers) the EXIF capture time does, if all readable
-pictures have it, and the names if not. Times of several zones are compared as one, if all pictures
-tell theirs. File dates never decide: copying changes them.
+The rule of ``auto``: if all pictures lie in one folder and their names differ in the last number
+only, that number decides. Otherwise (several folders, a camera's counter that wrapped after 9999,
+copies such as ``a (1).jpg``, names without numbers) the EXIF capture time decides if all readable
+pictures have one, else the names. Times with different zones are converted to UTC if all pictures
+tell their zone. File dates are never used: copying changes them.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from batch_analogy.media.sequence import natural_key
 
 By = Literal["number", "name", "time"]
 
-_CLOCK_LENGTH = len("2026-03-01T18:30:05.250000")  # a time zone may stand behind it
+_CLOCK_LENGTH = len("2026-03-01T18:30:05.250000")  # a time zone may follow
 _COPY = re.compile(r"(.*?) ?\(([0-9]+)\)((?:\.[^.]*)?)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How pictures were put in order."""
+    """Order of pictures, and how it was found."""
 
-    places: tuple[int, ...]  # which of the given pictures stands first, second …
+    order: tuple[int, ...]  # indices of the given pictures, in order
     by: By
-    wraps: tuple[str, ...] = ()  # the pictures before which a camera's counter began again
-    copies: int = 0  # pictures named like "a (1).jpg" beside their "a.jpg"
-    disputed: tuple[int, ...] = ()  # places that come earlier by the time, or by the name, unused
+    wraps: tuple[str, ...] = ()  # first picture of each folder after its counter wrapped
+    copies: int = 0  # pictures named like "a (1).jpg" beside an "a.jpg"
+    disputed: tuple[int, ...] = ()  # positions where the unused criterion, name or time, disagrees
 
 
 def arrange(
@@ -48,95 +48,95 @@ def arrange(
 ) -> Arrangement:
     """Put pictures in order.
 
-    By name means: folders first, runs of digits as numbers (``img2`` before ``img10``), copies
-    right after their originals, and in a folder whose camera's counter went from 9999 to 0001
-    (``numbering.find_wrap``) the numbers before that first. By time, pictures taken at the same
-    time stay in the order of their names, and one that cannot be read stays after the one before.
+    By name: in order of folders, then of names with runs of digits as numbers (``img2`` before
+    ``img10``). Copies follow their originals. If a camera's counter wrapped from 9999 to 0001
+    (``frame_numbers.find_wrap``), the numbers before the wrap come first. By time: pictures with
+    equal times stay in order of their names, and unreadable ones stay behind their predecessor.
 
     Args:
-        names: paths below a common folder; each is there once.
-        taken: when each was taken (``camera.read_capture_time``); None: not known.
-        readable: whether each can be used; of the others no time is expected.
-        order: what decides.
+        names: paths below a common folder, without duplicates.
+        taken: capture times (``exif.read_capture_time``); None: unknown.
+        readable: whether each can be read; unreadable ones need no time.
+        order: the criterion.
 
     Raises:
-        InputError: the time is to decide, and pictures do not tell it.
+        InputError: the order is ``time`` and pictures have no capture time.
     """
     named = _by_names(names)
-    timeless = [n for n in named.places if readable[n] and taken[n] is None]
+    timeless = [n for n in named.order if readable[n] and taken[n] is None]
     if order == "time" and timeless:
         raise InputError(
-            f"the frames cannot be put in order of time: {len(timeless)} of {len(names)} have no "
-            f"EXIF capture time, the first is {names[timeless[0]]}; use --order name"
+            f"the frames cannot be ordered by time: {len(timeless)} of {len(names)} have no EXIF "
+            f"capture time, the first is {names[timeless[0]]}; use --order name"
         )
     if timeless or not any(taken):
         return named
-    by_time = _by_time(named.places, taken)
+    by_time = _by_time(named.order, taken)
     if order == "name" or (order == "auto" and named.by == "number"):
-        return dataclasses.replace(named, disputed=_places_out_of_line(named.places, by_time))
-    disputed = _places_out_of_line(by_time, named.places)
+        return dataclasses.replace(named, disputed=_disagreements(named.order, by_time))
+    disputed = _disagreements(by_time, named.order)
     return Arrangement(by_time, "time", copies=named.copies, disputed=disputed)
 
 
 def _by_names(names: Sequence[str]) -> Arrangement:
-    """The order by name or number."""
+    """Order by name, or by number if that is all in which names differ."""
     files = _files(names)
     wraps = _wraps(files)
     plain = not wraps and _is_plain(files)
     in_order = sorted(files, key=_number) if plain else list(_in_order(files, wraps))
     return Arrangement(
-        tuple(file.place for file in in_order),
+        tuple(file.source_index for file in in_order),
         "number" if plain else "name",
-        tuple(_starts(in_order, wraps)),
+        tuple(_first_after_wrap(in_order, wraps)),
         sum(file.original is not None for file in files),
     )
 
 
 class _File(NamedTuple):
-    place: int  # among the names given
+    source_index: int  # among the given names
     folder: str  # with its separator; "" for the common one
     name: str
     original: str | None  # of a copy like "a (1).jpg": the "a.jpg" beside it
-    number: NumberedName | None  # of its name, or of its original's
+    number: NumberedName | None  # in its name, or in its original's
 
 
 def _files(names: Sequence[str]) -> list[_File]:
-    """Names taken apart. Frames that a file manager named ``a (1)``, ``a (2)`` … are no copies."""
-    there = set(names) if any("(" in name for name in names) else set()
-    texts: dict[Any, Any] = {}  # those that files share, once
+    """Parse names. ``a (1)``, ``a (2)`` … are frames, not copies, if there is no ``a``."""
+    existing = set(names) if any("(" in name for name in names) else set()
+    texts: dict[Any, Any] = {}  # interned, as many files share them
     files: list[_File] = []
-    for place, path in enumerate(names):
+    for index, path in enumerate(names):
         name_at = path.rfind(os.sep) + 1
         folder, name = path[:name_at], path[name_at:]
         match = _COPY.fullmatch(name) if "(" in name else None
         original = match[1] + match[3] if match and match[1] else None
-        if original is not None and folder + original not in there:
+        if original is not None and folder + original not in existing:
             original = None
         number = number_of(original or name)
         if number is not None:
             series = texts.setdefault(number.series, number.series)
             number = NumberedName(series, number.number, number.digits)
-        files.append(_File(place, texts.setdefault(folder, folder), name, original, number))
+        files.append(_File(index, texts.setdefault(folder, folder), name, original, number))
     return files
 
 
 def _wraps(files: Sequence[_File]) -> dict[str, int]:
-    """Folder → the first number before the camera's counter began again there."""
+    """Find wrapped counters: folder → its first number before the wrap."""
     folders: dict[str, list[NumberedName | None]] = {}
     for file in files:
         if file.original is None:
             folders.setdefault(file.folder, []).append(file.number)
     wraps: dict[str, int] = {}
     for folder, found in folders.items():
-        counted = [one for one in found if one is not None]
-        first = find_wrap(counted) if len(counted) == len(found) else None
+        numbered = [name for name in found if name is not None]
+        first = find_wrap(numbered) if len(numbered) == len(found) else None
         if first is not None:
             wraps[folder] = first
     return wraps
 
 
 def _is_late(file: _File, wraps: dict[str, int]) -> bool:
-    """Whether it was counted after the camera's counter had begun again."""
+    """Return whether a file was counted after its camera's counter wrapped."""
     first = wraps.get(file.folder)
     return first is not None and file.number is not None and file.number.number < first
 
@@ -146,14 +146,14 @@ def _number(file: _File) -> int:
 
 
 class _Folder(NamedTuple):
-    """A folder's files, and the folders in it by their names."""
+    """A folder's files and, by name, its subfolders."""
 
     files: list[_File]
     folders: dict[str, _Folder]
 
 
 def _in_order(files: Sequence[_File], wraps: dict[str, int]) -> Iterator[_File]:
-    """Files in order of their folders and names."""
+    """Yield files in order of their folders and names."""
     top = _Folder([], {})
     known = {"": top}
     for file in files:
@@ -167,12 +167,12 @@ def _in_order(files: Sequence[_File], wraps: dict[str, int]) -> Iterator[_File]:
 
 
 def _walk(folder: _Folder, wraps: dict[str, int]) -> Iterator[_File]:
-    """What lies in a folder, in order; the keys of one folder are held at a time."""
+    """Yield the files below a folder in order; only one folder's keys are in memory at a time."""
     keys = [_key(file, wraps) for file in folder.files]
     keys += [(False, natural_key(name)) for name in folder.folders]
     inside: list[_File | _Folder] = [*folder.files, *folder.folders.values()]
-    for place in sorted(range(len(inside)), key=keys.__getitem__):
-        found = inside[place]
+    for index in sorted(range(len(inside)), key=keys.__getitem__):
+        found = inside[index]
         if isinstance(found, _File):
             yield found
         else:
@@ -187,7 +187,7 @@ def _key(file: _File, wraps: dict[str, int]) -> tuple[Any, ...]:
 
 
 def _is_plain(files: Sequence[_File]) -> bool:
-    """Whether all differ in their last number alone; a copy has that of its original."""
+    """Return whether all names differ in their last number only; a copy has its original's."""
     numbers = [file.number for file in files if file.number is not None]
     return (
         len(numbers) == len(files)
@@ -198,7 +198,7 @@ def _is_plain(files: Sequence[_File]) -> bool:
 
 
 def _by_time(by_name: Sequence[int], taken: Sequence[str | None]) -> tuple[int, ...]:
-    """In order of time; one without a time keeps its place after the one before it."""
+    """Order by time; a picture without one keeps its position behind its predecessor."""
     last = next(taken[n] or "" for n in by_name if taken[n])
     times: dict[int, str] = {}
     for n in by_name:
@@ -210,9 +210,9 @@ def _by_time(by_name: Sequence[int], taken: Sequence[str | None]) -> tuple[int, 
 
 
 def _crosses_zones(times: Iterable[str]) -> bool:
-    """Whether cameras' clocks were set to several time zones, and all of them say to which.
+    """Return whether pictures have several time zones and all of them tell theirs.
 
-    Where one does not, its time cannot be compared but by the clocks.
+    If one does not, times can be compared by the cameras' clocks only.
     """
     zones = {time[_CLOCK_LENGTH:] for time in times}
     return len(zones) > 1 and "" not in zones
@@ -222,17 +222,17 @@ def _in_utc(time: str) -> str:
     return datetime.fromisoformat(time).astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
-def _places_out_of_line(order: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
-    """The places of ``order`` whose picture stands before its forerunner in the other order."""
-    rank = {n: place for place, n in enumerate(other)}
+def _disagreements(order: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
+    """Return the positions whose picture precedes its predecessor in the other order."""
+    rank = {n: position for position, n in enumerate(other)}
     pairs = enumerate(itertools.pairwise(order), start=1)
-    return tuple(place for place, (before, after) in pairs if rank[after] < rank[before])
+    return tuple(position for position, (before, after) in pairs if rank[after] < rank[before])
 
 
-def _starts(in_order: Sequence[_File], wraps: dict[str, int]) -> Iterator[str]:
-    """The first picture of each folder after its camera's counter had begun again."""
-    begun: set[str] = set()
+def _first_after_wrap(in_order: Sequence[_File], wraps: dict[str, int]) -> Iterator[str]:
+    """Yield the first picture of each folder after its camera's counter wrapped."""
+    wrapped: set[str] = set()
     for file in in_order if wraps else ():
-        if _is_late(file, wraps) and file.folder not in begun:
-            begun.add(file.folder)
+        if _is_late(file, wraps) and file.folder not in wrapped:
+            wrapped.add(file.folder)
             yield file.folder + file.name

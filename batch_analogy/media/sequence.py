@@ -1,4 +1,4 @@
-"""Which pictures a folder or pattern holds, in the order a person would count them."""
+"""Find the pictures of a folder or pattern, in natural order of their names."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ _NUMBER = re.compile(r"([0-9]+)")
 
 
 def natural_key(name: str) -> NaturalKey:
-    """A sort key that counts runs of digits as numbers and ignores case.
+    """Return a sort key that compares runs of digits as numbers and ignores case.
 
     Args:
         name: a file name.
 
     Returns:
-        The name with its numbers written so that they sort as numbers, their length first; then
-        the name itself to tell ``a1`` from ``a01``. Strings alone: there may be a million.
+        The name with each number preceded by its length, so that numbers sort by value; then the
+        name itself, to tell ``a1`` from ``a01``. Only strings, as there may be a million keys.
 
     >>> sorted(["img10.png", "img2.png", "Img1.png"], key=natural_key)
     ['Img1.png', 'img2.png', 'img10.png']
     """
     pieces = _NUMBER.split(name.casefold())
-    for place in range(1, len(pieces), 2):
-        digits = pieces[place].lstrip("0")
-        pieces[place] = f"\0{len(digits):03}{digits}"
+    for index in range(1, len(pieces), 2):
+        digits = pieces[index].lstrip("0")
+        pieces[index] = f"\0{len(digits):03}{digits}"
     return "".join(pieces), name
 
 
 def is_video(path: Path) -> bool:
-    """Whether a path names a video: by its suffix, or because it is a GIF with several frames.
+    """Return whether a path is a video: by its suffix, or as a GIF with several frames.
 
-    The file need not exist: a missing ``clip.mp4`` is a missing video.
+    The file need not exist: a missing ``clip.mp4`` counts as a video.
     """
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -65,19 +65,19 @@ def is_video(path: Path) -> bool:
 def find_stills(source: str) -> list[str]:
     """List the pictures of a folder, a glob pattern or a single file.
 
-    Hidden files, videos, sidecars and subfolders are passed over. A picture that turns out to be
-    broken is listed all the same: it is a failed frame, not a missing one. A RAW file is passed
-    over where the same picture stands beside it developed, as cameras write both.
+    Hidden files, videos, sidecar files and subfolders are skipped. Damaged pictures are listed:
+    they are failed frames, not missing ones. A RAW file is skipped if a developed picture of the
+    same name lies beside it, as many cameras write both.
 
     Args:
-        source: what the person typed; ``**`` in a pattern reaches into subfolders.
+        source: as the user typed it; ``**`` in a pattern descends into subfolders.
 
     Returns:
         Paths in natural order of their folders and names; strings, as there may be a million.
 
     Raises:
         UsageError: the path does not exist.
-        InputError: nothing matches, or there are no pictures among what was found.
+        InputError: nothing matches, or no match is a picture.
     """
     path = Path(source).expanduser()
     if path.is_dir():
@@ -98,7 +98,7 @@ def find_stills(source: str) -> list[str]:
 
 
 def would_find(source: str, path: Path) -> bool:
-    """Whether ``find_stills`` would find a picture, if it were there.
+    """Return whether ``find_stills`` would list a picture if it existed.
 
     >>> would_find("shots/*.png", Path("shots/1.png"))
     True
@@ -111,12 +111,15 @@ def would_find(source: str, path: Path) -> bool:
         return False
     if "**" not in source:
         return path.match(source)
-    ways = (source, source.replace("**/", ""))  # which may be no folder or, as * here, several
-    return any(fnmatch.fnmatchcase(str(path), way) for way in ways)
+    patterns = (
+        source,
+        source.replace("**/", ""),
+    )  # ** matches no folder, or several as * does here
+    return any(fnmatch.fnmatchcase(str(path), pattern) for pattern in patterns)
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Folder, with its separator → the names of what was found there."""
+    """Group paths: folder, with its separator → names in it."""
     folders: dict[str, list[str]] = {}
     for path in paths:
         name_at = path.rfind(os.sep) + 1
@@ -125,11 +128,11 @@ def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _stills_of(folder: str, names: Iterable[str]) -> list[str]:
-    """The pictures among the names of what lies in a folder, in natural order."""
+    """Select the pictures among a folder's entries and sort them in natural order."""
     stills = [n for n in names if _suffix(n) in STILL_SUFFIXES and not n.startswith(".")]
     if len(stills) == 1:
         stills = [name for name in stills if not os.path.isdir(folder + name)]
-    elif stills:  # a folder's entries know what they are, and need not be asked one by one
+    elif stills:  # listing the folder once is faster than a system call for each name
         inside = _folders_in(folder)
         stills = [name for name in stills if name not in inside]
     return sorted(_without_developed_raws(stills), key=natural_key)
@@ -140,6 +143,7 @@ def _suffix(name: str) -> str:
 
 
 def _folders_in(folder: str) -> set[str]:
+    """Return the names of a folder's subfolders."""
     try:
         with os.scandir(folder or os.curdir) as entries:
             return {entry.name for entry in entries if _is_folder(entry)}
@@ -152,6 +156,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _without_developed_raws(stills: list[str]) -> list[str]:
+    """Remove RAW files that have a developed picture of the same name."""
     if not any(is_raw(name) for name in stills):
         return stills
     developed = {os.path.splitext(name)[0] for name in stills if not is_raw(name)}
@@ -163,7 +168,7 @@ def _is_animated(path: Path) -> bool:
         with Image.open(path) as image:
             return bool(getattr(image, "is_animated", False))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return False  # whoever reads the picture will say what is wrong with it
+        return False  # reading the picture later reports the error
 
 
 def _list_folder(folder: Path) -> list[str]:
@@ -175,16 +180,17 @@ def _list_folder(folder: Path) -> list[str]:
 
 
 def _describe_nothing(source: str, found: Iterable[str]) -> str:
+    """Return an error message that tells what was found instead of pictures."""
     visible = [path for path in map(Path, found) if not path.name.startswith(".")]
     if not visible:
-        return f"{source} is empty; it must hold at least one picture, such as .jpg, .png or .tif"
+        return f"{source} is empty; it must contain a picture, such as .jpg, .png or .tif"
     folders = sorted(item.name for item in visible if item.is_dir())
     suffixes = Counter(p.suffix.lower() or "without suffix" for p in visible if not p.is_dir())
     parts = [f"{count} {suffix}" for suffix, count in sorted(suffixes.items())]
     if folders:
         named = ", ".join(folders[:5]) + (", …" if len(folders) > 5 else "")
         parts.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''} ({named})")
-    text = f"{source} holds no pictures; found: {', '.join(parts)}"
+    text = f"{source} contains no pictures; found: {', '.join(parts)}"
     if VIDEO_SUFFIXES & suffixes.keys():
         return f"{text}; to use a video, give its own path"
     if folders:

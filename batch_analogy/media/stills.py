@@ -1,4 +1,4 @@
-"""Reading and writing single pictures."""
+"""Read and write single pictures."""
 
 from __future__ import annotations
 
@@ -32,35 +32,36 @@ Depth = Literal[8, 16]
 
 _pillow_limit = threading.Lock()
 
-# What Pillow's parsers raise on damaged files, besides OSError.
+# Exceptions of Pillow's parsers on damaged files, besides OSError.
 _PARSE_ERRORS = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
 _DECODE_ERRORS = (OSError, *_PARSE_ERRORS, OverflowError, struct.error, zlib.error)
 
 _ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA = 256, 257, 258, 338
 _UNASSOCIATED_ALPHA = 2
-_DEEP_MODES = ("I", "F", "RGB", "LA")
+_DEEP_MODES = ("I", "F", "RGB", "LA")  # of Pillow, for files with more than 8 bits
 
 
 def read_still(
     path: Path, *, at_least_px: int | None = None, white_balance: WhiteBalance | None = None
 ) -> FloatPixels:
-    """Read a picture as it is meant to be seen.
+    """Read a picture as upright sRGB.
 
-    Grey becomes RGB, transparency is laid over white, EXIF rotation is applied, an embedded
-    colour profile is converted to sRGB. Sixteen bits are kept, except where a profile other than
-    sRGB has to be converted. Of an animation the first frame is taken.
+    Grey becomes RGB, transparency is composited over white, EXIF rotation is applied, and an
+    embedded colour profile is converted to sRGB. Sixteen bits are kept, unless a profile other than
+    sRGB has to be converted. Of an animation the first frame is read.
 
     Args:
         path: the picture.
-        at_least_px: a side that is enough; a JPEG is then decoded smaller, which is far faster.
-        white_balance: of a RAW file (``raw.read_raw``); others have theirs.
+        at_least_px: a sufficient size of both sides; JPEG and RAW files may then be decoded at a
+            reduced size, which is much faster.
+        white_balance: for RAW files only (``camera_raw.read_raw``).
 
     Returns:
         (H, W, 3) float32 RGB in [0, 1].
 
     Raises:
-        FrameError: the file is missing, no picture, truncated, too small or too large.
+        FrameError: the file is missing, not a picture, truncated, too small or too large.
     """
     if is_raw(path):
         _check_size(path, *read_raw_size(path))
@@ -70,8 +71,8 @@ def read_still(
         if at_least_px is not None and image.format == "JPEG":
             image.draft(None, (at_least_px, at_least_px))
         deep = _depth(image) == 16
-        # Before OpenCV, which passes over truncation, and before the EXIF data of a PNG, whose
-        # reading loads the picture but would take damage in it for damaged EXIF data.
+        # First of all, since OpenCV ignores truncation, and reading the EXIF data of a PNG loads
+        # the picture and hides its damage (docs/method.md, "Times and formats of video").
         image.load()
         orientation = _orientation(image)
         pixels = _decode_deep(path, image) if deep else None
@@ -81,16 +82,10 @@ def read_still(
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Read a picture's size from its header alone.
-
-    Args:
-        path: the picture.
-
-    Returns:
-        Height and width in px, after EXIF rotation.
+    """Read height and width in px, after EXIF rotation, from a picture's header alone.
 
     Raises:
-        FrameError: the file is missing, no picture, too small or too large.
+        FrameError: the file is missing, not a picture, too small or too large.
     """
     if is_raw(path):
         height, width = read_raw_size(path)
@@ -102,13 +97,13 @@ def read_size(path: Path) -> tuple[int, int]:
 
 
 def read_opacity(path: Path) -> FloatPixels | None:
-    """Read how opaque each pixel of a picture is; None where it has no transparency.
+    """Read the alpha channel of a picture; None if it has no transparency.
 
     Returns:
-        (H, W) float32 in [0, 1], upright.
+        (H, W) float32 in [0, 1], 1 for opaque, upright.
 
     Raises:
-        FrameError: the file is missing, no picture or truncated.
+        FrameError: the file is missing, not a picture, or truncated.
     """
     if is_raw(path):
         return None
@@ -123,10 +118,10 @@ def read_opacity(path: Path) -> FloatPixels | None:
 
 
 def read_depth(path: Path) -> Depth:
-    """How many bits a channel ``read_still`` keeps of a picture, by its header alone.
+    """Return the bits a channel that ``read_still`` keeps, from the picture's header alone.
 
     Raises:
-        FrameError: the file is missing or no picture.
+        FrameError: the file is missing or not a picture.
     """
     if is_raw(path):
         return 16
@@ -135,10 +130,10 @@ def read_depth(path: Path) -> Depth:
 
 
 def read_depth_loss(path: Path) -> str | None:
-    """Why ``read_still`` keeps 8 bits of a picture that holds 16; None where it keeps all.
+    """Explain why ``read_still`` keeps only 8 of 16 bits; return None if it keeps all.
 
     Raises:
-        FrameError: the file is missing or no picture.
+        FrameError: the file is missing or not a picture.
     """
     if is_raw(path):
         return None
@@ -147,39 +142,39 @@ def read_depth_loss(path: Path) -> str | None:
             return None
         if foreign_profile(image) is not None:
             return "its colour profile is not sRGB; export it as sRGB"
-        return "it is stored turned, or with premultiplied transparency; export it upright, without"
+        return "it is stored rotated or with premultiplied alpha; export it upright without alpha"
 
 
 def write_png(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8) -> None:
-    """Write a picture as PNG, without loss beyond its rounding.
+    """Write a picture as PNG, lossless but for rounding to the depth.
 
     Args:
-        path: the file; written whole or not at all.
+        path: the file; written as a whole or not at all.
         pixels: (H, W, 3) RGB, float32 in [0, 1] or uint8.
         depth: bits a channel.
 
     Raises:
-        OutputDiskError: the disk is full, read-only or closed to this user.
-        ValueError: the pixels have another shape or type, or are not finite.
+        OutputDiskError: the disk is full or read-only, or the user may not write there.
+        ValueError: the pixels have a wrong shape or type, or are not finite.
     """
-    # Photographs hold little that repeats: run lengths alone compress their filtered rows as well
-    # as level 3's search does, in half the time.
+    # Photographs have few repetitions: run-length coding of the filtered rows compresses them as
+    # well as the search of level 3, in half the time.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
     _write_by_opencv(path, pixels, depth, ".png", options)
 
 
 def write_tiff(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16) -> None:
-    """Write a picture as TIFF, uncompressed; otherwise as ``write_png``."""
+    """Write a picture as uncompressed TIFF; otherwise like ``write_png``."""
     options = [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
     _write_by_opencv(path, pixels, depth, ".tif", options)
 
 
 def write_jpeg(path: Path, pixels: FloatPixels | Uint8Pixels, quality: int = 90) -> None:
-    """Write a picture small, for previews and sheets; otherwise as ``write_png``.
+    """Write a picture as JPEG, for previews and sheets; otherwise like ``write_png``.
 
     Args:
-        path: the file; written whole or not at all.
+        path: the file; written as a whole or not at all.
         pixels: (H, W, 3) RGB, float32 in [0, 1] or uint8, at most 65500 px a side.
         quality: 1 (smallest) to 95 (best).
     """
@@ -192,13 +187,13 @@ def to_uint8(pixels: FloatPixels | Uint8Pixels) -> Uint8Pixels:
     """Round pixels to 8 bits.
 
     Args:
-        pixels: (H, W, 3) RGB, float32 in [0, 1] (clipped) or uint8 (returned as it is).
+        pixels: (H, W, 3) RGB, float32 in [0, 1] (clipped) or uint8 (returned unchanged).
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        ValueError: the pixels have another shape or type, or are not finite.
+        ValueError: the pixels have a wrong shape or type, or are not finite.
     """
     _check_pixels(pixels)
     if pixels.dtype == np.uint8:
@@ -208,7 +203,7 @@ def to_uint8(pixels: FloatPixels | Uint8Pixels) -> Uint8Pixels:
 
 
 def to_uint16(pixels: FloatPixels | Uint8Pixels) -> Uint16Pixels:
-    """Round pixels to 16 bits; otherwise as ``to_uint8``."""
+    """Round pixels to 16 bits; otherwise like ``to_uint8``."""
     if pixels.dtype == np.uint8:
         return to_uint8(pixels).astype(np.uint16) * np.uint16(257)  # 255 × 257 = 65535
     _check_pixels(pixels)
@@ -224,8 +219,8 @@ def _check_pixels(pixels: npt.NDArray[Any]) -> None:
 
 
 def _rounded(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
-    """[0, 1], clipped, → whole numbers 0 … top."""
-    low, high = pixels.min(initial=0.0), pixels.max(initial=1.0)  # NaN comes through
+    """Clip to [0, 1] and round to whole numbers from 0 to ``top``."""
+    low, high = pixels.min(initial=0.0), pixels.max(initial=1.0)  # NaN propagates
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("pixels hold NaN or infinity; they must be finite")
     scaled: npt.NDArray[Any] = np.multiply(pixels, pixels.dtype.type(top))
@@ -247,16 +242,17 @@ def _write_by_opencv(
 
 @contextlib.contextmanager
 def _decoding(path: Path) -> Iterator[None]:
+    """Turn the exceptions of opening and decoding into FrameErrors."""
     try:
         yield
     except UnidentifiedImageError as error:
         kind = "is empty" if path.stat().st_size == 0 else "is not a picture this program can read"
-        raise FrameError(f"{path} {kind}; replace it or take it out") from error
+        raise FrameError(f"{path} {kind}; replace it or remove it") from error
     except _DECODE_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise FrameError(f"cannot open {path}: {error.strerror}; check the file") from error
         raise FrameError(
-            f"{path} is damaged or cut short ({error}); copy it again from its source"
+            f"{path} is damaged or truncated ({error}); copy it again from its source"
         ) from error
     except MemoryError as error:
         raise FrameError(f"{path} does not fit into memory; use a smaller copy") from error
@@ -264,7 +260,7 @@ def _decoding(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open without Pillow's own size limit, which is lower than ours and warns on stderr."""
+    """Open a picture without Pillow's size limit, which is lower than ours and warns on stderr."""
     with _pillow_limit:
         saved, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -284,7 +280,7 @@ def _check_size(path: Path, height: int, width: int) -> None:
     if height * width > MAX_MEGAPIXELS * 1_000_000:
         raise FrameError(
             f"{path} is {width}×{height} px, {height * width / 1e6:.0f} megapixels; "
-            f"at most {MAX_MEGAPIXELS} can be worked on: use a smaller copy"
+            f"at most {MAX_MEGAPIXELS} are supported: use a smaller copy"
         )
 
 
@@ -297,28 +293,28 @@ def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except (OSError, struct.error, *_PARSE_ERRORS):
-        return 1  # a damaged EXIF block beside sound pixels
+        return 1  # damaged EXIF data; the pixels may be intact
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    # Newer Pillows report a TIFF's size already turned, older ones do not: ask the tags.
+    # New versions of Pillow report a TIFF's size after rotation, old ones before it: use the tags.
     width = int(_tiff_tag(image, _TIFF_WIDTH, image.width))
     height = int(_tiff_tag(image, _TIFF_HEIGHT, image.height))
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
 def _depth(image: Image.Image) -> Depth:
-    """Bits a channel that can be kept; where OpenCV cannot be trusted, Pillow reads 8."""
+    """Return the bits a channel that can be kept: 8 where only Pillow decodes correctly."""
     kept = _is_deep(image) and foreign_profile(image) is None
     if kept and image.format == "TIFF" and not image.mode.startswith(("I", "F")):
-        # OpenCV ignores premultiplied alpha there, and only some of its versions rotation.
+        # OpenCV ignores premultiplied alpha in TIFFs, and some versions ignore rotation.
         extra = tuple(_tiff_tag(image, _TIFF_EXTRA, (_UNASSOCIATED_ALPHA,)))
         kept = extra == (_UNASSOCIATED_ALPHA,) and _tiff_tag(image, _ORIENTATION, 1) == 1
     return 16 if kept and image.mode.startswith(_DEEP_MODES) else 8
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether the file holds more than 8 bits a channel."""
+    """Return whether the file has more than 8 bits a channel."""
     if image.mode.startswith(("I", "F")):
         return True
     if image.format == "PNG":
@@ -329,8 +325,8 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _decode_deep(path: Path, image: Image.Image) -> FloatPixels | None:
-    """Decode 16-bit and float pictures; None where OpenCV cannot."""
-    if image.mode == "F":  # grey, which Pillow decodes in full
+    """Decode a 16-bit or float picture; None if OpenCV cannot."""
+    if image.mode == "F":  # grey, which Pillow decodes at full depth
         grey = np.nan_to_num(np.asarray(image).astype(np.float32))
         return np.clip(grey, np.float32(0.0), np.float32(1.0))[..., None]
     if image.mode.startswith("I"):
@@ -340,6 +336,7 @@ def _decode_deep(path: Path, image: Image.Image) -> FloatPixels | None:
 
 
 def _decode_by_opencv(path: Path) -> FloatPixels | None:
+    """Decode a 16-bit picture to (H, W, 1, 3 or 4) RGB(A) in [0, 1]; None if OpenCV cannot."""
     data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     try:
         decoded: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
@@ -354,7 +351,7 @@ def _decode_by_opencv(path: Path) -> FloatPixels | None:
 
 
 def _decode_bytes(image: Image.Image) -> FloatPixels:
-    """Decode through Pillow, converting an embedded profile to sRGB."""
+    """Decode 8 bits a channel with Pillow, converting an embedded profile to sRGB."""
     profile = foreign_profile(image)
     if image.mode.startswith(("I", "F")):
         scale = 255.0 if image.mode == "F" else 255.0 / 65535.0
@@ -378,7 +375,7 @@ def _decode_bytes(image: Image.Image) -> FloatPixels:
 
 
 def _flatten(pixels: FloatPixels) -> FloatPixels:
-    """Make 1, 2, 3 or 4 channels three, over white."""
+    """Convert grey or RGB, with or without alpha, to RGB over white."""
     channels = pixels.shape[2]
     colour = pixels[..., :-1] if channels in (2, 4) else pixels
     if channels in (2, 4):
@@ -388,7 +385,7 @@ def _flatten(pixels: FloatPixels) -> FloatPixels:
 
 
 def _turn_upright(pixels: FloatPixels, orientation: int) -> FloatPixels:
-    """Undo the rotation and mirroring that EXIF orientation 1 … 8 stands for."""
+    """Apply the rotation and mirroring of an EXIF orientation (1 to 8)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

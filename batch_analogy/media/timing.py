@@ -1,4 +1,4 @@
-"""When frames are shown: exact rates, time stamps, and times as people write them."""
+"""Exact frame rates, time stamps of frames, and times as users write them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fractions import Fraction
 from batch_analogy.errors import UsageError
 
 ROUNDING_SECONDS = Fraction(1, 1000)
-"""Matroska rounds times to this, so a frame this much off its place is in its place."""
+"""Rounding of times in Matroska; a frame that is off its time by this much is on time."""
 
-_LARGEST_SHARE = Fraction(1, 4)  # of a frame, however coarse the file's clock
+_MAX_ERROR_FRAMES = Fraction(1, 4)  # allowed error of a time stamp, however coarse the clock
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)([:;])(\d\d)")
 
 
 @dataclass(frozen=True)
 class TimeRange:
-    """The part of a video that is wanted, in seconds after its first frame; None: no limit."""
+    """Part of a video, in seconds after its first frame; None: no limit."""
 
     start: Fraction | None = None
     end: Fraction | None = None
@@ -34,15 +34,21 @@ WHOLE_VIDEO = TimeRange()
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """When each frame begins, in ticks after the first one, and when the last one is over."""
+    """Presentation times of frames, in ticks after the first frame."""
 
     tick: Fraction  # seconds
-    ticks: tuple[int, ...]
-    end: int
+    ticks: tuple[int, ...]  # begin of each frame
+    end: int  # end of the last frame
 
     @classmethod
     def of_ticks(cls, tick: Fraction, ticks: Sequence[int], last: int) -> FrameTimes:
-        """Times from sorted ticks that begin anywhere, the last frame lasting ``last`` of them."""
+        """Make times relative to the first tick.
+
+        Args:
+            tick: length of a tick in seconds.
+            ticks: sorted times of the frames.
+            last: duration of the last frame in ticks; 0: the median of the others.
+        """
         if not last:
             steps = [b - a for a, b in itertools.pairwise(ticks)]
             last = int(statistics.median(steps)) if steps else 0
@@ -51,16 +57,16 @@ class FrameTimes:
 
     @property
     def seconds(self) -> list[Fraction]:
-        """When each frame begins."""
+        """Begin of each frame, in seconds."""
         return [tick * self.tick for tick in self.ticks]
 
     @property
     def duration(self) -> Fraction:
-        """Seconds from the first frame to the end of the last."""
+        """Seconds from the begin of the first frame to the end of the last."""
         return self.end * self.tick
 
     def within(self, time_range: TimeRange) -> FrameTimes:
-        """The frames that begin at the time_range's start or later and before its end."""
+        """Select the frames that begin in a time range (half-open)."""
         low, high = self.tick_range(time_range)
         first = bisect.bisect_left(self.ticks, low)
         stop = len(self.ticks) if high is None else bisect.bisect_left(self.ticks, high)
@@ -69,7 +75,7 @@ class FrameTimes:
         return FrameTimes.of_ticks(self.tick, kept, after - kept[-1] if kept else 0)
 
     def tick_range(self, time_range: TimeRange) -> tuple[int, int | None]:
-        """A time_range as half-open ticks; a rounding before either time counts as that time."""
+        """Convert a time range to half-open ticks; a rounding error before a limit is ignored."""
         low, high = (
             None
             if time is None
@@ -79,10 +85,10 @@ class FrameTimes:
         return low or 0, high
 
     def rate(self, hints: Sequence[Fraction] = ()) -> tuple[Fraction, bool]:
-        """Frames a second, and whether that is only an average.
+        """Return frames a second, and whether that is only an average of a variable rate.
 
         Args:
-            hints: rates that the file names, as it rounds them, the likeliest first.
+            hints: rates that the file's header names, rounded, the likeliest first.
         """
         candidates = [snap_rate(hint) for hint in hints if hint > 0]
         if len(self.ticks) > 1 and self.ticks[-1] > 0:
@@ -96,24 +102,24 @@ class FrameTimes:
         return (candidates or [Fraction(25)])[0], False
 
     def _is_at(self, fps: Fraction) -> bool:
-        """Whether frame i begins i / fps after the first, as well as the file can say it."""
-        allowed = min(max(self.tick, ROUNDING_SECONDS) * fps, _LARGEST_SHARE)
-        step = self.tick * fps  # frames a tick; whole numbers below, for there may be a million
+        """Return whether frame i begins at i / fps, within the precision of the file's clock."""
+        allowed = min(max(self.tick, ROUNDING_SECONDS) * fps, _MAX_ERROR_FRAMES)
+        step = self.tick * fps  # frames a tick; below in integers, as there may be a million frames
         most = allowed.numerator * step.denominator
         return all(
-            abs(tick * step.numerator - place * step.denominator) * allowed.denominator <= most
-            for place, tick in enumerate(self.ticks)
+            abs(tick * step.numerator - index * step.denominator) * allowed.denominator <= most
+            for index, tick in enumerate(self.ticks)
         )
 
 
 def snap_rate(rate: Fraction) -> Fraction:
-    """The exact rate that a rounded one stands for.
+    """Return the exact rate behind a rounded one.
 
     Args:
         rate: frames a second, to two decimals.
 
     Returns:
-        A whole number, an NTSC rate (n × 1000/1001), or else a fraction near it.
+        A whole number, an NTSC rate (n × 1000/1001), or else the nearest simple fraction.
 
     >>> snap_rate(Fraction("23.98")), snap_rate(Fraction("24")), snap_rate(Fraction("12.5"))
     (Fraction(24000, 1001), Fraction(24, 1), Fraction(25, 2))
@@ -128,18 +134,18 @@ def snap_rate(rate: Fraction) -> Fraction:
 
 
 def parse_time(text: str, fps: Fraction) -> Fraction:
-    """Read a time: seconds, a clock, or a timecode whose last part counts frames.
+    """Parse a time: seconds, a clock time, or a timecode whose last part counts frames.
 
     Args:
         text: ``12.5``, ``1:02.5``, ``1:02:03.5``, ``01:02:03:12``; with ``;`` before the frames
-            it is a drop-frame timecode, as 29.97 and 59.94 frames a second have.
-        fps: what the frames of a timecode are counted in.
+            it is a drop-frame timecode, as used with 29.97 and 59.94 frames a second.
+        fps: frames a second, for timecodes.
 
     Returns:
         Seconds.
 
     Raises:
-        UsageError: the text is none of these.
+        UsageError: the text has another form.
 
     >>> parse_time("1:02.5", Fraction(24)), parse_time("00:00:02:12", Fraction(24))
     (Fraction(125, 2), Fraction(5, 2))
@@ -158,24 +164,26 @@ def parse_time(text: str, fps: Fraction) -> Fraction:
     code = _TIMECODE.fullmatch(text)
     if code is None:
         raise UsageError(
-            f"{text!r} is no time; write seconds like 12.5, or 1:02.5, 1:02:03.5, or a timecode "
-            "like 01:02:03:12"
+            f"{text!r} is not a time; write seconds such as 12.5, or 1:02.5, 1:02:03.5, or a "
+            "timecode such as 01:02:03:12"
         )
     hours, minutes, seconds, frames = (int(part) for part in (*code.groups()[:3], code[5]))
     nominal = math.ceil(fps)
     count = (hours * 3600 + minutes * 60 + seconds) * nominal + frames
     if frames >= nominal:
-        raise UsageError(f"{text!r} names frame {frames} of a second that has {nominal}")
+        raise UsageError(
+            f"{text!r} names frame {frames}, but a second has {nominal} frames (from 0)"
+        )
     if code[4] == ";":
         count -= _dropped(text, hours * 60 + minutes, fps)
     return count / fps
 
 
 def _dropped(text: str, minutes: int, fps: Fraction) -> int:
-    """How many numbers a drop-frame timecode leaves out before a minute (SMPTE 12M)."""
+    """Count the frame numbers that drop-frame timecodes skip before a minute (SMPTE 12M)."""
     if fps not in (Fraction(30000, 1001), Fraction(60000, 1001)):
         raise UsageError(
             f"{text!r} is a drop-frame timecode, which only 29.97 and 59.94 frames a second have; "
-            "this video has another rate: write the last part with a colon"
+            "for this video write a colon before the frames"
         )
     return (minutes - minutes // 10) * (2 if fps < 40 else 4)

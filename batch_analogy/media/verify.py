@@ -1,4 +1,4 @@
-"""Decoding a film that was just written and comparing it with what went in."""
+"""Verify a film by decoding it and comparing it with the frames it was made of."""
 
 from __future__ import annotations
 
@@ -22,63 +22,65 @@ def verify_film(
     output: Path,
     *,
     count: int,
-    begins: Iterable[Fraction],
+    times: Iterable[Fraction],
     size: tuple[int, int],
     pixel_format: str,
     colours: ColourSpace,
 ) -> None:
-    """Decode the whole film and compare what comes out with what went in.
+    """Decode the whole film and compare its frame count, times, size and tags with the expected.
 
     Args:
         film: the file.
-        output: what it will be called, for messages.
-        count: how many frames went in.
-        begins: when each of them is to be shown, in seconds.
+        output: its final name, for messages.
+        count: number of frames.
+        times: when each frame is to be shown, in seconds.
         size: height and width, px.
-        pixel_format: as ffmpeg calls it.
-        colours: how it is to be tagged.
+        pixel_format: ffmpeg's name.
+        colours: colour space that the film is to be tagged with.
 
     Raises:
-        FilmError: it differs.
+        FilmError: something differs.
     """
     command = ["-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-f", "framecrc", "-"]
-    seen = _Seen(iter(begins))
+    decoded = _DecodedFrames(iter(times))
     with FfmpegPipe(command, reads=True) as pipe:
         for line in pipe.stream:
-            seen.hear(line.decode(errors="replace"))
-    if pipe.code != 0 or seen.count != count:
+            decoded.parse(line.decode(errors="replace"))
+    if pipe.code != 0 or decoded.count != count:
         raise FilmError(
-            f"{output} did not verify: {seen.count} of {count} frames can be decoded; "
+            f"{output} did not verify: {decoded.count} of {count} frames can be decoded; "
             f"{last_lines(pipe.messages)}"
         )
-    if seen.size != size:
+    if decoded.size != size:
         raise FilmError(f"{output} did not verify: it is not {size[1]}×{size[0]} px")
-    if seen.off is not None:
-        raise FilmError(f"{output} did not verify: frame {seen.off} is not shown at its time")
+    if decoded.mistimed is not None:
+        raise FilmError(
+            f"{output} did not verify: frame {decoded.mistimed} is not shown at its time"
+        )
     stream = _STREAM.search(pipe.messages)
     tags = ColourTags.read(stream[1] if stream else "")
-    said = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
-    if (tags.pixel_format, said) != (pixel_format, stored_colour_space(colours, pixel_format)):
+    found = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
+    if (tags.pixel_format, found) != (pixel_format, stored_colour_space(colours, pixel_format)):
         raise FilmError(
-            f"{output} did not verify: it is {tags.pixel_format} tagged {said}, not {pixel_format} "
-            f"tagged {colours}"
+            f"{output} did not verify: it is {tags.pixel_format} tagged {found}, not "
+            f"{pixel_format} tagged {colours}"
         )
 
 
-class _Seen:
-    """What ffmpeg's list of decoded frames says, taken in line by line."""
+class _DecodedFrames:
+    """Count, size and times of decoded frames, parsed from ffmpeg's ``framecrc`` list."""
 
-    def __init__(self, begins: Iterator[Fraction]) -> None:
+    def __init__(self, times: Iterator[Fraction]) -> None:
         self.count = 0
         self.size = (0, 0)
-        self.off: int | None = None  # the first frame that is off its time
-        self._begins = begins
+        self.mistimed: int | None = None  # the first frame that is not shown at its time
+        self._times = times
         self._tick = Fraction(1)
-        self._first = 0
+        self._first_tick = 0
 
-    def hear(self, line: str) -> None:
-        """Take in a line."""
+    def parse(self, line: str) -> None:
+        """Parse a line of the list."""
         if head := _HEADER.match(line):
             first, second = int(head[2]), int(head[3])
             if head[1] == "tb":
@@ -90,10 +92,10 @@ class _Seen:
 
     def _compare(self, tick: int) -> None:
         if self.count == 0:
-            self._first = tick
-        begin = next(self._begins, None)
-        allowed = max(self._tick, ROUNDING_SECONDS)  # what containers round
-        late = begin is None or abs((tick - self._first) * self._tick - begin) > allowed
-        if late and self.off is None:
-            self.off = self.count
+            self._first_tick = tick
+        expected = next(self._times, None)
+        allowed = max(self._tick, ROUNDING_SECONDS)  # containers round times
+        shown = (tick - self._first_tick) * self._tick
+        if self.mistimed is None and (expected is None or abs(shown - expected) > allowed):
+            self.mistimed = self.count
         self.count += 1

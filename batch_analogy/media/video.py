@@ -1,4 +1,4 @@
-"""What a video holds."""
+"""Probe a video: its size, exact times, colour tags, sound and subtitles."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
 
 FILES_ONLY = ("-protocol_whitelist", "file")
-"""Input option: a playlist that calls itself a video must not make ffmpeg open addresses."""
+"""Input option: a playlist posing as a video must not make ffmpeg open network addresses."""
 
-_NO_TIME = -(2**63)  # ffmpeg's "this packet has no time"
-_DISCARD = 4  # packet flag: decoded for others' sake, never shown
+_NO_TIME = -(2**63)  # ffmpeg's AV_NOPTS_VALUE
+_DISCARD = 4  # ffmpeg's AV_PKT_FLAG_DISCARD: decoded as a reference, never shown
 
 _STREAM = re.compile(r"^\s{2}Stream #0:\d+.*?: (Video|Audio|Subtitle): (.*)$", re.MULTILINE)
 _TRANSPARENT = re.compile(
@@ -33,11 +33,11 @@ _RATE = re.compile(r"([\d.]+)(k?) (fps|tbr)\b")
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """What a video holds.
+    """Properties of a video.
 
-    ``height`` and ``width`` are those of the extracted frames: turned upright, with square
-    pixels. ``fps`` times ``duration_seconds`` is the number of frames; where the rate varies it
-    is the average, and ``times`` say when each frame is shown.
+    ``height`` and ``width`` are those of the extracted frames: upright, with square pixels.
+    ``fps`` times ``duration_seconds`` is the number of frames; with a variable rate ``fps`` is the
+    average, and ``times`` tells when each frame is shown.
     """
 
     path: Path
@@ -46,73 +46,58 @@ class VideoInfo:
     fps: Fraction
     times: FrameTimes
     variable_rate: bool
-    start_seconds: float  # of the first frame, after the file's beginning
-    has_pts: bool  # packets say when frames are shown, not only when they are decoded, as AVI's do
+    start_seconds: float  # of the first frame, after the begin of the file
+    has_pts: bool  # packets have presentation times, not decoding times alone as in AVI
     audio_codecs: tuple[str, ...]  # of each audio stream, such as "aac"
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
-    decoder: tuple[str, ...] = ()  # input options that choose one; () for ffmpeg's own choice
+    decoder: tuple[str, ...] = ()  # input options that choose a decoder; (): ffmpeg's default
 
     @property
     def frame_count(self) -> int:
-        """How many frames are shown."""
+        """Number of frames shown."""
         return len(self.times.ticks)
 
     @property
     def duration_seconds(self) -> float:
-        """How long they are shown."""
+        """Duration of all frames."""
         return float(self.frame_count / self.fps)
 
     @property
     def has_audio(self) -> bool:
-        """Whether there is sound."""
+        """Whether the video has sound."""
         return bool(self.audio_codecs)
 
     @property
     def colours(self) -> ColourSpace:
-        """The colours of a film made of its frames."""
+        """Colour space of a film made of the video's frames."""
         return film_colour_space(self.tags, self.height, self.width)
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Find out a video's size, exact times and sound without decoding more than one frame.
-
-    Args:
-        path: the video.
-
-    Returns:
-        Its description.
+    """Read a video's size, exact times, tags and sound; at most one frame is decoded.
 
     Raises:
         UsageError: the file does not exist.
-        InputError: it cannot be read or decoded, or holds no video.
-        MachineError: there is no ffmpeg.
+        InputError: it cannot be read or decoded, or has no video.
+        MachineError: no ffmpeg was found.
     """
     check_readable(path)
     source = [*FILES_ONLY, "-i", as_url(path), "-map", "0:V:0"]
-    seen, header = _first_frame(source)
+    first, header = _first_frame(source)
     decoder = _decoder(header)
     if decoder:
-        seen, header = _first_frame([*decoder, *source])
-    size = _DIMENSIONS.search(seen.output)
+        first, header = _first_frame([*decoder, *source])
     streams = _STREAM.findall(header)
     videos = [text for kind, text in streams if kind == "Video" and "(attached pic)" not in text]
     audios, subtitles = (_codecs(streams, kind) for kind in ("Audio", "Subtitle"))
     if not videos and audios:
-        raise InputError(f"{path} holds sound but no video; give a video")
-    if size is None or not videos:
-        raise InputError(
-            f"{path} cannot be decoded as a video ({last_lines(seen.messages)}); "
-            "check that the copy is whole, or convert it to .mp4"
-        )
-    width, height = (int(number) for number in size.groups())
-    if min(height, width) < MIN_SIDE_PX:
-        raise InputError(f"{path} is {width}×{height} px; each side must be {MIN_SIDE_PX} or more")
-    times, begin, has_pts = _packet_times(
-        ["-v", "error", *source, "-c", "copy", "-f", "framecrc", "-"]
-    )
+        raise InputError(f"{path} has sound but no video; give a video")
+    height, width = _size(path, first, bool(videos))
+    packets = ["-v", "error", *source, "-c", "copy", "-f", "framecrc", "-"]
+    times, begin, has_pts = _packet_times(packets)
     if not times.ticks:
-        raise InputError(f"{path} holds no frames; check that the copy is whole")
+        raise InputError(f"{path} has no frames; check that the copy is complete")
     fps, variable = times.rate(_named_rates(videos[0]))
     return VideoInfo(
         path=path,
@@ -131,19 +116,33 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def _first_frame(source: list[str]) -> tuple[FfmpegResult, str]:
-    """What ffmpeg says of a video's first frame, and what it says of the file before that."""
-    seen = run_ffmpeg([*source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"])
-    return seen, seen.messages.partition("Stream mapping:")[0].partition("Output #0")[0]
+    """Decode the first frame; return ffmpeg's result and its messages about the file."""
+    result = run_ffmpeg([*source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"])
+    return result, result.messages.partition("Stream mapping:")[0].partition("Output #0")[0]
 
 
 def _decoder(header: str) -> tuple[str, ...]:
-    """Input options for videos whose transparency ffmpeg's own decoder would pass over."""
+    """Return input options for transparent videos, whose alpha ffmpeg's own decoder ignores."""
     found = _TRANSPARENT.search(header)
     return () if found is None else ("-c:v", _TRANSPARENT_DECODERS[found[1]])
 
 
+def _size(path: Path, first: FfmpegResult, has_video: bool) -> tuple[int, int]:
+    """Return height and width of the decoded first frame; raise InputError if there is none."""
+    size = _DIMENSIONS.search(first.output)
+    if size is None or not has_video:
+        raise InputError(
+            f"{path} cannot be decoded as a video ({last_lines(first.messages)}); "
+            "check that the copy is complete, or convert it to .mp4"
+        )
+    width, height = (int(number) for number in size.groups())
+    if min(height, width) < MIN_SIDE_PX:
+        raise InputError(f"{path} is {width}×{height} px; each side must be {MIN_SIDE_PX} or more")
+    return height, width
+
+
 def check_readable(path: Path) -> None:
-    """Raise UsageError or InputError unless there is a file with something in it."""
+    """Raise UsageError if a file is missing, InputError if it is unreadable or empty."""
     if not path.exists():
         address = ":/" in str(path)
         hint = "addresses are not opened, download it" if address else "give a video"
@@ -158,14 +157,18 @@ def check_readable(path: Path) -> None:
 
 
 def _codecs(streams: list[tuple[str, str]], kind: str) -> tuple[str, ...]:
+    """Return the codec of each stream of a kind."""
     return tuple(re.split(r"[\s,]", text)[0] for found, text in streams if found == kind)
 
 
 def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
-    """Every shown frame's time, and the first one's in seconds after the file's beginning.
+    """Read the times of all shown frames from ffmpeg's list of packets.
 
-    The third value tells whether packets say when they are shown. The list is read line by line:
-    a film of a day has a million.
+    The list is read line by line: a film of a day has a million packets.
+
+    Returns:
+        The times, the first frame's time in seconds after the begin of the file, and whether
+        packets have presentation times.
     """
     tick = Fraction(1)
     decoded: list[tuple[int, int]] = []
@@ -179,7 +182,7 @@ def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
             if packet and not int(packet[4] or "0", 16) & _DISCARD:
                 decoded.append((int(packet[1]), int(packet[3])))
                 shown.append((int(packet[2]), int(packet[3])))
-    # AVI and bare streams have decoding times only; sorted, they are as far apart.
+    # AVI and raw streams have decoding times only; sorted, these have the same intervals.
     has_pts = all(time != _NO_TIME for time, _ in shown)
     packets = sorted(shown if has_pts else decoded)
     if not packets:
@@ -189,7 +192,7 @@ def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
 
 
 def _named_rates(stream: str) -> list[Fraction]:
-    """The rates in ffmpeg's line about a stream, the likelier first."""
+    """Return the rates in ffmpeg's line about a stream, the likelier first."""
     named = {
         kind: Fraction(number) * (1000 if thousand else 1)
         for number, thousand, kind in _RATE.findall(stream)

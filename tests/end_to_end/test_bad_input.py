@@ -86,7 +86,7 @@ def test_a_truncated_jpeg_in_the_middle_is_mended_later(
     truncate(frames / "img1.jpg")
     run_dir, film = tmp_path / "film.run", tmp_path / "film.mp4"
     command = ["timelapse", reference, frames, "-o", film, *HERE]
-    call(*command, "--on-missing", "error").assert_ended(3, "img1.jpg", "cut short")
+    call(*command, "--on-missing", "error").assert_ended(3, "img1.jpg", "truncated")
     assert not film.exists()
     times = frame_times(run_dir)
     assert len(times) == 2

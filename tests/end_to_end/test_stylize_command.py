@@ -65,7 +65,7 @@ def test_names_that_look_like_something_else(
     ("options", "words"),
     [
         (["--start", "9"], ["lasts 0.300 s", "--start"]),
-        (["--end", "noon"], ["'noon' is no time"]),
+        (["--end", "noon"], ["'noon' is not a time"]),
         (["--codec", "ffv1", "-o", "f.mp4"], ["f.mp4", ".mkv", "FFV1"]),
         (["--codec", "prores", "--depth", "8"], ["ProRes has 10 bits"]),
         (["--depth", "12"], ["depth is 12", "8 or 10"]),

@@ -1,4 +1,4 @@
-"""Pictures of every kind for the tests of stills, and how their reading is checked."""
+"""Pictures of every kind, and checks of reading them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that are too small or may not be written to."""
+"""Disks that are too small or read-only, and ffmpeg's own test clips."""
 
 from __future__ import annotations
 

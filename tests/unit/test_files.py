@@ -1,4 +1,4 @@
-"""Whole files or none, and clear words where the disk refuses."""
+"""Atomic writing, and messages for errors of the disk."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from batch_analogy import files
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 
 
-def test_writes_and_makes_folders(tmp_path: Path) -> None:
+def test_writes_a_file_and_its_folders(tmp_path: Path) -> None:
     target = tmp_path / "a" / "b" / "c.json"
     files.atomic_write_text(target, "A′ and B′\n")
     assert target.read_bytes() == "A′ and B′\n".encode()
     assert os.listdir(target.parent) == ["c.json"]
 
 
-def test_replaces(tmp_path: Path) -> None:
+def test_replaces_a_file(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     files.atomic_write_bytes(target, b"old and longer")
     files.atomic_write_bytes(target, b"new")
@@ -71,7 +71,7 @@ def test_read_only_disk(read_only_disk: Path) -> None:
         (errno.ENOTCONN, "not connected any more"),
     ],
 )
-def test_refusals_become_messages(tmp_path: Path, code: int, words: str) -> None:
+def test_write_errors_become_messages(tmp_path: Path, code: int, words: str) -> None:
     with pytest.raises(OutputDiskError, match=words), files.disk_errors(tmp_path):
         raise OSError(code, os.strerror(code))
 
@@ -104,7 +104,7 @@ def test_parent_is_a_file(tmp_path: Path) -> None:
         files.atomic_write_bytes(tmp_path / "a" / "b", b"x")
 
 
-def test_temporary_names_stay_beside_and_differ(tmp_path: Path) -> None:
+def test_temporary_paths_are_unique_and_in_the_same_folder(tmp_path: Path) -> None:
     first, second = (files.temporary_path(tmp_path / "film.mp4") for _ in range(2))
     assert first != second
     assert first.parent == tmp_path

@@ -144,9 +144,9 @@ def test_folders_of_references_that_cannot_be_used(camera: Path, tmp_path: Path)
         return str(caught.value)
 
     (tmp_path / "empty").mkdir()
-    assert "empty; it must hold at least one picture" in refusal(reference=tmp_path / "empty")
+    assert "empty; it must contain a picture" in refusal(reference=tmp_path / "empty")
     (tmp_path / "empty" / "notes.txt").write_text("dawn, noon, dusk")
-    assert "holds no pictures; found: 1 .txt" in refusal(reference=tmp_path / "empty")
+    assert "contains no pictures; found: 1 .txt" in refusal(reference=tmp_path / "empty")
     assert "holds references and frames" in refusal(reference=tmp_path / "in")
     assert "does not exist; give a picture, or a folder" in refusal(reference=tmp_path / "gone")
     for target in ("reference", "both"):

@@ -201,7 +201,7 @@ class Run:
             device=self.plan.device,
             threads=None,
             coherent=self.plan.coherent,
-            wide_gamut=self.plan.footage is not None and self.plan.footage.colours.wide,
+            wide_gamut=self.plan.footage is not None and self.plan.footage.colours.is_wide_gamut,
             white_balance=self.plan.white_balance,
             painting=paint_spec(self.config.painting, self.plan),
         )

@@ -317,7 +317,7 @@ def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
 
 def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
     """The frames in the film's order, numbered anew."""
-    places = arrangement_of(frames, order).places
+    places = arrangement_of(frames, order).order
     return [
         frames[n] if n == index else dataclasses.replace(frames[n], index=index)
         for index, n in enumerate(places)

@@ -35,7 +35,7 @@ class FinishedRun:
     @property
     def wide_gamut(self) -> bool:
         """Whether its pictures have the primaries of BT.2020."""
-        return self.plan.footage is not None and self.plan.footage.colours.wide
+        return self.plan.footage is not None and self.plan.footage.colours.is_wide_gamut
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Several frames as one: the mean of their light."""
+"""Blending frames in linear light."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_equal_pictures_blend_to_themselves(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_blend((one, other)), read_still(one), atol=1e-6)
 
 
-def test_pictures_of_two_sizes_are_refused(tmp_path: Path) -> None:
+def test_rejects_pictures_of_different_sizes(tmp_path: Path) -> None:
     small, large = grey(tmp_path / "0.png", 0.3), grey(tmp_path / "1.png", 0.3, 17)
     with pytest.raises(FrameError, match=r"1\.png is 17×17 px .*0\.png, which is 16×16"):
         read_blend((small, large))
 
 
-def test_numbered_pictures_may_be_blended(tmp_path: Path) -> None:
+def test_blends_numbered_pictures(tmp_path: Path) -> None:
     black, white = grey(tmp_path / "0.png", 0.0), grey(tmp_path / "1.png", 1.0)
     write_numbered([(black, white), (white,), white], tmp_path / "out" / "%d.png")
     made = [tmp_path / "out" / f"{index}.png" for index in range(3)]

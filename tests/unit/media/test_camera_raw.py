@@ -1,4 +1,4 @@
-"""RAW files: developed plainly, all with one white balance."""
+"""Developing RAW files with the same settings for all frames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _developed() -> None:
 
 @pytest.mark.usefixtures("_developed")
 @pytest.mark.parametrize("strength", [1.0, 0.1])
-def test_light_is_developed_as_it_was_however_dark_it_is(tmp_path: Path, strength: float) -> None:
+def test_brightness_is_not_adapted_to_the_picture(tmp_path: Path, strength: float) -> None:
     path = write_dng(tmp_path / "a.dng", light(strength))
     pixels = read_still(path)
     assert pixels.shape == (H, W, 3)
@@ -38,7 +38,7 @@ def test_light_is_developed_as_it_was_however_dark_it_is(tmp_path: Path, strengt
 
 
 @pytest.mark.usefixtures("_developed")
-def test_one_white_balance_for_all(tmp_path: Path) -> None:
+def test_a_given_white_balance_replaces_that_of_the_file(tmp_path: Path) -> None:
     first = write_dng(tmp_path / "1.dng", light())
     second = write_dng(tmp_path / "2.dng", light(), neutral=(0.5, 1.0, 0.9))
     balance = read_white_balance(first)
@@ -49,7 +49,7 @@ def test_one_white_balance_for_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_developed")
-def test_a_turned_raw_file_and_a_small_look_at_one(tmp_path: Path) -> None:
+def test_applies_the_rotation_and_develops_at_half_size(tmp_path: Path) -> None:
     path = write_dng(tmp_path / "a.dng", light(), turn=6)
     assert read_size(path) == (W, H)
     upright = np.rot90(srgb(light()), -1)
@@ -59,24 +59,24 @@ def test_a_turned_raw_file_and_a_small_look_at_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_developed")
-def test_what_cannot_be_developed_is_a_failed_frame(tmp_path: Path) -> None:
+def test_a_damaged_raw_file_is_a_frame_error(tmp_path: Path) -> None:
     (tmp_path / "a.nef").write_bytes(b"shopping list" * 100)
-    with pytest.raises(FrameError, match=r"a\.nef is damaged or of a camera that LibRaw does not"):
+    with pytest.raises(
+        FrameError, match=r"a\.nef is damaged, or from a camera that LibRaw does not"
+    ):
         read_size(tmp_path / "a.nef")
     with pytest.raises(FrameError, match=r"gone\.nef"):
         read_still(tmp_path / "gone.nef")
 
 
-def test_without_the_extra_its_name_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_the_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)
     path = write_dng(tmp_path / "a.dng", light())
     with pytest.raises(FrameError, match=r"pip install 'batch-analogy\[raw\]'"):
         read_size(path)
 
 
-def test_a_raw_file_beside_its_developed_picture_is_passed_over(tmp_path: Path) -> None:
+def test_skips_a_raw_file_beside_its_developed_picture(tmp_path: Path) -> None:
     for name in ("1.NEF", "1.JPG", "2.NEF", "3.JPG"):
         (tmp_path / name).touch()
     names = [Path(path).name for path in find_stills(str(tmp_path))]

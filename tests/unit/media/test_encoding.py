@@ -1,4 +1,4 @@
-"""Films of every codec, depth and colour, with times of their own, sounds and subtitles."""
+"""Films of every codec, depth and colour space, with frame durations, audio and subtitles."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BARS = [(0.75, 0.75, 0.75), (0.75, 0.75, 0), (0, 0.75, 0.75), (0.75, 0, 0.75), (
 
 
 def bars(path: Path, depth: int = 8) -> FloatPixels:
-    """Bars of 32 px."""
+    """Write bars 32 px wide."""
     row = np.repeat(np.asarray(BARS, np.float32), 32, axis=0)
     pixels = np.ascontiguousarray(np.broadcast_to(row, (64, *row.shape)))
     write_png(path, pixels, 16 if depth > 8 else 8)
@@ -45,7 +45,7 @@ def decoded(film: Path) -> list[FloatPixels]:
 
 
 def assert_bars_alike(found: FloatPixels, wanted: FloatPixels, levels: float) -> None:
-    """In the middle of each bar; beside an edge coarser chroma mixes two of them."""
+    """Compare the middle of each bar; beside an edge, subsampled chroma mixes two bars."""
     for bar in range(len(BARS)):
         inside = (slice(8, -8), slice(32 * bar + 12, 32 * bar + 20))
         assert np.abs(found[inside] - wanted[inside]).max() * 255 <= levels
@@ -82,7 +82,9 @@ def test_each_codec_keeps_colours(
         ("prores", ".mkv", "yuv422p10le"),
     ],
 )
-def test_depth_of_deep_frames(tmp_path: Path, codec: Codec, suffix: str, pixels: str) -> None:
+def test_default_depth_for_frames_of_sixteen_bits(
+    tmp_path: Path, codec: Codec, suffix: str, pixels: str
+) -> None:
     wanted = bars(tmp_path / "a.png", 16)
     film = tmp_path / f"film{suffix}"
     encode_film([tmp_path / "a.png"] * 2, film, fps=FPS, encoding=EncodingOptions(codec))
@@ -90,7 +92,7 @@ def test_depth_of_deep_frames(tmp_path: Path, codec: Codec, suffix: str, pixels:
     assert_bars_alike(decoded(film)[0], wanted, 2.0)
 
 
-def test_ten_bits_hold_a_finer_ramp(tmp_path: Path) -> None:
+def test_ten_bits_keep_a_finer_ramp(tmp_path: Path) -> None:
     ramp = np.broadcast_to((0.4 + np.arange(512) / 5120)[None, :, None], (64, 512, 3))
     write_png(tmp_path / "a.png", ramp.astype(np.float32), 16)
     steps = {}
@@ -103,7 +105,7 @@ def test_ten_bits_hold_a_finer_ramp(tmp_path: Path) -> None:
     assert steps[10] > 3 * steps[8]
 
 
-def test_ffv1_loses_nothing_even_of_odd_sizes(tmp_path: Path) -> None:
+def test_ffv1_is_lossless_even_for_odd_sizes(tmp_path: Path) -> None:
     noise = np.random.default_rng(5).random((47, 63, 3), dtype=np.float32)
     for depth in (8, 16):
         write_png(tmp_path / "a.png", noise, 16 if depth == 16 else 8)
@@ -124,7 +126,9 @@ def test_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("codec", "name"), [("prores", "a.mp4"), ("ffv1", "a.mov"), ("h265", "a.avi")]
 )
-def test_containers_that_do_not_fit(tmp_path: Path, codec: Codec, name: str) -> None:
+def test_rejects_containers_that_do_not_take_the_codec(
+    tmp_path: Path, codec: Codec, name: str
+) -> None:
     bars(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"must end in one of \."):
         encode_film([tmp_path / "a.png"], tmp_path / name, fps=FPS, encoding=EncodingOptions(codec))
@@ -177,10 +181,10 @@ def test_colours_are_tagged_and_do_not_shift(
         ),
     ],
 )
-def test_bars_come_back_as_they_went_in(
+def test_videos_of_every_colour_space_keep_their_colours(
     tmp_path: Path, ffmpeg: Tool, matrix: str, tags: str, pixels: str
 ) -> None:
-    """Video in, frames, film out: the film has the video's tags and its colours."""
+    """Extract a video's frames and encode them: the film has the video's tags and colours."""
     source = tmp_path / "in.mkv"
     limits = tags.rpartition("range=")[2]
     scale = f"scale=out_color_matrix={matrix}:out_range={limits}:flags=accurate_rnd"
@@ -199,7 +203,7 @@ def test_bars_come_back_as_they_went_in(
 
 
 def shown_at(film: Path) -> list[Fraction]:
-    """The times of a film's packets, read without the code under test but for ffmpeg."""
+    """Read the times of a film's packets without the code under test."""
     listing = run_ffmpeg(["-i", str(film), "-map", "0:v", "-c", "copy", "-f", "framecrc", "-"])
     base = re.search(r"#tb 0: (\d+)/(\d+)", listing.output)
     assert base is not None
@@ -215,7 +219,9 @@ def _tick(line: str) -> int:
     ("codec", "suffix"), [("h264", ".mp4"), ("h264", ".mkv"), ("h265", ".mov"), ("prores", ".mov")]
 )
 @pytest.mark.parametrize("clock", [15360, 90000, 1000])
-def test_frames_have_their_own_times(tmp_path: Path, codec: Codec, suffix: str, clock: int) -> None:
+def test_each_frame_is_shown_for_its_own_duration(
+    tmp_path: Path, codec: Codec, suffix: str, clock: int
+) -> None:
     ticks = [0, 512, 700, 2048, 2049 + clock // 100, 4096, 9000]
     begins = [Fraction(tick, clock) for tick in ticks]
     durations = [b - a for a, b in itertools.pairwise(begins)]
@@ -236,18 +242,18 @@ def test_frames_have_their_own_times(tmp_path: Path, codec: Codec, suffix: str, 
     assert [round(float(p.mean()), 1) for p in decoded(film)] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 
-def test_times_that_were_not_kept_are_noticed(tmp_path: Path) -> None:
+def test_verification_notices_wrong_times(tmp_path: Path) -> None:
     bars(tmp_path / "a.png")
     film = tmp_path / "film.mp4"
     encode_film([tmp_path / "a.png"] * 3, film, fps=Fraction(10))
     facts = {"count": 3, "size": (64, 160), "pixel_format": "yuv420p", "colours": ColourSpace()}
-    verify_film(film, film, begins=[Fraction(n, 10) for n in range(3)], **facts)
+    verify_film(film, film, times=[Fraction(n, 10) for n in range(3)], **facts)
     with pytest.raises(FilmError, match="frame 2 is not shown at its time"):
-        verify_film(film, film, begins=[Fraction(n, 10) for n in (0, 1, 3)], **facts)
+        verify_film(film, film, times=[Fraction(n, 10) for n in (0, 1, 3)], **facts)
 
 
 def tracks(path: Path) -> list[str]:
-    """ffmpeg's words about each stream: language, kind and codec."""
+    """Return language, kind and codec of each stream, as ffmpeg prints them."""
     found = re.findall(
         r"Stream #0:\d+(?:\[\w+\])?(?:\((\w+)\))?: (\w+): (\w+)",
         run_ffmpeg(["-i", str(path)]).messages,
@@ -259,7 +265,7 @@ SUBTITLES = "1\n00:00:00,200 --> 00:00:00,700\nHello\n\n"
 
 
 def talking_clip(folder: Path, ffmpeg: Tool, *audio: str, text: str = "subrip") -> Path:
-    """A clip with three sounds in three languages and a subtitle."""
+    """A clip with audio in three languages and a subtitle."""
     (folder / "words.srt").write_text(SUBTITLES)
     source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1"]
     for pitch in (440, 550, 660):
@@ -283,7 +289,7 @@ def film_of(source: Path, film: Path, frames: int = 10) -> None:
 @pytest.mark.parametrize(
     ("suffix", "text"), [(".mp4", "mov_text"), (".mov", "mov_text"), (".mkv", "subrip")]
 )
-def test_all_sounds_and_subtitles_are_carried(
+def test_copies_all_audio_and_subtitle_streams(
     tmp_path: Path, ffmpeg: Tool, suffix: str, text: str
 ) -> None:
     source = talking_clip(tmp_path, ffmpeg)
@@ -300,7 +306,7 @@ def test_all_sounds_and_subtitles_are_carried(
     assert "Hello" in words
 
 
-def test_each_sound_is_copied_or_encoded_by_itself(tmp_path: Path, ffmpeg: Tool) -> None:
+def test_copies_or_encodes_each_audio_stream_separately(tmp_path: Path, ffmpeg: Tool) -> None:
     source = talking_clip(tmp_path, ffmpeg, "-c:a:0", "aac", "-c:a:1", "flac", "-c:a:2", "mp3")
     film_of(source, tmp_path / "film.mp4")
     kinds = [track.split()[-1] for track in tracks(tmp_path / "film.mp4")]
@@ -315,7 +321,7 @@ def test_mp4_text_becomes_a_matroska_subtitle(tmp_path: Path, ffmpeg: Tool) -> N
     assert tracks(tmp_path / "film.mkv")[-1] == "spa Subtitle subrip"
 
 
-def test_subtitles_that_are_pictures_need_mkv(
+def test_picture_subtitles_need_mkv(
     tmp_path: Path, ffmpeg: Tool, caplog: pytest.LogCaptureFixture
 ) -> None:
     info = probe_video(talking_clip(tmp_path, ffmpeg))
@@ -326,4 +332,4 @@ def test_subtitles_that_are_pictures_need_mkv(
         encode_film([tmp_path / "a.png"] * 10, film, fps=info.fps, sound=sound)
     assert "dvd_subtitle; a .mkv can" in caplog.text
     assert [track.split()[-1] for track in tracks(film)] == ["h264", "aac", "aac", "aac"]
-    assert sound.lost(".mkv") == []
+    assert sound.dropped_subtitles(".mkv") == []

@@ -1,4 +1,4 @@
-"""What a camera noted, and small decoding."""
+"""EXIF data, and decoding JPEGs at a reduced size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def photograph(path: Path, tags: dict[int, object]) -> Path:
     return path
 
 
-def test_exposure_is_read_from_time_f_number_and_sensitivity(tmp_path: Path) -> None:
+def test_exposure_from_time_f_number_and_sensitivity(tmp_path: Path) -> None:
     tags: dict[int, object] = {0x829A: 1 / 64, 0x829D: 4.0, 0x8827: 400}
     path = photograph(tmp_path / "a.jpg", tags)
     assert read_exposure(path) == pytest.approx(np.log2(400 / 64 / 16), abs=1e-3)
@@ -32,20 +32,20 @@ def test_exposure_is_read_from_time_f_number_and_sensitivity(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "tags", [{}, {0x829A: 0.1, 0x829D: 4.0}, {0x829A: 0.0, 0x829D: 4.0, 0x8827: 100}]
 )
-def test_incomplete_data_says_nothing(tmp_path: Path, tags: dict[int, object]) -> None:
+def test_no_exposure_from_incomplete_data(tmp_path: Path, tags: dict[int, object]) -> None:
     assert read_exposure(photograph(tmp_path / "a.jpg", tags)) is None
 
 
-def test_other_files_say_nothing(tmp_path: Path) -> None:
+def test_no_exposure_from_other_files(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     Image.new("RGB", (20, 20)).save(tmp_path / "b.png")
     for name in ("a.jpg", "b.png", "missing.jpg"):
         assert read_exposure(tmp_path / name) is None
 
 
-def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
+def test_decodes_a_jpeg_no_larger_than_needed(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned
+    exif[0x0112] = 6  # rotated by a quarter
     large = Image.fromarray(skimage.data.astronaut()).resize((1600, 1200))
     large.save(tmp_path / "a.jpg", exif=exif, quality=95)
     large.save(tmp_path / "a.png")
@@ -58,7 +58,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
     assert read_still(tmp_path / "a.png", at_least_px=256).shape == (1200, 1600, 3)
 
 
-def test_the_time_is_read_with_its_fraction(tmp_path: Path) -> None:
+def test_reads_the_capture_time_with_its_fraction(tmp_path: Path) -> None:
     tags: dict[int, object] = {0x9003: "2026:03:01 18:30:05"}
     assert read_capture_time(photograph(tmp_path / "a.jpg", tags)) == "2026-03-01T18:30:05.000000"
     fifth = photograph(tmp_path / "b.jpg", {**tags, 0x9291: "2"})
@@ -72,21 +72,19 @@ def test_the_time_is_read_with_its_fraction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("zone", "kept"), [("+02:00", "+02:00"), ("-09:30\0", "-09:30"), ("   :  ", ""), ("Paris", "")]
 )
-def test_the_time_zone_is_noted_where_the_camera_says_it(
-    tmp_path: Path, zone: str, kept: str
-) -> None:
+def test_reads_a_valid_time_zone(tmp_path: Path, zone: str, kept: str) -> None:
     path = photograph(tmp_path / "a.jpg", {0x9003: "2026:03:01 18:30:05", 0x9011: zone})
     assert read_capture_time(path) == f"2026-03-01T18:30:05.000000{kept}"
 
 
-def test_a_time_that_is_none_says_nothing(tmp_path: Path) -> None:
+def test_no_capture_time_from_invalid_data(tmp_path: Path) -> None:
     for text in ("0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday"):
         assert read_capture_time(photograph(tmp_path / "a.jpg", {0x9003: text})) is None
     assert read_capture_time(photograph(tmp_path / "b.jpg", {})) is None
     assert read_capture_time(tmp_path / "missing.jpg") is None
 
 
-def test_the_time_is_read_from_a_tiff(tmp_path: Path) -> None:
+def test_reads_the_capture_time_of_a_tiff(tmp_path: Path) -> None:
     """Pillow reads EXIF data of a TIFF but does not write it."""
     Image.new("L", (20, 20)).save(tmp_path / "plain.tif")
     data = bytearray((tmp_path / "plain.tif").read_bytes())

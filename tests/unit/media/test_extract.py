@@ -1,4 +1,4 @@
-"""Frames of awkward videos: their times, a part of them, and what a decoder stumbles over."""
+"""Extracting frames of unusual videos: times, time ranges, damage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pictures(path: Path) -> list[FloatPixels]:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "ts"])
-def test_varying_times_are_kept(tmp_path: Path, clip: Clip, suffix: str) -> None:
+def test_keeps_variable_frame_times(tmp_path: Path, clip: Clip, suffix: str) -> None:
     times = extracted(varying_clip(tmp_path / f"a.{suffix}", clip)).times
     exact = [Fraction(tick, 30) for tick in UNEVEN]
     rounding = Fraction(1, 2000) if suffix == "mkv" else 0
@@ -48,12 +48,12 @@ def test_varying_times_are_kept(tmp_path: Path, clip: Clip, suffix: str) -> None
     assert times.rate()[1]
 
 
-def test_a_reused_folder_tells_the_same_times(tmp_path: Path, clip: Clip) -> None:
+def test_a_reused_folder_has_the_same_times(tmp_path: Path, clip: Clip) -> None:
     path = varying_clip(tmp_path / "a.mp4", clip)
     assert extracted(path) == extracted(path)
 
 
-def test_a_part_is_exact_and_is_not_taken_for_another(tmp_path: Path, clip: Clip) -> None:
+def test_a_time_range_is_exact_and_not_reused_for_another(tmp_path: Path, clip: Clip) -> None:
     path = clip(tmp_path / "a.mp4", "-bf", "2", *H264, rate="24000/1001", seconds="2")
     whole = [frame.read_bytes() for frame in extracted(path).paths]
     fps = Fraction(24000, 1001)
@@ -63,20 +63,22 @@ def test_a_part_is_exact_and_is_not_taken_for_another(tmp_path: Path, clip: Clip
     assert len(extracted(path, time_range=TimeRange(end=Fraction(1, 2))).paths) == 12
 
 
-def test_a_part_of_varying_times(tmp_path: Path, clip: Clip) -> None:
+def test_a_time_range_of_variable_times(tmp_path: Path, clip: Clip) -> None:
     path = varying_clip(tmp_path / "a.mp4", clip)
     part = extracted(path, time_range=TimeRange(Fraction(10, 30), Fraction(20, 30)))
     assert [t * 30 for t in part.times.seconds] == [0, 1, 2, 6]
     assert part.times.duration * 30 == 10
 
 
-def test_a_part_without_frames(tmp_path: Path, clip: Clip) -> None:
-    with pytest.raises(InputError, match=r"no frame in the part.*lasts 1\.000 s"):
+def test_rejects_a_time_range_without_frames(tmp_path: Path, clip: Clip) -> None:
+    with pytest.raises(InputError, match=r"no frame in the requested part.*lasts 1\.000 s"):
         extracted(clip(tmp_path / "a.mp4"), time_range=TimeRange(start=Fraction(3)))
 
 
-def test_corrupt_packets(tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFixture) -> None:
-    """What can be decoded is kept, at its time, and the damage is told."""
+def test_warns_of_corrupt_packets(
+    tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Frames that can be decoded are kept at their times, and the damage is reported."""
     options = ("-g", "5", *H264)
     path = clip(tmp_path / "a.ts", *options, size="128x96", seconds="3")
     data = bytearray(path.read_bytes())
@@ -91,7 +93,7 @@ def test_corrupt_packets(tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFi
     assert "damaged in places" in caplog.text
 
 
-def test_no_frames_at_all(tmp_path: Path, ffmpeg: Tool) -> None:
+def test_rejects_a_video_without_frames(tmp_path: Path, ffmpeg: Tool) -> None:
     path = tmp_path / "a.mkv"
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1")
     ffmpeg(*source, "-frames:v", "0", *H264, path)
@@ -126,7 +128,7 @@ def test_changing_size_is_fitted_into_the_first(tmp_path: Path, clip: Clip) -> N
         ("mkv", ("ffv1", "yuva420p")),
     ],
 )
-def test_transparency_is_laid_over_white(
+def test_composites_transparency_over_white(
     tmp_path: Path, ffmpeg: Tool, suffix: str, codec: tuple[str, str]
 ) -> None:
     path = tmp_path / f"a.{suffix}"
@@ -138,12 +140,12 @@ def test_transparency_is_laid_over_white(
 
 
 def combing(frame: FloatPixels) -> float:
-    """How much each row differs from the mean of its neighbours."""
+    """Return the mean difference of each row from the mean of its neighbours."""
     return float(np.abs(frame[1:-1] - (frame[:-2] + frame[2:]) / 2).mean())
 
 
 @pytest.mark.parametrize("codec", ["mpeg2video", "libx264"])
-def test_interlaced_frames_are_made_whole(
+def test_deinterlaces_interlaced_frames(
     tmp_path: Path, clip: Clip, ffmpeg: Tool, codec: str
 ) -> None:
     weave = "tinterlace=interleave_top,setfield=tff"
@@ -158,7 +160,7 @@ def test_interlaced_frames_are_made_whole(
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "prores_ks"])
-def test_ten_bits_are_kept(tmp_path: Path, ffmpeg: Tool, codec: str) -> None:
+def test_keeps_ten_bits(tmp_path: Path, ffmpeg: Tool, codec: str) -> None:
     """A ramp that would have 26 steps in 8 bits has four times as many."""
     path = tmp_path / "a.mov"
     ramp = "nullsrc=s=832x64:r=10:d=0.2,format=gray10le,geq=lum='400+floor(X/8)'"
@@ -182,7 +184,7 @@ def test_hdr_keeps_fine_steps(tmp_path: Path, ffmpeg: Tool) -> None:
 
 
 @pytest.mark.parametrize("name", ["-clip.mp4", "http:clip.mp4", "concat:a|b.mp4", "pipe:0.mp4"])
-def test_names_that_look_like_something_else(
+def test_names_that_look_like_patterns_or_options(
     tmp_path: Path, clip: Clip, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -191,14 +193,14 @@ def test_names_that_look_like_something_else(
     assert len(extract_frames(info, Path("frames")).paths) == 10
 
 
-def test_an_address_is_not_opened() -> None:
+def test_does_not_open_network_addresses() -> None:
     with pytest.raises(UsageError, match="addresses are not opened"):
         probe_video(Path("http://localhost/clip.mp4").absolute())
 
 
 @pytest.mark.parametrize("kind", ["hls", "concat"])
-def test_a_playlist_cannot_fetch_other_things(tmp_path: Path, kind: str) -> None:
-    """It calls itself a video and names an address; nobody is to be asked for it."""
+def test_a_playlist_cannot_open_network_addresses(tmp_path: Path, kind: str) -> None:
+    """A playlist named like a video contains an address, which must not be opened."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/x.ts"

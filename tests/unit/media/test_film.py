@@ -1,4 +1,4 @@
-"""Films that hold what went in: size, order, rate, colours, sound, and nothing half done."""
+"""Films: size, order, rate, colours, audio, and no incomplete files."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def sound_of(path: Path) -> Soundtrack:
 
 
 def frames_of(info: VideoInfo, folder: Path) -> list[Path]:
-    """The extracted pictures alone."""
+    """Extract the frames' pictures."""
     return extract_frames(info, folder).paths
 
 
 def paint(folder: Path, values: list[float], height: int = 48, width: int = 64) -> list[Path]:
-    """Grey frames, whose brightness tells them apart."""
+    """Write grey frames that differ in brightness."""
     paths = []
     for index, value in enumerate(values):
         paths.append(folder / f"in{index}.png")
@@ -50,7 +50,7 @@ def paint(folder: Path, values: list[float], height: int = 48, width: int = 64) 
 
 
 def raw_film(path: Path, ffmpeg: Tool, width: int, height: int) -> np.ndarray:
-    """The film's first luma and chroma values as stored: (frames, H·W·3/2)."""
+    """Read the film's luma and chroma values as stored: (frames, H·W·3/2)."""
     data = ffmpeg("-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
     return np.frombuffer(data, np.uint8).reshape(-1, width * height * 3 // 2)
 
@@ -61,7 +61,7 @@ def brightness(path: Path, folder: Path) -> list[float]:
 
 
 def describe(path: Path) -> str:
-    """ffmpeg's own description of a file."""
+    """Return ffmpeg's description of a file."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
@@ -73,7 +73,7 @@ def container_seconds(path: Path) -> float:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_film_tells_what_it_holds(tmp_path: Path, suffix: str) -> None:
+def test_film_info_matches_the_file(tmp_path: Path, suffix: str) -> None:
     frames = paint(tmp_path, [0.1, 0.5, 0.9])
     output = tmp_path / "new" / f"film{suffix}"
     seen: list[int] = []
@@ -110,16 +110,14 @@ def test_exact_rate(tmp_path: Path, rate: str) -> None:
     assert steps == {1 / fps}
 
 
-def test_film_plays_while_it_loads(tmp_path: Path) -> None:
+def test_index_is_at_the_start_of_an_mp4(tmp_path: Path) -> None:
     encode_film(paint(tmp_path, [0.5]), tmp_path / "film.mp4", fps=FPS)
     data = (tmp_path / "film.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 
 
 @pytest.mark.parametrize(("height", "width"), [(47, 64), (48, 63), (135, 241), (17, 17)])
-def test_odd_sizes_are_padded_not_rescaled(
-    tmp_path: Path, ffmpeg: Tool, height: int, width: int
-) -> None:
+def test_pads_odd_sizes(tmp_path: Path, ffmpeg: Tool, height: int, width: int) -> None:
     y, x = np.mgrid[:height, :width]
     stripes = np.where((x // 2 + y // 2) % 2, 0.9, 0.1)[..., None] * np.ones(3)
     write_png(tmp_path / "a.png", stripes.astype(np.float32))
@@ -160,7 +158,7 @@ def test_colours_are_stored_as_bt709(
     np.testing.assert_allclose(decoded, pixels, atol=4 / 255)
 
 
-def test_order_and_repeats_are_kept(tmp_path: Path) -> None:
+def test_keeps_order_and_repeats(tmp_path: Path) -> None:
     a, b, c = paint(tmp_path, [0.1, 0.5, 0.9])
     encode_film([c, a, a, a, b, c], tmp_path / "film.mp4", fps=Fraction(10))
     assert brightness(tmp_path / "film.mp4", tmp_path / "f") == [0.9, 0.1, 0.1, 0.1, 0.5, 0.9]
@@ -181,7 +179,7 @@ def test_same_frames_give_the_same_bytes(tmp_path: Path, clip: Clip) -> None:
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 
 
-def test_wider_than_h264_is_scaled_and_said(tmp_path: Path) -> None:
+def test_scales_frames_that_are_too_wide_for_h264(tmp_path: Path) -> None:
     frames = paint(tmp_path, [0.5], height=40, width=20_000)
     info = encode_film(frames, tmp_path / "film.mp4", fps=FPS)
     assert (info.width, info.height, info.scaled) == (16384, 34, True)
@@ -189,7 +187,7 @@ def test_wider_than_h264_is_scaled_and_said(tmp_path: Path) -> None:
 
 
 def loudness(path: Path, ffmpeg: Tool) -> np.ndarray:
-    """Sound as int16 samples, 8000 a second."""
+    """Decode audio as int16 samples, 8000 a second."""
     data = ffmpeg("-i", path, "-map", "0:a", "-ac", "1", "-ar", "8000", "-f", "s16le", "-")
     return np.frombuffer(data, np.int16)
 
@@ -219,7 +217,7 @@ def test_film_lasts_as_long_as_its_frames(
         ("flac", ".mov", "aac"),
     ],
 )
-def test_sound_is_copied_or_becomes_aac(
+def test_copies_audio_or_encodes_it_as_aac(
     tmp_path: Path, clip: Clip, ffmpeg: Tool, codec: str, suffix: str, stored: str
 ) -> None:
     source = clip(tmp_path / "a.mkv", *H264, "-c:a", codec, sound="1")
@@ -229,7 +227,7 @@ def test_sound_is_copied_or_becomes_aac(
     assert np.abs(loudness(output, ffmpeg)).max() > 1000
 
 
-def test_copied_sound_is_untouched(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
+def test_copied_audio_is_unchanged(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
     source = clip(tmp_path / "a.mp4", *H264, "-c:a", "aac", sound="1")
     output = tmp_path / "film.mp4"
     encode_film(paint(tmp_path, [0.2] * 10), output, fps=Fraction(10), sound=sound_of(source))
@@ -237,8 +235,8 @@ def test_copied_sound_is_untouched(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> 
     assert np.array_equal(before[:7000], after[:7000])
 
 
-def test_sound_that_begins_before_the_picture_stays_in_step(tmp_path: Path, ffmpeg: Tool) -> None:
-    """The picture begins half a second into the file; so does what is heard with it."""
+def test_audio_that_begins_before_the_picture_stays_in_sync(tmp_path: Path, ffmpeg: Tool) -> None:
+    """The picture begins half a second into the file; the audio must be cut to match."""
     beep = "aevalsrc='0.8*sin(2*PI*440*t)*gte(t,1)':d=2:s=8000"
     picture = ["-itsoffset", "0.5", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1.5"]
     source = tmp_path / "a.mkv"
@@ -261,10 +259,10 @@ def test_sound_that_begins_before_the_picture_stays_in_step(tmp_path: Path, ffmp
     ],
 )
 @pytest.mark.parametrize("start", [0, 9])
-def test_sound_stays_in_step(
+def test_audio_stays_in_sync(
     tmp_path: Path, ffmpeg: Tool, name: str, codecs: tuple[str, ...], start: int
 ) -> None:
-    """The beep that is heard with frame 12 is heard with it, whatever the film begins with."""
+    """The beep of frame 12 is heard with it, whichever frame the film begins with."""
     beep = "aevalsrc='0.8*sin(2*PI*440*t)*gte(t,0.5005)':d=1.5:s=48000"
     picture = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24000/1001:d=1.5"]
     ffmpeg(*picture, "-f", "lavfi", "-i", beep, *codecs, "-pix_fmt", "yuv420p", tmp_path / name)
@@ -280,7 +278,7 @@ def test_sound_stays_in_step(
     assert onset == pytest.approx((12 - start) * float(1 / info.fps), abs=float(0.9 / info.fps))
 
 
-def test_varying_rate_gives_the_same_duration(tmp_path: Path, clip: Clip) -> None:
+def test_variable_rate_keeps_the_duration(tmp_path: Path, clip: Clip) -> None:
     uneven = "select='lt(n,12)+gte(n,12)*not(mod(n,4))'"
     options = ("-vf", uneven, "-fps_mode", "vfr", *H264, "-c:a", "aac")
     source = clip(tmp_path / "a.mkv", *options, rate="30", seconds="2", sound="1.9")
@@ -307,12 +305,12 @@ def test_strange_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["film", "film.avi", "film.png"])
-def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
+def test_rejects_other_suffixes(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"must end in one of \.mp4, \.mov, \.mkv"):
         encode_film(paint(tmp_path, [0.2]), tmp_path / name, fps=FPS)
 
 
-def test_folder_is_refused(tmp_path: Path) -> None:
+def test_rejects_a_folder(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
         encode_film(paint(tmp_path, [0.2]), tmp_path / "film.mp4", fps=FPS)
@@ -328,7 +326,7 @@ def assert_old_film_survives(tmp_path: Path, frames: list[Path], words: str) -> 
     assert (folder / "film.mp4").read_bytes() == b"old"
 
 
-def test_no_frames(tmp_path: Path) -> None:
+def test_rejects_a_film_without_frames(tmp_path: Path) -> None:
     assert_old_film_survives(tmp_path, [], "no frames")
 
 
@@ -345,7 +343,7 @@ def test_frame_of_another_size(tmp_path: Path) -> None:
 
 
 def test_film_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An encoder that loses a frame and still ends well."""
+    """An encoder that loses a frame and still exits with 0."""
     whole = film_module.FfmpegPipe
     monkeypatch.setattr(
         film_module,
@@ -383,7 +381,7 @@ def test_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
     assert all(frame.is_file() for frame in frames)
 
 
-def test_interruption_leaves_nothing(tmp_path: Path) -> None:
+def test_interruption_leaves_no_file(tmp_path: Path) -> None:
     def stop(done: int) -> None:
         if done == 2:
             raise KeyboardInterrupt

@@ -22,7 +22,7 @@ def paint(folder: Path, count: int, depth: int = 8) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", ["%06d.png", "a%4d b.tif", "%d.TIFF", "100 %03d.png"])
-def test_patterns(tmp_path: Path, name: str) -> None:
+def test_recognises_patterns(tmp_path: Path, name: str) -> None:
     pattern = tmp_path / "out" / name
     assert is_pattern(pattern)
     frames = paint(tmp_path, 3)
@@ -34,7 +34,7 @@ def test_patterns(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "100% done.png", "%06d.jpg", "a.png"])
-def test_no_patterns(name: str) -> None:
+def test_recognises_paths_that_are_not_patterns(name: str) -> None:
     assert not is_pattern(Path(name))
 
 
@@ -50,7 +50,9 @@ def test_no_patterns(name: str) -> None:
         (".tif", 16, 8, 8),
     ],
 )
-def test_depths(tmp_path: Path, suffix: str, frames: int, depth: int | None, expected: int) -> None:
+def test_depth_of_numbered_pictures(
+    tmp_path: Path, suffix: str, frames: int, depth: int | None, expected: int
+) -> None:
     source = paint(tmp_path, 1, frames)
     pattern = tmp_path / f"%d{suffix}"
     size = write_numbered(source, pattern, depth=depth)
@@ -61,7 +63,7 @@ def test_depths(tmp_path: Path, suffix: str, frames: int, depth: int | None, exp
     np.testing.assert_allclose(read_still(written), read_still(source[0]), atol=0.51 * step)
 
 
-def test_an_earlier_longer_film_is_shortened_and_nothing_else_is_touched(tmp_path: Path) -> None:
+def test_deletes_only_surplus_pictures_of_an_earlier_film(tmp_path: Path) -> None:
     pattern = tmp_path / "out" / "%03d.png"
     frames = paint(tmp_path, 5)
     write_numbered(frames, pattern)
@@ -72,12 +74,12 @@ def test_an_earlier_longer_film_is_shortened_and_nothing_else_is_touched(tmp_pat
     assert set(os.listdir(tmp_path / "out")) == {"000.png", "001.png", *others}
 
 
-def test_two_numbers_are_refused(tmp_path: Path) -> None:
+def test_rejects_two_numbers(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="more than one number"):
         write_numbered(paint(tmp_path, 1), tmp_path / "%d-%03d.png")
 
 
-def test_a_file_in_the_way(tmp_path: Path) -> None:
+def test_rejects_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UsageError, match="is a file, not a folder"):
         write_numbered(paint(tmp_path, 1), tmp_path / "out" / "%d.png")

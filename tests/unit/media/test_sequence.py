@@ -1,4 +1,4 @@
-"""Finding pictures, in the order a person would count them."""
+"""Finding pictures in natural order."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ def names_of(source: Path | str) -> list[str]:
     return [Path(path).name for path in sequence.find_stills(str(source))]
 
 
-def test_numbers_are_counted() -> None:
+def test_natural_key_compares_numbers_by_value() -> None:
     names = ["img1.png", "IMG2.png", "img10.png", "img010b.png", "img100.png", "x9y2", "x9y10"]
     mixed = names.copy()
     random.Random(3).shuffle(mixed)
     assert sorted(mixed, key=sequence.natural_key) == names
 
 
-def test_order_is_total() -> None:
+def test_natural_key_distinguishes_leading_zeros() -> None:
     names = ["a01", "A1", "a1", "1a", "a", "", "2", "a1b", "10"]
     keys = {sequence.natural_key(name) for name in names}
     assert len(keys) == len(names)
     assert sorted(keys) == sorted(sorted(keys, reverse=True))
 
 
-def test_folder_in_natural_order(tmp_path: Path) -> None:
+def test_lists_a_folder_in_natural_order(tmp_path: Path) -> None:
     fill(tmp_path, "f_10.jpg", "f_9.JPG", "f_1.tiff", "f_2.png")
     assert names_of(tmp_path) == ["f_1.tiff", "f_2.png", "f_9.JPG", "f_10.jpg"]
 
 
-def test_others_are_passed_over(tmp_path: Path) -> None:
+def test_skips_other_files(tmp_path: Path) -> None:
     fill(tmp_path, "a.png", ".b.png", "._a.png", "a.xmp", "Thumbs.db", "clip.mp4", "sub/c.png")
     (tmp_path / "folder.jpg").mkdir()
     assert names_of(tmp_path) == ["a.png"]
 
 
-def test_broken_link_is_a_frame(tmp_path: Path) -> None:
+def test_lists_a_broken_link(tmp_path: Path) -> None:
     fill(tmp_path, "a1.png", "a3.png")
     (tmp_path / "a2.png").symlink_to(tmp_path / "gone.png")
     assert names_of(tmp_path) == ["a1.png", "a2.png", "a3.png"]
 
 
-def test_what_is_a_folder_is_no_frame_and_a_link_to_itself_is(tmp_path: Path) -> None:
+def test_skips_folders_and_lists_a_link_to_itself(tmp_path: Path) -> None:
     fill(tmp_path, "a1.png", "a5.png", "b/c.txt")
     (tmp_path / "a2.png").mkdir()
     (tmp_path / "a3.png").symlink_to(tmp_path / "b")
@@ -74,7 +74,7 @@ def test_pattern(tmp_path: Path) -> None:
     assert names_of(tmp_path / "a*") == ["a2.png", "a10.png"]
 
 
-def test_pattern_over_folders_counts_the_folders_first(tmp_path: Path) -> None:
+def test_pattern_over_folders_is_sorted_by_folder_first(tmp_path: Path) -> None:
     fill(tmp_path, "day10/1.png", "day2/2.png", "day2/10.png")
     found = sequence.find_stills(str(tmp_path / "**" / "*.png"))
     relative = [str(Path(path).relative_to(tmp_path)) for path in found]
@@ -105,7 +105,7 @@ def test_empty_folder(tmp_path: Path) -> None:
         names_of(tmp_path)
 
 
-def test_folder_without_pictures_lists_what_is_there(tmp_path: Path) -> None:
+def test_folder_without_pictures_lists_what_was_found(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt", "b.txt", "README")
     with pytest.raises(InputError, match=r"no pictures; found: 2 \.txt, 1 without suffix"):
         names_of(tmp_path)
@@ -127,12 +127,12 @@ def test_file_of_another_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.MOV", "gone/clip.mkv"])
-def test_videos(name: str) -> None:
+def test_recognises_videos(name: str) -> None:
     assert sequence.is_video(Path(name))
 
 
 @pytest.mark.parametrize("name", ["a.png", "frames", "a", "gone.gif"])
-def test_no_videos(name: str) -> None:
+def test_recognises_paths_that_are_not_videos(name: str) -> None:
     assert not sequence.is_video(Path(name))
 
 
@@ -141,7 +141,7 @@ def test_folder_named_like_a_video(tmp_path: Path) -> None:
     assert not sequence.is_video(tmp_path / "a.mp4")
 
 
-def test_gif_is_a_video_when_it_moves(tmp_path: Path) -> None:
+def test_animated_gif_is_a_video(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "still.gif")

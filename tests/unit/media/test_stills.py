@@ -1,4 +1,4 @@
-"""Reading every kind of still picture, refusing what is none, and writing them back."""
+"""Reading every kind of still picture, rejecting other files, and writing pictures."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
     assert_pixels(tmp_path / "a.png", bits[..., None].astype(float))
 
 
-def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
+def test_composites_alpha_over_white(tmp_path: Path) -> None:
     rgba = gradient(4)
     assert_pixels(save(tmp_path / "a.png", rgba), over_white(rgba / 255))
 
 
-def test_grey_with_alpha_is_laid_over_white(tmp_path: Path) -> None:
+def test_composites_grey_with_alpha_over_white(tmp_path: Path) -> None:
     la = gradient(2)
     planes = [Image.fromarray(la[..., i].copy()) for i in range(2)]
     Image.merge("LA", planes).save(tmp_path / "a.png")
@@ -118,7 +118,7 @@ def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_exif_is_passed_over(tmp_path: Path) -> None:
+def test_ignores_damaged_exif(tmp_path: Path) -> None:
     save(tmp_path / "a.webp", gradient(), lossless=True, exif=b"Exif\0\0MM\0*garbage")
     assert_pixels(tmp_path / "a.webp", gradient() / 255)
 
@@ -142,7 +142,7 @@ def test_embedded_profile_is_converted(tmp_path: Path) -> None:
     assert_pixels(path, gradient()[..., ::-1] / 255, within=2.5 / 255)
 
 
-def test_unreadable_profile_is_passed_over(tmp_path: Path) -> None:
+def test_ignores_an_unreadable_profile(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", gradient(), icc_profile=b"no profile" * 20)
     assert_pixels(path, gradient() / 255)
 
@@ -174,7 +174,7 @@ def test_folder_named_jpg(tmp_path: Path) -> None:
     assert_refused(tmp_path / "a.jpg", "directory")
 
 
-def test_a_png_with_a_piece_missing_is_no_picture(tmp_path: Path) -> None:
+def test_rejects_a_png_with_a_missing_piece(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
     path = save(tmp_path / "a.png", noise)
     whole = path.read_bytes()
@@ -207,7 +207,7 @@ def test_wide_panorama_is_read(tmp_path: Path) -> None:
 
 
 def huge_png(path: Path, width: int, height: int) -> Path:
-    """A header that promises a picture, without the pixels."""
+    """Write a PNG header without pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(b"\0" * 1000))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body + png_chunk(b"IEND", b""))
@@ -236,7 +236,7 @@ def test_png_round_trip(tmp_path: Path, kind: str) -> None:
     assert os.listdir(tmp_path / "new") == ["a.png"]
 
 
-def test_png_is_rounded_not_cut(tmp_path: Path) -> None:
+def test_png_values_are_rounded(tmp_path: Path) -> None:
     values = np.array([0.4, 0.6, 254.4, 254.6, -30, 300], np.float32) / 255
     pixels = np.broadcast_to(values[None, :, None], (2, 6, 3)).astype(np.float32)
     stills.write_png(tmp_path / "a.png", pixels)
@@ -244,7 +244,7 @@ def test_png_is_rounded_not_cut(tmp_path: Path) -> None:
         assert np.asarray(image)[0, :, 0].tolist() == [0, 1, 254, 255, 0, 255]
 
 
-def test_png_bytes_repeat(tmp_path: Path) -> None:
+def test_png_bytes_are_reproducible(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         stills.write_png(tmp_path / name, gradient())
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -267,7 +267,7 @@ def test_jpeg_is_written(tmp_path: Path) -> None:
     ],
     ids=["grey", "channels first", "int32", "nan"],
 )
-def test_other_pixels_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
+def test_rejects_other_shapes_and_types(tmp_path: Path, pixels: np.ndarray) -> None:
     with pytest.raises(ValueError, match="pixels"):
         stills.write_png(tmp_path / "a.png", pixels)
     assert list(tmp_path.iterdir()) == []
@@ -283,8 +283,8 @@ def test_write_to_full_disk_leaves_the_old_file(tiny_disk: Path) -> None:
     assert (tiny_disk / "a.png").read_bytes() == before
 
 
-def test_nothing_reaches_stderr(tmp_path: Path) -> None:
-    """OpenCV and Pillow's C libraries write where Python cannot catch it."""
+def test_writes_nothing_to_stderr(tmp_path: Path) -> None:
+    """The C libraries of OpenCV and Pillow write to stderr past Python."""
     deep = gradient(3, 65535, np.uint16)
     deep_tiff(tmp_path / "a.tif", deep)
     cut = deep_png(tmp_path / "b.png", deep)

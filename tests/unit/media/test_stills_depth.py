@@ -43,7 +43,7 @@ def test_sixteen_bit_tiff_keeps_its_precision(
     assert_pixels(path, over_white(expected) if channels == 4 else expected)
 
 
-def test_turned_sixteen_bit_tiff(tmp_path: Path) -> None:
+def test_rotated_sixteen_bit_tiff(tmp_path: Path) -> None:
     deep = gradient(3, 65535, np.uint16)
     path = deep_tiff(tmp_path / "a.tif", deep, turn=6)
     assert_pixels(path, np.rot90(deep / 65535, -1), within=1 / 255)
@@ -83,7 +83,7 @@ def test_truncated_sixteen_bit_png(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), dtype=np.uint16)
     path = deep_png(tmp_path / "a.png", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert_refused(path, "damaged or cut short")
+    assert_refused(path, "damaged or truncated")
 
 
 def ramp(steps: int = 65536) -> np.ndarray:
@@ -114,12 +114,12 @@ def test_eight_bits_are_written_without_loss(tmp_path: Path, suffix: str) -> Non
     assert stills.read_depth(tmp_path / f"a.{suffix}") == 8
 
 
-def test_bytes_are_spread_over_sixteen_bits() -> None:
+def test_scales_eight_bits_to_sixteen() -> None:
     assert np.array_equal(stills.to_uint16(gradient()), gradient().astype(np.uint16) * 257)
 
 
 @pytest.mark.parametrize("convert", [stills.to_uint8, stills.to_uint16])
-def test_rounding_clips_and_refuses_what_is_no_number(convert: Callable[..., np.ndarray]) -> None:
+def test_rounding_clips_and_rejects_nan(convert: Callable[..., np.ndarray]) -> None:
     pixels = np.full((16, 16, 3), 0.5, np.float32)
     pixels[0, 0] = -1, 2, 1
     top = np.iinfo(convert(pixels).dtype).max
@@ -133,23 +133,23 @@ def test_rounding_clips_and_refuses_what_is_no_number(convert: Callable[..., np.
 
 @pytest.mark.parametrize(
     ("name", "depth"),
-    [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("turned.tif", 8), ("a.jpg", 8)],
+    [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("rotated.tif", 8), ("a.jpg", 8)],
 )
-def test_the_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
+def test_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
     path = tmp_path / name
     deep = np.rint(ramp(4096) * 65535).astype(np.uint16)
     if name.endswith("png"):
         deep_png(path, deep[..., :1] if name == "grey.png" else deep)
     elif name.endswith("tif"):
-        deep_tiff(path, deep, turn=6 if name == "turned.tif" else 1)
+        deep_tiff(path, deep, turn=6 if name == "rotated.tif" else 1)
     else:
         save(path, gradient())
     assert stills.read_depth(path) == depth
-    assert ("turned" in str(stills.read_depth_loss(path))) == (name == "turned.tif")
+    assert ("rotated" in str(stills.read_depth_loss(path))) == (name == "rotated.tif")
     assert (len(np.unique(stills.read_still(path))) > 256) == (depth == 16)
 
 
-def test_the_depth_of_a_foreign_profile_is_eight(tmp_path: Path) -> None:
+def test_depth_with_another_profile_is_eight(tmp_path: Path) -> None:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     path = deep_png(tmp_path / "a.png", gradient(3, 65535, np.uint16))
     data = path.read_bytes()

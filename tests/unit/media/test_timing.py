@@ -26,21 +26,21 @@ NTSC = Fraction(30000, 1001)
         ("00:01:00;04", 2 * NTSC, 3600),
     ],
 )
-def test_times_as_people_write_them(text: str, fps: Fraction, frames: int) -> None:
+def test_parses_times(text: str, fps: Fraction, frames: int) -> None:
     assert parse_time(text, Fraction(fps)) * fps == frames
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("soon", "no time"),
-        ("-1", "no time"),
-        ("1:2:3:4:5", "no time"),
+        ("soon", "not a time"),
+        ("-1", "not a time"),
+        ("1:2:3:4:5", "not a time"),
         ("00:00:01:24", "names frame 24"),
         ("00:00:01;12", "drop-frame"),
     ],
 )
-def test_no_times(text: str, words: str) -> None:
+def test_rejects_other_texts(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse_time(text, Fraction(24))
 
@@ -65,7 +65,7 @@ def test_a_gap_makes_the_rate_vary() -> None:
     assert FrameTimes.of_ticks(Fraction(1, 10), ticks, 1).rate([Fraction(10)])[1]
 
 
-def test_a_part_begins_at_its_first_frame_and_ends_with_the_next() -> None:
+def test_a_range_begins_at_its_first_frame_and_ends_with_the_next() -> None:
     times = FrameTimes.of_ticks(Fraction(1, 10), [5, 6, 8, 11, 12], 2)
     part = times.within(TimeRange(Fraction(1, 10), Fraction(65, 100)))
     assert (part.ticks, part.end) == ((0, 2, 5), 6)
@@ -73,7 +73,7 @@ def test_a_part_begins_at_its_first_frame_and_ends_with_the_next() -> None:
     assert times.within(TimeRange(start=Fraction(7, 10))) == FrameTimes(Fraction(1, 10), (0,), 2)
 
 
-def test_a_part_forgives_a_rounding() -> None:
-    """0.042 is what Matroska makes of 1/24, and what a person reads off a player."""
+def test_a_range_tolerates_rounding() -> None:
+    """Matroska and players show 1/24 s as 0.042."""
     times = FrameTimes.of_ticks(Fraction(1, 24), list(range(24)), 1)
     assert len(times.within(TimeRange(Fraction("0.042"), Fraction("0.5"))).ticks) == 11

@@ -1,4 +1,4 @@
-"""WebM videos that are transparent in places, which ffmpeg's own decoders pass over."""
+"""WebM videos with an alpha channel, which ffmpeg's own decoders ignore."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HALF_RED = (
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
-def test_what_is_transparent_is_laid_over_white(codec: str, tmp_path: Path) -> None:
+def test_composites_transparent_video_over_white(codec: str, tmp_path: Path) -> None:
     video = tmp_path / "half.webm"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", HALF_RED]
     command += ["-c:v", codec, "-auto-alt-ref", "0", "-pix_fmt", "yuva420p", str(video)]

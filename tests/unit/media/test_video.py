@@ -1,4 +1,4 @@
-"""Videos of every awkward kind: rates, rotation, colours, damage."""
+"""Probing unusual videos: rates, rotation, colours, damage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 def frames_of(
     info: VideoInfo, folder: Path, on_frame: Callable[[int], None] | None = None
 ) -> list[Path]:
-    """The extracted pictures alone."""
+    """Extract the frames' pictures."""
     return extract_frames(info, folder, on_frame).paths
 
 
@@ -70,7 +70,7 @@ def varying_clip(path: Path, clip: Clip) -> Path:
     return clip(path, *options, size="128x128", rate="30", seconds="2")
 
 
-def test_varying_rate_keeps_the_real_frames(tmp_path: Path, clip: Clip) -> None:
+def test_variable_rate_keeps_the_real_frames(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(varying_clip(tmp_path / "a.mp4", clip))
     assert info.frame_count == 24
     assert info.variable_rate
@@ -79,7 +79,7 @@ def test_varying_rate_keeps_the_real_frames(tmp_path: Path, clip: Clip) -> None:
     assert len({frame.read_bytes() for frame in frames}) == 24  # none is a repeat
 
 
-def test_varying_rate_keeps_the_duration(tmp_path: Path, clip: Clip) -> None:
+def test_variable_rate_keeps_the_video_duration(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(varying_clip(tmp_path / "a.mkv", clip))
     last_frame_seconds = 56 / 30
     assert last_frame_seconds < info.duration_seconds <= last_frame_seconds + 0.14
@@ -116,7 +116,7 @@ def test_rotation(tmp_path: Path, clip: Clip, ffmpeg: Tool, degrees: int) -> Non
     assert np.abs(np.rot90(upright, degrees // 90) - first).mean() < 0.01
 
 
-def test_oblong_pixels_become_square(tmp_path: Path, clip: Clip) -> None:
+def test_non_square_pixels_become_square(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4", "-vf", "setsar=4/3", *H264, size="72x54"))
     assert (info.height, info.width) == (54, 96)
     assert read_still(frames_of(info, tmp_path / "f")[0]).shape == (54, 96, 3)
@@ -135,7 +135,7 @@ def yuv_clip(
     tags: str = "",
     full: bool = False,
 ) -> Path:
-    """A flat colour whose Y, Cb and Cr are worked out here, not by ffmpeg."""
+    """Write a flat colour whose Y, Cb and Cr are computed here, not by ffmpeg."""
     kr, kb = KR_KB[matrix]
     red, green, blue = rgb
     luma = kr * red + (1 - kr - kb) * green + kb * blue
@@ -167,7 +167,7 @@ COLOURS = [(0.8, 0.2, 0.1), (0.1, 0.7, 0.2), (0.2, 0.3, 0.9), (0.5, 0.5, 0.5)]
         ("bt601", "", (48, 64), False),  # untagged SD is BT.601
     ],
 )
-def test_colours_are_decoded_right(
+def test_decodes_colours_correctly(
     tmp_path: Path,
     ffmpeg: Tool,
     rgb: tuple[float, float, float],
@@ -182,10 +182,8 @@ def test_colours_are_decoded_right(
 
 
 @pytest.mark.parametrize(("transfer", "white"), [("smpte2084", 0.58), ("arib-std-b67", 0.75)])
-def test_hdr_is_mapped_to_ordinary_range(
-    tmp_path: Path, ffmpeg: Tool, transfer: str, white: float
-) -> None:
-    """Reference white is 0.58 in PQ and 0.75 in HLG: taken as it is, it would look grey."""
+def test_maps_hdr_to_sdr(tmp_path: Path, ffmpeg: Tool, transfer: str, white: float) -> None:
+    """Reference white is 0.58 in PQ and 0.75 in HLG; unconverted it would look grey."""
     count = 64 * 48
     levels = np.full(count, round(64 + 876 * white), "<u2").tobytes()
     (tmp_path / "a.yuv").write_bytes((levels + np.full(count // 2, 512, "<u2").tobytes()) * 2)
@@ -199,7 +197,7 @@ def test_hdr_is_mapped_to_ordinary_range(
     assert np.ptp(frame) < 3 / 255
 
 
-def test_sound_is_named(tmp_path: Path, clip: Clip) -> None:
+def test_lists_audio_codecs(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4", *H264, "-c:a", "aac", sound="1"))
     assert info.has_audio
     assert info.audio_codecs == ("aac",)
@@ -234,11 +232,11 @@ def test_empty_video(tmp_path: Path) -> None:
 def test_truncated_video(tmp_path: Path, clip: Clip) -> None:
     path = clip(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:-2000])  # without its index
-    with pytest.raises(InputError, match=r"cannot be decoded.*whole"):
+    with pytest.raises(InputError, match=r"cannot be decoded.*complete"):
         probe_video(path)
 
 
-def test_sound_alone(tmp_path: Path, ffmpeg: Tool) -> None:
+def test_rejects_sound_without_video(tmp_path: Path, ffmpeg: Tool) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=duration=0.2", "-c:a", "aac", tmp_path / "a.mp4")
     with pytest.raises(InputError, match="sound but no video"):
         probe_video(tmp_path / "a.mp4")
@@ -288,7 +286,7 @@ def test_video_that_ends_in_damage(tmp_path: Path, clip: Clip) -> None:
     assert 0 < len(frames_of(info, tmp_path / "f")) < 10
 
 
-def test_video_that_is_gone(tmp_path: Path, clip: Clip) -> None:
+def test_rejects_a_video_that_was_deleted(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
     gone = dataclasses.replace(info, path=tmp_path / "gone.mp4")
     with pytest.raises(UsageError, match="does not exist"):

@@ -1,0 +1,52 @@
+"""Formats in which pictures are written, one record each, and the format of finished frames.
+
+To write frames in another format, add a record, name it in ``FRAME_FORMAT``, and make
+``stills.read_still`` and ``read_depth`` read it: resuming, films and previews read frames by these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels, write_png, write_tiff
+
+
+@dataclass(frozen=True)
+class PictureFormat:
+    """A format in which pictures can be written."""
+
+    suffixes: tuple[str, ...]  # lower case, the usual one first
+    depths: tuple[Depth, ...]  # bits a channel
+    numbered_depth: Depth | None  # of numbered pictures by default; None: as the frames are
+    write: Callable[[Path, FloatPixels | Uint8Pixels, Depth], None]
+
+    @property
+    def suffix(self) -> str:
+        """The usual suffix, with its dot."""
+        return self.suffixes[0]
+
+    def file_name(self, index: int) -> str:
+        """Return the name of a frame's picture; the first frame is 0.
+
+        >>> PNG.file_name(12)
+        '000012.png'
+        """
+        return f"{index:06d}{self.suffix}"
+
+
+PNG = PictureFormat((".png",), (8, 16), None, write_png)
+TIFF = PictureFormat((".tif", ".tiff"), (8, 16), 16, write_tiff)
+
+PICTURE_FORMATS = {"png": PNG, "tiff": TIFF}
+"""Name, as in ``pair --format``, → format."""
+
+FRAME_FORMAT = PNG
+"""The format of a run's finished frames, and of frames extracted from a video."""
+
+
+def format_of(path: Path) -> PictureFormat | None:
+    """Return the format that a path's suffix names; None if pictures are not written in it."""
+    suffix = path.suffix.lower()
+    return next((f for f in PICTURE_FORMATS.values() if suffix in f.suffixes), None)
