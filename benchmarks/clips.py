@@ -1,4 +1,4 @@
-"""Short films of real photographs whose motion is known: what moves where, and what is hidden.
+"""Short films of real photographs with known motion and occlusion.
 
 A clip is one photograph that a camera moves over, with another lying on it as a disc in one case.
 Frames are 8-bit pictures; between any two of them the exact flow and the pixels seen in both are
@@ -36,20 +36,20 @@ class Scene:
 
     @functools.cached_property
     def splines(self) -> Photo:
-        """Cubic spline coefficients of its pixels: what lies between them, exactly as smooth."""
+        """Cubic spline coefficients of the pixels, for values between them."""
         bands = [ndimage.spline_filter(self.pixels[..., band], order=3) for band in range(3)]
         return np.stack(bands, axis=-1).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a frame's pixels lie in a photograph: p = corner + span·u, by frame number."""
+    """Map from a frame's pixels to a photograph's: p = corner + span·u, by frame number."""
 
     corner: Callable[[int], tuple[float, float]]  # x, y in the photograph's pixels
     span: Callable[[int], float] = lambda t: 1.0  # the photograph's pixels in one of the frame
 
     def render(self, scene: Scene, t: int) -> Photo:
-        """Frame ``t`` (H, W, 3); whole-pixel cameras copy.
+        """Render frame ``t`` (H, W, 3); a camera at whole pixels copies them.
 
         Raises:
             ConfigError: the frame does not lie in the photograph.
@@ -69,7 +69,7 @@ class Camera:
         return np.stack(bands, axis=-1)
 
     def flow(self, s: int, t: int) -> Flow:
-        """From frame s to frame t: (H, W, 2) float32 (x, y)."""
+        """Return the flow (H, W, 2) float32, (x, y), from frame s to frame t."""
         at = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1).astype(np.float64)
         moved = (np.array(self.corner(s)) + self.span(s) * at - self.corner(t)) / self.span(t)
         return (moved - at).astype(np.float32)
@@ -85,7 +85,7 @@ class Clip:
     still: bool = False  # whether nothing moves
 
     def truth(self, s: int, t: int) -> tuple[Flow, Mask]:
-        """Flow from frame s to frame t, and which pixels of s are seen in t."""
+        """Return the flow from frame s to frame t and the mask of pixels of s visible in t."""
         flow = self.camera.flow(s, t)
         if self.disc is not None:
             here = disc_mask(*self.disc(s))
@@ -104,7 +104,7 @@ class Clip:
 
 
 def disc_mask(x: float, y: float) -> Mask:
-    """(H, W) bool: which pixels of the frame the disc covers."""
+    """Mask (H, W) bool of the pixels that the disc covers."""
     rows, columns = np.ogrid[:HEIGHT, :WIDTH]
     return np.asarray((columns - x) ** 2 + (rows - y) ** 2 <= DISC_RADIUS_PX**2)
 
@@ -116,7 +116,7 @@ def photo(name: str) -> Photo:
 
 
 def _pan(x: float, y: float, reach: int, name: str, count: int) -> Clip:
-    """The picture moves by (x, y) a frame, so the camera by the opposite; back after ``reach``."""
+    """Move the picture by (x, y) a frame, and back after ``reach``."""
     left, top = _middle(name, abs(x) * reach, abs(y) * reach)
     left, top = left + max(0.0, x) * reach, top + max(0.0, y) * reach
 
@@ -132,7 +132,7 @@ def _to_and_fro(t: int, reach: int) -> int:
 
 
 def _middle(name: str, extra_x: float, extra_y: float) -> tuple[int, int]:
-    """The corner of what has to be shown, the photograph's middle or above it."""
+    """Return the corner of the part to show: the photograph's middle, or above it."""
     height, width = photo(name).shape[:2]
     return (
         max(0, int((width - WIDTH - extra_x) / 2)),
@@ -150,7 +150,7 @@ def _bytes(pixels: Photo) -> Frame:
 
 
 def _zoom(name: str, count: int) -> Clip:
-    """Nearer by 0.3 % a frame, about a point that is not the frame's middle."""
+    """Zoom in by 0.3 % a frame about a point beside the frame's middle."""
     x, y = _middle(name, 0, 0)
     still_at = (0.4 * WIDTH, 0.55 * HEIGHT)
 
@@ -164,7 +164,7 @@ def _zoom(name: str, count: int) -> Clip:
 
 
 def _static(name: str, count: int) -> Clip:
-    """The same scene, each frame with noise of its own."""
+    """Repeat one scene, with new noise in each frame."""
     corner = _middle(name, 0, 0)
     camera = Camera(lambda t: corner)
     scene = camera.render(Scene(photo(name)), 0)
@@ -179,7 +179,7 @@ def _identical(name: str, count: int) -> Clip:
 
 
 def _object(name: str, count: int) -> Clip:
-    """A disc of another photograph moves by (3, 1) a frame, there and back, over a still scene."""
+    """Move a disc of another photograph by (3, 1) a frame, to and fro, over a still scene."""
     corner = _middle(name, 0, 0)
     camera = Camera(lambda t: corner)
     scene, other = camera.render(Scene(photo(name)), 0), photo(OTHERS[name])

@@ -1,4 +1,4 @@
-"""What a cluster costs, gains and survives, through the command line on a real Ray.
+"""Overhead, speed-up and fault tolerance of a real Ray cluster, through the command line.
 
     python -m benchmarks.cluster [--sections overhead two_nodes …] [--runs 3] [--seed 4] [--quick]
 
@@ -51,7 +51,7 @@ from benchmarks.common import report
 
 
 def overhead(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """One worker in a local Ray against one process."""
+    """Compare one worker in a local Ray with one process."""
     source = make_source(folder, sizes.overhead_frames, sizes.overhead_side)
     settings = {"one_process": ("--address", "none"), "ray": ("--workers", "1")}
     for label, words in settings.items():  # compiles, and fills the caches of the disk
@@ -77,7 +77,7 @@ def overhead(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def two_nodes(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """Two workers on two nodes of one core against one worker on one, in both kinds of film."""
+    """Compare two one-core nodes with one, for independent and for coherent frames."""
     counts = {"single_frames": sizes.node_frames, "steady_film": sizes.steady_frames}
     return {
         "asked": "at least 1.8",
@@ -91,7 +91,7 @@ def two_nodes(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def gain_of_two_nodes(source: Source, runs: int, mode: tuple[str, ...]) -> dict[str, Any]:
-    """Films on one node and on two, in turn."""
+    """Make films on one node and on two, in turn."""
     folder = source.reference.parent
     trials: dict[str, list[Trial]] = {"one": [], "two": []}
     for run in range(runs):
@@ -116,7 +116,7 @@ def gain_of_two_nodes(source: Source, runs: int, mode: tuple[str, ...]) -> dict[
 
 
 def first_frame(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """From typing the command to the start of the first frame."""
+    """Time from starting the command to the start of the first frame."""
     source = make_source(folder, sizes.first_frames, sizes.first_side)
     steps: list[dict[str, float]] = []
     for run in range(sizes.runs + 1):
@@ -146,7 +146,7 @@ def first_frame(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def few(source: Source, folder: Path) -> Source:
-    """The first two frames, for a warm-up."""
+    """Copy the first two frames, for a warm-up."""
     return Source(source.reference, folder / "frames" / "img[12].png", 2)
 
 

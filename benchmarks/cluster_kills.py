@@ -1,4 +1,4 @@
-"""Films of which nothing may be missing although nodes and workers are killed."""
+"""Films that must be complete although nodes and workers are killed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from benchmarks.cluster_runs import (
 
 
 def kills(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """All processes of one of two nodes are killed at a random moment, in both kinds of film."""
+    """Kill all processes of one of two nodes at a random moment, in both kinds of film."""
     source = make_source(folder, sizes.kill_frames, sizes.kill_side)
     chance = random.Random(sizes.seed)
     found: dict[str, Any] = {"asked": "all of five", "seed": sizes.seed, "frames": source.count}
@@ -62,7 +62,7 @@ def kills(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 @dataclass
 class Killing:
-    """When a node is killed, which one, and what was seen of it."""
+    """Moment and target of a kill, and its observed effects."""
 
     after_frames: int  # journaled as done
     and_seconds: float
@@ -73,14 +73,14 @@ class Killing:
 
 
 def seconds_of_a_frame(trial: Trial) -> float:
-    """The median."""
+    """Return the median seconds of a frame."""
     return statistics.median(frame.ended - frame.started for frame in trial.frames())
 
 
 def run_on_two_nodes(
     source: Source, film: Path, mode: tuple[str, ...], killing: Killing | None = None
 ) -> Trial:
-    """A film on two nodes of one core, one of which may be killed; then notes how that went."""
+    """Make a film on two one-core nodes, kill one of them if asked, and note the outcome."""
     with cluster_of(2) as (cluster, nodes):
         words = ["--address", cluster.address, "--workers", "2", *ON_CPU, *mode]
         with Command(source, film, *words) as command:
@@ -97,7 +97,7 @@ def run_on_two_nodes(
 def judge_kill(
     source: Source, trial: Trial, killing: Killing, expected: dict[str, str]
 ) -> dict[str, Any]:
-    """Whether nothing is missing, nothing is there twice, and every byte is as expected."""
+    """Return whether every frame is there exactly once, with the expected bytes."""
     journal = journal_of(trial.run_dir)
     frames = count_once(journal, range(source.count))
     same = trial.film.exists() and digests(trial.film) == expected
@@ -124,7 +124,7 @@ def judge_kill(
 
 
 def corrupt(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """A film with corrupt frames, during which workers are killed."""
+    """Make a film that has corrupt frames while workers are killed."""
     found, parts = [], sizes.corrupt_kills + 1
     for run in range(sizes.runs):
         chance = random.Random(sizes.seed + run)
@@ -151,7 +151,7 @@ def corrupt(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def spoil(source: Source, chance: random.Random, count: int) -> list[int]:
-    """Corrupt so many frames, each in another way; returns their indices."""
+    """Corrupt ``count`` frames, each in another way, and return their indices."""
     bad = sorted(chance.sample(range(source.count), count))
     for way, index in enumerate(bad):
         path = source.frames / f"img{index + 1}.png"
@@ -170,7 +170,7 @@ def spoil(source: Source, chance: random.Random, count: int) -> list[int]:
 
 
 def kill_worker(command: Command, after: int, killed: Sequence[str]) -> dict[str, Any]:
-    """Kill the worker that has just done a frame, once so many are journaled.
+    """Kill the worker that has just finished a frame, once ``after`` frames are journaled.
 
     A worker that was killed before does not count, though its last frame may be the latest.
     """

@@ -1,4 +1,4 @@
-"""Runs to be measured on a real Ray: commands, what their run folders tell, nodes to kill.
+"""Runs measured on a real Ray: commands, their run folders, and nodes to kill.
 
 The times come from the workers' logs and the journal. All processes are on one machine here, so
 their clocks are one clock.
@@ -41,7 +41,7 @@ MODES: dict[str, tuple[str, ...]] = {"single_frames": SINGLE, "steady_film": ()}
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much work there is; sides in px of square pictures."""
+    """Amount of work; sides of square pictures in pixels."""
 
     runs: int = 3
     seed: int = 4
@@ -90,7 +90,7 @@ class Source:
 
 @dataclass(frozen=True)
 class FrameTime:
-    """One frame in a worker's hands; seconds since 1970."""
+    """Start and end of one frame in a worker, in seconds since 1970."""
 
     worker: str
     index: int
@@ -114,11 +114,11 @@ class Trial:
 
     @property
     def total_seconds(self) -> float:
-        """From typing the command to its end."""
+        """Seconds from the command's start to its end."""
         return self.ended - self.began
 
     def frames(self) -> list[FrameTime]:
-        """Every frame that a worker has finished, in order of time."""
+        """All finished frames in order of time."""
         found = []
         for path in sorted((self.run_dir / "logs").glob("*.jsonl")):
             for line in map(json.loads, path.read_text().splitlines()):
@@ -128,7 +128,7 @@ class Trial:
         return sorted(found, key=lambda frame: frame.started)
 
     def work_seconds(self) -> float:
-        """From the start of the first frame to the end of the last one."""
+        """Seconds from the start of the first frame to the end of the last one."""
         frames = self.frames()
         return max(frame.ended for frame in frames) - min(frame.started for frame in frames)
 
@@ -138,7 +138,7 @@ def run_dir_of(film: Path) -> Path:
 
 
 def make_source(folder: Path, frames: int, side: int) -> Source:
-    """A slow camera over a cat, and a cup to style it after; pictures of side × side px."""
+    """Write a slow pan over a cat and a picture of a cup as reference, side × side pixels."""
     cat = skimage.data.chelsea()
     height, width = cat.shape[:2]
     view = min(height, width) * 2 // 3
@@ -176,7 +176,7 @@ class Command:
 
     @property
     def ended(self) -> bool:
-        """Whether it has."""
+        """True once the command has ended."""
         return self._process.poll() is not None
 
     def __enter__(self) -> Command:
@@ -193,7 +193,7 @@ class Command:
             self._process.wait()
 
     def wait_for_done(self, count: int) -> list[dict[str, Any]]:
-        """Wait until so many frames are journaled, or it ends; returns the journal's lines."""
+        """Wait for ``count`` journaled frames or the command's end; return the lines."""
         while True:
             lines = journal_of(self.run_dir)
             if len(done_indices(lines)) >= count or self.ended:
@@ -201,7 +201,7 @@ class Command:
             time.sleep(POLL_SECONDS)
 
     def wait(self, expected: Sequence[int] = (0,)) -> Trial:
-        """Wait for its end.
+        """Wait until the command ends.
 
         Raises:
             RuntimeError: it ended with an exit code that was not expected.
@@ -214,7 +214,7 @@ class Command:
 
 
 def journal_of(run_dir: Path) -> list[dict[str, Any]]:
-    """The journal's whole lines."""
+    """Return the journal's complete lines."""
     path = run_dir / "journal.jsonl"
     if not path.exists():
         return []
@@ -223,17 +223,17 @@ def journal_of(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def done_indices(lines: Sequence[dict[str, Any]]) -> list[int]:
-    """The frames that a journal calls done, as often as it does."""
+    """Return the frame index of every "done" line, repeats included."""
     return [line["index"] for line in lines if line["event"] == "done"]
 
 
 def first_at(lines: Sequence[dict[str, Any]], event: str) -> float:
-    """When a journal first tells of an event, in seconds since 1970."""
+    """Return the time of a journal's first line of a kind, in seconds since 1970."""
     return min(float(line["at"]) for line in lines if line["event"] == event)
 
 
 def count_once(lines: Sequence[dict[str, Any]], frames: Sequence[int]) -> dict[str, Any]:
-    """How often a journal calls each of these frames done."""
+    """Count the "done" lines of each of these frames."""
     times = Counter(done_indices(lines))
     return {
         "once": sum(times[index] == 1 for index in frames),
@@ -244,7 +244,7 @@ def count_once(lines: Sequence[dict[str, Any]], frames: Sequence[int]) -> dict[s
 
 
 def film_frames(film: Path) -> int | None:
-    """How many frames a film has; None where there is none."""
+    """Return the number of frames of a film, or None if there is no film."""
     return probe_video(film).frame_count if film.exists() else None
 
 
@@ -256,14 +256,14 @@ def digests(film: Path) -> dict[str, str]:
 
 
 def worker_pid(run_dir: Path, worker: str) -> int:
-    """The process of a worker, from its log."""
+    """Return a worker's process id, from its log."""
     first = (run_dir / "logs" / f"{worker}.jsonl").read_text().splitlines()[0]
     return int(json.loads(first)["pid"])
 
 
 @contextlib.contextmanager
 def cluster_of(count: int) -> Iterator[tuple[Cluster, list[Any]]]:
-    """A head that works on nothing, and nodes of one core each; taken down afterwards."""
+    """Start a head without work and one-core nodes, and stop them afterwards."""
     head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
@@ -274,7 +274,7 @@ def cluster_of(count: int) -> Iterator[tuple[Cluster, list[Any]]]:
 
 
 def kill_node(cluster: Cluster, node: Any) -> list[int]:
-    """Kill all processes of a node at once, as when its machine loses power; returns their ids."""
+    """Kill all processes of a node at once, as a power cut would, and return their ids."""
     tops = [info.process.pid for infos in node.all_processes.values() for info in infos]
     processes = sorted({*tops, *_descendants(tops)})
     for pid in processes:
@@ -300,7 +300,7 @@ def _descendants(tops: Sequence[int]) -> set[int]:
 
 
 def summary(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Medians of runs of one kind; the idle time is a worker's, between two of its frames."""
+    """Return medians over runs of one kind; idle time is between two frames of a worker."""
     frames = [trial.frames() for trial in trials]
     spans = [frame.ended - frame.started for one in frames for frame in one]
     work = [trial.work_seconds() for trial in trials]
@@ -314,7 +314,7 @@ def summary(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def idle_seconds(trials: Sequence[Trial]) -> float | None:
-    """Median of the time from a worker's finishing a frame to its beginning the next."""
+    """Return the median time between a worker's end of one frame and start of the next."""
     gaps = []
     for trial in trials:
         latest: dict[str, float] = {}
@@ -326,6 +326,6 @@ def idle_seconds(trials: Sequence[Trial]) -> float | None:
 
 
 def threads_of(run_dir: Path) -> list[int | None]:
-    """The threads that each worker of a run was given."""
+    """Return the number of threads of each worker of a run."""
     logs = sorted((run_dir / "logs").glob("*.jsonl"))
     return [json.loads(log.read_text().splitlines()[0])["threads"] for log in logs]

@@ -1,4 +1,4 @@
-"""What every benchmark shares: the machine's facts, timing and the JSON it prints.
+"""Shared by all benchmarks: facts of the machine, timing, and the JSON that is printed.
 
 Benchmarks print one JSON object. Times are medians of several runs after a warm-up; the kernels
 are compiled before anything is timed.
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def machine() -> dict[str, Any]:
-    """What ran this: enough to judge a number by, nothing that names a place."""
+    """Describe the machine well enough to judge a number, without names or addresses."""
     cpu = "unknown"
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -59,7 +59,7 @@ def machine() -> dict[str, Any]:
 
 
 def timed(work: Callable[[], Any], runs: int) -> dict[str, Any]:
-    """Seconds of several runs: every one of them, the median and the spread."""
+    """Return the seconds of several runs: each one, their median and their spread."""
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -74,12 +74,12 @@ def timed(work: Callable[[], Any], runs: int) -> dict[str, Any]:
 
 
 def peak_memory_bytes() -> int:
-    """The largest resident size of this process so far."""
+    """Return the largest resident size of this process so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def as_tensor(pixels: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 → (1, 3, H, W) float32 in [0, 1]."""
+    """Convert (H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(pixels.astype(np.float32) / 255.0).permute(2, 0, 1)[None].contiguous()
 
 

@@ -1,4 +1,4 @@
-"""How much flicker is taken out of a time-lapse, and how far its true course of light is left.
+"""Flicker removed from a time-lapse, and how well its true change of light is kept.
 
     python -m benchmarks.deflicker [--frames 120] [--side 640] [--seeds 3] [--courses 500]
 
@@ -49,7 +49,7 @@ def rounded(pixels: Pixels) -> Pixels:
 
 
 def taken(scene: Pixels, ev: float) -> Pixels:
-    """A scene in linear light as 8-bit sRGB; what is too light is clipped."""
+    """Convert linear light to 8-bit sRGB; values above 1 are clipped."""
     return rounded(to_srgb(np.clip(scene * np.float32(2.0**ev), 0, 1)))
 
 
@@ -72,7 +72,7 @@ class Scene:
 
 
 def ramp(kind: str, frames: int) -> Series:
-    """EV of the truth, one of ``RAMPS``."""
+    """Return the true exposure in EV, one of ``RAMPS``."""
     return HIGHEST_EV - RANGE_EV * RAMPS[kind](np.linspace(0, 1, frames))
 
 
@@ -92,7 +92,7 @@ RAMPS: dict[str, Callable[[Series], Series]] = {
 
 
 def errors(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> Series:
-    """(seeds, frames) EV of one deviation, one of ``SPREADS``."""
+    """Return exposure errors (seeds, frames) in EV of one deviation from ``SPREADS``."""
     deviation = NOISE_EV / np.sqrt(3.0)
     if kind == "even":
         return rng.uniform(-NOISE_EV, NOISE_EV, shape)
@@ -111,7 +111,7 @@ def rms(values: Series) -> float:
 def measure(
     scene: Scene, truth: Series, error: Series, camera_ev: Series | None = None, least: float = 0.0
 ) -> dict[str, Any]:
-    """Take, look, change, look again."""
+    """Film a scene, measure its flicker, correct it, and measure again."""
     wrong = [taken(scene.at(k), truth[k] + error[k]) for k in range(len(truth))]
     seen = np.array([log2_light(frame) for frame in wrong])
     camera = np.full(len(truth), np.nan) if camera_ev is None else camera_ev
@@ -142,7 +142,7 @@ def measure(
 
 
 def courses(frames: int, seeds: int) -> dict[str, dict[str, Any]]:
-    """How far what is found lies from the truth, over many seeds."""
+    """Measure the distance of the estimated exposures from the truth, over many seeds."""
     found = {
         f"{kind}, {spread}": course_error(ramp(kind, frames), spread, seeds, robust_smooth)
         for kind in RAMPS
@@ -158,7 +158,7 @@ def courses(frames: int, seeds: int) -> dict[str, dict[str, Any]]:
 def course_error(
     truth: Series, spread: str, seeds: int, course: Callable[[Series, Series], Series]
 ) -> dict[str, Any]:
-    """How much of the errors is left, and how far a way of finding the course moves the truth."""
+    """Return the share of errors left, and the bias that smoothing adds to the truth."""
     at = np.arange(len(truth), dtype=np.float64)
     wrong = errors(spread, (seeds, len(truth)), np.random.default_rng(20240801))
     off = np.array([course(at, truth + error) - truth for error in wrong])

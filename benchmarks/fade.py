@@ -1,4 +1,4 @@
-"""What becomes of a painted frame half-way between two references, by three ways of fading.
+"""A painted frame half-way between two references, with three ways of crossfading.
 
     python -m benchmarks.fade [--photos astronaut coffee] [--shares 0.25 0.5] [--keep FOLDER]
 
@@ -64,7 +64,7 @@ def pixels(picture: Tensor) -> Picture:
 
 
 def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str, Tensor]:
-    """The frame between both references, faded in each way."""
+    """Return the frame between both references, crossfaded in each way."""
     first, second = (result.a_prime for result in results)
     when = sample_bilinear(transition_noise(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
     turned = resize_bilinear(transition_progress(share, when, FRAMES), sides(a))
@@ -76,7 +76,7 @@ def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str,
 
 
 def texture(picture: Tensor) -> float:
-    """Mean deviation from the mean of a window."""
+    """Return the mean absolute deviation from a window's mean."""
     return float((picture - box(picture, WINDOW_RADIUS)).square().mean().sqrt())
 
 
@@ -96,7 +96,7 @@ def mean(values: Any) -> float:
 
 
 def one(name: str, network: FeatureExtractor, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """A photograph's figures, for each share and way."""
+    """Measure one photograph, for each share and way."""
     a, references = pictures(name)
     config = AnalogyConfig.for_preset("photo-to-style", quality="draft")
     results = [deep_image_analogy(a, bp, config=config, network=network) for bp in references]
@@ -115,7 +115,7 @@ def one(name: str, network: FeatureExtractor, options: argparse.Namespace) -> li
 
 
 def summary(cases: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Means over photographs and shares."""
+    """Return means over photographs and shares."""
     return {
         way: {
             figure: round(mean(case[way][figure] for case in cases), 4)

@@ -1,4 +1,4 @@
-"""How long a film takes on this machine: whole runs of 1280×720 frames through the command line.
+"""Time that a film takes on this machine: whole runs of 1280×720 frames by command line.
 
     python -m benchmarks.film_rate [--quality draft standard] [--steady 96] [--apart 6]
 
@@ -29,7 +29,7 @@ WIDTH, HEIGHT = 1280, 720
 
 
 def make_input(folder: Path, frames: int) -> tuple[Path, Path]:
-    """A slow camera over an enlarged cat, and an enlarged cup to style it after."""
+    """Write a slow pan over an enlarged cat, and an enlarged cup as reference."""
     cat = cv2.resize(skimage.data.chelsea(), (1804, 1200), interpolation=cv2.INTER_CUBIC)
     for k in range(frames):
         view = np.float32([[1, 0, -200 - 3.3 * k], [0, 1, -180 - 1.1 * k]])

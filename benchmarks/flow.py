@@ -1,4 +1,4 @@
-"""Optical flow as steady films use it: how long it takes, and how far it is from known motion.
+"""Optical flow as coherent films use it: its time, and its error against known motion.
 
     python -m benchmarks.flow [--runs 9] [--photos astronaut coffee]
 
@@ -39,7 +39,7 @@ FRAMES = 4  # of a clip
 
 
 def view(photo: npt.NDArray[np.float32], right: float, down: float) -> Luma:
-    """A window of 796 × 448 on an enlarged photograph, so far from its corner."""
+    """Cut a window of 796 × 448 out of an enlarged photograph, at an offset."""
     scale = 1.3 * max(WIDTH / photo.shape[1], HEIGHT / photo.shape[0])
     matrix = np.array([[scale, 0, -40 - right], [0, scale, -40 - down]], np.float64)
     seen = cv2.warpAffine(photo, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
@@ -47,7 +47,7 @@ def view(photo: npt.NDArray[np.float32], right: float, down: float) -> Luma:
 
 
 def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
-    """Seconds of the step and of its parts, at a height and width."""
+    """Time the whole step and its parts at a height and width."""
     photo = clips.photo("astronaut")
     frames = [view(photo, 8.0 * k, -3.0 * k) for k in range(3)]
     greys = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in frames]
@@ -68,7 +68,7 @@ def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
 
 
 def processor_seconds(before: Luma, now: Luma, runs: int) -> float:
-    """What the step costs all cores together: on a busy machine truer than its time."""
+    """Return the processor time of the step over all cores: steadier on a busy machine."""
     spent = []
     for _ in range(runs):
         start = time.process_time()
@@ -78,7 +78,7 @@ def processor_seconds(before: Luma, now: Luma, runs: int) -> float:
 
 
 def errors(motion: Motion, truth: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> Any:
-    """How far the earlier frame's flow is from the truth, in pixels."""
+    """Return the endpoint error of the earlier frame's flow, in pixels."""
     away = np.linalg.norm(motion.forward - truth, axis=-1)
     believed = motion.confidence_before > BELIEVED
     return {

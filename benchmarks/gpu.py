@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
 
 
 def _run(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """One section's result, or its error, from a process of its own."""
+    """Run one section in its own process; return its result or its error."""
     print(f"{name} …", file=sys.stderr, flush=True)
     budget = options.budget * SHARES[name]
     passed_on = ["device", "weights", "runs", "batch"]
@@ -105,7 +105,7 @@ def _tail(text: str | bytes | None) -> list[str]:
 
 
 def _wrong(result: dict[str, Any]) -> list[str]:
-    """What failed in a section: its error, or the checks that did not hold."""
+    """Return what failed in a section: its error, or the checks that did not hold."""
     if "error" in result:
         return [result["error"]]
     return [check for check, held in result.get("checks", {}).items() if not held]

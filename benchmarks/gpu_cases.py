@@ -1,4 +1,4 @@
-"""What ``benchmarks.gpu`` measures with: its setting, its pictures and its searches."""
+"""Settings, pictures and searches that ``benchmarks.gpu`` measures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FEATURES = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # channels of conv{level}_1
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured, on what, and for how long."""
+    """Device, sizes and number of runs of a measurement."""
 
     device: str
     weights: Path
@@ -77,7 +77,7 @@ class Setting:
         return list(total.clamp(0, 1).to(self.device).chunk(count))
 
     def seconds(self, work: Callable[[], Any], runs: int | None = None) -> dict[str, Any]:
-        """Times of several runs, waiting for the device; on a GPU after one that does not count."""
+        """Time several runs, waiting for the device; a GPU gets one run to warm up."""
         if self.gpu:
             self.run(work)
         times = [self.run(work)]
@@ -102,7 +102,7 @@ class Setting:
             torch.cuda.synchronize()
 
     def peak_memory_bytes(self, work: Callable[[], Any]) -> int | None:
-        """The most that PyTorch held on the GPU at once during the work."""
+        """Return the most memory that PyTorch held on the GPU at once during the work."""
         if not self.gpu:
             return None
         torch.cuda.reset_peak_memory_stats()
@@ -112,7 +112,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Search:
-    """One search as a pair of the measured size has it."""
+    """One search, as in a pair of the measured size."""
 
     maps: tuple[Tensor, Tensor]
     initial: Tensor
@@ -159,13 +159,13 @@ class Search:
         return search(*self.maps, self.initial, self.spec, self.prior)
 
     def multiply_adds(self) -> int:
-        """Of all candidates in full; early rejection and repeated candidates make it fewer."""
+        """Multiply-adds if every candidate were computed in full: an upper bound."""
         batch, channels, height, width = self.maps[0].shape
         candidates = 1 + self.spec.iterations * (16 + len(self.spec.radii))
         return batch * height * width * channels * self.spec.patch**2 * candidates
 
     def compulsory_bytes(self) -> int:
-        """Both maps and the field, once for every launch: what no cache can save."""
+        """Bytes of both maps and the field, read once per launch: no cache can save these."""
         launches = 1 + self.spec.iterations * 5
         maps = sum(m.numel() * m.element_size() for m in self.maps)
         return launches * (maps + 2 * 16 * self.initial.numel() // 2)

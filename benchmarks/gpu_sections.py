@@ -34,7 +34,7 @@ from benchmarks.gpu_cases import Search, Setting
 
 
 def device(setting: Setting) -> dict[str, Any]:
-    """What the numbers were taken on."""
+    """Describe the device that is measured."""
     if not setting.gpu:
         return {"name": "cpu", "skipped": "device facts need CUDA"}
     import triton
@@ -54,7 +54,7 @@ def device(setting: Setting) -> dict[str, Any]:
 
 
 def kernels(setting: Setting) -> dict[str, Any]:
-    """The device's search against the CPU's compiled one, and against itself."""
+    """Compare the device's search with the CPU's compiled one, and with a second run."""
     side = 96 if setting.gpu else 7
     spec = SearchSpec(patch=5, radius=8, iterations=5 if setting.gpu else 1, seed=11)
     results: dict[str, Any] = {}
@@ -91,7 +91,7 @@ def _device_search(setting: Setting, case: Search) -> tuple[Tensor, Tensor]:
 
 
 def _vote_apart(checks: dict[str, bool]) -> dict[str, float]:
-    """The device's vote against the plain one."""
+    """Return the largest difference between the device's vote and the reference."""
     generator = torch.Generator().manual_seed(1)
     values = torch.rand(3, 64, 96, 80, generator=generator).cuda()
     nnf = torch.randint(0, 80, (3, 2, 90, 100), generator=generator).int().cuda()
@@ -101,7 +101,7 @@ def _vote_apart(checks: dict[str, bool]) -> dict[str, float]:
 
 
 def _half_precision(spec: SearchSpec, checks: dict[str, bool]) -> dict[str, float]:
-    """True mean cost of the fields found on rounded maps, over that of float32's."""
+    """Return the true mean cost of fields found in half precision, over float32's."""
     case = Search.random(512, 96, spec).on("cuda")
     _, cost = case()
     ratios = {}
@@ -148,7 +148,7 @@ def solve(setting: Setting) -> dict[str, Any]:
 
 
 def _waits(work: Callable[[], Any]) -> str | None:
-    """What PyTorch says of the first operation that makes the host wait, or None."""
+    """Return PyTorch's warning about the first operation that makes the host wait, or None."""
     torch.cuda.set_sync_debug_mode("error")
     try:
         work()
@@ -160,7 +160,7 @@ def _waits(work: Callable[[], Any]) -> str | None:
 
 
 def _latent_problem(a: EncodedPicture, bp: EncodedPicture, level: int) -> tuple[Tensor, Tensor]:
-    """What A' should look like at a level, and where its solve starts two levels finer."""
+    """Return the target features of A' at a level, and the start of its solve two levels finer."""
     generator = torch.Generator().manual_seed(level)
     fields = {}
     for at in (level, level - 2):
@@ -202,7 +202,7 @@ def _search_time(setting: Setting, case: Search) -> dict[str, Any]:
 
 
 def blocks(setting: Setting) -> dict[str, Any]:
-    """Other tile shapes than the kernel's own: is its choice the fastest?"""
+    """Time other tile shapes than the kernel's own."""
     if not setting.gpu:
         return {"skipped": "tile shapes need CUDA"}
     from batch_analogy.analogy.correspondence.patchmatch import cuda
@@ -225,7 +225,7 @@ def blocks(setting: Setting) -> dict[str, Any]:
 
 
 def pairs(setting: Setting) -> dict[str, Any]:
-    """One cold pair: time, memory and work at each quality, and the same pixels twice."""
+    """Run one cold pair at each quality: time, memory, work, and equal pixels twice."""
     network = setting.network()
     a, bp = setting.pictures(2)
     results: dict[str, Any] = {}
@@ -252,7 +252,7 @@ def pairs(setting: Setting) -> dict[str, Any]:
 def _pair_floor(
     setting: Setting, work: Callable[[], Any], config: AnalogyConfig, seconds: float
 ) -> dict[str, Any]:
-    """What the device could at best need for a pair's work, and the share of that reached."""
+    """Return the least time a device could need for a pair, and the share of it reached."""
     with FlopCounterMode(display=False) as counter:
         work()
     network = counter.get_total_flops()
@@ -272,7 +272,7 @@ def _pair_floor(
 
 
 def throughput(setting: Setting) -> dict[str, Any]:
-    """Many A against one B': pairs a second one by one, over several streams, and in batches."""
+    """Match many A with one B' one by one, over several streams, and in batches."""
     network = setting.network()
     *many, bp = setting.pictures(setting.batch + 1)
     results: dict[str, Any] = {}
@@ -311,7 +311,7 @@ def throughput(setting: Setting) -> dict[str, Any]:
 def _in_batches(
     some: Callable[[Sequence[Tensor]], list[AnalogyResult]], many: list[Tensor], size: BatchSize
 ) -> Callable[[], None]:
-    """Work on all items as the worker does: in batches that fit the memory."""
+    """Process all items as the worker does: in batches that fit the memory."""
 
     def work() -> None:
         in_batches(many, some, size)

@@ -1,4 +1,4 @@
-"""Guided synthesis: what comes out where the right answer is known, and how long it takes.
+"""Guided synthesis: its error where the right answer is known, and its time.
 
     python -m benchmarks.guided [--cases identity filters …] [--height 240] [--runs 3]
                                 [--pictures FOLDER] [--set uniformity=3500 coherence=0.5 …]
@@ -107,14 +107,14 @@ def ssim(x: Tensor, y: Tensor) -> float:
 
 
 def coarse(picture: Tensor) -> Tensor:
-    """Shrunk to a third of its sides, and enlarged again."""
+    """Shrink a picture to a third of its sides and enlarge it again."""
     size = int(picture.shape[2]), int(picture.shape[3])
     small = F.interpolate(picture, size=(size[0] // 3, size[1] // 3), mode="area")
     return F.interpolate(small, size=size, mode="bicubic").clamp(0.0, 1.0)
 
 
 def steepness(picture: Tensor) -> float:
-    """Root of the mean square of what brightness rises by from a pixel to the next."""
+    """Return the root mean square of the brightness gradient."""
     grey = luma(picture)
     return round(float((grey[..., 1:] - grey[..., :-1]).square().mean().sqrt()), 4)
 
@@ -129,7 +129,7 @@ class Bench:
         self.config = configured(options.set)
 
     def keep(self, name: str, *pictures: Tensor) -> None:
-        """Write pictures side by side, if they are wanted."""
+        """Write pictures side by side, if a folder was given."""
         if self.pictures is None:
             return
         height = max(int(p.shape[2]) for p in pictures)
@@ -227,7 +227,7 @@ class Bench:
 
 
 def views(height: int) -> dict[str, tuple[Tensor, Tensor]]:
-    """Pairs of real pictures of which one's filter is to be told from the other's."""
+    """Return pairs of real pictures that share a filter to be learnt."""
     left, right, _ = skimage.data.stereo_motorcycle()
     coffee = photo("coffee", height)
     half = int(coffee.shape[3]) // 2
@@ -239,7 +239,7 @@ def views(height: int) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def crowds(made: Synthesis, ap: Tensor, patch: int) -> dict[str, float]:
-    """How often the most used pixel and patch of A' are used, over their fair share."""
+    """Return how often the most used pixel and patch of A' occur, over a uniform share."""
     height, width = int(ap.shape[2]), int(ap.shape[3])
     places = made.field[0, 0].long() * width + made.field[0, 1].long()
     count = torch.bincount(places.flatten(), minlength=height * width).float()
@@ -290,7 +290,7 @@ def filmed() -> tuple[Tensor, list[Guide], list[Guide]]:
 
 
 def configured(changes: list[str]) -> GuidedConfig:
-    """The defaults, changed by ``name=value``."""
+    """Return the default configuration, changed by ``name=value``."""
     values: dict[str, Any] = {}
     for change in changes:
         name, value = change.split("=")

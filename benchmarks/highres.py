@@ -1,4 +1,4 @@
-"""Style presets at high resolution: time, memory and sharpness, with the fine and the plain vote.
+"""Style presets at high resolution: time, memory and sharpness, with and without upscaling.
 
     python -m benchmarks.highres [--runs 3] [--quality draft] [--sizes 1920 3840 7680]
 
@@ -65,7 +65,7 @@ def _four_of(pixels: Pixels) -> Pixels:
 def plain_vote(
     picture: Tensor, nnf: Tensor, target_cells: tuple[int, int], size: tuple[int, int], **_: Any
 ) -> Tensor:
-    """What the fine vote replaced."""
+    """Vote at matching size and enlarge the picture: the method that upscaling replaced."""
     return vote_picture(picture, nnf, target_cells, size, sharp=True)
 
 
@@ -98,7 +98,7 @@ def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
 
 
 def detail(found: Pixels, wanted: Pixels) -> dict[str, float]:
-    """How much of one picture's fine detail another of its size has; 1 is as much."""
+    """Return one picture's fine detail over another's of the same size."""
     shares = {}
     for name, energy in (("gradient_energy", _gradient), ("detail_energy", _high)):
         shares[f"{name}_of_bp"] = round(energy(found) / energy(wanted), 3)
@@ -123,7 +123,7 @@ def _pixels(picture: Tensor) -> Pixels:
 
 
 def run_apart(folder: Path, way: str, quality: str, runs: int) -> dict[str, Any]:
-    """Several runs, each in a process of its own; medians of the seconds."""
+    """Run several times, each in its own process; return the median seconds."""
     command = [sys.executable, "-m", "benchmarks.highres", "--quality", quality]
     command += ["--one", str(folder), way]
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
@@ -141,7 +141,7 @@ def run_apart(folder: Path, way: str, quality: str, runs: int) -> dict[str, Any]
 
 
 def compare(folder: Path, width: int, quality: str, runs: int) -> dict[str, Any]:
-    """Both ways of one pair, or the fine one alone where only the memory is asked for."""
+    """Run one pair in both ways, or upscaled only where just the memory is asked for."""
     if width > LARGEST_MADE_PX:
         return {"fine": run_apart(folder, "fine", quality, 1)}
     results = {way: run_apart(folder, way, quality, runs) for way in WAYS}

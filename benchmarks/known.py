@@ -121,7 +121,7 @@ def hard_pairs(width: int = 256) -> list[KnownPair]:
 
 
 def plain_scenes(width: int) -> list[Scene]:
-    """Bent by up to 5.5 % of the width, turned by up to 5°, scaled by up to 5 %, tilted."""
+    """Return views bent by up to 5.5 % of the width, turned by 5°, scaled by 5 %, and tilted."""
     scenes = []
     for photo, style in _PLAIN:
         name = f"{photo}-{style}"
@@ -194,7 +194,7 @@ def stereo_pair(width: int) -> KnownPair:
 
 
 def hidden(disparity: Field) -> NDArray[np.bool_]:
-    """Which pixels of a left view (H, W) lie behind something nearer in the right view.
+    """Return the mask (H, W) of a left view's pixels that are occluded in the right view.
 
     Each pixel claims the two columns of the right view that it falls between; it is hidden if both
     are also claimed by something nearer: a disparity more than 1 px larger.
@@ -215,7 +215,7 @@ def hidden(disparity: Field) -> NDArray[np.bool_]:
 
 
 def scores(flow: Field, truth: Field) -> dict[str, float | int]:
-    """How right a flow is, over every pixel of A with a known truth.
+    """Score a flow over every pixel of A whose true match is known.
 
     Args:
         flow: (H, W, 2) float32 (dx, dy) in pixels, match − self, as ``AnalogyResult.flow_ab``.
@@ -245,7 +245,7 @@ def scores(flow: Field, truth: Field) -> dict[str, float | int]:
 
 
 def endpoint_error(flow: Field, truth: Field) -> Field:
-    """(H, W) float32 pixels between match and truth; NaN where the truth is unknown."""
+    """Return the endpoint error (H, W) float32 in pixels; NaN where the truth is unknown."""
     own = grid(truth.shape[1], truth.shape[0])
     return np.linalg.norm(flow + own - truth, axis=-1).astype(np.float32)
 
@@ -274,7 +274,7 @@ def evaluate(
 
 
 def means(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Each score's mean over these pairs, every pair counting the same."""
+    """Return each score's mean over these pairs, all with equal weight."""
     names = [name for name in next(iter(results.values())) if name != "known_px"]
     return {name: round(float(np.mean([r[name] for r in results.values()])), 4) for name in names}
 
@@ -318,7 +318,7 @@ def measure(
 def cases(
     quality: Quality, kind: str, width: int
 ) -> dict[str, tuple[AnalogyConfig, Sequence[KnownPair]]]:
-    """What is measured at one quality: name → configuration and pairs.
+    """Return the cases of one quality: name → configuration and pairs.
 
     Plain pairs also without the surroundings prior, hard ones without and with transformed copies.
     """

@@ -1,4 +1,4 @@
-"""Whether the memory of a long job grows: a real run over many tiny frames, watched from outside.
+"""Memory of a long job: a real run over many tiny frames, watched from outside.
 
     python -m benchmarks.long_run [--frames 10000] [--temporal off on] [--address none local]
                                   [--source stills video] [--side 96]
@@ -48,7 +48,7 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen at one moment."""
+    """Memory of all processes at one moment."""
 
     done: int  # frames
     state: str  # of the run
@@ -79,7 +79,7 @@ def make_video(stills: Path) -> Path:
 
 
 def look(pid: int, status: Path) -> Sample | None:
-    """The memory of a process and of all below it; None if it has ended."""
+    """Return the memory of a process and its children, or None if it has ended."""
     children = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (parent := _parent(entry)) is not None:
@@ -123,7 +123,7 @@ def _kind(pid: int) -> str:
 
 
 def _held(pid: int) -> tuple[int, int] | None:
-    """Anonymous and resident bytes."""
+    """Return a process's anonymous and resident bytes."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -135,7 +135,7 @@ def _held(pid: int) -> tuple[int, int] | None:
 
 
 def watched(command: Sequence[str], status: Path) -> tuple[list[Sample], float]:
-    """Run a command to its end, looking at its memory now and then; the seconds it took."""
+    """Run a command to its end, sampling its memory; return the seconds it took."""
     samples = []
     start = time.perf_counter()
     with tempfile.TemporaryFile() as messages:
@@ -192,7 +192,7 @@ def run(reference: str, source: str, film: str, temporal: Temporal, address: str
 
 
 def _course(making: Sequence[Sample], kind: str, frames: int) -> dict[str, float | None]:
-    """The largest process of a kind, in MB, and how it grows."""
+    """Return the largest process of a kind, in MB, and its growth."""
     points = [(s.done, s.largest[kind] / _MB) for s in making if s.largest[kind]]
     course: dict[str, float | None] = {}
     for share in (0.1, 0.5, 1.0):

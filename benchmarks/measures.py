@@ -1,4 +1,4 @@
-"""Do the figures of ``compare`` order pictures rightly? Textures laid out anew, and spoilt.
+"""Check that the metrics of ``compare`` rank pictures correctly: textures, degraded in steps.
 
 Two textures by a map are a source; the same by another map, cut from other places, are what a
 perfect method would make. That picture is blurred, covered with noise, has the layout of another
@@ -65,7 +65,7 @@ def disc(side: int, column: float) -> Classes:
 
 
 def laid(planes: Planes, pair: tuple[str, str], classes: Classes, corner: int) -> Picture:
-    """Two textures by a map, cut out at a corner."""
+    """Lay out two textures by a map, cropped at a corner."""
     side = len(classes)
     ground, thing = (planes[name][corner : corner + side, corner : corner + side] for name in pair)
     return np.where(classes[..., None] == 1, thing, ground)
@@ -84,7 +84,7 @@ class Case:
         self.right = laid(planes, pair, self.wanted, self.corner)
 
     def spoilt(self, kind: str, step: float) -> Picture:
-        """The right picture, so much worse."""
+        """Degrade the right picture by a step."""
         makers: dict[str, Callable[[float], Picture]] = {
             "blur_sigma_px": self._blurred,
             "noise_sigma": self._noisy,
@@ -109,7 +109,7 @@ class Case:
         return laid(self.planes, self.pair, disc(self.side, 0.6 - share), self.corner)
 
     def _mixed(self, share: float) -> Picture:
-        """The lower part has a texture that the source has not."""
+        """Give the lower part a texture that the source does not have."""
         other = next(name for name in self.planes if name not in self.pair)
         picture = self.right.copy()
         top = round(self.side * (1 - share))
@@ -118,7 +118,7 @@ class Case:
 
 
 def judged(case: Case, measures: SourceMetrics) -> dict[str, Any]:
-    """Figures of every step of every kind, and whether they are in order."""
+    """Measure every step of every kind of damage, and check their order."""
     found: dict[str, Any] = {}
     for kind, steps in STEPS.items():
         rows = [metrics_as_json(measures(case.spoilt(kind, s), case.wanted)) for s in steps]
@@ -160,7 +160,7 @@ def main() -> None:
 
 
 def summary(cases: dict[str, Any]) -> dict[str, Any]:
-    """Kind → figure → the median rank correlation of steps and figures, and the lowest."""
+    """Return, per kind and metric, the median and lowest rank correlation with the steps."""
     told: dict[str, Any] = {}
     for kind, names in JUDGED_BY.items():
         told[kind] = {}

@@ -90,7 +90,7 @@ GRADES: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def warped(x: Pixels) -> Pixels:
-    """Shifted, a little larger, and bent."""
+    """Shift, enlarge a little and bend a picture."""
     height, width = x.shape[:2]
     row, column = np.mgrid[:height, :width].astype(np.float32)
     u, v = column / width - 0.5, row / height - 0.5
@@ -101,7 +101,7 @@ def warped(x: Pixels) -> Pixels:
 
 
 def run_pair(a: Path, bp: Path, out: Path, *options: str) -> dict[str, Any]:
-    """Seconds and peak memory of one ``batch-analogy pair``."""
+    """Return seconds and peak memory of one ``batch-analogy pair``."""
     command = [sys.executable, "-m", "batch_analogy", "pair", str(a), str(bp), "-o", str(out)]
     command += ["--overwrite", "--preset", "photo-to-photo", *options]
     start = time.perf_counter()
@@ -126,7 +126,7 @@ def several(runs: int, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def large_pair(folder: Path, width: int, runs: int, quality: str) -> dict[str, Any]:
-    """A pair at full and at working size, read from and written to PNG."""
+    """Run a pair at full and at matching size, from PNG to PNG."""
     height = width * 9 // 16
     pictures = {"a": ("coffee", 1), "bp": ("chelsea", 2)}
     small_height, small_width = matching_size(height, width, AnalogyConfig())
@@ -154,7 +154,7 @@ def large_pair(folder: Path, width: int, runs: int, quality: str) -> dict[str, A
 
 
 def edges_kept(found: Tensor, wanted: Tensor) -> float:
-    """F1 of two pictures' edges."""
+    """Return the F1 score of two pictures' edges."""
     x, y = (picture[0].permute(1, 2, 0).numpy() for picture in (found, wanted))
     return round(edge_f1(x, y), 3)
 
@@ -164,7 +164,7 @@ def tensor(pixels: Pixels) -> Tensor:
 
 
 def structure(network: FeatureExtractor, quality: str) -> dict[str, Any]:
-    """Edges of A' against A; and PSNR against the same grade of A, which A' should be."""
+    """Compare the edges of A' with A, and A' itself with A under the same colour grade."""
     f1: dict[str, dict[str, float]] = {}
     psnr: dict[str, dict[str, float]] = {}
     config = AnalogyConfig.for_preset("photo-to-photo", quality=quality)
@@ -186,7 +186,7 @@ def structure(network: FeatureExtractor, quality: str) -> dict[str, Any]:
 
 
 def identity(network: FeatureExtractor, quality: str) -> dict[str, float]:
-    """PSNR of A' against A where B' is A."""
+    """Return the PSNR of A' against A where B' is A."""
     config = AnalogyConfig.for_preset("photo-to-photo", quality=quality)
     results = {}
     for name in PHOTOS:
@@ -196,7 +196,7 @@ def identity(network: FeatureExtractor, quality: str) -> dict[str, float]:
 
 
 def gradient_levels(folder: Path, quality: str) -> dict[str, int]:
-    """Distinct levels of a channel of A', where A is a gradient through all 16 bits."""
+    """Count the distinct levels of a channel of A' for a 16-bit gradient."""
     height, width = 512, 1024
     row, column = np.mgrid[:height, :width]
     grey = (column + row / height) / width

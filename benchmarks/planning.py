@@ -53,7 +53,7 @@ def make_frames(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def plan_frames(folder: Path, frames: int) -> dict[str, Any]:
-    """From the pattern that a person types to ``plan.json`` on the disk."""
+    """Plan a run from a typed pattern to ``plan.json`` on the disk."""
     config = RunConfig(
         command="timelapse",
         reference=folder / "reference.png",
@@ -77,7 +77,7 @@ def plan_frames(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def read_back(folder: Path, frames: int) -> dict[str, Any]:
-    """``plan.json`` as ``resume`` and ``status`` read it."""
+    """Read ``plan.json`` as ``resume`` and ``status`` do."""
     start = time.perf_counter()
     plan = read_plan(RunStore(folder).plan)
     seconds = time.perf_counter() - start
@@ -87,7 +87,7 @@ def read_back(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def write_journal(folder: Path, frames: int) -> dict[str, Any]:
-    """Lines a second with the driver's fsync, for several numbers of lines a poll."""
+    """Measure journal lines a second with the driver's fsync, for several batch sizes."""
     found = {}
     for a_poll in LINES_A_POLL:
         lines = min(frames, SYNCED_LINES) if a_poll == 1 else frames
@@ -105,7 +105,7 @@ def write_journal(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def read_journal(folder: Path, frames: int) -> dict[str, Any]:
-    """What every start does first: cut a torn line off, then read it all."""
+    """Read the journal as every start does: cut off a torn line, then read all lines."""
     start = time.perf_counter()
     Journal(RunStore(folder).journal).close()
     opened = time.perf_counter()
@@ -121,7 +121,7 @@ def read_journal(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def measured(part: Callable[[Path, int], dict[str, Any]], folder: Path, frames: int) -> Any:
-    """A part in a process of its own, with its peak memory."""
+    """Run a part in its own process and return its peak memory."""
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         return alone.apply(_with_memory, (part, folder, frames))
 
@@ -142,7 +142,7 @@ def _with_memory(
 
 
 def _append(journal: Journal, index: int) -> None:
-    """A line as ``Recorder.done`` writes it."""
+    """Append a line as ``Recorder.done`` does."""
     line = DoneLine(
         index=index,
         name=f"scene{index // FOLDER_FRAMES}/frame{index % FOLDER_FRAMES}.png",

@@ -1,4 +1,4 @@
-"""What must hold of any pair: B' = A gives A back, and unequal sizes leave no stuck border.
+"""Properties of every pair: B' = A gives A back, and unequal sizes leave no stuck border.
 
 python -m benchmarks.properties
 """
@@ -40,7 +40,7 @@ def identity(network: FeatureExtractor, quality: str, refine: str) -> dict[str, 
 
 
 def unequal(network: FeatureExtractor, quality: str) -> dict[str, Any]:
-    """600×400 against 320×480: how varied the matches along each border are.
+    """Measure the variety of matches along each border for 600×400 against 320×480.
 
     A stuck border repeats matches that never improved: few distinct matches, or a high cost.
     """

@@ -1,4 +1,4 @@
-"""What must hold of any run, tried through the command line on a real local Ray.
+"""Properties of every run, tried through the command line on a real local Ray.
 
     python -m benchmarks.runs [--frames 20] [--side 128]
 
@@ -30,7 +30,7 @@ Facts = dict[str, tuple[int, int]]  # file → (inode, modification time)
 
 
 def make_input(folder: Path, frames: int, side: int) -> tuple[Path, Path]:
-    """A slow camera over a cat, and a cup to style it after."""
+    """Write a slow pan over a cat, and a cup as reference."""
     cat = cv2.GaussianBlur(skimage.data.chelsea(), (0, 0), 0.8)
     for k in range(frames):
         view = np.float32([[0.5, 0, -20 - 0.7 * k], [0, 0.5, -5 - 0.2 * k]])

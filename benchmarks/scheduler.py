@@ -1,4 +1,4 @@
-"""A night of many workers, driven by the real driver and done by simulated workers.
+"""A night of 1,000 workers: the real driver with simulated workers.
 
     python -m benchmarks.scheduler [--frames 1000000] [--workers 1000] [--failing 0.01] …
 
@@ -71,7 +71,7 @@ TRIES = 4  # of a frame whose luck is drawn
 
 @dataclass(frozen=True)
 class Night:
-    """What is simulated."""
+    """Size and hazards of a simulated night."""
 
     frames: int = 1_000_000
     workers: int = 1000
@@ -86,12 +86,12 @@ class Night:
 
     @property
     def expected_seconds(self) -> float:
-        """How long it takes if nobody ever waits."""
+        """Seconds that the night takes if no worker ever waits."""
         return self.frames * self.seconds / self.workers
 
 
 class Fortune:
-    """What befalls workers and frames in a night, drawn from its seed."""
+    """Lifetimes of workers and results of frames, drawn from the night's seed."""
 
     def __init__(self, night: Night) -> None:
         draw = np.random.default_rng(night.seed)
@@ -105,7 +105,7 @@ class Fortune:
         self._tries: Counter[int] = Counter()
 
     def life(self, worker: str, avoided: frozenset[str]) -> Life:
-        """Workers fill nodes in order; a blocked node has another in its place."""
+        """Place a worker: nodes fill in order, and a blocked node is replaced."""
         number = int(worker.rpartition("-")[2])
         node = f"node-{number // self._night.per_node}"
         while node in avoided:
@@ -114,7 +114,7 @@ class Fortune:
         return Life(node, self._night.start_seconds, lasts, cause)
 
     def fate(self, worker: str, node: str, index: int) -> Fate:
-        """A try fails by chance, whoever does it."""
+        """Draw the result of a try, whichever worker makes it."""
         luck = self._luck[index, self._tries[index] % TRIES]
         self._tries[index] += 1
         seconds = float(self._seconds[index])
@@ -122,7 +122,7 @@ class Fortune:
 
 
 def make_plan(night: Night) -> Plan:
-    """A plan of frames that nobody will read."""
+    """Make a plan of frames that are never read."""
     shots = (Shot(0, 0, night.frames),)
     return Plan(
         frames=tuple(
@@ -145,7 +145,7 @@ def make_plan(night: Night) -> Plan:
 
 
 def simulate(night: Night, folder: Path) -> dict[str, Any]:
-    """One night; its run folder is made in a folder on a real disk."""
+    """Simulate one night with its run folder on a real disk."""
     plan = make_plan(night)
     config = RunConfig(
         command="timelapse",
@@ -194,7 +194,7 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
 
 
 def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any]:
-    """Busy time over paid and over ready time; where the rest went."""
+    """Return busy time over paid and over ready time, and the shares of the rest."""
     paid = night.workers * lasted
     ready = sum(h.gone_at - h.ready_at for h in hours)
     done, failed, cut_off, idle_last = (
@@ -215,7 +215,7 @@ def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any
 
 
 def driver_figures(pool: SimulatedPool, driving: float, lasted: float) -> dict[str, Any]:
-    """What the driver needed, in real seconds: the simulation's own are taken out."""
+    """Return the driver's real seconds, without the simulation's own."""
     events = sum(pool.events.values())
     return {
         "seconds": round(driving, 1),
@@ -228,7 +228,7 @@ def driver_figures(pool: SimulatedPool, driving: float, lasted: float) -> dict[s
 
 
 def count_frames(journal: Path, frames: int) -> dict[str, int]:
-    """How often the journal says of each frame that it was done."""
+    """Count the journal's "done" lines of each frame."""
     done: Counter[int] = Counter()
     with journal.open(encoding="utf-8") as lines:
         for line in map(json.loads, lines):
@@ -242,7 +242,7 @@ def count_frames(journal: Path, frames: int) -> dict[str, int]:
 
 
 def _name(event: RunEvent) -> str:
-    """What is counted: kinds of events, of losses by cause."""
+    """Return the name under which an event is counted: its kind, and a loss's cause."""
     if isinstance(event, WorkerLost):
         return f"lost: {event.cause}"
     if isinstance(event, FrameFailed):

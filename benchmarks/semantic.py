@@ -1,4 +1,4 @@
-"""How well and how fast one picture is learnt, and made anew after other maps.
+"""Quality and speed of learning one picture and rendering it from other maps.
 
     python -m benchmarks.semantic [--quality draft] [--folder FOLDER … --size 128] [--keep FOLDER]
 
@@ -82,14 +82,14 @@ def picture() -> Pixels:
 
 
 def seen_as(made: Pixels, means: Pixels) -> Classes:
-    """Which part's mean colour each pixel is nearer to, its neighbours considered."""
+    """Label each pixel by the nearer mean colour, smoothed over its neighbours."""
     smooth = cv2.blur(made, (5, 5), borderType=cv2.BORDER_REFLECT)
     away = [np.square(smooth - mean).sum(axis=2) for mean in means]
     return np.argmin(away, axis=0)
 
 
 def moved(model: SemanticModel) -> dict[str, Any]:
-    """What becomes of the disc in other places."""
+    """Measure the disc rendered at other positions."""
     known, own = picture(), disc()
     means = np.stack([known[own == label].mean(axis=0) for label in (0, 1)])
     found: list[dict[str, float]] = []
@@ -111,7 +111,7 @@ def moved(model: SemanticModel) -> dict[str, Any]:
 
 
 def film(model: SemanticModel) -> dict[str, float | None]:
-    """How far a film of the moving disc holds still where its maps do: the mean change, of 255.
+    """Return the mean change, of 255, where the maps of a moving disc stand still.
 
     ``network``: its own pictures; ``detail``: with pieces of I, for each map by itself.
     """
@@ -125,7 +125,7 @@ def film(model: SemanticModel) -> dict[str, float | None]:
 
 
 def synthetic(config: SemanticConfig, network: FeatureExtractor, options: Any) -> dict[str, Any]:
-    """The figures of the synthetic picture."""
+    """Measure the synthetic picture."""
     with tempfile.TemporaryDirectory() as folder:
         job = synthetic_job(Path(folder), config)
         image, classes, palette = read_pair(job.picture, job.label)
@@ -158,7 +158,7 @@ def synthetic(config: SemanticConfig, network: FeatureExtractor, options: Any) -
 
 
 def synthetic_job(folder: Path, config: SemanticConfig) -> TrainJob:
-    """The synthetic picture as files, to be trained."""
+    """Write the synthetic picture as files for training."""
     folder.mkdir(parents=True, exist_ok=True)
     write_png(folder / "disc.png", picture())
     write_png(folder / "label.png", COLOURS.paint(disc()))
@@ -171,7 +171,7 @@ def synthetic_job(folder: Path, config: SemanticConfig) -> TrainJob:
 
 
 def timed_training(job: TrainJob) -> tuple[TrainingEnded, dict[str, float]]:
-    """Train, with the time it took: by the clock, and of the processor."""
+    """Train, and return the wall-clock and processor time."""
     clock, processor = time.perf_counter(), time.process_time()
     ended = train(job)
     return ended, {
@@ -181,7 +181,7 @@ def timed_training(job: TrainJob) -> tuple[TrainingEnded, dict[str, float]]:
 
 
 def repeated(config: SemanticConfig, iterations: int) -> dict[str, Any]:
-    """Whether another training, and one that is interrupted half-way, come to the same bits."""
+    """Check that a second and an interrupted training give the same bits."""
     short = SemanticConfig(**{**config.fields(), "iterations": iterations, "measure_every": 1000})
     with tempfile.TemporaryDirectory() as folder:
         jobs = [synthetic_job(Path(folder) / str(n), short) for n in range(3)]
@@ -198,7 +198,7 @@ def repeated(config: SemanticConfig, iterations: int) -> dict[str, Any]:
 
 
 def speed(side: int, runs: int, width: int) -> dict[str, Any]:
-    """Maps a second, of a network that need not know anything for that."""
+    """Measure maps a second with an untrained network."""
     y, x = np.mgrid[:side, :side]
     classes = torch.from_numpy(((y + x) // 32 % 3).astype(np.int64))[None]
     config = SemanticConfig(size=side, width=width)
@@ -226,7 +226,7 @@ def speed(side: int, runs: int, width: int) -> dict[str, Any]:
 
 
 def real(folder: Path, options: Any) -> list[dict[str, Any]]:
-    """Pictures of a folder, trained; with maps of theirs made."""
+    """Train on a folder's pictures and render their maps."""
     found = []
     for name, image, label in find_pairs(folder):
         print(f"{name} …", file=sys.stderr, flush=True)
@@ -271,7 +271,7 @@ def pixels(image: torch.Tensor) -> Pixels:
 
 
 def keep(path: Path, *rows: Sequence[Any]) -> None:
-    """Rows of pictures as one."""
+    """Write rows of pictures as one picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cells = [to_uint8(cell) for row in rows for cell in row]
     write_png(path, tile(cells, columns=max(len(row) for row in rows)))

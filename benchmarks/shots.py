@@ -1,4 +1,4 @@
-"""How many cuts are found in films made of photographs, and what is taken for a cut that is none.
+"""Cuts found and falsely reported in films made of photographs.
 
     python -m benchmarks.shots [--films 6] [--side 256]
 
@@ -101,12 +101,12 @@ class Camera:
 
 
 def exposed(pixels: Pixels, ev: float) -> Pixels:
-    """As a camera that clips would have taken it."""
+    """Expose a picture as a camera that clips would."""
     return to_srgb(np.clip(to_linear(np.clip(pixels, 0, 1)) * np.float32(2.0**ev), 0, 1))
 
 
 def exposures(kind: str, length: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """EV of each frame of a shot."""
+    """Return the EV of each frame of a shot."""
     ev = np.zeros(length)
     at = int(rng.integers(2, max(3, length - 4)))
     if kind == "step":
@@ -121,7 +121,7 @@ def exposures(kind: str, length: int, rng: np.random.Generator) -> npt.NDArray[n
 
 
 def passing(pixels: Pixels, share: float, rng: np.random.Generator) -> Pixels:
-    """Something dark before the lens, its middle at this share of the width."""
+    """Draw something dark before the lens, centred at this share of the width."""
     tall, wide = pixels.shape[:2]
     covered = pixels.copy()
     middle, half = round(share * wide), round(0.18 * wide)
@@ -135,7 +135,7 @@ EVENTS = ("none", "none", "step", "steps", "flash", "fade", "passing")
 def film(
     names: tuple[str, ...], seed: int, side: int, cuts: int = CUTS_A_FILM
 ) -> tuple[list[FrameStats], list[int], list[str]]:
-    """Looks of a film's frames, the first frames of its shots but the first, and what happens."""
+    """Return a film's frame statistics, the true cuts, and the events between them."""
     rng = np.random.default_rng(seed)
     looks: list[FrameStats] = []
     firsts, events, last = [], [], ""

@@ -1,4 +1,4 @@
-"""What the latent solve buys: known pairs at several iteration counts, levels and precisions.
+"""Gain of the latent solve: known pairs at several iterations, levels and precisions.
 
     python -m benchmarks.solve_study [--variants NAME ...] [--pairs NAME ...] [--width 256]
 

@@ -1,4 +1,4 @@
-"""How steady a film is, where it is known what moves: temporal coherence on against off.
+"""Steadiness of films with known motion: temporal coherence on against off.
 
     python -m benchmarks.steady [--cases pan zoom] [--photos astronaut] [--frames 24]
                                 [--presets photo-to-style] [--quality draft] [--keep FOLDER]
@@ -62,7 +62,7 @@ class Film:
 
 
 def write_input(folder: Path, clip: Clip, photo: str, preset: PresetName) -> None:
-    """The frames, and a reference for them."""
+    """Write the frames and a reference."""
     for t, frame in enumerate(clip.frames):
         write_png(folder / "in" / f"{t:04d}.png", frame)
     other = np.rint(clips.photo(clips.OTHERS[photo])).clip(0, 255).astype(np.uint8)
@@ -70,7 +70,7 @@ def write_input(folder: Path, clip: Clip, photo: str, preset: PresetName) -> Non
 
 
 def run(folder: Path, config: AnalogyConfig, mode: Temporal, segment_frames: int | None) -> Film:
-    """A real run, inline; frames that the folder holds of an earlier one are kept."""
+    """Run inline; frames of an earlier run in the folder are reused."""
     run_dir = folder / f"{mode}.run"
     opened = open_run(
         RunConfig(
@@ -111,7 +111,7 @@ def displacement(frames: Sequence[Picture], clip: Clip, s: int, t: int) -> float
 
 
 def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
-    """All that one film is judged by."""
+    """Measure one film."""
     count = len(film.frames)
     pairs = list(itertools.pairwise(range(count)))
     errors = [warp_error(film.frames, clip, s, t) for s, t in pairs]
@@ -148,7 +148,7 @@ def measure(film: Film, clip: Clip, style: StyleDistance) -> dict[str, Any]:
 
 
 def still_measures(film: Film, clip: Clip) -> dict[str, Any]:
-    """What only a scene that does not move tells."""
+    """Measure a scene that does not move."""
     if not clip.still:
         return {}
     same = [
@@ -164,7 +164,7 @@ def still_measures(film: Film, clip: Clip) -> dict[str, Any]:
 
 
 def drift(frames: Sequence[Picture], clip: Clip) -> dict[str, Any] | None:
-    """E of the first frame against the twelfth and against the last, and their ratio.
+    """Return E of the first frame against the twelfth and the last, and their ratio.
 
     E also rises and falls with the part of a pixel that a frame is moved by, as what lies between
     pixels is softer. So beside it are the means over the ten frames around each, which is once
@@ -188,7 +188,7 @@ def drift(frames: Sequence[Picture], clip: Clip) -> dict[str, Any] | None:
 
 
 def ideal_error(first: Picture, clip: Clip, t: int) -> float:
-    """E of the first frame against itself, moved as the clip moves."""
+    """Return E of the first frame against itself, warped as the clip moves."""
     flow = clip.truth(t, 0)[0]
     at = np.stack(np.meshgrid(*map(np.arange, flow.shape[1::-1])), axis=-1) + flow
     where = [at[..., 1], at[..., 0]]
@@ -199,7 +199,7 @@ def ideal_error(first: Picture, clip: Clip, t: int) -> float:
 def at_starts(
     errors: Sequence[float], starts: Iterable[int], count: int
 ) -> dict[str, float] | None:
-    """E where a segment begins, against the film's median; None where all or no frames do."""
+    """Return E at segment borders over the film's median; None if all or no frames are borders."""
     seams = [errors[start - 1] for start in sorted(starts) if start > 0]
     if not seams or len(seams) == count - 1:
         return None
@@ -207,7 +207,7 @@ def at_starts(
 
 
 def floor(clip: Clip) -> dict[str, Any]:
-    """What the input itself would get, and how much of it is hidden from one frame to the next."""
+    """Measure the input itself, and the share occluded from one frame to the next."""
     frames = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
     pairs = list(itertools.pairwise(range(len(frames))))
     return {
@@ -219,7 +219,7 @@ def floor(clip: Clip) -> dict[str, Any]:
 
 
 def compared(on: dict[str, Any], off: dict[str, Any]) -> dict[str, float | None]:
-    """Coherence on over off."""
+    """Return each figure with coherence on over off."""
     ratios = {
         name: over(on[name], off[name])
         for name in ("warp_error", "sharpness", "sharpness_last", "vgg19_gram", "vgg19_gram_last")
@@ -246,7 +246,7 @@ def median(values: Iterable[float]) -> float | None:
 
 
 def rounded(value: Any) -> Any:
-    """Four figures, as more would be noise."""
+    """Round to four significant digits; more would be noise."""
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value
@@ -254,14 +254,14 @@ def rounded(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all clips have in common."""
+    """Settings that all clips share."""
 
     network: FeatureExtractor
     folder: Path
     options: argparse.Namespace
 
     def clip(self, case: str, photo: str, preset: PresetName) -> dict[str, Any]:
-        """One clip in one preset: coherence off and, where there is any, on."""
+        """Run one clip in one preset, with coherence off and on."""
         clip = CASES[case](photo, self.options.frames)
         folder = self.folder / preset / f"{case} {photo}".replace(" ", "-")
         write_input(folder, clip, photo, preset)
@@ -278,7 +278,7 @@ class Bench:
         return dict(rounded(results))
 
     def warm_up(self) -> None:
-        """Compile the kernels and touch the weights, so that no film's first frame pays for it."""
+        """Compile the kernels and load the weights before any film is timed."""
         clip = CASES["identical"](self.options.photos[0], 2)
         for preset, mode in itertools.product(self.options.presets, self.options.modes):
             with tempfile.TemporaryDirectory() as name:
@@ -288,7 +288,7 @@ class Bench:
 
 
 def summary(by_preset: dict[str, Any], modes: Sequence[str]) -> dict[str, Any]:
-    """Means over photographs, by preset, case and mode."""
+    """Return means over photographs, by preset, case and mode."""
     names = (
         "warp_error", "texture_displacement_px", "sharpness", "vgg19_gram", "edge_f1",
         "contrast_structure", "mean_change_of_255",

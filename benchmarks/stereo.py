@@ -1,4 +1,4 @@
-"""How right the matches are, where the truth is known: a stereo pair with measured disparity.
+"""Error of matches on a stereo pair with measured disparity.
 
     python -m benchmarks.stereo [--quality draft standard] [--width 256]
 

@@ -1,4 +1,4 @@
-"""What a film keeps of a video: its rate, sound, times and colours; and what that takes.
+"""Rate, sound, times and colours that a film keeps of its video, and the cost.
 
     python -m benchmarks.video [--seconds 10] [--frames 48]
 
@@ -54,7 +54,7 @@ CODINGS: dict[str, tuple[str, EncodingOptions]] = {
 
 
 def ffmpeg(*arguments: str | Path) -> bytes:
-    """Run ffmpeg as it is, not through the code that is measured."""
+    """Run ffmpeg directly, not through the code that is measured."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
@@ -66,7 +66,7 @@ def again(
     *,
     time_range: TimeRange = WHOLE_VIDEO,
 ) -> tuple[VideoInfo, ExtractedFrames]:
-    """Unpack a video and make a film of its frames as they are."""
+    """Decode a video and encode its frames unchanged."""
     info = probe_video(source)
     frames = extract_frames(info, film.parent / f"{film.name}.frames", time_range=time_range)
     ends = [*frames.times.seconds[1:], frames.times.duration]
@@ -100,7 +100,7 @@ def flash_offsets(film: Path) -> list[float]:
 
 
 def measure_sound(folder: Path, seconds: int) -> dict[str, Any]:
-    """23.976 frames a second with a flash and a beep every two seconds: is all in step after?"""
+    """Check that flashes and beeps stay in step at 23.976 frames a second."""
     every = float(48 / FPS)
     picture = f"color=black:s=320x180:r=24000/1001:d={seconds},"
     picture += "drawbox=t=fill:color=white:enable='lt(mod(n,48),1)'"
@@ -134,7 +134,7 @@ def measure_sound(folder: Path, seconds: int) -> dict[str, Any]:
 
 
 def measure_times(folder: Path) -> dict[str, Any]:
-    """24 frames at uneven times: how far each is off in the film."""
+    """Measure the error of each frame's time for 24 frames at uneven times."""
     source = folder / "uneven.mp4"
     uneven = "select='lt(n,12)+gte(n,12)*not(mod(n,4))'"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-vf", uneven, "-fps_mode", "vfr",
@@ -153,7 +153,7 @@ def measure_times(folder: Path) -> dict[str, Any]:
 
 
 def measure_colours(folder: Path) -> dict[str, Any]:
-    """Colour bars in and out: the largest difference of a decoded frame, in levels of 255."""
+    """Return the largest difference of decoded colour bars, in levels of 255."""
     results: dict[str, Any] = {}
     for name, (pixels, scaler, matrix, primaries, transfer, limits) in SOURCES.items():
         source = folder / f"bars{len(results)}.mkv"
@@ -180,14 +180,14 @@ def measure_colours(folder: Path) -> dict[str, Any]:
 
 
 def middles(picture: NDArray[Any]) -> NDArray[Any]:
-    """The middle of each of the seven upper bars."""
+    """Return the colour at the middle of each of the seven upper bars."""
     height = picture.shape[0]
     columns = [c for bar in range(7) for c in range(BAR_PX * bar + 16, BAR_PX * (bar + 1) - 16)]
     return np.asarray(picture[height // 8 : height // 2, columns])
 
 
 def measure_work(frames: int) -> dict[str, Any]:
-    """Rates at 1280×720, and the memory of this program and of ffmpeg, each in a new process."""
+    """Measure rates at 1280×720 and the memory of this program and of ffmpeg."""
     command = [sys.executable, "-m", "benchmarks.video", "--work"]
     lengths = (frames, 4 * frames)
     return {
@@ -199,7 +199,7 @@ def measure_work(frames: int) -> dict[str, Any]:
 
 
 def work(count: int) -> dict[str, Any]:
-    """Unpack and encode a clip of so many frames."""
+    """Decode and encode a clip of ``count`` frames."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "clip.mp4"

@@ -19,7 +19,7 @@ _INVERSE_TOLERANCE_PX = 1e-4
 
 @dataclass(frozen=True)
 class View:
-    """A frame on a photograph: where each of its pixels lies there.
+    """A view of a photograph: an invertible map from frame to photograph pixels.
 
     In widths of the frame, from its centre: p = u + bend(u), bend a sum of slow waves; then a
     projection; then the photograph's pixels.
@@ -32,13 +32,13 @@ class View:
     waves: Points  # (n, 5): wave vector (radians per width), phase, displacement (widths)
 
     def to_photo(self, xy: Points) -> Points:
-        """Frame pixels (..., 2) → the photograph's pixels."""
+        """Map frame pixels (..., 2) to the photograph's pixels."""
         middle = (np.array(self.size) - 1) / 2
         u = (xy - middle) / self.size[0]
         return _project(self.projection, u + self._bend(u)) * self.span_px + self.centre
 
     def to_frame(self, xy: Points) -> Points:
-        """The inverse of ``to_photo``, by fixed-point iteration.
+        """Invert ``to_photo`` by fixed-point iteration.
 
         Raises:
             ConfigError: it does not converge, as the view's bend is not a contraction.
@@ -60,7 +60,7 @@ class View:
         return total
 
     def render(self, photo: NDArray[Any]) -> NDArray[Any]:
-        """The photograph (h, w, C) uint8 or float32 in this frame: (H, W, C) of the same type."""
+        """Render the photograph (h, w, C) uint8 or float32 in this view: (H, W, C), same dtype."""
         fine = max(1, int(np.ceil(self.span_px / self.size[0])))  # samples a pixel: no aliasing
         samples = (grid(self.size[0] * fine, self.size[1] * fine) + 0.5) / fine - 0.5
         where = self.to_photo(samples).astype(np.float32)
@@ -74,7 +74,7 @@ def _project(matrix: Points, u: Points) -> Points:
 
 
 def grid(width: int, height: int) -> Points:
-    """(height, width, 2) float64: every pixel's own (x, y)."""
+    """Return every pixel's own (x, y) as (height, width, 2) float64."""
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float64)
 
 
@@ -96,7 +96,7 @@ def fit(view: View, w: int, h: int) -> View:
 def tilt(
     rng: np.random.Generator, *, turn: float, scale: float, perspective: float, shift: float
 ) -> Points:
-    """A projection that turns by at most ``turn`` degrees and so on, and by at least half that."""
+    """Draw a projection that turns, scales and tilts by half to all of the given limits."""
 
     def some(most: float, count: int = 1) -> Points:
         return rng.uniform(0.5, 1, count) * rng.choice([-1, 1], count) * most
@@ -124,7 +124,7 @@ def waves(rng: np.random.Generator, most: float) -> Points:
 
 
 def truth_between(a: View, bp: View) -> Field:
-    """(H, W, 2) float32: where each pixel of A lies in B', NaN outside it."""
+    """Return the position in B' of each pixel of A, (H, W, 2) float32; NaN outside B'."""
     where = bp.to_frame(a.to_photo(grid(*a.size)))
     inside = np.all((where >= 0) & (where <= np.array(bp.size) - 1), axis=-1)
     return np.where(inside[..., None], where, np.nan).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Running the real command line, and small real pictures for it."""
+"""Run the real command line on small real pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HERE = [*APART, "--address", "none"]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -34,11 +34,11 @@ class Ended:
 
     @property
     def json(self) -> list[dict[str, Any]]:
-        """Every line of stdout; fails if one is not JSON."""
+        """Parse every line of stdout as JSON."""
         return [json.loads(line) for line in self.out.splitlines()]
 
     def assert_ended(self, code: int, *words: str) -> None:
-        """The code is right, every word was said, and nobody saw a traceback."""
+        """Check the exit code, the words of the output, and that there is no traceback."""
         said = self.err + self.out
         assert self.code == code, said
         flat = " ".join(said.replace("│", " ").split())  # usage errors come in a box
@@ -46,7 +46,7 @@ class Ended:
         assert "Traceback" not in said
 
     def assert_failed(self, code: int, *words: str) -> None:
-        """It ended by one clear error message with these words in it."""
+        """Check that the command ended with one error message that has these words."""
         self.assert_ended(code)
         errors = [line for line in self.err.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1, self.err
@@ -59,7 +59,7 @@ Call = Callable[..., Ended]
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> Ended:
-    """Run the command in a process of its own."""
+    """Run the command in its own process."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
@@ -73,7 +73,7 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> Ended:
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """Start the command in a process of its own and go on; it hears Ctrl-C.
+    """Start the command in its own process without waiting; it receives Ctrl-C.
 
     Tests that are started in the background of a shell may have been told to ignore it.
     """
@@ -103,13 +103,13 @@ def start_and_wait(command: list[str | Path], event: str = "frame-done") -> Pace
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with the package importable from any folder."""
+    """Return this process's environment, with the package importable from any folder."""
     root = str(Path(__file__).parents[2])
     return {**os.environ, "PYTHONPATH": root, "COLUMNS": "200"}
 
 
 def picture(index: int, height: int = 64, width: int = 80) -> np.ndarray:
-    """(height, width, 3) uint8 waves that drift with ``index``."""
+    """Make (height, width, 3) uint8 waves that drift with ``index``."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     waves = [np.sin((x + 2 * index) / 7), np.cos(y / 6 + index), np.sin((x + y) / 9)]
     return np.round((np.stack(waves, axis=-1) * 0.5 + 0.5) * 255).astype(np.uint8)
@@ -136,12 +136,12 @@ def truncate(path: Path) -> None:
 
 
 def finished_frames(run_dir: Path) -> dict[str, bytes]:
-    """Name → content of every finished frame of a run."""
+    """Return name → content of every finished frame of a run."""
     frames = run_dir / "frames"
     return {str(p.relative_to(frames)): p.read_bytes() for p in sorted(frames.rglob("*.png"))}
 
 
 def frame_times(run_dir: Path) -> dict[str, int]:
-    """Name → time of writing of every finished frame."""
+    """Return name → modification time of every finished frame."""
     frames = run_dir / "frames"
     return {str(p.relative_to(frames)): p.stat().st_mtime_ns for p in frames.rglob("*.png")}

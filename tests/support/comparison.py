@@ -22,7 +22,7 @@ HEIGHT, WIDTH = 24, 32
 
 
 def picture(number: int) -> NDArray[np.uint8]:
-    """(HEIGHT, WIDTH, 3): a slope of colours of its own."""
+    """Make a colour gradient (HEIGHT, WIDTH, 3) that differs for each number."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     planes = (x * 255 // WIDTH, y * 255 // HEIGHT, np.full_like(x, number * 37 % 256))
     return np.stack(planes, axis=-1).astype(np.uint8)

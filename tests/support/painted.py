@@ -1,4 +1,4 @@
-"""Small painted runs for tests: frames of a cat that a camera pans over, and pictures painted."""
+"""Small painted runs for tests: a pan over a cat, and painted frames of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Picture = NDArray[np.uint8]
 
 
 def camera_frame(index: int) -> Picture:
-    """(H, W, 3): what the camera shows."""
+    """Return a frame (H, W, 3) of the pan."""
     cat = skimage.data.chelsea()
     x, y = 30 + PAN[0] * index, 10 + PAN[1] * index
     view = np.float32([[0.3, 0, -x], [0, 0.3, -y]])
@@ -30,7 +30,7 @@ def camera_frame(index: int) -> Picture:
 
 
 def paint(frame: Picture) -> Picture:
-    """Another look that lies exactly on the frame, with grain that only moving with it keeps."""
+    """Paint a frame: aligned with it exactly, with grain that must move along with it."""
     noise = np.random.default_rng(3).standard_normal(frame.shape[:2]).astype(np.float32)
     grain = 250 * cv2.GaussianBlur(noise, (0, 0), 2.0)[..., None]
     inverted = 255 - frame[..., ::-1].astype(int)
@@ -38,13 +38,13 @@ def paint(frame: Picture) -> Picture:
 
 
 def write_clip(root: Path, count: int) -> None:
-    """in/img00.png … ."""
+    """Write in/img00.png, in/img01.png and so on."""
     for index in range(count):
         write_png(root / "in" / f"img{index:02d}.png", camera_frame(index))
 
 
 def keys(root: Path, *frames: int) -> tuple[PaintedKeyframe, ...]:
-    """Painted keyframes, written beside the clip."""
+    """Write painted keyframes beside the clip."""
     for index in frames:
         write_png(root / f"painted{index:02d}.png", paint(camera_frame(index)))
     return tuple(
@@ -54,7 +54,7 @@ def keys(root: Path, *frames: int) -> tuple[PaintedKeyframe, ...]:
 
 
 def painted_config(root: Path, painting: PaintConfig, **overrides: Any) -> RunConfig:
-    """A painted run in this process over ``root/in``."""
+    """Return the configuration of a painted run in this process over ``root/in``."""
     settings = {"command": "analogy", "painting": painting, "temporal": "on", **overrides}
     first = Path(painting.keys[0].painted)
     return sample_config(root, 0, reference=first, **settings)

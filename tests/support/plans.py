@@ -10,7 +10,7 @@ from batch_analogy.jobs.plan.run_plan import FileFingerprint, FramePlan, Plan, S
 
 
 def plan(count: int = 4, **changes: Any) -> Plan:
-    """One shot of small pictures in segments of three."""
+    """Make a plan of one shot of small pictures in segments of three."""
     frames = tuple(
         FramePlan(i, f"/in/{i}.png", f"{i}.png", 48, 64, 100 + i, 7, f"hash{i}")
         for i in range(count)

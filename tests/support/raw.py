@@ -14,7 +14,7 @@ _FROM_XYZ = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040,
 
 
 def light(strength: float = 1.0) -> NDArray[np.float64]:
-    """(H, W, 3) linear sRGB without edges, so that demosaicing finds it again."""
+    """Make linear sRGB (H, W, 3) without edges, so that demosaicing restores it."""
     y, x = np.mgrid[:H, :W]
     red, blue = 0.05 + 0.5 * x / W, 0.1 + 0.4 * y / H
     return np.stack([red, np.full_like(red, 0.3), blue], axis=-1) * strength
@@ -26,7 +26,7 @@ def write_dng(
     neutral: tuple[float, float, float] = (0.5, 1.0, 0.6),
     turn: int = 1,
 ) -> Path:
-    """Write light as a camera's sensor behind an RGGB filter saw it (DNG 1.1).
+    """Write light as a sensor behind an RGGB filter records it (DNG 1.1).
 
     Args:
         path: the file.

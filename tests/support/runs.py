@@ -1,4 +1,4 @@
-"""Small real runs for the tests of the jobs room: pictures, configurations, comparisons."""
+"""Small real runs for tests: pictures, configurations, comparisons."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ INLINE = ExecutionConfig(address="none", gpus_per_worker=0)
 
 
 def picture(shift: int, height: int = 64, width: int = 80) -> NDArray[np.float32]:
-    """(H, W, 3) float32 waves that move with ``shift``."""
+    """Make (H, W, 3) float32 waves that move with ``shift``."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     waves = [np.sin((x + 3 * shift) / 9), np.cos(y / 7), np.sin((x + y + shift) / 11)]
     return (np.stack(waves, axis=-1) * 0.5 + 0.5).astype(np.float32)
 
 
 def write_frames(folder: Path, count: int) -> list[Path]:
-    """img0.png … in a folder."""
+    """Write img0.png, img1.png and so on into a folder."""
     paths = [folder / f"img{index}.png" for index in range(count)]
     for index, path in enumerate(paths):
         write_png(path, picture(index))
@@ -40,7 +40,7 @@ def write_frames(folder: Path, count: int) -> list[Path]:
 
 
 def sample_config(root: Path, frames: int, **overrides: Any) -> RunConfig:
-    """A draft run in this process over ``root/in``, made with so many frames if it is not there."""
+    """Return a draft run in this process over ``root/in``, which is written if it is missing."""
     if not (root / "in").exists():
         write_frames(root / "in", frames)
         write_png(root / "reference.png", picture(40, 70, 66))
@@ -61,19 +61,19 @@ def sample_config(root: Path, frames: int, **overrides: Any) -> RunConfig:
 def on_ray(
     root: Path, frames: int, *, run: dict[str, Any] | None = None, **settings: Any
 ) -> RunConfig:
-    """``sample_config`` on Ray, on CPUs: execution settings by name, those of the run in a dict."""
+    """Return ``sample_config`` for Ray on CPUs, with other execution and run settings."""
     execution = ExecutionConfig(**{"gpus_per_worker": 0, **settings})
     return sample_config(root, frames, execution=execution, **(run or {}))
 
 
 def frame_bytes(run_dir: Path) -> dict[str, bytes]:
-    """Every finished picture of a run by its path below frames/."""
+    """Return every finished picture's bytes by its path below frames/."""
     frames = run_dir / "frames"
     return {str(p.relative_to(frames)): p.read_bytes() for p in sorted(frames.rglob("*.png"))}
 
 
 def frame_identity(run_dir: Path) -> dict[str, tuple[int, int]]:
-    """(inode, mtime_ns) of every finished picture: equal only if it was not written again."""
+    """Return (inode, mtime_ns) of every finished picture: equal only if it was not rewritten."""
     frames = run_dir / "frames"
     return {
         str(path.relative_to(frames)): (path.stat().st_ino, path.stat().st_mtime_ns)
@@ -82,7 +82,7 @@ def frame_identity(run_dir: Path) -> dict[str, tuple[int, int]]:
 
 
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a real disk of this size for a fixture; skips where this user may not mount."""
+    """Mount a real disk of this size; skip where this user may not mount."""
     folder.mkdir()
     mount = shutil.which("mount")
     if mount is None:
@@ -107,19 +107,19 @@ def fill(path: Path, *, leave_bytes: int = 0) -> None:
 
 
 def run_here(config: RunConfig, *, overwrite: bool = False) -> tuple[RunResult, list[RunEvent]]:
-    """Open and execute a run in this process; how it ended and what it told."""
+    """Open and execute a run in this process; return its result and its events."""
     events: list[RunEvent] = []
     result = open_run(config, overwrite=overwrite).execute(events.append)
     return result, events
 
 
 def worked_on(events: list[RunEvent]) -> list[int]:
-    """The frames that were done, in order."""
+    """Return the frames that were done, in order."""
     return sorted(event.index for event in events if isinstance(event, FrameDone))
 
 
 def opened(events: list[RunEvent]) -> RunOpened:
-    """The event that tells how far earlier executions came."""
+    """Return the event that tells how much earlier executions had done."""
     return next(event for event in events if isinstance(event, RunOpened))
 
 

@@ -1,4 +1,4 @@
-"""One small picture of two kinds of thing, and how it is trained in a moment."""
+"""A small picture of two classes, and a training of it that takes a moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TWO = Palette(((0, 0, 255), (255, 0, 0)))
 
 @dataclass(frozen=True)
 class Pictured:
-    """A picture, its classes, and a trainer of it."""
+    """A picture, its classes, and its trainer."""
 
     image: Tensor
     classes: Classes
@@ -37,7 +37,7 @@ class Pictured:
 
 
 def striped_disc(network: Vgg19) -> Pictured:
-    """A red disc with stripes on noisy blue, 45 × 61: sides that are multiples of nothing."""
+    """Make a striped red disc on noisy blue, 45 × 61: sides that are no multiple of 2 or 8."""
     y, x = np.mgrid[:45, :61]
     classes = ((y - 20) ** 2 + (x - 25) ** 2 < 150).astype(np.int64)
     noise = np.random.default_rng(3).random((45, 61))
@@ -59,7 +59,7 @@ QUICK: dict[str, Any] = {
 
 
 def write_disc(folder: Path, name: str = "disc") -> tuple[Path, Path]:
-    """A picture of a red disc on blue noise, 40 × 48, and its label map, as files."""
+    """Write a red disc on blue noise, 40 × 48, and its label map."""
     folder.mkdir(parents=True, exist_ok=True)
     picture, label = folder / f"{name}.png", folder / f"{name}-label.png"
     classes = disc_classes(16)
@@ -72,7 +72,7 @@ def write_disc(folder: Path, name: str = "disc") -> tuple[Path, Path]:
 
 
 def write_maps(folder: Path, count: int) -> Path:
-    """Maps in which the disc moves to the right, numbered."""
+    """Write numbered maps in which the disc moves to the right."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
         map_ = TWO.paint(disc_classes(16 + 4 * index))
@@ -81,6 +81,6 @@ def write_maps(folder: Path, count: int) -> Path:
 
 
 def disc_classes(column: int) -> Classes:
-    """(40, 48): 1 inside a disc, else 0."""
+    """Make a label map (40, 48): 1 inside a disc, else 0."""
     y, x = np.mgrid[:40, :48]
     return ((y - 20) ** 2 + (x - column) ** 2 < 100).astype(np.int64)

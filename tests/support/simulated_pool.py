@@ -1,4 +1,4 @@
-"""Workers that only exist on paper, for the real driver to drive: a clock and a pool.
+"""Simulated workers and clock for the real driver.
 
 The clock runs on while the driver works and jumps over the time in which it would wait, so a
 night passes in minutes and what the driver itself costs is in it. Told of another time than the
@@ -41,7 +41,7 @@ class OnePicture(RunStore):
 
 
 class SimulatedClock:
-    """Seconds since it was made."""
+    """A clock that jumps over waiting; its value is the seconds since it was made."""
 
     def __init__(self, real: Callable[[], float] = time.perf_counter) -> None:
         self._real = real
@@ -52,7 +52,7 @@ class SimulatedClock:
         return self._real() + self._ahead
 
     def stop(self) -> float:
-        """The time at which the simulation's own work begins; ``go`` ends it."""
+        """Return the time at which the simulation's own work begins; ``go`` ends it."""
         self._stopped_at = self._real()
         return self._stopped_at + self._ahead
 
@@ -65,7 +65,7 @@ class SimulatedClock:
 
 @dataclass(frozen=True)
 class Life:
-    """What lies before a worker that is being started."""
+    """Script of a worker: when it starts, how long it lasts, and how it ends."""
 
     node: str
     start_seconds: float = 60.0
@@ -76,7 +76,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Fate:
-    """What lies before a try of a frame."""
+    """Script of one try of a frame."""
 
     seconds: float
     end: End = "done"
@@ -84,7 +84,7 @@ class Fate:
 
 @dataclass
 class Hours:
-    """What a worker's time went into, seconds."""
+    """A worker's time in seconds, by what it was spent on."""
 
     ready_at: float
     gone_at: float = 0.0
@@ -197,7 +197,7 @@ class SimulatedPool:
             self._lose(doer, self._clock())
 
     def _expect(self, doer: _Worker, at: float) -> None:
-        """This is when a worker will be heard of next, and not what was expected before."""
+        """Set when a worker's next event is due, replacing the one before."""
         doer.due = next(self._numbers)
         at = min(at, doer.lost_at)
         if at < math.inf:
@@ -211,7 +211,7 @@ class SimulatedPool:
         return name in self._workers and self._workers[name].due == number
 
     def _due(self, now: float) -> list[tuple[_Worker, float]]:
-        """Workers of whom there is something to be heard; of each one thing a poll, as from Ray."""
+        """Return the workers with an event that is due, one event each, as from Ray."""
         found = []
         while self._heap and self._heap[0][0] <= now:
             at, number, name = heapq.heappop(self._heap)
@@ -220,7 +220,7 @@ class SimulatedPool:
         return found
 
     def _hear(self, doer: _Worker, at: float) -> PoolEvent:
-        """What has become of a worker by now; when it is heard of next is settled too."""
+        """Return a worker's event and schedule its next one."""
         name, life = doer.name, doer.life
         if doer.hours is None and not life.starts:
             self._lose(doer, at)
@@ -255,7 +255,7 @@ class SimulatedPool:
         return Outcome(doer.name, outcome)
 
     def _begin(self, doer: _Worker, at: float) -> None:
-        """The next frame in hand, or the end of them."""
+        """Start the next frame, or note that none is left."""
         doer.began_at = at
         if not doer.tasks:
             doer.fate = None

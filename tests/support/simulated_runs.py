@@ -1,4 +1,4 @@
-"""A stage for the real driver: simulated workers, a clock that is told, a journal on the disk."""
+"""Runs of the real driver with simulated workers, a set clock and a journal on the disk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ START_SECONDS = 5.0
 
 
 class Stage:
-    """A run of so many frames in pieces, whose workers fare as scripted.
+    """A run whose workers fare as scripted.
 
     Args:
         folder: becomes the run folder.
@@ -105,20 +105,20 @@ class Stage:
         return self
 
     def heard(self, kind: type[Any]) -> list[Any]:
-        """The events of one class, in order."""
+        """Return the events of one class, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 
     def journaled(self, event: str) -> list[dict[str, Any]]:
-        """The journal's lines of one kind, in order."""
+        """Return the journal's lines of one kind, in order."""
         lines = map(json.loads, self.journal_path.read_text().splitlines())
         return [line for line in lines if line["event"] == event]
 
     def done(self) -> list[int]:
-        """The frames that were journaled as done, as often as that."""
+        """Return the index of every "done" line, repeats included."""
         return sorted(line["index"] for line in self.journaled("done"))
 
     def done_by(self, *workers: str) -> list[int]:
-        """Those that these workers did."""
+        """Return the frames that these workers did."""
         return sorted(x["index"] for x in self.journaled("done") if x["worker"] in workers)
 
     def _hear(self, event: RunEvent) -> None:

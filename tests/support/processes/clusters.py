@@ -1,4 +1,4 @@
-"""Real clusters of Ray on this machine: helpers of the cluster tests."""
+"""Real Ray clusters on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Started = TypeVar("Started")
 
 
 def in_good_time(start: Callable[[], Started]) -> Started:
-    """Start a node of a cluster, once more if it is late, as ``start_local`` does."""
+    """Start a node of a cluster; retry once if it is late, as ``start_local`` does."""
     try:
         return start()
     except Exception as error:
@@ -40,7 +40,7 @@ def in_good_time(start: Callable[[], Started]) -> Started:
 
 @contextlib.contextmanager
 def cluster_of(*nodes: Mapping[str, Any]) -> Iterator[Cluster]:
-    """A head that works on nothing, and nodes beside it; taken down afterwards."""
+    """Start a head without work and nodes beside it, and stop them afterwards."""
     head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
     cluster = in_good_time(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
@@ -53,29 +53,29 @@ def cluster_of(*nodes: Mapping[str, Any]) -> Iterator[Cluster]:
 
 
 def add_node(cluster: Cluster, **options: Any) -> Any:
-    """One more node."""
+    """Start one more node."""
     return in_good_time(lambda: cluster.add_node(**options))
 
 
 def journal_lines(run_dir: Path, event: str) -> list[dict[str, Any]]:
-    """The journal's lines of one kind, in order."""
+    """Return the journal's lines of one kind, in order."""
     lines = map(json.loads, (run_dir / "journal.jsonl").read_text().splitlines())
     return [line for line in lines if line["event"] == event]
 
 
 def node_ids(run_dir: Path) -> dict[str, str]:
-    """Worker → the id of the node that it was ready on."""
+    """Return worker → the id of the node that it started on."""
     return {line["worker"]: line["node"] for line in journal_lines(run_dir, "worker_ready")}
 
 
 def node_of(cluster: Cluster, run_dir: Path, worker: str) -> Any:
-    """The cluster's node that a worker is on."""
+    """Return the node that a worker is on."""
     (node,) = [n for n in cluster.worker_nodes if n.node_id == node_ids(run_dir)[worker]]
     return node
 
 
 def wait_until_loaded(run_dir: Path, *workers: str) -> None:
-    """Wait until workers have loaded their models, which their logs begin with."""
+    """Wait until workers have loaded their models: the first line of their logs."""
     logs = [run_dir / "logs" / f"{worker}.jsonl" for worker in workers]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not all(log.exists() for log in logs):
@@ -84,7 +84,7 @@ def wait_until_loaded(run_dir: Path, *workers: str) -> None:
 
 
 def stop_the_other(frozen: Freezer, run_dir: Path, worker: str) -> None:
-    """Of styler-0 and styler-1 stop the one that is not meant.
+    """Freeze the other one of styler-0 and styler-1.
 
     Until Ray notices that the other is gone, it could do all that is left, and nobody were missed.
     """
@@ -94,14 +94,14 @@ def stop_the_other(frozen: Freezer, run_dir: Path, worker: str) -> None:
 
 
 def assert_like(config: RunConfig, expected: Undisturbed) -> None:
-    """A run has the same bytes as the undisturbed one."""
+    """Check that a run has the same bytes as the undisturbed one."""
     frames, film = expected
     assert frame_bytes(config.run_dir) == frames
     assert config.output.read_bytes() == film
 
 
 def journaled_files(run_dir: Path) -> dict[str, tuple[int, int]]:
-    """Name → (inode, mtime_ns) of every journaled frame."""
+    """Return name → (inode, mtime_ns) of every journaled frame."""
     done = read_history(run_dir / "journal.jsonl").done
     identity = frame_identity(run_dir)
     return {name: identity[name] for name in (f"a_prime/{index:06d}.png" for index in done)}

@@ -1,4 +1,4 @@
-"""Drivers in processes of their own, which can be killed: helpers of the cluster tests.
+"""Drivers in their own processes, to be killed by tests.
 
 A small run may be over before a busy machine lets a test look at it again. So a driver can be told
 to wait when it has done so many frames, until the test reads its output or ends it.
@@ -44,7 +44,7 @@ StartDriver = Callable[..., "subprocess.Popen[str]"]
 
 
 def wait_for_frames(run_dir: Path, count: int) -> None:
-    """Wait until so many frames are journaled."""
+    """Wait until ``count`` frames are journaled."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(read_history(run_dir / "journal.jsonl").done) < count:
         assert time.monotonic() < deadline, f"{count} frames were not done in time"
@@ -52,7 +52,7 @@ def wait_for_frames(run_dir: Path, count: int) -> None:
 
 
 def worker_pid(run_dir: Path, worker: str) -> int:
-    """The process of a worker, from its log."""
+    """Return a worker's process id, from its log."""
     first = (run_dir / "logs" / f"{worker}.jsonl").read_text().splitlines()[0]
     return int(json.loads(first)["pid"])
 
@@ -67,18 +67,18 @@ def wait_until_gone(pid: int) -> None:
 
 
 class Freezer:
-    """Stops workers where they stand, so that others come first however quick they are."""
+    """Freeze workers, so that others come first however slow they are."""
 
     def __init__(self) -> None:
         self._stopped: list[int] = []
 
     def stop(self, run_dir: Path, worker: str) -> None:
-        """Stop a worker that has loaded its model, by its process."""
+        """Freeze the process of a worker that has loaded its model."""
         self._stopped.append(worker_pid(run_dir, worker))
         os.kill(self._stopped[-1], signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let those go on that were stopped and are there still."""
+        """Let the frozen workers that still exist go on."""
         while self._stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._stopped.pop(), signal.SIGCONT)
@@ -86,7 +86,7 @@ class Freezer:
 
 @contextlib.contextmanager
 def freezer() -> Iterator[Freezer]:
-    """One that leaves nobody stopped."""
+    """Give a Freezer, and let every frozen worker go on afterwards."""
     made = Freezer()
     try:
         yield made
@@ -95,7 +95,7 @@ def freezer() -> Iterator[Freezer]:
 
 
 def starting_drivers() -> Iterator[StartDriver]:
-    """For a fixture: starts drivers in process groups of their own, and ends what is left."""
+    """Start drivers in their own process groups, and end them afterwards; for a fixture."""
     started: list[subprocess.Popen[str]] = []
 
     def start(config: RunConfig, *, hold_at: int = 0) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Machines that are not there: Linux namespaces with addresses, in which Ray really runs.
+"""Simulated machines: Linux namespaces with addresses, in which Ray really runs.
 
 Needs Linux, with namespaces allowed to this user. Everything in them dies with them.
 """
@@ -39,7 +39,7 @@ QUICK_TO_NOTICE = {
 
 
 def require_namespaces() -> None:
-    """Skip where machines cannot be made."""
+    """Skip the test where namespaces cannot be made."""
     missing = [name for name in ("unshare", "nsenter", "ip", "pkill") if not shutil.which(name)]
     if missing:
         pytest.skip(f"needs {', '.join(missing)} of Linux")
@@ -55,7 +55,7 @@ def require_namespaces() -> None:
 
 @dataclass
 class Machines:
-    """Some machines joined by a switch; number 1 is the head of a Ray cluster.
+    """Machines joined by a switch; number 1 is the head of a Ray cluster.
 
     They share the disk of this machine, and what is in ``own`` each has for itself.
     """
@@ -69,11 +69,11 @@ class Machines:
 
     @property
     def address(self) -> str:
-        """Where Ray's head listens."""
+        """Address of Ray's head."""
         return "10.99.0.1:6379"
 
     def on(self, machine: int, *command: str) -> list[str]:
-        """A command line that runs a command on machine 1, 2 …"""
+        """Return the command line that runs a command on machine 1, 2, ..."""
         inside = ["nsenter", "--target", self.inits[machine - 1], "--net", "--pid", "--mount"]
         return [*self._in_world(), *inside, f"--wd={ROOT}", "--", *command]
 
@@ -94,7 +94,7 @@ class Machines:
         return process
 
     def start_head(self, *options: str) -> None:
-        """Start Ray's head, which works on nothing."""
+        """Start Ray's head, without cores for work."""
         head = ["--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false", *options]
         self._ray_start(1, *head)
 
@@ -108,12 +108,12 @@ class Machines:
         return self.start(machine, "bash", "-c", again, "bash", *start)
 
     def kill_ray(self, machine: int) -> None:
-        """Kill at once what does the work on a machine, and on it alone."""
+        """Kill the raylet and workers of one machine at once."""
         kill = self.on(machine, "pkill", "-KILL", "--full", "raylet|gcs_server|ray::")
         subprocess.run(kill, check=True, capture_output=True)
 
     def stop_ray(self, machine: int) -> None:
-        """``ray stop --force``: end all that belongs to Ray on a machine, and on it alone."""
+        """End all of Ray's processes on one machine, as ``ray stop --force`` does."""
         stop = self.on(machine, *RAY, "stop", "--force")
         subprocess.run(stop, check=True, capture_output=True, env=self.environment)
 
@@ -142,7 +142,7 @@ class Machines:
 
 @contextlib.contextmanager
 def machines(count: int) -> Iterator[Machines]:
-    """So many machines, without Ray at first; all that runs on them is killed in the end."""
+    """Make machines without Ray, and kill all their processes afterwards."""
     require_namespaces()
     short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # Ray's sockets want a short path
     ready = 'echo "$MACHINES"; exec sleep infinity'
@@ -176,7 +176,7 @@ def machines(count: int) -> Iterator[Machines]:
 
 
 def _environment(own: Path, home: Path) -> dict[str, str]:
-    """What a process on a machine finds around it: nothing of Ray's settings and tokens here."""
+    """Return a machine's environment, without the settings and tokens of Ray on the host."""
     outside = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     paths = {"HOME": str(home), "RAY_TMPDIR": str(own), "PYTHONPATH": str(ROOT)}
     return {**outside, **QUICK_TO_NOTICE, **paths, "TERM": "dumb"}

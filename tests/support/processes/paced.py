@@ -1,4 +1,4 @@
-"""Commands that can be caught in the middle of their work, however fast or slow the machine is."""
+"""Commands that a test can stop in the middle of their work on a machine of any speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 280.0  # pytest's own time-out is longer
 
 
 class Paced:
-    """A command that tells of its work in lines of JSON and goes on only as they are read.
+    """A command with --json that goes on only as its lines are read.
 
     What a pipe holds would be a whole small run; a socket with the smallest of buffers holds a few
     lines, and whoever writes more into it waits.
@@ -35,7 +35,7 @@ class Paced:
         self.events: list[dict[str, Any]] = []  # all that were waited for or passed by
 
     def wait_for(self, name: str) -> dict[str, Any]:
-        """Let it go on to the next event of this name, and a few events further."""
+        """Let the command go on to the next event of this name, and a few events further."""
         for line in self._told:
             event: dict[str, Any] = json.loads(line)
             self.events.append(event)
@@ -44,18 +44,18 @@ class Paced:
         raise AssertionError(f"it ended without {name}: {self.end()}")
 
     def let_go(self) -> None:
-        """Let it go on to its end."""
+        """Let the command go on to its end."""
         if self._reader is None:
             self._reader = threading.Thread(target=self._told.readall, daemon=True)
             self._reader.start()
 
     def end(self) -> str:
-        """Let it go on and wait for its end; what it said on stderr, if that is a pipe."""
+        """Let the command go on, wait for its end, and return its stderr if that is a pipe."""
         self.let_go()
         _, said = self.process.communicate(timeout=PATIENCE_SECONDS)
         return said or ""
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the command."""
         self.process.kill()
         self.end()
