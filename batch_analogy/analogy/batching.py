@@ -1,4 +1,4 @@
-"""Work in batches that fit the GPU's memory, found by trying."""
+"""Process items in batches that fit the GPU's memory; the size is found by trial."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Result = TypeVar("Result")
 
 @dataclass
 class BatchSize:
-    """How many items are worked on at once; lowered where they did not fit, and it stays so."""
+    """Number of items processed at once; lowered for good where they did not fit."""
 
     items: int
 
     def __post_init__(self) -> None:
         if self.items < 1:
-            raise ValueError(f"a batch has {self.items} items; it must have at least 1")
+            raise ValueError(f"batch size is {self.items}; it must be at least 1")
 
 
 def in_batches(
@@ -33,13 +33,13 @@ def in_batches(
     work: Callable[[Sequence[Item]], Sequence[Result]],
     size: BatchSize,
 ) -> list[Result]:
-    """Work on items in batches, in order, halving the batch whenever GPU memory runs out.
+    """Process items in batches, in order, and halve the batch whenever GPU memory runs out.
 
     Args:
         items: anything, in order.
-        work: gives one result for each item of a batch; it may be called again for the same items
-            after it ran out of memory, so until it returns it must change nothing that lasts.
-        size: where to begin; it holds the size that fitted afterwards, so give the same one again.
+        work: returns one result for each item of a batch. It may be called again for the same
+            items after it ran out of memory, so it must have no lasting effect before it returns.
+        size: initial size. Afterwards it holds the size that fitted: pass the same object again.
 
     Returns:
         One result for each item, in their order.
@@ -52,12 +52,12 @@ def in_batches(
         batch = items[len(results) : len(results) + size.items]
         done = _try(work, batch)
         if done is None:
-            # Freed here, where no traceback holds the failed batch's tensors any more.
+            # Free memory here, where no traceback refers to the failed batch's tensors any more.
             torch.cuda.empty_cache()
             _lower(size, len(batch))
             continue
         if len(done) != len(batch):
-            raise ValueError(f"the work gave {len(done)} results for {len(batch)} items")
+            raise ValueError(f"the work returned {len(done)} results for {len(batch)} items")
         results.extend(done)
     return results
 
@@ -65,7 +65,7 @@ def in_batches(
 def _try(
     work: Callable[[Sequence[Item]], Sequence[Result]], batch: Sequence[Item]
 ) -> Sequence[Result] | None:
-    """A batch's results, or None if GPU memory ran out."""
+    """Return a batch's results, or None if GPU memory ran out."""
     try:
         return work(batch)
     except torch.cuda.OutOfMemoryError:
@@ -75,9 +75,9 @@ def _try(
 def _lower(size: BatchSize, tried: int) -> None:
     if tried == 1:
         raise DeviceMemoryError(
-            "the GPU's memory does not hold even one pair. Lower --size (matching needs memory "
-            "in proportion to it), choose quality draft, or free memory that other "
-            "programs hold on this GPU (nvidia-smi lists them)."
+            "the GPU's memory is too small even for one pair. Lower --size (matching needs memory "
+            "in proportion to it), choose quality draft, or free the memory that other "
+            "programs use on this GPU (nvidia-smi lists them)."
         )
     size.items = tried // 2
-    log.warning("a batch of %d did not fit the GPU's memory; going on with %d", tried, size.items)
+    log.warning("a batch of %d did not fit the GPU's memory; continuing with %d", tried, size.items)

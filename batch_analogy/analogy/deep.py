@@ -1,7 +1,7 @@
-"""Deep Image Analogy: from A and B' to A' and B, coarse to fine.
+"""Deep Image Analogy: compute A' and B from A and B'.
 
 Source: Liao, Yao, Yuan, Hua, Kang: Visual Attribute Transfer through Deep Image Analogy,
-SIGGRAPH 2017, algorithm 1; constants of the official code (deep-image-analogy facts §2–4).
+SIGGRAPH 2017, algorithm 1; docs/method.md, "Deep Image Analogy", for the published constants.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ from batch_analogy.analogy.rendering.upscale import render_full_size
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.errors import ConfigError
 
-_VOTE_PATCH = 3  # facts §4
+_VOTE_PATCH = 3  # (docs/method.md, "Final vote")
 
 __all__ = ["AnalogyResult", "LevelDone", "deep_image_analogies", "deep_image_analogy"]
 
 
 @dataclass(frozen=True)
 class AnalogyResult:
-    """What one pair gave. Pictures at their inputs' full resolution, fields at matching size."""
+    """Result of one pair: pictures at full resolution, fields at matching size."""
 
-    a_prime: Tensor  # (1, 3, H, W) float32 RGB [0, 1]: A's structure with B''s look
-    b: Tensor  # (1, 3, H', W') float32 RGB [0, 1]: B''s structure with A's look
+    a_prime: Tensor  # (1, 3, H, W) float32 RGB [0, 1]: A's structure, B''s appearance
+    b: Tensor  # (1, 3, H', W') float32 RGB [0, 1]: B''s structure, A's appearance
     nnf_ab: Tensor  # (1, 2, h, w) int32
     nnf_ba: Tensor  # (1, 2, h', w') int32
-    confidence_a: Tensor  # (1, 1, h, w) float32 [0, 1]: how sure A's matches are
+    confidence_a: Tensor  # (1, 1, h, w) float32 [0, 1], of A's matches
     confidence_b: Tensor  # (1, 1, h', w') float32 [0, 1]
 
     def flow_ab(self) -> NDArray[np.float32]:
-        """A→B displacement (H, W, 2) float32: (dx, dy) in pixels, match − self."""
+        """Return the flow A→B, (H, W, 2) float32: (dx, dy) in pixels, match − self."""
         return self._flow(self.nnf_ab, self.nnf_ba, self.a_prime, self.b)
 
     def flow_ba(self) -> NDArray[np.float32]:
-        """B→A displacement (H', W', 2) float32: (dx, dy) in pixels, match − self."""
+        """Return the flow B→A, (H', W', 2) float32: (dx, dy) in pixels, match − self."""
         return self._flow(self.nnf_ba, self.nnf_ab, self.b, self.a_prime)
 
     @staticmethod
@@ -81,20 +81,20 @@ def deep_image_analogy(
         a: picture A, (1, 3, H, W) float32 RGB in [0, 1].
         bp: picture B', (1, 3, H', W') float32 RGB in [0, 1], of any other size.
         config: quality, blend weight and so on; ``AnalogyConfig()`` by default.
-        network: a loaded network; by default the default weights on A's device.
-        reference: ``encode_reference`` of B' with the same configuration, when many A are done
-            against one B'.
-        masks: of A and of B', (1, 3, h, w) float32 RGB of any size in flat colours; what has one
-            colour in A is matched with what has it in B'.
+        network: the feature extractor; by default VGG-19 with the default weights on A's device.
+        reference: ``encode_reference`` of B' with the same configuration, to match many A with
+            one B'.
+        masks: of A and of B', (1, 3, h, w) float32 RGB of any size in flat colours; areas of one
+            colour match areas of the same colour.
         on_level: called after each level.
 
     Returns:
-        Both pictures, both fields and their confidence. The same arguments give the same answer,
+        Both pictures, both fields and their confidence. The same arguments give the same result,
         for any number of threads.
 
     Raises:
-        ConfigError: a picture has another shape or type, or the masks do not go together.
-        WeightsError: no network was given and the default weights are not there.
+        ConfigError: a picture has another shape or type, or the masks do not fit together.
+        WeightsError: no network was given and the default weights are missing.
 
     >>> import torch
     >>> picture = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
@@ -123,25 +123,25 @@ def deep_image_analogies(
     network: FeatureExtractor | None = None,
     reference: EncodedPicture | None = None,
 ) -> list[AnalogyResult]:
-    """``deep_image_analogy`` of several pictures A of one size against one B', matched at once.
+    """Match several pictures A of one size with one B' at once.
 
-    That keeps a GPU busy where one picture's coarse levels would not. Every result is the same as
-    alone, bit for bit, so it does not matter what was batched with what. Where B' has transformed
-    copies, each A chooses its own of them, so there the pictures are done one after another.
+    That keeps a GPU busy where one picture's coarse levels would not. Every result equals that of
+    ``deep_image_analogy`` bit for bit, so batches may be formed in any way. If B' has transformed
+    copies, each A chooses among them for itself, and the pictures are matched one after another.
 
     Args:
         frames: pictures A, (1, 3, H, W) float32 RGB in [0, 1] each, all of one size.
-        bp, config, network, reference: as for ``deep_image_analogy``.
+        bp, config, network, reference: see ``deep_image_analogy``.
 
     Returns:
         One result for each picture, in their order.
 
     Raises:
-        ConfigError: as ``deep_image_analogy``, or the pictures differ in size.
+        ConfigError: as for ``deep_image_analogy``, or the pictures differ in size.
         torch.cuda.OutOfMemoryError: they do not fit the GPU together (``batching.in_batches``).
     """
     if len({tuple(frame.shape) for frame in frames}) > 1:
-        raise ConfigError("pictures of one batch must have one size; give others on their own")
+        raise ConfigError("pictures of one batch must have the same size")
     if not frames:
         return []
     config = config or AnalogyConfig()
@@ -164,7 +164,7 @@ def deep_image_analogies(
 def _label(
     a: EncodedPicture, bp: EncodedPicture, masks: tuple[Tensor, Tensor]
 ) -> tuple[EncodedPicture, EncodedPicture]:
-    """Both pictures with their masks' labels; the copies of B' get its mask likewise."""
+    """Add the masks' labels to both pictures and to the copies of B'."""
     map_a, map_bp = (maps.to(a.network_input.device) for maps in label_maps(*masks))
     copies = tuple(
         replace(
@@ -209,7 +209,7 @@ def _assemble(
 
 
 def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
-    """The other picture through a field. A refinement takes colours alone: a small vote will do."""
+    """Render the other picture through a field; a refinement only needs its colours, so small."""
     if config.refine == "none":
         return render_full_size(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
     return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
@@ -218,7 +218,7 @@ def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: Analo
 def _vote_from_tiles(
     atlas: AtlasPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig
 ) -> Tensor:
-    """A' out of the copies of B': each pixel out of the one that its own match lies in."""
+    """Render A' from the copies of B', each pixel from the copy that its match lies in."""
     tiles = atlas.tile_of(nnf).float()
     result: Tensor | None = None
     for tile, picture in enumerate(atlas.tiles):
@@ -232,7 +232,7 @@ def _vote_from_tiles(
 def _vote_onto_tiles(
     atlas: AtlasPicture, nnf: Tensor, tiles: Tensor, other: EncodedPicture, config: AnalogyConfig
 ) -> Tensor:
-    """B out of A, on each copy of B' that is in use; each pixel from the surest copy."""
+    """Render B from A on each copy of B' in use; each pixel from its most confident copy."""
     result: Tensor | None = None
     for tile, picture in enumerate(atlas.tiles):
         voted = _vote(other, atlas.back_field(nnf, tile), picture, config)

@@ -1,8 +1,10 @@
-"""What PyTorch would compute with other bits for another number of threads.
+"""Operations whose bits do not depend on the number of threads.
 
-PyTorch's operations on a CPU work the last few elements of each thread's share out in another way
-than the rest (another exponential, another order of products), so their results differ by a
-rounding with the number of threads. Here no operation does.
+On a CPU, PyTorch computes the last few elements of each thread's share differently from the rest
+(another exponential, another order of products). So the number of threads changes its results by a
+rounding. It does not change those of the operations here.
+
+Source: docs/method.md, "Thread count on a CPU".
 """
 
 from __future__ import annotations
@@ -13,23 +15,23 @@ from torch import Tensor
 
 
 def exp2(x: Tensor) -> Tensor:
-    """2 to the power of each element, of float32 or float64."""
+    """Compute 2 to the power of each element, float32 or float64."""
     if x.device.type != "cpu":
         return torch.exp2(x)
     return torch.from_numpy(np.exp2(x.contiguous().numpy()))
 
 
 def exp(x: Tensor) -> Tensor:
-    """e to the power of each element, likewise."""
+    """Compute e to the power of each element, float32 or float64."""
     if x.device.type != "cpu":
         return torch.exp(x)
     return torch.from_numpy(np.exp(x.contiguous().numpy()))
 
 
 def resize_bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Enlarge or shrink by the values at the nearest cells, pixels being areas.
+    """Resize maps bilinearly, with pixels as areas.
 
-    Each step is an elementary operation on whole tensors, every one of which rounds exactly.
+    Each step is an elementary operation on whole tensors, and every one of them rounds exactly.
 
     Args:
         x: (N, C, H, W) float.

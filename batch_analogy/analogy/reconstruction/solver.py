@@ -1,14 +1,16 @@
-"""Least squares through a network: the small L-BFGS that the latent solve uses.
+"""Nonlinear least squares by a small L-BFGS, for the latent solve.
 
-A batch of problems is solved at once, each with steps, curvature and an end of its own, as if it
-were alone. Nothing in an iteration depends on a value being known to the host, so a GPU is never
-waited for: what differs from item to item is chosen by ``torch.where``.
+A batch of problems is solved at once, each with its own steps, curvature and end, as if it were
+alone. No iteration waits for a value from the GPU: ``torch.where`` chooses what differs between
+items.
 
-The residual is nearly linear along a search direction (convolutions, ReLU and max-pool are
-piecewise linear), so the two residuals of a trial tell the best length along it in closed form. A
-trial that did not lower the loss is not taken, and the next one along its direction has that
-length. No scaling of variables is needed: a plain L-BFGS on raw activations stalls in its first
-line search (deep-image-analogy facts §10).
+The residual is nearly linear along a search direction (convolutions, ReLU and max-pooling are
+piecewise linear), so the two residuals of a trial yield the best step length in closed form. A
+trial that does not lower the loss is rejected, and the next one along its direction has that
+length. No scaling of variables is needed; a plain L-BFGS on raw activations stalls in its first
+line search.
+
+Source: docs/method.md, "Solving for latent features".
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-HISTORY = 4  # pairs kept (facts §3)
-TOLERANCE = 1e-4  # stop when ‖gradient‖ < tolerance · max(‖x‖, 1) (facts §3)
+HISTORY = 4  # pairs kept, as published
+TOLERANCE = 1e-4  # stop when ‖gradient‖ < tolerance · max(‖x‖, 1), as published
 _FIRST_STEP = 0.05  # first trial: this share of ‖x‖
-_SHORTER = (0.05, 0.5)  # a trial that rose is followed by one of this share of its length
+_SHORTER = (0.05, 0.5)  # a rejected trial is followed by one of this share of its length
 _LEAST_CURVATURE = 1e-10  # of a pair that is kept, as a share of ‖y‖²
 _BLOCK = 1024
 
@@ -32,7 +34,7 @@ Residual = Callable[[Tensor], Tensor]
 
 @dataclass
 class _Point:
-    """Where every item is: what was evaluated there."""
+    """Current point of every item, with its residual, loss and gradient."""
 
     x: Tensor  # (B, …), detached
     residual: Tensor  # (B, …), detached
@@ -42,7 +44,7 @@ class _Point:
 
 @dataclass
 class _Pair:
-    """A step s and its gradient change y; rho = 1 / s·y, or 0 for items that do not use it."""
+    """A step s and its gradient change y; rho = 1 / s·y, or 0 for items that ignore it."""
 
     s: Tensor
     y: Tensor
@@ -58,9 +60,9 @@ def least_squares(residual: Residual, start: Tensor, iterations: int) -> tuple[T
         iterations: L-BFGS steps, of a forward and a backward pass each.
 
     Returns:
-        The best points found (B, …), and the losses (steps + 1, B) float64 after each step, the
-        start's first, on start's device; an item's never rise. An item's result does not depend
-        on the others of its batch as far as ``residual``'s does not.
+        The best points found (B, …), and the losses (steps + 1, B) float64 on start's device: of
+        the start and after each step, never rising. An item's result is independent of its batch
+        if ``residual`` is.
     """
     point = _evaluate(residual, start, differentiate=iterations > 0)
     losses = [point.loss]
@@ -88,9 +90,9 @@ def least_squares(residual: Residual, start: Tensor, iterations: int) -> tuple[T
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product of every item, (B,) float64.
+    """Compute the inner product of every item, (B,) float64.
 
-    Summed in an order that depends neither on the number of threads nor on the other items.
+    The order of summation depends neither on the number of threads nor on the other items.
     """
     product = a * b
     flat = product.permute(*_storage_order(product)).reshape(len(product), -1)
@@ -103,13 +105,13 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _storage_order(x: Tensor) -> list[int]:
-    """The batch, then axes from the slowest in memory to the fastest: flattening copies nothing."""
+    """Order axes by memory, the batch first, so that flattening copies nothing."""
     strides = x.stride()
     return [0, *sorted(range(1, x.dim()), key=lambda axis: -strides[axis])]
 
 
 def _evaluate(residual: Residual, x: Tensor, *, differentiate: bool) -> _Point:
-    """The point at x; its gradient is left at zero where no step will start from it."""
+    """Evaluate the point x; without ``differentiate`` its gradient stays zero."""
     with torch.set_grad_enabled(differentiate):
         leaf = x.detach().requires_grad_(differentiate)
         r = residual(leaf)
@@ -121,36 +123,36 @@ def _evaluate(residual: Residual, x: Tensor, *, differentiate: bool) -> _Point:
 
 
 def _first_length(point: _Point) -> Tensor:
-    """A short first step along −gradient, (B,)."""
+    """Choose a short first step along −gradient, (B,)."""
     norm_x, norm_g = _norms(point)
     return _FIRST_STEP * norm_x.clamp_min(1.0) / norm_g.clamp_min(1e-30)
 
 
 def _best_multiple(origin: Tensor, tried: Tensor) -> Tensor:
-    """The best length along a direction, in lengths of the trial, if the residual is linear."""
+    """Compute the best step along a direction for a linear residual, in lengths of the trial."""
     change = tried - origin
     multiple = -dot(origin, change) / dot(change, change)
     return torch.where(multiple.isfinite(), multiple, 0.5)
 
 
 def _is_going(point: _Point) -> Tensor:
-    """Which items' gradients have not vanished yet, (B,) bool."""
+    """Return which items' gradients have not vanished yet, (B,) bool."""
     norm_x, norm_g = _norms(point)
     return norm_g > TOLERANCE * norm_x.clamp_min(1.0)
 
 
 def _norms(point: _Point) -> tuple[Tensor, Tensor]:
-    """‖x‖ and ‖gradient‖, (B,) each."""
+    """Compute ‖x‖ and ‖gradient‖, (B,) each."""
     return dot(point.x, point.x).sqrt(), dot(point.gradient, point.gradient).sqrt()
 
 
 def _may_stop(going: Tensor) -> bool:
-    """Whether no item goes on; asked only where asking waits for nothing."""
+    """Return whether no item continues; always False on a GPU, where asking would wait."""
     return going.device.type == "cpu" and not bool(going.any())
 
 
 def _direction(gradient: Tensor, pairs: deque[_Pair], scale: Tensor) -> Tensor:
-    """−H·g by the two-loop recursion (Nocedal & Wright, algorithm 7.4)."""
+    """Compute −H·g by the two-loop recursion (Nocedal & Wright, algorithm 7.4)."""
     q = -gradient
     alphas = []
     for pair in reversed(pairs):
@@ -164,7 +166,7 @@ def _direction(gradient: Tensor, pairs: deque[_Pair], scale: Tensor) -> Tensor:
 
 
 def _pair(point: _Point, following: _Point) -> tuple[_Pair, Tensor]:
-    """A step and its gradient change, and s·y / y·y; unused where they show no curvature."""
+    """Return a step with its gradient change, and s·y / y·y; rho is 0 without curvature."""
     s, y = following.x - point.x, following.gradient - point.gradient
     curvature, change = dot(s, y), dot(y, y)
     shown = (curvature > _LEAST_CURVATURE * change) & (change > 0)
@@ -172,7 +174,7 @@ def _pair(point: _Point, following: _Point) -> tuple[_Pair, Tensor]:
 
 
 def _choose(better: Tensor, trial: _Point, point: _Point) -> _Point:
-    """Every item's trial where it is better, else where it was."""
+    """Take every item's trial if it is better, else its point."""
 
     def pick(new: Tensor, old: Tensor) -> Tensor:
         return torch.where(better.view(-1, *[1] * (new.dim() - 1)), new, old)
@@ -186,10 +188,10 @@ def _choose(better: Tensor, trial: _Point, point: _Point) -> _Point:
 
 
 def _along(x: Tensor, length: Tensor, direction: Tensor) -> Tensor:
-    """x + length · direction, with a length (B,) of each item's own."""
+    """Compute x + length · direction, with a length (B,) for each item."""
     return x + _per_item(length, x) * direction
 
 
 def _per_item(scalars: Tensor, like: Tensor) -> Tensor:
-    """(B,) → (B, 1, …) in the type of ``like``."""
+    """Reshape (B,) to (B, 1, …) in the dtype of ``like``."""
     return scalars.to(like.dtype).view(-1, *[1] * (like.dim() - 1))

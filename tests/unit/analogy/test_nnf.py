@@ -18,21 +18,21 @@ def test_start_covers_a_smaller_map_to_its_far_edge() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(14, 28), (19, 38), (19, 37), (25, 50)])
-def test_identity_stays_identity_when_carried_up(sizes: tuple[int, int]) -> None:
+def test_upsampled_identity_is_the_identity(sizes: tuple[int, int]) -> None:
     coarse, fine = sizes
     field = initial_nnf((coarse, coarse), (coarse, coarse))
     finer = upsample_nnf(field, (coarse, coarse), (fine, fine), (fine, fine))
     assert torch.equal(finer, initial_nnf((fine, fine), (fine, fine)))
 
 
-def test_children_keep_their_place_inside_the_parent() -> None:
+def test_children_keep_their_position_inside_the_parent() -> None:
     coarse = torch.tensor([[[[1, 0]], [[3, 0]]]], dtype=torch.int32)  # (1, 3) and (0, 0)
     fine = upsample_nnf(coarse, (2, 4), (2, 4), (4, 8))
     assert fine[0, 0].tolist() == [[2, 2, 0, 0], [3, 3, 1, 1]]
     assert fine[0, 1].tolist() == [[6, 7, 0, 1], [6, 7, 0, 1]]
 
 
-def test_carried_field_stays_inside_an_odd_target() -> None:
+def test_upsampled_field_stays_inside_an_odd_target() -> None:
     coarse = initial_nnf((4, 4), (5, 3))
     fine = upsample_nnf(coarse, (5, 3), (8, 8), (9, 5))
     assert int(fine[0, 0].max()) == 8
@@ -56,7 +56,7 @@ def test_flow_is_dx_dy_in_full_resolution_pixels() -> None:
     np.testing.assert_allclose(flow[..., 1], 4.0, atol=1e-4)
 
 
-def test_consistency_measures_the_way_back() -> None:
+def test_consistency_is_the_distance_to_the_matchs_match() -> None:
     field = initial_nnf((6, 6), (6, 6))
     assert float(consistency(field, field).max()) == 0.0
     moved = field.clone()
@@ -64,7 +64,7 @@ def test_consistency_measures_the_way_back() -> None:
     assert float(consistency(field, moved)[0, 0, 2, 1]) == 3.0
 
 
-def test_consistency_of_a_batch_is_that_of_each(generator: torch.Generator) -> None:
+def test_consistency_of_a_batch_equals_that_of_each_item(generator: torch.Generator) -> None:
     there = torch.randint(0, 5, (3, 2, 7, 4), generator=generator).int()
     back = torch.randint(0, 4, (3, 2, 5, 6), generator=generator).int()
     both = consistency(there, back)

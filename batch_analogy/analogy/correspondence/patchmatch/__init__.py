@@ -1,7 +1,7 @@
-"""Nearest-neighbour fields between feature maps, by PatchMatch.
+"""PatchMatch: nearest-neighbour fields between feature maps.
 
-``patchmatch`` is the public door; ``search`` is what the analogy uses on maps whose cells it has
-scaled itself. The kernel follows the tensors' device: Numba on the CPU, Triton on CUDA.
+``patchmatch`` is the public function. ``search`` is for maps whose cells are already scaled. The
+kernel follows the tensors' device: Numba on the CPU, Triton on CUDA.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["PatchMatchResult", "Prior", "SearchSpec", "derive_seed", "patchmatch
 
 @dataclass(frozen=True)
 class PatchMatchResult:
-    """A nearest-neighbour field and what its matches cost."""
+    """A nearest-neighbour field and the costs of its matches."""
 
     nnf: Tensor  # (B, 2, H, W) int32: absolute (y, x) in target cells
     cost: Tensor  # (B, 1, H, W) float32: mean over the patch of 1 − cosine; 0 is identical
@@ -58,13 +58,13 @@ def patchmatch(
         The field and its cost. The same arguments give the same answer.
 
     Raises:
-        ConfigError: shapes, patch or iterations do not fit together.
+        ConfigError: the shapes do not fit together, or patch or iterations are out of range.
 
-    Source: Barnes et al. 2009, with the propagation of the official Deep Image Analogy code.
+    Source: Barnes et al. 2009, with the propagation of the published Deep Image Analogy program.
 
     >>> import torch
     >>> target = torch.rand(1, 8, 12, 12, generator=torch.Generator().manual_seed(0)) - 0.5
-    >>> source = target.roll(2, dims=3)  # everything moved two cells to the right
+    >>> source = target.roll(2, dims=3)  # everything shifted two cells to the right
     >>> patchmatch(source, target).nnf[0, :, 6, 8].tolist()
     [6, 6]
     """
@@ -91,13 +91,13 @@ def patchmatch(
 def search(
     source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec, prior: Prior | None = None
 ) -> tuple[Tensor, Tensor]:
-    """``reference.search`` by the fastest kernel there is for the tensors' device."""
+    """Run ``reference.search`` by the fastest kernel for the tensors' device."""
     kernel = _kernel_for(source.device)
     return kernel(source, target, initial, spec, prior)
 
 
 def _kernel_for(device: torch.device) -> Kernel:
-    """Numba on the CPU, Triton on CUDA; PyTorch elsewhere and where Triton is not installed."""
+    """Choose Numba on the CPU, Triton on CUDA; PyTorch elsewhere or without Triton."""
     if device.type == "cpu":
         from batch_analogy.analogy.correspondence.patchmatch import cpu  # Numba is slow to import
 

@@ -1,17 +1,17 @@
-"""PatchMatch on the CPU, compiled by Numba. Same candidates and answers as ``reference``.
+"""PatchMatch on the CPU, compiled by Numba; the same candidates and answers as ``reference``.
 
-What makes it fast is all exact; no candidate that could win is left out:
+All that makes it fast is exact; no candidate that could win is left out:
 
 - A patch row is one contiguous run of floats in (H, W, C) order, so its dot products are one
   long vector loop.
-- Terms 1 − s·t are never negative, so a candidate is dropped as soon as its partial sum
-  reaches the best.
-- A neighbour whose match has not changed since it was last asked at this jump would offer a
-  candidate that already lost; it is not asked again.
-- Cells are done in tiles, so that what they read stays in cache; memory is what limits the rest.
-- Each cell remembers the candidates it tried last, in sixteen slots that no 4×4 block of
-  candidates shares, one cache line: coherent neighbours and small random windows offer the same
-  ones again and again.
+- Terms 1 − s·t are never negative, so a candidate is dropped as soon as its partial sum reaches
+  the best.
+- A neighbour whose match has not changed since its last use at this jump would offer a candidate
+  that already lost; it is skipped.
+- Cells are processed in tiles, so that the data they read stays in cache; memory limits the speed.
+- Each cell remembers its latest candidates in sixteen slots, one cache line; no two candidates of a
+  4×4 block share a slot. Coherent neighbours and small random windows offer the same candidates
+  again and again.
 
 Passes are double-buffered: a cell reads only its neighbours' matches of the pass before, so the
 result depends neither on the number of threads nor on timing.
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import torch
 from numba import njit, prange
@@ -30,6 +29,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch.rng_cpu import draw_between, hash_cell
 from batch_analogy.analogy.correspondence.patchmatch.spec import SLACK_CELLS, Prior, SearchSpec
+from batch_analogy.analogy.numba_threads import use_torch_threads
 
 JUMPS = (8, 4, 2, 1)
 _SLOTS = 16
@@ -40,7 +40,7 @@ _SLACK = np.float32(SLACK_CELLS)
 
 @njit(fastmath=_REASSOCIATE, cache=True, nogil=True)
 def _patch_cost(s, t, size, py, px, qy, qx, reach, best):  # type: ignore[no-untyped-def]
-    """Mean of 1 − s·t over the patch cells valid in both maps, or inf once it reaches best."""
+    """Compute the mean of 1 − s·t over the patch cells valid in both maps; inf at or above best."""
     hs, ws, ht, wt, channels = size
     up = min(reach, py, qy)
     down = min(reach, hs - 1 - py, ht - 1 - qy)
@@ -67,7 +67,7 @@ def _patch_cost(s, t, size, py, px, qy, qx, reach, best):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def _prior_cost(prior, y, x, qy, qx):  # type: ignore[no-untyped-def]
-    """What a match costs for being away from where the prior expects it; 0 without a prior."""
+    """Compute the cost of a match that is not the expected one; 0 without a prior."""
     expected, weight, per_square = prior
     if weight.size == 0:
         return np.float32(0.0)
@@ -78,7 +78,7 @@ def _prior_cost(prior, y, x, qy, qx):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _match_cost(s, t, size, prior, py, px, qy, qx, reach, best):  # type: ignore[no-untyped-def]
-    """Patch and prior cost together, or inf once they reach best."""
+    """Compute patch plus prior cost; inf at or above best."""
     extra = _prior_cost(prior, py, px, qy, qx)
     if extra >= best:
         return np.float32(np.inf)
@@ -92,7 +92,7 @@ def _tiles(size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _tile_bounds(tile, size):  # type: ignore[no-untyped-def]
-    """(top, bottom, left, right) of a tile, half-open."""
+    """Return (top, bottom, left, right) of a tile, half-open."""
     across = -(-size[1] // _TILE)
     top, left = tile // across * _TILE, tile % across * _TILE
     return top, min(top + _TILE, size[0]), left, min(left + _TILE, size[1])
@@ -100,7 +100,7 @@ def _tile_bounds(tile, size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _is_new(tried, y, x, qy, qx, width):  # type: ignore[no-untyped-def]
-    """Whether a candidate is not among those remembered as tried; it is remembered from now on."""
+    """Return whether a candidate is not among those remembered as tried, and remember it."""
     slot = ((qy & 3) << 2) | (qx & 3)
     key = qy * width + qx
     if tried[y, x, slot] == key:
@@ -131,7 +131,7 @@ def _initial_costs(s, t, size, prior, reach, nnf, cost, tried):  # type: ignore[
 
 @njit(parallel=True, cache=True, nogil=True)
 def _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, before):  # type: ignore[no-untyped-def]
-    """One jump of propagation: offer each cell its four neighbours' matches, shifted back."""
+    """Do one jump of propagation: try each cell's four neighbours' matches, shifted back."""
     hs, ws, ht, wt, _ = size
     nnf, cost = old
     nnf_new, cost_new = new
@@ -157,7 +157,7 @@ def _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, be
                         improved = True
                 cost_new[y, x], nnf_new[0, y, x], nnf_new[1, y, x] = best, by, bx
                 if improved:
-                    changed[y, x] = now  # a racing reader at most asks once more, and is refused
+                    changed[y, x] = now  # a racing reader at most tries one candidate more, in vain
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -187,7 +187,7 @@ def _random_search(s, t, size, prior, reach, radii, first, seed, field, tried, c
 
 @njit(parallel=True, cache=True, nogil=True)
 def _without_prior(prior, nnf, cost):  # type: ignore[no-untyped-def]
-    """Take the prior's share out of the costs again, in place."""
+    """Subtract the prior's share from the costs, in place."""
     for y in prange(cost.shape[0]):
         for x in range(cost.shape[1]):
             cost[y, x] -= _prior_cost(prior, y, x, nnf[0, y, x], nnf[1, y, x])
@@ -197,7 +197,7 @@ def search(
     source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec, prior: Prior | None = None
 ) -> tuple[Tensor, Tensor]:
     """Improve a nearest-neighbour field; arguments and result as ``reference.search``."""
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    use_torch_threads()
     fields, costs = zip(
         *(
             _search_one(
@@ -213,7 +213,7 @@ def search(
 def _prior_of(
     prior: Prior | None, index: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], np.float32]:
-    """One picture's expected matches, their weight (empty: no prior) and 1 / radius²."""
+    """Return one picture's expected matches, their weight (empty: no prior) and 1 / radius²."""
     if prior is None:
         return np.zeros((2, 0, 0), np.float32), np.zeros((0, 0), np.float32), np.float32(0.0)
     expected, weight = prior.expected[index], prior.weight[index, 0]
@@ -234,7 +234,7 @@ def _search_one(
     s, t = _flat_cells(source), _flat_cells(target)
     channels, hs, ws = source.shape
     size = (hs, ws, target.shape[1], target.shape[2], channels)
-    nnf = np.array(initial.numpy(), dtype=np.int32)  # a copy: the caller's field stays as it was
+    nnf = np.array(initial.numpy(), dtype=np.int32)  # a copy: the caller's field stays unmodified
     old = (nnf, np.empty((hs, ws), np.float32))
     new = (np.empty_like(nnf), np.empty((hs, ws), np.float32))
     tried = np.full((hs, ws, _SLOTS), -1, np.int32)
@@ -258,6 +258,6 @@ def _search_one(
 
 
 def _flat_cells(features: Tensor) -> NDArray[np.float32]:
-    """(C, H, W) → one flat array in (H, W, C) order, without a copy where it lies so already."""
+    """Flatten (C, H, W) in (H, W, C) order, without a copy where memory has that order."""
     cells = features.permute(1, 2, 0).contiguous().numpy()
     return np.ascontiguousarray(cells, dtype=np.float32).reshape(-1)

@@ -1,22 +1,23 @@
-"""PatchMatch on a GPU, in Triton. Same candidates and answers as ``reference``.
+"""PatchMatch on a GPU, in Triton; the same candidates and answers as ``reference``.
 
-One program does a tile of cells of one picture of the batch. Every propagation step is a launch
-of its own that reads the field of the step before and writes a new one, so the result does not
-depend on timing, and no launch is long (the official kernel runs all iterations in one, in place:
-facts §2). The random search of an iteration is one launch, as a cell's search needs only itself.
+One program processes a tile of cells of one picture of the batch. Every propagation step is a
+launch of its own that reads the field of the step before and writes a new one, so the result does
+not depend on timing, and no launch is long. (The published kernel runs all iterations in one launch
+and in place: docs/method.md, "PatchMatch random numbers and races".) The random search of an
+iteration is one launch, as a cell's search needs no other cell.
 
-Reading the maps is nearly all of the time. What keeps it low:
+Reading the maps takes nearly all of the time. It is kept low:
 
 - A patch row is one contiguous run of numbers in (H, W, C) order, read in wide loads; products
-  stay in their lanes until the row is done, then are summed once.
-- Terms 1 − s·t are never negative, so after each row a cell whose sum has reached its best reads
-  no more, and a tile of such cells moves on to the next candidate.
-- A neighbour whose match has not changed since it was last asked at this jump is not asked again.
-- Maps may be float16 or bfloat16: half the bytes, summed in float32 all the same. Their costs
-  are then off by the rounding of the maps, about 1e-3 and 1e-2 at most.
+  stay in their lanes until the row is complete, then are summed once.
+- Terms 1 − s·t are never negative, so after each row a cell whose sum has reached its best stops
+  reading, and a tile of such cells moves on to the next candidate.
+- A neighbour whose match has not changed since its last use at this jump is skipped.
+- Maps may be float16 or bfloat16: half the bytes, still summed in float32. Costs then deviate by
+  the rounding of the maps, at most about 1e-3 and 1e-2.
 
-A tile's shape depends on one map's size and channels, never on the batch: a picture's matches are
-the same whatever else is searched in the same call.
+A tile's shape depends on one map's size and element type, never on the batch: a picture's matches
+are the same whatever else is searched in the same call.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from batch_analogy.analogy.correspondence.patchmatch.spec import SLACK_CELLS, Pr
 _SLACK = tl.constexpr(SLACK_CELLS)
 _MIX_1, _MIX_2, _STRIDE = (tl.constexpr(value) for value in (MIX_1, MIX_2, STRIDE))
 # Numbers that vary from launch to launch: special code for 1 and for multiples of 16 is not worth
-# compiling a kernel again.
+# compiling a kernel anew.
 _SIZES = ["hs", "ws", "ht", "wt"]
 _STEPS = ["jump", "now", "before"]
 _DRAWS = ["radius_count", "first_draw", "now"]
-_FINE_MAP_CELLS = 1 << 15  # maps above this fill a GPU with large tiles, smaller ones do not
+_FINE_MAP_CELLS = 1 << 15  # maps of at least this size fill a GPU with large tiles
 
 
 @triton.jit
@@ -47,7 +48,7 @@ def _patch_cost(
     s, t, hs, ws, ht, wt, py, px, qy, qx, alive, best,
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
-    """Mean of 1 − s·t over the patch cells valid in both maps; at least best once it reaches it."""
+    """Compute the mean of 1 − s·t over the patch cells valid in both maps; inf at or above best."""
     up = tl.minimum(tl.minimum(py, qy), REACH)
     left = tl.minimum(tl.minimum(px, qx), REACH)
     down = tl.minimum(tl.minimum(hs - 1 - py, ht - 1 - qy), REACH)
@@ -82,7 +83,7 @@ def _offer(
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
     PRIOR: tl.constexpr,
 ):  # fmt: skip
-    """The better of each cell's best match and the candidate offered to it, and where it won."""
+    """Return the better of each cell's best match and candidate, and where the candidate won."""
     extra = tl.zeros([CELLS], dtype=tl.float32)
     if PRIOR:
         cell = py * ws + px
@@ -103,7 +104,7 @@ def _offer(
 
 @triton.jit
 def hash_cells(x):
-    """As ``rng.hash_cells``; uint32 products wrap by themselves."""
+    """Compute ``rng.hash_cells``; uint32 products wrap by themselves."""
     x = (x ^ (x >> 16)) * _MIX_1
     x = (x ^ (x >> 15)) * _MIX_2
     return x ^ (x >> 16)
@@ -111,7 +112,7 @@ def hash_cells(x):
 
 @triton.jit
 def draw(cell_hash, number, low, high):
-    """A uniform integer in [low, high]."""
+    """Draw a uniform integer in [low, high]."""
     h = hash_cells(cell_hash + tl.cast(number, tl.uint32) * _STRIDE)
     span = (high - low + 1).to(tl.uint64)
     return low + ((h.to(tl.uint64) * span) >> 32).to(tl.int32)
@@ -119,7 +120,7 @@ def draw(cell_hash, number, low, high):
 
 @triton.jit
 def tile(hs, ws, CELLS: tl.constexpr, TILE_WIDTH: tl.constexpr):
-    """This program's cells (y, x), and which of them lie in the map."""
+    """Return this program's cells (y, x), and which of them lie in the map."""
     across = tl.cdiv(ws, TILE_WIDTH)
     lane = tl.arange(0, CELLS)
     y = tl.program_id(0) // across * (CELLS // TILE_WIDTH) + lane // TILE_WIDTH
@@ -133,7 +134,7 @@ def _initial_costs(
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
     TILE_WIDTH: tl.constexpr, PRIOR: tl.constexpr,
 ):  # fmt: skip
-    """The cost of the field it starts from, after the prior's candidates have been offered."""
+    """Compute the initial field's costs, after trying the prior's candidates."""
     picture = tl.program_id(1).to(tl.int64)
     count = hs * ws
     s += picture * count * C
@@ -170,7 +171,7 @@ def _propagate(
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
     TILE_WIDTH: tl.constexpr, PRIOR: tl.constexpr,
 ):  # fmt: skip
-    """One jump: offer each cell its four neighbours' matches, shifted back."""
+    """Do one jump of propagation: try each cell's four neighbours' matches, shifted back."""
     picture = tl.program_id(1).to(tl.int64)
     count = hs * ws
     s += picture * count * C
@@ -217,7 +218,7 @@ def _random_search(
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
     TILE_WIDTH: tl.constexpr, PRIOR: tl.constexpr,
 ):  # fmt: skip
-    """One uniform sample per radius around each cell's best match, in place."""
+    """Try one uniform sample per radius around each cell's best match, in place."""
     picture = tl.program_id(1).to(tl.int64)
     count = hs * ws
     s += picture * count * C
@@ -259,8 +260,8 @@ def search(
 ) -> tuple[Tensor, Tensor]:
     """Improve a nearest-neighbour field; arguments and result as ``reference.search``.
 
-    The maps may also be float16 or bfloat16, both of one type. ``block`` replaces
-    ``block_shape``, to measure with.
+    The maps may also be float16 or bfloat16, both of one type. ``block`` overrides
+    ``block_shape``, for measurements.
     """
     batch, channels, hs, ws = source.shape
     ht, wt = int(target.shape[2]), int(target.shape[3])
@@ -298,7 +299,7 @@ def search(
 
 @dataclass
 class _Field:
-    """A field between two launches; steps read one and write another."""
+    """A field between two launches; a step reads one and writes another."""
 
     nnf: Tensor  # (B, 2, H, W) int32
     cost: Tensor  # (B, 1, H, W) float32, the prior's share included
@@ -312,7 +313,7 @@ class _Field:
 
 
 def block_shape(cells: int, element_bytes: int) -> dict[str, int]:
-    """What one program does at once, for a map of this many cells.
+    """Choose how much one program processes at once, for a map of this many cells.
 
     CELLS in tiles TILE_WIDTH wide; CHUNK numbers of a patch row. Chosen by the compiler's report
     for compute capability 9.0: wider blocks need so many registers that few fit on a processor.
@@ -325,9 +326,9 @@ def block_shape(cells: int, element_bytes: int) -> dict[str, int]:
 def _prior_arguments(
     prior: Prior | None, nnf: Tensor, target_size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor, float]:
-    """Expected matches, their weight, the candidates they give, and 1 / radius².
+    """Return expected matches, their weight, their candidates, and 1 / radius².
 
-    Without a prior any tensors do: the kernels are compiled not to read them.
+    Without a prior any tensors will do: the kernels are compiled not to read them.
     """
     if prior is None:
         nothing = nnf.new_empty(0, dtype=torch.float32)
@@ -342,5 +343,5 @@ def _prior_arguments(
 
 
 def _cells(features: Tensor) -> Tensor:
-    """(B, C, H, W) → contiguous (B, H, W, C), without a copy where it lies so already."""
+    """Convert (B, C, H, W) to contiguous (B, H, W, C); no copy where memory has that order."""
     return features.permute(0, 2, 3, 1).contiguous()

@@ -1,12 +1,12 @@
 """PatchMatch in plain PyTorch: the readable version that defines the answer.
 
-Every cell keeps one match and its cost. An iteration asks the four neighbours at distances
-8, 4, 2 and 1 for their matches, shifted back (propagation), then tries random cells around the
-best match at halving radii (random search). Each step sees only the step before, so the answer
-does not depend on any order of work.
+Every cell keeps one match and its cost. An iteration tries the matches of the four neighbours at
+distances 8, 4, 2 and 1, shifted back (propagation), then random cells around the best match at
+halving radii (random search). Each step sees only the step before, so the answer does not depend on
+the order of work.
 
-Source: Barnes et al. 2009 (PatchMatch); jumps and radii of the official Deep Image Analogy code
-(deep-image-analogy facts §2), double-buffered instead of racing.
+Source: Barnes et al. 2009 (PatchMatch); docs/method.md, "PatchMatch patches, radii and iterations"
+for jumps and radii, which are the published program's. Double-buffered, a departure from it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.correspondence.patchmatch.rng import hash_cells, random_places
+from batch_analogy.analogy.correspondence.patchmatch.rng import hash_cells, random_cells
 from batch_analogy.analogy.correspondence.patchmatch.spec import Prior, SearchSpec
 
 JUMPS = (8, 4, 2, 1)
-SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # left, right, up, down, as (dy, dx)
+OFFSETS = ((0, -1), (0, 1), (-1, 0), (1, 0))  # left, right, up, down, as (dy, dx)
 
 
 def search(
@@ -33,11 +33,11 @@ def search(
         target: (B, C, H', W') float32, likewise.
         initial: (B, 2, H, W) int32, absolute (y, x) in target cells, inside the target.
         spec: patch, radius, iterations and seed.
-        prior: where matches are expected; the expected ones are the first candidates.
+        prior: expected matches, which are the first candidates.
 
     Returns:
         The field (B, 2, H, W) int32, and its cost (B, 1, H, W) float32: the mean of 1 − s·t over
-        those patch cells that lie inside both maps, without what the prior adds.
+        those patch cells that lie inside both maps, without the prior's cost.
     """
     results = [
         _search_one(
@@ -54,7 +54,7 @@ def search(
 
 @dataclass(frozen=True)
 class _Pair:
-    """One picture of the batch: its maps, and what a field between them costs."""
+    """One picture of the batch: its maps, and the cost of a field between them."""
 
     source: Tensor
     target: Tensor
@@ -62,7 +62,7 @@ class _Pair:
     prior: Prior | None  # of this picture alone
 
     def cost(self, nnf: Tensor) -> Tensor:
-        """Patch cost and prior cost, (H, W)."""
+        """Compute patch cost plus prior cost, (H, W)."""
         return patch_cost(self.source, self.target, nnf, self.reach) + self.prior_cost(nnf)
 
     def prior_cost(self, nnf: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class _Pair:
         return self.prior.cost(nnf[None])[0, 0]
 
     def expected(self) -> Tensor | None:
-        """The prior's matches as candidates, (2, H, W)."""
+        """Return the prior's matches as candidates, (2, H, W)."""
         if self.prior is None:
             return None
         _, height, width = self.target.shape
@@ -87,7 +87,9 @@ def _search_one(pair: _Pair, nnf: Tensor, spec: SearchSpec, seed: int) -> tuple[
         nnf, cost = _keep_better(pair, nnf, cost, expected, everywhere)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            offers = [_shifted_matches(nnf, dy * jump, dx * jump, pair.target) for dy, dx in SIDES]
+            offers = [
+                _shifted_matches(nnf, dy * jump, dx * jump, pair.target) for dy, dx in OFFSETS
+            ]
             for candidate, inside in offers:
                 nnf, cost = _keep_better(pair, nnf, cost, candidate, inside)
         for k, r in enumerate(radii):
@@ -98,7 +100,7 @@ def _search_one(pair: _Pair, nnf: Tensor, spec: SearchSpec, seed: int) -> tuple[
 
 
 def patch_cost(source: Tensor, target: Tensor, nnf: Tensor, reach: int) -> Tensor:
-    """Mean of 1 − s·t over the patch cells valid in both maps, for every source cell.
+    """Compute the mean of 1 − s·t over the patch cells valid in both maps, for every source cell.
 
     Args:
         source: (C, H, W). target: (C, H', W'). nnf: (2, H, W) int64. reach: patch // 2, cells.
@@ -131,7 +133,7 @@ def _keep_better(
 
 
 def _shifted_matches(nnf: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The neighbour's match moved back by the jump, and where there is a neighbour."""
+    """Return the neighbour's match shifted back by the jump, and where a neighbour exists."""
     _, height, width = nnf.shape
     ys, xs = grid(height, width, nnf.device)
     inside = _inside(ys + dy, xs + dx, height, width)
@@ -142,15 +144,16 @@ def _shifted_matches(nnf: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Ten
 
 
 def _random_matches(nnf: Tensor, radius: int, draw: int, seed: int, target: Tensor) -> Tensor:
-    """One uniform cell per match from the clipped square window around it."""
+    """Draw a uniform cell per match from the clipped square window around it."""
     _, height, width = nnf.shape
     cells = torch.arange(height * width, device=nnf.device).view(height, width)
     cell_hash = hash_cells(cells ^ seed)
     target_size = (int(target.shape[1]), int(target.shape[2]))
-    return random_places(nnf, cell_hash, radius, draw, target_size)
+    return random_cells(nnf, cell_hash, radius, draw, target_size)
 
 
 def grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the row and the column of every cell, (H, W) each."""
     ys = torch.arange(height, device=device).view(-1, 1).expand(height, width)
     xs = torch.arange(width, device=device).view(1, -1).expand(height, width)
     return ys, xs

@@ -1,8 +1,10 @@
-"""The random numbers of PatchMatch: one counter-based hash, the same in every kernel.
+"""Random numbers of PatchMatch: one counter-based hash, the same in every kernel.
 
-Official code seeds by column only, so a column's cells share their draws (facts §2). Here each
-(seed, iteration, radius, cell) has draws of its own and no state is kept: results depend neither
-on thread count nor on the order of work, and all kernels try the same candidates.
+The published program seeds by column alone, so the cells of a column share their draws. Here each
+(seed, iteration, radius, cell) has draws of its own and no state is kept. So results depend neither
+on the number of threads nor on the order of work, and all kernels try the same candidates.
+
+Source: docs/method.md, "PatchMatch random numbers and races".
 """
 
 from __future__ import annotations
@@ -19,26 +21,27 @@ MASK = 0xFFFFFFFF
 
 
 def derive_seed(*parts: int | str) -> int:
-    """A 32-bit seed from any numbers and names, e.g. (run seed, level, direction)."""
+    """Derive a 32-bit seed from any numbers and names, such as (run seed, level, direction)."""
     text = "/".join(map(str, parts)).encode()
     return int.from_bytes(hashlib.blake2s(text, digest_size=4).digest(), "little")
 
 
 def hash_cells(x: Tensor) -> Tensor:
-    """A 32-bit integer hash in int64; products may wrap, their low 32 bits stay right."""
+    """Hash 32-bit integers held as int64; products may wrap, their low 32 bits stay right."""
     x = ((x ^ (x >> 16)) * MIX_1) & MASK
     x = ((x ^ (x >> 15)) * MIX_2) & MASK
     return x ^ (x >> 16)
 
 
-def random_places(
+def random_cells(
     nnf: Tensor, cell_hash: Tensor, radius: int, draw: int, target_size: tuple[int, int]
 ) -> Tensor:
-    """One uniform cell per match from the clipped square window around it.
+    """Draw a uniform cell per match from the clipped square window around it.
 
     Args:
         nnf: (2, H, W) integers. cell_hash: (H, W) int64, ``hash_cells`` of each cell and seed.
-        radius: half the window's side. draw: which of a cell's draws. target_size: (H', W').
+        radius: half the window's side. draw: number of the draw among a cell's draws.
+        target_size: (H', W').
 
     Returns:
         (2, H, W) int64.

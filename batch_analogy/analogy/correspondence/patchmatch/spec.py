@@ -1,4 +1,4 @@
-"""What one search is asked to do; every kernel takes the same."""
+"""Settings and priors of a PatchMatch search, the same for all kernels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from batch_analogy.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec:
-    """Patch, reach and randomness of one PatchMatch search.
+    """Settings of one PatchMatch search.
 
     >>> SearchSpec(patch=3, radius=28, iterations=10, seed=0).radii
     (28, 14, 7, 3, 1)
@@ -21,13 +21,13 @@ class SearchSpec:
     patch: int  # odd side of the compared patch, cells
     radius: int  # largest random-search radius, target cells
     iterations: int  # propagation and search rounds
-    seed: int | tuple[int, ...]  # 32-bit seed of the random search; a tuple: one for each picture
+    seed: int | tuple[int, ...]  # 32 bits, of the random search; a tuple: one for each picture
 
     def seeds(self, batch: int) -> tuple[int, ...]:
-        """The seed of every picture of a batch.
+        """Return the seed of every picture of a batch.
 
         Raises:
-            ConfigError: there is not one seed for each picture.
+            ConfigError: the number of seeds is not that of pictures.
         """
         if isinstance(self.seed, int):
             return (self.seed,) * batch
@@ -37,7 +37,7 @@ class SearchSpec:
 
     @property
     def reach(self) -> int:
-        """Cells from the patch's centre to its edge."""
+        """Distance from the patch's centre to its edge, cells."""
         return self.patch // 2
 
     @property
@@ -52,16 +52,16 @@ class SearchSpec:
 
 
 SLACK_CELLS = 1.5
-"""A match may be this far from the expected one at no price."""
+"""Distance from the expected match up to which a match pays nothing."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Where matches are expected, and how much it costs to be elsewhere.
+    """Expected matches, and the cost of other ones.
 
     A match at distance d (target cells) from the expected one costs weight · min(e² / radius², 1)
-    more, where e is what d exceeds ``SLACK_CELLS`` by: expectations come from coarser levels and
-    are no surer than that. A little weight decides only where features do not: in plain areas.
+    more, with e = max(d − ``SLACK_CELLS``, 0): expected matches come from coarser levels and are no
+    more exact than that. A small weight decides only where features do not, in plain areas.
     """
 
     expected: Tensor  # (B, 2, H, W) float32: absolute (y, x) in target cells
@@ -69,18 +69,18 @@ class Prior:
     radius: float  # target cells
 
     def item(self, index: int) -> Prior:
-        """The prior of one picture of the batch."""
+        """Return the prior of one picture of the batch."""
         here = slice(index, index + 1)
         return Prior(self.expected[here], self.weight[here], self.radius)
 
     def cost(self, nnf: Tensor) -> Tensor:
-        """What the matches of a field (B, 2, H, W) pay, (B, 1, H, W) float32."""
+        """Compute the cost of the matches of a field (B, 2, H, W), (B, 1, H, W) float32."""
         away = (nnf - self.expected).square().sum(dim=1, keepdim=True).sqrt()
         excess = (away - SLACK_CELLS).clamp_min(0.0)
         return self.weight * (excess / self.radius).square().clamp_max(1.0)
 
     def candidates(self, target_size: tuple[int, int]) -> Tensor:
-        """The expected matches as a field: the nearest cells (halves to even) in the target."""
+        """Round the expected matches to a field of target cells (halves to even)."""
         rounded = self.expected.round()
         axes = [rounded[:, axis].clamp(0, target_size[axis] - 1) for axis in range(2)]
         return torch.stack(axes, dim=1).to(torch.int32)

@@ -17,7 +17,8 @@ from batch_analogy.analogy.correspondence.patchmatch.rng_cpu import draw_between
 from batch_analogy.analogy.guided.search.reference import JUMPS
 from batch_analogy.analogy.guided.search.spec import GuidedSearchSpec
 from batch_analogy.analogy.nnf import Size
-from batch_analogy.analogy.rendering.upscale.cpu import alone, use_threads
+from batch_analogy.analogy.numba_threads import use_torch_threads
+from batch_analogy.analogy.rendering.upscale.cpu import discontinuities
 
 
 @njit(cache=True, nogil=True)
@@ -28,7 +29,7 @@ def _cost_terms(size, shape, costs, before, y, x, qy, qx):  # type: ignore[no-un
     nnf, used = before
     factor, extra = 1.0, 0.0
     if coherence > 0.0:
-        factor = 1.0 + coherence * 0.25 * np.float64(alone(nnf, size, y, x, qy, qx))
+        factor = 1.0 + coherence * 0.25 * np.float64(discontinuities(nnf, size, y, x, qy, qx))
     if used.size > 0:
         own = abs(qy - nnf[0, y, x]) <= reach and abs(qx - nnf[1, y, x]) <= reach
         rows = min(qy + reach, size[2] - 1) - max(qy - reach, 0) + 1
@@ -198,7 +199,7 @@ def search(
     spec: GuidedSearchSpec,
 ) -> tuple[Tensor, Tensor]:
     """Compute ``reference.search`` for tensors on the CPU."""
-    use_threads()
+    use_torch_threads()
     states = active.contiguous().numpy()
     maps = (
         _padded(source, spec.reach),

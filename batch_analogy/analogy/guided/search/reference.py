@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.correspondence.patchmatch.reference import SIDES, grid
-from batch_analogy.analogy.correspondence.patchmatch.rng import hash_cells, random_places
+from batch_analogy.analogy.correspondence.patchmatch.reference import OFFSETS, grid
+from batch_analogy.analogy.correspondence.patchmatch.rng import hash_cells, random_cells
 from batch_analogy.analogy.guided.search.spec import GuidedSearchSpec
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.analogy.rendering.upscale.reference import neighbours
@@ -56,7 +56,7 @@ def search(
     difference = job.difference(field)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            offers = [job.shifted(field, dy * jump, dx * jump) for dy, dx in SIDES]
+            offers = [job.shifted(field, dy * jump, dx * jump) for dy, dx in OFFSETS]
             field, difference = _propagated(job, field, difference, offers)
         field, difference = _searched_at_random(job, field, difference, iteration)
     return field.to(torch.int32), (difference * (active > 0)).to(torch.int32)
@@ -104,7 +104,7 @@ class _Job:
         height, width = self.active.shape
         cells = torch.arange(height * width, device=field.device).view(height, width)
         radius = self.spec.radii[draw % len(self.spec.radii)]
-        place = random_places(field, hash_cells(cells ^ self.spec.seed), radius, draw, self.size)
+        place = random_cells(field, hash_cells(cells ^ self.spec.seed), radius, draw, self.size)
         return place, self.usable[place[0], place[1]]
 
 
@@ -130,7 +130,7 @@ class _Before:
     def _alone(self, match: Tensor) -> Tensor:
         """Count the neighbours (of four) whose matches do not continue this one: (H, W) int64."""
         count = torch.zeros(match.shape[1:], dtype=torch.int64, device=match.device)
-        for dy, dx in SIDES:
+        for dy, dx in OFFSETS:
             neighbour, inside = neighbours(self.field, dy, dx)
             count += inside & ((neighbour[0] != match[0] + dy) | (neighbour[1] != match[1] + dx))
         return count

@@ -8,7 +8,7 @@ from numba import njit, prange
 from torch import Tensor
 
 from batch_analogy.analogy.guided.vote.reference import TOLERANCE
-from batch_analogy.analogy.rendering.upscale.cpu import use_threads
+from batch_analogy.analogy.numba_threads import use_torch_threads
 
 _PER_SQUARE = np.float32(1.0 / TOLERANCE**2)
 _ONE = np.float32(1.0)
@@ -72,7 +72,7 @@ def _weighted_mean(values, places, weights, count, mean):  # type: ignore[no-unt
 
 def vote(values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int) -> Tensor:
     """Compute ``reference.vote`` for tensors on the CPU."""
-    use_threads()
+    use_torch_threads()
     out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
     field, can = nnf.contiguous().numpy(), usable.numpy().view(np.uint8)
     _vote(values.contiguous().numpy(), field, can, active.contiguous().numpy(), reach, out)

@@ -1,12 +1,12 @@
-"""Rebuilding a picture much larger than it was matched at: the field is brought up and searched on.
+"""Render a picture much larger than it was matched at: the field is enlarged and searched again.
 
-A field of matching size says where blocks of pixels come from; enlarged as it is, its blocks show.
-So it goes up in octaves. In each, the enlarged field is searched a little against the coarser
-result, voted from B' at this size, searched again against that sharp vote, and voted again
-(maximisation and expectation by turns). Work is done in overlapping tiles, so that memory beyond
-the pictures themselves stays small; the tiles change no bit of the result.
+A field of matching size tells where blocks of pixels come from. Simply enlarged, its blocks show.
+So it is enlarged octave by octave: in each, the enlarged field is searched a little against the
+coarser result, voted from B' at this size, searched again against that sharp vote, and voted again
+(maximisation and expectation by turns). The work is done in overlapping tiles, so that memory
+beyond the pictures themselves stays small; the tiles change no bit of the result.
 
-Source: Kwatra et al. 2005 (Texture Optimization), Wexler et al. 2007, on PatchMatch's search.
+Source: Kwatra et al. 2005 (Texture Optimization) and Wexler et al. 2007, on PatchMatch's search.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.correspondence.patchmatch.reference import SIDES
+from batch_analogy.analogy.correspondence.patchmatch.reference import OFFSETS
 from batch_analogy.analogy.correspondence.patchmatch.rng import derive_seed
 from batch_analogy.analogy.features.pictures import resize
 from batch_analogy.analogy.nnf import Size, sides
 from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import reference
-from batch_analogy.analogy.rendering.upscale.reference import CHANNELS, UpscaleSpec
+from batch_analogy.analogy.rendering.upscale.spec import CHANNELS, UpscaleSpec
 
-_LEAST_SCALE = 1.3  # pixels per matching cell and side; up to it a plain vote shows no blocks
-_SAME_SCALE = 0.02  # a picture this near the size it is wanted at is read as it is
+_LEAST_SCALE = 1.3  # pixels per cell on an axis; up to it a plain vote shows no blocks
+_SAME_SCALE = 0.02  # relative; a picture this near the wanted size is not resized
 _TILE_PX = 1024
 _ROWS_AT_ONCE = 512
-_FILLED_CELLS = 16  # beyond the matches that lead somewhere; more than a search can reach
+_FILLED_CELLS = 16  # around the valid matches; more than a search can reach
 _VOTE_REACH = 1
-_PRICE = 2400  # of a neighbour that does not continue a match: a step of 6/255 all over a patch
+_PENALTY = 2400  # of a neighbour that does not continue a match: 6/255 all over a patch
 _RADII = (2, 1)
-_ITERATIONS = 2  # of each search on the way up
-_LAST_ITERATIONS = 1  # at full size, where little is left to find and most of the time goes
+_ITERATIONS = 2  # of each search below full size
+_LAST_ITERATIONS = 1  # at full size, where most of the time goes and little is left to find
 
 
 @dataclass(frozen=True)
 class _Octave:
-    """One size on the way up."""
+    """One size between matching size and full size."""
 
     size: Size  # of the result
-    target: Tensor  # (H', W', 3) uint8: the picture that is read, at the same scale
+    target: Tensor  # (H', W', 3) uint8: the picture that is read, at this scale
 
     @property
     def target_size(self) -> Size:
@@ -51,17 +51,17 @@ class _Octave:
 
 @dataclass(frozen=True)
 class _Window:
-    """A tile of the result and what is around it; ranges are half-open."""
+    """A tile of the result with its surroundings; ranges are half-open."""
 
-    rows: tuple[int, int]  # with the surroundings
+    rows: tuple[int, int]  # surroundings included
     columns: tuple[int, int]
-    tile: tuple[slice, slice]  # in the whole
-    inner: tuple[slice, slice]  # the tile, inside the window
+    tile: tuple[slice, slice]  # in the whole picture
+    inner: tuple[slice, slice]  # in the window
 
 
 @dataclass(frozen=True)
 class _Step:
-    """From one octave to the next: searches and tiles."""
+    """The way from one octave to the next: its searches and tiles."""
 
     below: _Octave
     octave: _Octave
@@ -73,7 +73,7 @@ class _Step:
         return UpscaleSpec(
             iterations=self.iterations,
             radii=_RADII,
-            price=_PRICE,
+            penalty=_PENALTY,
             seed=self.seeds[search],
             top=rows[0],
             left=columns[0],
@@ -81,7 +81,7 @@ class _Step:
         )
 
     def windows(self) -> Iterator[_Window]:
-        """The tiles, each with so much around it that nothing further away can change it."""
+        """Yield the tiles, each with surroundings so wide that nothing beyond can change it."""
         halo = 2 * (self.spec(0, (0, 0), (0, 0)).reach + _VOTE_REACH)
         height, width = self.octave.size
         for top in range(0, height, self.tile_px):
@@ -109,18 +109,18 @@ def render_full_size(
     seed: int = 0,
     tile_px: int = _TILE_PX,
 ) -> Tensor:
-    """Rebuild a picture at full resolution out of another, sharply, through a coarse field.
+    """Rebuild a picture sharply at full resolution from another, through a coarse field.
 
-    Up to 1.3 times the size of the field this is ``vote_picture``; above it the field is refined.
+    Up to 1.3 times the field's size this is ``vote_picture``; above it the field is refined.
 
     Args:
         picture: (1, 3, H', W') float32 in [0, 1], the picture that is read, at its own size.
-        nnf: (1, 2, h, w) int32, at matching resolution; matches that lie outside the other map
-            are not used.
+        nnf: (1, 2, h, w) int32, at matching resolution; matches outside the other map are
+            ignored.
         target_cells: (h', w'), the size at which ``picture`` was matched.
         size: (H, W) of the result in pixels.
         seed: of the random search.
-        tile_px: side of the tiles; memory and time depend on it, the result does not.
+        tile_px: side of the tiles; it changes memory and time, not the result.
 
     Returns:
         (1, 3, H, W) float32, the same for any number of threads.
@@ -144,10 +144,9 @@ def full_size_field(
     seed: int = 0,
     tile_px: int = _TILE_PX,
 ) -> Tensor:
-    """The field that ``render_full_size`` votes through, for sizes that need it.
+    """Return the field that ``render_full_size`` votes through, for sizes that need a search.
 
-    Args:
-        As for ``render_full_size``.
+    Arguments are those of ``render_full_size``.
 
     Returns:
         (1, 2, H, W) int32, (y, x) in the picture ``at_scale``.
@@ -160,7 +159,7 @@ def full_size_field(
 
 
 def needs_search(nnf: Tensor, size: Size) -> bool:
-    """Whether a picture of this size is so much larger than the field that its blocks show."""
+    """Return whether a picture is so much larger than its field that the field's blocks show."""
     cells = sides(nnf)
     return max(size[0] / cells[0], size[1] / cells[1]) > _LEAST_SCALE
 
@@ -168,7 +167,11 @@ def needs_search(nnf: Tensor, size: Size) -> bool:
 def _climb(
     picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, seed: int, tile_px: int
 ) -> tuple[_Step, Tensor, Tensor, Tensor]:
-    """All octaves but the last: its step, the field and result before it, and what it reads."""
+    """Do all octaves but the last.
+
+    Returns:
+        The last step, the field and the result before it, and the picture that the step reads.
+    """
     cells = sides(nnf)
     field = _filled(nnf[0], target_cells)
     below = _Octave(cells, _bytes(resize(picture, target_cells)))
@@ -186,12 +189,12 @@ def _climb(
 
 
 def _seeds(seed: int, octave: int) -> tuple[int, int]:
-    """The seeds of an octave's two searches."""
+    """Derive the seeds of an octave's two searches."""
     return derive_seed("fine", seed, octave, 0), derive_seed("fine", seed, octave, 1)
 
 
 def _sizes(size: Size, cells: Size) -> list[Size]:
-    """The sizes on the way up: the result's, halved as often as they stay above the field's."""
+    """List the octaves' sizes: the result's, halved while it stays well above the field's."""
     sizes = [size]
     while max(sizes[0][0] / cells[0], sizes[0][1] / cells[1]) > 2 * _LEAST_SCALE:
         sizes.insert(0, (-(-sizes[0][0] // 2), -(-sizes[0][1] // 2)))
@@ -199,18 +202,18 @@ def _sizes(size: Size, cells: Size) -> list[Size]:
 
 
 def at_scale(picture: Tensor, target_cells: Size, cells: Size, size: Size) -> Tensor:
-    """The picture that is read, at the scale of a result of this size.
+    """Resize the picture that is read to the scale of a result.
 
     Args:
         picture: (1, 3, H', W') float32. target_cells: the size at which it was matched.
-        cells: the size of the field. size: of the result.
+        cells: (h, w) of the field. size: (H, W) of the result.
     """
     wanted = size_at_scale(sides(picture), target_cells, cells, size)
     return picture if wanted == sides(picture) else resize(picture, wanted)
 
 
 def size_at_scale(own: Size, target_cells: Size, cells: Size, size: Size) -> Size:
-    """The size that ``at_scale`` gives a picture whose own size is ``own``."""
+    """Return the size to which ``at_scale`` brings a picture of size ``own``."""
     height, width = (
         max(1, round(target * full / count))
         for target, full, count in zip(target_cells, size, cells, strict=True)
@@ -220,7 +223,7 @@ def size_at_scale(own: Size, target_cells: Size, cells: Size, size: Size) -> Siz
 
 
 def _go_up(step: _Step, field: Tensor, coarser: Tensor) -> tuple[Tensor, Tensor]:
-    """The field (2, H, W) int32 and the result (H, W, 3) uint8 of an octave."""
+    """Return the field (2, H, W) int32 and the result (H, W, 3) uint8 of an octave."""
     height, width = step.octave.size
     finer = torch.empty((2, height, width), dtype=torch.int32, device=field.device)
     result = torch.empty((height, width, CHANNELS), dtype=torch.uint8, device=field.device)
@@ -231,7 +234,7 @@ def _go_up(step: _Step, field: Tensor, coarser: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _searched(step: _Step, field: Tensor, coarser: Tensor) -> Iterator[tuple[_Window, Tensor]]:
-    """Every window of an octave with its field, searched twice."""
+    """Yield every window of an octave with its field, searched twice."""
     target = step.octave.target
     height, width = step.octave.target_size
     blurred = _enlarged(step.below.target, (height, width), (0, height), (0, width))
@@ -245,10 +248,10 @@ def _searched(step: _Step, field: Tensor, coarser: Tensor) -> Iterator[tuple[_Wi
 
 
 def _enlarged_field(step: _Step, field: Tensor, window: _Window) -> Tensor:
-    """The coarser field at a window of the finer size: displacements, scaled and rounded.
+    """Enlarge the coarser field at a window, by scaled and rounded displacements.
 
-    Rounding displacements, not places, leaves children of equal parents with equal ones, so that
-    they go on continuing each other.
+    Rounding displacements instead of positions gives children of equal parents equal ones, so that
+    they still continue each other.
     """
     children = [torch.arange(*r, device=field.device) for r in (window.rows, window.columns)]
     own, target = step.octave.size, step.octave.target_size
@@ -262,7 +265,7 @@ def _enlarged_field(step: _Step, field: Tensor, window: _Window) -> Tensor:
         shape = (-1, 1) if axis == 0 else (1, -1)
         child, parent = children[axis].view(shape), parents[axis].view(shape)
         moved = _divided((matches[axis] - parent) * target[axis], coarse_target[axis])
-        # Where the two pictures' scales differ a little, the parent itself moves a little.
+        # If the two pictures' scales differ slightly, the parent itself moves slightly.
         there = _divided((2 * parent + 1) * target[axis], 2 * coarse_target[axis])
         here = _divided((2 * parent + 1) * own[axis], 2 * coarse[axis])
         axes.append((child + moved + there - here).clamp(0, target[axis] - 1))
@@ -270,14 +273,14 @@ def _enlarged_field(step: _Step, field: Tensor, window: _Window) -> Tensor:
 
 
 def _divided(numerator: Tensor, denominator: int) -> Tensor:
-    """The nearest whole number; halves go up."""
+    """Divide and round to the nearest whole number; halves go up."""
     return (2 * numerator + denominator).div(2 * denominator, rounding_mode="floor")
 
 
 def _enlarged(
     picture: Tensor, size: Size, rows: tuple[int, int], columns: tuple[int, int]
 ) -> Tensor:
-    """A window of a picture (h, w, C) uint8 enlarged to a size: bilinear, in whole numbers."""
+    """Enlarge a picture (h, w, C) uint8 at a window: bilinear, in integer arithmetic."""
     top, bottom, down = _between(rows, int(picture.shape[0]), size[0], picture.device)
     left, right, along = _between(columns, int(picture.shape[1]), size[1], picture.device)
     along = along[None, :, None]
@@ -294,18 +297,18 @@ def _enlarged(
 def _between(
     window: tuple[int, int], count: int, full: int, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """For each pixel of an enlarged axis: the two it lies between, and how far in 1/256."""
+    """Locate each pixel of an enlarged axis: its two neighbours, and the offset in 1/256."""
     at = torch.arange(*window, device=device)
-    place = ((2 * at + 1) * (128 * count)).div(full, rounding_mode="floor") - 128
-    place = place.clamp(0, (count - 1) * 256)
-    low = place >> 8
-    return low, (low + 1).clamp_max(count - 1), (place & 255).int()
+    position = ((2 * at + 1) * (128 * count)).div(full, rounding_mode="floor") - 128
+    position = position.clamp(0, (count - 1) * 256)
+    low = position >> 8
+    return low, (low + 1).clamp_max(count - 1), (position & 255).int()
 
 
 def _filled(nnf: Tensor, target_cells: Size) -> Tensor:
-    """Let matches around those that lead nowhere go on into them; the rest are put inside.
+    """Continue valid matches into cells without one, and clamp the rest into the other map.
 
-    In an atlas of copies of B' a copy's own field leads nowhere where another copy prevails.
+    A copy's field in an atlas has no valid matches where another copy was chosen.
     """
     limits = torch.tensor(target_cells, device=nnf.device, dtype=nnf.dtype).view(2, 1, 1)
     known = ((nnf >= 0) & (nnf < limits)).all(dim=0, keepdim=True)
@@ -313,10 +316,10 @@ def _filled(nnf: Tensor, target_cells: Size) -> Tensor:
     for _ in range(_FILLED_CELLS):
         if bool(known.all()):
             break
-        for side in SIDES:
-            offer, inside = reference.neighbours(field, *side)
-            there = reference.neighbours(known, *side)[0] & inside
-            offer = offer - torch.tensor(side, device=nnf.device, dtype=nnf.dtype).view(2, 1, 1)
+        for offset in OFFSETS:
+            offer, inside = reference.neighbours(field, *offset)
+            there = reference.neighbours(known, *offset)[0] & inside
+            offer = offer - torch.tensor(offset, device=nnf.device, dtype=nnf.dtype).view(2, 1, 1)
             offer = torch.minimum(offer.clamp_min(0), limits - 1)
             field = torch.where(there & ~known, offer, field)
             known = known | there
@@ -337,7 +340,7 @@ def _rounded_bytes(values: Tensor) -> Tensor:
 
 
 def _search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Tensor:
-    """``fine_reference.search`` by the fastest kernel there is for the tensors' device."""
+    """Run ``reference.search`` by the fastest kernel for the tensors' device."""
     if source.device.type == "cpu":
         from batch_analogy.analogy.rendering.upscale import cpu  # Numba is slow to import
 
@@ -346,7 +349,7 @@ def _search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> T
 
 
 def _vote(values: Tensor, nnf: Tensor) -> Tensor:
-    """``fine_reference.vote`` likewise."""
+    """Run ``reference.vote`` by the fastest kernel for the tensors' device."""
     if values.device.type == "cpu":
         from batch_analogy.analogy.rendering.upscale import cpu
 

@@ -1,28 +1,28 @@
-"""Fine search and vote on the CPU, compiled by Numba; the same bits as ``fine_reference``.
+"""Search and vote for upscaling on the CPU, compiled by Numba; the same bits as ``reference``.
 
 Sums of squared byte differences stay below 2²⁴ and are exact in float32 in any order, so they may
-be vectorised; passes are double-buffered, so no number of threads changes a result.
+be vectorised. Passes are double-buffered, so the number of threads never changes a result.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from numba import njit, prange
 from torch import Tensor
 
 from batch_analogy.analogy.correspondence.patchmatch.rng_cpu import draw_between, hash_cell
-from batch_analogy.analogy.rendering.upscale.reference import CHANNELS, JUMPS, REACH, UpscaleSpec
+from batch_analogy.analogy.numba_threads import use_torch_threads
+from batch_analogy.analogy.rendering.upscale.spec import CHANNELS, JUMPS, REACH, UpscaleSpec
 
 _SIDE = 2 * REACH + 1
-_RUN = CHANNELS * _SIDE  # bytes of a patch's row
+_RUN = CHANNELS * _SIDE  # bytes of a row of a patch
 _REASSOCIATE = {"reassoc", "contract", "nsz"}
 
 
 @njit(fastmath=_REASSOCIATE, cache=True, nogil=True)
 def _difference(s, t, size, py, px, qy, qx, limit):  # type: ignore[no-untyped-def]
-    """Sum of squared differences of two patches, edges held, or something at or above limit."""
+    """Sum of squared differences of two patches, edges replicated, or a value at or above limit."""
     hs, ws, ht, wt = size
     total = np.float32(0.0)
     if (
@@ -55,8 +55,8 @@ def _difference(s, t, size, py, px, qy, qx, limit):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def alone(nnf, size, y, x, qy, qx):  # type: ignore[no-untyped-def]
-    """How many of the four neighbours do not continue this match."""
+def discontinuities(nnf, size, y, x, qy, qx):  # type: ignore[no-untyped-def]
+    """Count the neighbours, of four, whose matches do not continue this one."""
     hs, ws, _, _ = size
     count = 0
     if y > 0 and (nnf[0, y - 1, x] != qy - 1 or nnf[1, y - 1, x] != qx):
@@ -80,13 +80,13 @@ def _costs(s, t, size, nnf, cost):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _propagate(s, t, size, jump, price, nnf, cost, nnf_new, cost_new):  # type: ignore[no-untyped-def]
-    """Offer each pixel its four neighbours' matches, shifted back."""
+def _propagate(s, t, size, jump, penalty, nnf, cost, nnf_new, cost_new):  # type: ignore[no-untyped-def]
+    """Try each pixel's four neighbours' matches, shifted back."""
     hs, ws, ht, wt = size
     for y in prange(hs):
         for x in range(ws):
             by, bx, found = nnf[0, y, x], nnf[1, y, x], cost[y, x]
-            best = found + price * alone(nnf, size, y, x, by, bx)
+            best = found + penalty * discontinuities(nnf, size, y, x, by, bx)
             for side in range(4):
                 dy = 0 if side < 2 else (-jump if side == 2 else jump)
                 dx = (-jump if side == 0 else jump) if side < 2 else 0
@@ -97,7 +97,7 @@ def _propagate(s, t, size, jump, price, nnf, cost, nnf_new, cost_new):  # type: 
                 qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
                 if qy == by and qx == bx:
                     continue
-                extra = price * alone(nnf, size, y, x, qy, qx)
+                extra = penalty * discontinuities(nnf, size, y, x, qy, qx)
                 if extra >= best:
                     continue
                 d = _difference(s, t, size, y, x, qy, qx, best - extra)
@@ -107,7 +107,7 @@ def _propagate(s, t, size, jump, price, nnf, cost, nnf_new, cost_new):  # type: 
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _random_search(s, t, size, radius, draw, frame, price, nnf, cost, nnf_new, cost_new):  # type: ignore[no-untyped-def]
+def _random_search(s, t, size, radius, draw, frame, penalty, nnf, cost, nnf_new, cost_new):  # type: ignore[no-untyped-def]
     """Try one uniform sample around each pixel's match; ``frame``: (top, left, width, seed)."""
     hs, ws, ht, wt = size
     top, left, width, seed = frame
@@ -118,8 +118,8 @@ def _random_search(s, t, size, radius, draw, frame, price, nnf, cost, nnf_new, c
             qy = draw_between(cell, 2 * draw, max(by - radius, 0), min(by + radius, ht - 1))
             qx = draw_between(cell, 2 * draw + 1, max(bx - radius, 0), min(bx + radius, wt - 1))
             if qy != by or qx != bx:
-                best = found + price * alone(nnf, size, y, x, by, bx)
-                extra = price * alone(nnf, size, y, x, qy, qx)
+                best = found + penalty * discontinuities(nnf, size, y, x, by, bx)
+                extra = penalty * discontinuities(nnf, size, y, x, qy, qx)
                 if extra < best:
                     d = _difference(s, t, size, y, x, qy, qx, best - extra)
                     if d + extra < best:
@@ -149,11 +149,11 @@ def _vote(values, nnf, reach, out):  # type: ignore[no-untyped-def]
 
 
 def search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Tensor:
-    """As ``fine_reference.search``."""
-    use_threads()
+    """Run ``reference.search`` on the CPU."""
+    use_torch_threads()
     s, t = source.contiguous().numpy().reshape(-1), target.contiguous().numpy().reshape(-1)
     size = (source.shape[0], source.shape[1], target.shape[0], target.shape[1])
-    price = np.float32(spec.price)
+    penalty = np.float32(spec.penalty)
     frame = (spec.top, spec.left, spec.width, spec.seed)
     field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the caller's stays as it was
     old = (field, np.empty(field.shape[1:], np.float32))
@@ -161,23 +161,18 @@ def search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Te
     _costs(s, t, size, *old)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            _propagate(s, t, size, jump, price, *old, *new)
+            _propagate(s, t, size, jump, penalty, *old, *new)
             old, new = new, old
         for k, radius in enumerate(spec.radii):
             draw = iteration * len(spec.radii) + k
-            _random_search(s, t, size, radius, draw, frame, price, *old, *new)
+            _random_search(s, t, size, radius, draw, frame, penalty, *old, *new)
             old, new = new, old
     return torch.from_numpy(old[0])
 
 
 def vote(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
-    """As ``fine_reference.vote``."""
-    use_threads()
+    """Run ``reference.vote`` on the CPU."""
+    use_torch_threads()
     out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
     _vote(values.numpy(), nnf.contiguous().numpy(), reach, out)
     return torch.from_numpy(out)
-
-
-def use_threads() -> None:
-    """As many threads as PyTorch uses."""
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))

@@ -1,44 +1,21 @@
-"""Fine search and vote in plain PyTorch: the readable version that defines the answer.
+"""Search and vote for upscaling in plain PyTorch: the readable version that defines the answer.
 
-A search improves the field of one window of a picture: every pixel asks its neighbours at a few
-distances for their matches, shifted back, then tries random places around its own. A match costs
-the squared difference of the patches, and a price for each neighbour that does not continue it, so
-that whole pieces are copied and borders between them run where they show least.
+A search improves the field of one window of a picture. Every pixel tries the matches of its
+neighbours at a few distances, shifted back, then random positions around its own match. A match
+costs the squared difference of the patches, and a penalty for each neighbour that does not continue
+it, so that whole pieces are copied and the seams between them run where they show least.
 
 Source: Kwatra et al. 2005 (texture optimisation), Wexler et al. 2007, Barnes et al. 2009.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.correspondence.patchmatch.reference import SIDES, grid
-from batch_analogy.analogy.correspondence.patchmatch.rng import MASK, hash_cells, random_places
-
-CHANNELS = 3
-JUMPS = (4, 2, 1)
-REACH = 2  # pixels from a compared patch's centre to its edge
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpscaleSpec:
-    """What one search is asked to do, and where in the picture its window lies."""
-
-    iterations: int
-    radii: tuple[int, ...]  # of the random tries of an iteration, pixels
-    price: int  # of each neighbour that does not continue a match; squared byte differences
-    seed: int  # 32 bits
-    top: int = 0  # the window's place: random numbers belong to the picture's pixels
-    left: int = 0
-    width: int  # of the whole picture, pixels
-
-    @property
-    def reach(self) -> int:
-        """How many pixels away something may still change a pixel's match."""
-        return self.iterations * (sum(JUMPS) + len(self.radii)) + REACH
+from batch_analogy.analogy.correspondence.patchmatch.reference import OFFSETS, grid
+from batch_analogy.analogy.correspondence.patchmatch.rng import MASK, hash_cells, random_cells
+from batch_analogy.analogy.rendering.upscale.spec import JUMPS, REACH, UpscaleSpec
 
 
 def search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Tensor:
@@ -48,7 +25,7 @@ def search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Te
         source: (h, w, 3) uint8, the window.
         target: (H', W', 3) uint8, the other picture.
         nnf: (2, h, w) int32, absolute (y, x) in the target, inside it.
-        spec: iterations, radii, price, place.
+        spec: iterations, radii, penalty and position of the window.
 
     Returns:
         (2, h, w) int32.
@@ -57,13 +34,13 @@ def search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Te
     cost = _difference(source, target, field)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            offers = [_shifted(field, dy * jump, dx * jump, target) for dy, dx in SIDES]
-            field, cost = _best_of(source, target, field, cost, offers, spec.price)
+            offers = [_shifted(field, dy * jump, dx * jump, target) for dy, dx in OFFSETS]
+            field, cost = _best_of(source, target, field, cost, offers, spec.penalty)
         for k, radius in enumerate(spec.radii):
             draw = iteration * len(spec.radii) + k
             offer = _random(field, radius, draw, spec, target)
             everywhere = torch.ones_like(cost, dtype=torch.bool)
-            field, cost = _best_of(source, target, field, cost, [(offer, everywhere)], spec.price)
+            field, cost = _best_of(source, target, field, cost, [(offer, everywhere)], spec.penalty)
     return field.to(torch.int32)
 
 
@@ -73,13 +50,17 @@ def _best_of(
     field: Tensor,
     cost: Tensor,
     offers: list[tuple[Tensor, Tensor]],
-    price: int,
+    penalty: int,
 ) -> tuple[Tensor, Tensor]:
-    """Each pixel's best match and its difference; all see the field before the pass."""
-    chosen, best = field, cost + price * _alone(field, field)
+    """Choose each pixel's best match; all pixels see the field before the pass.
+
+    Returns:
+        The field and the difference of its patches, without penalties.
+    """
+    chosen, best = field, cost + penalty * _discontinuities(field, field)
     for offer, allowed in offers:
         difference = _difference(source, target, offer)
-        total = difference + price * _alone(field, offer)
+        total = difference + penalty * _discontinuities(field, offer)
         better = allowed & (total < best)
         chosen = torch.where(better, offer, chosen)
         cost = torch.where(better, difference, cost)
@@ -88,7 +69,7 @@ def _best_of(
 
 
 def _difference(source: Tensor, target: Tensor, field: Tensor) -> Tensor:
-    """Sum of squared differences of the patches, edges held, (h, w) int64."""
+    """Sum of squared differences of the patches, edges replicated, (h, w) int64."""
     height, width, _ = source.shape
     ys, xs = grid(height, width, source.device)
     total = torch.zeros((height, width), dtype=torch.int64, device=source.device)
@@ -101,17 +82,17 @@ def _difference(source: Tensor, target: Tensor, field: Tensor) -> Tensor:
     return total
 
 
-def _alone(field: Tensor, match: Tensor) -> Tensor:
-    """How many of the four neighbours' matches do not continue this one, (h, w) int64."""
+def _discontinuities(field: Tensor, match: Tensor) -> Tensor:
+    """Count the neighbours, of four, whose matches do not continue this one, (h, w) int64."""
     count = torch.zeros(field.shape[1:], dtype=torch.int64, device=field.device)
-    for dy, dx in SIDES:
+    for dy, dx in OFFSETS:
         neighbour, inside = neighbours(field, dy, dx)
         count += inside & ((neighbour[0] != match[0] + dy) | (neighbour[1] != match[1] + dx))
     return count
 
 
 def _shifted(field: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The neighbour's match moved back, and where there is a neighbour."""
+    """Return the neighbour's match shifted back, and where a neighbour exists."""
     neighbour, inside = neighbours(field, dy, dx)
     qy = (neighbour[0] - dy).clamp(0, target.shape[0] - 1)
     qx = (neighbour[1] - dx).clamp(0, target.shape[1] - 1)
@@ -119,7 +100,7 @@ def _shifted(field: Tensor, dy: int, dx: int, target: Tensor) -> tuple[Tensor, T
 
 
 def neighbours(values: Tensor, dy: int, dx: int) -> tuple[Tensor, Tensor]:
-    """Each pixel's neighbour at (dy, dx) in (C, h, w), edges held, and where there is one."""
+    """Return each pixel's neighbour at (dy, dx) in (C, h, w), and where one exists."""
     _, height, width = values.shape
     ys, xs = grid(height, width, values.device)
     inside = (ys + dy >= 0) & (ys + dy < height) & (xs + dx >= 0) & (xs + dx < width)
@@ -127,22 +108,22 @@ def neighbours(values: Tensor, dy: int, dx: int) -> tuple[Tensor, Tensor]:
 
 
 def _random(field: Tensor, radius: int, draw: int, spec: UpscaleSpec, target: Tensor) -> Tensor:
-    """One uniform place per match from the clipped square window around it."""
+    """Draw a uniform position per match from the clipped square window around it."""
     _, height, width = field.shape
     ys, xs = grid(height, width, field.device)
     cells = (spec.top + ys) * spec.width + spec.left + xs
     cell_hash = hash_cells((cells & MASK) ^ spec.seed)
     target_size = (int(target.shape[0]), int(target.shape[1]))
-    return random_places(field, cell_hash, radius, draw, target_size)
+    return random_cells(field, cell_hash, radius, draw, target_size)
 
 
 def vote(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
-    """Mean of what the neighbours' matches say of each pixel; the nearer, the more they weigh.
+    """Average the values that neighbours' matches bring along, weighted by nearness.
 
     Args:
         values: (H', W', C) float32 or uint8.
         nnf: (2, h, w) int32, inside ``values``.
-        reach: pixels from a voting patch's centre to its edge.
+        reach: pixels from a patch's centre to its edge.
 
     Returns:
         (h, w, C) float32.

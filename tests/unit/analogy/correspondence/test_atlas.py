@@ -46,7 +46,7 @@ def test_transforms_begin_with_the_unchanged_picture() -> None:
         config(scales=(9.0,))
 
 
-def test_tiles_lie_on_whole_cells_at_every_level(atlas: AtlasPicture) -> None:
+def test_tiles_begin_on_whole_cells_at_every_level(atlas: AtlasPicture) -> None:
     assert len(atlas.tiles) == 6
     for level, step in atlas.strides.items():
         assert all(left % step == 0 for left in atlas.lefts)
@@ -57,7 +57,7 @@ def test_tiles_lie_on_whole_cells_at_every_level(atlas: AtlasPicture) -> None:
             assert torch.equal(laid, tile.features[level])
 
 
-def test_matches_are_read_back_in_the_pictures_own_frame(atlas: AtlasPicture) -> None:
+def test_matches_are_converted_to_the_pictures_own_frame(atlas: AtlasPicture) -> None:
     height, width = atlas.base.size(1)
     for index, tile in enumerate(atlas.tiles):
         tile_height, tile_width = tile.size(1)
@@ -88,7 +88,7 @@ def test_each_cell_chooses_the_copy_whose_neighbourhood_fits(atlas: AtlasPicture
 
 
 @pytest.mark.parametrize("refine", ["none", "affine"])
-def test_a_mirrored_picture_is_found_and_comes_back_unmirrored(
+def test_finds_a_mirrored_picture_and_returns_it_unmirrored(
     cat: Tensor, network: Vgg19, refine: str
 ) -> None:
     mirrored = cat.flip(3).contiguous()

@@ -42,7 +42,7 @@ def test_two_terms_average_their_cosines() -> None:
 
 
 @pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
-def test_projection_keeps_nearly_all_and_never_lengthens(
+def test_projection_keeps_nearly_all_energy_and_never_lengthens(
     network: Vgg19, level: int, channels: int
 ) -> None:
     a, b = real_terms(network, level)
@@ -55,7 +55,7 @@ def test_projection_keeps_nearly_all_and_never_lengthens(
 
 
 @pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
-def test_the_field_found_with_few_channels_is_as_good_in_all_of_them(
+def test_field_found_with_few_channels_is_as_good_in_all_channels(
     network: Vgg19, level: int, channels: int
 ) -> None:
     a, b = real_terms(network, level)
@@ -69,13 +69,13 @@ def test_the_field_found_with_few_channels_is_as_good_in_all_of_them(
     assert float(found.mean()) < 1.02 * float(cost.mean())
 
 
-def test_all_channels_are_kept_where_there_are_no_more() -> None:
+def test_keeps_all_channels_if_there_are_no_more() -> None:
     terms = (torch.rand(1, 8, 5, 6), torch.rand(1, 8, 5, 6))
     few, _ = project_terms(terms, terms, 16)
     assert torch.equal(few, two_terms(*terms))
 
 
-def test_maps_with_fewer_directions_than_asked_for_stay_finite() -> None:
+def test_maps_of_low_rank_stay_finite() -> None:
     flat = torch.ones(1, 16, 6, 7)
     few, _ = project_terms((flat, flat.clone()), (flat, torch.zeros_like(flat)), 4)
     assert few.isfinite().all()
@@ -97,7 +97,9 @@ def test_projection_does_not_depend_on_threads(network: Vgg19) -> None:
 
 
 @pytest.mark.parametrize(("level", "channels"), [(1, 32), (2, 64)])
-def test_what_a_gpu_does_instead_keeps_the_same(network: Vgg19, level: int, channels: int) -> None:
+def test_reference_directions_span_the_same_space(
+    network: Vgg19, level: int, channels: int
+) -> None:
     """The eigenvectors span what the serial loop's directions do, and project likewise."""
     a, b = real_terms(network, level)
     sample = torch.cat([channel_pca._sample(a), channel_pca._sample(b)], dim=1)

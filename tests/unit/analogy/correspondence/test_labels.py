@@ -22,7 +22,7 @@ def halves(left: tuple, right: tuple, height: int = 24, width: int = 32) -> Tens
     return mask
 
 
-def test_labels_are_the_flat_colours_and_edges_go_to_the_nearest() -> None:
+def test_labels_are_flat_colours_and_edges_join_the_nearest() -> None:
     a, bp = halves(RED, BLUE), halves(BLUE, RED, 20, 40)
     a[0, :, 3, 15] = torch.tensor([0.7, 0.0, 0.3])  # an antialiased edge pixel
     map_a, map_bp = label_maps(a, bp)
@@ -33,12 +33,12 @@ def test_labels_are_the_flat_colours_and_edges_go_to_the_nearest() -> None:
     assert map_a.sum(dim=1).eq(1).all()
 
 
-def test_masks_without_a_common_colour_are_refused_by_name() -> None:
+def test_rejects_masks_without_a_common_colour() -> None:
     with pytest.raises(ConfigError, match=r"#ff0000.*#00ff00"):
         label_maps(halves(RED, RED), halves(GREEN, GREEN))
 
 
-def test_a_photograph_is_no_mask() -> None:
+def test_rejects_a_photograph_as_a_mask() -> None:
     noise = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     steps = (noise * 3).round() / 3  # 64 flat colours
     with pytest.raises(ConfigError, match="at most 16"):

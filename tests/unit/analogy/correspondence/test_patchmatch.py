@@ -30,7 +30,7 @@ def random_pair(shape: tuple, generator: torch.Generator) -> tuple[Tensor, Tenso
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_kernel_gives_the_references_answer(shape: tuple, generator: torch.Generator) -> None:
+def test_kernel_equals_the_reference(shape: tuple, generator: torch.Generator) -> None:
     source, target, initial = random_pair(shape, generator)
     spec = SearchSpec(patch=shape[3], radius=shape[4], iterations=4, seed=(7, 8))
     nnf, cost = reference.search(source, target, initial, spec)
@@ -48,9 +48,7 @@ def random_prior(shape: tuple, weight: float, generator: torch.Generator) -> Pri
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_kernel_gives_the_references_answer_with_a_prior(
-    shape: tuple, generator: torch.Generator
-) -> None:
+def test_kernel_equals_the_reference_with_a_prior(shape: tuple, generator: torch.Generator) -> None:
     source, target, initial = random_pair(shape, generator)
     spec = SearchSpec(patch=shape[3], radius=shape[4], iterations=4, seed=7)
     prior = random_prior(shape, 0.2, generator)
@@ -63,7 +61,7 @@ def test_kernel_gives_the_references_answer_with_a_prior(
         torch.testing.assert_close(cost[b, 0], patch, atol=1e-5, rtol=0)
 
 
-def test_a_strong_prior_decides_and_a_weightless_one_changes_only_the_start(
+def test_strong_prior_decides_and_weightless_prior_changes_only_the_start(
     generator: torch.Generator,
 ) -> None:
     shape = SHAPES[0]
@@ -84,7 +82,7 @@ def test_a_strong_prior_decides_and_a_weightless_one_changes_only_the_start(
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_reported_cost_is_the_cost_of_the_reported_match(
+def test_returned_cost_is_the_cost_of_the_returned_match(
     shape: tuple, generator: torch.Generator
 ) -> None:
     source, target, initial = random_pair(shape, generator)
@@ -112,7 +110,7 @@ def test_result_does_not_depend_on_threads(
     assert torch.equal(results[0][1], results[1][1])
 
 
-def test_a_shift_is_found_exactly(generator: torch.Generator) -> None:
+def test_finds_a_shift_exactly(generator: torch.Generator) -> None:
     target = torch.randn(1, 16, 30, 34, generator=generator)
     source = torch.roll(target, (3, -5), dims=(2, 3))
     result = patchmatch(source, target, patch=3)
@@ -123,7 +121,7 @@ def test_a_shift_is_found_exactly(generator: torch.Generator) -> None:
     assert float(result.cost[0, 0, 5:28, 2:27].max()) < 1e-5
 
 
-def test_identity_pair_stays_identity(generator: torch.Generator) -> None:
+def test_identity_pair_keeps_the_identity(generator: torch.Generator) -> None:
     features = torch.rand(1, 8, 15, 21, generator=generator)
     result = patchmatch(features, features)
     assert torch.equal(result.nnf, initial_nnf((15, 21), (15, 21)))
@@ -149,7 +147,7 @@ def test_matches_stay_inside_and_cost_never_rises(shape: tuple, generator: torch
     assert float(previous.mean()) > 0  # the pictures differ: a zero would be a broken cost
 
 
-def test_all_zero_cells_are_matched_without_nan(generator: torch.Generator) -> None:
+def test_all_zero_cells_yield_no_nan(generator: torch.Generator) -> None:
     source = torch.rand(1, 6, 10, 10, generator=generator)
     source[:, :, :5] = 0.0
     result = patchmatch(source, torch.zeros(1, 6, 8, 8))
@@ -164,7 +162,7 @@ def test_the_callers_field_is_not_modified(generator: torch.Generator) -> None:
     assert torch.equal(initial, before)
 
 
-def test_seed_decides_the_random_search(generator: torch.Generator) -> None:
+def test_result_depends_on_the_seed(generator: torch.Generator) -> None:
     source, target, _ = random_pair((6, (24, 24), (24, 24), 3, 12), generator)
     first, again, other = (
         patchmatch(source, target, iterations=1, seed=seed).nnf for seed in (1, 1, 2)
@@ -182,7 +180,7 @@ def test_radii_halve_down_to_one() -> None:
     assert radii(0) == []
 
 
-def test_derived_seeds_differ_by_every_part() -> None:
+def test_every_part_changes_a_derived_seed() -> None:
     seeds = {derive_seed(s, level, d) for s in (0, 1) for level in (1, 5) for d in ("ab", "ba")}
     assert len(seeds) == 8
     assert all(0 <= seed < 2**32 for seed in seeds)
@@ -198,8 +196,6 @@ def test_derived_seeds_differ_by_every_part() -> None:
         ((1, 3, 4, 4), (1, 3, 4, 4), {"iterations": -1}, "negative"),
     ],
 )
-def test_bad_arguments_are_refused(
-    source: tuple, target: tuple, options: dict, message: str
-) -> None:
+def test_rejects_bad_arguments(source: tuple, target: tuple, options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         patchmatch(torch.zeros(source), torch.zeros(target), **options)

@@ -101,7 +101,7 @@ def interpreted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_interpreted_kernel_gives_the_references_answer(
+def test_interpreted_kernel_equals_the_reference(
     case: tuple, interpreted: Callable[[tuple], str]
 ) -> None:
     assert interpreted(case) == "equal"
@@ -118,7 +118,7 @@ LEVELS_COMPILED = [  # cells, channels, patch, element, prior
 @pytest.mark.parametrize("capability", [80, 90], ids=["A100", "H100 and H200"])
 @pytest.mark.parametrize("level", LEVELS_COMPILED, ids=str)
 @pytest.mark.parametrize("kernel", ["_initial_costs", "_propagate", "_random_search"])
-def test_kernel_compiles_for_a_gpu_that_is_not_here(
+def test_kernel_compiles_for_a_gpu_without_having_one(
     kernel: str, level: tuple, capability: int
 ) -> None:
     """Machine code made by Triton's own compiler, which reads the maps 16 bytes at a time."""
@@ -157,7 +157,7 @@ def compile_kernel(kernel: str, level: tuple, capability: int) -> Any:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 @pytest.mark.parametrize("weight", [0.0, 0.05], ids=["no prior", "prior"])
-def test_gpu_gives_the_cpu_kernels_answer(generator: torch.Generator, weight: float) -> None:
+def test_gpu_equals_the_cpu_kernel(generator: torch.Generator, weight: float) -> None:
     source = unit_features(torch.rand(2, 96, 33, 47, generator=generator))
     target = unit_features(torch.rand(2, 96, 40, 31, generator=generator))
     initial = initial_nnf((33, 47), (40, 31)).repeat(2, 1, 1, 1)

@@ -42,7 +42,7 @@ def scattered(field: Tensor, top: int, left: int, side: int) -> Tensor:
     return field
 
 
-def test_confident_surroundings_say_where_a_scattered_area_belongs() -> None:
+def test_scattered_area_is_expected_where_its_confident_surroundings_point() -> None:
     there, back, cost = shifted(2, -3)
     prior = smoothness_prior(scattered(there, 8, 10, 8), back, cost, places(SIZE, SIZE), SIZE, 0.1)
     assert prior is not None
@@ -62,7 +62,7 @@ def test_expected_matches_are_scaled_to_a_finer_level_of_another_size() -> None:
     assert prior.radius == 80 / 16
 
 
-def test_surroundings_of_two_minds_weigh_little() -> None:
+def test_disagreeing_surroundings_have_little_weight() -> None:
     there, back, cost = shifted(2, -3)
     torn = there.clone()
     torn[0, 1, :, ::2] = (torn[0, 1, :, ::2] + 16) % SIZE[1]
@@ -73,11 +73,11 @@ def test_surroundings_of_two_minds_weigh_little() -> None:
     assert float(at_odds.weight.mean()) < 0.5 * float(agreed.weight.mean())
 
 
-def test_no_smoothness_is_no_prior() -> None:
+def test_zero_smoothness_yields_no_prior() -> None:
     assert smoothness_prior(*shifted(0, 0), places(SIZE, SIZE), SIZE, 0.0) is None
 
 
-def test_spreading_keeps_what_is_sure_and_fills_the_rest_from_nearby() -> None:
+def test_pull_push_keeps_confident_values_and_fills_the_rest_from_nearby() -> None:
     values = torch.zeros(1, 1, 8, 64)
     values[..., 32:] = 10.0
     confidence = torch.zeros(1, 1, 8, 64)
@@ -90,7 +90,7 @@ def test_spreading_keeps_what_is_sure_and_fills_the_rest_from_nearby() -> None:
     assert pull_push(values, torch.zeros_like(confidence)).isfinite().all()
 
 
-def test_plain_areas_are_matched_better_with_it(network: Vgg19) -> None:
+def test_prior_improves_matches_of_plain_areas(network: Vgg19) -> None:
     pairs = [pair for pair in plain_pairs(160) if pair.name == "rocket-duotone"]
     config = AnalogyConfig(quality="draft", min_side_px=64)
     with_it = evaluate(config, pairs, network)["rocket-duotone"]

@@ -56,7 +56,7 @@ def test_features_do_not_depend_on_threads(network: Vgg19, restore_threads: None
 
 
 @pytest.mark.parametrize(("quality", "exact"), [("draft", False), ("paper", True)])
-def test_bfloat16_encodes_nearly_the_same_and_never_paper(
+def test_bfloat16_encodes_nearly_the_same_except_in_paper_quality(
     network: Vgg19, quality: str, exact: bool
 ) -> None:
     picture = torch.rand(1, 3, 90, 121, generator=torch.Generator().manual_seed(2))
@@ -71,7 +71,7 @@ def test_bfloat16_encodes_nearly_the_same_and_never_paper(
         assert share == 0 if exact else 1e-4 < share < 0.03
 
 
-def test_forward_in_steps_is_forward_at_once(network: Vgg19) -> None:
+def test_forward_in_steps_equals_forward_at_once(network: Vgg19) -> None:
     encoded = encode_picture(network, torch.rand(1, 3, 64, 64), EXACT)
     again = network.forward(encoded.features[2], start=2, stop=4)
     torch.testing.assert_close(again, encoded.features[4])
@@ -95,7 +95,7 @@ def test_ratio_scales_what_the_network_sees() -> None:
     assert matching_size(400, 600, AnalogyConfig(ratio=0.5)) == (200, 300)
 
 
-def test_unit_features_of_nothing_is_nothing() -> None:
+def test_all_zero_cells_have_zero_unit_features() -> None:
     features = torch.zeros(1, 4, 2, 2)
     features[0, :, 0, 0] = 3.0
     unit = unit_features(features)
@@ -113,7 +113,7 @@ def test_response_spans_zero_to_one_and_survives_a_flat_map() -> None:
     [torch.rand(3, 8, 8), torch.rand(1, 4, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)],
     ids=["no batch", "four channels", "uint8"],
 )
-def test_wrong_pictures_are_refused(network: Vgg19, picture: torch.Tensor) -> None:
+def test_rejects_pictures_of_wrong_shape_or_type(network: Vgg19, picture: torch.Tensor) -> None:
     with pytest.raises(ConfigError, match=r"picture must (be|have)"):
         encode_picture(network, picture, SMALL)
 

@@ -28,7 +28,7 @@ def torchvision_names(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
     }
 
 
-def test_default_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_converts_the_default_weights_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = resolve_weights(cache_dir=tmp_path)
     assert first.path.parent == tmp_path
     assert first.preprocessing == "caffe"
@@ -48,7 +48,7 @@ def test_default_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert tensors["conv1_1.bias"].dtype == torch.float32
 
 
-def test_damaged_cache_is_noticed(tmp_path: Path) -> None:
+def test_rejects_a_damaged_cache_file(tmp_path: Path) -> None:
     found = resolve_weights(cache_dir=tmp_path)
     content = bytearray(found.path.read_bytes())
     content[-1000] ^= 0xFF
@@ -57,14 +57,14 @@ def test_damaged_cache_is_noticed(tmp_path: Path) -> None:
         load_tensors(resolve_weights(cache_dir=tmp_path))
 
 
-def test_truncated_cache_is_noticed(tmp_path: Path) -> None:
+def test_rejects_a_truncated_cache_file(tmp_path: Path) -> None:
     found = resolve_weights(cache_dir=tmp_path)
     found.path.write_bytes(found.path.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="cannot be read"):
         load_tensors(found)
 
 
-def test_unwritable_cache_still_works(tmp_path: Path) -> None:
+def test_works_with_an_unwritable_cache(tmp_path: Path) -> None:
     blocked = tmp_path / "file-not-folder"
     blocked.write_text("")
     found = resolve_weights(cache_dir=blocked / "cache")
@@ -74,9 +74,7 @@ def test_unwritable_cache_still_works(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("torchvision", [False, True])
-def test_a_file_is_accepted_under_either_naming(
-    tmp_path: Path, suffix: str, torchvision: bool
-) -> None:
+def test_accepts_a_file_with_either_naming(tmp_path: Path, suffix: str, torchvision: bool) -> None:
     tensors = load_tensors(resolve_weights())
     stored = torchvision_names(tensors) if torchvision else tensors
     path = tmp_path / f"mine{suffix}"
@@ -89,7 +87,7 @@ def test_a_file_is_accepted_under_either_naming(
     assert found.preprocessing == "caffe"
 
 
-def test_torchvisions_file_gets_its_own_preprocessing(tmp_path: Path) -> None:
+def test_torchvisions_file_gets_torchvisions_preprocessing(tmp_path: Path) -> None:
     path = tmp_path / "vgg19-dcbb9e9d.pth"
     torch.save(torchvision_names(load_tensors(resolve_weights())), path)
     assert resolve_weights(str(path), cache_dir=tmp_path).preprocessing == "torchvision"
@@ -105,7 +103,7 @@ def test_safetensors_may_declare_its_preprocessing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not weights at all", b"\x80\x02}q\x00."])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_that_is_no_vgg_names_the_ways_out(
+def test_error_for_a_file_of_another_network_says_what_to_do(
     tmp_path: Path, content: bytes, suffix: str
 ) -> None:
     path = tmp_path / f"broken{suffix}"
@@ -114,14 +112,14 @@ def test_a_file_that_is_no_vgg_names_the_ways_out(
         resolve_weights(str(path), cache_dir=tmp_path / "cache")
 
 
-def test_a_network_of_another_shape_is_refused(tmp_path: Path) -> None:
+def test_rejects_a_network_of_another_shape(tmp_path: Path) -> None:
     path = tmp_path / "vgg16.pth"
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     with pytest.raises(WeightsError, match=r"not a VGG-19: conv1_1\.bias"):
         resolve_weights(str(path), cache_dir=tmp_path)
 
 
-def test_missing_file_and_missing_wheel_name_the_ways_out(
+def test_errors_for_missing_weights_say_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(WeightsError, match="does not exist"):
@@ -131,7 +129,7 @@ def test_missing_file_and_missing_wheel_name_the_ways_out(
         resolve_weights(cache_dir=tmp_path)
 
 
-def test_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
+def test_rejects_pickles_that_run_code(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple:
             return (Path(tmp_path / "ran").touch, ())

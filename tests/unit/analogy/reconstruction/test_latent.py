@@ -43,7 +43,7 @@ def fields(level: int, generator: torch.Generator) -> Tensor:
 
 @pytest.mark.parametrize("level", [5, 4, 3], ids=["solved", "solved finer", "warped"])
 @pytest.mark.parametrize("shared", ["other", "own"])
-def test_a_batch_gives_what_each_gives_alone(
+def test_batched_fields_equal_single_ones(
     network: Vgg19,
     pictures: list[EncodedPicture],
     generator: torch.Generator,
@@ -64,7 +64,7 @@ def test_a_batch_gives_what_each_gives_alone(
         assert torch.equal(found[i : i + 1], alone)
 
 
-def test_own_structure_is_kept_only_where_it_responds() -> None:
+def test_keeps_own_structure_only_where_it_responds() -> None:
     own = torch.tensor([[[[0.0, 1.0, 10.0]]]])  # responses 0, 0.01 and 1
     rebuilt = torch.full((2, 1, 1, 3), 4.0)
     assert blend(own, rebuilt, 0.5)[1].flatten().tolist() == [4.0, 4.0, 7.0]

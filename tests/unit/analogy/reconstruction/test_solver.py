@@ -10,7 +10,7 @@ from torch import Tensor
 from batch_analogy.analogy.reconstruction.solver import dot, least_squares
 
 
-def test_a_linear_problem_is_solved(generator: torch.Generator) -> None:
+def test_solves_a_linear_problem(generator: torch.Generator) -> None:
     matrix = torch.randn(30, 20, generator=generator)
     truth = torch.randn(2, 20, generator=generator)
     solved, losses = least_squares(
@@ -20,7 +20,7 @@ def test_a_linear_problem_is_solved(generator: torch.Generator) -> None:
     assert bool((losses[-1] < 1e-6 * losses[0]).all())
 
 
-def test_badly_scaled_variables_still_move(generator: torch.Generator) -> None:
+def test_moves_badly_scaled_variables(generator: torch.Generator) -> None:
     """Regression: PyTorch's L-BFGS spends all its evaluations in the first line search here."""
     scale = 10.0 ** torch.linspace(-2, 2, 400)
     truth = torch.rand(1, 400, generator=generator) * 1000
@@ -28,7 +28,7 @@ def test_badly_scaled_variables_still_move(generator: torch.Generator) -> None:
     assert float(losses[-1]) < 0.1 * float(losses[0])
 
 
-def test_a_first_step_that_is_far_too_long_is_shortened() -> None:
+def test_shortens_a_first_step_that_is_far_too_long() -> None:
     """The start is large and lies next to the solution, so 5 % of its length goes far beyond."""
     truth = torch.full((1, 8), 1000.0)
     _, losses = least_squares(lambda x: 30.0 * (x - truth), truth + 0.01, iterations=6)
@@ -59,7 +59,7 @@ def kinked(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]
     return residual
 
 
-def test_an_item_of_a_batch_is_solved_as_if_alone() -> None:
+def test_batched_items_are_solved_as_if_alone() -> None:
     """Bitwise, with a first item that ends at once and a last one that has to step back."""
     generator = torch.Generator().manual_seed(3)
     starts = torch.randn(3, 30, generator=generator)
@@ -84,7 +84,7 @@ def test_an_item_of_a_batch_is_solved_as_if_alone() -> None:
         assert torch.equal(losses[:steps, item], expected_losses[:, 0])
 
 
-def test_start_is_not_modified_and_the_solution_is_where_it_began() -> None:
+def test_start_is_not_modified_and_a_solved_start_is_returned() -> None:
     start = torch.ones(1, 5)
     solved, losses = least_squares(lambda x: x - 1.0, start, iterations=5)
     assert torch.equal(start, torch.ones(1, 5))
@@ -92,7 +92,7 @@ def test_start_is_not_modified_and_the_solution_is_where_it_began() -> None:
     assert losses.tolist() == [[0.0]]
 
 
-def test_no_value_is_read_by_the_host_except_on_the_cpu() -> None:
+def test_host_reads_no_value_except_on_the_cpu() -> None:
     """Tensors on "meta" have no values: reading one, as ``bool`` or ``item`` do, is an error."""
     start = torch.ones(2, 3, 8, 8, device="meta")
     kernel = torch.ones(4, 3, 3, 3, device="meta")
@@ -112,9 +112,7 @@ def test_a_step_costs_one_evaluation() -> None:
     assert evaluations == [True, True, True, True, False]
 
 
-def test_dot_is_the_same_for_any_thread_count(
-    generator: torch.Generator, restore_threads: None
-) -> None:
+def test_dot_does_not_depend_on_threads(generator: torch.Generator, restore_threads: None) -> None:
     x = torch.randn(2, 64, 113, 117, generator=generator)
     y = torch.randn(2, 64, 113, 117, generator=generator)
     x, y = (t.contiguous(memory_format=torch.channels_last) for t in (x, y))

@@ -1,19 +1,17 @@
-"""Voting: hand-worked values, the compiled kernel against the reference, full resolution."""
+"""Patch voting: values worked by hand, and the compiled kernel against the reference."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.reconstruction.vote import cpu, reference, vote
-from batch_analogy.analogy.rendering.picture_vote import vote_picture
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("patch", [1, 3, 5])
-def test_kernel_gives_the_references_answer(
+def test_kernel_equals_the_reference(
     patch: int, weighted: bool, generator: torch.Generator
 ) -> None:
     values = torch.rand(2, 5, 9, 14, generator=generator)
@@ -24,25 +22,25 @@ def test_kernel_gives_the_references_answer(
         ],
         dim=1,
     ).int()
-    say = torch.rand(2, 1, 12, 7, generator=generator) + 0.02 if weighted else None
-    expected = reference.vote(values, nnf, patch, say)
-    found = cpu.vote(values, nnf, patch, say)
+    weight = torch.rand(2, 1, 12, 7, generator=generator) + 0.02 if weighted else None
+    expected = reference.vote(values, nnf, patch, weight)
+    found = cpu.vote(values, nnf, patch, weight)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
-def test_a_surer_cell_has_more_say() -> None:
+def test_more_confident_cells_weigh_more() -> None:
     values = torch.tensor([[[[10.0, 20.0, 30.0]]]])
     nnf = torch.tensor([[[[0, 0, 0]], [[2, 1, 0]]]], dtype=torch.int32)  # as in the next test
-    say = torch.tensor([[[[3.0, 1.0, 1.0]]]])
-    assert vote(values, nnf, 3, say).flatten().tolist() == [25.0, 20.0, 20.0]
+    weight = torch.tensor([[[[3.0, 1.0, 1.0]]]])
+    assert vote(values, nnf, 3, weight).flatten().tolist() == [25.0, 20.0, 20.0]
 
 
-def test_votes_of_three_cells_by_hand() -> None:
+def test_votes_of_three_cells_worked_by_hand() -> None:
     values = torch.tensor([[[[10.0, 20.0, 30.0]]]])
     nnf = torch.tensor([[[[0, 0, 0]], [[2, 1, 0]]]], dtype=torch.int32)  # mirrored
-    # Cell 0: its own match says 30; cell 1's patch says values[1 - 1] = 10.
-    # Cell 1: 20 itself; cell 0 says values[2 + 1], outside; cell 2 says values[0 - 1], outside.
-    # Cell 2: 10 itself; cell 1 says values[1 + 1] = 30.
+    # Cell 0: its own match brings 30; cell 1's patch values[1 - 1] = 10.
+    # Cell 1: 20 itself; cell 0 reads values[2 + 1], outside; cell 2 reads values[0 - 1], outside.
+    # Cell 2: 10 itself; cell 1 reads values[1 + 1] = 30.
     assert vote(values, nnf, 3).flatten().tolist() == [20.0, 20.0, 20.0]
 
 
@@ -51,96 +49,19 @@ def test_identity_field_returns_the_values(generator: torch.Generator) -> None:
     torch.testing.assert_close(vote(values, initial_nnf((8, 9), (8, 9)), 5), values)
 
 
-@pytest.mark.parametrize("size", [(24, 32), (61, 83), (7, 200)])
-def test_identity_field_returns_the_picture_at_any_resolution(
-    size: tuple[int, int], generator: torch.Generator
-) -> None:
-    picture = torch.rand(1, 3, *size, generator=generator)
-    cells = (24, 32)
-    voted = vote_picture(picture, initial_nnf(cells, cells), cells, size)
-    torch.testing.assert_close(voted, picture, atol=1e-3, rtol=0)
-
-
-def test_picture_vote_at_scale_one_is_the_plain_vote(generator: torch.Generator) -> None:
-    picture = torch.rand(1, 3, 20, 26, generator=generator)
-    nnf = torch.stack(
-        [
-            torch.randint(0, 20, (1, 18, 15), generator=generator),
-            torch.randint(0, 26, (1, 18, 15), generator=generator),
-        ],
-        dim=1,
-    ).int()
-    voted = vote_picture(picture, nnf, (20, 26), (18, 15))
-    torch.testing.assert_close(voted, vote(picture, nnf, 3), atol=1e-3, rtol=0)
-
-
-def test_full_resolution_detail_is_read_from_the_picture_itself() -> None:
-    fine = (torch.arange(64) % 2).float().expand(1, 3, 64, 64).contiguous()  # 1-pixel stripes
-    voted = vote_picture(fine, initial_nnf((16, 16), (16, 16)), (16, 16), (64, 64))
-    torch.testing.assert_close(voted, fine, atol=1e-3, rtol=0)
-
-
 @pytest.mark.parametrize("shared", [True, False], ids=["one picture for all", "one each"])
-def test_a_batch_is_voted_as_each_alone(shared: bool, generator: torch.Generator) -> None:
+def test_batched_votes_equal_single_ones(shared: bool, generator: torch.Generator) -> None:
     values = torch.rand(1 if shared else 3, 3, 9, 14, generator=generator)
     nnf = torch.randint(0, 9, (3, 2, 12, 7), generator=generator).int()
     several = (
         vote(values, nnf, 3),
         reference.vote(values, nnf, 3),
-        vote_picture(values, nnf, (9, 14), (30, 20)),
     )
     for i in range(3):
         own, field = values[i % len(values)][None], nnf[i : i + 1]
         alone = (
             vote(own, field, 3),
             reference.vote(own, field, 3),
-            vote_picture(own, field, (9, 14), (30, 20)),
         )
         for batch, one in zip(several, alone, strict=True):
             assert torch.equal(batch[i : i + 1], one)
-
-
-def torn_field(size: tuple[int, int]) -> Tensor:
-    """A field whose left half reads one place and whose right half another."""
-    nnf = initial_nnf(size, size)
-    nnf[:, 1, :, size[1] // 2 :] = size[1] - 1 - nnf[:, 1, :, size[1] // 2 :]
-    return nnf
-
-
-def test_a_sharp_vote_does_not_mix_what_disagrees(generator: torch.Generator) -> None:
-    stripes = (torch.arange(64) // 3 % 2).float().expand(1, 3, 48, 64).contiguous()
-    nnf = torn_field((24, 32))
-    shaken = torch.randint(-2, 3, nnf.shape, generator=generator)
-    nnf = (nnf + shaken).clamp_min(0).minimum(torch.tensor([23, 31]).view(1, 2, 1, 1)).int()
-    plain = vote_picture(stripes, nnf, (24, 32), (48, 64))
-    sharp = vote_picture(stripes, nnf, (24, 32), (48, 64), sharp=True)
-    mixed = [float((x * (1 - x)).mean()) for x in (plain, sharp)]
-    assert mixed[1] < 0.6 * mixed[0]
-
-
-def test_a_sharp_vote_changes_nothing_where_all_agree(generator: torch.Generator) -> None:
-    picture = torch.rand(1, 3, 40, 56, generator=generator)
-    nnf = initial_nnf((20, 28), (20, 28))
-    votes = [vote_picture(picture, nnf, (20, 28), (40, 56), sharp=sharp) for sharp in (False, True)]
-    torch.testing.assert_close(votes[0], votes[1], atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("rows", [1, 7])
-def test_a_sharp_vote_does_not_depend_on_how_rows_are_cut(
-    rows: int, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    picture = torch.rand(1, 3, 40, 56, generator=generator)
-    whole = vote_picture(picture, torn_field((20, 28)), (20, 28), (61, 83), sharp=True)
-    monkeypatch.setattr("batch_analogy.analogy.reconstruction.vote._ROWS_AT_ONCE_PX", rows * 83)
-    cut = vote_picture(picture, torn_field((20, 28)), (20, 28), (61, 83), sharp=True)
-    torch.testing.assert_close(cut, whole, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("sharp", [False, True])
-def test_where_nobody_votes_there_is_no_nan(sharp: bool, generator: torch.Generator) -> None:
-    picture = torch.rand(1, 3, 24, 32, generator=generator)
-    nnf = initial_nnf((12, 16), (12, 16))
-    nnf[..., 8:] = -(1 << 20)
-    voted = vote_picture(picture, nnf, (12, 16), (24, 32), sharp=sharp)
-    assert voted.isfinite().all()
-    torch.testing.assert_close(voted[..., :12], picture[..., :12], atol=1e-5, rtol=0)

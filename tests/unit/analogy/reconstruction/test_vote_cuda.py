@@ -15,7 +15,7 @@ triton = pytest.importorskip("triton", reason="this PyTorch build comes without 
 
 COMPARE = """
 import torch
-from batch_analogy.analogy import vote_cuda
+from batch_analogy.analogy.reconstruction.vote import cuda
 from batch_analogy.analogy.reconstruction.vote import reference
 
 for items, channels, patch, weighted in [(2, 70, 3, True), (1, 3, 5, False), (2, 16, 1, True)]:
@@ -28,14 +28,14 @@ for items, channels, patch, weighted in [(2, 70, 3, True), (1, 3, 5, False), (2,
         ],
         dim=1,
     ).int()
-    say = torch.rand(2, 1, 5, 6, generator=generator) + 0.02 if weighted else None
-    found = vote_cuda.vote(values, nnf, patch, say)
-    torch.testing.assert_close(found, reference.vote(values, nnf, patch, say), atol=1e-6, rtol=0)
+    weight = torch.rand(2, 1, 5, 6, generator=generator) + 0.02 if weighted else None
+    found = cuda.vote(values, nnf, patch, weight)
+    torch.testing.assert_close(found, reference.vote(values, nnf, patch, weight), atol=1e-6, rtol=0)
     print("equal")
 """
 
 
-def test_interpreted_kernel_gives_the_references_answer() -> None:
+def test_interpreted_kernel_equals_the_reference() -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMPARE],
         env={**os.environ, "TRITON_INTERPRET": "1"},
@@ -48,7 +48,7 @@ def test_interpreted_kernel_gives_the_references_answer() -> None:
 
 
 @pytest.mark.parametrize("capability", [80, 90], ids=["A100", "H100 and H200"])
-def test_kernel_compiles_for_a_gpu_that_is_not_here(capability: int) -> None:
+def test_kernel_compiles_for_a_gpu_without_having_one(capability: int) -> None:
     """Machine code made by Triton's own compiler, which reads the map 16 bytes at a time."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -57,7 +57,7 @@ def test_kernel_compiles_for_a_gpu_that_is_not_here(capability: int) -> None:
 
     names = cuda._vote.arg_names
     shape = {"C": 64, "REACH": 2, "CELLS": cuda._CELLS, "CHUNK": 64}
-    pointers = {"values": "*fp32", "nnf": "*i32", "say": "*fp32", "out": "*fp32"}
+    pointers = {"values": "*fp32", "nnf": "*i32", "weight": "*fp32", "out": "*fp32"}
     source = ASTSource(
         fn=cuda._vote,
         signature={n: "constexpr" if n in shape else pointers.get(n, "i32") for n in names},
@@ -72,7 +72,7 @@ def test_kernel_compiles_for_a_gpu_that_is_not_here(capability: int) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_gpu_gives_the_references_answer(generator: torch.Generator) -> None:
+def test_gpu_equals_the_reference(generator: torch.Generator) -> None:
     values = torch.rand(3, 64, 33, 47, generator=generator)
     nnf = torch.randint(0, 33, (3, 2, 40, 31), generator=generator).int()
     expected = reference.vote(values, nnf, 5)

@@ -15,7 +15,7 @@ from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.rendering import upscale
 from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import cpu, reference, render_full_size
-from batch_analogy.analogy.rendering.upscale.reference import UpscaleSpec
+from batch_analogy.analogy.rendering.upscale.spec import UpscaleSpec
 from batch_analogy.config.matching import AnalogyConfig
 
 CELLS = (22, 30)
@@ -53,12 +53,12 @@ def search_case() -> tuple[Tensor, Tensor, Tensor, UpscaleSpec]:
     target[4:24, 10:40] = source[8:28, 5:35]  # something to be found
     nnf = random_field((37, 41), (29, 50), 5)[0]
     spec = UpscaleSpec(
-        iterations=2, radii=(3, 1), price=900, seed=77, top=1000, left=13, width=7680
+        iterations=2, radii=(3, 1), penalty=900, seed=77, top=1000, left=13, width=7680
     )
     return source, target, nnf, spec
 
 
-def test_the_kernels_search_is_the_references(
+def test_kernels_search_equals_the_references(
     search_case: tuple[Tensor, Tensor, Tensor, UpscaleSpec],
 ) -> None:
     expected = reference.search(*search_case)
@@ -69,7 +69,7 @@ def test_the_kernels_search_is_the_references(
 
 @pytest.mark.parametrize("reach", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_kernels_vote_is_the_references(
+def test_kernels_vote_equals_the_references(
     reach: int, dtype: torch.dtype, search_case: tuple[Tensor, Tensor, Tensor, UpscaleSpec]
 ) -> None:
     _, target, nnf, _ = search_case
@@ -78,7 +78,7 @@ def test_the_kernels_vote_is_the_references(
     assert torch.equal(cpu.vote(values, nnf, reach), expected)
 
 
-def test_the_reference_does_all_that_the_kernel_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reference_renders_the_same_as_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way up as it runs on other devices."""
     other, nnf = picture((90, 140), 1), random_field(CELLS, (20, 32), 2)
     by_kernel = render_full_size(other, nnf, (20, 32), SIZE, seed=3)
@@ -87,13 +87,13 @@ def test_the_reference_does_all_that_the_kernel_does(monkeypatch: pytest.MonkeyP
     assert torch.equal(render_full_size(other, nnf, (20, 32), SIZE, seed=3), by_kernel)
 
 
-def test_a_search_finds_what_is_near_and_nothing_worse(
+def test_search_finds_near_matches_and_never_worse_ones(
     search_case: tuple[Tensor, Tensor, Tensor, UpscaleSpec],
 ) -> None:
     source, target, _, spec = search_case
     ys, xs = torch.meshgrid(torch.arange(37), torch.arange(41), indexing="ij")
     nnf = torch.stack([(ys - 3).clamp(0, 28), (xs + 6).clamp(0, 49)]).int()  # one too far
-    free = dataclasses.replace(spec, price=0)
+    free = dataclasses.replace(spec, penalty=0)
     found = cpu.search(source, target, nnf, free).long()
     before = reference._difference(source, target, nnf.long())
     after = reference._difference(source, target, found)
@@ -102,20 +102,20 @@ def test_a_search_finds_what_is_near_and_nothing_worse(
     assert bool((found[1] == xs + 5)[11:25, 8:32].all())
 
 
-def test_a_price_leaves_fewer_and_larger_pieces(
+def test_penalty_leaves_fewer_and_larger_pieces(
     search_case: tuple[Tensor, Tensor, Tensor, UpscaleSpec],
 ) -> None:
     source, target, nnf, spec = search_case
     alone = []
-    for price in (0, 100_000):
-        field = cpu.search(source, target, nnf, dataclasses.replace(spec, price=price)).long()
-        alone.append(int(reference._alone(field, field).sum()))
+    for penalty in (0, 100_000):
+        field = cpu.search(source, target, nnf, dataclasses.replace(spec, penalty=penalty)).long()
+        alone.append(int(reference._discontinuities(field, field).sum()))
     assert alone[1] < alone[0]
 
 
 @pytest.mark.parametrize("other_size", [(96, 131), (200, 300), (40, 60)])
 @pytest.mark.parametrize("size", [SIZE, (23, 31), (64, 88)])
-def test_the_result_has_its_size_and_the_others_values(
+def test_result_has_the_wanted_size_and_the_others_values(
     other_size: tuple[int, int], size: tuple[int, int]
 ) -> None:
     other = picture(other_size, 6)
@@ -128,13 +128,13 @@ def test_the_result_has_its_size_and_the_others_values(
 
 
 @pytest.mark.parametrize("size", [SIZE, (60, 82), (220, 300)])
-def test_a_picture_of_itself_is_itself(size: tuple[int, int]) -> None:
+def test_identity_field_returns_the_picture(size: tuple[int, int]) -> None:
     other = picture(size, 8)
     voted = render_full_size(other, initial_nnf(CELLS, CELLS), CELLS, size)
     torch.testing.assert_close(voted, other, atol=1e-6, rtol=0)
 
 
-def test_a_moved_picture_is_copied_whole() -> None:
+def test_copies_a_shifted_picture_whole() -> None:
     """Whole displacements stay whole on the way up: inside, every pixel is one of the other's."""
     other = picture((88, 120), 9)
     nnf = initial_nnf(CELLS, CELLS)
@@ -162,7 +162,7 @@ def test_threads_change_no_bit() -> None:
     assert torch.equal(results[0], results[2])
 
 
-def test_no_search_sees_more_than_a_tile_and_its_surroundings(
+def test_search_sees_no_more_than_a_tile_and_its_surroundings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Memory of the search is bounded by the tile, however large the picture."""
@@ -177,13 +177,13 @@ def test_no_search_sees_more_than_a_tile_and_its_surroundings(
     other, nnf = picture((320, 400), 14), random_field((40, 50), (40, 50), 15)
     render_full_size(other, nnf, (40, 50), (320, 400), tile_px=64)
     spec = UpscaleSpec(
-        iterations=upscale._ITERATIONS, radii=upscale._RADII, price=0, seed=0, width=1
+        iterations=upscale._ITERATIONS, radii=upscale._RADII, penalty=0, seed=0, width=1
     )
     assert max(seen) <= 64 + 4 * (spec.reach + upscale._VOTE_REACH)
     assert len(seen) > 2 * 30
 
 
-def test_it_is_sharper_than_the_plain_vote() -> None:
+def test_result_is_sharper_than_the_plain_vote() -> None:
     """A fine texture through a field whose neighbours disagree by a cell: blending blurs it."""
     generator = torch.Generator().manual_seed(16)
     other = torch.rand(1, 3, 176, 240, generator=generator)
@@ -196,7 +196,7 @@ def test_it_is_sharper_than_the_plain_vote() -> None:
     assert fine_result > 0.9 * sharpness(other)
 
 
-def test_borders_of_pieces_do_not_follow_the_cells() -> None:
+def test_seams_do_not_follow_the_cells() -> None:
     """A slanted edge that the field cuts into steps of cells comes out slanted."""
     ys, xs = torch.meshgrid(torch.arange(192), torch.arange(240), indexing="ij")
     wanted = (xs > 60 + 0.6 * ys).float()
@@ -214,7 +214,7 @@ def test_borders_of_pieces_do_not_follow_the_cells() -> None:
     assert wrong["fine"] < 0.6 * wrong["plain"], wrong
 
 
-def test_matches_that_lead_nowhere_are_not_used() -> None:
+def test_ignores_matches_outside_the_other_map() -> None:
     """Where another copy of an atlas prevails; up to the border the rest is as without it."""
     other = picture((88, 120), 18)
     nnf = initial_nnf(CELLS, CELLS)
@@ -223,13 +223,13 @@ def test_matches_that_lead_nowhere_are_not_used() -> None:
     torch.testing.assert_close(voted[..., :100], other[..., :100], atol=1e-6, rtol=0)
 
 
-def test_a_slight_enlargement_is_a_plain_vote() -> None:
+def test_slight_enlargement_equals_a_plain_vote() -> None:
     other, nnf = picture((30, 40), 19), random_field(CELLS, CELLS, 20)
     expected = vote_picture(other, nnf, CELLS, (28, 38), sharp=True)
     assert torch.equal(render_full_size(other, nnf, CELLS, (28, 38)), expected)
 
 
-def test_a_pair_of_one_picture_gives_it_back(network: Vgg19) -> None:
+def test_large_identity_pair_returns_the_picture(network: Vgg19) -> None:
     """B' = A at three times the matching size: A' is A, within 45 dB."""
     a = picture((216, 288), 21)
     config = AnalogyConfig(quality="draft", max_area_px=72 * 96, min_side_px=32)

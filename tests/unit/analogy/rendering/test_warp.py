@@ -21,13 +21,13 @@ def shifted(size: tuple[int, int], by: tuple[float, float]) -> torch.Tensor:
     return initial_position(size, size) + torch.tensor(by).view(1, 2, 1, 1)
 
 
-def test_a_field_at_whole_places_copies(generator: torch.Generator) -> None:
+def test_field_of_whole_pixels_copies(generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, 24, 30, generator=generator)
     warped = warp_picture(picture, shifted((20, 22), (3.0, 5.0)))
     torch.testing.assert_close(warped, picture[:, :, 3:23, 5:27], rtol=0, atol=1e-6)
 
 
-def test_between_places_a_smooth_picture_is_read_exactly_enough() -> None:
+def test_reads_a_smooth_picture_between_pixels() -> None:
     ys, xs = torch.meshgrid(torch.arange(40.0), torch.arange(40.0), indexing="ij")
     waves = 0.5 + 0.3 * torch.sin(xs / 3) * torch.cos(ys / 4)
     warped = warp_picture(waves.expand(1, 3, 40, 40).contiguous(), shifted((30, 30), (4.3, 4.6)))
@@ -35,7 +35,7 @@ def test_between_places_a_smooth_picture_is_read_exactly_enough() -> None:
     assert (warped[0, 0] - wanted).abs().max() < 2e-3
 
 
-def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None:
+def test_kernel_equals_the_reference(generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, 31, 27, generator=generator)
     field = torch.rand(1, 2, 25, 33, generator=generator) * 40 - 5  # in disagreement, and outside
     field[:, :, 5:15, 5:20] = shifted((10, 15), (2.25, 7.5))
@@ -44,7 +44,7 @@ def test_the_kernel_answers_as_the_reference(generator: torch.Generator) -> None
         torch.testing.assert_close(warped, reference.warp_picture(picture, field, moved=moved))
 
 
-def test_the_border_of_a_piece_moves_by_parts_of_a_pixel() -> None:
+def test_seams_move_by_fractions_of_a_pixel() -> None:
     picture = torch.full((1, 3, 8, 40), 0.5)
     picture[..., 20:] = 0.52  # alike enough to be mixed
     field = shifted((8, 16), (0.0, 0.0))
@@ -58,14 +58,14 @@ def test_the_border_of_a_piece_moves_by_parts_of_a_pixel() -> None:
     assert (still - moved[0])[0, 0, 4].abs().sum() < 1e-4  # … unless only its matches have
 
 
-def test_beyond_its_edge_a_picture_goes_on_mirrored(generator: torch.Generator) -> None:
+def test_picture_is_mirrored_beyond_its_edge(generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, 10, 12, generator=generator)
     warped = warp_picture(picture, shifted((10, 12), (0.0, 8.0)))
     torch.testing.assert_close(warped[..., :4], picture[..., 8:], rtol=0, atol=1e-6)
     torch.testing.assert_close(warped[..., 4:], picture[..., 4:].flip(3), rtol=0, atol=1e-6)
 
 
-def test_what_is_not_wanted_is_not_drawn(generator: torch.Generator) -> None:
+def test_pixels_outside_the_mask_are_zero(generator: torch.Generator) -> None:
     picture, field = torch.rand(1, 3, 12, 12, generator=generator), shifted((12, 12), (0.3, 0.0))
     wanted = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
     wanted[..., 5:] = True
@@ -74,7 +74,7 @@ def test_what_is_not_wanted_is_not_drawn(generator: torch.Generator) -> None:
     assert (warped[..., 5:] == warp_picture(picture, field)[..., 5:]).all()
 
 
-def test_where_votes_disagree_the_nearer_to_their_mean_prevail() -> None:
+def test_votes_nearest_to_their_mean_prevail() -> None:
     picture = torch.zeros(1, 3, 8, 40)
     picture[..., 20:] = 1.0
     field = shifted((8, 16), (0.0, 0.0))
@@ -83,14 +83,14 @@ def test_where_votes_disagree_the_nearer_to_their_mean_prevail() -> None:
     assert set(warped[0, 0, 4].round(decimals=2).tolist()) == {0.0, 1.0}  # a plain mean has greys
 
 
-def test_a_drawing_field_of_the_same_size_is_the_field() -> None:
+def test_warp_field_of_the_same_size_is_the_field() -> None:
     picture = smooth_picture(20, 24, seed=1)
     nnf = initial_nnf((20, 24), (20, 24))
     field = warp_field(picture, nnf, (20, 24), (20, 24))
     torch.testing.assert_close(field, nnf.float())
 
 
-def test_a_drawing_field_of_nearly_the_same_size_is_of_whole_pixels_in_a_row() -> None:
+def test_warp_field_of_nearly_the_same_size_has_consecutive_whole_pixels() -> None:
     picture = smooth_picture(22, 26, seed=1)
     field = warp_field(picture, initial_nnf((20, 24), (20, 24)), (20, 24), (22, 26))
     assert field.frac().abs().max() == 0
@@ -98,7 +98,7 @@ def test_a_drawing_field_of_nearly_the_same_size_is_of_whole_pixels_in_a_row() -
     assert field.amin() == 0
 
 
-def test_a_large_drawing_field_votes_as_the_fine_vote() -> None:
+def test_large_warp_field_renders_like_the_upscaled_vote() -> None:
     picture = smooth_picture(40, 48, seed=2)
     nnf = initial_nnf((20, 24), (20, 24)).roll(3, dims=3)
     assert needs_search(nnf, (40, 48))
