@@ -1,36 +1,48 @@
-"""Read and write JSON files that are never seen half-written, and what they contain.
+"""Read and write JSON files that are never seen half-written, and check what they contain.
 
-What a file contains is declared once, as a ``msgspec.Struct``. Names of files that are not UTF-8
-are kept: Python has their bytes as lone surrogates, which msgspec refuses and the standard library
-escapes.
+What a file contains is declared once, as a ``msgspec.Struct``; versions, unknown fields and fields
+of another type are all refused here. Fractions and paths are written as text. Names of files that
+are not UTF-8 are kept: Python has their bytes as lone surrogates, which msgspec refuses and the
+standard library writes as escapes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from batch_analogy.errors import UsageError
+from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.files import NON_UTF8_ERRORS, atomic_write_text, atomic_writer
 
 T = TypeVar("T")
 
-_ENCODER = msgspec.json.Encoder()
+
+class _Format(msgspec.Struct):
+    format: object = None
 
 
-class JsonText(str):
-    """A value that is encoded as JSON already."""
+def _to_text(value: Any) -> str:
+    if isinstance(value, Fraction | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not written to JSON")
 
-    __slots__ = ()
 
-    @classmethod
-    def of(cls, value: Any) -> JsonText:
-        """Encode a value on one line."""
-        return cls(json.dumps(value, ensure_ascii=False))
+def _from_text(kind: type[Any], value: Any) -> Any:
+    if kind not in (Fraction, Path) or not isinstance(value, str):
+        raise TypeError(f"expected str, got {type(value).__name__}")
+    try:
+        return kind(value)
+    except ZeroDivisionError as error:
+        raise ValueError(f"{value} is not a number") from error
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_to_text)
+_FORMATS = msgspec.json.Decoder(_Format)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -49,65 +61,96 @@ def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
 
     Args:
         path: the file.
-        entries: its values; an iterator is written as a list, and a ``JsonText`` inside a list
-            as it is.
+        entries: its values, structs among them; an iterator is written as a list.
     """
     with atomic_writer(path) as stream:
-        stream.writelines(piece.encode(errors=NON_UTF8_ERRORS) for piece in _pieces(entries))
+        stream.writelines(_pieces(entries))
 
 
-def _pieces(entries: Mapping[str, Any]) -> Iterator[str]:
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    before = "{"
+def _pieces(entries: Mapping[str, Any]) -> Iterator[bytes]:
+    before = b"{"
     for name, value in entries.items():
-        yield f"{before}\n {encode(name)}: "
-        before = ","
-        if value == [] or not isinstance(value, list | Iterator):
-            yield encode(value)
+        yield b"%b\n %b: " % (before, encode_json(name))
+        before = b","
+        if not value or not isinstance(value, list | tuple | Iterator):
+            yield encode_json(value)
             continue
-        between = "["
+        between = b"["
         for element in value:
-            text = element if type(element) is JsonText else encode(element)
-            yield f"{between}\n  {text}"
-            between = ","
-        yield "[]" if between == "[" else "\n ]"
-    yield "\n}\n"
+            yield b"%b\n  %b" % (between, encode_json(element))
+            between = b","
+        yield b"[]" if between == b"[" else b"\n ]"
+    yield b"\n}\n"
 
 
 def read_json(
-    path: Path,
-    *,
-    object_hook: Callable[[dict[str, Any]], Any] | None = None,
-    remedy: str = "delete the run folder to start afresh",
+    path: Path, *, remedy: str = "delete the run folder to start afresh"
 ) -> dict[str, Any] | None:
     """Read a JSON object; return None if there is no such file.
 
     Args:
         path: the file.
-        object_hook: called with each object of the file; its result takes the object's place.
         remedy: what to do if the file is damaged, for the message.
 
     Raises:
         UsageError: the file does not contain a JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), object_hook=object_hook)
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read ({error}); repair it, or {remedy}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path} does not contain a JSON object; {remedy}")
     return value
 
 
-def encode_json(value: msgspec.Struct) -> bytes:
-    """Encode a struct on one line."""
+def to_plain(value: object) -> Any:
+    """Return a struct or dataclass as plain JSON values."""
+    return msgspec.to_builtins(value, enc_hook=_to_text)
+
+
+def from_plain(value: object, kind: type[T]) -> T:
+    """Return plain JSON values as a struct or dataclass.
+
+    Raises:
+        msgspec.ValidationError: a field is missing, unknown or of another type.
+    """
+    found = msgspec.convert(value, kind, dec_hook=_from_text)
+    unknown = _unknown_field(value, to_plain(found), "$")
+    if unknown is not None:  # msgspec passes over them in dataclasses
+        raise msgspec.ValidationError(f"Object contains unknown field - at `{unknown}`")
+    return found
+
+
+def _unknown_field(value: object, known: object, where: str) -> str | None:
+    """Return the path of the first field of ``value`` that ``known`` does not have."""
+    fields: Iterable[tuple[Any, str]]
+    if isinstance(value, dict) and isinstance(known, dict):
+        missing = next((name for name in value if name not in known), None)
+        if missing is not None:
+            return f"{where}.{missing}"
+        fields = ((name, f"{where}.{name}") for name in value)
+    elif isinstance(value, list) and isinstance(known, list | tuple):
+        fields = ((index, f"{where}[{index}]") for index in range(len(value)))
+    else:
+        return None
+    found = (_unknown_field(value[key], known[key], path) for key, path in fields)
+    return next((path for path in found if path is not None), None)
+
+
+def encode_json(value: object) -> bytes:
+    """Encode a value on one line."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
-        plain = msgspec.to_builtins(value)
-        return json.dumps(plain, ensure_ascii=False).encode(errors=NON_UTF8_ERRORS)
+        return json.dumps(to_plain(value), ensure_ascii=False).encode(errors=NON_UTF8_ERRORS)
+
+
+def json_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """Return a decoder for ``decode_json``."""
+    return msgspec.json.Decoder(kind, dec_hook=_from_text)
 
 
 def decode_json(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -115,7 +158,7 @@ def decode_json(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
     Raises:
         msgspec.ValidationError: a field is missing, unknown or of another type; the message says
-            where it is.
+            where.
         ValueError, RecursionError: it is not JSON.
     """
     try:
@@ -125,3 +168,60 @@ def decode_json(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     except msgspec.DecodeError:  # it is not JSON, or has escapes of lone surrogates
         values: T = msgspec.convert(json.loads(data), decoder.type, dec_hook=decoder.dec_hook)
         return values
+
+
+def read_struct(
+    path: Path,
+    decode: Callable[[bytes], T],
+    *,
+    version: int,
+    remedy: str,
+    damaged: type[UsageError] = UsageError,
+) -> T | None:
+    """Read a JSON file whose content is declared; return None if there is no such file.
+
+    Args:
+        path: the file.
+        decode: returns its content, a struct with a field ``format``, or raises as ``decode_json``.
+        version: the only value of ``format`` that is read.
+        remedy: what to do if its content is refused, for the message.
+        damaged: the error for content that is refused.
+
+    Raises:
+        PlanChangedError: another version of batch-analogy wrote it.
+        UsageError: it is not JSON, or a field is missing, unknown or of another type.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error})") from error
+    try:
+        value = decode(data)
+    except msgspec.ValidationError as error:
+        _check_format(path, decode_json(data, _FORMATS).format, version)
+        raise damaged(f"{path}: {describe(error)}; {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); {remedy}") from error
+    _check_format(path, getattr(value, "format", None), version)
+    return value
+
+
+def _check_format(path: Path, found: object, version: int) -> None:
+    if found != version:
+        raise PlanChangedError(
+            f"{path} was written by another version of batch-analogy: its format is {found}, this "
+            f"version reads {version}. Use that version, or start afresh with --overwrite"
+        )
+
+
+def describe(error: msgspec.ValidationError) -> str:
+    """Say where in a file something is wrong, and what.
+
+    >>> describe(msgspec.ValidationError("Expected `int`, got `str` - at `$.frames[3].height`"))
+    'frames[3].height: expected int, got str'
+    """
+    what, _, where = str(error).replace("`", "").partition(" - at $")
+    what = what[:1].lower() + what[1:]
+    return f"{where.removeprefix('.')}: {what}" if where else what

@@ -242,15 +242,15 @@ def _source(config: RunConfig, plan: Plan) -> str:
     from batch_analogy.jobs.plan.video_properties import describe_time_range
     from batch_analogy.media.timing import WHOLE_VIDEO
 
-    if plan.footage is None or plan.footage.time_range == WHOLE_VIDEO:
+    if plan.time_range == WHOLE_VIDEO:
         return config.source
-    return f"{config.source}, {describe_time_range(plan.footage.time_range)}"
+    return f"{config.source}, {describe_time_range(plan.time_range)}"
 
 
 def _rate(config: RunConfig, plan: Plan) -> str:
     made = f", each the mean of {config.blend} frames" if config.blend > 1 else ""
     made += f", each shown {config.hold} times" if config.hold > 1 else ""
-    if plan.footage is None or plan.footage.even or config.fps is not None:
+    if plan.constant_rate or config.fps is not None:
         return f"{frame_rate(plan.fps)} frames/s{made}"
     return f"frames at the video's own times, {float(plan.fps):.2f} a second on average{made}"
 

@@ -17,8 +17,8 @@ from batch_analogy.errors import ClusterError
 from batch_analogy.jobs.drive.open_run import open_run
 from batch_analogy.jobs.drive.pool import Died, PoolEvent, Ready
 from batch_analogy.jobs.events import PoolStarted, RunEvent
+from batch_analogy.jobs.plan.fingerprints import fingerprint_file
 from batch_analogy.jobs.plan.run_plan import PlacedReference
-from batch_analogy.jobs.plan.survey import fingerprint_file
 from batch_analogy.jobs.ray.cluster import count_gpus
 from batch_analogy.jobs.ray.pool import RayPool
 from batch_analogy.jobs.store import RunStore

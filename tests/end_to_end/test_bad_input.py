@@ -209,8 +209,8 @@ def test_other_settings_in_the_same_run_folder(call: Call, reference: Path, tmp_
 
 
 def test_a_folder_that_is_no_run(call: Call, tmp_path: Path) -> None:
-    call("status", tmp_path / "nowhere").assert_failed(2, "holds no run")
-    call("resume", tmp_path).assert_failed(2, "holds no run")
+    call("status", tmp_path / "nowhere").assert_failed(2, "there is no run in")
+    call("resume", tmp_path).assert_failed(2, "there is no run in")
 
 
 def run_on_disk(options: str, arguments: list[str | Path], tmp_path: Path) -> Ended:

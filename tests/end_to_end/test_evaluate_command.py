@@ -52,7 +52,7 @@ def test_json_beside_another_run(call: Call, run_dir: Path, tmp_path: Path) -> N
 
 def test_what_cannot_be_judged(call: Call, tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, 2)
-    call("evaluate", tmp_path / "nothing.run").assert_failed(2, "holds no run")
+    call("evaluate", tmp_path / "nothing.run").assert_failed(2, "there is no run in")
     call("evaluate", run_dir, "--against", tmp_path).assert_failed(2, str(tmp_path), "no run")
     (tmp_path / "frames" / "img1.png").unlink()
     call("evaluate", run_dir).assert_failed(1, "frame 1", "img1.png", "is gone", "put it back")

@@ -85,7 +85,7 @@ def test_plan_and_preview_take_a_reference_and_frames_or_a_run(
     frames = write_frames(tmp_path / "frames", 2)
     film = ["-o", tmp_path / "film.mp4"]
     for command in ("plan", "preview"):
-        call(command, tmp_path / "no.run").assert_failed(2, "no.run", "holds no run")
+        call(command, tmp_path / "no.run").assert_failed(2, "no.run", "there is no run in")
     call("plan", reference, frames, *film, *HERE, "--as", "stylize").assert_ended(0)
     config = json.loads((tmp_path / "film.run" / "run.json").read_text())["config"]
     assert (config["command"], config["keep_audio"]) == ("stylize", True)
@@ -109,7 +109,7 @@ def test_failed_frames_are_tried_again(call: Call, reference: Path, tmp_path: Pa
     call("retry", run_dir).assert_failed(2, "--failed", "--frames")
     call("retry", run_dir, "--frames", "1,9").assert_failed(2, "frame 9 is not there")
     call("retry", run_dir, "--frames", "last").assert_failed(2, "'last'")
-    call("retry", tmp_path, "--failed").assert_failed(2, "holds no run")
+    call("retry", tmp_path, "--failed").assert_failed(2, "there is no run in")
     call("retry", run_dir, "--failed", "--stall-timeout", "0").assert_failed(2, "stall")
     call("retry", run_dir, "--failed", "--max-failed", "-1").assert_failed(2, "max failed is -1")
 
@@ -126,7 +126,7 @@ def test_assembling(call: Call, reference: Path, tmp_path: Path) -> None:
     assert probe_video(tmp_path / "film.mp4").frame_count == 2
     call("assemble", run_dir, "--crf", "77").assert_failed(2, "crf is 77")
     call("assemble", run_dir, "-o", tmp_path / "film.gif").assert_failed(2, "film.gif", ".mp4")
-    call("assemble", tmp_path).assert_failed(2, "holds no run")
+    call("assemble", tmp_path).assert_failed(2, "there is no run in")
     (tmp_path / "mine.mp4").write_text("precious")
     call("assemble", run_dir, "-o", tmp_path / "mine.mp4").assert_failed(2, "--overwrite")
 

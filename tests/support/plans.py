@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from batch_analogy.jobs.plan.run_plan import FileFingerprint, FramePlan, Plan, Shot, cut_segments
+import msgspec
+
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot, cut_segments
 
 
 def plan(count: int = 4, **changes: Any) -> Plan:
@@ -30,4 +32,4 @@ def plan(count: int = 4, **changes: Any) -> Plan:
         segment_frames=3,
         anchor_frames=4,
     )
-    return dataclasses.replace(base, **changes)
+    return msgspec.structs.replace(base, **changes)

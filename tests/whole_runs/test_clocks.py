@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import socket
@@ -14,15 +13,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batch_analogy.cli import status as status_command
 from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.drive.open_run import open_run, read_status
 from batch_analogy.jobs.folder import run_status
-from batch_analogy.jobs.folder.manifest import config_to_json
 from batch_analogy.jobs.folder.run_status import RunState
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.json_files import to_plain
 from tests.support.processes.clusters import journaled_files
 from tests.support.processes.drivers import DRIVE, wait_for_frames
 from tests.support.processes.paced import PATIENCE_SECONDS
@@ -45,7 +45,7 @@ def driven_elsewhere(config: RunConfig, *, skew: float, frames: int) -> Iterator
     Entered when it has done so many frames, at which it waits.
     """
     script = OTHER_CLOCK.format(skew=skew) + DRIVE
-    drive = (sys.executable, "-c", script, json.dumps(config_to_json(config)), str(frames))
+    drive = (sys.executable, "-c", script, json.dumps(to_plain(config)), str(frames))
     with subprocess.Popen(
         [*ELSEWHERE, 'hostname elsewhere && exec "$@"', "sh", *drive],
         stdin=subprocess.PIPE,
@@ -108,8 +108,9 @@ def test_where_locks_do_not_reach_a_status_that_changes_is_alive(
     stop = threading.Event()
 
     def say() -> None:
-        now = time.time() + skew
-        running = dataclasses.replace(planned, state="running", host="elsewhere", updated_at=now)
+        running = msgspec.structs.replace(
+            planned, state="running", host="elsewhere", updated_at=time.time() + skew
+        )
         run_status.write_status(store, running)
 
     def go_on() -> None:
@@ -141,7 +142,7 @@ def test_a_driver_that_ends_while_one_looks_is_not_taken_for_a_killed_one(
 
     def say(state: RunState) -> None:
         host, now = socket.gethostname(), time.time()
-        written = dataclasses.replace(planned, state=state, host=host, updated_at=now)
+        written = msgspec.structs.replace(planned, state=state, host=host, updated_at=now)
         run_status.write_status(store, written)
 
     def end_meanwhile(_: RunStore) -> bool:

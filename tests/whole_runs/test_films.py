@@ -17,12 +17,10 @@ from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, PlanChangedError, UsageError
 from batch_analogy.jobs.drive.open_run import dry_plan, load_finished, open_run
-from batch_analogy.jobs.plan.video_properties import Footage
 from batch_analogy.media import numbered_output
 from batch_analogy.media.blend import FrameBlend
 from batch_analogy.media.colour_tags import ColourSpace, to_wide_gamut
 from batch_analogy.media.stills import read_depth, read_still, write_png, write_tiff
-from batch_analogy.media.timing import TimeRange
 from batch_analogy.media.video import probe_video
 from tests.support.runs import (
     DRAFT,
@@ -98,7 +96,7 @@ def test_a_part_of_a_video_is_a_plan_of_its_own(tmp_path: Path) -> None:
     run_here(config)
     part = frame_bytes(config.run_dir)
     assert len(part) == 3
-    assert plan_of(config)["footage"]["time_range"] == ["3/10", "3/5"]
+    assert plan_of(config)["video_properties"]["time_range"] == {"start": "3/10", "end": "3/5"}
     assert not any("time" in frame for frame in plan_of(config)["frames"]), "the rate is constant"
     same = dataclasses.replace(config, start="00:00:00:03", end="0.6")
     _, events = run_here(same)
@@ -276,15 +274,3 @@ def test_assemble_takes_all_that_decides_a_film(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="to hold ProRes"):
         load_finished(config.run_dir, output=tmp_path / "d.mp4", codec="prores")
     assert frame_identity(config.run_dir) == before
-
-
-def test_footage_survives_json() -> None:
-    footage = Footage(
-        Fraction(24000, 1001),
-        Fraction(1, 3),
-        Fraction(5),
-        ColourSpace("bt470bg", "bt470bg", "smpte170m", full_range=True),
-        TimeRange(end=Fraction(16, 3)),
-        even=False,
-    )
-    assert Footage.from_json(json.loads(json.dumps(footage.to_json()))) == footage

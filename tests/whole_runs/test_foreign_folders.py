@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from batch_analogy.config.run import RunConfig
@@ -37,7 +37,7 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 def newer_plan(run_dir: Path) -> None:
     plan = read_plan(run_dir / "plan.json")
     assert plan is not None
-    write_plan(run_dir / "plan.json", dataclasses.replace(plan, version="9.9.0"))
+    write_plan(run_dir / "plan.json", msgspec.structs.replace(plan, version="9.9.0"))
 
 
 def newer_plan_format(run_dir: Path) -> None:
@@ -57,9 +57,9 @@ def older_setting(run_dir: Path) -> None:
     ("change", "said"),
     [
         (newer_plan, r"version was 9\.9\.0, is .*--overwrite"),
-        (newer_plan_format, "the plan has format 99, this version reads .*--overwrite"),
-        (newer_setting, "telepathy.*another version of batch-analogy.*--overwrite"),
-        (older_setting, "film_quality.*another version of batch-analogy.*--overwrite"),
+        (newer_plan_format, "written by another version.* format is 99, .*--overwrite"),
+        (newer_setting, r"config\.analogy\.telepathy: object contains unknown field.*--overwrite"),
+        (older_setting, r"config\.film_quality: object contains unknown field.*--overwrite"),
     ],
 )
 def test_a_folder_of_another_version_is_refused_and_begun_afresh_only_when_told(

@@ -198,7 +198,7 @@ def test_no_film_is_made_of_nothing(tmp_path: Path) -> None:
     close_as_planned(open_run(config))
     with pytest.raises(JobError, match=r"no frame .* is finished"):
         load_finished(config.run_dir)
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="there is no run in"):
         load_finished(tmp_path / "nowhere")
 
 

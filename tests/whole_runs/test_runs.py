@@ -221,7 +221,7 @@ def test_resume_restores_the_configuration_even_of_a_moved_folder(tmp_path: Path
         assert opening.config.crf == 30
         assert opening.config.fps == Fraction(24000, 1001)
         assert opening.execute().done == 3
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="there is no run in"):
         load_run(tmp_path / "nothing")
 
 

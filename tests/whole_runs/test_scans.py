@@ -18,9 +18,9 @@ from batch_analogy.errors import ConfigError, UsageError
 from batch_analogy.jobs.drive.open_run import dry_plan, open_run
 from batch_analogy.jobs.drive.preview_run import close_as_planned
 from batch_analogy.jobs.events import PlanProgress, RunEvent
-from batch_analogy.jobs.folder.manifest import config_from_json, config_to_json
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.json_files import from_plain, to_plain
 from batch_analogy.media.film import encode_film
 from batch_analogy.motion.shots.deflicker import apply_exposure
 from tests.support.runs import frame_bytes, run_here, sample_config, worked_on, write_png
@@ -80,7 +80,7 @@ def test_shots_may_be_given_or_not_wanted(tmp_path: Path) -> None:
     given = dataclasses.replace(config, shots=(0, 3, 6), run_dir=tmp_path / "given.run")
     plan, looked = planned(given)
     assert (starts(plan), looked) == ([0, 3, 6], [])
-    assert config_from_json(json.loads(json.dumps(config_to_json(given)))) == given
+    assert from_plain(json.loads(json.dumps(to_plain(given))), RunConfig) == given
     beyond = dataclasses.replace(config, shots=(0, 12), run_dir=tmp_path / "beyond.run")
     with pytest.raises(UsageError, match="begin at frame 12: the 12 frames are numbered 0 to 11"):
         planned(beyond)

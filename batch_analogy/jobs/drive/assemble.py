@@ -23,7 +23,6 @@ from batch_analogy.jobs.plan.survey import gaps_of
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.blend import FrameBlend
-from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container, check_encoder
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.frame_numbers import extra_holds
@@ -212,7 +211,7 @@ def assemble(
                 fps=plan.fps,
                 durations=_durations(config, plan, done),
                 encoding=EncodingOptions(config.codec, config.depth, config.crf),
-                colours=plan.footage.colours if plan.footage else ColourSpace(),
+                colours=plan.colours,
                 sound=_sound(config, plan),
                 on_frame=report,
             )
@@ -257,9 +256,9 @@ def _sound(config: RunConfig, plan: Plan) -> Soundtrack | None:
     """The video's sound, if the film goes at the video's speed."""
     if not config.keep_audio or plan.video is None or (config.hold, config.blend) != (1, 1):
         return None
-    if plan.footage is None or plan.fps != plan.footage.fps:
+    if plan.video_properties is None or plan.fps != plan.video_properties.fps:
         return None
-    return Soundtrack(probe_video(Path(plan.video.path)), plan.footage.begin)
+    return Soundtrack(probe_video(Path(plan.video.path)), plan.video_properties.start)
 
 
 def remove_numbered_pictures(store: RunStore) -> None:
@@ -302,10 +301,10 @@ def _places(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, in
 
 def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] | None:
     """How long each of the film's frames is shown, in seconds; None: a constant rate."""
-    if plan.footage is None or plan.footage.even or config.fps is not None:
+    if plan.video_properties is None or plan.constant_rate or config.fps is not None:
         return None
     begins = [Fraction(frame.time or 0) for frame in plan.frames]
-    ends = [*begins[1:], plan.footage.length]
+    ends = [*begins[1:], plan.video_properties.duration]
     return [
         sum((ends[place] - begins[place] for place, _ in places), Fraction(0))
         for places in _film_frames(config, plan, done)

@@ -97,8 +97,8 @@ def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: 
 
 def _is_deep(plan: Plan) -> bool:
     """Whether frames have more than 8 bits a channel, by the first of them."""
-    if plan.footage is not None:
-        return plan.footage.deep
+    if plan.video_properties is not None:
+        return plan.video_properties.high_bit_depth
     return read_depth(Path(plan.usable()[0].source)) == 16
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from batch_analogy.errors import BatchAnalogyError
 from batch_analogy.jobs.drive import assemble
 from batch_analogy.jobs.drive.driver import Driver, StopRequest
@@ -63,7 +65,7 @@ class Run:
         resume_state = self.resume_state
         run = self.aside()
         run._makes_films = False
-        run.plan = dataclasses.replace(
+        run.plan = msgspec.structs.replace(
             self.plan, leave_out=frozenset(range(len(self.plan.frames))) - frames
         )
         run.resume_state = dataclasses.replace(
@@ -201,7 +203,7 @@ class Run:
             device=self.plan.device,
             threads=None,
             coherent=self.plan.coherent,
-            wide_gamut=self.plan.footage is not None and self.plan.footage.colours.is_wide_gamut,
+            wide_gamut=self.plan.colours.is_wide_gamut,
             white_balance=self.plan.white_balance,
             painting=paint_spec(self.config.painting, self.plan),
         )

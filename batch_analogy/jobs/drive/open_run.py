@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from batch_analogy.analogy.features.pictures import resolve_precision
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.config.run import RunConfig
@@ -26,10 +28,10 @@ from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.folder.journal import Journal, read_history
 from batch_analogy.jobs.folder.manifest import (
     Manifest,
-    manifest_from_json,
-    manifest_to_json,
+    new_manifest,
     new_run_id,
-    plan_hash_of,
+    read_manifest,
+    write_manifest,
 )
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.plan_file import keep_edits, read_plan, write_plan
@@ -39,7 +41,6 @@ from batch_analogy.jobs.plan.survey import device_of, make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
 from batch_analogy.jobs.plan.video_source import ensure_video_frames, guess_video, open_video
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.json_files import read_json, write_json
 
 __all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
 
@@ -107,15 +108,17 @@ def load_run(
 
 
 def read_config(run_dir: Path) -> RunConfig:
-    """The configuration that a run folder holds; the folder may have been moved.
+    """Read the configuration of the run in a folder, which may have been moved.
 
     Raises:
-        UsageError: it holds no run, or that of another version.
+        UsageError: there is no run in it, or that of another version.
     """
-    values = read_json(RunStore(run_dir).manifest)
-    if values is None:
-        raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
-    return dataclasses.replace(manifest_from_json(values).config, run_dir=run_dir)
+    manifest = read_manifest(RunStore(run_dir).manifest)
+    if manifest is None:
+        raise UsageError(
+            f"there is no run in {run_dir}; give the run folder of a timelapse, stylize or analogy"
+        )
+    return dataclasses.replace(manifest.config, run_dir=run_dir)
 
 
 def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
@@ -155,7 +158,7 @@ def _open_locked(
     on_event: OnEvent,
 ) -> Run:
     manifest, previous = _read_previous(store, overwrite=overwrite)
-    run_id = _take_over(store) if manifest else new_run_id()
+    run_id = _take_over(store, manifest) if manifest else new_run_id()
     config = _resolved(config, manifest)
     assemble.check_outputs(config, store, overwrite=overwrite)
     plan = make_plan(
@@ -176,14 +179,14 @@ def _open_locked(
     plan = scan_frames(plan, config, store, previous, on_event)
     if previous is not None and manifest is not None:
         plan = keep_edits(plan, previous)
-        if plan_hash_of(read_json(store.manifest) or {}) != previous.plan_hash:  # it was edited
+        if manifest.hashes.plan != previous.plan_hash:  # it was edited
             resume.delete_unjournaled(store, plan, read_history(store.journal).done.keys())
     if manifest is None:
         assemble.remove_numbered_pictures(store)
         store.clear()
-    manifest = Manifest(run_id, config)
+    manifest = new_manifest(run_id, config, plan)
     write_plan(store.plan, plan)
-    write_json(store.manifest, manifest_to_json(manifest, plan))
+    write_manifest(store.manifest, manifest)
     with Journal(store.journal) as journal:
         if again is not None:
             forget(store, plan, journal, config, again)
@@ -194,17 +197,17 @@ def _open_locked(
     return Run(manifest, store, plan, resume_state)
 
 
-def _take_over(store: RunStore) -> str:
-    """Keep workers of earlier drivers from writing: some may not know yet that theirs is gone.
+def _take_over(store: RunStore, manifest: Manifest) -> str:
+    """Keep workers of earlier drivers from writing; they may not know yet that theirs is gone.
 
-    Comes first of all. One that wrote a frame of an input that has changed since, after this driver
-    had deleted that frame, would have it taken for a finished one.
+    This must come first. If the input of a frame has changed, this driver deletes the frame; a
+    worker that then wrote it once more would have it taken for a finished one.
 
     Returns:
         The run's new id.
     """
     run_id = new_run_id()
-    write_json(store.manifest, {**(read_json(store.manifest) or {}), "run_id": run_id})
+    write_manifest(store.manifest, msgspec.structs.replace(manifest, run_id=run_id))
     return run_id
 
 
@@ -237,8 +240,8 @@ def load_finished(
         if manifest is None or plan is None:
             raise UsageError(f"{run_dir} holds no run any more")
         assemble.check_outputs(config, store, overwrite=overwrite)
-        plan = dataclasses.replace(plan, fps=config.fps or plan.fps)
-        manifest = dataclasses.replace(manifest, config=config)
+        plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
+        manifest = new_manifest(manifest.run_id, config, plan)
         with Journal(store.journal) as journal:
             history = read_history(store.journal)
             resume_state = resume.reconcile(store, plan, history, journal, config)
@@ -249,7 +252,7 @@ def load_finished(
             )
         if output is None:
             write_plan(store.plan, plan)
-            write_json(store.manifest, manifest_to_json(manifest, plan))
+            write_manifest(store.manifest, manifest)
         run = Run(manifest, store, plan, dataclasses.replace(resume_state, to_do=set()))
     except BaseException:
         store.close()
@@ -264,8 +267,7 @@ def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None
     the frames that are finished.
     """
     try:
-        values = read_json(store.manifest)
-        manifest = None if values is None else manifest_from_json(values)
+        manifest = read_manifest(store.manifest)
     except UsageError:
         if not overwrite:
             raise

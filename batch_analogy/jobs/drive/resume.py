@@ -16,7 +16,7 @@ from batch_analogy.jobs.folder.journal import (
     read_history,
 )
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
-from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, compare
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, check_continues
 from batch_analogy.jobs.store import ALL_OUTPUTS, RunStore, outputs_of
 from batch_analogy.media.stills import read_still
 
@@ -40,7 +40,7 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
         PlanChangedError: it may not; nothing has been touched.
     """
     done = set(read_history(store.journal).done)
-    changed = compare(old, new, done=done)
+    changed = check_continues(old, new, done=done)
     if old.painting and new.painting and old.plan_hash != new.plan_hash:
         delete_unjournaled(store, new, done)
     if not changed:

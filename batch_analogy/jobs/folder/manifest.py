@@ -1,119 +1,103 @@
-"""run.json: the resolved configuration of a run and what it was made with."""
+"""``run.json``: the resolved configuration of a run and what it was made with."""
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import platform
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from batch_analogy import __version__
-from batch_analogy.config.matching import AnalogyConfig
-from batch_analogy.config.painting import PaintConfig
-from batch_analogy.config.run import ExecutionConfig, RunConfig
+from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.json_files import from_plain, read_json, read_struct, to_plain, write_json
+
+MANIFEST_FORMAT = 3
+SEMANTIC = "semantic"
+"""The command in the ``run.json`` of a training, which is not a run of frames."""
 
 _PACKAGES = ("torch", "numpy", "numba", "ray", "pillow", "opencv-python-headless")
 
 
-SEMANTIC = "semantic"
-"""The command in run.json of a training, which is no run of frames."""
+class Hashes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the frames were last made by."""
+
+    plan: str
+    pixels: str
+    weights_sha256: str
+    reference_blake2b: str
+    video_blake2b: str | None
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What run.json holds that is read back."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``run.json``."""
 
+    format: int = MANIFEST_FORMAT
     run_id: str  # new with every driver, so that orphaned workers notice
     config: RunConfig
+    versions: dict[str, str]  # of the packages that decide pixels
+    seed: int
+    hashes: Hashes
 
 
 def new_run_id() -> str:
-    """A name that no other driver's run has."""
+    """Return a name that no other driver's run has."""
     return uuid.uuid4().hex
 
 
-def config_to_json(config: RunConfig) -> dict[str, Any]:
-    """Plain JSON values that ``config_from_json`` restores."""
-    values = dataclasses.asdict(config)
-    for name in ("reference", "output", "run_dir"):
-        values[name] = str(values[name])
-    values["fps"] = None if config.fps is None else str(config.fps)
-    return values
+def new_manifest(run_id: str, config: RunConfig, plan: Plan) -> Manifest:
+    """Return what ``run.json`` is to contain of a run."""
+    return Manifest(
+        run_id=run_id,
+        config=config,
+        versions=versions(),
+        seed=config.analogy.seed,
+        hashes=Hashes(
+            plan=plan.plan_hash,
+            pixels=config.pixel_hash(),
+            weights_sha256=plan.weights_sha256,
+            reference_blake2b=plan.reference.blake2b,
+            video_blake2b=plan.video.blake2b if plan.video else None,
+        ),
+    )
 
 
-def config_from_json(values: dict[str, Any]) -> RunConfig:
-    """Restore a configuration.
-
-    Raises:
-        PlanChangedError: it was written by another version or is damaged.
-    """
-    try:
-        fields = dict(values)
-        for name in ("reference", "output", "run_dir"):
-            fields[name] = Path(fields[name])
-        fields["fps"] = None if fields["fps"] is None else Fraction(fields["fps"])
-        fields["analogy"] = AnalogyConfig(**fields["analogy"])
-        fields["execution"] = ExecutionConfig(**fields["execution"])
-        if fields.get("painting") is not None:
-            fields["painting"] = PaintConfig(**fields["painting"])
-        return RunConfig(**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise PlanChangedError(
-            f"the run's configuration cannot be read ({error}); it was made by another version "
-            "of batch-analogy: start afresh with --overwrite, or use that version"
-        ) from error
-
-
-def manifest_to_json(manifest: Manifest, plan: Plan) -> dict[str, Any]:
-    """The whole of run.json; what is not restored is for people and for later comparison."""
-    config = manifest.config
-    return {
-        "run_id": manifest.run_id,
-        "config": config_to_json(config),
-        "versions": versions(),
-        "seeds": {"run": config.analogy.seed},
-        "hashes": {
-            "plan": plan.plan_hash,
-            "pixels": config.pixel_hash(),
-            "weights_sha256": plan.weights_sha256,
-            "reference_blake2b": plan.reference.blake2b,
-            "video_blake2b": plan.video.blake2b if plan.video else None,
-        },
-    }
-
-
-def plan_hash_of(values: Mapping[str, Any]) -> str | None:
-    """The hash of the plan that frames were last made by, as run.json has it; None: it has none."""
-    hashes = values.get("hashes")
-    found = hashes.get("plan") if isinstance(hashes, dict) else None
-    return found if isinstance(found, str) else None
-
-
-def manifest_from_json(values: dict[str, Any]) -> Manifest:
-    """Restore what is needed from run.json.
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write ``run.json``.
 
     Raises:
-        PlanChangedError: it was written by another version or is damaged.
+        OutputDiskError: the disk is full or may not be written to.
     """
-    if values.get("command") == SEMANTIC:
+    write_json(path, to_plain(manifest))
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """Read ``run.json``; return None if there is no such file.
+
+    Raises:
+        PlanChangedError: another version wrote it, it is damaged, or it is of a training.
+        UsageError: it is not JSON.
+    """
+    if (read_json(path) or {}).get("command") == SEMANTIC:
         raise PlanChangedError(
-            "the folder holds a training of batch-analogy semantic; give that command again to go "
-            "on with it, or name another folder"
+            f"{path.parent} contains a training of batch-analogy semantic; give that command again "
+            "to go on with it, or name another folder"
         )
-    if not isinstance(values.get("run_id"), str) or not isinstance(values.get("config"), dict):
-        raise PlanChangedError("run.json is damaged; start afresh with --overwrite")
-    return Manifest(values["run_id"], config_from_json(values["config"]))
+    return read_struct(
+        path,
+        lambda data: from_plain(json.loads(data), Manifest),
+        version=MANIFEST_FORMAT,
+        remedy="start afresh with --overwrite, or use the version of batch-analogy that wrote it",
+        damaged=PlanChangedError,
+    )
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package and of those that touch the pixels."""
+    """Return the versions of this package and of those that decide pixels."""
     found = {"batch-analogy": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

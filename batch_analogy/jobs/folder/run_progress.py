@@ -127,7 +127,7 @@ class RunProgress:
         return [self._picture(index) for index in spread(sorted(self.done), SHEET_CELLS)]
 
     def write(self, state: RunState, *, films: Iterable[Path] = (), message: str = "") -> None:
-        """Write status.json now."""
+        """Write ``status.json`` now."""
         failed = failed_frames(self._plan, self.given_up)
         left = self._plan.total - len(self.done) - len(failed)
         running = state == "running"
@@ -159,7 +159,6 @@ class RunProgress:
                 started_at=self._started_at,
                 updated_at=time.time(),
             ),
-            self.worker_states,
         )
 
     def _picture(self, index: int) -> Path:

@@ -1,24 +1,29 @@
-"""status.json: how a run is going, for whoever looks into the folder; and the pace behind it."""
+"""``status.json``: how a run is going, for whoever looks into its folder; and its pace."""
 
 from __future__ import annotations
 
+import json
 import socket
 import statistics
 import time
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.folder.journal import read_history
+from batch_analogy.jobs.folder.manifest import read_manifest
 from batch_analogy.jobs.folder.segment_counter import SegmentCounter
-from batch_analogy.jobs.folder.worker_states import WorkerState, WorkerStates
+from batch_analogy.jobs.folder.worker_states import WorkerState
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.json_files import read_json, write_long_json
+from batch_analogy.json_files import from_plain, read_struct, to_plain, write_long_json
+
+STATUS_FORMAT = 3
 
 RunState = Literal[
     "planned", "running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"
@@ -32,8 +37,7 @@ STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so lo
 LIVENESS_SECONDS = 3.0  # or has another clock; the status of one that works changes every second
 
 
-@dataclass(frozen=True)
-class FailedFrame:
+class FailedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frame that was given up."""
 
     index: int
@@ -41,52 +45,51 @@ class FailedFrame:
     message: str
 
 
-@dataclass(frozen=True)
-class RunStatus:
-    """A run at one moment. ``stopped``: its driver was killed; the same command continues it."""
+class RunStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``status.json``: a run at one moment.
 
+    ``stopped`` means that its driver was killed; the same command continues it.
+    """
+
+    format: int = STATUS_FORMAT
     state: RunState
     command: str
     source: str
     output: str
     run_dir: str
-    total: int
-    done: int
-    left: int
-    failed: tuple[FailedFrame, ...]
-    shots: int
-    segments: int
-    segments_done: int  # no frame is left in them
-    workers: int
-    rate: float | None  # frames a second, from recent new frames
-    eta_seconds: float | None
-    worker_states: tuple[WorkerState, ...]  # while it runs
-    dashboard_url: str | None
-    token_hint: str | None  # how to log in there
-    films: tuple[str, ...]
-    message: str  # why it failed, if it did
-    pid: int
-    host: str
-    started_at: float  # seconds since 1970
-    updated_at: float
+    total: int = 0
+    done: int = 0
+    left: int = 0
+    failed: tuple[FailedFrame, ...] = ()
+    shots: int = 0
+    segments: int = 0
+    segments_done: int = 0  # in which no frame is left
+    workers: int = 0
+    rate: float | None = None  # frames a second, from recent new frames
+    eta_seconds: float | None = None
+    worker_states: tuple[WorkerState, ...] = ()  # while it runs
+    dashboard_url: str | None = None
+    token_hint: str | None = None  # how to log in there
+    films: tuple[str, ...] = ()
+    message: str = ""  # why it failed, if it did
+    pid: int = 0
+    host: str = ""
+    started_at: float = 0.0  # seconds since 1970
+    updated_at: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            **vars(self),
-            "failed": [vars(frame) for frame in self.failed],
-            "worker_states": [vars(state) for state in self.worker_states],
-            "films": list(self.films),
-        }
+        """Return the status as plain JSON values."""
+        values: dict[str, Any] = to_plain(self)
+        return values
 
 
 class Pace:
-    """How fast frames get done, from the recent new ones alone: skipped ones never count.
+    """The speed at which frames get done, from recent new frames alone: skipped ones do not count.
 
     Args:
-        span: frames that are done in order and whose times belong together: in a steady film one
-            of them takes nearly all of the time, so it is their mean that counts. 1: each frame
-            stands alone, and the median does, so that a slow first one does not count.
+        span: number of frames that are made together. In a coherent film one of them takes nearly
+            all of the time, so their mean counts. If 1, the median counts, so that a slow first
+            frame does not.
     """
 
     def __init__(self, span: int = 1) -> None:
@@ -96,100 +99,108 @@ class Pace:
         self._usual = 0.0
 
     def add(self, seconds: float) -> None:
-        """A new frame took a worker so long."""
+        """Take into account how many seconds a worker took for a new frame."""
         self._seconds.append(seconds)
         self._usual = typical_seconds(self._seconds, self._span)
 
     def rate(self, workers: int) -> float | None:
-        """Frames a second of so many workers; None while nothing is known."""
+        """Return frames a second of so many workers; None while nothing is known."""
         if not self._seconds or workers < 1:
             return None
         return workers / max(self._usual, 1e-6)
 
     def eta_seconds(self, left: int, workers: int) -> float | None:
-        """Seconds until so many frames are done; None while nothing is known."""
+        """Return the seconds until so many frames are done; None while nothing is known."""
         rate = self.rate(min(workers, max(-(-left // self._span), 1)))
         return None if rate is None else left / rate
 
 
 def typical_seconds(seconds: Collection[float], span: int) -> float:
-    """What a frame takes: the median, or the mean where frames are done by spans."""
+    """Return what a frame takes: the median, or the mean if frames are made in spans."""
     return statistics.median(seconds) if span == 1 else statistics.fmean(seconds)
 
 
-def write_status(
-    store: RunStore, status: RunStatus, worker_states: WorkerStates | None = None
-) -> None:
-    """Write status.json.
-
-    Args:
-        store: the run folder.
-        status: what it says.
-        worker_states: the workers whose states are in it, if it has them as JSON.
+def write_status(store: RunStore, status: RunStatus) -> None:
+    """Write ``status.json``.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    values = status.to_json()
-    if worker_states is not None and status.worker_states:
-        values["worker_states"] = worker_states.as_json()
-    write_long_json(store.status, values)
+    write_long_json(store.status, msgspec.structs.asdict(status))
+
+
+def written_status(store: RunStore) -> RunStatus | None:
+    """Read ``status.json`` as it was last written; return None if there is none.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    return read_struct(
+        store.status,
+        lambda data: from_plain(json.loads(data), RunStatus),
+        version=STATUS_FORMAT,
+        remedy="delete it: the run writes it anew",
+    )
 
 
 def read_status(run_dir: Path) -> RunStatus:
-    """How the run in a folder is going, or how it ended.
+    """Return how the run in a folder is going, or how it ended.
 
-    Counts come from the journal, which is always up to date; the rest from status.json. It takes
-    no lock, so it may be called while the run is going on.
+    Counts come from the journal, which is always up to date; the rest from ``status.json``. No
+    lock is taken, so this may be called while the run is going on.
 
     Raises:
-        UsageError: the folder holds no run.
+        UsageError: there is no run in the folder.
     """
     store = RunStore(run_dir)
-    manifest, plan = read_json(store.manifest), read_plan(store.plan)
+    manifest, plan = read_manifest(store.manifest), read_plan(store.plan)
     if manifest is None or plan is None:
-        raise UsageError(f"{run_dir} holds no run; give the run folder of a timelapse or stylize")
+        raise UsageError(
+            f"there is no run in {run_dir}; give the run folder of a timelapse, stylize or analogy"
+        )
+    config = manifest.config
     written, lives = _last_words(store)
+    if written is None:
+        written = RunStatus(state="stopped", command="", source="", output="", run_dir="")
+    if written.state in ACTIVE_STATES and not lives:
+        written = msgspec.structs.replace(written, state="stopped")
+    if written.state not in ACTIVE_STATES:
+        written = _at_rest(written)
     history = read_history(store.journal)
     failed = failed_frames(plan, {k: v.message for k, v in history.failed.items()})
     done = len(history.done.keys() - plan.leave_out)
-    left = plan.total - done - len(failed)
-    state: RunState = written.get("state", "stopped")
-    tally = SegmentCounter(plan, [*history.done, *(frame.index for frame in failed)])
-    running = state in ACTIVE_STATES
-    if running and not lives:
-        state, running = "stopped", False
-    config = manifest.get("config", {})
-    return RunStatus(
-        state=state,
-        command=str(config.get("command", "")),
-        source=str(config.get("source", "")),
-        output=str(config.get("output", "")),
+    counter = SegmentCounter(plan, [*history.done, *(frame.index for frame in failed)])
+    return msgspec.structs.replace(
+        written,
+        command=config.command,
+        source=config.source,
+        output=str(config.output),
         run_dir=str(run_dir),
         total=plan.total,
         done=done,
-        left=max(0, left),
+        left=max(0, plan.total - done - len(failed)),
         failed=failed,
         shots=len(plan.shots),
-        segments=tally.total,
-        segments_done=tally.done,
-        workers=int(written.get("workers", 0)) if running else 0,
-        rate=written.get("rate") if running else None,
-        eta_seconds=written.get("eta_seconds") if running else None,
-        worker_states=_worker_states(written) if running else (),
-        dashboard_url=written.get("dashboard_url") if running else None,
-        token_hint=written.get("token_hint") if running else None,
-        films=tuple(written.get("films", ())),
-        message=str(written.get("message", "")),
-        pid=int(written.get("pid", 0)),
-        host=str(written.get("host", "")),
-        started_at=float(written.get("started_at", 0.0)),
-        updated_at=float(written.get("updated_at", 0.0)),
+        segments=counter.total,
+        segments_done=counter.done,
+    )
+
+
+def _at_rest(status: RunStatus) -> RunStatus:
+    """Return the status without what only a run that is going on has."""
+    return msgspec.structs.replace(
+        status,
+        workers=0,
+        rate=None,
+        eta_seconds=None,
+        worker_states=(),
+        dashboard_url=None,
+        token_hint=None,
     )
 
 
 def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ...]:
-    """The frames that planning or working has given up, in order."""
+    """Return the frames that planning or a worker has given up, in order."""
     messages = {frame.index: str(frame.error) for frame in plan.broken}
     messages.update({k: message for k, message in given_up.items() if k not in plan.leave_out})
     return tuple(
@@ -197,47 +208,38 @@ def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ..
     )
 
 
-def _worker_states(written: dict[str, Any]) -> tuple[WorkerState, ...]:
-    try:
-        return tuple(WorkerState(**state) for state in written.get("worker_states", ()))
-    except TypeError:
-        return ()  # written by another version: it tells less
+def _last_words(store: RunStore) -> tuple[RunStatus | None, bool]:
+    """Read ``status.json``, and find out whether the driver that wrote it is still at work.
 
-
-def _last_words(store: RunStore) -> tuple[dict[str, Any], bool]:
-    """status.json, and whether the driver that wrote it is still at work.
-
-    One that ends between the two looks has said more by then: it is read until nothing new is said.
+    It is read until it no longer changes: the driver may end between the two looks, and has then
+    written how.
     """
-    written = _written(store)
-    while written.get("state") in ACTIVE_STATES and not _driver_lives(store, written):
-        again = _written(store)
+    written = written_status(store)
+    while written and written.state in ACTIVE_STATES and not _driver_lives(store, written):
+        again = written_status(store)
         if again == written:
             return written, False
         written = again
     return written, True
 
 
-def _driver_lives(store: RunStore, written: dict[str, Any]) -> bool:
-    """Whether the driver that wrote a status is still at work.
+def _driver_lives(store: RunStore, written: RunStatus) -> bool:
+    """Return True if the driver that wrote a status is still at work.
 
-    Its lock tells, unless the driver is on another machine and the shared disk's locks do not reach
-    that far. Then its status does: by its age, and where that is too high or below 0, by whether it
-    changes, for the two machines' clocks may differ by any amount.
+    Its lock tells, unless the driver is on another machine and the locks of the shared disk do not
+    reach that far. Then the age of its status tells, and if that is too high or negative, whether
+    the status changes: the clocks of the two machines may differ by any amount.
     """
     if store.has_driver():
         return True
-    if written.get("host") == socket.gethostname():
+    if written.host == socket.gethostname():
         return False
-    if abs(time.time() - float(written.get("updated_at", 0.0))) < STALE_SECONDS:
+    if abs(time.time() - written.updated_at) < STALE_SECONDS:
         return True
     deadline = time.monotonic() + LIVENESS_SECONDS
     while time.monotonic() < deadline:
         time.sleep(LIVENESS_SECONDS / 10)
-        if _written(store).get("updated_at") != written.get("updated_at"):
+        now = written_status(store)
+        if now is None or now.updated_at != written.updated_at:
             return True
     return False
-
-
-def _written(store: RunStore) -> dict[str, Any]:
-    return read_json(store.status, remedy="delete it: the run writes it anew") or {}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
-from batch_analogy.json_files import JsonText
 
 KEPT_LOST = 20
 
 
-@dataclass(frozen=True)
-class WorkerState:
+class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One worker as status.json shows it."""
 
     name: str
@@ -34,7 +32,6 @@ class WorkerStates:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._states: dict[str, WorkerState] = {}
-        self._texts: dict[str, JsonText] = {}  # of those that have not changed since
 
     def observe(self, event: RunEvent) -> None:
         """Take an event into account; most are not about a worker."""
@@ -60,24 +57,15 @@ class WorkerStates:
         """All workers in the order of their start, and the last ones that were lost."""
         return tuple(self._states.values())
 
-    def as_json(self) -> list[JsonText]:
-        """What ``states`` returns, as JSON: every second most of a thousand are as they were."""
-        for name, state in self._states.items():
-            if name not in self._texts:
-                self._texts[name] = JsonText.of(vars(state))
-        return [self._texts[name] for name in self._states]
-
     def _of(self, name: str) -> WorkerState:
         return self._states.get(name, WorkerState(name, "", ""))
 
     def _change(self, name: str, **fields: int | float | str | None) -> None:
         heard_at = round(self._clock(), 1)
-        changed = dataclasses.replace(self._of(name), heard_at=heard_at, **fields)  # type: ignore[arg-type]
+        changed = msgspec.structs.replace(self._of(name), heard_at=heard_at, **fields)
         self._states[name] = changed
-        self._texts.pop(name, None)
 
     def _forget_long_lost(self) -> None:
         lost = [name for name, state in self._states.items() if state.lost is not None]
         for name in lost[:-KEPT_LOST]:
             del self._states[name]
-            self._texts.pop(name, None)

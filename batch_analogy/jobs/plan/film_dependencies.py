@@ -5,8 +5,9 @@ Each reference has anchors of its own, in the frames that have something of it a
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence, Set
+
+import msgspec
 
 from batch_analogy.jobs.plan.dependencies import (
     AnchorSpan,
@@ -115,5 +116,5 @@ def _parts(plan: Plan, places: Sequence[int]) -> list[Plan]:
             for shot in plan.shots
         ]
         shots = tuple(shot for shot in clipped if shot.start < shot.stop)
-        parts.append(dataclasses.replace(plan, shots=shots))
+        parts.append(msgspec.structs.replace(plan, shots=shots))
     return parts

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True)
-class FileFingerprint:
-    """A file's content, and what tells cheaply that it has not changed."""
-
-    path: str
-    bytes: int
-    mtime_ns: int
-    blake2b: str
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
 
 
-@dataclass(frozen=True)
-class PaintedPicture:
+class PaintedPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One painted picture."""
 
     painted: FileFingerprint  # A'
@@ -34,8 +25,7 @@ class PaintedPicture:
         return [self.painted.blake2b, self.frame, example, list(self.guides)]
 
 
-@dataclass(frozen=True)
-class FramePictures:
+class FramePictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A picture for all frames (or keyframes), or one for each."""
 
     paths: tuple[str, ...]
@@ -46,16 +36,14 @@ class FramePictures:
         return Path(self.paths[index if len(self.paths) > 1 else 0])
 
 
-@dataclass(frozen=True)
-class GuideInputs:
+class GuideInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A guide made by hand."""
 
     source: FramePictures  # of each painted picture
     target: FramePictures  # of each frame
 
 
-@dataclass(frozen=True)
-class PaintInputs:
+class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All files that a run is painted after."""
 
     keys: tuple[PaintedPicture, ...]
@@ -91,34 +79,6 @@ class PaintInputs:
         """What decides pixels of the keyframes that there are now, as plain JSON values."""
         keys = sorted((key.frame, key.content()) for key in self.keys if key.frame is not None)
         return [content for _, content in keys]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that ``from_json`` restores."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> PaintInputs:
-        """Restore what ``to_json`` gave."""
-        return cls(
-            tuple(
-                PaintedPicture(
-                    FileFingerprint(**key["painted"]),
-                    key["frame"],
-                    FileFingerprint(**key["example"]) if key["example"] else None,
-                    tuple(key["guides"]),
-                )
-                for key in values["keys"]
-            ),
-            tuple(
-                GuideInputs(_pictures(guide["source"]), _pictures(guide["target"]))
-                for guide in values["guides"]
-            ),
-            _pictures(values["mask"]) if values["mask"] else None,
-        )
-
-
-def _pictures(values: Mapping[str, Any]) -> FramePictures:
-    return FramePictures(tuple(values["paths"]), values["blake2b"])
 
 
 def shots_without_keyframe(

@@ -1,35 +1,39 @@
-"""plan.json: written to be read and edited by people, and read back with care.
+"""``plan.json``: written to be read and edited by people, and checked when it is read back.
 
 Before a run starts or goes on, ``leave_out``, ``shots``, ``segments`` and each frame's
-``exposure_ev`` may be edited. All frame ranges have both ends in them. Whatever else is changed is
+``exposure_ev`` may be edited. Both ends of a range of frames belong to it. Any other change is
 noticed by the plan's hash or by looking at the input again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from batch_analogy.errors import PlanChangedError, UsageError
-from batch_analogy.jobs.plan.paint_inputs import PaintInputs
 from batch_analogy.jobs.plan.ranges import format_frames, format_range, parse_frames, parse_range
 from batch_analogy.jobs.plan.run_plan import (
-    FileFingerprint,
     FramePlan,
-    PlacedReference,
     Plan,
+    PlanFacts,
     Segment,
     Shot,
     cut_segments,
 )
-from batch_analogy.jobs.plan.video_properties import Footage
-from batch_analogy.json_files import read_json, write_long_json
+from batch_analogy.json_files import (
+    decode_json,
+    from_plain,
+    json_decoder,
+    read_struct,
+    to_plain,
+    write_long_json,
+)
 
-PLAN_FORMAT = 2
+PLAN_FORMAT = 3
 MAX_EDITED_EV = 8.0
 HOW_TO_EDIT = (
     "You may edit leave_out (frames that are not wanted, like 3,5-10), shots, segments and each "
@@ -38,149 +42,108 @@ HOW_TO_EDIT = (
     "unless left out, in one segment; a segment lies within a shot. "
     'With "segments": [] they are cut anew from the shots.'
 )
-_FACTS = (
-    "reference_height",
-    "reference_width",
-    "weights_sha256",
-    "device",
-    "version",
-    "pixels",
-    "segment_frames",
-    "anchor_frames",
-    "estimated",
-)
+_REMEDY = "put back what was there, or delete the run folder to start afresh"
+
+
+class PlanFile(PlanFacts, frozen=True, kw_only=True):
+    """The content of ``plan.json``: a plan whose frame numbers are written as people write them."""
+
+    format: int
+    how_to_edit: str
+    leave_out: str | int
+    shots: tuple[str | int, ...]
+    segments: tuple[str | int, ...]
+    fixed_hash: str  # tells edits that are allowed from those that are not
+    frames: tuple[FramePlan, ...]
+
+
+_DECODER = json_decoder(PlanFile)
+
+
+def _decode(data: bytes) -> PlanFile:
+    return decode_json(data, _DECODER)
 
 
 def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan, one frame, shot or segment a line.
+    """Write a plan with one frame, shot or segment on each line.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    write_long_json(
-        path, {"how_to_edit": HOW_TO_EDIT, **_head(plan), "frames": _frame_values(plan)}
-    )
+    write_long_json(path, _entries(plan))
 
 
 def read_plan(path: Path) -> Plan | None:
     """Read the plan of a run folder, with the edits that somebody made; None without a file.
 
     Raises:
-        PlanChangedError: it was written by another version or is damaged.
-        UsageError: it is no JSON any more, or the edits make no sense.
+        PlanChangedError: another version wrote it, or it was edited where that changes frames.
+        UsageError: it is damaged, or the edits make no sense.
     """
-    values = read_json(path, object_hook=_frame_if_one)
+    values = read_struct(path, _decode, version=PLAN_FORMAT, remedy=_REMEDY)
     if values is None:
         return None
     try:
-        return plan_from_json(values)
+        return _checked(values)
     except UsageError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _frame_if_one(values: dict[str, Any]) -> Any:
-    """A frame's values as the frame, while they are read: a million dicts take a gigabyte."""
-    try:
-        return FramePlan(**values)
-    except TypeError:
-        return values  # something else, or damaged
-
-
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Plain JSON values that ``plan_from_json`` restores."""
-    return {**_head(plan), "frames": list(_frame_values(plan))}
+    """Return a plan as plain JSON values, as they are in its file."""
+    values: dict[str, Any] = to_plain({**_entries(plan), "frames": [*_frame_values(plan)]})
+    return values
 
 
-def _head(plan: Plan) -> dict[str, Any]:
-    """All but the frames."""
+def plan_from_json(values: dict[str, Any]) -> Plan:
+    """Return the plan that ``plan_to_json`` gave; otherwise as ``read_plan``.
+
+    Raises:
+        msgspec.ValidationError: a field is missing, unknown or of another type.
+    """
+    return _checked(from_plain(values, PlanFile))
+
+
+def _entries(plan: Plan) -> dict[str, Any]:
+    facts = {name: getattr(plan, name) for name in PlanFacts.__struct_fields__}
     return {
+        "how_to_edit": HOW_TO_EDIT,
         "format": PLAN_FORMAT,
         "leave_out": format_frames(plan.leave_out),
         "shots": [format_range(shot.start, shot.stop) for shot in plan.shots],
         "segments": [format_range(segment.start, segment.stop) for segment in plan.segments],
-        "plan_hash": plan.fixed_hash,  # tells edits that are allowed from those that are not
-        "fps": str(plan.fps),
-        "reference": dataclasses.asdict(plan.reference),
-        **({"references": [*map(_reference_values, plan.references)]} if plan.references else {}),
-        "video": dataclasses.asdict(plan.video) if plan.video else None,
-        **({"footage": plan.footage.to_json()} if plan.footage else {}),
-        **({"white_balance": plan.white_balance} if plan.white_balance else {}),
-        **({"painting": plan.painting.to_json()} if plan.painting else {}),
-        **{name: getattr(plan, name) for name in _FACTS},
+        "fixed_hash": plan.fixed_hash,
+        **facts,
+        "frames": _frame_values(plan),
     }
 
 
-def _reference_values(reference: PlacedReference) -> dict[str, Any]:
-    return {"frame": reference.frame, **dataclasses.asdict(reference.fingerprint)}
-
-
-def _read_reference(values: dict[str, Any]) -> PlacedReference:
-    fingerprint = {name: value for name, value in values.items() if name != "frame"}
-    return PlacedReference(FileFingerprint(**fingerprint), int(values["frame"]))
-
-
 def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Each frame as plain values, one after the other: a long film has a million."""
-    names = [field.name for field in dataclasses.fields(FramePlan)]
-    if all(frame.time is None for frame in plan.frames):
-        names.remove("time")
-    if all(frame.taken is None for frame in plan.frames):
-        names.remove("taken")
-    if not any(frame.exposure_ev for frame in plan.frames):
-        names.remove("exposure_ev")
+    """Yield the fields of each frame; those that no frame of the film has are left out."""
+    names = [
+        field.name
+        for field in msgspec.structs.fields(FramePlan)
+        if field.required or any(getattr(f, field.name) != field.default for f in plan.frames)
+    ]
     return ({name: getattr(frame, name) for name in names} for frame in plan.frames)
 
 
-def plan_from_json(values: dict[str, Any]) -> Plan:
-    """Restore a plan.
-
-    Raises:
-        PlanChangedError: it was written by another version, or is damaged.
-        UsageError: it was edited so that it makes no sense.
-    """
-    if values.get("format") != PLAN_FORMAT:
-        raise PlanChangedError(
-            f"the plan has format {values.get('format')}, this version reads {PLAN_FORMAT}; "
-            "start afresh with --overwrite, or use the version that made it"
-        )
-    try:
-        plan = Plan(
-            frames=tuple(
-                frame if isinstance(frame, FramePlan) else FramePlan(**frame)
-                for frame in values["frames"]
-            ),
-            shots=(),
-            segments=(),
-            fps=Fraction(values["fps"]),
-            reference=FileFingerprint(**values["reference"]),
-            references=tuple(map(_read_reference, values.get("references", ()))),
-            video=FileFingerprint(**values["video"]) if values["video"] else None,
-            footage=Footage.from_json(values["footage"]) if values.get("footage") else None,
-            white_balance=tuple(values["white_balance"]) if values.get("white_balance") else None,
-            painting=PaintInputs.from_json(values["painting"]) if values.get("painting") else None,
-            **{name: values[name] for name in _FACTS},
-        )
-        leave_out = str(values["leave_out"])
-        shots, segments = ([str(part) for part in values[name]] for name in ("shots", "segments"))
-        written_hash = values["plan_hash"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PlanChangedError(
-            f"the plan is damaged ({type(error).__name__}: {error}); put back what was there, or "
-            "start afresh with --overwrite"
-        ) from error
-    _check_frames(plan, written_hash)
-    return _with_edits(plan, leave_out, shots, segments)
+def _checked(values: PlanFile) -> Plan:
+    facts = {name: getattr(values, name) for name in PlanFacts.__struct_fields__}
+    plan = Plan(**facts, frames=values.frames, shots=(), segments=())
+    _check_frames(plan, values.fixed_hash)
+    return _with_edits(plan, str(values.leave_out), values.shots, values.segments)
 
 
-def _check_frames(plan: Plan, written_hash: object) -> None:
-    """Refuse edits of what is not to be edited."""
-    place = next((n for n, frame in enumerate(plan.frames) if frame.index != n), None)
-    if place is not None:
+def _check_frames(plan: Plan, written_hash: str) -> None:
+    """Refuse edits of what must not be edited."""
+    index = next((n for n, frame in enumerate(plan.frames) if frame.index != n), None)
+    if index is not None:
         raise UsageError(
-            f"the list of frames was edited: frame {place} is missing or not in its place. Put it "
+            f"the list of frames was edited: frame {index} is missing or not in its place. Put it "
             "back; frames that are not wanted are named in leave_out"
         )
-    wild = next((f for f in plan.frames if not _is_exposure(f.exposure_ev)), None)
+    wild = next((f for f in plan.frames if not abs(f.exposure_ev) <= MAX_EDITED_EV), None)
     if wild is not None:
         raise UsageError(
             f"exposure_ev of frame {wild.index} is {wild.exposure_ev!r}; it must be a number from "
@@ -193,12 +156,9 @@ def _check_frames(plan: Plan, written_hash: object) -> None:
         )
 
 
-def _is_exposure(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and -MAX_EDITED_EV <= float(value) <= MAX_EDITED_EV  # type: ignore[arg-type]
-
-
-def _with_edits(plan: Plan, leave_out: str, shots: list[str], segments: list[str]) -> Plan:
+def _with_edits(
+    plan: Plan, leave_out: str, shots: Sequence[str | int], segments: Sequence[str | int]
+) -> Plan:
     total = len(plan.frames)
     with _naming("leave_out"):
         left_out = parse_frames(leave_out, total)
@@ -214,12 +174,12 @@ def _with_edits(plan: Plan, leave_out: str, shots: list[str], segments: list[str
         _check_covered("segment", ranges, total, left_out)
         _check_within_shots(ranges, cut)
         pieces = tuple(Segment(n, r.start, r.stop) for n, r in enumerate(ranges))
-    return dataclasses.replace(plan, leave_out=left_out, shots=cut, segments=pieces)
+    return msgspec.structs.replace(plan, leave_out=left_out, shots=cut, segments=pieces)
 
 
-def _read_ranges(kind: str, texts: Sequence[str], total: int) -> list[range]:
+def _read_ranges(kind: str, texts: Sequence[str | int], total: int) -> list[range]:
     with _naming(f"{kind}s"):
-        ranges = [parse_range(text) for text in texts]
+        ranges = [parse_range(str(text)) for text in texts]
     for found in ranges:
         if found.stop > total:
             raise UsageError(
@@ -229,16 +189,16 @@ def _read_ranges(kind: str, texts: Sequence[str], total: int) -> list[range]:
 
 
 def _check_covered(kind: str, ranges: list[range], total: int, spared: frozenset[int]) -> None:
-    """Refuse overlaps, and gaps that hold other frames than the spared ones."""
+    """Refuse overlaps, and gaps with frames other than the ``spared`` ones."""
     reached = 0
     for found in [*ranges, range(total, total)]:
         if found.start < reached:
             both = _named(range(found.start, min(reached, found.stop)))
-            raise UsageError(f"the {kind}s overlap: two of them hold {both}")
+            raise UsageError(f"the {kind}s overlap: two of them contain {both}")
         gap = [index for index in range(reached, found.start) if index not in spared]
         if gap:
             hint = "; frames that are not wanted are named in leave_out" if kind != "shot" else ""
-            raise UsageError(f"no {kind} holds {_named(gap)}{hint}")
+            raise UsageError(f"no {kind} contains {_named(gap)}{hint}")
         reached = found.stop
 
 
@@ -273,16 +233,16 @@ def _text(frames: range) -> str:
 
 
 def keep_edits(new: Plan, edited: Plan) -> Plan:
-    """The plan made now, cut as the one that the run folder holds was by hand.
+    """Return the plan made now with the edits of the one in the run folder.
 
     Args:
-        new: the plan made now, of as many frames.
-        edited: the plan that the run folder holds, checked by ``read_plan``.
+        new: the plan made now, with as many frames.
+        edited: the plan in the run folder, as ``read_plan`` returned it.
     """
     segments = edited.segments
     if segments == cut_segments(edited.shots, edited.segment_frames):  # nobody changed them
         segments = cut_segments(edited.shots, new.segment_frames)
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         new,
         frames=_with_edited_exposures(new.frames, edited.frames),
         shots=edited.shots,
@@ -294,10 +254,12 @@ def keep_edits(new: Plan, edited: Plan) -> Plan:
 def _with_edited_exposures(
     new: tuple[FramePlan, ...], edited: tuple[FramePlan, ...]
 ) -> tuple[FramePlan, ...]:
-    """The frames as they are now, exposed as the plan says; what has another content, as found."""
+    """Return the new frames with edited exposures, unless a frame's content has changed."""
     if all(a.exposure_ev == b.exposure_ev for a, b in zip(new, edited, strict=True)):
         return new
     return tuple(
-        now if now.blake2b != was.blake2b else dataclasses.replace(now, exposure_ev=was.exposure_ev)
+        msgspec.structs.replace(now, exposure_ev=was.exposure_ev)
+        if now.blake2b == was.blake2b
+        else now
         for now, was in zip(new, edited, strict=True)
     )

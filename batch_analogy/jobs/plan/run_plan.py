@@ -1,8 +1,8 @@
-"""The plan: which frames there are, how they are cut into segments, and what they were made of.
+"""The plan: which frames there are, how they are cut into segments, and what they are made from.
 
 A plan depends on the input and the configuration alone, never on the number of workers. It is
-written to ``plan.json`` (``plan_file``), where a person may edit it, and compared when the same
-command runs again, so that frames of different origin are never mixed.
+written to ``plan.json`` (``plan_file``), where a person may edit it. When the same command runs
+again it is compared with the new plan, so that frames of different origin are never mixed.
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from batch_analogy.errors import PlanChangedError
-from batch_analogy.jobs.plan.paint_inputs import FileFingerprint, PaintInputs
-from batch_analogy.jobs.plan.video_properties import Footage, describe_time_range
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.paint_inputs import PaintInputs
+from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
 from batch_analogy.media.camera_raw import WhiteBalance
-from batch_analogy.media.timing import WHOLE_VIDEO
+from batch_analogy.media.colour_tags import ColourSpace
+from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
 
-__all__ = ["FileFingerprint", "FramePlan", "Plan", "Segment", "Shot", "compare", "cut_segments"]
 
-
-@dataclass(frozen=True)
-class PlacedReference:
-    """A reference, and the frame that has its whole look."""
+class PlacedReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reference, and the frame that is styled after it alone."""
 
     fingerprint: FileFingerprint
     frame: int
 
 
-@dataclass(frozen=True, slots=True)
-class FramePlan:
+class FramePlan(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One frame of the input.
 
-    Frames of a video carry no size, time and hash of their own: the video file has them.
+    Frames of a video have no size, time and hash of their own: the video file has them.
     """
 
     index: int
     source: str
     name: str
-    height: int  # px; 0 where it could not be read
+    height: int  # px; 0 if it could not be read
     width: int  # px
     bytes: int
     mtime_ns: int
     blake2b: str | None
     error: str | None = None  # why it cannot be used, found when planning
     exposure_ev: float = 0.0  # added to its exposure before it is matched, against flicker
-    time: str | None = None  # exact seconds after the first frame, where the rate is not constant
+    time: str | None = None  # exact seconds after the first frame, if the rate is not constant
     taken: str | None = None  # by the camera's clock, see media/exif.read_capture_time
 
 
@@ -65,20 +65,16 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The frames that one worker does in order, half-open."""
+    """The frames that one worker makes in order, half-open."""
 
     index: int
     start: int
     stop: int
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a run does, and everything that decides its pixels."""
+class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a plan says of the run as a whole, and nobody may edit."""
 
-    frames: tuple[FramePlan, ...]
-    shots: tuple[Shot, ...]
-    segments: tuple[Segment, ...]
     fps: Fraction
     reference: FileFingerprint
     reference_height: int  # px
@@ -91,23 +87,31 @@ class Plan:
     anchor_frames: int  # of a coherent film: from one anchor to the next
     video: FileFingerprint | None = None
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
-    leave_out: frozenset[int] = frozenset()  # frames that a person does not want
-    footage: Footage | None = None  # of a video
+    video_properties: VideoProperties | None = None
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
     painting: PaintInputs | None = None  # what the frames are painted after
     references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
 
+
+class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached properties
+    """Everything that a run does, and everything that decides its pixels."""
+
+    frames: tuple[FramePlan, ...]
+    shots: tuple[Shot, ...]
+    segments: tuple[Segment, ...]
+    leave_out: frozenset[int] = frozenset()  # frames that a person does not want
+
     @property
     def all_references(self) -> tuple[PlacedReference, ...]:
-        """The references by their frames, also where there is one alone."""
+        """The references by their frames; a single one is placed at frame 0."""
         return self.references or (PlacedReference(self.reference, 0),)
 
     @property
     def plan_hash(self) -> str:
-        """A hash of all that decides the pixels: equal hashes, equal frames.
+        """A hash of everything that decides the pixels: equal hashes, equal frames.
 
-        It is ``fixed_hash`` with what may be edited: exposures, keyframes, and in steady films the
-        shots.
+        It covers ``fixed_hash`` and what may be edited: exposures, keyframes, and in coherent films
+        the shots.
         """
         exposures = [[f.index, f.exposure_ev] for f in self.frames if f.exposure_ev]
         shots = [shot.start for shot in self.shots] if self.coherent else []
@@ -121,8 +125,8 @@ class Plan:
     def fixed_hash(self) -> str:
         """A hash of what decides the pixels and may not be edited.
 
-        Segments and left-out frames are not in it: they decide who does a frame and when, or that
-        nobody does, and no pixel of the others.
+        It does not cover segments and left-out frames: they decide which worker makes a frame and
+        when, or that nobody does, and no pixel of the others.
         """
         content = [
             self.pixels,
@@ -133,8 +137,8 @@ class Plan:
             self.video.blake2b if self.video else [f.blake2b for f in self.frames],
             len(self.frames),
         ]
-        if self.footage and self.footage.time_range != WHOLE_VIDEO:
-            content.append([str(self.footage.time_range.start), str(self.footage.time_range.end)])
+        if self.time_range != WHOLE_VIDEO:
+            content.append([str(self.time_range.start), str(self.time_range.end)])
         if self.white_balance is not None:
             content.append([str(factor) for factor in self.white_balance])
         if self.painting is not None:
@@ -145,11 +149,11 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """How many frames are wanted."""
+        """The number of wanted frames."""
         return len(self.frames) - len(self.leave_out)
 
     def wanted(self) -> list[FramePlan]:
-        """The frames that were not left out, those that cannot be used included."""
+        """Return the frames that were not left out, including those that cannot be used."""
         return [frame for frame in self.frames if frame.index not in self.leave_out]
 
     @functools.cached_property
@@ -157,34 +161,49 @@ class Plan:
         """The wanted frames that cannot be used."""
         return tuple(frame for frame in self.wanted() if frame.error is not None)
 
+    def usable(self) -> list[FramePlan]:
+        """Return the wanted frames that can be used."""
+        return [frame for frame in self.wanted() if frame.error is None]
+
     @property
     def coherent(self) -> bool:
         """Whether the frames of a shot are made along the motion between them."""
         return bool(self.pixels.get("coherent"))
 
     @property
+    def time_range(self) -> TimeRange:
+        """The part of the video that is styled; of pictures, everything."""
+        return WHOLE_VIDEO if self.video_properties is None else self.video_properties.time_range
+
+    @property
+    def constant_rate(self) -> bool:
+        """Whether all frames are shown for the same time."""
+        return self.video_properties is None or self.video_properties.constant_rate
+
+    @property
+    def colours(self) -> ColourSpace:
+        """The colour space of the frames and of the film."""
+        return ColourSpace() if self.video_properties is None else self.video_properties.colours
+
+    @property
     def keyframes(self) -> dict[int, int]:
-        """Frames that were painted by hand, and which of the painted pictures is theirs."""
+        """Frame that was painted by hand → the number of its painted picture."""
         return {} if self.painting is None else self.painting.keyframes
 
     @property
     def span_frames(self) -> int:
-        """Frames that are made together: those of a segment in a steady film, else 1."""
+        """The number of frames made together: in a coherent film those of a segment, else 1."""
         return self.segment_frames if self.coherent else 1
 
     def shot_start(self, index: int) -> int | None:
-        """The first frame of the shot of a frame, where its pixels depend on that; else None."""
+        """Return the first frame of a frame's shot; None if its pixels do not depend on that."""
         if not self.coherent:
             return None
-        place = bisect.bisect_right(self.shots, index, key=lambda shot: shot.start)
-        return self.shots[place - 1].start
-
-    def usable(self) -> list[FramePlan]:
-        """The wanted frames that can be tried."""
-        return [frame for frame in self.wanted() if frame.error is None]
+        number = bisect.bisect_right(self.shots, index, key=lambda shot: shot.start)
+        return self.shots[number - 1].start
 
     def picture_size(self, output: str, index: int) -> tuple[int, int]:
-        """Return (height, width) in pixels of one output of one frame."""
+        """Return (height, width) in px of one output of one frame."""
         if output == "b":
             return self.reference_height, self.reference_width
         return self.frames[index].height, self.frames[index].width
@@ -204,21 +223,21 @@ def cut_segments(shots: Iterable[Shot], segment_frames: int) -> tuple[Segment, .
     return tuple(segments)
 
 
-def compare(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
+def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
     """Check that a run begun with one plan may go on with another.
 
     A frame that is not finished may have changed: that is how a broken picture is replaced.
 
     Args:
-        old: the plan that the run folder holds.
+        old: the plan in the run folder.
         new: the plan made now.
         done: indices of finished frames.
 
     Returns:
-        Unfinished frames whose content is another now.
+        Unfinished frames whose content has changed.
 
     Raises:
-        PlanChangedError: it names what changed.
+        PlanChangedError: it may not; the message names what changed.
     """
     changes = [*_setting_changes(old, new), *_input_changes(old, new, done)]
     if changes:
@@ -248,13 +267,13 @@ def _setting_changes(old: Plan, new: Plan) -> list[str]:
             changes.append(f"{name} was {before}, is {after}")
     if old.painting and new.painting:
         if old.painting.content() != new.painting.content():
-            changes.append("A, A', guides or the mask are others")
+            changes.append("A, A', the guides or the mask have changed")
     elif old.reference.blake2b != new.reference.blake2b:
-        changes.append(f"the reference {new.reference.path} has another content")
-    places = [[reference.frame for reference in plan.references] for plan in (old, new)]
-    if places[0] != places[1]:
-        stood, stand = (", ".join(map(str, frames)) or "no frame" for frames in places)
-        changes.append(f"the references stood at {stood}, stand at {stand}")
+        changes.append(f"the content of the reference {new.reference.path} has changed")
+    frames = [[reference.frame for reference in plan.references] for plan in (old, new)]
+    if frames[0] != frames[1]:
+        before, after = (", ".join(map(str, indices)) or "no frame" for indices in frames)
+        changes.append(f"the references were placed at {before}, are placed at {after}")
     return changes
 
 
@@ -263,10 +282,11 @@ def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:
         return ["the frames came from " + ("pictures" if old.video is None else "a video")]
     if old.video and new.video:
         if old.video.blake2b != new.video.blake2b:
-            return [f"the video {new.video.path} has another content"]
-        spans = [plan.footage.time_range if plan.footage else WHOLE_VIDEO for plan in (old, new)]
-        parts = [describe_time_range(time_range) for time_range in spans]
-        return [] if spans[0] == spans[1] else [f"it was {parts[0]}, is {parts[1]}"]
+            return [f"the content of the video {new.video.path} has changed"]
+        if old.time_range == new.time_range:
+            return []
+        before, after = describe_time_range(old.time_range), describe_time_range(new.time_range)
+        return [f"it was {before}, is {after}"]
     if len(old.frames) != len(new.frames):
         return [f"there were {len(old.frames)} frames, there are {len(new.frames)}"]
     moved = [
@@ -275,7 +295,7 @@ def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:
         if was.name != now.name
     ]
     changed = [
-        f"frame {now.index} ({now.name}) has another content"
+        f"the content of frame {now.index} ({now.name}) has changed"
         for was, now in zip(old.frames, new.frames, strict=True)
         if was.blake2b != now.blake2b and now.index in done
     ]

@@ -6,13 +6,13 @@ at frames that are new or changed.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from batch_analogy.config.run import RunConfig
@@ -24,7 +24,6 @@ from batch_analogy.jobs.plan.video_source import ensure_video_frames
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.exif import read_exposure
 from batch_analogy.media.stills import read_still
-from batch_analogy.media.timing import WHOLE_VIDEO
 from batch_analogy.motion.shots.cuts import are_one_scene, find_cuts
 from batch_analogy.motion.shots.deflicker import FLICKER_EV, exposure_corrections
 from batch_analogy.motion.shots.frame_stats import STATS_WIDTH_PX, FrameStats, compute_frame_stats
@@ -65,8 +64,10 @@ def scan_frames(
 
 
 def _is_same(plan: Plan, previous: Plan) -> bool:
-    """Whether both are of the same frames and settings, so that they would be cut alike."""
-    if plan.estimated or plan.pixels != previous.pixels or plan.footage != previous.footage:
+    """Return True if both have the same frames and settings, so that they would be cut alike."""
+    if plan.estimated or plan.pixels != previous.pixels:
+        return False
+    if plan.video_properties != previous.video_properties:
         return False
     if plan.video or previous.video:
         videos = [p.video.blake2b if p.video else None for p in (plan, previous)]
@@ -115,8 +116,7 @@ def _key(frame: FramePlan, plan: Plan) -> str:
     if plan.video is None:
         balance = [f" {factor:.6g}" for factor in plan.white_balance or ()]
         return f"{frame.blake2b or ''}{''.join(balance)}"
-    time_range = plan.footage.time_range if plan.footage else WHOLE_VIDEO
-    return f"{plan.video.blake2b} {time_range.start} {time_range.end} {frame.index}"
+    return f"{plan.video.blake2b} {plan.time_range.start} {plan.time_range.end} {frame.index}"
 
 
 def _given_cuts(config: RunConfig, total: int) -> list[int]:
@@ -138,7 +138,7 @@ def _shots(cuts: Sequence[int], total: int) -> tuple[Shot, ...]:
 
 def _cut(plan: Plan, shots: tuple[Shot, ...]) -> Plan:
     segments = cut_segments(shots, plan.segment_frames)
-    return dataclasses.replace(plan, shots=shots, segments=segments)
+    return msgspec.structs.replace(plan, shots=shots, segments=segments)
 
 
 def _exposures(plan: Plan, looks: Looks, config: RunConfig) -> list[float]:
@@ -164,7 +164,7 @@ def _with_exposures(plan: Plan, exposures: Sequence[float]) -> Plan:
     if not any(exposures):
         return plan
     frames = (
-        dataclasses.replace(frame, exposure_ev=ev)
+        msgspec.structs.replace(frame, exposure_ev=ev)
         for frame, ev in zip(plan.frames, exposures, strict=True)
     )
-    return dataclasses.replace(plan, frames=tuple(frames))
+    return msgspec.structs.replace(plan, frames=tuple(frames))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 from collections import Counter
@@ -12,23 +11,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+
 from batch_analogy import __version__
 from batch_analogy.analogy.features.weights import WeightsFile
 from batch_analogy.config.run import SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
-from batch_analogy.files import hash_file
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
 from batch_analogy.jobs.plan.png_header import hash_and_size
 from batch_analogy.jobs.plan.ranges import format_frames
 from batch_analogy.jobs.plan.references import place_references
 from batch_analogy.jobs.plan.run_plan import (
-    FileFingerprint,
     FramePlan,
     PlacedReference,
     Plan,
     Shot,
     cut_segments,
 )
-from batch_analogy.jobs.plan.video_properties import Footage
+from batch_analogy.jobs.plan.video_properties import VideoProperties
 from batch_analogy.media.camera_raw import WhiteBalance, is_raw, read_white_balance
 from batch_analogy.media.exif import read_capture_time
 from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps
@@ -57,7 +57,7 @@ class VideoFrames:
     height: int  # px, upright
     width: int  # px
     fps: Fraction
-    footage: Footage
+    properties: VideoProperties
     times: tuple[Fraction, ...] | None = None  # in seconds, where the rate is not constant
     estimated: bool = False
 
@@ -118,7 +118,7 @@ def make_plan(
         anchor_frames=config.anchor_frames,
         video=video.fingerprint if video else None,
         estimated=video.estimated if video else False,
-        footage=video.footage if video else None,
+        video_properties=video.properties if video else None,
         white_balance=_white_balance(frames),
         references=references,
     )
@@ -133,28 +133,6 @@ def device_of(config: RunConfig) -> str:
     if share is None:
         raise ValueError("it is not settled yet how many GPUs each worker gets")
     return "cuda" if share > 0 else "cpu"
-
-
-def fingerprint_file(
-    path: Path, known: dict[str, FileFingerprint] | None = None
-) -> FileFingerprint:
-    """A file's size, time and content hash.
-
-    Args:
-        path: the file.
-        known: earlier fingerprints by path; one with the same size and time is believed.
-
-    Raises:
-        InputError: the file is missing or cannot be read.
-    """
-    try:
-        facts = path.stat()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    before = (known or {}).get(str(path))
-    if before and (before.bytes, before.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
-        return before
-    return FileFingerprint(str(path), facts.st_size, facts.st_mtime_ns, hash_file(path))
 
 
 def _known_marks(previous: Plan | None) -> dict[str, FileFingerprint]:
@@ -261,7 +239,7 @@ def _survey_still(index: int, path: str, name: str, before: FramePlan | None) ->
     digest = before.blake2b if before and unchanged else None
     if before and digest and before.error is None:
         same = before.index == index and before.name == name
-        return before if same else dataclasses.replace(before, index=index, name=name)
+        return before if same else msgspec.structs.replace(before, index=index, name=name)
     try:
         found = None
         if digest is None:
@@ -319,7 +297,7 @@ def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
     """The frames in the film's order, numbered anew."""
     places = arrangement_of(frames, order).order
     return [
-        frames[n] if n == index else dataclasses.replace(frames[n], index=index)
+        frames[n] if n == index else msgspec.structs.replace(frames[n], index=index)
         for index, n in enumerate(places)
     ]
 
@@ -351,7 +329,7 @@ def _mark_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
     return [
         frame
         if frame.error is not None or (frame.height, frame.width) == usual
-        else dataclasses.replace(
+        else msgspec.structs.replace(
             frame,
             error=f"{frame.source} is {frame.width}×{frame.height} px, most frames are "
             f"{width}×{height}; resize or remove it",

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from batch_analogy.config.painting import GuideFiles, PaintConfig, PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import hash_file
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
 from batch_analogy.jobs.plan.paint_inputs import (
-    FileFingerprint,
     FramePictures,
     GuideInputs,
     PaintedPicture,
     PaintInputs,
 )
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
-from batch_analogy.jobs.plan.survey import fingerprint_file
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
 
@@ -49,7 +49,7 @@ def with_painting(plan: Plan, config: RunConfig, previous: Plan | None) -> Plan:
                 if fingerprint is not None
             }
     inputs = survey_painting(config.painting, config.source, plan.frames, known)
-    return dataclasses.replace(plan, painting=inputs)
+    return msgspec.structs.replace(plan, painting=inputs)
 
 
 def survey_painting(

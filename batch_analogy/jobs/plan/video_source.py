@@ -10,55 +10,59 @@ from pathlib import Path
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.events import OnEvent, PlanProgress
-from batch_analogy.jobs.plan.run_plan import FileFingerprint, Plan
-from batch_analogy.jobs.plan.survey import VideoFrames, fingerprint_file
-from batch_analogy.jobs.plan.video_properties import Footage, describe_time_range
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
+from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.plan.survey import VideoFrames
+from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.sequence import is_video
-from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange, parse_time
+from batch_analogy.media.timing import FrameTimes, TimeRange, parse_time
 from batch_analogy.media.video import VideoInfo, check_readable, probe_video
 
 
 def open_video(
     config: RunConfig, store: RunStore, previous: Plan | None, *, overwrite: bool, on_event: OnEvent
 ) -> VideoFrames | None:
-    """The frames of the source if that is a video, extracted if they have never been.
+    """Extract the frames of the source if it is a video; return None if it is not.
 
     Args:
         config: names a folder, a glob or a video, and the part of a video that is wanted.
         store: the run folder, locked.
-        previous: the plan that it holds; if it is of the same part, its frames are believed.
-        overwrite: whether another video may take the place of what the folder holds.
-        on_event: told of the extraction.
+        previous: the plan in it; if that is of the same part, nothing is extracted.
+        overwrite: whether another video may replace the one of the run folder.
+        on_event: called with the progress of the extraction.
 
     Raises:
         UsageError: the video does not exist, or a part of pictures was asked for.
-        PlanChangedError: the folder holds another video or part; found before it is extracted.
+        PlanChangedError: the folder is of another video or part; nothing was extracted.
         InputError: it cannot be decoded.
     """
     path = Path(config.source)
     if not _is_video(config):
         return None
     info, fingerprint = _probe(path, previous.video if previous else None)
-    time_range = _span(config, info)
+    time_range = _time_range(config, info)
     if previous and previous.video and previous.video.blake2b == fingerprint.blake2b:
-        before = previous.footage
+        before = previous.video_properties
         if before and before.time_range == time_range:
             paths = (str(store.input / Path(frame.source).name) for frame in previous.frames)
-            times = None if before.even else tuple(Fraction(f.time or 0) for f in previous.frames)
+            times = None
+            if not before.constant_rate:
+                times = tuple(Fraction(frame.time or 0) for frame in previous.frames)
             size = (info.height, info.width)
             return VideoFrames(fingerprint, tuple(paths), *size, before.fps, before, times)
     if previous is not None and not overwrite:
         _refuse_another(path, time_range, fingerprint, previous, store)
     frames = _extract(info, fingerprint, time_range, store, on_event)
-    found = _footage(info, frames.times, frames.begin, time_range)
-    return _video_frames(fingerprint, info, tuple(map(str, frames.paths)), found, frames.times)
+    paths_now = tuple(map(str, frames.paths))
+    properties = _properties(info, frames.times, frames.begin, time_range)
+    return _video_frames(fingerprint, info, paths_now, properties, frames.times)
 
 
 def guess_video(config: RunConfig) -> VideoFrames | None:
-    """The frames of a video as its header promises them, without touching a disk: for dry runs.
+    """Return the frames of a video as its header promises them; nothing is written. For dry runs.
 
     Raises:
         UsageError: the video does not exist, or a part of pictures was asked for.
@@ -68,16 +72,16 @@ def guess_video(config: RunConfig) -> VideoFrames | None:
     if not _is_video(config):
         return None
     info, fingerprint = _probe(path, None)
-    time_range = _span(config, info)
+    time_range = _time_range(config, info)
     times = info.times.within(time_range)
     paths = tuple(f"{index:06d}.png" for index in range(len(times.ticks)))
-    found = _footage(info, times, Fraction(0), time_range)
-    guessed = _video_frames(fingerprint, info, paths, found, times)
+    properties = _properties(info, times, Fraction(0), time_range)
+    guessed = _video_frames(fingerprint, info, paths, properties, times)
     return dataclasses.replace(guessed, estimated=True)
 
 
 def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
-    """Extract the frames of a video again if some are gone; they are deleted with the last film.
+    """Extract the frames of a video again if some are gone; they are deleted once the film is made.
 
     Raises:
         InputError: the video cannot be decoded any more.
@@ -85,9 +89,7 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
     if plan.video is None or all(Path(frame.source).is_file() for frame in plan.frames):
         return
     info, fingerprint = _probe(Path(plan.video.path), plan.video)
-    _extract(
-        info, fingerprint, plan.footage.time_range if plan.footage else WHOLE_VIDEO, store, on_event
-    )
+    _extract(info, fingerprint, plan.time_range, store, on_event)
 
 
 def _is_video(config: RunConfig) -> bool:
@@ -95,8 +97,8 @@ def _is_video(config: RunConfig) -> bool:
         return True
     if config.start is not None or config.end is not None:
         raise UsageError(
-            f"--start and --end are for videos; {config.source} is none: give a pattern that picks "
-            "the pictures, or leave some out in plan.json"
+            f"--start and --end are for videos, and {config.source} is not one: give a "
+            "pattern that picks the pictures, or leave some out in plan.json"
         )
     return False
 
@@ -107,11 +109,11 @@ def _probe(path: Path, known: FileFingerprint | None) -> tuple[VideoInfo, FileFi
     return probe_video(path), fingerprint
 
 
-def _span(config: RunConfig, info: VideoInfo) -> TimeRange:
-    """The part of the video that is asked for.
+def _time_range(config: RunConfig, info: VideoInfo) -> TimeRange:
+    """Return the part of the video that was asked for.
 
     Raises:
-        UsageError: a time is no time, or the part holds no frame.
+        UsageError: a time cannot be read, or there is no frame in the part.
     """
     texts = (config.start, config.end)
     start, end = (None if text is None else parse_time(text, info.fps) for text in texts)
@@ -119,23 +121,24 @@ def _span(config: RunConfig, info: VideoInfo) -> TimeRange:
     if not info.times.within(time_range).ticks:
         asked = describe_time_range(time_range)
         raise UsageError(
-            f"{info.path} lasts {float(info.times.duration):.3f} s; {asked} holds no frame: give "
-            "--start and --end that lie within it, the start first"
+            f"{info.path} lasts {float(info.times.duration):.3f} s; there is no frame in "
+            f"{asked}: give --start and --end that lie within it, the start first"
         )
     return time_range
 
 
-def _footage(info: VideoInfo, times: FrameTimes, begin: Fraction, time_range: TimeRange) -> Footage:
-    """What is kept of a video, by when its frames were found to be shown."""
+def _properties(
+    info: VideoInfo, times: FrameTimes, start: Fraction, time_range: TimeRange
+) -> VideoProperties:
     fps, varies = times.rate(() if info.variable_rate else (info.fps,))
-    return Footage(
-        fps,
-        begin,
-        times.duration,
-        info.colours,
-        time_range,
-        even=not varies,
-        deep=info.tags.is_deep,
+    return VideoProperties(
+        fps=fps,
+        start=start,
+        duration=times.duration,
+        colours=info.colours,
+        time_range=time_range,
+        constant_rate=not varies,
+        high_bit_depth=info.tags.is_deep,
     )
 
 
@@ -143,22 +146,21 @@ def _video_frames(
     fingerprint: FileFingerprint,
     info: VideoInfo,
     paths: tuple[str, ...],
-    found: Footage,
+    properties: VideoProperties,
     times: FrameTimes,
 ) -> VideoFrames:
-    seconds = None if found.even else tuple(times.seconds)
-    return VideoFrames(fingerprint, paths, info.height, info.width, found.fps, found, seconds)
+    seconds = None if properties.constant_rate else tuple(times.seconds)
+    return VideoFrames(
+        fingerprint, paths, info.height, info.width, properties.fps, properties, seconds
+    )
 
 
 def _refuse_another(
     path: Path, time_range: TimeRange, fingerprint: FileFingerprint, previous: Plan, store: RunStore
 ) -> None:
     if previous.video and previous.video.blake2b == fingerprint.blake2b:
-        before = describe_time_range(
-            previous.footage.time_range if previous.footage else WHOLE_VIDEO
-        )
-        now = describe_time_range(time_range)
-        what = f"{before}, not with {now}"
+        before = describe_time_range(previous.time_range)
+        what = f"{before}, not with {describe_time_range(time_range)}"
     else:
         what = f"other frames than those of {path}"
     raise PlanChangedError(

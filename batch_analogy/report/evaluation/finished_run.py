@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, JobError, UsageError
 from batch_analogy.jobs.drive.open_run import read_config
 from batch_analogy.jobs.events import OnEvent
 from batch_analogy.jobs.folder.journal import read_history
+from batch_analogy.jobs.plan.fingerprints import fingerprint_file
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
-from batch_analogy.jobs.plan.survey import fingerprint_file
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.json_files import read_json
@@ -35,7 +36,7 @@ class FinishedRun:
     @property
     def wide_gamut(self) -> bool:
         """Whether its pictures have the primaries of BT.2020."""
-        return self.plan.footage is not None and self.plan.footage.colours.is_wide_gamut
+        return self.plan.colours.is_wide_gamut
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -56,10 +57,10 @@ def read_run(run_dir: Path) -> FinishedRun:
         raise UsageError(f"{run_dir} holds no plan; give the run folder of a timelapse or stylize")
     if plan.video is not None:  # the folder may have been moved since
         frames = (
-            dataclasses.replace(frame, source=str(store.input / Path(frame.source).name))
+            msgspec.structs.replace(frame, source=str(store.input / Path(frame.source).name))
             for frame in plan.frames
         )
-        plan = dataclasses.replace(plan, frames=tuple(frames))
+        plan = msgspec.structs.replace(plan, frames=tuple(frames))
     records = read_history(store.journal).done
     journaled = (records.keys() - plan.leave_out) & set(range(len(plan.frames)))
     outputs = outputs_of(config)

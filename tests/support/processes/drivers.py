@@ -18,16 +18,17 @@ from pathlib import Path
 
 from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.folder.journal import read_history
-from batch_analogy.jobs.folder.manifest import config_to_json
+from batch_analogy.json_files import to_plain
 from tests.support.processes.paced import PATIENCE_SECONDS
 
 DRIVE = """
 import dataclasses, json, sys
+from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.events import FrameDone
-from batch_analogy.jobs.folder.manifest import config_from_json
+from batch_analogy.json_files import from_plain
 from batch_analogy.jobs.drive.open_run import open_run
 
-config, hold_at = config_from_json(json.loads(sys.argv[1])), int(sys.argv[2])
+config, hold_at = from_plain(json.loads(sys.argv[1]), RunConfig), int(sys.argv[2])
 
 def tell(event):
     print(event, flush=True)
@@ -100,7 +101,7 @@ def starting_drivers() -> Iterator[StartDriver]:
 
     def start(config: RunConfig, *, hold_at: int = 0) -> subprocess.Popen[str]:
         driver = subprocess.Popen(
-            [sys.executable, "-c", DRIVE, json.dumps(config_to_json(config)), str(hold_at)],
+            [sys.executable, "-c", DRIVE, json.dumps(to_plain(config)), str(hold_at)],
             stdin=subprocess.PIPE,  # communicate() closes it, and so lets a driver go on
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

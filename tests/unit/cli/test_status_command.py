@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer
 
@@ -21,11 +22,11 @@ from batch_analogy.cli.status import WATCH_SECONDS, StatusWatch, status
 from batch_analogy.config.run import ExecutionConfig, RunConfig
 from batch_analogy.jobs.events import PoolStarted
 from batch_analogy.jobs.folder.journal import DoneLine, Journal
+from batch_analogy.jobs.folder.manifest import new_manifest, write_manifest
 from batch_analogy.jobs.folder.run_status import read_status, write_status
 from batch_analogy.jobs.folder.worker_states import WorkerState
 from batch_analogy.jobs.plan.plan_file import write_plan
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.json_files import write_json
 from tests.support.plans import plan
 
 FRAMES = 100
@@ -38,14 +39,21 @@ class Night:
         self.store = RunStore(run_dir)
         self.store.open()
         write_plan(self.store.plan, plan(FRAMES))
-        write_json(self.store.manifest, {"config": {"command": "timelapse", "source": "in"}})
+        config = RunConfig(
+            command="timelapse",
+            reference=Path("reference.jpg"),
+            source="in",
+            output=Path("film.mp4"),
+            run_dir=run_dir,
+        )
+        write_manifest(self.store.manifest, new_manifest("run", config, plan(FRAMES)))
         self.now = 0.0
         self.say("running")
 
     def say(self, state: str, **fields: Any) -> None:
         found = read_status(self.store.run_dir)
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "updated_at": time.time()}
-        write_status(self.store, dataclasses.replace(found, state=state, **facts, **fields))  # type: ignore[arg-type]
+        write_status(self.store, msgspec.structs.replace(found, state=state, **facts, **fields))
 
     def do_frame(self, index: int) -> None:
         with Journal(self.store.journal) as journal:

@@ -81,5 +81,5 @@ def test_a_containers_limit_counts(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_has_no_status(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="there is no run in"):
         read_status(tmp_path)

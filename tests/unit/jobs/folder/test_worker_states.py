@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from batch_analogy.jobs.events import FrameDone, FrameFailed, RunEvent, WorkerLost, WorkersReady
-from batch_analogy.jobs.folder.segment_counter import SegmentCounter
 from batch_analogy.jobs.folder.worker_states import KEPT_LOST, WorkerStates
-from tests.support.plans import plan
 
 
 def crew_of(*events: RunEvent) -> WorkerStates:
@@ -48,29 +44,3 @@ def test_only_the_last_lost_workers_are_kept() -> None:
     names = [state.name for state in crew_of(ready("alive"), *events).states()]
     assert len(names) == KEPT_LOST + 1
     assert (names[0], names[-1]) == ("alive", f"styler-{3 * KEPT_LOST - 1}")
-
-
-def test_states_as_json_are_renewed_with_what_changes() -> None:
-    worker_states = crew_of(ready("styler-0"), ready("styler-1"), done("styler-0", 4))
-    assert [json.loads(text) for text in worker_states.as_json()] == [
-        vars(state) for state in worker_states.states()
-    ]
-    kept = worker_states.as_json()[0]
-    worker_states.observe(done("styler-1", 5))
-    assert worker_states.as_json()[0] is kept
-    assert json.loads(worker_states.as_json()[1])["last_frame"] == 5
-    for number in range(KEPT_LOST + 1):
-        worker_states.observe(WorkerLost(f"styler-{number}", "gone", 1, None))
-    assert [json.loads(text) for text in worker_states.as_json()] == [
-        vars(state) for state in worker_states.states()
-    ]
-
-
-def test_a_segment_is_done_when_no_wanted_frame_is_left() -> None:
-    tally = SegmentCounter(plan(8, leave_out=frozenset({0, 6, 7})), [3])  # 0-2, 3-5, 6-7
-    assert (tally.done, tally.total) == (1, 3)
-    for index in (1, 1, 4, 2):
-        tally.settle(index)
-    assert tally.done == 2
-    tally.settle(5)
-    assert tally.done == 3

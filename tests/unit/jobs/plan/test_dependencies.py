@@ -3,15 +3,16 @@ nothing."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 
+import msgspec
 import pytest
 
 from batch_analogy.config.run import SPANS_PER_RESET
 from batch_analogy.jobs.drive.scheduler import Scheduler
 from batch_analogy.jobs.plan.dependencies import DependencyGraph, SpanContext
-from batch_analogy.jobs.plan.paint_inputs import FileFingerprint, PaintedPicture, PaintInputs
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.paint_inputs import PaintedPicture, PaintInputs
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
 from tests.support.plans import plan as sample_plan
 
@@ -24,7 +25,7 @@ def plan_of(sizes: list[int], cuts: tuple[int, ...] = ()) -> Plan:
     )
     edges = [0, *cuts, len(sizes)]
     shots = tuple(Shot(n, a, b) for n, (a, b) in enumerate(itertools.pairwise(edges)))
-    return dataclasses.replace(sample_plan(len(sizes)), frames=frames, shots=shots)
+    return msgspec.structs.replace(sample_plan(len(sizes)), frames=frames, shots=shots)
 
 
 def dependencies(plan: Plan, *known: int) -> DependencyGraph:
@@ -76,8 +77,8 @@ def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
 def edited(frames: int, index: int, ev: float = 0.5) -> set[int]:
     """Frames whose provenance is another once the exposure of this one is."""
     before = plan_of([8] * frames)
-    changed = dataclasses.replace(before.frames[index], exposure_ev=ev)
-    after = dataclasses.replace(
+    changed = msgspec.structs.replace(before.frames[index], exposure_ev=ev)
+    after = msgspec.structs.replace(
         before, frames=(*before.frames[:index], changed, *before.frames[index + 1 :])
     )
     was, now = dependencies(before), dependencies(after)
@@ -146,7 +147,7 @@ def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:
 def keyed(plan: Plan, *frames: int) -> Plan:
     """The same with these frames painted."""
     mark = FileFingerprint("/p.png", 1, 1, "x")
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         plan, painting=PaintInputs(tuple(PaintedPicture(mark, k) for k in frames))
     )
 
@@ -210,11 +211,11 @@ def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
     plan = keyed(plan_of([8] * 24), 6, 18)
     assert plan.painting is not None
     first, second = plan.painting.keys
-    other = dataclasses.replace(first, painted=FileFingerprint("/p.png", 1, 1, "y"))
-    changed = dataclasses.replace(plan, painting=PaintInputs((other, second)))
+    other = msgspec.structs.replace(first, painted=FileFingerprint("/p.png", 1, 1, "y"))
+    changed = msgspec.structs.replace(plan, painting=PaintInputs((other, second)))
     was, now = dependencies(plan), dependencies(changed)
     assert {k for k in range(24) if was.provenance(k) != now.provenance(k)} == set(range(14))
-    swapped = dataclasses.replace(plan, painting=PaintInputs((second, first)))
+    swapped = msgspec.structs.replace(plan, painting=PaintInputs((second, first)))
     assert all(was.provenance(k) == dependencies(swapped).provenance(k) for k in range(24)), (
         "in any order"
     )
@@ -222,7 +223,7 @@ def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
 
 def test_the_last_frame_is_an_anchor_unless_one_is_near() -> None:
     far, near = (
-        DependencyGraph(dataclasses.replace(plan_of([8] * count), anchor_frames=12))
+        DependencyGraph(msgspec.structs.replace(plan_of([8] * count), anchor_frames=12))
         for count in (17, 16)
     )
     assert names(far.of(14)) == ([0], 12, 16)

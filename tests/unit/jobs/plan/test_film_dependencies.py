@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+import msgspec
 
 from batch_analogy.jobs.plan.film_dependencies import AnchorId, FilmDependencies
-from batch_analogy.jobs.plan.run_plan import FileFingerprint, PlacedReference, Plan, Shot
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.run_plan import PlacedReference, Plan, Shot
 from tests.support.plans import plan
 
 
@@ -16,7 +17,7 @@ def film(total: int, *places: int, cut: int | None = None) -> Plan:
     )
     edges = [0, total] if cut is None else [0, cut, total]
     shots = tuple(Shot(n, edges[n], edges[n + 1]) for n in range(len(edges) - 1))
-    return dataclasses.replace(plan(total), references=references, shots=shots)
+    return msgspec.structs.replace(plan(total), references=references, shots=shots)
 
 
 def starts(dependencies: FilmDependencies, index: int) -> list[list[int]]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from batch_analogy.errors import PlanChangedError, UsageError
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.paint_inputs import (
+    FramePictures,
+    GuideInputs,
+    PaintedPicture,
+    PaintInputs,
+)
 from batch_analogy.jobs.plan.plan_file import (
     keep_edits,
     plan_from_json,
@@ -17,7 +26,10 @@ from batch_analogy.jobs.plan.plan_file import (
     read_plan,
     write_plan,
 )
-from batch_analogy.jobs.plan.run_plan import FileFingerprint, Plan, Segment, Shot, cut_segments
+from batch_analogy.jobs.plan.run_plan import PlacedReference, Plan, Segment, Shot, cut_segments
+from batch_analogy.jobs.plan.video_properties import VideoProperties
+from batch_analogy.media.colour_tags import ColourSpace
+from batch_analogy.media.timing import TimeRange
 from tests.support.plans import plan
 
 
@@ -41,6 +53,26 @@ def ranges(parts: tuple[Shot, ...] | tuple[Segment, ...]) -> list[tuple[int, int
     [
         plan(),
         plan(video=FileFingerprint("/v.mp4", 1, 2, "vhash")),
+        plan(
+            video=FileFingerprint("/v.mp4", 1, 2, "vhash"),
+            video_properties=VideoProperties(
+                fps=Fraction(24000, 1001),
+                start=Fraction(1, 3),
+                duration=Fraction(5),
+                colours=ColourSpace("bt470bg", "bt470bg", "smpte170m", full_range=True),
+                time_range=TimeRange(end=Fraction(16, 3)),
+                constant_rate=False,
+            ),
+        ),
+        plan(white_balance=(2.0, 1.0, 1.5, 0.0)),
+        plan(references=(PlacedReference(FileFingerprint("/r.png", 1, 2, "rhash"), 3),)),
+        plan(
+            painting=PaintInputs(
+                (PaintedPicture(FileFingerprint("/p.png", 1, 2, "phash"), 1, guides=("g",)),),
+                (GuideInputs(FramePictures(("/a",), "h"), FramePictures(("/b", "/c"), "i")),),
+                FramePictures(("/m.png",), "m"),
+            )
+        ),
         plan(9, leave_out=frozenset({3, 5, 6})),
         plan(
             4, shots=(Shot(0, 0, 2), Shot(1, 2, 4)), segments=(Segment(0, 0, 2), Segment(1, 2, 4))
@@ -55,7 +87,7 @@ def test_a_plan_survives_its_file(original: Plan, tmp_path: Path) -> None:
     assert read_plan(tmp_path / "nothing.json") is None
 
 
-def test_the_file_has_a_line_for_each_thing_that_may_be_edited(tmp_path: Path) -> None:
+def test_the_file_has_one_line_for_everything_that_may_be_edited(tmp_path: Path) -> None:
     write_plan(tmp_path / "plan.json", plan(9))
     lines = [line.strip() for line in (tmp_path / "plan.json").read_text().splitlines()]
     assert lines[1].startswith('"how_to_edit"')
@@ -63,10 +95,68 @@ def test_the_file_has_a_line_for_each_thing_that_may_be_edited(tmp_path: Path) -
     assert lines[lines.index('"segments": [') + 1] == '"0-2",'
 
 
-@pytest.mark.parametrize("values", [{}, {"format": 1}, {"format": 2, "frames": [{"index": 0}]}])
-def test_a_damaged_plan_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(PlanChangedError, match="--overwrite"):
-        plan_from_json(values)
+def rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A plan of nine frames whose file was changed."""
+    values = plan_to_json(plan(9))
+    change(values)
+    path.write_text(json.dumps(values))
+    return path
+
+
+@pytest.mark.parametrize("older", [{}, {"format": 2, "frames": [{"index": 0}]}, {"format": 99}])
+def test_refuses_the_plan_of_another_version(tmp_path: Path, older: dict[str, Any]) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps(older))
+    with pytest.raises(PlanChangedError, match=r"plan\.json was written by .*--overwrite"):
+        read_plan(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda values: values.pop("fps"), "object missing required field fps"),
+        (lambda values: values.update(segmnets=[]), "object contains unknown field segmnets"),
+        (lambda values: values.update(segments="0-8"), "segments: expected array, got str"),
+        (lambda values: values.update(segments=4), "segments: expected array, got int"),
+        (lambda values: values.update(fps="1/0"), "fps: 1/0 is not a number"),
+        (lambda values: values.update(fps=24), "fps: expected str, got int"),
+        (
+            lambda values: values["frames"][3].update(exposure_ev="a little"),
+            r"frames\[3\].exposure_ev: expected float, got str",
+        ),
+        (
+            lambda values: values["frames"][3].update(exposure=1),
+            r"frames\[3\]: object contains unknown field exposure",
+        ),
+        (
+            lambda values: values["reference"].pop("blake2b"),
+            "reference: object missing required field blake2b",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_a_field_and_where(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    path = rewritten(tmp_path / "plan.json", change)
+    with pytest.raises(UsageError, match=rf"plan\.json: {words}; put back") as refused:
+        read_plan(path)
+    assert not isinstance(refused.value, PlanChangedError)  # --overwrite must not cost frames
+
+
+def test_keeps_names_of_files_that_are_not_utf_8(tmp_path: Path) -> None:
+    name = "caf\udce9.png"
+    odd = msgspec.structs.replace(plan(1).frames[0], name=name, source=f"/in/{name}")
+    original = plan(1, frames=(odd,))
+    write_plan(tmp_path / "plan.json", original)
+    assert read_plan(tmp_path / "plan.json") == original
+
+
+def test_fields_that_no_frame_has_are_left_out(tmp_path: Path) -> None:
+    write_plan(tmp_path / "plan.json", plan(2))
+    assert "exposure_ev" not in (tmp_path / "plan.json").read_text().split('"frames"')[1]
+    brighter = msgspec.structs.replace(plan(2).frames[1], exposure_ev=0.5)
+    write_plan(tmp_path / "plan.json", plan(2, frames=(plan(2).frames[0], brighter)))
+    frames = json.loads((tmp_path / "plan.json").read_text())["frames"]
+    assert [frame["exposure_ev"] for frame in frames] == [0.0, 0.5]
 
 
 def test_segments_may_be_cut_elsewhere_and_change_no_hash() -> None:
@@ -94,17 +184,15 @@ def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
 @pytest.mark.parametrize(
     ("edits", "words"),
     [
-        ({"segments": ["0-4", "4-8"]}, "the segments overlap: two of them hold frame 4$"),
-        ({"segments": ["0-8", "2-3"]}, "the segments overlap: two of them hold frames 2-3$"),
-        ({"segments": ["0-3", "6-8"]}, "no segment holds frames 4-5; .*leave_out"),
-        ({"segments": ["0-3"]}, "no segment holds frames 4-8"),
+        ({"segments": ["0-4", "4-8"]}, "the segments overlap: two of them contain frame 4$"),
+        ({"segments": ["0-8", "2-3"]}, "the segments overlap: two of them contain frames 2-3$"),
+        ({"segments": ["0-3", "6-8"]}, "no segment contains frames 4-5; .*leave_out"),
+        ({"segments": ["0-3"]}, "no segment contains frames 4-8"),
         ({"segments": ["0-9"]}, "segment 0-9 reaches past the last frame, which is 8"),
         ({"segments": ["8-0"]}, "segments: the range 8-0 runs backwards"),
         ({"segments": ["0 to 8"]}, "segments: '0 to 8' is no frame number or range"),
-        ({"segments": "0-8"}, "segments: '-' is no frame number"),
-        ({"segments": 4}, "damaged"),
-        ({"shots": []}, "no shot holds frames 0-8"),
-        ({"shots": ["0-3", "3-8"]}, "the shots overlap: two of them hold frame 3"),
+        ({"shots": []}, "no shot contains frames 0-8"),
+        ({"shots": ["0-3", "3-8"]}, "the shots overlap: two of them contain frame 3"),
         ({"shots": ["0-3", "4-8"]}, r"segment 3-5 crosses the cut before frame 4.*\[\]"),
         ({"leave_out": "12"}, "leave_out: frame 12 is not there: the 9 frames are numbered 0 to 8"),
         ({"leave_out": "0-8"}, "leave_out names every frame"),
@@ -114,7 +202,7 @@ def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
         ({"frames": plan_to_json(plan(9))["frames"][:-1]}, "only leave_out, shots, segments"),
     ],
 )
-def test_edits_that_make_no_sense_are_refused(edits: dict[str, Any], words: str) -> None:
+def test_refuses_edits_that_make_no_sense(edits: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         edited(**edits)
 
@@ -130,7 +218,7 @@ def test_a_refusal_names_the_file(tmp_path: Path) -> None:
         read_plan(path)
 
 
-def test_the_plan_made_again_is_cut_as_the_one_that_was_edited() -> None:
+def test_a_plan_made_again_keeps_the_edits() -> None:
     by_hand = edited(leave_out="2", shots=["0-3", "4-8"], segments=["0-3", "4-8"])
     kept = keep_edits(plan(9), by_hand)
     assert (kept.leave_out, kept.shots, kept.segments) == (
@@ -138,12 +226,12 @@ def test_the_plan_made_again_is_cut_as_the_one_that_was_edited() -> None:
         by_hand.shots,
         by_hand.segments,
     )
-    finer = dataclasses.replace(plan(9), segment_frames=1)
+    finer = msgspec.structs.replace(plan(9), segment_frames=1)
     assert keep_edits(finer, by_hand).segments == by_hand.segments
     assert keep_edits(finer, plan(9)).segments == cut_segments(finer.shots, 1)
 
 
-def test_a_long_film_fits_into_its_file(tmp_path: Path) -> None:
+def test_writes_and_reads_the_plan_of_a_long_film(tmp_path: Path) -> None:
     long = plan(20_000)
     write_plan(tmp_path / "plan.json", long)
     assert read_plan(tmp_path / "plan.json") == long

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batch_analogy.errors import UsageError
@@ -17,7 +17,7 @@ from tests.support.plans import plan
 
 def stills(*names: str) -> list[FramePlan]:
     return [
-        dataclasses.replace(plan().frames[0], index=index, name=name)
+        msgspec.structs.replace(plan().frames[0], index=index, name=name)
         for index, name in enumerate(names)
     ]
 
@@ -51,7 +51,7 @@ def test_a_frame_called_like_a_number_is_meant_by_its_name() -> None:
 def test_a_name_says_a_time_of_a_video() -> None:
     frames = stills(*(f"{number:06d}" for number in range(200)))
     assert places("x@1.5s.jpg", "y@0m3s.jpg", frames=frames, fps=Fraction(24)) == [36, 72]
-    uneven = [dataclasses.replace(f, time=str(Fraction(f.index**2, 100))) for f in frames]
+    uneven = [msgspec.structs.replace(f, time=str(Fraction(f.index**2, 100))) for f in frames]
     assert places("x@1.45s.jpg", frames=uneven, fps=Fraction(24)) == [12]
     with pytest.raises(UsageError, match="beyond the film"):
         places("x@400s.jpg", frames=uneven, fps=Fraction(24))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 
 from batch_analogy.errors import PlanChangedError
-from batch_analogy.jobs.plan.run_plan import FileFingerprint, Plan, Shot, compare, cut_segments
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.run_plan import Plan, Shot, check_continues, cut_segments
 from tests.support.plans import plan
 
 
 def with_frame(old: Plan, index: int, **changes: Any) -> Plan:
     frames = list(old.frames)
-    frames[index] = dataclasses.replace(frames[index], **changes)
-    return dataclasses.replace(old, frames=tuple(frames))
+    frames[index] = msgspec.structs.replace(frames[index], **changes)
+    return msgspec.structs.replace(old, frames=tuple(frames))
 
 
-def test_segments_do_not_cross_shots_and_cover_every_frame_once() -> None:
+def test_segments_stay_within_shots_and_contain_every_frame_once() -> None:
     segments = cut_segments([Shot(0, 0, 7), Shot(1, 7, 9), Shot(2, 9, 20)], 4)
     assert [index for s in segments for index in range(s.start, s.stop)] == list(range(20))
     assert all(s.stop - s.start <= 4 for s in segments)
@@ -38,29 +39,29 @@ def test_segments_do_not_cross_shots_and_cover_every_frame_once() -> None:
         ({"video": FileFingerprint("/v.mp4", 1, 2, "vhash")}, "came from pictures"),
     ],
 )
-def test_what_changed_is_named_and_changes_the_hash(changes: dict[str, Any], named: str) -> None:
+def test_names_a_changed_setting_and_changes_the_hash(changes: dict[str, Any], named: str) -> None:
     new = plan(**changes)
     assert new.plan_hash != plan().plan_hash
     with pytest.raises(PlanChangedError, match=named):
-        compare(plan(), new, done=set())
+        check_continues(plan(), new, done=set())
 
 
-def test_another_number_of_frames_and_other_names_are_refused() -> None:
+def test_refuses_another_number_of_frames_and_other_names() -> None:
     with pytest.raises(PlanChangedError, match="were 4 frames, there are 5"):
-        compare(plan(4), plan(5), done=set())
+        check_continues(plan(4), plan(5), done=set())
     with pytest.raises(PlanChangedError, match=r"frame 2 was 2\.png, is x\.png"):
-        compare(plan(), with_frame(plan(), 2, name="x.png"), done=set())
+        check_continues(plan(), with_frame(plan(), 2, name="x.png"), done=set())
 
 
-def test_a_finished_frame_may_not_change_and_an_unfinished_one_may() -> None:
+def test_an_unfinished_frame_may_change_and_a_finished_one_may_not() -> None:
     new = with_frame(plan(), 2, blake2b="other")
-    assert compare(plan(), new, done={0, 1}) == {2}
-    with pytest.raises(PlanChangedError, match=r"frame 2 \(2\.png\) has another content"):
-        compare(plan(), new, done={2})
+    assert check_continues(plan(), new, done={0, 1}) == {2}
+    with pytest.raises(PlanChangedError, match=r"content of frame 2 \(2\.png\) has changed"):
+        check_continues(plan(), new, done={2})
 
 
-def test_what_changes_no_pixel_may_change() -> None:
+def test_anything_that_changes_no_pixel_may_change() -> None:
     new = plan(fps=Fraction(10), segments=cut_segments([Shot(0, 0, 4)], 1), segment_frames=1)
     moved = with_frame(new, 1, source="/elsewhere/1.png", mtime_ns=99)
-    assert compare(plan(), moved, done={0, 1, 2, 3}) == set()
+    assert check_continues(plan(), moved, done={0, 1, 2, 3}) == set()
     assert moved.plan_hash == plan().plan_hash

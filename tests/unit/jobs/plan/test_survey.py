@@ -6,6 +6,7 @@ import dataclasses
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -35,8 +36,8 @@ def test_frames_are_in_natural_order_and_hashed(tmp_path: Path, weights: Weights
 def test_an_unchanged_file_is_not_hashed_again(tmp_path: Path, weights: WeightsFile) -> None:
     config = sample_config(tmp_path, 2)
     first = make_plan(config, weights=weights)
-    wrong = dataclasses.replace(first.frames[0], blake2b="as remembered")
-    remembered = dataclasses.replace(first, frames=(wrong, *first.frames[1:]))
+    wrong = msgspec.structs.replace(first.frames[0], blake2b="as remembered")
+    remembered = msgspec.structs.replace(first, frames=(wrong, *first.frames[1:]))
     assert make_plan(config, weights=weights, previous=remembered).frames[0] == wrong
     os.utime(tmp_path / "in/img0.png", ns=(1, 1))
     again = make_plan(config, weights=weights, previous=remembered)
@@ -169,7 +170,7 @@ def test_a_reference_among_the_frames_is_told(
     assert "the reference img1.png lies among the frames and is frame 1 of the film" in note
     print_plan(Console(False), config, plan)
     assert note in capsys.readouterr().out
-    left_out = dataclasses.replace(plan, leave_out=frozenset({1}))
+    left_out = msgspec.structs.replace(plan, leave_out=frozenset({1}))
     assert list(plan_notes(config, left_out)) == []
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -14,8 +14,8 @@ from batch_analogy.analogy.deep import AnalogyResult
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.jobs.drive.open_run import open_run
+from batch_analogy.jobs.plan.fingerprints import fingerprint_file
 from batch_analogy.jobs.plan.run_plan import PlacedReference
-from batch_analogy.jobs.plan.survey import fingerprint_file
 from batch_analogy.jobs.work import matched_frames
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, WorkerSpec
 from batch_analogy.jobs.work.worker import FrameWorker
@@ -147,7 +147,7 @@ def test_one_frame_that_fails_in_a_batch_spoils_no_other(
 def test_a_frame_that_cannot_be_read_leaves_the_rest_of_its_batch(
     tmp_path: Path, tasks: list[FrameTask]
 ) -> None:
-    broken = FrameTask(dataclasses.replace(tasks[1].frame, height=1))
+    broken = FrameTask(msgspec.structs.replace(tasks[1].frame, height=1))
     outcomes = list(make_worker(tmp_path, 3).process([tasks[0], broken, tasks[2]]))
     assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]
     assert "expected" in outcomes[1].message

@@ -157,7 +157,7 @@ def test_too_little_of_a_run(copied: Path) -> None:
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="there is no run in"):
         evaluate(tmp_path)
 
 

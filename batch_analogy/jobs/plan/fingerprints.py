@@ -1,0 +1,42 @@
+"""Tell cheaply whether a file is the one that was planned with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from batch_analogy.errors import InputError
+from batch_analogy.files import hash_file
+
+
+class FileFingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file's content, and its size and time, by which an unchanged file need not be read."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    blake2b: str
+
+
+def fingerprint_file(
+    path: Path, known: Mapping[str, FileFingerprint] | None = None
+) -> FileFingerprint:
+    """Return a file's size, time and content hash.
+
+    Args:
+        path: the file.
+        known: earlier fingerprints by path; one of the same size and time is taken as it is.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    before = (known or {}).get(str(path))
+    if before and (before.bytes, before.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
+        return before
+    return FileFingerprint(str(path), facts.st_size, facts.st_mtime_ns, hash_file(path))
