@@ -1,24 +1,49 @@
-"""Pictures as light: what an exposure multiplies, and what a shutter adds up."""
+"""Colours as numbers: luma, and sRGB to and from linear light.
+
+Exposures multiply linear light, and a shutter adds it up.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 FloatPixels = npt.NDArray[np.float32]
+_Plane = TypeVar("_Plane", FloatPixels, "Tensor")
+
+LUMA_BT601 = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601)."""
+
+LUMA_BT709 = (0.2126, 0.7152, 0.0722)
+"""Weights of red, green and blue (ITU-R BT.709); of linear light, they give luminance."""
 
 _SRGB_TOE, _LINEAR_TOE = 0.04045, 0.0031308
 
 
+def luma_of_planes(red: _Plane, green: _Plane, blue: _Plane) -> _Plane:
+    """Compute the BT.601 luma of three planes, arrays or tensors, float32 of one shape.
+
+    It is no matrix product: that would round by the number of threads.
+    """
+    weights = LUMA_BT601
+    total: _Plane = red * weights[0] + green * weights[1] + blue * weights[2]
+    return total
+
+
 def to_linear(pixels: FloatPixels) -> FloatPixels:
-    """sRGB in [0, 1] → linear light in [0, 1], float32 (IEC 61966-2-1)."""
+    """Convert sRGB in [0, 1] to linear light in [0, 1], float32 (IEC 61966-2-1)."""
     toe = pixels / np.float32(12.92)
     bent = np.power((pixels + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
     return np.where(pixels <= np.float32(_SRGB_TOE), toe, bent).astype(np.float32, copy=False)
 
 
 def to_srgb(light: FloatPixels) -> FloatPixels:
-    """Linear light in [0, 1] → sRGB in [0, 1], float32."""
+    """Convert linear light in [0, 1] to sRGB in [0, 1], float32."""
     toe = light * np.float32(12.92)
     root = np.power(np.maximum(light, 0), np.float32(1 / 2.4))
     bent = np.float32(1.055) * root - np.float32(0.055)

@@ -23,6 +23,7 @@ from batch_analogy.analogy.deterministic import resize_bilinear
 from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.guided import Guide, GuidedConfig
 from batch_analogy.analogy.nnf import Size, initial_position, sides
+from batch_analogy.colour import luma_of_planes
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.errors import InputError
 
@@ -38,7 +39,6 @@ _ALIKE = 24  # 8-bit levels within which colours are one label
 _DIRECTIONS = 8  # principal directions of the features; more add little
 _EDGE_TAPS = (1.0, 4.0, 7.0, 10.0, 7.0, 4.0, 1.0)  # a Gaussian of σ ≈ 1.6 px
 _LIGHT_TAPS = (1.0, 4.0, 11.0, 27.0, 49.0, 72.0, 82.0, 72.0, 49.0, 27.0, 11.0, 4.0, 1.0)  # 2 px
-_LUMA = (0.299, 0.587, 0.114)
 _LARGEST_GAIN = 4.0  # of contrast, and its reciprocal the smallest
 
 
@@ -217,8 +217,7 @@ def one_hot_labels(image: Tensor, palette: Tensor) -> Tensor:
 
 def luma(image: Tensor) -> Tensor:
     """Convert RGB (1, 3, H, W) to luma (1, 1, H, W)."""
-    red, green, blue = _LUMA
-    return image[:, :1] * red + image[:, 1:2] * green + image[:, 2:] * blue
+    return luma_of_planes(image[:, :1], image[:, 1:2], image[:, 2:])
 
 
 def remap_luminance(a: Tensor, b: Tensor) -> Tensor:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-LUMA = (0.299, 0.587, 0.114)
+from batch_analogy.colour import LUMA_BT601
 
 
 def luma(picture: Tensor) -> Tensor:
     """(1, 3, H, W) → (1, 1, H, W)."""
-    return (picture * picture.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return (picture * picture.new_tensor(LUMA_BT601).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def box(x: Tensor, radius: int) -> Tensor:
@@ -36,7 +36,7 @@ def identity(like: Tensor) -> Tensor:
 
 def luma_matrix(like: Tensor) -> Tensor:
     """The matrix that turns a colour into its grey, shaped as ``identity``."""
-    row = like.new_tensor(LUMA).view(1, 3).expand(3, 3)
+    row = like.new_tensor(LUMA_BT601).view(1, 3).expand(3, 3)
     return row.reshape(3, 3, *[1] * (like.dim() - 2))
 
 
@@ -52,13 +52,13 @@ def apply_to(matrix: Tensor, vector: Tensor) -> Tensor:
 
 def luma_gain(matrix: Tensor) -> Tensor:
     """How much brighter the result gets where a grey gets brighter: (3, 3, …) → (…)."""
-    weights = matrix.new_tensor(LUMA).view(3, 1, *[1] * (matrix.dim() - 2))
+    weights = matrix.new_tensor(LUMA_BT601).view(3, 1, *[1] * (matrix.dim() - 2))
     return (weights * matrix).sum(dim=(0, 1))
 
 
 def luma_of(colour: Tensor) -> Tensor:
     """(3, …) → (…)."""
-    return (colour.new_tensor(LUMA).view(3, *[1] * (colour.dim() - 1)) * colour).sum(dim=0)
+    return (colour.new_tensor(LUMA_BT601).view(3, *[1] * (colour.dim() - 1)) * colour).sum(dim=0)
 
 
 def ridge_fit(cov_yx: Tensor, cov_xx: Tensor, ridge: Tensor | float, prior: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.refine.bilateral_grid import ColourTransforms, apply_transforms
-from batch_analogy.analogy.refine.matrix_fields import LUMA, apply_to, box, matrices, ridge_fit
+from batch_analogy.analogy.refine.matrix_fields import apply_to, box, matrices, ridge_fit
+from batch_analogy.colour import LUMA_BT601
 
 _LAMBDA, _ALPHA, _EPSILON = 0.8, 1.0, 1e-4  # facts §4
 _JOINT_RADIUS, _JOINT_RIDGE = 4, 1e-4
@@ -46,7 +47,7 @@ def wls_smooth(values: Tensor, guide: Tensor) -> Tensor:
 
     Source: Farbman et al. 2008, with the official code's λ, α and ε (facts §4).
     """
-    luma = guide.new_tensor(LUMA).view(1, 3, 1, 1)
+    luma = guide.new_tensor(LUMA_BT601).view(1, 3, 1, 1)
     grey = (guide * luma).sum(dim=1)[0].double().cpu().numpy()
     height, width = grey.shape
     across = np.zeros((height, width))  # cell to its right neighbour

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.features import FeatureExtractor
+from batch_analogy.colour import luma_of_planes
 from batch_analogy.errors import FrameError
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.dependencies import AnchorSpan
@@ -32,8 +33,6 @@ from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
 from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
 from batch_analogy.motion.temporal.walk import Rendered
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Painted:
@@ -146,9 +145,8 @@ def _read_mask(masks: FramePictures, index: int) -> Tensor:
 
 def _luma(pixels: FloatPixels) -> FloatPixels:
     """Convert (H, W, 3) to brightness, (H, W, 1)."""
-    red, green, blue = _LUMA
-    luma = pixels[..., 0] * red + pixels[..., 1] * green + pixels[..., 2] * blue
-    return np.asarray(luma[..., None].clip(0.0, 1.0), np.float32)
+    brightness = luma_of_planes(pixels[..., 0], pixels[..., 1], pixels[..., 2])
+    return np.asarray(brightness[..., None].clip(0.0, 1.0), np.float32)
 
 
 def _pack(state: PaintedState) -> tuple[Tensors, Facts]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_analogy.colour import luma_of_planes
 from batch_analogy.motion.flow.sampling import Luma, sample
 
 SIMILARITY_SCALE = 0.08
@@ -24,14 +25,12 @@ MIN_VISIBLE_SHARE = 0.05
 _LIGHT_RADIUS_SHARE = 0.05  # radius of a region whose light changes together, of the mean side
 _LIGHT_LIMIT = 0.16  # largest change of luma that counts as a change of light
 _LIGHT_DOWNSCALE = 4  # light is measured at this fraction of the size
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def brightness(picture: NDArray[np.float32]) -> Luma:
     """Compute the luma of (H, W, 3) float32 RGB, (H, W)."""
-    red, green, blue = _LUMA  # not a matrix product: BLAS rounds by the number of threads
-    luma = picture[..., 0] * red + picture[..., 1] * green + picture[..., 2] * blue
-    return np.ascontiguousarray(luma, np.float32)
+    planes = picture[..., 0], picture[..., 1], picture[..., 2]
+    return np.ascontiguousarray(luma_of_planes(*planes), np.float32)
 
 
 def denoise(difference: Luma) -> Luma:

@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batch_analogy.colour import FloatPixels, to_linear
+from batch_analogy.colour import LUMA_BT709, FloatPixels, to_linear
 
 LUMA_HEIGHT, LUMA_WIDTH = 48, 64  # cells, for a frame of any shape
 COLOUR_BINS = 8
 STATS_WIDTH_PX = 256
 """Width at which statistics are computed: frames may be decoded at this size."""
 
-_LUMA_REC709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LUMA_BT709 = np.array(LUMA_BT709, np.float32)
 _MIDDLE = (0.4, 0.6)  # ranks whose mean is the light: a median that is smooth from frame to frame
 _DARKEST = 2.0**-13  # light added before the logarithm: black is noise
 _SHARE_LOW, _SHARE_RANGE = 0.15, 0.4  # of red and green in the sum; 1/3 and 1/3 is grey
@@ -44,7 +44,7 @@ def compute_frame_stats(pixels: FloatPixels, camera_ev: float | None = None) -> 
     """
     size = (STATS_WIDTH_PX, STATS_WIDTH_PX * LUMA_HEIGHT // LUMA_WIDTH)
     small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
-    coded = small @ _LUMA_REC709
+    coded = small @ _LUMA_BT709
     cells = cv2.resize(coded, (LUMA_WIDTH, LUMA_HEIGHT), interpolation=cv2.INTER_AREA)
     luma = np.rint(np.clip(cells, 0.0, 1.0) * 255.0).astype(np.uint8)
     return FrameStats(luma, _colour_histogram(small), log2_light(small), camera_ev)
@@ -58,7 +58,7 @@ def log2_light(pixels: FloatPixels) -> float:
     Args:
         pixels: (H, W, 3) float32 sRGB in [0, 1].
     """
-    light = np.sort((to_linear(pixels) @ _LUMA_REC709).ravel())
+    light = np.sort((to_linear(pixels) @ _LUMA_BT709).ravel())
     low, high = (round(share * light.size) for share in _MIDDLE)
     return math.log2(float(light[low : max(high, low + 1)].mean()) + _DARKEST)
 

@@ -13,12 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_analogy.colour import LUMA_BT601
+
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]  # (H, W)
 Flow = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_LUMA = np.array(LUMA_BT601, dtype=np.float32)
 
 EDGE_TOLERANCE_PX = 2
 EDGE_SIGMA_PX = 1.4

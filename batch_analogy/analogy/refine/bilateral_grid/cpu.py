@@ -8,9 +8,9 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-from batch_analogy.analogy.refine.matrix_fields import LUMA
+from batch_analogy.colour import LUMA_BT601
 
-_RED, _GREEN, _BLUE = (np.float32(weight) for weight in LUMA)
+_RED, _GREEN, _BLUE = (np.float32(weight) for weight in LUMA_BT601)
 
 
 @njit(cache=True, nogil=True)
