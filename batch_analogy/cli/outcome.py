@@ -15,7 +15,7 @@ from batch_analogy.config.run import RunConfig
 
 if TYPE_CHECKING:
     from batch_analogy.jobs.drive.open_run import Run, RunResult
-    from batch_analogy.jobs.drive.retry import Retry
+    from batch_analogy.jobs.drive.resume import Retry
 
 MAX_SHOWN_FAILURES = 10
 

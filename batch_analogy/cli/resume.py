@@ -115,7 +115,7 @@ def retry(
     json_lines: options.JsonOption = False,
 ) -> int:
     """Forget what became of some frames, do them again, and go on with the run."""
-    from batch_analogy.jobs.drive.retry import Retry
+    from batch_analogy.jobs.drive.resume import Retry
 
     if not failed and not frames:
         raise UsageError("say which frames to try again: --failed, or --frames like 3,5-10")

@@ -89,6 +89,14 @@ class RunStore(LockedFolder):
         """Return the file of the last matched frame of a span, if it has one after its anchor."""
         return self.state / f"last_matched-{_span_name(start, reference)}.safetensors"
 
+    def frame_note(self, index: int) -> Path:
+        """Return the file that says of a painted frame what its pictures do not: its misfit.
+
+        The worker writes it before the pictures, for the driver may be killed before it journals
+        the frame.
+        """
+        return self.state / f"frame-{index:06d}.json"
+
     def forget_span(self, start: int, reference: int = 0) -> None:
         """Delete what is kept of the span that begins at frame ``start``."""
         for path in (self.anchor(start, reference), self.last_matched(start, reference)):
@@ -103,6 +111,12 @@ class RunStore(LockedFolder):
     def clear_state(self) -> None:
         """Delete what only an unfinished run needs."""
         remove_tree(self.state)
+
+    def clear_anchors(self) -> None:
+        """Delete the anchors, and what else is kept of spans."""
+        for pattern in ("anchor-*", "last_matched-*"):
+            for path in self.state.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def clear_input(self) -> None:
         """Delete the extracted frames of a video."""

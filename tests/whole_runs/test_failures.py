@@ -103,7 +103,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
     line = {"event": "failed", "index": 7, "input": None, "message": "", "retryable": True}
     with (config.run_dir / "journal.jsonl").open("a") as journal:
         journal.write(json.dumps(line) + "\n")
-    with pytest.raises(UsageError, match=r"tells of frame 7, the plan has 2 frames"):
+    with pytest.raises(UsageError, match=r"mentions frame 7, but the plan has 2 frames"):
         open_run(config)
 
 

@@ -22,15 +22,17 @@ from batch_analogy.jobs.drive.preview_run import (
     plan_of,
     rehearse,
 )
-from batch_analogy.jobs.drive.retry import Retry
+from batch_analogy.jobs.drive.resume import Retry
 from batch_analogy.jobs.events import FrameDone, RunEvent
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.stills import write_png
 from batch_analogy.media.video import probe_video
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import (
     frame_bytes,
     frame_identity,
     opened,
+    picture,
     run_here,
     sample_config,
     truncate,
@@ -150,6 +152,32 @@ def test_named_frames_are_done_again_with_the_same_pixels(tmp_path: Path) -> Non
     assert frame_bytes(config.run_dir) == pixels
     after = frame_identity(config.run_dir)
     assert [after[name(i)] == before[name(i)] for i in range(4)] == [True, False, True, False]
+
+
+def test_a_retry_makes_the_film_again_only_where_it_changed_bytes(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 3)
+    frame = config.run_dir / "frames" / name(1)
+    run_here(config)
+    film, intact = config.output.read_bytes(), frame.read_bytes()
+
+    def retry() -> tuple[int, int]:
+        before = config.output.stat().st_mtime_ns
+        load_run(config.run_dir, again=Retry(frames="1")).execute()
+        assert frame.read_bytes() == intact
+        return before, config.output.stat().st_mtime_ns
+
+    before, after = retry()
+    assert after == before, "the film has the same frames"
+    write_png(frame, picture(7))  # another picture, which the next start adopts
+    journal = config.run_dir / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if '"index":1,' not in line))
+    config.output.unlink()
+    run_here(config)
+    assert config.output.read_bytes() != film
+    before, after = retry()
+    assert after > before
+    assert config.output.read_bytes() == film
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,11 @@ from batch_analogy.media.sequence import would_find
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
 
+ChangedFrames = Mapping[int, Mapping[str, str]]
+"""Frames made again with other bytes: index → output → BLAKE2b of its file."""
+
+_UNCHANGED: ChangedFrames = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class FilmPlan:
@@ -160,17 +165,30 @@ def _refuse_among_frames(config: RunConfig) -> None:
             )
 
 
-def up_to_date(config: RunConfig, store: RunStore, plan: Plan, done: set[int]) -> bool:
+def up_to_date(
+    config: RunConfig,
+    store: RunStore,
+    plan: Plan,
+    done: set[int],
+    changed: ChangedFrames = _UNCHANGED,
+) -> bool:
     """Whether all films are there, made from exactly these frames in exactly this way."""
     records = _records(store)
     return all(
-        _is_complete(film.path, records.get(str(film.path)), _key(config, plan, done, film))
+        _is_complete(
+            film.path, records.get(str(film.path)), _key(config, plan, done, film, changed)
+        )
         for film in films_of(config)
     )
 
 
 def assemble(
-    config: RunConfig, store: RunStore, plan: Plan, done: set[int], on_event: OnEvent
+    config: RunConfig,
+    store: RunStore,
+    plan: Plan,
+    done: set[int],
+    on_event: OnEvent,
+    changed: ChangedFrames = _UNCHANGED,
 ) -> list[Path]:
     """Encode the films that are not up to date.
 
@@ -180,6 +198,7 @@ def assemble(
         plan: its plan.
         done: indices of finished frames; at least one.
         on_event: told of progress and of each film.
+        changed: finished frames to which a retry gave other bytes.
 
     Returns:
         The paths of all films.
@@ -191,7 +210,7 @@ def assemble(
     order = _order(config, plan, done)
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     for film in films_of(config):
-        key = _key(config, plan, done, film)
+        key = _key(config, plan, done, film, changed)
         before = _records(store).get(str(film.path))
         if _is_complete(film.path, before, key):
             continue
@@ -311,7 +330,9 @@ def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] 
     ]
 
 
-def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
+def _key(
+    config: RunConfig, plan: Plan, done: set[int], film: FilmPlan, changed: ChangedFrames
+) -> str:
     """Equal keys, equal films."""
     content: list[Any] = [
         plan.plan_hash,
@@ -324,6 +345,8 @@ def _key(config: RunConfig, plan: Plan, done: set[int], film: FilmPlan) -> str:
         [one[0] if len(one) == 1 else one for one in _order(config, plan, done)],
         [str(one) for one in _durations(config, plan, done) or ()],
     ]
+    if changed:
+        content.append([[index, changed[index].get(film.output)] for index in sorted(changed)])
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()
 
 

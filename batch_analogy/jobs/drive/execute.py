@@ -16,14 +16,15 @@ from typing import Any
 import msgspec
 
 from batch_analogy.errors import BatchAnalogyError
+from batch_analogy.files import disk_errors
 from batch_analogy.jobs.drive import assemble
 from batch_analogy.jobs.drive.driver import Driver, StopRequest
 from batch_analogy.jobs.drive.pool_choice import make_pool
-from batch_analogy.jobs.drive.resume import ResumeState
+from batch_analogy.jobs.drive.resume import ResumeState, changed_by_retry
 from batch_analogy.jobs.drive.scheduler import Scheduler, works_of
 from batch_analogy.jobs.drive.stopping import StoppedEncodingError, unless_stopped
-from batch_analogy.jobs.events import FilmProgress, OnEvent, RunEvent, RunOpened, ignore
-from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.events import FilmProgress, FrameDone, OnEvent, RunEvent, RunOpened, ignore
+from batch_analogy.jobs.folder.journal import Journal, StartedLine
 from batch_analogy.jobs.folder.manifest import Manifest
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.folder.run_status import failed_frames
@@ -106,7 +107,7 @@ class Run:
             given_up=dict(self.resume_state.given_up),
         )
         on_event(self._opened())
-        on_event = _heard(progress, on_event)
+        on_event = self._watched(progress, on_event)
         stop = StopRequest()
         before = read_json(self.store.status) if self._aside else None
         try:
@@ -173,7 +174,7 @@ class Run:
         pool = make_pool(self._spec(), execution, segments=len(works))
         progress.write("running")
         with Journal(self.store.journal) as journal:
-            journal.append("started", pid=os.getpid(), to_do=len(self.resume_state.to_do))
+            journal.append(StartedLine(pid=os.getpid(), to_do=len(self.resume_state.to_do)))
             driver = Driver(
                 pool,
                 scheduler,
@@ -221,12 +222,18 @@ class Run:
         if not progress.done or forbidden or not self._makes_films:
             progress.finish_previews()
             return []
-        if not assemble.up_to_date(self.config, self.store, self.plan, progress.done):
+        changed = changed_by_retry(self.store, self.resume_state.retried, progress.done)
+        if not assemble.up_to_date(self.config, self.store, self.plan, progress.done, changed):
             progress.write("encoding")
             progress.finish_previews()
         films = unless_stopped(
             lambda: assemble.assemble(
-                self.config, self.store, self.plan, progress.done, _stoppable(on_event, stop)
+                self.config,
+                self.store,
+                self.plan,
+                progress.done,
+                _stoppable(on_event, stop),
+                changed,
             ),
             lambda: stop.requested,
         )
@@ -236,6 +243,20 @@ class Run:
             self.store.clear_input()
             self.store.clear_state()
         return films
+
+    def _watched(self, progress: RunProgress, on_event: OnEvent) -> OnEvent:
+        """Let progress hear of each event before the listener does."""
+
+        def pass_on(event: RunEvent) -> None:
+            progress.worker_states.observe(event)
+            if isinstance(event, FilmProgress):
+                progress.refresh_encoding()
+            elif isinstance(event, FrameDone) and self.plan.painting is not None:
+                with disk_errors(self.store.state):  # its misfit is journaled now
+                    self.store.frame_note(event.index).unlink(missing_ok=True)
+            on_event(event)
+
+        return pass_on
 
     def _write_end(self, progress: RunProgress, films: list[Path] | None) -> None:
         given_up = len(failed_frames(self.plan, progress.given_up))
@@ -271,20 +292,10 @@ class Run:
 
 
 def dependencies_of(plan: Plan, store: RunStore) -> FilmDependencies | None:
-    """How one comes to the frames of a steady film; None for frames that are made one by one."""
+    """Return the dependencies of a coherent film; None where frames are independent."""
     if not plan.coherent:
         return None
     return FilmDependencies(plan, lambda anchor: store.anchor(*anchor).exists())
-
-
-def _heard(progress: RunProgress, on_event: OnEvent) -> OnEvent:
-    def pass_on(event: RunEvent) -> None:
-        progress.worker_states.observe(event)
-        if isinstance(event, FilmProgress):
-            progress.refresh_encoding()
-        on_event(event)
-
-    return pass_on
 
 
 def _stoppable(on_event: OnEvent, stop: StopRequest) -> OnEvent:

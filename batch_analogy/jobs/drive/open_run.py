@@ -23,7 +23,7 @@ from batch_analogy.errors import JobError, PlanChangedError, UsageError
 from batch_analogy.jobs.drive import assemble, resume
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.pool_choice import settle_gpus
-from batch_analogy.jobs.drive.retry import Retry, forget
+from batch_analogy.jobs.drive.resume import Retry
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.folder.journal import Journal, read_history
 from batch_analogy.jobs.folder.manifest import (
@@ -171,7 +171,7 @@ def _open_locked(
     plan = with_painting(plan, config, previous)
     if previous is not None:
         try:
-            resume.accept(store, previous, plan)
+            resume.accept_plan(store, previous, plan)
         except PlanChangedError:
             if not overwrite:
                 raise
@@ -189,7 +189,7 @@ def _open_locked(
     write_manifest(store.manifest, manifest)
     with Journal(store.journal) as journal:
         if again is not None:
-            forget(store, plan, journal, config, again)
+            resume.forget_frames(store, plan, journal, config, again)
         history, dependencies = read_history(store.journal), dependencies_of(plan, store)
         resume_state = resume.reconcile(store, plan, history, journal, config, dependencies)
     if resume_state.to_do:

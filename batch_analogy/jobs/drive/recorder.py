@@ -1,8 +1,10 @@
-"""What happens to frames and workers, told to everybody: journal, progress, listener, metrics."""
+"""Record what happens to frames and workers: in the journal, progress, events and metrics."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from batch_analogy.jobs.drive.pool import Metrics
@@ -14,57 +16,68 @@ from batch_analogy.jobs.events import (
     OnEvent,
     WorkerLost,
 )
-from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.folder.journal import (
+    DoneLine,
+    FailedLine,
+    Journal,
+    NodeBlockedLine,
+    RetryLine,
+    WorkerLostLine,
+    WorkerReadyLine,
+)
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
-from batch_analogy.jobs.work.tasks import FrameOutcome
+from batch_analogy.jobs.work.tasks import FrameOutcome, OutputFile
 
 
 @dataclass
 class Recorder:
-    """Writes the journal first and tells the others afterwards."""
+    """Write to the journal first, then tell progress, metrics and the listener."""
 
     plan: Plan
     journal: Journal
     progress: RunProgress
     on_event: OnEvent
     metrics: Metrics
-    dependencies: FilmDependencies | None = None  # of a steady film
+    dependencies: FilmDependencies | None = None  # of a coherent film
 
     def __post_init__(self) -> None:
         self._unusable = sum(frame.error is not None for frame in self.plan.wanted())
 
     @property
     def failed(self) -> int:
-        """How many frames there are that will not be done, unusable ones included."""
+        """Number of frames that will not be made, unusable ones included."""
         return self._unusable + len(self.progress.given_up)
 
     def done(
         self, worker: str, outcome: FrameOutcome, *, attempt: int, left: int, workers: int
     ) -> None:
-        """A frame is finished at this attempt; ``left`` remain for so many workers."""
-        frame = self.plan.frames[outcome.index]
-        self.journal.append(
-            "done",
-            index=frame.index,
-            name=frame.name,
-            input=frame.blake2b,
-            output_bytes={name: file.bytes for name, file in outcome.outputs.items()},
-            output_blake2b={name: file.blake2b for name, file in outcome.outputs.items()},
+        """Record a finished frame.
+
+        Args:
+            worker: that made it. outcome: its report. attempt: which one it was, from 1.
+            left: number of frames that are left. workers: number of workers alive.
+        """
+        line = done_line(
+            self.plan,
+            self.dependencies,
+            outcome.index,
+            outcome.outputs,
             seconds=round(outcome.seconds, 3),
-            **self._edits(frame),
-            **_stages_and_notes(outcome),
-            **({} if outcome.misfit is None else {"misfit": outcome.misfit}),
+            stages=outcome.stages,
+            notes=outcome.notes,
+            misfit=outcome.misfit,
             worker=worker,
             attempt=attempt,
         )
-        self.progress.frame_done(frame.index, outcome.seconds)
+        self.journal.append(line)
+        self.progress.frame_done(outcome.index, outcome.seconds)
         self.metrics.frame_done(outcome.stages)
         self.on_event(
             FrameDone(
-                frame.index,
-                frame.name,
+                outcome.index,
+                line.name,
                 worker,
                 outcome.seconds,
                 done=len(self.progress.done),
@@ -75,40 +88,29 @@ class Recorder:
             )
         )
 
-    def _edits(self, frame: FramePlan) -> dict[str, Any]:
-        """What a person may edit in the plan and the frame's pixels depend on."""
-        shot_start = self.plan.shot_start(frame.index)
-        edits: dict[str, Any] = {}
-        if frame.exposure_ev:
-            edits["exposure_ev"] = frame.exposure_ev
-        if shot_start is not None:
-            edits["shot_start"] = shot_start
-        provenance = provenance_of(self.plan, self.dependencies, frame.index)
-        if provenance is not None:
-            edits["provenance"] = provenance
-        return edits
-
     def retried(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:
-        """A try of a frame failed, and it will be tried again."""
+        """Record a failed attempt at a frame that will be tried again."""
         frame = self.plan.frames[outcome.index]
-        self._failure("retry", worker, frame, outcome, attempt)
+        line = RetryLine(
+            index=frame.index, message=outcome.message, **_details(frame, worker, outcome, attempt)
+        )
+        self.journal.append(line)
         self.metrics.frame_retried()
         self.on_event(
             FrameFailed(frame.index, frame.name, worker, outcome.message, attempt, will_retry=True)
         )
 
     def given_up(self, worker: str, outcome: FrameOutcome, *, attempt: int) -> None:
-        """A try of a frame failed, and that was the last."""
+        """Record the last failed attempt at a frame."""
         frame = self.plan.frames[outcome.index]
-        self._failure(
-            "failed",
-            worker,
-            frame,
-            outcome,
-            attempt,
+        line = FailedLine(
+            index=frame.index,
             input=frame.blake2b,
+            message=outcome.message,
             retryable=outcome.retryable,
+            **_details(frame, worker, outcome, attempt),
         )
+        self.journal.append(line)
         self.progress.frame_given_up(frame.index, outcome.message)
         self.metrics.frame_failed()
         self.on_event(
@@ -116,44 +118,73 @@ class Recorder:
         )
 
     def ready(self, worker: str, node: str, address: str) -> None:
-        """A worker takes work; the driver tells the listener itself."""
-        self.journal.append("worker_ready", worker=worker, node=node, address=address)
+        """Record that a worker takes work; the driver tells the listener itself."""
+        self.journal.append(WorkerReadyLine(worker=worker, node=node, address=address))
 
     def lost(
         self, worker: str, message: str, cause: LossCause, *, deaths: int, replacement: str | None
     ) -> None:
-        """A worker is gone, the last of so many."""
-        self.journal.append("worker_lost", worker=worker, message=message, cause=cause)
+        """Record the loss of a worker, the last of ``deaths``."""
+        self.journal.append(WorkerLostLine(worker=worker, message=message, cause=cause))
         self.on_event(WorkerLost(worker, message, deaths, replacement, cause))
 
     def blocked(self, node: str, message: str) -> None:
-        """A node is on the blocklist."""
-        self.journal.append("node_blocked", node=node, message=message)
+        """Record that a node was put on the blocklist."""
+        self.journal.append(NodeBlockedLine(node=node, message=message))
         self.on_event(NodeBlocked(node, message))
 
-    def _failure(
-        self,
-        event: str,
-        worker: str,
-        frame: FramePlan,
-        outcome: FrameOutcome,
-        attempt: int,
-        **more: Any,
-    ) -> None:
-        self.journal.append(
-            event,
-            index=frame.index,
-            name=frame.name,
-            **more,
-            message=outcome.message,
-            traceback=outcome.traceback,
-            **_stages_and_notes(outcome),
-            worker=worker,
-            attempt=attempt,
-        )
+
+def done_line(
+    plan: Plan,
+    dependencies: FilmDependencies | None,
+    index: int,
+    outputs: Mapping[str, OutputFile],
+    *,
+    seconds: float = 0.0,
+    misfit: float | None = None,
+    stages: Mapping[str, float] = MappingProxyType({}),
+    notes: tuple[str, ...] = (),
+    worker: str = "",
+    attempt: int = 0,
+    adopted: bool = False,
+) -> DoneLine:
+    """Return the journal line of a finished frame, recorded now or adopted later.
+
+    Args:
+        plan: of the run. dependencies: of a coherent film.
+        index: of the frame. outputs: output → its file.
+        seconds: that it took. misfit: of a painted frame.
+        stages: stage → seconds. notes: what else happened.
+        worker: that made it. attempt: which one it was, from 1.
+        adopted: it was found on the disk though not journaled.
+    """
+    frame = plan.frames[index]
+    return DoneLine(
+        index=index,
+        name=frame.name,
+        input=frame.blake2b,
+        output_bytes={name: file.bytes for name, file in outputs.items()},
+        output_blake2b={name: file.blake2b for name, file in outputs.items()},
+        seconds=seconds,
+        exposure_ev=frame.exposure_ev,
+        shot_start=plan.shot_start(index),
+        provenance=provenance_of(plan, dependencies, index),
+        misfit=misfit,
+        stages=dict(stages),
+        notes=notes,
+        worker=worker,
+        attempt=attempt,
+        adopted=adopted,
+    )
 
 
-def _stages_and_notes(outcome: FrameOutcome) -> dict[str, Any]:
-    """What a journal line says of these; empty ones are left out."""
-    values = {"stages": outcome.stages, "notes": list(outcome.notes)}
-    return {name: value for name, value in values.items() if value}
+def _details(frame: FramePlan, worker: str, outcome: FrameOutcome, attempt: int) -> dict[str, Any]:
+    """Return what people are told of a failed attempt."""
+    return {
+        "name": frame.name,
+        "traceback": outcome.traceback,
+        "stages": outcome.stages,
+        "notes": outcome.notes,
+        "worker": worker,
+        "attempt": attempt,
+    }

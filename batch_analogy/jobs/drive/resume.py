@@ -1,40 +1,56 @@
-"""Taking up a run: which frames are finished, which were given up, which are to be done."""
+"""Continue a run: find out which frames are finished, which were given up, which are to be done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FrameError, UsageError
-from batch_analogy.files import disk_errors
+from batch_analogy.files import disk_errors, hash_file
+from batch_analogy.jobs.drive.recorder import done_line
 from batch_analogy.jobs.folder.journal import (
     DoneRecord,
     FailedRecord,
     History,
     Journal,
+    ResetLine,
     read_history,
 )
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
+from batch_analogy.jobs.plan.ranges import format_frames, parse_frames
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, check_continues
 from batch_analogy.jobs.store import ALL_OUTPUTS, RunStore, outputs_of
+from batch_analogy.jobs.work.tasks import OutputFile
+from batch_analogy.json_files import read_json
 from batch_analogy.media.stills import read_still
 
 OnCount = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class Retry:
+    """Frames that are to be tried again, whatever became of them."""
+
+    failed: bool = False  # all that were given up, also those that cannot succeed
+    frames: str = ""  # frame numbers like 3,5-10, finished ones too
+
+
+@dataclass(frozen=True)
 class ResumeState:
-    """How far earlier executions came."""
+    """Progress of earlier executions."""
 
     done: frozenset[int]
     given_up: dict[int, str]  # index → message; not tried again, for nothing has changed
     to_do: set[int]
     adopted: int  # of the done ones: found on the disk though not journaled
+    retried: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Finished frames that were tried again on request: index → output → BLAKE2b of its first
+    file, which films may contain."""
 
 
-def accept(store: RunStore, old: Plan, new: Plan) -> None:
-    """Check that the new plan may take the old one's place, and forget frames that changed.
+def accept_plan(store: RunStore, old: Plan, new: Plan) -> None:
+    """Check that the new plan may replace the old one, and delete frames whose input changed.
 
     Raises:
         PlanChangedError: it may not; nothing has been touched.
@@ -47,22 +63,65 @@ def accept(store: RunStore, old: Plan, new: Plan) -> None:
         return
     with Journal(store.journal) as journal, disk_errors(store.frames):
         for index in sorted(changed):  # before the plan is written, so that none is mistaken
-            for output in ALL_OUTPUTS:
-                store.frame(output, index).unlink(missing_ok=True)
-            journal.append("reset", index=index, reason="input changed")
-        store.clear_state()  # it may remember what those frames were
+            _delete(store, ALL_OUTPUTS, index)
+            journal.append(ResetLine(index=index, reason="input changed"))
+        store.clear_anchors()  # they may have been made from the old frames
 
 
 def delete_unjournaled(store: RunStore, plan: Plan, done: Set[int]) -> None:
-    """Delete frames of which nobody knows what they were made from: which keyframes, which edits.
+    """Delete frames whose driver was killed before it journaled them.
 
-    Their driver was killed before it journaled them.
+    Nobody knows which keyframes and which edits of the plan they were made from.
     """
     with disk_errors(store.frames):
         for frame in plan.frames:
             if frame.index not in done:
-                for output in ALL_OUTPUTS:
-                    store.frame(output, frame.index).unlink(missing_ok=True)
+                _delete(store, ALL_OUTPUTS, frame.index)
+
+
+def forget_frames(
+    store: RunStore, plan: Plan, journal: Journal, config: RunConfig, retry: Retry
+) -> int:
+    """Delete frames, so that they are made as if for the first time.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UsageError: a frame does not exist, or was left out; nothing has been touched.
+    """
+    named = parse_frames(retry.frames, len(plan.frames))
+    if named & plan.leave_out:
+        raise UsageError(
+            f"frame {format_frames(named & plan.leave_out)} is not wanted: leave_out in "
+            f"{store.plan} names it; take it out there first"
+        )
+    history = read_history(store.journal)
+    chosen = named | (history.failed.keys() if retry.failed else set())
+    known = sorted(chosen & (history.failed.keys() | history.done.keys()))
+    outputs = outputs_of(config)
+    with disk_errors(store.frames):
+        for index in known:  # the file first: a frame that is journaled without one is made again
+            replaced = _hashes(store, outputs, index)
+            _delete(store, outputs, index)
+            journal.append(ResetLine(index=index, reason="retry requested", replaced=replaced))
+    return len(known)
+
+
+def changed_by_retry(
+    store: RunStore, retried: Mapping[int, Mapping[str, str]], done: Set[int]
+) -> dict[int, dict[str, str]]:
+    """Return the finished frames that a retry gave other bytes: index → output → BLAKE2b.
+
+    Args:
+        store: the run folder. retried: as ``ResumeState.retried``. done: finished frames.
+    """
+    changed = {}
+    for index in sorted(done & retried.keys()):
+        now = _hashes(store, tuple(retried[index]), index)
+        if now != retried[index]:
+            changed[index] = now
+    return changed
 
 
 def reconcile(
@@ -75,59 +134,73 @@ def reconcile(
 ) -> ResumeState:
     """Compare the journal with the plan and the disk.
 
-    A frame is done again if what it was made from was edited in the plan; in a steady film
-    (``dependencies``) that is other frames too. A journaled frame whose file is gone or has
-    another size
-    is done again. A frame that is whole on the disk but not journaled (its driver was killed) is
-    adopted.
+    A frame is made again if what it was made from was edited in the plan, or if its file is gone
+    or has another size. A frame that is whole on the disk but not journaled, because its driver
+    was killed, is adopted: it is journaled now.
+
+    Args:
+        store: the run folder. plan: of the run. history: what its journal says.
+        journal: takes what is found out.
+        config: of the run.
+        dependencies: of a coherent film, where an edit may concern other frames too; None: edits
+            are not looked for there.
+
+    Raises:
+        UsageError: the journal belongs to another run.
     """
-    _refuse_strangers(store, plan, history)
+    _require_own_journal(store, plan, history)
     outputs = outputs_of(config)
     store.remove_torn_frames(outputs)
-    done: set[int] = set()
-    adopted = 0
+    done = {frame.index for frame in plan.usable() if frame.index in history.done}
+    for index, reason in _no_longer_done(store, plan, history, outputs, dependencies):
+        done.discard(index)
+        journal.append(ResetLine(index=index, reason=reason))
+    adopted = set()
     for frame in plan.usable():
-        record = history.done.get(frame.index)
-        shot_start = plan.shot_start(frame.index)
-        edited = None if record is None else _edited(record, plan, frame, dependencies)
-        if edited is not None:
-            for output in outputs:  # or it would be taken for one that was not journaled
-                store.frame(output, frame.index).unlink(missing_ok=True)
-            journal.append("reset", index=frame.index, reason=edited)
-        elif record is not None and _sizes(store, outputs, frame.index) == record.output_bytes:
-            done.add(frame.index)
-        elif record is not None:
-            journal.append("reset", index=frame.index, reason="its file is gone or was changed")
-        elif (sizes := _find_whole(store, plan, outputs, frame.index)) is not None:
-            journal.append(
-                "done",
-                index=frame.index,
-                name=frame.name,
-                input=frame.blake2b,
-                output_bytes=sizes,
-                seconds=0.0,
-                exposure_ev=frame.exposure_ev,
-                shot_start=shot_start,
-                provenance=provenance_of(plan, dependencies, frame.index),
-                adopted=True,
-            )
-            done.add(frame.index)
-            adopted += 1
+        if frame.index in history.done:
+            continue
+        found = _find_whole(store, plan, outputs, frame.index)
+        if found is not None:
+            misfit = _noted_misfit(store, frame.index)
+            line = done_line(plan, dependencies, frame.index, found, misfit=misfit, adopted=True)
+            journal.append(line)
+            adopted.add(frame.index)
+    done |= adopted
     given_up = {
         index: record.message
         for index, record in history.failed.items()
         if index not in done and _stays_failed(plan, record)
     }
-    open_frames = {frame.index for frame in plan.usable()} - done - given_up.keys()
-    for index in sorted(open_frames & history.failed.keys()):
-        journal.append("reset", index=index, reason="tried again")
-    return ResumeState(frozenset(done), given_up, open_frames, adopted)
+    to_do = {frame.index for frame in plan.usable()} - done - given_up.keys()
+    for index in sorted(to_do & history.failed.keys()):
+        journal.append(ResetLine(index=index, reason="tried again"))
+    return ResumeState(frozenset(done), given_up, to_do, len(adopted), history.retried)
 
 
-def _edited(
+def _no_longer_done(
+    store: RunStore,
+    plan: Plan,
+    history: History,
+    outputs: tuple[str, ...],
+    dependencies: FilmDependencies | None,
+) -> Iterator[tuple[int, str]]:
+    """Find journaled frames that have to be made again; yield each with the reason."""
+    for frame in plan.usable():
+        record = history.done.get(frame.index)
+        if record is None:
+            continue
+        edit = _find_edit(record, plan, frame, dependencies)
+        if edit is not None:
+            _delete(store, outputs, frame.index)  # or it would be adopted by the next start
+            yield frame.index, edit
+        elif _sizes(store, outputs, frame.index) != record.output_bytes:
+            yield frame.index, "its file is gone or was changed"
+
+
+def _find_edit(
     record: DoneRecord, plan: Plan, frame: FramePlan, dependencies: FilmDependencies | None
 ) -> str | None:
-    """What was edited in the plan so that a finished frame's pixels would be others now."""
+    """Return what was edited in the plan so that a finished frame's pixels would differ now."""
     if record.exposure_ev != frame.exposure_ev:
         return "its exposure was edited"
     if record.shot_start != plan.shot_start(frame.index):
@@ -135,24 +208,28 @@ def _edited(
     if record.provenance is None or (plan.coherent and dependencies is None):
         return None
     if record.provenance != provenance_of(plan, dependencies, frame.index):
-        return "a frame or a painted picture that it was made from is another"
+        return "a frame or a painted picture that it was made from has changed"
     return None
 
 
-def _refuse_strangers(store: RunStore, plan: Plan, history: History) -> None:
-    """Raises UsageError for frames that the plan does not have: the journal is not its own."""
+def _require_own_journal(store: RunStore, plan: Plan, history: History) -> None:
     for index in (*history.done, *history.failed):
         if not 0 <= index < len(plan.frames):
             raise UsageError(
-                f"{store.journal} tells of frame {index}, the plan has {len(plan.frames)} frames; "
-                "the journal is another run's or was changed: put the right one back, or delete "
-                "it, and finished frames are looked for on the disk"
+                f"{store.journal} mentions frame {index}, but the plan has {len(plan.frames)} "
+                "frames: the journal belongs to another run or was edited. Put the right one "
+                "back, or delete it: finished frames are then found on the disk"
             )
 
 
 def _stays_failed(plan: Plan, record: FailedRecord) -> bool:
     frame = plan.frames[record.index]
     return frame.error is None and not record.retryable and record.input == frame.blake2b
+
+
+def _delete(store: RunStore, outputs: tuple[str, ...], index: int) -> None:
+    for output in outputs:
+        store.frame(output, index).unlink(missing_ok=True)
 
 
 def _sizes(store: RunStore, outputs: tuple[str, ...], index: int) -> dict[str, int] | None:
@@ -162,10 +239,15 @@ def _sizes(store: RunStore, outputs: tuple[str, ...], index: int) -> dict[str, i
     return {output: path.stat().st_size for output, path in paths.items()}
 
 
+def _hashes(store: RunStore, outputs: tuple[str, ...], index: int) -> dict[str, str]:
+    paths = {output: store.frame(output, index) for output in outputs}
+    return {output: hash_file(path) for output, path in paths.items() if path.is_file()}
+
+
 def _find_whole(
     store: RunStore, plan: Plan, outputs: tuple[str, ...], index: int
-) -> dict[str, int] | None:
-    """The files' sizes, if all pictures of a frame are on the disk, whole and of the right size."""
+) -> dict[str, OutputFile] | None:
+    """Return a frame's files if all of them are on the disk, whole and of the right size."""
     sizes = _sizes(store, outputs, index)
     if sizes is None:
         return None
@@ -176,4 +258,14 @@ def _find_whole(
             return None
         if pixels.shape[:2] != plan.picture_size(output, index):
             return None
-    return sizes
+    hashes = _hashes(store, outputs, index)
+    return {
+        output: OutputFile(str(store.frame(output, index)), size, hashes[output])
+        for output, size in sizes.items()
+    }
+
+
+def _noted_misfit(store: RunStore, index: int) -> float | None:
+    """Return the misfit that a worker noted before it wrote a painted frame."""
+    misfit = (read_json(store.frame_note(index)) or {}).get("misfit")
+    return float(misfit) if isinstance(misfit, int | float) else None

@@ -90,6 +90,7 @@ class ResetRecord(
     """A frame of which earlier lines no longer hold: it is done again."""
 
     index: int
+    replaced: dict[str, str] = {}  # on a retry: output → BLAKE2b of the file that was deleted
 
 
 class ResetLine(ResetRecord, frozen=True, kw_only=True):
@@ -187,6 +188,8 @@ class History:
 
     done: dict[int, DoneRecord] = field(default_factory=dict)
     failed: dict[int, FailedRecord] = field(default_factory=dict)
+    retried: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Finished frames that were retried: index → output → BLAKE2b of its first file."""
 
     def apply(self, record: _Record) -> None:
         """Take one line into account."""
@@ -199,6 +202,8 @@ class History:
             self.done[index] = record
         elif isinstance(record, FailedRecord):
             self.failed[index] = record
+        elif record.replaced:
+            self.retried.setdefault(index, record.replaced)
 
 
 class Journal:

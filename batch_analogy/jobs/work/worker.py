@@ -39,7 +39,7 @@ from batch_analogy.jobs.work.frame_reader import FrameReader, to_pixels
 from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMotion
 from batch_analogy.jobs.work.painted_frames import Painted
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
-from batch_analogy.json_files import read_json
+from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.stills import read_depth, write_png
 
 log = logging.getLogger(__name__)
@@ -189,6 +189,8 @@ class FrameWorker:
 
     def _write_outputs(self, task: FrameTask, made: MadeFrame) -> dict[str, OutputFile]:
         self._check_current()
+        if made.misfit is not None:
+            write_json(self._store.frame_note(task.index), {"misfit": made.misfit})
         written = {}
         for name in outputs_of(self.spec):
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
