@@ -26,7 +26,8 @@ from batch_analogy.jobs.drive.resume import (
 )
 from batch_analogy.jobs.folder.journal import FailedLine, Journal, read_history
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
-from batch_analogy.jobs.plan.paint_inputs import FileFingerprint, PaintedPicture, PaintInputs
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.paint_inputs import PaintedPicture, PaintInputs
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.jobs.work.tasks import OutputFile
