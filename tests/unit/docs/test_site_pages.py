@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import typer
 
+import batch_analogy
 from batch_analogy.cli.app import build_app
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -52,3 +53,9 @@ def test_the_command_reference_has_every_command_and_its_options() -> None:
     assert "\n### semantic train\n" in page
     assert re.search(r"^\| `--quality` `<draft\\\|standard\\\|paper>` \| ", page, re.MULTILINE)
     assert "Default: `standard`." in page
+
+
+def test_the_python_api_page_shows_every_public_name_once() -> None:
+    page = (DOCS / "python-api.md").read_text("utf-8")
+    shown = re.findall(r"^::: batch_analogy\.(\w+)$", page, re.MULTILINE)
+    assert sorted(shown) == sorted(set(batch_analogy.__all__) - {"__version__"})
