@@ -13,19 +13,25 @@ import typer
 import batch_analogy
 from batch_analogy.cli import (
     analogy,
+    assemble,
     compare,
     doctor,
     evaluate,
     pair,
     plan,
+    preview,
     resume,
+    retry,
     semantic,
     status,
     study,
+    stylize,
     suggest,
     timelapse,
+    weights,
 )
 from batch_analogy.cli.failures import DEBUG_VARIABLE
+from batch_analogy.cli.options.painting import GuideCommand
 
 EPILOG = """\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some frames failed, 4 machine, 130 interrupted.
@@ -51,22 +57,22 @@ def build_app() -> typer.Typer:
     )
     app.callback(epilog=EPILOG)(_main_options)
     app.command(epilog=pair.EPILOG)(pair.pair)
-    app.command(epilog=timelapse.TIMELAPSE_EPILOG)(timelapse.timelapse)
-    app.command(epilog=timelapse.STYLIZE_EPILOG)(timelapse.stylize)
-    app.command(epilog=analogy.EPILOG, cls=analogy.AnalogyCommand)(analogy.analogy)
+    app.command(epilog=timelapse.EPILOG)(timelapse.timelapse)
+    app.command(epilog=stylize.EPILOG)(stylize.stylize)
+    app.command(epilog=analogy.EPILOG, cls=GuideCommand)(analogy.analogy)
     app.add_typer(semantic.build())
     app.command(epilog=suggest.EPILOG)(suggest.suggest)
-    app.command(epilog=plan.PLAN_EPILOG)(plan.plan)
-    app.command(epilog=plan.PREVIEW_EPILOG)(plan.preview)
+    app.command(epilog=plan.EPILOG, cls=GuideCommand)(plan.plan)
+    app.command(epilog=preview.EPILOG, cls=GuideCommand)(preview.preview)
     app.command(epilog=status.EPILOG)(status.status)
-    app.command(epilog=resume.RESUME_EPILOG)(resume.resume)
-    app.command(epilog=resume.RETRY_EPILOG)(resume.retry)
-    app.command(epilog=resume.ASSEMBLE_EPILOG)(resume.assemble)
+    app.command(epilog=resume.EPILOG)(resume.resume)
+    app.command(epilog=retry.EPILOG)(retry.retry)
+    app.command(epilog=assemble.EPILOG)(assemble.assemble)
     app.command(epilog=evaluate.EPILOG)(evaluate.evaluate)
     app.command(epilog=compare.EPILOG)(compare.compare)
     app.add_typer(study.study_app(), name="study")
-    app.command(epilog=doctor.DOCTOR_EPILOG)(doctor.doctor)
-    app.command(epilog=doctor.WEIGHTS_EPILOG)(doctor.weights)
+    app.command(epilog=doctor.EPILOG)(doctor.doctor)
+    app.command(epilog=weights.EPILOG)(weights.weights)
     return app
 
 

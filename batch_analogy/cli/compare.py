@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, INTERRUPTED, reports_failures
+from batch_analogy.cli.options import general, look
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.training import (
     ImageArgument,
@@ -90,8 +90,8 @@ def compare(
     methods: MethodsOption = _METHODS,
     results: ResultsOption = None,
     model: ModelOption = None,
-    overwrite: options.OverwriteOption = False,
-    json_lines: options.JsonOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Make pictures of other layouts by several methods, side by side and measured.
 
@@ -137,15 +137,15 @@ def _job(
 
     names: Any = [] if methods == "none" else [name.strip() for name in methods.split(",")]
     return CompareJob(
-        image=options.absolute(image),
-        label=options.absolute(label),
-        targets=tuple(options.absolute(path) for path in find_maps(targets)),
-        folder=options.absolute(output),
+        image=general.absolute(image),
+        label=general.absolute(label),
+        targets=tuple(general.absolute(path) for path in find_maps(targets)),
+        folder=general.absolute(output),
         config=training.config(),
         methods=tuple(names),
         elsewhere=tuple(parse_results(text) for text in results or ()),
-        model=None if model is None else options.absolute(model),
-        weights=options.weights_choice(training.weights),
+        model=None if model is None else general.absolute(model),
+        weights=look.weights_choice(training.weights),
         device="cuda" if settle_gpus(ExecutionConfig(address="none")).gpus_per_worker else "cpu",
         overwrite=overwrite,
     )
@@ -163,7 +163,7 @@ def parse_results(text: str) -> tuple[str, Path]:
     name, _, folder = text.partition("=")
     if not name or not folder:
         raise UsageError(f"--results {text} is no NAME=FOLDER; write it like spade=made/")
-    return name, options.absolute(folder)
+    return name, general.absolute(folder)
 
 
 def _print(console: Console, found: Comparison) -> None:

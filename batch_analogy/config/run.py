@@ -17,9 +17,12 @@ from typing import Any, Literal
 
 from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, SELECTABLE_BITS, Codec
-from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.errors import ConfigError
+
+Command = Literal["timelapse", "stylize", "analogy"]
+"""The commands that make films."""
 
 Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
@@ -30,6 +33,13 @@ Shots = Literal["detect", "off"] | tuple[int, ...]
 
 Deflicker = Literal["off", "auto"] | float
 """Whether exposures are evened out: not, where it is needed, or to a share from 0 to 1."""
+
+COMMAND_PRESETS: dict[Command, PresetName] = {
+    "timelapse": "photo-to-photo",
+    "stylize": "photo-to-style",
+    "analogy": "photo-to-style",
+}
+"""Command → preset of the matching unless another is chosen; ``analogy`` uses its sizes alone."""
 
 SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
 """Device → frames that one worker does in order, where each is made by itself.
@@ -97,7 +107,7 @@ class RunConfig:
     ``source`` is a folder, a glob or a video, as the person typed it.
     """
 
-    command: Literal["timelapse", "stylize", "analogy"]
+    command: Command
     reference: Path
     source: str
     output: Path

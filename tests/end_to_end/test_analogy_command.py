@@ -33,7 +33,7 @@ def test_a_pair(call: Call, frames: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("preset", ["filter", "emboss", "super-resolution", "transfer"])
-def test_a_preset_makes_one_picture_of_one(call: Call, tmp_path: Path, preset: str) -> None:
+def test_a_preset_makes_one_picture_from_one(call: Call, tmp_path: Path, preset: str) -> None:
     a, ap = write_picture(tmp_path / "a.png", 5), paint(tmp_path / "ap.png", 5)
     b = write_picture(tmp_path / "b.png", 6)
     words = ["--preset", preset, "--kappa", "0.2", "-o", tmp_path / "out" / "%06d.png"]
@@ -42,14 +42,17 @@ def test_a_preset_makes_one_picture_of_one(call: Call, tmp_path: Path, preset: s
 
 
 @pytest.mark.smoke
-def test_keyframes_preview_film_and_what_to_paint_next(
+def test_a_film_of_keyframes_from_plan_to_suggestion(
     call: Call, frames: Path, tmp_path: Path
 ) -> None:
     paint(tmp_path / "painted" / "img1.jpg", 1)
-    words = ["analogy", frames, "--keys", tmp_path / "painted", "-o", tmp_path / "f.mp4", *HERE]
-    call(*words, "--dry-run").assert_ended(0, "painted", "img1.jpg over img1.png")
+    words = [frames, "--keys", tmp_path / "painted", "-o", tmp_path / "f.mp4", *HERE]
+    call("analogy", *words, "--dry-run").assert_ended(0, "painted", "img1.jpg over img1.png")
     assert not (tmp_path / "f.run").exists()
-    call(*words, "--preview", "1").assert_ended(0, "before-after.jpg")
+    words += ["--as", "analogy"]
+    call("plan", *words).assert_ended(0, "painted", "img1.jpg over img1.png", "to start:")
+    call("status", tmp_path / "f.run").assert_ended(0, "planned")
+    call("preview", *words, "--frames", "1").assert_ended(0, "before-after.jpg")
     call("status", tmp_path / "f.run").assert_ended(0, "analogy")
     before = finished_frames(tmp_path / "f.run")
     assert len(before) == 1
@@ -78,23 +81,39 @@ def test_one_frame_and_a_painting_without_colours(call: Call, tmp_path: Path, mo
 def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
     key = paint(tmp_path / "p0.png", 0)
     guide = write_frames(tmp_path / "guides", 3)
-    words = ["analogy", frames, "--key", f"img0.png={key}", "-o", tmp_path / "f.mp4", *HERE]
-    ended = call(*words, "--guide", guide / "img0.png", guide, "2", "--preview", "1")
-    ended.assert_ended(0, "1 of 1 frames done")
+    words = [frames, "--key", f"img0.png={key}", "-o", tmp_path / "f.mp4", *HERE]
+    words += ["--guide", guide / "img0.png", guide, "2", "--as", "analogy", "--frames", "1"]
+    call("preview", *words).assert_ended(0, "1 of 1 frames done")
+
+
+def test_plan_of_a_pair_takes_the_options_of_analogy_alone(
+    call: Call, frames: Path, tmp_path: Path
+) -> None:
+    a, ap = write_picture(tmp_path / "a.png", 5), paint(tmp_path / "ap.png", 5)
+    words = ["plan", a, ap, frames, "-o", tmp_path / "f.mp4", *HERE, "--dry-run"]
+    ended = call(*words, "--as", "analogy", "--preset", "emboss")
+    ended.assert_ended(0, "ap.png over", "a.png")
+    ended = call(*words, "--as", "analogy", "--preset", "photo-to-style")
+    ended.assert_failed(2, "preset is 'photo-to-style'", "artistic")
+    ended = call(*words, "--as", "analogy", "--refine", "wls")
+    ended.assert_failed(2, "--refine is not an option of analogy")
+    call(*words).assert_failed(2, "3 paths were given", "REF and FRAMES")
+    ended = call("plan", a, frames, "--keys", tmp_path, "--dry-run")
+    ended.assert_failed(2, "--keys is not an option of timelapse", "--as analogy")
 
 
 @pytest.mark.parametrize(
     ("extra", "code", "told"),
     [
         (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "names no frame", "has 3"]),
-        (["--key", "img0.png"], 2, ["no FRAME=PAINTED"]),
+        (["--key", "img0.png"], 2, ["not of the form FRAME=PAINTED"]),
         (["--key", "img0.png=small.png"], 1, ["40×32 px", "img0.png", "is 80×64"]),
         (["--key", "img0.png=none.png"], 2, ["none.png does not exist; give a painted picture"]),
         (["--key", "0=p0.png", "--kappa", "-1"], 2, ["kappa is -1", "between 0 and 100"]),
         (["--key", "0=p0.png", "--patch", "4"], 2, ["patch is 4", "odd"]),
         (["--key", "0=p0.png", "--preset", "numbers"], 1, ["img0.png: ", "flat colours"]),
         (["--keys", "keys"], 2, ["keyframe other", "keys/other.png", "names no frame"]),
-        (["--keys", "nowhere"], 2, ["nowhere is no folder"]),
+        (["--keys", "nowhere"], 2, ["nowhere is not a folder"]),
         ([], 2, ["nothing is painted"]),
         (["--key", "0=p0.png", "--guide", "p0.png", "some", "1"], 2, ["for 1 frame: img2.png"]),
         (["--key", "0=p0.png", "--guide", "p0.png", "p0.png", "much"], 2, ["must be a number"]),
@@ -102,7 +121,7 @@ def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
         (["--key", "0=p0.png", "--mask", "small.png"], 1, ["(mask)", "40×32 px"]),
     ],
 )
-def test_what_does_not_fit_is_told(
+def test_input_that_does_not_fit_is_named(
     call: Call,
     frames: Path,
     tmp_path: Path,
@@ -128,19 +147,19 @@ def test_a_and_a_prime_of_different_sizes(call: Call, frames: Path, tmp_path: Pa
     ended.assert_failed(1, "ap.png is 80×48 px", "a.png", "is 80×64")
 
 
-def test_two_paths_are_neither_a_pair_nor_keyframes(
+def test_rejects_two_paths(
     call: Call, frames: Path, tmp_path: Path
 ) -> None:
     ended = call("analogy", tmp_path / "a.png", frames, "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(2, "2 paths were given", "A A' FRAMES")
 
 
-def test_a_guide_of_two_words(call: Call, frames: Path, tmp_path: Path) -> None:
+def test_rejects_a_guide_of_two_words(call: Call, frames: Path, tmp_path: Path) -> None:
     ended = call("analogy", frames, "--guide", "a.png", "b.png")
     ended.assert_failed(2, "--guide SRC TGT WEIGHT")
 
 
-def test_paint_that_is_transparent_leaves_the_frame(
+def test_the_frame_shows_where_the_painting_is_transparent(
     call: Call, frames: Path, tmp_path: Path
 ) -> None:
     opacity = np.zeros((64, 80, 1), np.uint8)
@@ -155,5 +174,5 @@ def test_paint_that_is_transparent_leaves_the_frame(
     assert np.abs(made[:, :39] - (255 - picture(0)[:, :39].astype(int))).max() <= 1
 
 
-def test_suggest_is_for_painted_runs(call: Call, frames: Path, tmp_path: Path) -> None:
+def test_suggest_needs_a_painted_run(call: Call, frames: Path, tmp_path: Path) -> None:
     call("suggest", tmp_path).assert_failed(2, "holds no plan")

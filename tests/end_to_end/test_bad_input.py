@@ -244,7 +244,7 @@ def test_a_full_output_disk(reference: Path, tmp_path: Path) -> None:
     command = ["timelapse", reference, frames, "-o", film, *HERE]
     ended = run_on_disk("size=64k", command, tmp_path)
     ended.assert_failed(4, "disk is full", str(tmp_path / "disk"))
-    assert "to go on: batch-analogy resume" in ended.err
+    assert "to continue: batch-analogy resume" in ended.err
     kept = tmp_path / "kept" / "film.run"
     finished = finished_frames(kept)
     assert 1 <= len(finished) < 6

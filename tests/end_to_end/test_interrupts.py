@@ -85,7 +85,7 @@ def test_the_second_control_c_stops_at_once(call: Call, reference: Path, tmp_pat
             break
     err = ended(run)
     assert "error: interrupted" in err
-    assert f"to go on: batch-analogy resume {run_dir}" in err
+    assert f"to continue: batch-analogy resume {run_dir}" in err
     call("status", run_dir).assert_ended(0, "interrupted", "0 of 3 done")
 
 

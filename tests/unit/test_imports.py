@@ -21,6 +21,7 @@ LOOSE = "*"
 ORDER: dict[str, list[list[str]]] = {
     "": [
         ["cli"],
+        ["api"],
         ["report"],
         ["jobs"],
         ["motion", "media"],

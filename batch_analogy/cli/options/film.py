@@ -1,28 +1,65 @@
-"""Options of films: how they are stored, and which part of a video they show."""
+"""Options of films: how they are stored, which frames they show, and what happens between them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
-from batch_analogy.config.run import Order
+from batch_analogy.config.run import Deflicker, OnMissing, Order, RunConfig, Shots, Temporal
+from batch_analogy.errors import UsageError
 
 FILM = "Film"
 
-_CODEC_HELP = "; ".join(f"{name} {codec.summary}" for name, codec in CODECS.items()) + "."
+CODEC_HELP = "; ".join(f"{name} {codec.summary}" for name, codec in CODECS.items()) + "."
 _FIXED_DEPTHS = [f"{c.bits} for {n}" for n, c in CODECS.items() if c.bits == c.deep_bits != 8]
 _FRAMES_DEPTHS = [name for name, codec in CODECS.items() if codec.bits != codec.deep_bits]
 _DEPTH_HELP = (
-    f"Bits a channel of the film, 8 or 10. By default {', '.join(_FIXED_DEPTHS)}; the frames' own "
-    f"for {' and '.join(_FRAMES_DEPTHS)}; else 8. Of numbered pictures: 8, or 16 for anything more."
+    f"Bits per channel of the film, 8 or 10. Default: {', '.join(_FIXED_DEPTHS)}; the frames' own "
+    f"for {' and '.join(_FRAMES_DEPTHS)}; else 8. Numbered pictures have 8 bits, or 16 for "
+    "anything above 8."
+)
+HOLD_HELP = (
+    "Show every frame for N frames of the film, which slows it down. With --hold or --blend a "
+    "video's film has no sound."
+)
+BLEND_HELP = (
+    "Average N consecutive frames, in linear light, into each frame of the film: motion blurs as "
+    "in a long exposure, and the film is that much shorter. No average crosses a cut. With --hold "
+    "N the film keeps its length."
 )
 
 
+def parse_fps(text: str) -> Fraction:
+    """Parse a frame rate, taking the usual roundings of NTSC rates for the exact rate.
+
+    Raises:
+        typer.BadParameter: it is not a number.
+
+    >>> parse_fps("23.976"), parse_fps("30000/1001"), parse_fps("25")
+    (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25, 1))
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(
+            f"{text!r} is not a frame rate. Write a number like 24 or 23.976, or 30000/1001."
+        ) from None
+    if "/" in text:
+        return rate
+
+    from batch_analogy.media.timing import snap_rate
+
+    return snap_rate(rate)
+
+
 def parse_output(text: str) -> Path:
-    """A film's path; a folder stands for numbered pictures in it.
+    """Parse a film's path; a folder means numbered pictures in it.
 
     >>> str(parse_output("out/")), str(parse_output("night.mp4"))
     ('out/%06d.png', 'night.mp4')
@@ -34,36 +71,97 @@ def parse_output(text: str) -> Path:
     return path / DEFAULT_NAME if folder else path
 
 
-_HOLD_HELP = (
-    "Show every frame for N frames of the film: a slower film of the same frames. With this, or "
-    "--blend, a video's film has no sound."
-)
-_BLEND_HELP = (
-    "Make each frame of the film of N frames in a row, by the mean of their light: what moves is "
-    "smeared as a long exposure does it, and the film is that much shorter. No frame is made of "
-    "two shots. With --hold N the film keeps its length."
-)
+def parse_shots_option(text: str) -> Shots:
+    """Parse how shots are found: a word, or a file that lists them.
 
-HoldOption = Annotated[int, typer.Option(help=_HOLD_HELP, metavar="N", rich_help_panel=FILM)]
-BlendOption = Annotated[int, typer.Option(help=_BLEND_HELP, metavar="N", rich_help_panel=FILM)]
-OtherHoldOption = Annotated[
-    int | None,
-    typer.Option(help=f"{_HOLD_HELP} As before unless given.", metavar="N", show_default=False),
+    Raises:
+        UsageError: the file is missing or is not a list of shots.
+
+    >>> parse_shots_option("off")
+    'off'
+    """
+    words: dict[str, Shots] = {"detect": "detect", "off": "off"}
+    if text in words:
+        return words[text]
+    from batch_analogy.motion.shots.shot_list import parse_shots
+
+    path = Path(text).expanduser()
+    try:
+        return parse_shots(path.read_text(encoding="utf-8-sig"))
+    except UsageError as error:
+        raise UsageError(f"--shots {path}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise UsageError(
+            f"--shots {text}: {reason}; give detect, off, or a file that lists shots"
+        ) from error
+
+
+def parse_deflicker(text: str) -> Deflicker:
+    """Parse how far exposures are evened out.
+
+    Raises:
+        UsageError: it is neither one of the words nor a number.
+
+    >>> parse_deflicker("auto"), parse_deflicker("0.5")
+    ('auto', 0.5)
+    """
+    words: dict[str, Deflicker] = {"off": "off", "auto": "auto"}
+    if text in words:
+        return words[text]
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"--deflicker is {text!r}; it must be off, auto or a number from 0 to 1"
+        ) from None
+
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The film to write (.mp4, .mov or .mkv); or a folder/ or a pattern like out/%06d.tif "
+        "for numbered pictures (.png, or .tif with 16 bits). By default a film named after the "
+        "frames, in the current folder.",
+        parser=parse_output,
+        metavar="FILM",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
 ]
-OtherBlendOption = Annotated[
-    int | None,
-    typer.Option(help=f"{_BLEND_HELP} As before unless given.", metavar="N", show_default=False),
+FpsOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        help="Frames per second, like 24, 23.976 or 30000/1001. By default a video keeps its own "
+        "times and stills get 24. At another speed a video's film has no sound.",
+        parser=parse_fps,
+        metavar="FPS",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
 ]
-CodecOption = Annotated[Codec, typer.Option(help=_CODEC_HELP, rich_help_panel=FILM)]
+HoldOption = Annotated[int, typer.Option(help=HOLD_HELP, metavar="N", rich_help_panel=FILM)]
+BlendOption = Annotated[int, typer.Option(help=BLEND_HELP, metavar="N", rich_help_panel=FILM)]
+CodecOption = Annotated[Codec, typer.Option(help=CODEC_HELP, rich_help_panel=FILM)]
 DepthOption = Annotated[
     int | None,
     typer.Option(help=_DEPTH_HELP, metavar="8|10", show_default=False, rich_help_panel=FILM),
 ]
+CrfOption = Annotated[
+    int,
+    typer.Option(
+        help="Compression of h264 and h265: 0 is lossless, at 16 no loss is visible, 28 makes "
+        "small files.",
+        rich_help_panel=FILM,
+    ),
+]
 StartOption = Annotated[
     str | None,
     typer.Option(
-        help="Begin a video here: seconds, 1:02.5, or a timecode like 01:02:03:12, all counted "
-        "from its first frame.",
+        help="Start a video here: seconds, 1:02.5, or a timecode like 01:02:03:12, counted from "
+        "its first frame.",
         metavar="TIME",
         show_default=False,
         rich_help_panel=FILM,
@@ -72,7 +170,7 @@ StartOption = Annotated[
 EndOption = Annotated[
     str | None,
     typer.Option(
-        help="End a video before this time.",
+        help="Stop a video before this time.",
         metavar="TIME",
         show_default=False,
         rich_help_panel=FILM,
@@ -81,21 +179,82 @@ EndOption = Annotated[
 OrderOption = Annotated[
     Order,
     typer.Option(
-        help="In which order stills follow each other. name: by folders and names, img2 before "
-        "img10, a camera's 9999 before its next 0001, 'a (1).jpg' after 'a.jpg'. time: by EXIF "
-        "capture time with sub-seconds. auto: by the numbers in the names where all lie in one "
-        "folder and differ in nothing else; elsewhere by time if all readable ones tell it, and "
-        "by name if not. File dates never count.",
+        help="The order of stills. name: by folder and name, with img2 before img10, a camera's "
+        "9999 before the 0001 that follows it, and 'a (1).jpg' after 'a.jpg'. time: by EXIF "
+        "capture time, with fractions of a second. auto: by the numbers in the names if all stills "
+        "lie in one folder and their names differ in nothing else; otherwise by time if every "
+        "readable still has one, else by name. File dates are never used.",
         rich_help_panel=FILM,
     ),
 ]
-OtherCodecOption = Annotated[
-    Codec | None,
-    typer.Option(help=f"{_CODEC_HELP} As before unless given.", show_default=False),
-]
-OtherDepthOption = Annotated[
-    int | None,
+OnMissingOption = Annotated[
+    OnMissing,
     typer.Option(
-        help="Bits a channel, 8 or 10; as before unless given.", metavar="8|10", show_default=False
+        help="What the film shows where a frame could not be made, and where the numbers of stills "
+        "have a gap. hold: the frame before it. skip: nothing, so the film is shorter. error: make "
+        "no film, and refuse stills with gaps. The exit code is 3 where a frame could not be made. "
+        "Gaps of more than 24 frames are not held; nor is any gap if more than a tenth of the "
+        "frames (and more than 3) are missing, because they were then left out on purpose.",
+        rich_help_panel=FILM,
     ),
 ]
+ShotsOption = Annotated[
+    str,
+    typer.Option(
+        help="Where the cuts are. detect: find them, except slow dissolves. off: there are none. "
+        "FILE: a list of the shots' first frames or ranges, one per line, as JSON, or as written "
+        "by PySceneDetect. plan.json lists what was found, and may be edited.",
+        metavar="detect|off|FILE",
+        rich_help_panel=FILM,
+    ),
+]
+TemporalOption = Annotated[
+    Temporal,
+    typer.Option(
+        help="on: frames are made along the motion between them, so that the film is steady. off: "
+        "every frame is made by itself, and the film flickers; --refine wls, --scales and --mirror "
+        "imply off.",
+        rich_help_panel=FILM,
+    ),
+]
+DeflickerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Even out exposures that jump from frame to frame; slow changes such as a sunset "
+        "stay. auto: only where flicker is found. 0 to 1: the share of the jumps that is removed. "
+        "Default: auto for a timelapse of stills, off for videos and for stylize.",
+        metavar="off|auto|STRENGTH",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions:
+    """The film's properties, and where it and its run folder lie."""
+
+    output: OutputOption = None
+    run_dir: RunDirOption = None
+    fps: FpsOption = None
+    hold: HoldOption = RunConfig.hold
+    blend: BlendOption = RunConfig.blend
+    codec: CodecOption = RunConfig.codec
+    depth: DepthOption = None
+    crf: CrfOption = RunConfig.crf
+    start: StartOption = None
+    end: EndOption = None
+    order: OrderOption = RunConfig.order
+    on_missing: OnMissingOption = RunConfig.on_missing
+    shots: ShotsOption = "detect"
+    temporal: TemporalOption = RunConfig.temporal
+    deflicker: DeflickerOption = None  # None: decided by command and source
+
+    def config_fields(self) -> dict[str, Any]:
+        """Return the fields of ``RunConfig`` that are about the film, but not where it lies."""
+        same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
+        fields = {name: getattr(self, name) for name in (*same, "on_missing", "temporal")}
+        fields["shots"] = parse_shots_option(self.shots)
+        if self.deflicker is not None:
+            fields["deflicker"] = parse_deflicker(self.deflicker)
+        return fields

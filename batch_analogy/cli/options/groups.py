@@ -1,7 +1,7 @@
-"""Options that come together in several commands, each group written once as a dataclass.
+"""Groups of options: each is a dataclass, and its fields become options of a command.
 
-A command decorated with ``takes_groups`` names groups among its parameters. On the command line
-every field of a group is an option of its own; the command gets them back as one object.
+A command decorated with ``takes_groups`` has such dataclasses among its parameters. On the command
+line every field of a group is an option of its own; the command receives them as one object.
 """
 
 from __future__ import annotations
@@ -9,105 +9,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_type_hints
 
-from batch_analogy.cli import options
-from batch_analogy.cli.options import film, motion
-from batch_analogy.config.matching import AnalogyConfig, PresetName
-from batch_analogy.config.run import Deflicker, ExecutionConfig
 
-
-@dataclass(frozen=True, kw_only=True)
-class LookOptions:
-    """What decides the pixels of a pair."""
-
-    preset: options.PresetOption = None  # None: the one of the command that does the work
-    quality: options.QualityOption = options.ANALOGY_DEFAULTS.quality
-    blend_weight: options.BlendWeightOption = None
-    ratio: options.RatioOption = None
-    refine: options.RefineOption = None
-    seed: options.SeedOption = options.ANALOGY_DEFAULTS.seed
-    size: options.SizeOption = None
-    smoothness: options.SmoothnessOption = options.ANALOGY_DEFAULTS.smoothness
-    scales: options.ScalesOption = options.UNSCALED
-    mirror: options.MirrorOption = options.ANALOGY_DEFAULTS.mirror
-    weights: options.WeightsOption = options.DEFAULT_WEIGHTS
-
-    def analogy_config(self, default_preset: PresetName) -> AnalogyConfig:
-        """The preset's configuration with every option on top that was given."""
-        given = vars(self).copy()
-        del given["weights"]
-        return options.analogy_config(given.pop("preset") or default_preset, **given)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilmOptions:
-    """What the film is like, and where it and its run folder lie."""
-
-    output: options.FilmOption = None
-    run_dir: options.RunDirOption = None
-    fps: options.FpsOption = None
-    hold: film.HoldOption = 1
-    blend: film.BlendOption = 1
-    codec: film.CodecOption = options.DEFAULT_CODEC
-    depth: film.DepthOption = None
-    crf: options.CrfOption = options.DEFAULT_CRF
-    start: film.StartOption = None
-    end: film.EndOption = None
-    order: film.OrderOption = options.DEFAULT_ORDER
-    on_missing: options.OnMissingOption = options.DEFAULT_ON_MISSING
-    shots: motion.ShotsOption = "detect"
-    temporal: motion.TemporalOption = options.DEFAULT_TEMPORAL
-    deflicker: motion.DeflickerOption = None  # None: by command and source
-
-    def config_fields(self, default_deflicker: Deflicker) -> dict[str, Any]:
-        """The fields of ``RunConfig`` that are about the film, but not where it lies.
-
-        Args:
-            default_deflicker: where nothing was given.
-        """
-        same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
-        given = self.deflicker
-        return {
-            **{name: getattr(self, name) for name in (*same, "on_missing", "temporal")},
-            "shots": motion.parse_shots_option(self.shots),
-            "deflicker": (default_deflicker if given is None else motion.parse_deflicker(given)),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class MachineOptions:
-    """Where and how a run is executed; what is not given is decided elsewhere."""
-
-    workers: options.WorkersOption = None
-    gpus_per_worker: options.GpusOption = None
-    address: options.AddressOption = None
-    stall_timeout: options.StallTimeoutOption = None
-    start_timeout: options.StartTimeoutOption = None
-    max_failed: options.MaxFailedOption = None
-
-    def changes(self) -> dict[str, Any]:
-        """The fields of ``ExecutionConfig`` that were given."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        if "address" in given:
-            given["address"] = options.cluster_address(given["address"])
-        for name in ("stall_timeout", "start_timeout"):
-            if name in given:
-                given[f"{name}_seconds"] = given.pop(name)
-        return given
-
-    def execution_config(self) -> ExecutionConfig:
-        """What was given, and the defaults for the rest."""
-        return ExecutionConfig(**self.changes())
-
-
-def takes_groups(**defaults: Any) -> Callable[[Callable[..., int]], Callable[..., int]]:
+def takes_groups(
+    *, annotations: Mapping[str, Any] | None = None, **defaults: Any
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Decorate a command whose parameters include groups of options.
 
     Args:
-        defaults: option → default in this command, where that is not the group's own.
+        annotations: option → its annotation in this command, if that is not the group's own.
+        defaults: option → its default in this command, if that is not the group's own.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
@@ -118,7 +31,7 @@ def takes_groups(**defaults: Any) -> Callable[[Callable[..., int]], Callable[...
             hint = hints[parameter.name]
             if dataclasses.is_dataclass(hint):
                 groups[parameter.name] = hint
-                parameters += _spread(hint, defaults)
+                parameters += _parameters_of(hint, annotations or {}, defaults)
             else:
                 keyword = inspect.Parameter.KEYWORD_ONLY
                 parameters.append(parameter.replace(annotation=hint, kind=keyword))
@@ -137,13 +50,15 @@ def takes_groups(**defaults: Any) -> Callable[[Callable[..., int]], Callable[...
     return decorate
 
 
-def _spread(group: Any, defaults: dict[str, Any]) -> Iterator[inspect.Parameter]:
-    """The options of a group as parameters."""
+def _parameters_of(
+    group: Any, annotations: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> Iterator[inspect.Parameter]:
+    """Yield a parameter for each field of a group."""
     hints = get_type_hints(group, include_extras=True)
     for field in dataclasses.fields(group):
         yield inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=defaults.get(field.name, field.default),
-            annotation=hints[field.name],
+            annotation=annotations.get(field.name, hints[field.name]),
         )

@@ -1,15 +1,17 @@
-"""Options of ``analogy``: what is painted after what, and what decides how."""
+"""Options of ``analogy``: the examples, the guides made from them, and what each guide weighs."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from batch_analogy.cli import options
+from batch_analogy.cli.options.general import absolute
 from batch_analogy.cli.options.presets import describe_default, describe_presets
 from batch_analogy.config.painting import (
     PAINT_PRESETS,
@@ -21,19 +23,53 @@ from batch_analogy.config.painting import (
 from batch_analogy.errors import UsageError
 
 PAINTING = "Painting"
-GUIDE_WEIGHTS = "Weights, and what else a preset sets"
-GUIDE_SEPARATOR = "\n"  # of a guide's three words; no file name that a person types has one
+GUIDES = "Guides and synthesis"
+DEFAULT_PRESET: PaintPreset = "artistic"
 
+_SEPARATOR = "\n"  # between a guide's three words; no path that a person types contains one
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(PaintConfig)}
 _SET_BY_PRESETS = tuple(name for name in _DEFAULTS if name not in ("keys", "guides", "mask"))
 
 
+class GuideCommand(TyperCommand):
+    """A Typer command whose option --guide takes three words."""
+
+    def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
+        """Join the three words before they are parsed."""
+        return super().parse_args(ctx, join_guides(args))
+
+
+def join_guides(arguments: Sequence[str]) -> list[str]:
+    """Join each guide's three words into one argument.
+
+    Raises:
+        SystemExit: there are fewer than three; the message is on stderr.
+
+    >>> join_guides(["a", "--guide", "x", "y", "2", "b"])
+    ['a', '--guide', 'x\\ny\\n2', 'b']
+    """
+    joined: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word == "--guide":
+            if len(rest) < 3:
+                typer.echo(
+                    f"error: --guide {' '.join(rest)}: give --guide SRC TGT WEIGHT", err=True
+                )
+                raise SystemExit(2)
+            joined.append(_SEPARATOR.join(rest[:3]))
+            del rest[:3]
+    return joined
+
+
 def _number(text: str, name: str) -> Any:
-    """An option whose default is the preset's."""
+    """Return an option whose default is the preset's."""
     return typer.Option(
         help=f"{text} {describe_default(PAINT_PRESETS, name, _DEFAULTS[name])}",
         show_default=False,
-        rich_help_panel=GUIDE_WEIGHTS,
+        rich_help_panel=GUIDES,
     )
 
 
@@ -48,14 +84,13 @@ PresetOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class PaintOptions:
-    """What is painted after what."""
+    """The examples and what their guides weigh; None takes the preset's value."""
 
-    preset: PresetOption = "artistic"
     key: Annotated[
         list[str] | None,
         typer.Option(
-            help="A keyframe: a frame's name (or number from 0), and the picture that was painted "
-            "over it. Give as many as there are.",
+            help="A keyframe: the name (or number from 0) of a frame, and the picture that was "
+            "painted over it. May be given several times.",
             metavar="FRAME=PAINTED",
             show_default=False,
             rich_help_panel=PAINTING,
@@ -64,7 +99,7 @@ class PaintOptions:
     keys: Annotated[
         Path | None,
         typer.Option(
-            help="Keyframes: a folder of painted pictures that are called as their frames are.",
+            help="Keyframes: a folder of painted pictures, each named like its frame.",
             metavar="FOLDER",
             show_default=False,
             rich_help_panel=PAINTING,
@@ -73,9 +108,9 @@ class PaintOptions:
     guide: Annotated[
         list[str] | None,
         typer.Option(
-            help="A guide made by hand: a picture over A (of keyframes: a folder with one for "
-            "each), a folder with one for each frame (or one picture for all), and its weight. "
-            "May be given several times.",
+            help="A guide made by hand: a picture over A (for keyframes, a folder with one for "
+            "each), a folder with a picture for each frame (or one picture for all), and the "
+            "guide's weight. May be given several times.",
             metavar="SRC TGT WEIGHT",
             show_default=False,
             rich_help_panel=PAINTING,
@@ -84,19 +119,20 @@ class PaintOptions:
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="What is to be painted: white is, black stays as it was. One picture, or a folder "
-            "with one for each frame. Where a painted picture is transparent the frame shows too.",
+            help="What to paint: white is painted, black stays as it was. One picture, or a folder "
+            "with a picture for each frame. Where a painted picture is transparent, the frame "
+            "shows too.",
             metavar="FILE|FOLDER",
             show_default=False,
             rich_help_panel=PAINTING,
         ),
     ] = None
     colour: Annotated[float | None, _number("Weight of the frames' colours.", "colour")] = None
-    edges: Annotated[float | None, _number("Weight of their outlines.", "edges")] = None
+    edges: Annotated[float | None, _number("Weight of the frames' outlines.", "edges")] = None
     meaning: Annotated[
         float | None,
         _number(
-            "Weight of what things are (VGG-19 features): it carries an example over to another "
+            "Weight of what things are (VGG-19 features), which carries an example over to another "
             "scene.",
             "meaning",
         ),
@@ -104,58 +140,59 @@ class PaintOptions:
     position: Annotated[
         float | None,
         _number(
-            "Weight of where what comes into view would lie, if the painting went on.", "position"
+            "Weight of the place in the painting: what comes into view continues it where it would "
+            "lie.",
+            "position",
         ),
     ] = None
     previous: Annotated[
         float | None,
-        _number("Weight of the film so far, where more of it has to be made.", "previous"),
+        _number("Weight of the film so far, where more of it has to be painted.", "previous"),
     ] = None
     mask_weight: Annotated[
         float | None,
         _number(
-            "Weight of what the mask says of a keyframe and of each frame: what is inside is made "
-            "of what was painted inside.",
+            "Weight of being inside or outside the mask: what is inside is made from what was "
+            "painted inside.",
             "mask_weight",
         ),
     ] = None
     brightness: Annotated[
         float | None,
         _number(
-            "Weight of light without colour: soft, and A's as light as B's by rank, so that a "
-            "texture can follow it.",
+            "Weight of blurred brightness without colour, with A's values mapped to B's by rank, "
+            "so that a texture can follow the light.",
             "brightness",
         ),
     ] = None
     slopes: Annotated[
         float | None,
-        _number("Weight of how brightness rises to the right and down.", "slopes"),
+        _number("Weight of the gradients of brightness, to the right and down.", "slopes"),
     ] = None
     labels: Annotated[
         float | None,
         _number(
-            "Weight of flat colours, each taken for the nearest of A's and compared with the "
-            "others as different, however alike they look.",
+            "Weight of flat colours: each counts as the nearest one of A, and two of them are "
+            "simply different, however alike they look.",
             "labels",
         ),
     ] = None
     kappa: Annotated[
         float | None,
         _number(
-            "Hertzmann's κ: how much more a match costs that no neighbour continues. 0.5 copies "
-            "larger pieces and keeps textures crisper; 1 harms filters.",
+            "Hertzmann's κ: the extra cost of a match that does not continue a neighbour's. 0.5 "
+            "copies larger pieces and keeps textures crisper; 1 harms filters.",
             "kappa",
         ),
     ] = None
     uniformity: Annotated[
         float | None,
         _number(
-            "How much it costs to use the same piece of A' often (500 to 15000 are useful).",
-            "uniformity",
+            "Cost of using the same piece of A' often (500 to 15000 are useful).", "uniformity"
         ),
     ] = None
     patch: Annotated[
-        int | None, _number("Odd side of the pieces that are compared, pixels.", "patch")
+        int | None, _number("Side of the compared patches, an odd number of pixels.", "patch")
     ] = None
     luminance: Annotated[
         bool | None,
@@ -163,19 +200,25 @@ class PaintOptions:
             "--remap-luminance/--no-remap-luminance",
             help="Bring A's brightness and contrast to the frame's before they are compared.",
             show_default=False,
-            rich_help_panel=GUIDE_WEIGHTS,
+            rich_help_panel=GUIDES,
         ),
     ] = None
-    seed: options.SeedOption = options.ANALOGY_DEFAULTS.seed
-    size: options.SizeOption = None
-    weights: options.WeightsOption = options.DEFAULT_WEIGHTS
 
-    def paint_config(self, pair: tuple[str, str] | None) -> PaintConfig:
-        """What was given, after a pair or keyframes."""
+    def paint_config(self, preset: PaintPreset, pair: Sequence[str]) -> PaintConfig:
+        """Return the preset's configuration with every given option on top.
+
+        Args:
+            preset: what the values are that were not given.
+            pair: A and A', or nothing where there are keyframes.
+
+        Raises:
+            UsageError: nothing is painted, or there are a pair and keyframes.
+            ConfigError: a value is outside its allowed range.
+        """
         keys = [*map(parse_key, self.key or ())]
         if self.keys is not None:
             keys += keys_in(self.keys)
-        if pair is not None:
+        if pair:
             if keys:
                 raise UsageError(
                     "A and A' were given, and keyframes too; give A A' FRAMES, or FRAMES with "
@@ -188,7 +231,7 @@ class PaintOptions:
             )
         given = {name: getattr(self, name) for name in _SET_BY_PRESETS}
         return PaintConfig.for_preset(
-            self.preset,
+            preset,
             keys=tuple(keys),
             guides=tuple(parse_guide(text) for text in self.guide or ()),
             mask=None if self.mask is None else _path(self.mask),
@@ -197,40 +240,43 @@ class PaintOptions:
 
 
 def parse_key(text: str) -> PaintedKeyframe:
-    """A keyframe as typed.
+    """Parse a keyframe.
 
     Raises:
-        UsageError: it is no FRAME=PAINTED.
+        UsageError: it is not of the form FRAME=PAINTED.
     """
     parts = text.split("=")
     splits = [("=".join(parts[:n]), "=".join(parts[n:])) for n in range(1, len(parts))]
     if not splits or not all(splits[0]):
-        raise UsageError(f"--key {text} is no FRAME=PAINTED; write it like 12=painted.png")
+        raise UsageError(
+            f"--key {text} is not of the form FRAME=PAINTED; write it like 12=painted.png"
+        )
     frame, painted = next((s for s in splits if Path(s[1]).expanduser().is_file()), splits[0])
     return PaintedKeyframe(painted=_path(painted), frame=frame)
 
 
 def keys_in(folder: Path) -> list[PaintedKeyframe]:
-    """The painted pictures of a folder, each over the frame that is called as it is.
+    """Return the painted pictures of a folder, each over the frame of its name.
 
     Raises:
-        UsageError: it is no folder. InputError: it holds no pictures.
+        UsageError: it is not a folder.
+        InputError: it holds no pictures.
     """
     from batch_analogy.media.sequence import find_stills
 
     if not folder.expanduser().is_dir():
-        raise UsageError(f"--keys {folder} is no folder; give one, or --key FRAME=PAINTED")
+        raise UsageError(f"--keys {folder} is not a folder; give one, or --key FRAME=PAINTED")
     found = find_stills(str(folder))
     return [PaintedKeyframe(painted=_path(path), frame=Path(path).stem) for path in found]
 
 
 def parse_guide(text: str) -> GuideFiles:
-    """A guide whose three words were joined by GUIDE_SEPARATOR.
+    """Parse a guide whose three words were joined.
 
     Raises:
-        UsageError: its weight is no number.
+        UsageError: its weight is not a number.
     """
-    source, target, weight = text.split(GUIDE_SEPARATOR)
+    source, target, weight = text.split(_SEPARATOR)
     try:
         return GuideFiles(source=_path(source), target=_path(target), weight=float(weight))
     except ValueError as error:
@@ -241,4 +287,4 @@ def parse_guide(text: str) -> GuideFiles:
 
 
 def _path(path: str | Path) -> str:
-    return str(options.absolute(path))
+    return str(absolute(path))

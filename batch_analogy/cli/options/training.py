@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from batch_analogy.cli import options
+from batch_analogy.cli.options.film import parse_fps
 from batch_analogy.cli.options.presets import describe_presets
+from batch_analogy.config.run import RunConfig
 from batch_analogy.config.semantic import (
     SEMANTIC_PRESETS,
     Encoding,
@@ -140,7 +141,7 @@ FrameRateOption = Annotated[
     Fraction | None,
     typer.Option(
         help="Frames a second of a film; 24 by default.",
-        parser=options.parse_fps,
+        parser=parse_fps,
         metavar="FPS",
         show_default=False,
     ),
@@ -159,7 +160,7 @@ class TrainingOptions:
     learning_rate: RateOption = None
     encoding: EncodingOption = None
     seed: SeedOption = 0
-    weights: WeightsOption = options.DEFAULT_WEIGHTS
+    weights: WeightsOption = RunConfig.weights
 
     def config(self) -> SemanticConfig:
         """The quality's configuration with every option on top that was given."""

@@ -1,0 +1,358 @@
+"""Films from Python: configure a run, plan it, execute it, resume it and read its status.
+
+The command line is made of these functions, so whatever a command does can be done here, with the
+same defaults and the same run folders: a run that was started in Python can be resumed by
+``batch-analogy resume``, and the other way round.
+
+Progress is reported through ``on_event``, which is called in the caller's thread with one of the
+small dataclasses of ``batch_analogy.jobs.events`` at a time. An exception raised in it ends the
+run, which can then be resumed. While a run executes in the main thread, the first Ctrl-C lets the
+frames in hand be finished and returns a result with ``interrupted`` set; the second one raises
+``KeyboardInterrupt``. Errors are those of ``batch_analogy.errors``.
+
+>>> import tempfile
+>>> from PIL import Image
+>>> from batch_analogy.config.run import ExecutionConfig
+>>> folder = Path(tempfile.mkdtemp())
+>>> for name in ("frame1.png", "frame2.png", "reference.jpg"):
+...     Image.radial_gradient("L").convert("RGB").resize((48, 32)).save(folder / name)
+>>> config = film_config(
+...     "timelapse",
+...     folder / "frame*.png",
+...     reference=folder / "reference.jpg",
+...     output=folder / "film.mp4",
+...     analogy=AnalogyConfig(quality="draft", min_side_px=32),
+...     temporal="off",
+...     execution=ExecutionConfig(address="none"),  # in this process, without Ray
+... )
+>>> plan = plan_film(config)
+>>> len(plan.frames), plan.fps
+(2, Fraction(24, 1))
+
+Events tell how the run proceeds, and the result how it ended:
+
+>>> def on_event(event: RunEvent) -> None:
+...     if isinstance(event, events.FrameDone):
+...         print(event.name, "is done;", event.done, "of", event.total)
+>>> result = run_film(config, on_event=on_event)
+frame1.png is done; 1 of 2
+frame2.png is done; 2 of 2
+>>> [film.name for film in result.films], result.failed
+(['film.mp4'], [])
+>>> read_status(config.run_dir).state
+'finished'
+"""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batch_analogy.config.codecs import CODECS, Codec
+from batch_analogy.config.matching import AnalogyConfig
+from batch_analogy.config.painting import PaintConfig
+from batch_analogy.config.run import COMMAND_PRESETS, Command, Deflicker, RunConfig
+from batch_analogy.errors import UsageError
+from batch_analogy.jobs import events
+from batch_analogy.jobs.drive import preview_run
+from batch_analogy.jobs.drive.execute import Run, RunResult
+from batch_analogy.jobs.drive.open_run import (
+    dry_plan,
+    load_finished,
+    load_run,
+    open_run,
+    read_config,
+)
+from batch_analogy.jobs.drive.resume import Retry
+from batch_analogy.jobs.drive.suggest_keyframes import suggest as suggest_keyframes
+from batch_analogy.jobs.events import OnEvent, RunEvent, ignore
+from batch_analogy.jobs.folder.run_status import RunStatus, read_status
+from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.media.numbered_output import is_pattern
+from batch_analogy.media.sequence import is_video
+
+__all__ = [
+    "Plan",
+    "Preview",
+    "Retry",
+    "Run",
+    "RunEvent",
+    "RunResult",
+    "RunStatus",
+    "assemble_film",
+    "events",
+    "film_config",
+    "load_finished",
+    "load_run",
+    "open_run",
+    "plan_film",
+    "preview_film",
+    "read_config",
+    "read_plan",
+    "read_status",
+    "resume_film",
+    "retry_frames",
+    "run_film",
+    "suggest_keyframes",
+]
+
+read_plan = preview_run.plan_of
+
+_FILM_ENDINGS: dict[Command, str] = {
+    "timelapse": "timelapse",
+    "stylize": "stylized",
+    "analogy": "painted",
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A few frames of a run, made before the rest."""
+
+    result: RunResult
+    sheet: Path | None  # the frames before and after, as one JPEG; None if none could be made
+
+
+def film_config(
+    command: Command,
+    source: str | Path,
+    *,
+    reference: str | Path | None = None,
+    painting: PaintConfig | None = None,
+    output: str | Path | None = None,
+    run_dir: str | Path | None = None,
+    analogy: AnalogyConfig | None = None,
+    **fields: Any,
+) -> RunConfig:
+    """Return the configuration of a film, with the defaults that the command of this name has.
+
+    Args:
+        command: ``"timelapse"`` and ``"stylize"`` match each frame with a reference, ``"analogy"``
+            paints the frames after examples.
+        source: the frames: a folder, a glob pattern or a video.
+        reference: a picture, or a folder of pictures that follow each other over the film. Not for
+            ``"analogy"``.
+        painting: the examples and their guides, for ``"analogy"`` alone.
+        output: the film, or a pattern like ``out/%06d.png`` for numbered pictures. By default a
+            film in the current folder, named after the source.
+        run_dir: where finished frames, plan and journal are kept. By default a folder beside the
+            film.
+        analogy: what the frames are matched with. By default the command's preset.
+        fields: other fields of ``RunConfig``.
+
+    Raises:
+        ConfigError: a value is outside its allowed set or range.
+        UsageError: there is neither a reference nor a painting.
+
+    >>> config = film_config("stylize", "clip.mov", reference="painting.jpg")
+    >>> config.output.name, config.run_dir.name, config.keep_audio
+    ('clip-stylized.mp4', 'clip-stylized.run', True)
+    """
+    if painting is not None:
+        reference = painting.keys[0].painted
+    if reference is None:
+        raise UsageError(f"{command} has no reference; give a picture, or a folder of pictures")
+    codec = fields.get("codec", RunConfig.codec)
+    path = Path(output) if output is not None else default_film(command, source, codec)
+    target = fields.get("target", RunConfig.target)
+    defaults = {
+        "keep_audio": command != "timelapse",
+        "deflicker": default_deflicker(command, source, target),
+    }
+    return RunConfig(
+        command=command,
+        reference=_absolute(reference),
+        source=str(_absolute(source)),
+        output=_absolute(path),
+        run_dir=_absolute(default_run_dir(path) if run_dir is None else run_dir),
+        analogy=analogy or AnalogyConfig.for_preset(COMMAND_PRESETS[command]),
+        painting=painting,
+        **{**defaults, **fields},
+    )
+
+
+def plan_film(
+    config: RunConfig, *, write: bool = False, overwrite: bool = False, on_event: OnEvent = ignore
+) -> Plan:
+    """Plan a run without making a frame.
+
+    Args:
+        config: the run.
+        write: whether the run folder is made, with a plan.json that may be edited before
+            ``run_film`` or ``resume_film``. By default nothing is written, and a video's frames are
+            counted by its header.
+        overwrite: as for ``run_film``, if the plan is written.
+        on_event: called with the progress of reading the input.
+
+    Raises:
+        UsageError: the source does not exist, or the plan that the folder holds does not fit.
+        InputError: the input cannot be used.
+        WeightsError: the weights are missing.
+    """
+    if not write:
+        return dry_plan(config, on_event=on_event)
+    return preview_run.close_as_planned(open_run(config, overwrite=overwrite, on_event=on_event))
+
+
+def run_film(
+    config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = ignore
+) -> RunResult:
+    """Make every frame that is not finished yet, then the film.
+
+    Calling it again after an interruption continues where the run stopped.
+
+    Args:
+        config: the run.
+        overwrite: replace existing output, and delete the frames in the run folder if they were
+            made with other settings or from another input.
+        on_event: called with each event.
+
+    Returns:
+        How the run ended. Frames that failed are listed in it and raise nothing.
+
+    Raises:
+        UsageError: the source does not exist, the plan has changed, or an output is in the way.
+        InputError: the input cannot be used.
+        JobError: too many workers were lost, or too many frames failed.
+        MachineError: this machine or cluster cannot do the work.
+    """
+    return open_run(config, overwrite=overwrite, on_event=on_event).execute(on_event)
+
+
+def resume_film(run_dir: str | Path, *, on_event: OnEvent = ignore, **execution: Any) -> RunResult:
+    """Continue a run that was planned, previewed or interrupted.
+
+    Args:
+        run_dir: its folder, which may have been moved.
+        on_event: called with each event.
+        execution: fields of ``ExecutionConfig`` that are different now, such as ``workers``.
+
+    Raises:
+        UsageError: the folder holds no run; otherwise as ``run_film``.
+    """
+    return load_run(Path(run_dir), changes=execution, on_event=on_event).execute(on_event)
+
+
+def retry_frames(
+    run_dir: str | Path,
+    *,
+    failed: bool = False,
+    frames: str = "",
+    on_event: OnEvent = ignore,
+    **execution: Any,
+) -> RunResult:
+    """Make some frames again, whatever became of them, and continue the run.
+
+    Args:
+        run_dir: the run folder.
+        failed: every frame that failed, even if it cannot succeed.
+        frames: numbers of frames, finished or not, like ``"3,5-10"``.
+        on_event: called with each event.
+        execution: as for ``resume_film``.
+
+    Raises:
+        UsageError: the folder holds no run, or has no such frame; otherwise as ``run_film``.
+    """
+    again = Retry(failed=failed, frames=frames)
+    run = load_run(Path(run_dir), changes=execution, again=again, on_event=on_event)
+    return run.execute(on_event)
+
+
+def preview_film(
+    run: RunConfig | Run | str | Path,
+    frames: int = 5,
+    *,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+    **execution: Any,
+) -> Preview:
+    """Make a few frames, evenly spread, and show them before and after on one sheet.
+
+    They are frames of the run, which does not make them again.
+
+    Args:
+        run: the configuration of a run, its folder, or an open run, which is closed afterwards.
+        frames: at most how many.
+        overwrite: as for ``run_film``, with a configuration.
+        on_event: called with each event.
+        execution: as for ``resume_film``, with a folder.
+
+    Raises:
+        UsageError: ``frames`` is below 1; otherwise as ``run_film``.
+    """
+    if isinstance(run, RunConfig):
+        run = open_run(run, overwrite=overwrite, on_event=on_event)
+    elif not isinstance(run, Run):
+        run = load_run(Path(run), changes=execution, on_event=on_event)
+    with run:
+        chosen = preview_run.choose_preview_frames(run.plan, frames)
+        return Preview(*preview_run.rehearse(run, chosen, on_event))
+
+
+def assemble_film(
+    run_dir: str | Path,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+    **film: Any,
+) -> RunResult:
+    """Make the film from the frames that are finished, without making any frame.
+
+    Args:
+        run_dir: the run folder; the input need not exist any more.
+        output: another film beside the run's own. By default the run's own film is made again.
+        overwrite: whether a file that the run did not write may be replaced.
+        on_event: called with each event.
+        film: other values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf`` or
+            ``on_missing``. For its own film the run keeps them.
+
+    Raises:
+        UsageError: the folder holds no run, or the output is in the way.
+        JobError: no frame is finished.
+        FilmError: the film could not be made.
+    """
+    path = None if output is None else _absolute(output)
+    run = load_finished(Path(run_dir), overwrite=overwrite, output=path, **film)
+    return run.execute(on_event)
+
+
+def default_film(command: Command, source: str | Path, codec: Codec = RunConfig.codec) -> Path:
+    """Return the name of a film in the current folder, after its frames.
+
+    >>> str(default_film("timelapse", "holiday/")), str(default_film("stylize", "a/img*.jpg"))
+    ('holiday-timelapse.mp4', 'a-stylized.mp4')
+    """
+    path = Path(source).expanduser()
+    while glob.has_magic(path.name):
+        path = path.parent
+    path = path.absolute()
+    name = path.name if path.is_dir() else path.stem
+    return Path(f"{name or 'frames'}-{_FILM_ENDINGS[command]}{CODECS[codec].suffixes[0]}")
+
+
+def default_run_dir(film: Path) -> Path:
+    """Return the run folder beside a film.
+
+    >>> str(default_run_dir(Path("films/night.mp4"))), str(default_run_dir(Path("out/%06d.png")))
+    ('films/night.run', 'out.run')
+    """
+    if is_pattern(film):
+        folder = film.parent
+        return folder.with_name(f"{folder.name}.run") if folder.name else Path("pictures.run")
+    return film.with_suffix(".run")
+
+
+def default_deflicker(command: Command, source: str | Path, target: str) -> Deflicker:
+    """Return whether exposures are evened out: time-lapses of cameras flicker, films seldom do.
+
+    If ``target`` is not the frames alone, their exposures belong to the looks that are wanted.
+    """
+    stills = command == "timelapse" and target == "frames" and not is_video(Path(source))
+    return "auto" if stills else "off"
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute()

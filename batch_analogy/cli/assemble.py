@@ -1,0 +1,116 @@
+"""The command ``assemble``: make a film from the frames that are finished."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.options import film, general
+from batch_analogy.cli.outcome import execute, report
+from batch_analogy.cli.run_watcher import RunWatcher
+from batch_analogy.config.codecs import Codec
+from batch_analogy.config.run import OnMissing
+
+EPILOG = """Examples:
+
+batch-analogy assemble night.run --fps 12
+
+batch-analogy assemble night.run --blend 4 -o smeared.mp4
+
+batch-analogy assemble night.run -o small.mp4 --crf 28
+
+batch-analogy assemble night.run -o edit.mov --codec prores
+
+batch-analogy assemble night.run -o pictures/%06d.tif"""
+
+_UNCHANGED = "Without it nothing changes."
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Another film, or a folder/ or pattern for pictures, beside the run's own. By default "
+        "the run's own film is made again, and the run keeps what is changed here.",
+        parser=film.parse_output,
+        metavar="FILM",
+        show_default=False,
+    ),
+]
+FpsOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        help=f"Frames per second. {_UNCHANGED}",
+        parser=film.parse_fps,
+        metavar="FPS",
+        show_default=False,
+    ),
+]
+HoldOption = Annotated[
+    int | None,
+    typer.Option(help=f"{film.HOLD_HELP} {_UNCHANGED}", metavar="N", show_default=False),
+]
+BlendOption = Annotated[
+    int | None,
+    typer.Option(help=f"{film.BLEND_HELP} {_UNCHANGED}", metavar="N", show_default=False),
+]
+CodecOption = Annotated[
+    Codec | None, typer.Option(help=f"{film.CODEC_HELP} {_UNCHANGED}", show_default=False)
+]
+DepthOption = Annotated[
+    int | None,
+    typer.Option(
+        help=f"Bits per channel, 8 or 10. {_UNCHANGED}", metavar="8|10", show_default=False
+    ),
+]
+CrfOption = Annotated[
+    int | None,
+    typer.Option(
+        help=f"Compression: 0 is lossless, 28 makes small files. {_UNCHANGED}", show_default=False
+    ),
+]
+OnMissingOption = Annotated[
+    OnMissing | None,
+    typer.Option(
+        help=f"What the film shows where frames are missing. {_UNCHANGED}", show_default=False
+    ),
+]
+
+
+@reports_failures
+def assemble(
+    run_dir: general.RunFolder,
+    output: OutputOption = None,
+    fps: FpsOption = None,
+    hold: HoldOption = None,
+    blend: BlendOption = None,
+    codec: CodecOption = None,
+    depth: DepthOption = None,
+    crf: CrfOption = None,
+    on_missing: OnMissingOption = None,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
+) -> int:
+    """Make the film from the frames that are finished, without making any frame.
+
+    The input need not exist any more. The exit code is 3 if frames are missing.
+    """
+    from batch_analogy import api
+
+    console = Console(json_lines)
+    given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
+    given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
+    with RunWatcher(console) as watcher:
+        run = api.load_finished(
+            general.absolute(run_dir),
+            overwrite=overwrite,
+            output=None if output is None else general.absolute(output),
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        result = execute(run, console, watcher)
+    return report(console, run, result, watcher)

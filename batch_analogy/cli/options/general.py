@@ -1,0 +1,51 @@
+"""Options that most commands have: the run folder, --dry-run, --overwrite and --json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RUN = "Run"
+
+RunFolder = Annotated[
+    Path, typer.Argument(help="The run folder of a film, like night.run.", metavar="RUN")
+]
+RunDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The run folder, which keeps finished frames, plan, journal and logs. By default it "
+        "lies beside the film and has its name, with the ending .run.",
+        metavar="FOLDER",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print what would be done, then stop.", rich_help_panel=RUN),
+]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace existing output. Start over where the run folder belongs to other settings "
+        "or frames.",
+        rich_help_panel=RUN,
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Write JSON to stdout, one object per line: events as they happen, then the result. "
+        "Messages stay on stderr.",
+        rich_help_panel=RUN,
+    ),
+]
+
+
+def absolute(path: str | Path) -> Path:
+    """Make a path absolute, so that it still holds when the run is resumed from another folder."""
+    return Path(path).expanduser().absolute()

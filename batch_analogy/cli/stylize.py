@@ -1,0 +1,48 @@
+"""The command ``stylize``: a video in the look of a reference."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from batch_analogy.cli.console import Console
+from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.options import general
+from batch_analogy.cli.options.film import FilmOptions
+from batch_analogy.cli.options.groups import takes_groups
+from batch_analogy.cli.options.look import LookOptions
+from batch_analogy.cli.options.machine import MachineOptions
+from batch_analogy.cli.outcome import run_and_report
+from batch_analogy.cli.run_config import matched_film
+from batch_analogy.cli.timelapse import Reference
+from batch_analogy.config.run import COMMAND_PRESETS
+
+EPILOG = """Examples:
+
+batch-analogy stylize painting.jpg clip.mp4
+
+batch-analogy stylize painting.jpg clip.mp4 -o painted.mov --codec prores --start 1:02 --end 1:05
+
+batch-analogy stylize painting.jpg clip.mp4 -o frames/%06d.tif --blend-weight 2
+
+The same command again continues where it stopped."""
+
+
+@reports_failures
+@takes_groups(preset=COMMAND_PRESETS["stylize"])
+def stylize(
+    reference: Reference,
+    video: Annotated[
+        str, typer.Argument(help="A video, or a folder of its frames.", metavar="VIDEO")
+    ],
+    look: LookOptions,
+    film: FilmOptions,
+    machine: MachineOptions,
+    dry_run: general.DryRunOption = False,
+    overwrite: general.OverwriteOption = False,
+    json_lines: general.JsonOption = False,
+) -> int:
+    """Give a video the look of a picture; it keeps its duration and its sound."""
+    config = matched_film("stylize", reference, video, look, film, machine)
+    return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)
