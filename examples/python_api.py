@@ -1,6 +1,6 @@
-"""The same algorithm from Python: tensors in, a result out.
+"""One pair of pictures from Python: tensors in, a result out.
 
-python examples/python_api.py [FOLDER]
+    python examples/python_api.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from batch_analogy.media.stills import write_png
 
 
 def to_tensor(name: str, longer_px: int) -> Tensor:
-    """A sample picture as (1, 3, H, W) float32 RGB in [0, 1]."""
+    """Return a sample picture as (1, 3, H, W) float32 RGB in [0, 1]."""
     pixels = torch.from_numpy(fit(sample_pictures()[name], longer_px))
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 
 def main(folder: Path, longer_px: int = 200) -> None:
-    """Style two portraits after each other, and match two feature maps of one's own."""
+    """Style two portraits after each other, and match two feature maps."""
     a, bp = to_tensor("astronaut", longer_px), to_tensor("hopper", longer_px)
     result = deep_image_analogy(a, bp, config=AnalogyConfig(quality="draft"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -147,9 +147,7 @@ def test_a_and_a_prime_of_different_sizes(call: Call, frames: Path, tmp_path: Pa
     ended.assert_failed(1, "ap.png is 80×48 px", "a.png", "is 80×64")
 
 
-def test_rejects_two_paths(
-    call: Call, frames: Path, tmp_path: Path
-) -> None:
+def test_rejects_two_paths(call: Call, frames: Path, tmp_path: Path) -> None:
     ended = call("analogy", tmp_path / "a.png", frames, "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(2, "2 paths were given", "A A' FRAMES")
 

@@ -165,6 +165,14 @@ def test_python_api(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a_prime.png").is_file()
 
 
+@pytest.mark.slow
+def test_python_films(tmp_path: Path) -> None:
+    out = run_example("python_films.py", tmp_path / "out", "--side", "80", folder=tmp_path)
+    assert "4 frames done, 0 failed" in out
+    assert "status: finished" in out
+    assert probe_video(tmp_path / "out" / "slow.mp4").fps == 6
+
+
 def test_what_an_artist_would_make(tmp_path: Path) -> None:
     pictures = ["--side", "64", "--frames", "2"]
     run_example("make_pictures.py", tmp_path / "pictures", *pictures, folder=tmp_path)
