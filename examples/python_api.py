@@ -1,6 +1,6 @@
 """One pair of pictures from Python: tensors in, a result out.
 
-    python examples/python_api.py [FOLDER]
+python examples/python_api.py [FOLDER]
 """
 
 from __future__ import annotations
