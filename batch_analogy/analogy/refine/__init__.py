@@ -1,9 +1,11 @@
-"""Photo-to-photo refinement: A' with A's full-resolution detail and local contrast.
+"""Photo-to-photo refinement: give A' the full-resolution detail and local contrast of A.
 
-A vote is made of patches and looks like it. Where a photograph is wanted, only its colours are
-taken: either as a smooth correction of A (``wls``, the published way) or as a colour transform
-of A that varies slowly over each object (``affine``, the default: faster, sure against wrong
-matches, and it changes the contrast of details together with their surroundings).
+A vote consists of patches and looks like it. For a photograph only its colours are taken: either as
+a smooth correction of A (``wls``, the published way) or as a colour transform of A that varies
+slowly over each object (``affine``, the default). The transform is faster, robust against wrong
+matches, and changes the contrast of details together with their surroundings.
+
+Source: docs/method.md, "WLS refinement", "Colour transforms instead of WLS".
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ __all__ = ["refine"]
 def refine(
     picture: Tensor, styled: Tensor, method: Refine, confidence: Tensor | None = None
 ) -> Tensor:
-    """Give a styled picture the detail of the picture it was made from.
+    """Give a styled picture the detail of the picture that it was made from.
 
     Args:
         picture: A, (1, 3, H, W) float32 RGB [0, 1].
         styled: A' as voted, (1, 3, h, w) float32. Colours are fitted at its size and applied at
-            A's; for ``none``, which returns it, it has A's size.
-        method: how.
-        confidence: (1, 1, h, w) float32 [0, 1], how far ``styled`` can be believed; everywhere
-            alike by default. Only ``affine`` heeds it.
+            the size of A. ``none`` returns it, so there it must have the size of A.
+        method: ``affine``, ``wls`` or ``none``.
+        confidence: (1, 1, h, w) float32 [0, 1], confidence in ``styled``; 1 everywhere by default.
+            Only ``affine`` uses it.
 
     Returns:
         (1, 3, H, W) float32 in [0, 1].

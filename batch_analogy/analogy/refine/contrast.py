@@ -1,9 +1,8 @@
-"""Keeping A's contrast where a fit would flatten it: haze is what a photograph must not get.
+"""Keep A's contrast where a fit would flatten it, as a photograph must not become hazy.
 
-A fit of wrong matches is flatter than what it is fitted to, and so is a look that really has less
-contrast. They are told apart by comparing the spread of brightness in both pictures: it is the
-same however pixels are matched. That measure is taken where matches can be believed; elsewhere A's
-own contrast counts.
+A fit to wrong matches is too flat, but a style may also really have less contrast. The two are told
+apart by the spread of brightness in both pictures, which does not depend on how pixels are matched.
+It is measured where confidence is high; elsewhere A's own contrast counts.
 """
 
 from __future__ import annotations
@@ -20,55 +19,54 @@ from batch_analogy.analogy.refine.matrix_fields import (
     luma_of,
     matrices,
 )
-from batch_analogy.analogy.refine.moments import Moments, smooth_place
+from batch_analogy.analogy.refine.moments import Moments, smooth_cells
 
 _WINDOW = 8  # cells
 _OWN_WINDOW = 4  # cells, as the narrowest fit
-_NEARLY_EMPTY = (
-    1e-3  # share of a window's pixels; below it a plane's own grey stands for its colour
-)
-_SHARE_KEPT = 0.9  # of the measured gain, within …
-_LOWEST, _HIGHEST = 0.3, 0.8  # … these: by so much a detail's contrast survives at least
-_EVEN_RIDGE = 0.01  # variance below which a window says little of contrast
-_HALF_SURE = 0.1  # confidence at which half of the measured change (in stops) is taken
+_NEARLY_EMPTY = 1e-3  # share of a window's pixels below which a plane's own grey is its colour
+_SHARE_KEPT = 0.9  # share of the measured gain that detail must keep, within …
+_LOWEST, _HIGHEST = 0.3, 0.8  # … these limits
+_EVEN_RIDGE = 0.01  # variance below which a window says little about contrast
+_HALF_CONFIDENCE = 0.1  # confidence at which half of the measured change (in stops) is taken
 
 
 def minimum_gain(
     picture: Tensor, styled: Tensor, confidence: Tensor, weight: Tensor, cell: int
 ) -> Tensor:
-    """How much of A's contrast must survive at each place.
+    """Compute the least gain of brightness that the transforms must have at each position.
 
     Args:
-        picture: (1, 3, h, w) float32. styled: likewise.
-        confidence: (1, 1, h, w) in [0, 1]. weight: (1, 1, h, w), a pixel's say.
+        picture: A, (1, 3, h, w) float32.
+        styled: A' as voted, (1, 3, h, w) float32.
+        confidence: (1, 1, h, w) in [0, 1].
+        weight: (1, 1, h, w), weight of each pixel.
         cell: side of a grid cell, pixels.
 
     Returns:
-        (1, rows, columns) of the grid's cells.
+        (1, rows, columns), one value for each column of grid cells.
     """
     x, y = luma(picture), luma(styled)
     sums = torch.cat([weight, weight * x, weight * y, weight * x * x, weight * y * y], dim=1)
     sums = functional.avg_pool2d(torch.cat([sums, confidence], dim=1), cell, ceil_mode=True)
-    var_x, var_y, sure = _spreads(smooth_place(sums.transpose(0, 1), _WINDOW))
-    all_x, all_y, all_sure = _spreads(
-        sums.transpose(0, 1).mean(3, keepdim=True).mean(2, keepdim=True)
-    )
+    var_x, var_y, local = _spreads(smooth_cells(sums.transpose(0, 1), _WINDOW))
+    all_x, all_y, whole = _spreads(sums.transpose(0, 1).mean(3, keepdim=True).mean(2, keepdim=True))
     overall = all_y / all_x.clamp_min(1e-6)
     squared = (var_y + _EVEN_RIDGE * overall) / (var_x + _EVEN_RIDGE)
-    sure = 0.5 * (sure + all_sure)
-    gain = squared.clamp_min(1e-6) ** (0.5 * sure / (sure + _HALF_SURE))
+    trust = 0.5 * (local + whole)
+    gain = squared.clamp_min(1e-6) ** (0.5 * trust / (trust + _HALF_CONFIDENCE))
     return (_SHARE_KEPT * gain).clamp(_LOWEST, _HIGHEST)
 
 
 def keep_contrast(grid: Tensor, moments: Moments, least: Tensor) -> Tensor:
-    """Raise transforms' gains to what must survive, within a cell and from one plane to the next.
+    """Raise the gains of transforms to ``least``, within a cell and from one plane to the next.
 
     Args:
-        grid: (12, D, h, w) transforms. moments: what they were fitted to.
+        grid: (12, D, h, w), transforms.
+        moments: sums that they were fitted to.
         least: (1, h, w) from ``minimum_gain``.
 
     Returns:
-        (12, D, h, w). Mean colours of cells stay, but where planes are pulled apart.
+        (12, D, h, w). The mean colours of cells stay, except where planes are pulled apart.
     """
     window = moments.window(_OWN_WINDOW, 1)
     planes = torch.linspace(0.0, 1.0, grid.shape[1], device=grid.device).view(-1, 1, 1)
@@ -81,15 +79,15 @@ def keep_contrast(grid: Tensor, moments: Moments, least: Tensor) -> Tensor:
     nominal = colour + (planes - luma_of(colour))  # the same colour, as bright as the plane says
     bright = luma_of(apply_to(matrix, nominal) + offset)
     ramp = least * planes
-    # Weights of a wide window: with a narrow one's, the same sky would be moved more beside a
-    # roof than away from it, and that is a halo.
-    weight = smooth_place(moments.count[None], _WINDOW)[0] + 1e-4
+    # Weights of a wide window: with those of a narrow one, the same sky would change more beside a
+    # roof than away from it, which is a halo.
+    weight = smooth_cells(moments.count[None], _WINDOW)[0] + 1e-4
     raised = isotonic_regression(bright - ramp, weight) + ramp - bright
-    return torch.cat([matrix.flatten(0, 1), offset + smooth_place(raised[None], 2)])
+    return torch.cat([matrix.flatten(0, 1), offset + smooth_cells(raised[None], 2)])
 
 
 def isotonic_regression(values: Tensor, weight: Tensor) -> Tensor:
-    """The nearest sequence along dimension 0 that never falls, by weighted squares.
+    """Find the nearest sequence along dimension 0 that never falls, by weighted least squares.
 
     Source: the min-max formula of isotonic regression (Robertson, Wright, Dykstra 1988).
 
@@ -103,13 +101,13 @@ def isotonic_regression(values: Tensor, weight: Tensor) -> Tensor:
     result = torch.full_like(values, -torch.inf)
     for first in range(count):
         means = (totals[first + 1 :] - totals[first]) / (weights[first + 1 :] - weights[first])
-        least = means.flip(0).cummin(dim=0).values.flip(0)  # over all ends at or after each place
+        least = means.flip(0).cummin(dim=0).values.flip(0)  # over all ends at or after each start
         result[first:] = torch.maximum(result[first:], least)
     return result
 
 
 def _spreads(sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Variances of both brightnesses, and the mean confidence."""
+    """Compute the variances of both brightnesses and the mean confidence."""
     weight, x, y, xx, yy, confidence = sums
     weight = weight.clamp_min(1e-9)
     x, y = x / weight, y / weight

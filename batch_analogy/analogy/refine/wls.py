@@ -1,4 +1,4 @@
-"""Refinement by weighted least squares, the published way: A + WLS(A') − WLS(A)."""
+"""Refine by weighted least squares, the published way: A + WLS(A') − WLS(A)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from batch_analogy.analogy.refine.bilateral_grid import ColourTransforms, apply_
 from batch_analogy.analogy.refine.matrix_fields import apply_to, box, matrices, ridge_fit
 from batch_analogy.colour import LUMA_BT601
 
-_LAMBDA, _ALPHA, _EPSILON = 0.8, 1.0, 1e-4  # facts §4
+_LAMBDA, _ALPHA, _EPSILON = 0.8, 1.0, 1e-4  # (docs/method.md, "WLS refinement")
 _JOINT_RADIUS, _JOINT_RIDGE = 4, 1e-4
 
 
 def refine_by_wls(picture: Tensor, small: Tensor, styled: Tensor) -> Tensor:
-    """A + WLS(A') − WLS(A); the filter is linear, so its difference is one filtered picture.
+    """Compute A + WLS(A') − WLS(A); the filter is linear, so A' − A is filtered once.
 
-    Above matching size the correction is enlarged along A's own edges (a guided upsampling);
-    the official code enlarges the finished picture and so loses the camera's detail (facts §4).
+    Above matching size the correction is enlarged along the edges of A (guided upsampling). The
+    published program enlarges the finished picture and so loses the camera's detail.
 
     Args:
-        picture: A, (1, 3, H, W) float32. small: A at matching size, (1, 3, h, w).
-        styled: A' as voted, (1, 3, h, w).
+        picture: A, (1, 3, H, W) float32.
+        small: A at matching size, (1, 3, h, w) float32.
+        styled: A' as voted, (1, 3, h, w) float32.
 
     Returns:
         (1, 3, H, W) float32 in [0, 1].
@@ -39,13 +40,15 @@ def wls_smooth(values: Tensor, guide: Tensor) -> Tensor:
     """Edge-aware smoothing by weighted least squares.
 
     Args:
-        values: (1, C, H, W) float32. guide: (1, 3, H, W) float32 RGB [0, 1]; edges of its grey
-            values (linear, not logarithmic) stay edges.
+        values: (1, C, H, W) float32.
+        guide: (1, 3, H, W) float32 RGB [0, 1]; edges of its luma (linear, not logarithmic) are
+            kept.
 
     Returns:
         (1, C, H, W) float32. The sparse system is solved directly, factorised once.
 
-    Source: Farbman et al. 2008, with the official code's λ, α and ε (facts §4).
+    Source: Farbman et al. 2008, with the published program's λ, α and ε; docs/method.md, "WLS
+    refinement".
     """
     luma = guide.new_tensor(LUMA_BT601).view(1, 3, 1, 1)
     grey = (guide * luma).sum(dim=1)[0].double().cpu().numpy()
@@ -69,7 +72,7 @@ def wls_smooth(values: Tensor, guide: Tensor) -> Tensor:
 
 
 def _enlarge_along(correction: Tensor, small: Tensor, picture: Tensor) -> Tensor:
-    """Enlarge a correction to a picture's size by affine fits of it on the picture (He and Sun)."""
+    """Enlarge a correction to a picture's size by affine fits on the picture (He and Sun 2015)."""
     x, y = small[0], correction[0]
     products = torch.cat([x, y, _outer(x, x), _outer(y, x)])
     means = box(products[None], _JOINT_RADIUS)[0]

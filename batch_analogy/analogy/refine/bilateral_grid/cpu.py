@@ -1,4 +1,4 @@
-"""Applying colour transforms on the CPU, compiled by Numba; as ``apply.apply_reference``."""
+"""Applying colour transforms on the CPU, compiled by Numba; agrees with ``reference``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RED, _GREEN, _BLUE = (np.float32(weight) for weight in LUMA_BT601)
 
 @njit(cache=True, nogil=True)
 def _place(position, count):  # type: ignore[no-untyped-def]
-    """The cell before a position given in cells, and how far beyond its middle it lies."""
+    """Return the cell before a position in cells, and the distance from that cell's middle."""
     position = min(max(position, np.float32(0.0)), np.float32(count - 1))
     before = min(int(position), max(count - 2, 0))
     return before, np.float32(position - before)
@@ -67,7 +67,7 @@ def apply_transforms(
     guide: Tensor,
     bounds: tuple[float, float],
 ) -> Tensor:
-    """As ``apply.apply_reference``, for float32 tensors on the CPU."""
+    """Compute ``reference.apply_transforms`` for float32 tensors on the CPU."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     pixels = picture[0].contiguous().numpy()
     out = np.empty_like(pixels)

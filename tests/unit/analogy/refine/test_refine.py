@@ -10,11 +10,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.features.pictures import resize
 from batch_analogy.analogy.refine import refine
-from batch_analogy.analogy.refine.bilateral_grid import (
-    apply_reference,
-    apply_transforms,
-    edge_guide,
-)
+from batch_analogy.analogy.refine.bilateral_grid import apply_transforms, edge_guide, reference
 from batch_analogy.analogy.refine.colour_fit import fit_transforms
 from batch_analogy.analogy.refine.contrast import isotonic_regression
 from batch_analogy.analogy.refine.wls import wls_smooth
@@ -22,7 +18,7 @@ from batch_analogy.analogy.refine.wls import wls_smooth
 
 @pytest.fixture
 def photo() -> Tensor:
-    """A real photograph, reduced: skimage's coffee cup."""
+    """Return a real photograph, reduced: skimage's coffee cup."""
     import skimage.data
 
     pixels = skimage.data.coffee()[::4, ::4].astype(np.float32) / 255.0
@@ -30,7 +26,7 @@ def photo() -> Tensor:
 
 
 def sunset(picture: Tensor) -> Tensor:
-    """A grade that is darker, warmer and not linear."""
+    """Grade a picture darker and warmer, not linearly."""
     gains = torch.tensor([1.0, 0.75, 0.5]).view(1, 3, 1, 1)
     return (picture**1.2 * gains + 0.03).clamp(0.0, 1.0)
 
@@ -40,12 +36,12 @@ def psnr(x: Tensor, y: Tensor) -> float:
 
 
 @pytest.mark.parametrize("method", ["none", "wls", "affine"])
-def test_an_unchanged_picture_comes_back(photo: Tensor, method: str) -> None:
+def test_an_unchanged_picture_stays_unchanged(photo: Tensor, method: str) -> None:
     assert psnr(refine(photo, photo, method), photo) >= 60
 
 
 @pytest.mark.parametrize("method", ["wls", "affine"])
-def test_a_regrade_is_kept(photo: Tensor, method: str) -> None:
+def test_keeps_a_change_of_grade(photo: Tensor, method: str) -> None:
     assert psnr(refine(photo, sunset(photo), method), sunset(photo)) >= 27
 
 
@@ -54,14 +50,14 @@ def local_contrast(x: Tensor) -> float:
     return float((grey - F.avg_pool2d(grey, 5, 1, 2)).abs().mean())
 
 
-def test_affine_keeps_the_contrast_that_a_flat_vote_lost(photo: Tensor) -> None:
+def test_affine_restores_the_contrast_that_a_flat_vote_lost(photo: Tensor) -> None:
     flat = F.avg_pool2d(photo, 31, 1, 15, count_include_pad=False)
     refined = refine(photo, flat, "affine", torch.full_like(photo[:, :1], 0.05))
     assert local_contrast(refined) > 0.65 * local_contrast(photo)
     assert local_contrast(flat) < 0.3 * local_contrast(photo)
 
 
-def test_affine_lowers_contrast_where_a_sure_vote_has_less(photo: Tensor) -> None:
+def test_affine_lowers_contrast_where_a_confident_vote_has_less(photo: Tensor) -> None:
     styled = photo * 0.5 + 0.2
     refined = refine(photo, styled, "affine", torch.ones_like(photo[:, :1]))
     assert psnr(refined, styled) > 34
@@ -69,7 +65,7 @@ def test_affine_lowers_contrast_where_a_sure_vote_has_less(photo: Tensor) -> Non
 
 
 @pytest.mark.parametrize("method", ["wls", "affine"])
-def test_full_resolution_detail_survives_a_small_working_size(photo: Tensor, method: str) -> None:
+def test_keeps_full_size_detail_from_a_small_vote(photo: Tensor, method: str) -> None:
     styled = (photo * 0.5 + 0.4).clamp(0, 1)
     refined = refine(photo, resize(styled, (33, 50)), method)
     assert refined.shape == photo.shape
@@ -78,7 +74,7 @@ def test_full_resolution_detail_survives_a_small_working_size(photo: Tensor, met
 
 
 def patched(styled: Tensor) -> tuple[Tensor, Tensor]:
-    """A vote with a wrong patch in the middle, and a confidence that knows."""
+    """Return a vote with a wrong patch in the middle, and a confidence that is 0 there."""
     wrong = styled.clone()
     height, width = styled.shape[2:]
     middle = (..., slice(height // 4, height // 2), slice(width // 4, width // 2))
@@ -88,7 +84,7 @@ def patched(styled: Tensor) -> tuple[Tensor, Tensor]:
     return wrong, confidence
 
 
-def test_unsure_places_take_the_colours_around_them(photo: Tensor) -> None:
+def test_areas_of_low_confidence_take_the_colours_around_them(photo: Tensor) -> None:
     wrong, confidence = patched(sunset(photo))
     told = psnr(refine(photo, wrong, "affine", confidence), sunset(photo))
     untold = psnr(refine(photo, wrong, "affine"), sunset(photo))
@@ -97,7 +93,7 @@ def test_unsure_places_take_the_colours_around_them(photo: Tensor) -> None:
     assert told > 25
 
 
-def test_an_unsure_picture_gets_one_grade_for_all(photo: Tensor) -> None:
+def test_a_vote_without_confidence_gives_one_grade_everywhere(photo: Tensor) -> None:
     wrong, _ = patched(photo)
     sure = refine(photo, wrong, "affine") - photo
     unsure = refine(photo, wrong, "affine", torch.zeros_like(photo[:, :1])) - photo
@@ -105,7 +101,7 @@ def test_an_unsure_picture_gets_one_grade_for_all(photo: Tensor) -> None:
 
 
 def disc_on_sky() -> tuple[Tensor, Tensor]:
-    """A dark disc before a bright plain, and a vote: the plain darker, the edge 4 px off."""
+    """Return a dark disc on a bright plain, and a vote: darker plain, disc's edge 4 px off."""
     y, x = torch.meshgrid(torch.arange(160.0), torch.arange(200.0), indexing="ij")
     texture = 0.02 * torch.sin(x * 1.7) * torch.sin(y * 1.3)
     away = ((y - 80) ** 2 + (x - 100) ** 2).sqrt()
@@ -116,7 +112,7 @@ def disc_on_sky() -> tuple[Tensor, Tensor]:
     return (picture * tint)[None], (styled * tint)[None]
 
 
-def test_no_halo_stands_around_a_silhouette() -> None:
+def test_leaves_no_halo_around_a_silhouette() -> None:
     picture, styled = disc_on_sky()
     refined = refine(picture, styled, "affine")
     y, x = torch.meshgrid(torch.arange(160.0), torch.arange(200.0), indexing="ij")
@@ -126,20 +122,21 @@ def test_no_halo_stands_around_a_silhouette() -> None:
     assert abs(float(near.mean() - far.mean())) < 0.02
 
 
-def test_the_kernel_is_the_reference(photo: Tensor, generator: torch.Generator) -> None:
+def test_cpu_kernel_agrees_with_the_reference(photo: Tensor, generator: torch.Generator) -> None:
     styled = torch.rand(photo.shape, generator=generator)
     guide = edge_guide(photo)
     transforms = fit_transforms(photo, styled, guide)
     large = F.interpolate(photo, size=(211, 333), mode="bicubic").clamp(0, 1)
     for picture in (photo, large, photo[:, :, :1], photo[..., :1]):
-        expected = apply_reference(picture, transforms, guide)
+        grid, cells = transforms.grid, transforms.cells
+        expected = reference.apply_transforms(picture, grid, cells, guide, (0.0, 1.0))
         torch.testing.assert_close(
             apply_transforms(picture, transforms, guide), expected, atol=2e-5, rtol=0
         )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (61, 83), (256, 256)])
-def test_any_size_is_refined(size: tuple[int, int], generator: torch.Generator) -> None:
+def test_accepts_any_size(size: tuple[int, int], generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, *size, generator=generator)
     styled = torch.rand(1, 3, *size, generator=generator)
     confidence = torch.rand(1, 1, *size, generator=generator)
@@ -149,13 +146,13 @@ def test_any_size_is_refined(size: tuple[int, int], generator: torch.Generator) 
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
-def test_a_black_or_white_picture_is_refined(level: float) -> None:
+def test_accepts_a_black_or_white_picture(level: float) -> None:
     plain = torch.full((1, 3, 40, 50), level)
     refined = refine(plain, torch.full_like(plain, 0.4), "affine")
     torch.testing.assert_close(refined, torch.full_like(plain, 0.4), atol=0.02, rtol=0)
 
 
-def test_threads_change_nothing(photo: Tensor, restore_threads: None) -> None:
+def test_result_does_not_depend_on_thread_count(photo: Tensor, restore_threads: None) -> None:
     wrong, confidence = patched(sunset(photo))
     results = []
     for threads in (1, 2):
@@ -164,7 +161,7 @@ def test_threads_change_nothing(photo: Tensor, restore_threads: None) -> None:
     assert torch.equal(*results)
 
 
-def test_a_smooth_gradient_keeps_its_levels() -> None:
+def test_a_smooth_gradient_keeps_all_its_levels() -> None:
     ramp = torch.linspace(0.05, 0.95, 4096).view(1, 1, 1, -1).expand(1, 3, 64, -1).contiguous()
     small = resize(ramp, (16, 700))
     refined = refine(ramp, sunset(small), "affine")
@@ -173,20 +170,20 @@ def test_a_smooth_gradient_keeps_its_levels() -> None:
     assert len((refined[0, 1, 32] * 65535).round().unique()) > 4000
 
 
-def test_rising_is_the_nearest_rising_sequence(generator: torch.Generator) -> None:
+def test_isotonic_regression_finds_the_nearest_rising_sequence(generator: torch.Generator) -> None:
     values = torch.rand(6, 50, generator=generator)
     weight = torch.rand(6, 50, generator=generator) + 0.1
     found = isotonic_regression(values, weight)
     assert bool((found.diff(dim=0) >= -1e-6).all())
     error = (weight * (found - values).square()).sum(dim=0)
-    for _ in range(200):  # no isotonic_regression sequence near by is nearer
+    for _ in range(200):  # no rising sequence near by is nearer
         other = (found + 0.05 * torch.randn(found.shape, generator=generator)).cummax(dim=0).values
         assert bool(((weight * (other - values).square()).sum(dim=0) >= error - 1e-6).all())
     already = values.sort(dim=0).values
     torch.testing.assert_close(isotonic_regression(already, weight), already)
 
 
-def test_wls_solves_its_equations(generator: torch.Generator) -> None:
+def test_wls_solves_its_linear_system(generator: torch.Generator) -> None:
     guide = torch.rand(1, 3, 6, 7, generator=generator)
     values = torch.rand(1, 2, 6, 7, generator=generator)
     smooth = wls_smooth(values, guide).double()
@@ -203,7 +200,7 @@ def test_wls_solves_its_equations(generator: torch.Generator) -> None:
     assert float(residual.abs().max()) < 1e-2  # weights reach 8000
 
 
-def test_wls_leaves_a_constant_alone(generator: torch.Generator) -> None:
+def test_wls_keeps_a_constant(generator: torch.Generator) -> None:
     guide = torch.rand(1, 3, 9, 8, generator=generator)
     smooth = wls_smooth(torch.full((1, 1, 9, 8), 0.3), guide)
     torch.testing.assert_close(smooth, torch.full((1, 1, 9, 8), 0.3), atol=1e-5, rtol=0)
