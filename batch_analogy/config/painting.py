@@ -1,12 +1,13 @@
-"""Configuration of painting after examples: what was painted, and what its guides weigh."""
+"""Configuration of Image Analogies: the painted pictures, and the weights of the guides."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from batch_analogy.config.checks import check_choice, check_range
 from batch_analogy.config.presets import Preset
 from batch_analogy.errors import ConfigError
 
@@ -23,27 +24,27 @@ GUIDE_WEIGHTS = (
     "slopes",
     "labels",
 )
-"""Guides that are made, by the fields that weigh them."""
+"""Fields of ``PaintConfig`` that hold the weights of computed guides."""
 
-_NOT_ALONE = ("position", "previous", "mask_weight")  # they say nothing of a frame by itself
+_NOT_ALONE = ("position", "previous", "mask_weight")  # useless without any other guide
 
 PATCH = 5
-"""Odd side of the compared patches, pixels (EbSynth's)."""
+"""Odd side of the compared patches, pixels (EbSynth's default)."""
 
 UNIFORMITY = 3500.0
-"""Price of a source patch that is used as often as is fair (EbSynth's, in its unit)."""
+"""Cost added to a patch that is used its fair share of times (EbSynth's default, in its unit)."""
 
 KAPPA = 0.0
-"""How much more a match costs that no neighbour continues (Hertzmann's κ)."""
+"""Hertzmann's κ: a match that no neighbour continues costs 1 + κ times as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaintedKeyframe:
-    """A picture that somebody painted (A'), and what it was painted over (A)."""
+    """A painted picture (A') and the frame or picture that it was painted over (A)."""
 
     painted: str  # a path
-    frame: str | None = None  # the frame it was painted over, by its name, or its number
-    example: str | None = None  # or a picture that is none of the frames
+    frame: str | None = None  # name or number of the frame that was painted over
+    example: str | None = None  # or the path of a picture that is not one of the frames
 
     def __post_init__(self) -> None:
         if (self.frame is None) == (self.example is None):
@@ -55,10 +56,10 @@ class PaintedKeyframe:
 
 @dataclass(frozen=True, kw_only=True)
 class GuideFiles:
-    """A pair of guide pictures that somebody made."""
+    """Guide pictures made by hand."""
 
-    source: str  # over A: a file, or a folder with one for each keyframe
-    target: str  # over B: a folder with one for each frame, or one file for all
+    source: str  # over A: a file, or a folder with one file for each keyframe
+    target: str  # over B: a folder with one file for each frame, or one file for all
     weight: float
 
     def __post_init__(self) -> None:
@@ -71,81 +72,76 @@ class GuideFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class PaintConfig:
-    """How frames are painted after examples: A : A' :: B : B' (Hertzmann et al. 2001).
+    """Settings for painting frames after examples: A : A' :: B : B' (Hertzmann et al. 2001).
 
-    Weights are of guides against 1 for A' continuing as it does (facts §2, "Video"). The defaults
-    are the preset "artistic".
+    Weights of guides are relative to that of A' itself, which is 1. The defaults are the preset
+    "artistic".
+
+    Raises:
+        ConfigError: a value is outside its range, or nothing guides the synthesis.
+
+    Source: docs/method.md, "Guide weights".
     """
 
     keys: tuple[PaintedKeyframe, ...]
     guides: tuple[GuideFiles, ...] = ()
-    mask: str | None = None  # a file or a folder: white is painted, black stays as it was
+    mask: str | None = None  # a file or a folder: white is painted, black is left as it was
     colour: float = 6.0
     edges: float = 0.5
-    meaning: float = 2.0  # of VGG-19 features
-    position: float = 0.5  # of where a keyframe's pixels have moved to
-    previous: float = 0.0  # of the film so far, carried along its motion
-    mask_weight: float = 2.0  # of being inside the mask, or outside, where there is one
-    brightness: float = 0.0  # of the frames' light without their colours, soft and by rank
-    slopes: float = 0.0  # of brightness, right and down; small numbers, so that 30 is not much
-    labels: float = 0.0  # of flat colours that are one or another, never nearly the same
-    luminance: bool = False  # whether A's brightness is brought to B's first
+    meaning: float = 2.0  # VGG-19 features
+    position: float = 0.5  # where the pixels of a keyframe have moved to
+    previous: float = 0.0  # the painted film so far, warped along the motion
+    mask_weight: float = 2.0  # inside or outside the mask, if there is one
+    brightness: float = 0.0  # blurred and matched by rank, without colour
+    slopes: float = 0.0  # gradient of brightness; its values are small, so 30 is not much
+    labels: float = 0.0  # flat colours, compared as equal or different
+    luminance: bool = False  # first bring A's mean and spread of brightness to B's
     kappa: float = KAPPA
-    uniformity: float = UNIFORMITY  # 0: patches may be used at will
+    uniformity: float = UNIFORMITY  # 0: patches may be used any number of times
     patch: int = PATCH
 
     def __post_init__(self) -> None:
-        for name, kind in (
-            ("keys", PaintedKeyframe),
-            ("guides", GuideFiles),
-        ):  # dicts read from JSON
+        kinds = (("keys", PaintedKeyframe), ("guides", GuideFiles))
+        for name, kind in kinds:  # dicts where read from JSON
             values = getattr(self, name)
             made = tuple(kind(**value) if isinstance(value, dict) else value for value in values)
             object.__setattr__(self, name, made)
         if not self.keys:
             raise ConfigError("nothing is painted; give A and A', or a keyframe")
         for name in GUIDE_WEIGHTS:
-            value = getattr(self, name)
-            if not 0 <= value <= 1000:
-                raise ConfigError(f"{name} weighs {value:g}; it must lie between 0 and 1000")
-        if not self.guides and not any(
-            getattr(self, n) for n in GUIDE_WEIGHTS if n not in _NOT_ALONE
-        ):
-            raise ConfigError("no guide weighs anything; give one a weight above 0")
-        self._check_synthesis()
-
-    def _check_synthesis(self) -> None:
-        for name, most in (("kappa", 100.0), ("uniformity", 1e6)):
-            value = getattr(self, name)
-            if not 0 <= value <= most:
-                raise ConfigError(f"{name} is {value:g}; it must lie between 0 and {most:g}")
+            check_range(f"weight of {name.removesuffix('_weight')}", getattr(self, name), 0, 1000)
+        enough = (name for name in GUIDE_WEIGHTS if name not in _NOT_ALONE)
+        if not self.guides and not any(getattr(self, name) for name in enough):
+            raise ConfigError(
+                "all guide weights are 0; set at least one above 0 (position, previous and mask do "
+                "not suffice alone)"
+            )
+        check_range("kappa", self.kappa, 0, 100)
+        check_range("uniformity", self.uniformity, 0, 1e6)
         if self.patch % 2 == 0 or not 3 <= self.patch <= 15:
             raise ConfigError(f"patch is {self.patch}; it must be odd, from 3 to 15")
 
     @classmethod
     def for_preset(cls, preset: PaintPreset, **overrides: Any) -> PaintConfig:
-        """The configuration of one of Hertzmann's applications, with overrides on top.
+        """Return the configuration of a preset, with overrides on top.
 
         >>> keys = (PaintedKeyframe(painted="p.png", frame="0"),)
         >>> PaintConfig.for_preset("emboss", keys=keys).colour
         0.0
         """
-        if preset not in PAINT_PRESETS:
-            raise ConfigError(
-                f"preset is {preset!r}; choose one of {', '.join(get_args(PaintPreset))}"
-            )
+        check_choice("preset", preset, PaintPreset)
         return cls(**{**PAINT_PRESETS[preset].settings, **overrides})
 
     @property
     def total_weight(self) -> float:
-        """Of all guides and of A' continuing as it does."""
+        """Sum of the weights of all guides and of A' itself."""
         made = sum(
             getattr(self, name) for name in GUIDE_WEIGHTS if self.mask or name != "mask_weight"
         )
         return float(1.0 + made + sum(guide.weight for guide in self.guides))
 
     def absolute(self) -> PaintConfig:
-        """The same with paths that hold in any folder."""
+        """Return a copy whose paths are absolute."""
         return dataclasses.replace(
             self,
             keys=tuple(
@@ -166,7 +162,7 @@ class PaintConfig:
         )
 
     def pixel_fields(self) -> dict[str, Any]:
-        """What decides pixels besides the content of the files, as plain JSON values."""
+        """Return all that decides pixels, besides the content of the files, as JSON values."""
         fields = dataclasses.asdict(self)
         del fields["keys"], fields["mask"]
         fields["guides"] = [guide.weight for guide in self.guides]
@@ -174,7 +170,7 @@ class PaintConfig:
 
 
 def _alone(**weights: Any) -> dict[str, Any]:
-    """A preset in which no other guides weigh anything but position, which lies still without."""
+    """Return a preset whose other guides have weight 0; position keeps its own."""
     return {"colour": 0.0, "edges": 0.0, "meaning": 0.0, **weights}
 
 
@@ -203,8 +199,7 @@ PAINT_PRESETS: dict[PaintPreset, Preset] = {
         settings=_alone(brightness=0.8, kappa=2.0),
     ),
 }
-"""Hertzmann's applications: what differs from the defaults of ``PaintConfig``. Texture synthesis is
-texture by numbers with one number."""
+"""Hertzmann's applications. Texture synthesis is texture by numbers with a single colour."""
 
 
 def _absolute(path: str) -> str:

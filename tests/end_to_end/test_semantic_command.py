@@ -48,11 +48,11 @@ def test_train_then_apply(call: Call, tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), "green").save(wrong.with_name("wrong-label.png"))
     place = ["-o", tmp_path / "models", "--address", "none"]
     ended = call("semantic", "train", tmp_path / "pictures", *place, *QUICK)
-    ended.assert_ended(3, "wrong failed", "one colour only", "2 of 3 pictures trained")
+    ended.assert_ended(3, "wrong failed", "only one colour", "2 of 3 pictures trained")
     maps, out = write_maps(tmp_path / "maps", 2), tmp_path / "out"
     (maps / "other.png").write_bytes(wrong.read_bytes())
     applied = call("semantic", "apply", tmp_path / "models" / "two.semantic", maps, "-o", out)
-    applied.assert_ended(3, "other.png is missing", "never learnt")
+    applied.assert_ended(3, "other.png is missing", "never saw")
     assert sorted(p.name for p in out.iterdir()) == ["map000.png", "map001.png"]
 
 
@@ -118,7 +118,7 @@ def test_models_that_cannot_be_applied(call: Call, disc: tuple[Path, Path], tmp_
     assert isinstance(model.tensors()["image"], torch.Tensor)
     path = tmp_path / "disc.semantic" / "model.safetensors"
     call("semantic", "apply", path, disc[1], "-o", tmp_path / "f.mp4").assert_ended(0)
-    write_state(path, model.tensors(), {**model.facts(), "version": 0})
+    write_state(path, model.tensors(), {**model.metadata(), "version": 0})
     ended = call("semantic", "apply", path.parent, disc[1], "-o", tmp_path / "p.png")
     ended.assert_failed(2, "version 0", "train again")
 

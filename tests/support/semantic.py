@@ -1,4 +1,4 @@
-"""A small picture of two classes, and a training of it that takes a moment."""
+"""A small picture with two classes, and settings that train it in a moment."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ TWO = Palette(((0, 0, 255), (255, 0, 0)))
 
 
 @dataclass(frozen=True)
-class Pictured:
-    """A picture, its classes, and its trainer."""
+class TrainingSample:
+    """A picture, its classes, and VGG-19; makes trainers of them."""
 
     image: Tensor
     classes: Classes
     network: Vgg19
 
     def config(self, **changes: Any) -> SemanticConfig:
-        small = {"size": 48, "width": 4, "iterations": 6, "ramp": 2, "imagined": 0.6}
+        small = {"size": 48, "width": 4, "iterations": 6, "ramp": 2, "random_layouts": 0.6}
         return SemanticConfig(**{**small, **changes})
 
     def trainer(self, **changes: Any) -> Trainer:
@@ -36,15 +36,15 @@ class Pictured:
         return Trainer(self.image, classes, TWO, self.config(**changes), self.network)
 
 
-def striped_disc(network: Vgg19) -> Pictured:
-    """Make a striped red disc on noisy blue, 45 × 61: sides that are no multiple of 2 or 8."""
+def striped_disc(network: Vgg19) -> TrainingSample:
+    """Draw a striped red disc on noisy blue, 45 × 61: sides that are not multiples of 8."""
     y, x = np.mgrid[:45, :61]
     classes = ((y - 20) ** 2 + (x - 25) ** 2 < 150).astype(np.int64)
     noise = np.random.default_rng(3).random((45, 61))
     disc = np.stack([0.6 + 0.3 * (x // 3 % 2), 0.1 + 0 * x, 0.1 + 0 * x], axis=2)
     ground = np.stack([0.1 * noise, 0.3 * noise, 0.5 + 0.3 * noise], axis=2)
     image = np.where(classes[..., None] == 1, disc, ground).astype(np.float32)
-    return Pictured(torch.from_numpy(image).permute(2, 0, 1)[None], classes, network)
+    return TrainingSample(torch.from_numpy(image).permute(2, 0, 1)[None], classes, network)
 
 
 QUICK: dict[str, Any] = {
@@ -55,11 +55,11 @@ QUICK: dict[str, Any] = {
     "measure_every": 2,
     "threads": 1,
 }
-"""Training that only has to be right, not to look good."""
+"""Settings of a training that only has to be correct, not to look good."""
 
 
 def write_disc(folder: Path, name: str = "disc") -> tuple[Path, Path]:
-    """Write a red disc on blue noise, 40 × 48, and its label map."""
+    """Write a picture of a red disc on blue noise, 40 × 48, and its label map."""
     folder.mkdir(parents=True, exist_ok=True)
     picture, label = folder / f"{name}.png", folder / f"{name}-label.png"
     classes = disc_classes(16)
@@ -81,6 +81,6 @@ def write_maps(folder: Path, count: int) -> Path:
 
 
 def disc_classes(column: int) -> Classes:
-    """Make a label map (40, 48): 1 inside a disc, else 0."""
+    """Draw a disc: (40, 48), 1 inside, else 0."""
     y, x = np.mgrid[:40, :48]
     return ((y - 20) ** 2 + (x - column) ** 2 < 100).astype(np.int64)

@@ -1,6 +1,8 @@
-"""Samples to learn from: the one picture flipped, bent and enlarged, and layouts made up.
+"""Training samples: the picture flipped, bent and enlarged, and random layouts.
 
-Random numbers come from the seed and the iteration alone, so a resumed training draws the same.
+Random numbers depend on the seed and the iteration alone, so a resumed training draws the same.
+
+Source: docs/method.md, "Training samples".
 """
 
 from __future__ import annotations
@@ -19,23 +21,23 @@ from batch_analogy.config.semantic import SemanticConfig
 _POINTS = tuple((y, x) for y in (-1.0, 0.0, 1.0) for x in (-1.0, 0.0, 1.0))
 _CORNERS = (0, 2, 6, 8)
 _STEPS = 100  # of the ramp, as published
-_WAVES = 4  # of a made-up outline
+_WAVES = 4  # in a random outline
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture with the class of each of its pixels."""
+    """A picture and the class of each of its pixels."""
 
     image: Tensor  # (1, 3, H, W) float32 in [0, 1]
     classes: Tensor  # (1, H, W) int64
 
 
 def random_numbers(seed: int, *about: int) -> torch.Generator:
-    """A source of random numbers on the CPU that is the same for the same numbers.
+    """Seed a generator of random numbers on the CPU.
 
     Args:
-        seed: of the training.
-        about: what it is for, such as the iteration.
+        seed: seed of the training.
+        about: further numbers that tell generators apart, such as the iteration.
     """
     text = ",".join(map(str, (seed, *about)))
     digest = hashlib.blake2b(text.encode(), digest_size=7).digest()
@@ -43,7 +45,7 @@ def random_numbers(seed: int, *about: int) -> torch.Generator:
 
 
 def augmentation_strength(iteration: int, ramp: int) -> float:
-    """How far samples are changed by then: from 0 up to 1, in hundredths.
+    """Ramp the strength of augmentation from 0 to 1, in steps of a hundredth.
 
     >>> augmentation_strength(255, 1000), augmentation_strength(2000, 1000)
     (0.25, 1.0)
@@ -52,7 +54,7 @@ def augmentation_strength(iteration: int, ramp: int) -> float:
 
 
 class Augmenter:
-    """Changes of pictures of one size, that of ``like``; the spline's basis is worked out once."""
+    """Augments pictures of one size, that of ``like``; the basis of the spline is computed once."""
 
     def __init__(self, like: Sample) -> None:
         height, width = (int(side) for side in like.classes.shape[1:])
@@ -64,14 +66,15 @@ class Augmenter:
     def augment(
         self, sample: Sample, config: SemanticConfig, share: float, numbers: torch.Generator
     ) -> Sample:
-        """Flip, bend and enlarge a picture and its labels alike.
+        """Flip, bend and enlarge a picture together with its labels.
 
-        Labels are sampled, not mixed: the published code blends their colours (facts §1, "Data").
+        Departure: labels are sampled by nearest neighbour; the published code blends their colours
+        (docs/method.md, "Training samples").
 
         Args:
-            sample: the picture.
-            config: how far at most.
-            share: of that, 0 … 1.
+            sample: the picture and its classes.
+            config: largest changes.
+            share: strength, 0 … 1, that scales them.
             numbers: random numbers.
         """
         drawn = torch.rand(5, generator=numbers).tolist()
@@ -80,7 +83,7 @@ class Augmenter:
         zoom = 1.0 + config.zoom * share * drawn[0]
         shift = torch.tensor(drawn[1:3], device=self._device) * 2.0 - 1.0
         grid = grid / zoom + shift * (1.0 - 1.0 / zoom)
-        if drawn[3] < 0.5:  # as published; the spline is half of the samples'
+        if drawn[3] < 0.5:  # as published: half of the samples are bent
             offsets[list(_CORNERS)] = 0.0
             grid = grid + self._basis @ (offsets * (2.0 * config.bend * share)).to(self._device)
         if drawn[4] < config.flip * share:
@@ -89,14 +92,14 @@ class Augmenter:
 
 
 def random_layout(classes: Tensor, count: int, numbers: torch.Generator) -> Tensor:
-    """A layout that no picture has: things moved, or other classes laid over it in blobs.
+    """Make a random layout: move things, or lay blobs of other classes over them.
 
-    Departure: the published training knows only layouts near the picture's own, and fails on
-    distant ones (facts §1, "Failures").
+    Departure: the published training knows only layouts close to the picture's own, and fails on
+    distant ones (docs/method.md, "Failures in the authors' figures").
 
     Args:
-        classes: (1, H, W) int64, to begin from.
-        count: how many classes there are.
+        classes: (1, H, W) int64, the layout to start from.
+        count: number of classes.
         numbers: random numbers.
 
     Returns:
@@ -113,7 +116,7 @@ def random_layout(classes: Tensor, count: int, numbers: torch.Generator) -> Tens
 
 
 def add_noise(image: Tensor, numbers: torch.Generator) -> Tensor:
-    """A picture with even noise of a 256th, as published."""
+    """Add uniform noise of ± 1/255 to a picture, as published."""
     noise = torch.rand(image.shape, generator=numbers) * 2.0 - 1.0
     return image + noise.to(image.device) / 255.0
 
@@ -133,7 +136,7 @@ def _resample(sample: Sample, grid: Tensor) -> Sample:
 
 
 def _moved(mask: Tensor, numbers: torch.Generator) -> Tensor:
-    """A class's region elsewhere, larger or smaller, perhaps mirrored."""
+    """Move the region of a class, scale it, and perhaps mirror it."""
     drawn = torch.rand(4, generator=numbers).tolist()
     size = 0.6 + 0.9 * drawn[0]
     mirror = -1.0 if drawn[1] < 0.5 else 1.0
@@ -149,7 +152,7 @@ def _moved(mask: Tensor, numbers: torch.Generator) -> Tensor:
 
 
 def _blob(classes: Tensor, numbers: torch.Generator) -> Tensor:
-    """A round thing with a wavy outline, anywhere."""
+    """Draw a round blob with a wavy outline at a random position."""
     height, width = classes.shape[1:]
     drawn = torch.rand(4, generator=numbers).tolist()
     waves = torch.randn(_WAVES, 2, generator=numbers) / torch.arange(1, _WAVES + 1)[:, None]
@@ -165,7 +168,7 @@ def _blob(classes: Tensor, numbers: torch.Generator) -> Tensor:
 
 
 def _centres(cells: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Middles of cells in -1 … 1."""
+    """Return the centres of cells in -1 … 1."""
     return (np.arange(cells) * 2.0 + 1.0) / cells - 1.0
 
 
@@ -173,7 +176,7 @@ def _spline_basis(
     y: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     x: np.ndarray[tuple[int, int], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """What each of the nine points' shift does to each pixel: a thin-plate spline (H, W, 9)."""
+    """Compute how far each control point shifts each pixel: a thin-plate spline, (H, W, 9)."""
     points = np.asarray(_POINTS)
     system = np.zeros((12, 12))
     system[:9, :9] = _kernel(((points[:, None] - points[None]) ** 2).sum(axis=2))
@@ -189,5 +192,5 @@ def _spline_basis(
 def _kernel(
     squares: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """r² log r², 0 at 0."""
+    """Compute r² log r², which is 0 at 0."""
     return squares * np.log(np.where(squares > 0, squares, 1.0))

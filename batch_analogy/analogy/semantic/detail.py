@@ -1,12 +1,12 @@
-"""The picture's own detail in what the network made, at full size.
+"""Add the picture's own detail, at full size, to the picture that the network made.
 
-Departure: the published method ends with the network's picture, at 250 pixels or so, and blurred.
-Here an image analogy follows (Hertzmann et al. 2001, "super-resolution"): what the network makes of
-P is to I as I' is to the same in full. Both sides have the network's blur and its colours, so the
-analogy takes them away; pieces of I are put where I' and P' say.
+Departure: the published method ends with the network's picture, at about 250 pixels, and blurred.
+Here an image analogy follows (Hertzmann et al. 2001, "super-resolution"). A is the picture that the
+network makes from P, A' is I, and B is the network's I'. A and B have the same blur and the same
+colours, so the analogy removes them: pieces of I are placed where I' and P' say.
 
-Each map is done by itself. Where the maps of a film do not change, neither do the guides, and the
-same pieces are found again: no more restless than the network (``benchmarks.semantic``).
+Each map is treated alone. Where the maps of a film do not change, neither do the guides, so the
+same pieces are found again: detail flickers no more than the network (``benchmarks.semantic``).
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from batch_analogy.analogy.nnf import Size, sides
 from batch_analogy.analogy.rendering.upscale import render_full_size
 from batch_analogy.analogy.semantic.label_maps import class_planes
 from batch_analogy.analogy.semantic.model import SemanticModel
-from batch_analogy.analogy.semantic.working_size import reduce_classes, scaled
+from batch_analogy.analogy.semantic.working_size import reduce_classes, scaled_size
 
-MADE_WEIGHT = 6.0  # of the network's pictures, against 1 for continuing as I does
+MADE_WEIGHT = 6.0  # of the network's pictures, relative to that of I itself, which is 1
 LABELS_WEIGHT = 4.0
-SEARCHED_PX = 400_000  # of the larger picture, while pieces are chosen; they are cut at full size
-_UNIFORMITY = 500.0  # EbSynth's unit; low, as a thing may be larger than it was
+SEARCHED_PX = 400_000  # largest area during the search; pieces are then cut at full size
+_UNIFORMITY = 500.0  # in EbSynth's unit; low, as a thing may be larger than in I
 _COHERENCE = 0.5
-_SEAM_PX = 3  # on either side of it a piece would lie half in I and half in its mirror image
+_SEAM_PX = 3  # nearer to the seam, a piece would lie half in I and half in its mirror image
 
 
 class Detail:
-    """Adds detail to pictures of one model.
+    """Adds detail to the pictures of one model.
 
-    Pieces may be turned left to right if training was shown the picture so: what I shows cut off at
-    one side then has an outline for the other.
+    Pieces may be mirrored if training mirrored the picture: a thing that I shows cut off at one
+    side then has an outline at both.
 
     Args:
-        model: where I and P are, and what it makes of P.
-        searched_px: larger pictures are reduced to this area while pieces are chosen.
+        model: the model, with I and P.
+        searched_px: largest area during the search; larger pictures are reduced for it.
     """
 
     def __init__(self, model: SemanticModel, *, searched_px: int = SEARCHED_PX) -> None:
@@ -53,10 +53,10 @@ class Detail:
 
     @torch.no_grad()
     def add(self, made: Tensor, classes: Tensor) -> Tensor:
-        """Make a picture anew of pieces of I.
+        """Rebuild a picture from pieces of I.
 
         Args:
-            made: (1, 3, H, W) float32 in [0, 1], I' as the network has it.
+            made: (1, 3, H, W) float32 in [0, 1], I' as the network made it.
             classes: (1, H, W) int64, P'.
 
         Returns:
@@ -65,7 +65,7 @@ class Detail:
         full, seed = sides(made), self._model.config.seed
         largest = max(math.prod(full), math.prod(sides(self._picture)))
         scale = min(1.0, math.sqrt(self._searched_px / largest))
-        there, here = scaled(*sides(self._picture), scale), scaled(*full, scale)
+        there, here = scaled_size(*sides(self._picture), scale), scaled_size(*full, scale)
         style = self._both_ways(resize(self._picture, there))
         colours = self._both_ways(resize(self._made, there)), resize(made, here)
         labels = self._both_ways(self._planes(self._classes, there)), self._planes(classes, here)
@@ -85,7 +85,7 @@ class Detail:
         return class_planes(reduce_classes(classes.to(self._picture.device), count, size), count)
 
     def _both_ways(self, x: Tensor) -> Tensor:
-        """What lies over I, and its mirror image to the right of it."""
+        """Append the mirror image of a map over I on its right."""
         return torch.cat([x, x.flip(-1)], dim=-1) if self._mirrored else x
 
     def _beside_the_seam(self, style: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
-"""Label pictures: which flat colours they hold, and which pixel belongs to which.
+"""Label maps: find their flat colours, and the class of each pixel.
 
-The published code feeds label colours to its network as they are. Its example maps hold up to
-4,150 colours, though two to five are meant: their edges are antialiased, one is a JPEG, and one
-target map uses other greens than its label (facts §1). Here pixels become classes first.
+The published code feeds label colours to its network as they are. Its example maps contain up to
+4,150 colours where two to five are meant: edges are antialiased, one map is a JPEG, and one target
+map uses other greens than its label map. Here pixels become classes first.
+
+Source: docs/method.md, "Label maps".
 """
 
 from __future__ import annotations
@@ -28,20 +30,20 @@ Classes = npt.NDArray[np.int64]
 MAX_CLASSES = 32
 MIN_CLASSES = 2
 
-_ALIKE = 24  # largest difference of a channel within one flat colour: JPEG
-_FLAT = 16  # largest difference of a channel within 3 × 3 pixels of a flat area
-_LEAST_SHARE = 0.002  # of the picture, for a colour to be a class and not an edge
-_LEAST_LINES = 0.01  # and one that has thin lines only
-_CLOSELY = 8  # within which most of a flat colour's pixels lie, and few of a photograph's
-_LEAST_CERTAIN = 0.7  # share of a label picture that lies so close to one of its flat colours
-_BLEND = 20.0  # how far from the line between two colours a mixture of them lies at most
-_NEAR = 72.0  # how far from a known colour a target's may lie: one green for another
-_CLEARLY = 0.6  # and how far at most, as a share of the distance to the next known one
+_ALIKE = 24  # largest difference, in any channel, within one flat colour (JPEG)
+_FLAT = 16  # largest difference, in any channel, within 3 × 3 pixels of a flat area
+_LEAST_SHARE = 0.002  # least share of the picture for a colour with flat areas to be a class
+_LEAST_LINES = 0.01  # least share for a colour that only has thin lines
+_CLOSELY = 8  # most pixels of a flat colour are this close to it, few of a photograph are
+_LEAST_CERTAIN = 0.7  # least share of a label map that is this close to a flat colour
+_BLEND = 20.0  # largest distance of a mixture from the line between its two colours
+_NEAR = 72.0  # largest distance of a target map's colour from a known one (other greens)
+_CLEARLY = 0.6  # … and the largest, as a share of the distance to the second nearest
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The flat colours of a label map, the most frequent first; a class is an index."""
+    """The flat colours of a label map, the most frequent first; a class is an index into it."""
 
     colours: tuple[tuple[int, int, int], ...]
 
@@ -50,7 +52,7 @@ class Palette:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The colours as a person reads them.
+        """The colours in hexadecimal.
 
         >>> Palette(((0, 253, 255), (255, 147, 0))).names
         ('#00fdff', '#ff9300')
@@ -58,59 +60,59 @@ class Palette:
         return tuple(_name(colour) for colour in self.colours)
 
     def array(self) -> npt.NDArray[np.float64]:
-        """(K, 3), 0 … 255."""
+        """Return the colours as (K, 3), 0 … 255."""
         return np.asarray(self.colours, dtype=np.float64).reshape(-1, 3)
 
     def paint(self, classes: Classes) -> Labels:
-        """(H, W) classes as a label picture, (H, W, 3)."""
+        """Turn (H, W) classes into a label map, (H, W, 3)."""
         return self.array().astype(np.uint8)[classes]
 
 
 def find_palette(labels: Labels, *, name: str) -> Palette:
-    """The flat colours of a picture's own label map.
+    """Find the flat colours of a picture's own label map.
 
     Args:
-        labels: (H, W, 3) uint8; edges may be antialiased, and JPEG's noise is allowed for.
-        name: what the picture is called in messages.
+        labels: (H, W, 3) uint8; antialiased edges and JPEG noise are tolerated.
+        name: name of the map in messages.
 
     Raises:
-        InputError: it has one flat colour only, too many, or is no label map but a photograph.
+        InputError: the map has a single flat colour, or too many, or is a photograph.
     """
     colours = _flat_colours(labels)
     if len(colours) > MAX_CLASSES:
         raise InputError(
             f"{name} has {len(colours)} flat colours; a label map has at most {MAX_CLASSES}, one "
-            "for each kind of thing: paint what belongs together in one colour"
+            "for each kind of thing: paint things of one kind in one colour"
         )
     if not colours or _certain(labels, colours, _CLOSELY).mean() < _LEAST_CERTAIN:
         raise InputError(
-            f"{name} is no label map: too few of its pixels have one of a few flat colours. Is it "
-            "a photograph? Paint each kind of thing in one colour, without shading"
+            f"{name} is not a label map: too few of its pixels have a flat colour. Is it a "
+            "photograph? Paint each kind of thing in one colour, without shading"
         )
     if len(colours) < MIN_CLASSES:
         raise InputError(
-            f"{name} holds one colour only, {_name(colours[0])}; a label map needs at least two, "
+            f"{name} has only one colour, {_name(colours[0])}; a label map needs at least two, "
             "or there is nothing to move"
         )
     return Palette(tuple(colours))
 
 
 def read_classes(labels: Labels, palette: Palette, *, name: str) -> Classes:
-    """Say of each pixel of a label map which of the known classes it has.
+    """Find the class of each pixel of a label map.
 
-    Pixels between flat areas (antialiased edges, a JPEG's noise) go to the nearest area, not to
-    the nearest colour: half red and half green is no brown.
+    Pixels between flat areas (antialiased edges, JPEG noise) go to the nearest area, not to the
+    nearest colour: half red and half green is not brown.
 
     Args:
         labels: (H, W, 3) uint8, of any size.
-        palette: the classes that the picture's own label map has.
-        name: what the map is called in messages.
+        palette: classes of the picture's own label map.
+        name: name of the map in messages.
 
     Returns:
         (H, W) int64.
 
     Raises:
-        InputError: the map has colours that are none of the palette's, which are named.
+        InputError: the map has colours that are not in the palette; the message lists them.
     """
     own = _flat_colours(labels, known=palette.colours)
     classes = [_nearest_known(colour, palette) for colour in own]
@@ -128,11 +130,11 @@ def read_classes(labels: Labels, palette: Palette, *, name: str) -> Classes:
 
 
 def encode(classes: Tensor, palette: Palette, encoding: Encoding) -> Tensor:
-    """Classes as the network's input.
+    """Encode classes as input of the network.
 
     Args:
         classes: (B, H, W) int64.
-        palette: their colours.
+        palette: colours of the classes.
         encoding: ``"one-hot"``, or ``"rgb"`` as published: colours in [-1, 1].
 
     Returns:
@@ -145,35 +147,38 @@ def encode(classes: Tensor, palette: Palette, encoding: Encoding) -> Tensor:
 
 
 def class_planes(classes: Tensor, count: int) -> Tensor:
-    """(B, H, W) classes → (B, K, H, W) float32: 1 in the plane of a pixel's class, else 0."""
+    """One-hot encode (B, H, W) classes as (B, K, H, W) float32."""
     return F.one_hot(classes, count).permute(0, 3, 1, 2).float()
 
 
 def channels_of(palette: Palette, encoding: Encoding) -> int:
-    """How many channels ``encode`` gives."""
+    """Return the number of channels that ``encode`` gives."""
     return len(palette) if encoding == "one-hot" else 3
 
 
 def _refusal(name: str, unknown: Sequence[tuple[int, int, int]], palette: Palette) -> str:
     known = f"the picture's label map has {', '.join(palette.names)}"
     if not unknown:
-        return f"{name} is no label map in these flat colours: {known}. Is it a photograph?"
+        return f"{name} is not a label map in flat colours: {known}. Is it a photograph?"
     shown = ", ".join(_name(colour) for colour in unknown[:8])
     more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
     return (
-        f"{name} has colours that were never learnt: {shown}{more}; {known}: repaint it in these, "
-        "or add the colours to the label map and train again"
+        f"{name} has colours that the network never saw: {shown}{more}; {known}: repaint it in "
+        "these, or add the colours to the label map and train again"
     )
 
 
 def _flat_colours(
     labels: Labels, known: Sequence[tuple[int, int, int]] = ()
 ) -> list[tuple[int, int, int]]:
-    """Colours of flat areas, and of thin lines that are no mixture; the most frequent first.
+    """List the colours of flat areas, and of thin lines unless they are mixtures.
 
     Args:
-        labels: (H, W, 3).
-        known: colours that are no mixture, however rare they are.
+        labels: (H, W, 3) uint8.
+        known: colours that are listed however rare they are.
+
+    Returns:
+        The colours, the most frequent first.
     """
     colours, places, counts = np.unique(
         labels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True
@@ -191,7 +196,7 @@ def _flat_colours(
 
 
 def _mixtures(colours: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> bool:
-    """Whether some of a few colours are mixtures of others: then they are edges."""
+    """Tell whether some colours are mixtures of others, as at antialiased edges."""
     order = [_triple(colours[index]) for index in np.argsort(-counts, kind="stable")]
     return any(
         _is_mixture(colour, order[:place]) or any(_alike(colour, c) for c in order[:place])
@@ -207,13 +212,14 @@ def _modes(
     *,
     mixtures: bool,
 ) -> list[tuple[int, int, int]]:
-    """The most frequent colours, each standing for those like it, until too little is left.
+    """List the most frequent colours, each with those like it, until too few pixels are left.
 
     Args:
-        colours: (N, 3). counts: (N,), pixels that have each.
-        least: pixels of a colour and those like it, for it to be one.
-        found: colours that are known already and come first.
-        mixtures: whether mixtures of others count: an area of one is no edge.
+        colours: (N, 3) uint8.
+        counts: (N,), number of pixels of each colour.
+        least: least number of pixels of a colour and those like it.
+        found: colours found before, which come first.
+        mixtures: accept mixtures of other colours, as a whole area of one is not an edge.
     """
     found, left = list(found), counts.copy()
     values = colours.astype(int)
@@ -229,7 +235,7 @@ def _modes(
 
 
 def _is_mixture(colour: tuple[int, int, int], found: Sequence[tuple[int, int, int]]) -> bool:
-    """Whether a colour lies between two others, as antialiasing makes them."""
+    """Tell whether a colour lies between two others, as antialiasing makes them."""
     point = np.asarray(colour, dtype=float)
     for index, one in enumerate(found):
         for other in found[index + 1 :]:
@@ -242,7 +248,7 @@ def _is_mixture(colour: tuple[int, int, int], found: Sequence[tuple[int, int, in
 
 
 def _closest(labels: Labels, colours: Sequence[tuple[int, int, int]]) -> npt.NDArray[np.intp]:
-    """(H, W): which colour is nearest."""
+    """Find the nearest colour of each pixel, (H, W)."""
     distances = [
         np.square(labels.astype(np.int32) - np.asarray(c, np.int32)).sum(axis=2) for c in colours
     ]
@@ -253,15 +259,17 @@ def _closest(labels: Labels, colours: Sequence[tuple[int, int, int]]) -> npt.NDA
 def _certain(
     labels: Labels, colours: Sequence[tuple[int, int, int]], within: int
 ) -> npt.NDArray[np.bool_]:
-    """(H, W): where a pixel has one of the colours, up to so much in each channel."""
-    sure = np.zeros(labels.shape[:2], dtype=bool)
+    """Mark the pixels that have one of the colours, up to ``within`` in each channel, (H, W)."""
+    certain = np.zeros(labels.shape[:2], dtype=bool)
     for colour in colours:
-        sure |= np.abs(labels.astype(np.int16) - np.asarray(colour, np.int16)).max(axis=2) <= within
-    return sure
+        certain |= (
+            np.abs(labels.astype(np.int16) - np.asarray(colour, np.int16)).max(axis=2) <= within
+        )
+    return certain
 
 
 def _nearest_known(colour: tuple[int, int, int], palette: Palette) -> int | None:
-    """The class that a target's colour stands for; None where it is none, or could be two."""
+    """Return the class that a colour stands for; None if it is unknown or ambiguous."""
     distances = np.linalg.norm(palette.array() - np.asarray(colour, float), axis=1)
     order = np.argsort(distances, kind="stable")
     nearest = float(distances[order[0]])

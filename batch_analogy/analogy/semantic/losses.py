@@ -1,6 +1,7 @@
-"""What the generator is told is wrong with its pictures.
+"""Losses of the generator, and those of the discriminator and the segmenter.
 
-Source: semantic facts §1, table of losses. Departures are marked at each.
+Source: docs/method.md, "Loss weights", "Patch coherence loss", "Semantic alignment loss".
+Departures are marked at each loss.
 """
 
 from __future__ import annotations
@@ -13,50 +14,50 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.features.vgg import Vgg19
-from batch_analogy.analogy.semantic.networks import DiscriminatorOutput, Translation, mirrored
+from batch_analogy.analogy.semantic.networks import DiscriminatorOutput, Translation, mirror_pad
 
 COHERENCE_LEVELS = {1: 3, 2: 1}
 """VGG-19 level (relu1_1, relu2_1) → odd side of the compared patches, cells."""
 
 PERCEPTUAL_LEVELS = (2, 3)
 
-NEAREST = 5  # patches of the picture that a made one is held against; the formula has one
+NEAREST = 5  # nearest patches that a patch is compared with, as in the code; the paper has one
 _UNREACHABLE = 1e9
-_MOST_PATCHES = 8192  # of the picture, of each level
+_MOST_PATCHES = 8192  # of the picture, at each level
 
 
 def adversarial(judged: DiscriminatorOutput, *, real: bool) -> Tensor:
-    """Least squares: real pictures score 1, made ones 0 (LSGAN), the mean of both scales."""
+    """Least-squares GAN loss: real pictures score 1, made ones 0; the mean over both scales."""
     wanted = 1.0 if real else 0.0
     return torch.stack([(scores - wanted).square().mean() for scores in judged.scores]).mean()
 
 
 def feature_matching(made: DiscriminatorOutput, real: DiscriminatorOutput) -> Tensor:
-    """L1 between what the discriminator sees in a made picture and in the true one."""
+    """L1 between the discriminator's features of a made picture and of the real one."""
     pairs = zip(made.features, real.features, strict=True)
     return torch.stack([F.l1_loss(m, r.detach()) for m, r in pairs]).mean()
 
 
 def reconstruction(made: Tensor, image: Tensor) -> Tensor:
-    """L1 in the published range, -1 … 1."""
+    """L1 between pictures, in the published range -1 … 1."""
     return 2.0 * F.l1_loss(made, image)
 
 
 def fixed_point(translations: Sequence[Translation]) -> Tensor:
-    """L1 of γ against 1 and of β against 0, where P' is P: then nothing is to be changed."""
+    """L1 of γ against 1 and of β against 0, where P' is P and nothing is to change."""
     off = [(t.gamma - 1.0).abs().mean() + t.beta.abs().mean() for t in translations]
     return torch.stack(off).mean()
 
 
 def alignment(logits: Tensor, shares: Tensor) -> Tensor:
-    """Whether the segmenter finds the wanted layout in a made picture.
+    """Cross-entropy between the segmenter's classes of a made picture and the wanted layout.
 
-    Departures: classes and cross-entropy for L1 between label colours; and gradients reach the
-    generator, which in the published code they never do.
+    Departures: classes and cross-entropy replace L1 between label colours, and gradients reach the
+    generator, which they never do in the published code.
 
     Args:
         logits: (B, K, h, w) of the made picture, not detached.
-        shares: (B, K, H, W), 1 where a pixel is to have a class.
+        shares: (B, K, H, W), 1 in the plane of a pixel's class.
     """
     height, width = logits.shape[2:]
     return F.cross_entropy(logits.float(), F.adaptive_avg_pool2d(shares, (height, width)))
@@ -71,22 +72,22 @@ def vgg_features(network: Vgg19, image: Tensor, levels: Sequence[int]) -> dict[i
 
 
 def perceptual(made: dict[int, Tensor], real: dict[int, Tensor]) -> Tensor:
-    """L1 between VGG-19 features of a made picture and of the true one; off as published."""
+    """L1 between VGG-19 features of a made picture and of the real one; off as published."""
     return torch.stack([F.l1_loss(made[k], real[k]) for k in PERCEPTUAL_LEVELS]).mean()
 
 
 class Coherence:
-    """Whether each patch of a made picture is one of the picture's own.
+    """Patch coherence loss: distance of a made picture's patches from the nearest patches of I.
 
-    Some random patches of VGG-19 features are each held against the nearest of all patches of I.
-    Departures: all at once instead of one by one; nearest by L2, then L1 to those as published; and
-    with ``by_label`` a patch is held against those of its own class alone.
+    Some patches of VGG-19 features are compared with all patches of I. Departures: all at once
+    instead of one by one; the nearest are found by L2, then compared by L1 as published; and with
+    ``by_label`` a patch is compared only with patches of its own class.
 
     Args:
-        network: the project's VGG-19.
+        network: VGG-19.
         image: (1, 3, H, W), I.
         classes: (1, H, W) int64, P.
-        by_label: whether classes count.
+        by_label: compare within each class.
     """
 
     def __init__(self, network: Vgg19, image: Tensor, classes: Tensor, *, by_label: bool) -> None:
@@ -103,12 +104,12 @@ class Coherence:
     def __call__(
         self, made: dict[int, Tensor], classes: Tensor, *, count: int, numbers: torch.Generator
     ) -> Tensor:
-        """The mean distance, over both levels.
+        """Return the mean distance over both levels.
 
         Args:
             made: level → (1, C, h, w), features of the made picture.
             classes: (1, H, W) int64, its layout.
-            count: about so many patches of each level, evenly spread from a random place on.
+            count: approximate number of patches at each level, on a grid with a random offset.
             numbers: random numbers.
         """
         found = []
@@ -132,14 +133,14 @@ class Coherence:
 
 
 def _stride(features: Tensor, most: int) -> int:
-    """The step between patches of which about so many are wanted."""
+    """Return the step of a grid of at most about ``most`` patches."""
     return max(1, math.ceil(math.sqrt(features.shape[2] * features.shape[3] / most)))
 
 
 def _patches(features: Tensor, side: int, stride: int, first: Sequence[int]) -> Tensor:
-    """(1, C, h, w) → (N, C · side²), in steps; slices, so that gradients are the same each time."""
+    """Cut (1, C, h, w) into (N, C · side²) patches; slices keep gradients deterministic."""
     height, width = features.shape[2:]
-    padded = mirrored(features, side // 2) if side > 1 else features
+    padded = mirror_pad(features, side // 2) if side > 1 else features
     shifted = [
         padded[0, :, y : y + height, x : x + width][:, first[0] :: stride, first[1] :: stride]
         for y in range(side)

@@ -1,4 +1,4 @@
-"""What training leaves: a network that turns label maps into pictures like the one it knows."""
+"""The trained model, which turns label maps into pictures like the one it was trained on."""
 
 from __future__ import annotations
 
@@ -19,36 +19,35 @@ from batch_analogy.analogy.semantic.label_maps import (
     encode,
     read_classes,
 )
-from batch_analogy.analogy.semantic.networks import Generator, Segmenter, place
+from batch_analogy.analogy.semantic.networks import Generator, Segmenter, to_device
 from batch_analogy.analogy.semantic.working_size import (
-    laid_out,
+    crop_or_mirror,
     padded_size,
     reduce_classes,
     reduce_picture,
-    scaled,
+    scaled_size,
     working_scale,
 )
 from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError
 
-MODEL_VERSION = 1
-"""Rises whenever networks trained before would not be understood, or make other pictures."""
+MODEL_VERSION = 2
+"""Increased whenever earlier models cannot be read, or would make other pictures."""
 
 
 class SemanticModel:
     """A picture, its labels, and the networks trained on them.
 
-    ``jobs.semantic.model_files`` writes and reads models. Applying one draws no random numbers,
-    so a map
-    always gives the same picture.
+    ``jobs.semantic.model_files`` writes and reads models. Applying one draws no random numbers, so
+    a map always gives the same picture.
 
     Args:
         image: (1, 3, H, W) float32 RGB in [0, 1], I at its full size.
         classes: (1, H, W) int64, P.
-        palette: the classes' colours.
-        config: how it was trained.
+        palette: colours of the classes.
+        config: settings of the training.
         generator, segmenter: the networks; new ones by default.
-        half: whether they are applied in bfloat16, all but the generator's last layer.
+        half: apply them in bfloat16, all but the generator's last layer.
     """
 
     def __init__(
@@ -72,17 +71,17 @@ class SemanticModel:
 
     @property
     def scale(self) -> float:
-        """How much pictures and maps are reduced for the network."""
+        """Scale at which the network sees pictures and maps."""
         height, width = (int(side) for side in self.classes.shape[1:])
         return working_scale(height, width, self.config.size)
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """Device of the networks."""
         return next(self.generator.parameters()).device
 
     def read(self, labels: Labels, *, name: str = "the target map") -> Classes:
-        """The classes of a target map; otherwise as ``classes.read_classes``."""
+        """Find the classes of a target map; see ``label_maps.read_classes``."""
         return read_classes(labels, self.palette, name=name)
 
     @torch.no_grad()
@@ -90,60 +89,63 @@ class SemanticModel:
         """Make I', the picture of another layout.
 
         Args:
-            target: P', of any size: (H, W, 3) uint8 in the label map's colours, or classes as
+            target: P', of any size: (H, W, 3) uint8 in the colours of the label map, or classes as
                 (H, W) or (1, H, W) int64.
-            name: what it is called in messages.
+            name: name of the map in messages.
 
         Returns:
-            (1, 3, H, W) float32 RGB in [0, 1]. Where the model works at a smaller size, it is
-            enlarged.
+            (1, 3, H, W) float32 RGB in [0, 1], enlarged if the network works at a smaller size.
 
         Raises:
-            InputError: the map has colours or classes that were never learnt.
+            InputError: the map has colours or classes that the training never saw.
         """
         classes = self._target_classes(target, name)
         full = int(classes.shape[1]), int(classes.shape[2])
-        small = scaled(*full, self.scale)
+        small = scaled_size(*full, self.scale)
         wanted = reduce_classes(classes.to(self.device), len(self.palette), small)
         canvas = padded_size(small)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            begun, own = self._own_on(small, canvas)
-            features = self._label_features(laid_out(wanted, canvas, centred=False))
-            made = self.generator(begun, own, features).image
+            encoded, own = self._own_features(small, canvas)
+            features = self._label_features(crop_or_mirror(wanted, canvas, centred=False))
+            made = self.generator(encoded, own, features).image
         return resize(made[:, :, : small[0], : small[1]].clamp(0.0, 1.0), full)
 
     @torch.no_grad()
     def segment(self, image: Tensor) -> Tensor:
-        """Which class each pixel of a picture seems to have, by the auxiliary segmenter.
+        """Predict the class of each pixel of a picture by the auxiliary segmenter.
 
         Args:
-            image: (1, 3, H, W) float32 in [0, 1], of the size of the picture's own things.
+            image: (1, 3, H, W) float32 in [0, 1]; things in it are as large as in I.
 
         Returns:
             (1, H, W) int64.
         """
         full = int(image.shape[2]), int(image.shape[3])
-        small = scaled(*full, self.scale)
-        canvas = laid_out(
+        small = scaled_size(*full, self.scale)
+        canvas = crop_or_mirror(
             reduce_picture(image.to(self.device), small), padded_size(small), centred=False
         )
         logits = F.interpolate(self.segmenter(canvas).float(), scale_factor=4, mode="bilinear")
         return F.interpolate(logits[:, :, : small[0], : small[1]], size=full).argmax(dim=1)
 
     def to(self, device: str | torch.device, *, half: bool = False) -> SemanticModel:
-        """Move the networks; they stay this model's.
+        """Move the networks of this model to a device.
 
         Args:
-            device: where to. half: whether to apply them in bfloat16, where that is quicker.
+            device: the device.
+            half: apply the networks in bfloat16 if the device is faster with it.
+
+        Returns:
+            This model.
         """
-        place(self.generator, device)
-        place(self.segmenter, device)
+        to_device(self.generator, device)
+        to_device(self.segmenter, device)
         self.half = half and has_fast_bfloat16(device)
         self._own.clear()
         return self
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a file must hold, besides ``facts``."""
+        """Return all tensors that a file of the model must contain, beside ``metadata``."""
         return {
             "image": self.image.cpu().contiguous(),
             "classes": self.classes.to(torch.uint8).cpu().contiguous(),
@@ -151,8 +153,8 @@ class SemanticModel:
             **_prefixed("segmenter.", self.segmenter.state_dict()),
         }
 
-    def facts(self) -> dict[str, Any]:
-        """The rest, as plain JSON values."""
+    def metadata(self) -> dict[str, Any]:
+        """Return all that a file of the model must contain beside ``tensors``, as JSON values."""
         return {
             "version": MODEL_VERSION,
             "colours": [list(colour) for colour in self.palette.colours],
@@ -160,14 +162,16 @@ class SemanticModel:
         }
 
     @classmethod
-    def from_parts(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> SemanticModel:
-        """The model that ``tensors`` and ``facts`` were taken from."""
-        colours = tuple((int(r), int(g), int(b)) for r, g, b in facts["colours"])
+    def from_parts(
+        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
+    ) -> SemanticModel:
+        """Restore the model that ``tensors`` and ``metadata`` were taken from."""
+        colours = tuple((int(r), int(g), int(b)) for r, g, b in metadata["colours"])
         model = cls(
             tensors["image"],
             tensors["classes"].long(),
             Palette(colours),
-            SemanticConfig(**facts["config"]),
+            SemanticConfig(**metadata["config"]),
         )
         model.generator.load_state_dict(_without("generator.", tensors))
         model.segmenter.load_state_dict(_without("segmenter.", tensors))
@@ -186,21 +190,22 @@ class SemanticModel:
             )
         return classes
 
-    def _own_on(
+    def _own_features(
         self, size: tuple[int, int], canvas: tuple[int, int]
     ) -> tuple[Tensor, list[Tensor]]:
-        """What is made of I and P over a target's canvas; worked out once for each size."""
+        """Encode I and P on the canvas of a target; computed once for each size."""
         if size not in self._own:
             self._own.clear()  # a film has one size
             has = int(self.classes.shape[1]), int(self.classes.shape[2])
-            small = scaled(*has, self.scale)
+            small = scaled_size(*has, self.scale)
             image = reduce_picture(self.image.to(self.device), small)
             classes = reduce_classes(self.classes.to(self.device), len(self.palette), small)
             image, classes = (
-                laid_out(laid_out(x, size, centred=True), canvas, centred=False)
+                crop_or_mirror(crop_or_mirror(x, size, centred=True), canvas, centred=False)
                 for x in (image, classes)
             )
-            self._own[size] = self.generator.begin(image), self._label_features(classes)
+            encoded = self.generator.encode_picture(image)
+            self._own[size] = encoded, self._label_features(classes)
         return self._own[size]
 
     def _label_features(self, classes: Tensor) -> list[Tensor]:

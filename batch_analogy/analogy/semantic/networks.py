@@ -2,18 +2,18 @@
 
 Departures from the published code, each for a reason:
 
-* Features are normalised by their length at each pixel, not by batch norm: a batch is one picture,
-  and what lies at one end of it should not change colours at the other, nor from map to map of a
-  film. Only the translation takes statistics of a whole map, as published.
-* The decoder enlarges and convolves instead of transposed convolution, whose uneven overlap shows
-  as a grid; its last layer is linear, without norm and LeakyReLU.
-* Label features are positive and kept off zero, so that their ratio stays finite.
-* The discriminator can judge each place by its class (``by_label``), as in a projection
-  discriminator (Miyato, Koyama 2018); the published one sees no labels by default.
-* The segmenter tells classes, not label colours, and has no dropout, whose random numbers would be
-  one more thing to keep for a resumed run.
+* Features are normalised by their length at each pixel, not by batch norm. A batch is one picture,
+  and one end of it should not change colours at the other, nor from map to map of a film. Only the
+  translation takes statistics of a whole map, as published.
+* The decoder enlarges and then convolves. Transposed convolution overlaps unevenly, which shows as
+  a grid. Its last layer is linear, without norm and LeakyReLU.
+* Label features are positive and bounded away from zero, so that their ratio stays finite.
+* The discriminator can judge each position by its class (``by_label``), as a projection
+  discriminator does (Miyato, Koyama 2018); the published one sees no labels by default.
+* The segmenter predicts classes, not label colours. It has no dropout, whose random numbers a
+  resumed training would have to restore.
 
-Source: semantic facts §1, "Generator", "Discriminator", "Auxiliary segmenter".
+Source: docs/method.md, "Generator", "Discriminator", "Segmenter".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 SCALES = 3
 STRIDE = 2**SCALES
-"""Sides of what the generator is given are multiples of this."""
+"""Sides of the generator's input are multiples of this, pixels."""
 
 _SLOPE = 0.2
 _LEAST_LABEL = 0.1  # added to label features before they are divided
@@ -39,24 +39,23 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class Translation(NamedTuple):
-    """What takes features of P's layout to that of P' at one scale."""
+    """Scale and shift that take features from the layout of P to that of P', at one scale."""
 
     gamma: Tensor  # (B, C, h, w); 1 where nothing changes
-    beta: Tensor  # likewise; 0
+    beta: Tensor  # (B, C, h, w); 0 where nothing changes
 
 
 class Generated(NamedTuple):
-    """A picture that the generator made, and how."""
+    """A picture that the generator made, and the translations that it used."""
 
     image: Tensor  # (B, 3, H, W), about [0, 1], not clipped
     translations: tuple[Translation, ...]
 
 
 class ReflectedConv(nn.Module):
-    """A convolution over a picture that goes on mirrored beyond its edges.
+    """A convolution with reflection padding, as zeros would show as a rim.
 
-    Zeros there show as a rim. Mirrored by slices: the gradient of PyTorch's own padding is not the
-    same in every run on a GPU.
+    The padding is made of slices: on a GPU the gradient of PyTorch's own is not deterministic.
     """
 
     def __init__(self, inputs: int, outputs: int, side: int = 3, stride: int = 1) -> None:
@@ -65,12 +64,12 @@ class ReflectedConv(nn.Module):
         self.margin = side // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.convolution(mirrored(x, self.margin))
+        made: Tensor = self.convolution(mirror_pad(x, self.margin))
         return made
 
 
-def mirrored(x: Tensor, margin: int) -> Tensor:
-    """(B, C, H, W) with so many rows and columns more on each side, as in a mirror."""
+def mirror_pad(x: Tensor, margin: int) -> Tensor:
+    """Pad (B, C, H, W) by ``margin`` rows and columns on each side, by reflection."""
     for dim in (2, 3):
         size = x.shape[dim]
         before = x.narrow(dim, 1, margin).flip(dim)
@@ -80,14 +79,14 @@ def mirrored(x: Tensor, margin: int) -> Tensor:
 
 
 class _Normalise(nn.Module):
-    """Features of length √C at each pixel."""
+    """Scales features to length √C at each pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + _EPSILON)
 
 
 class _Bottleneck(nn.Module):
-    """x plus what a narrower 3 × 3 convolution adds to it."""
+    """Residual block: x plus a narrower 3 × 3 convolution of x."""
 
     def __init__(self, channels: int, *, normalised: bool = True) -> None:
         super().__init__()
@@ -106,7 +105,7 @@ class _Bottleneck(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A picture's or label map's features at a half, a quarter and an eighth of its size."""
+    """Encodes a picture or a label map at a half, a quarter and an eighth of its size."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -126,10 +125,10 @@ class Encoder(nn.Module):
 
 
 class LabelEncoder(Encoder):
-    """Positive features of a label map at three scales, the finest first."""
+    """Encodes a label map as positive features at three scales, the finest first."""
 
     def forward(self, planes: Tensor) -> list[Tensor]:
-        """(B, K, H, W) → (B, 2w, H/2, W/2), (B, 4w, H/4, W/4), (B, 8w, H/8, W/8)."""
+        """Encode (B, K, H, W): (B, 2w, H/2, W/2), (B, 4w, H/4, W/4), (B, 8w, H/8, W/8)."""
         x, found = self.stem(planes), []
         for index, stage in enumerate(self.stages):
             x = stage(x)
@@ -138,14 +137,14 @@ class LabelEncoder(Encoder):
 
 
 class FeatureTranslation(nn.Module):
-    """SFT: γ = net(F'/F), β = net(F' - F), and features normalised and modulated by them."""
+    """Spatial feature transform: γ = net(F'/F), β = net(F' - F) modulate normalised features."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.scale, self.shift = _Modulator(channels, 1.0), _Modulator(channels, 0.0)
 
     def forward(self, x: Tensor, own: Tensor, target: Tensor) -> tuple[Tensor, Translation]:
-        """Bring features of the layout that ``own`` tells of to that of ``target``."""
+        """Translate features from the layout of label features ``own`` to that of ``target``."""
         ratio = (target + _LEAST_LABEL) / (own + _LEAST_LABEL)
         made = Translation(self.scale(ratio), self.shift(target - own))
         off = x - _mean(x)
@@ -153,7 +152,7 @@ class FeatureTranslation(nn.Module):
 
 
 class Generator(nn.Module):
-    """I, the features of P and P' → I'."""
+    """Makes I' from I and the label features of P and P'."""
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
@@ -181,23 +180,26 @@ class Generator(nn.Module):
         self.last = ReflectedConv(width, 3)
         _initialise(self)
         for translation in (*self.encoding, *self.decoding):
-            translation.scale.settle()
-            translation.shift.settle()
+            translation.scale.initialise_neutral()
+            translation.shift.initialise_neutral()
 
-    def begin(self, image: Tensor) -> Tensor:
-        """The picture's features at half its size, which no layout has touched yet."""
-        begun: Tensor = self.picture.stages[0](self.picture.stem(image * 2.0 - 1.0))
-        return begun
+    def encode_picture(self, image: Tensor) -> Tensor:
+        """Encode I, (B, 3, H, W) in [0, 1], at half its size, before any translation.
 
-    def forward(self, begun: Tensor, own: list[Tensor], target: list[Tensor]) -> Generated:
+        The sides of I are multiples of ``STRIDE``.
+        """
+        encoded: Tensor = self.picture.stages[0](self.picture.stem(image * 2.0 - 1.0))
+        return encoded
+
+    def forward(self, encoded: Tensor, own: list[Tensor], target: list[Tensor]) -> Generated:
         """Make I'.
 
         Args:
-            begun: what ``begin`` made of I, (B, 3, H, W) in [0, 1]; sides are multiples of
-                ``STRIDE``.
-            own: label features of P. target: of P'.
+            encoded: I, from ``encode_picture``.
+            own: label features of P.
+            target: label features of P'.
         """
-        x, made = begun, []
+        x, made = encoded, []
         for index, stage in enumerate(self.picture.stages):
             x = stage(x) if index else x
             x, translation = self.encoding[index](x, own[index], target[index])
@@ -213,14 +215,14 @@ class Generator(nn.Module):
 
 
 class DiscriminatorOutput(NamedTuple):
-    """What the discriminator finds."""
+    """Scores and features of the discriminator at a quarter and an eighth of the size."""
 
-    scores: tuple[Tensor, ...]  # (B, 1, h, w) at a quarter and an eighth: 1 real, 0 made
-    features: tuple[Tensor, ...]  # (B, C, h, w) at both
+    scores: tuple[Tensor, ...]  # (B, 1, h, w): 1 real, 0 made
+    features: tuple[Tensor, ...]  # (B, C, h, w)
 
 
 class Discriminator(nn.Module):
-    """Tells pieces of pictures from pieces of made ones, at two scales."""
+    """Tells parts of real pictures from parts of made ones, at two scales."""
 
     def __init__(self, classes: int, width: int = 64, *, by_label: bool) -> None:
         super().__init__()
@@ -244,7 +246,7 @@ class Discriminator(nn.Module):
 
         Args:
             image: (B, 3, H, W) in [0, 1].
-            shares: (B, K, H, W), 1 where a pixel is of a class.
+            shares: (B, K, H, W), 1 in the plane of a pixel's class.
         """
         half = self.down[0](image * 2.0 - 1.0)
         quarter = self.down[1](half)
@@ -266,7 +268,7 @@ class Discriminator(nn.Module):
 
 
 class Segmenter(nn.Module):
-    """Tells which class each part of a picture has: a small ASPP."""
+    """Predicts the class of each part of a picture: a small ASPP."""
 
     def __init__(self, classes: int, width: int = 64) -> None:
         super().__init__()
@@ -282,7 +284,7 @@ class Segmenter(nn.Module):
         self.last = nn.Conv2d(3 * (width // 2) + width, classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] → (B, K, H/4, W/4) logits."""
+        """Predict logits (B, K, H/4, W/4) of a picture (B, 3, H, W) in [0, 1]."""
         x = self.stem(image * 2.0 - 1.0)
         wide = [F.leaky_relu(branch(x), _SLOPE) for branch in self.branches]
         found: Tensor = self.last(torch.cat([x, *wide], dim=1))
@@ -290,7 +292,7 @@ class Segmenter(nn.Module):
 
 
 class _Modulator(nn.Module):
-    """Residual block without norm, 1 × 1 to half the channels, ReLU, 1 × 1 back."""
+    """Residual block without norm, 1 × 1 to half the channels, ReLU, 1 × 1 back to all."""
 
     def __init__(self, channels: int, neutral: float) -> None:
         super().__init__()
@@ -302,8 +304,8 @@ class _Modulator(nn.Module):
         )
         self.out = nn.Conv2d(channels // 2, channels, 1)
 
-    def settle(self) -> None:
-        """Begin near the value that changes nothing."""
+    def initialise_neutral(self) -> None:
+        """Initialise near the value that changes nothing."""
         assert self.out.bias is not None
         nn.init.constant_(self.out.bias, self.neutral)
         with torch.no_grad():
@@ -314,19 +316,19 @@ class _Modulator(nn.Module):
         return made
 
 
-def place(network: Network, device: str | torch.device) -> Network:
-    """Move a network, with its convolutions channels-last: on CPUs twice as fast."""
+def to_device(network: Network, device: str | torch.device) -> Network:
+    """Move a network to a device, in channels-last format, which is twice as fast on CPUs."""
     network.to(device)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def _positive(x: Tensor) -> Tensor:
-    """Smoothly above zero. Not softplus, whose last bits depend on the number of threads."""
+    """Map smoothly to positive values; the last bits of softplus would depend on threads."""
     return 0.5 * (x + torch.sqrt(x.square() + 1.0))
 
 
 def _mean(x: Tensor) -> Tensor:
-    """Of each channel; one axis at a time, or threads would show in the last bits."""
+    """Average each channel, one axis at a time, or the last bits would depend on threads."""
     return x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
 
 

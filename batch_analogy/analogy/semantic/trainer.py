@@ -1,10 +1,11 @@
-"""Training on one picture: reconstruction and sampling by turns.
+"""Training on one picture: reconstruction and sampling alternate.
 
 Departures from the published loop, each a field of ``SemanticConfig`` and off in ``paper`` quality:
-layouts that no picture has (``imagined``), realism by class (``by_label``), a perceptual loss, and
-averaged weights. Everywhere: the generator's rate is lower, as there is no batch norm.
+random layouts (``random_layouts``), realism by class (``by_label``), a perceptual loss, and
+averaged weights. In every quality the generator's learning rate is lower, as there is no batch
+norm.
 
-Source: semantic facts §1, "Data", "Loop", "Optimiser".
+Source: docs/method.md, "Training samples", "Training loop", "Optimiser".
 """
 
 from __future__ import annotations
@@ -35,61 +36,61 @@ from batch_analogy.analogy.semantic.networks import (
     Generated,
     Generator,
     Segmenter,
-    place,
+    to_device,
 )
 from batch_analogy.analogy.semantic.validation import Measures, Patience, ValidationSet
 from batch_analogy.analogy.semantic.working_size import (
-    laid_out,
+    crop_or_mirror,
     padded_size,
     reduce_classes,
     reduce_picture,
-    scaled,
+    scaled_size,
 )
 from batch_analogy.config.semantic import SemanticConfig
 
-Kind = Literal["reconstruction", "sampling", "imagined"]
+Kind = Literal["reconstruction", "sampling", "random layout"]
 
-_INITIAL = -1  # what random numbers are for, beside iterations
+_INITIAL = -1  # tells the random numbers of initialisation from those of iterations
 _BETAS = (0.0, 0.9)
-_LAST_RATE = 0.1
+_LAST_RATE = 0.1  # share of the learning rates at the last iteration
 
 
 @dataclass(frozen=True)
 class IterationResult:
-    """One iteration's losses, unweighted, as the last of its generator steps had them."""
+    """Unweighted losses of one iteration, those of its last generator step."""
 
-    iteration: int  # how many are done now
+    iteration: int  # number of iterations done
     kind: Kind
     losses: dict[str, float]
 
     @property
     def is_finite(self) -> bool:
-        """Whether training still makes sense."""
+        """Tell whether all losses are finite, so that training can continue."""
         return all(math.isfinite(value) for value in self.losses.values())
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What the generator is to do in one iteration."""
+    """Inputs of one iteration."""
 
     kind: Kind
     source: Sample
     target: Tensor  # (1, H, W) classes
-    truth: Sample  # what is real: of the target's layout, unless that is imagined
+    truth: Sample  # a real picture: of the target's layout, unless that is random
 
 
 class Trainer:
-    """Networks, optimisers and all that changes while they learn.
+    """Owns the networks, the optimisers and all else that changes during training.
 
-    Everything random comes from the seed and the iteration, so a trainer that takes up ``state``
-    goes on to the same bits, on one kind of device and with ``config.threads`` threads. Whoever
-    calls ``step`` on a CPU sets those: ``torch.set_num_threads`` is the process's, not ours.
+    All random numbers come from the seed and the iteration. A trainer that restores ``state``
+    therefore continues to the same bits, on one type of device and with ``config.threads`` threads.
+    On a CPU the caller of ``step`` sets these, as ``torch.set_num_threads`` is global.
 
     Args:
         image: (1, 3, H, W) float32 RGB in [0, 1], I at its full size.
         classes: (1, H, W) int64, P.
-        palette: the classes' colours.
-        config: how to train.
+        palette: colours of the classes.
+        config: settings of the training.
         network: VGG-19, on the device to train on.
     """
 
@@ -106,15 +107,15 @@ class Trainer:
         self._network, self._device = network, network.device
         self._blank = SemanticModel(image, classes, palette, config)
         self._picture = self._on_canvas(image, classes)
-        self._warper = Augmenter(self._picture)
+        self._augmenter = Augmenter(self._picture)
         channels = channels_of(palette, config.encoding)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_numbers(config.seed, _INITIAL).initial_seed())
-            self.generator = place(Generator(channels, config.width), self._device)
-            self.discriminator = place(
+            self.generator = to_device(Generator(channels, config.width), self._device)
+            self.discriminator = to_device(
                 Discriminator(len(palette), by_label=config.by_label), self._device
             )
-            self.segmenter = place(Segmenter(len(palette)), self._device)
+            self.segmenter = to_device(Segmenter(len(palette)), self._device)
         self._averaged = copy.deepcopy(self.generator)
         self._optimisers = {
             "generator": _adam(self.generator, config.learning_rate),
@@ -124,16 +125,16 @@ class Trainer:
         self._coherence = losses.Coherence(
             network, self._picture.image, self._picture.classes, by_label=config.by_label
         )
-        self._fixed = ValidationSet(self._picture, self._warper, config, len(palette))
+        self._fixed = ValidationSet(self._picture, self._augmenter, config, len(palette))
 
     @property
     def finished(self) -> bool:
-        """Whether all iterations are done, or nothing was gained for long."""
+        """Tell whether all iterations are done, or patience has run out."""
         waited, most = self.patience.without_gain, self.config.patience
         return self.iteration >= self.config.iterations or (0 < most <= waited)
 
     def step(self) -> IterationResult:
-        """Do one iteration: a new sample, and steps of each network on it."""
+        """Do one iteration: draw a sample and update each network on it."""
         numbers = random_numbers(self.config.seed, self.iteration)
         task = self._task(numbers)
         self._set_rates()
@@ -153,7 +154,7 @@ class Trainer:
         return IterationResult(self.iteration, task.kind, values)
 
     def measure(self) -> tuple[Measures, list[Tensor]]:
-        """Measure the fixed set, as ``ValidationSet.measure``; that counts towards ending early."""
+        """Validate, see ``ValidationSet.measure``; the result counts for early stopping."""
         found, shown = self._fixed.measure(
             self.iteration,
             self._chosen,
@@ -166,16 +167,16 @@ class Trainer:
         return found, shown
 
     def is_finite(self) -> bool:
-        """Whether all weights are numbers, so that going on makes sense."""
+        """Tell whether all weights are finite, so that training can continue."""
         modules = (self.generator, self._averaged, self.discriminator, self.segmenter)
         return all(bool(p.isfinite().all()) for m in modules for p in m.parameters())
 
     @property
     def _chosen(self) -> Generator:
-        return self._averaged if self.config.average else self.generator
+        return self._averaged if self.config.ema_decay else self.generator
 
     def model(self) -> SemanticModel:
-        """What has been learnt so far; later steps do not change it."""
+        """Return the model trained so far; later steps do not change it."""
         return SemanticModel(
             self._blank.image,
             self._blank.classes,
@@ -186,7 +187,7 @@ class Trainer:
         )
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that ``restore`` needs: tensors, and plain JSON values."""
+        """Return all that ``restore`` needs: tensors, and plain JSON values."""
         tensors = {
             f"{name}.{key}": value.detach().cpu().contiguous()
             for name, module in self._modules().items()
@@ -202,7 +203,7 @@ class Trainer:
         }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Go on where another trainer, of the same picture and configuration, had got to."""
+        """Restore the state of another trainer with the same picture and configuration."""
         for name, module in self._modules().items():
             prefix = f"{name}."
             module.load_state_dict(
@@ -224,32 +225,33 @@ class Trainer:
 
     def _on_canvas(self, image: Tensor, classes: Tensor) -> Sample:
         full = int(classes.shape[1]), int(classes.shape[2])
-        small = scaled(*full, self._blank.scale)
+        small = scaled_size(*full, self._blank.scale)
         canvas = padded_size(small)
         picture = reduce_picture(image.to(self._device), small)
         labels = reduce_classes(classes.to(self._device), len(self.palette), small)
         return Sample(
-            laid_out(picture, canvas, centred=False), laid_out(labels, canvas, centred=False)
+            crop_or_mirror(picture, canvas, centred=False),
+            crop_or_mirror(labels, canvas, centred=False),
         )
 
     def _task(self, numbers: torch.Generator) -> _Task:
         config = self.config
         share = augmentation_strength(self.iteration, config.ramp)
-        changed = self._warper.augment(self._picture, config, share, numbers)
-        swapped, imagined = torch.rand(2, generator=numbers).tolist()
+        changed = self._augmenter.augment(self._picture, config, share, numbers)
+        swapped, drawn = torch.rand(2, generator=numbers).tolist()
         if self.iteration % config.reconstruct_every == 0:
             return _Task("reconstruction", changed, changed.classes, changed)
         source, truth = (changed, self._picture) if swapped < 0.5 else (self._picture, changed)
-        if imagined < config.imagined * share:
+        if drawn < config.random_layouts * share:
             layout = random_layout(truth.classes, len(self.palette), numbers)
-            return _Task("imagined", source, layout, truth)
+            return _Task("random layout", source, layout, truth)
         return _Task("sampling", source, truth.classes, truth)
 
     def _set_rates(self) -> None:
-        """Constant, then linearly down to a tenth at the last iteration."""
-        steady = self.config.constant_rate_share * self.config.iterations
-        left = max(1.0, self.config.iterations - steady)
-        fallen = min(1.0, max(0.0, (self.iteration - steady) / left))
+        """Set the learning rates: constant, then falling linearly to a tenth at the end."""
+        constant = self.config.constant_rate_share * self.config.iterations
+        left = max(1.0, self.config.iterations - constant)
+        fallen = min(1.0, max(0.0, (self.iteration - constant) / left))
         factor = 1.0 - (1.0 - _LAST_RATE) * fallen
         for name, optimiser in self._optimisers.items():
             slow = name == "discriminator"
@@ -263,7 +265,8 @@ class Trainer:
             own = self.generator.labels(self._encoded(task.source.classes))
             same = task.target is task.source.classes
             target = own if same else self.generator.labels(self._encoded(task.target))
-            made: Generated = self.generator(self.generator.begin(source), own, target)
+            picture = self.generator.encode_picture(source)
+            made: Generated = self.generator(picture, own, target)
         return made
 
     def _encoded(self, classes: Tensor) -> Tensor:
@@ -273,7 +276,7 @@ class Trainer:
         return encode(classes, self.palette, "one-hot")
 
     def _half_precision(self) -> torch.autocast:
-        """bfloat16 on a GPU; its range is float32's, so no loss has to be scaled."""
+        """Use bfloat16 on a GPU; it has the range of float32, so no loss has to be scaled_size."""
         on = self._device.type == "cuda"
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on)
 
@@ -304,11 +307,11 @@ class Trainer:
         return {name: value.detach() for name, value in found.items()}
 
     def _judge(self, task: _Task, made: Generated, numbers: torch.Generator) -> dict[str, Tensor]:
-        """The generator's losses by name, unweighted."""
+        """Compute the generator's losses by name, unweighted."""
         config, found = self.config, {}
         judged = self.discriminator(made.image, self._shares(task.target))
         found["adversarial"] = losses.adversarial(judged, real=True)
-        if task.kind != "imagined":
+        if task.kind != "random layout":
             with torch.no_grad():
                 real = self.discriminator(task.truth.image, self._shares(task.truth.classes))
             found["feature_matching"] = losses.feature_matching(judged, real)
@@ -323,19 +326,19 @@ class Trainer:
     def _judge_features(
         self, task: _Task, made: Tensor, numbers: torch.Generator
     ) -> dict[str, Tensor]:
-        """The losses on VGG-19 features; those that weigh nothing are not worked out."""
+        """Compute the losses on VGG-19 features whose weight is above 0."""
         config, found = self.config, {}
-        coherent = bool(config.coherence) and task.kind != "reconstruction"
-        alike = bool(config.perceptual) and task.kind != "imagined"
-        if not (coherent or alike):
+        coherence = bool(config.coherence) and task.kind != "reconstruction"
+        perceptual = bool(config.perceptual) and task.kind != "random layout"
+        if not (coherence or perceptual):
             return {}
-        levels = (*losses.COHERENCE_LEVELS, *(losses.PERCEPTUAL_LEVELS if alike else ()))
+        levels = (*losses.COHERENCE_LEVELS, *(losses.PERCEPTUAL_LEVELS if perceptual else ()))
         features = losses.vgg_features(self._network, made, levels)
-        if coherent:
+        if coherence:
             found["coherence"] = self._coherence(
                 features, task.target, count=config.patches, numbers=numbers
             )
-        if alike:
+        if perceptual:
             with torch.no_grad():
                 real = losses.vgg_features(self._network, task.truth.image, levels)
             found["perceptual"] = losses.perceptual(features, real)
@@ -349,14 +352,14 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Move the averaged weights towards the generator's; early on by more."""
-        kept = min(self.config.average, (1.0 + self.iteration) / (10.0 + self.iteration))
+        """Move the averaged weights towards the generator's; early on, faster."""
+        decay = min(self.config.ema_decay, (1.0 + self.iteration) / (10.0 + self.iteration))
         averaged, current = self._averaged.parameters(), self.generator.parameters()
-        torch._foreach_lerp_(list(averaged), list(current), 1.0 - kept)
+        torch._foreach_lerp_(list(averaged), list(current), 1.0 - decay)
 
 
 class _frozen:  # noqa: N801 - a context manager
-    """Leaves a network without gradients of its own for a while; they still pass through it."""
+    """Freezes a network's weights for a while; gradients still pass through it."""
 
     def __init__(self, module: nn.Module) -> None:
         self._parameters = list(module.parameters())
@@ -377,14 +380,14 @@ def _adam(module: nn.Module, rate: float) -> torch.optim.Adam:
 def _restore_moments(
     optimiser: torch.optim.Optimizer, prefix: str, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Give an optimiser the moments it had, laid out in memory as its parameters are."""
+    """Restore the moments of an optimiser, in the memory format of its parameters."""
     parameters = optimiser.param_groups[0]["params"]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(prefix):
             index, moment = name.removeprefix(prefix).split(".")
             like = parameters[int(index)]
-            laid_out = torch.empty_like(like).copy_(value) if value.dim() else value
-            state.setdefault(int(index), {})[moment] = laid_out
+            restored = torch.empty_like(like).copy_(value) if value.dim() else value
+            state.setdefault(int(index), {})[moment] = restored
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})

@@ -1,4 +1,4 @@
-"""The fixed set of measures that tells how far training has got, and when to end it."""
+"""Validation of a training on a fixed set of layouts, and early stopping."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ from batch_analogy.analogy.semantic.networks import Generator, Segmenter
 from batch_analogy.config.semantic import SemanticConfig
 
 LAYOUTS = 4
-"""Of the fixed set: by turns a changed copy of the picture's own, and one that is made up."""
+"""Number of layouts in the fixed set: alternately an augmented copy of P, and a random layout."""
 
-_FIXED = -2  # what random numbers are for, beside iterations
+_FIXED = -2  # tells these random numbers from those of iterations
 _PATCHES = 256
 _LEAST_GAIN = 0.01
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is known of a generator after some iterations."""
+    """Measures of a generator after some iterations."""
 
     iteration: int
-    reconstruction: float  # mean L1 between I and what is made of P' = P, in [0, 1]
-    gamma: float  # mean |γ - 1| there
-    beta: float  # mean |β| there
-    accuracy: float  # share of pixels, in the fixed layouts, that the segmenter finds as wanted
-    coherence: float  # the loss of that name there
+    reconstruction: float  # mean L1 between I and the picture made from P' = P, in [0, 1]
+    gamma: float  # mean |γ - 1| in that picture
+    beta: float  # mean |β| in that picture
+    accuracy: float  # share of pixels of the fixed layouts whose class the segmenter finds
+    coherence: float  # the coherence loss in the fixed layouts
 
     @property
     def score(self) -> float:
-        """One number for whether there is still something to gain; less is better."""
+        """Sum that early stopping watches; lower is better."""
         return self.reconstruction + (1.0 - self.accuracy) + self.coherence
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long training has gone on without gain."""
+    """Number of validations since the last gain."""
 
     best: float = math.inf
-    without_gain: int = 0  # measures in a row
+    without_gain: int = 0  # validations in a row
 
     def after(self, score: float) -> Patience:
-        """The same after one more measure.
+        """Return the state after one more validation.
 
         >>> Patience(best=1.0).after(0.999)
         Patience(best=1.0, without_gain=1)
@@ -66,26 +66,26 @@ class Patience:
 
 
 class ValidationSet:
-    """The picture itself and a few layouts, the same at every measure.
+    """The picture itself and a few layouts, the same at every validation.
 
     Args:
-        picture: I and P, as they are trained on.
-        warper: of that size.
-        config: of the training; its seed chooses the layouts.
-        classes: how many there are.
+        picture: I and P at the size of the training.
+        augmenter: augments pictures of that size.
+        config: configuration of the training; its seed decides the layouts.
+        classes: number of classes.
     """
 
     def __init__(
-        self, picture: Sample, warper: Augmenter, config: SemanticConfig, classes: int
+        self, picture: Sample, augmenter: Augmenter, config: SemanticConfig, classes: int
     ) -> None:
         self._picture = picture
         self._config = config
         self.layouts: list[Tensor] = []
         for index in range(LAYOUTS):
             numbers = random_numbers(config.seed, _FIXED, index)
-            changed = warper.augment(picture, config, 1.0, numbers).classes
-            made_up = index % 2 == 1
-            self.layouts.append(random_layout(changed, classes, numbers) if made_up else changed)
+            changed = augmenter.augment(picture, config, 1.0, numbers).classes
+            is_random = index % 2 == 1
+            self.layouts.append(random_layout(changed, classes, numbers) if is_random else changed)
 
     @torch.no_grad()
     def measure(
@@ -98,37 +98,38 @@ class ValidationSet:
         coherence: losses.Coherence,
         network: Vgg19,
     ) -> tuple[Measures, list[Tensor]]:
-        """Look at what the networks make of the set.
+        """Apply the networks to the set and measure the results.
 
         Returns:
-            The measures; and I, what is made of P' = P and of each layout, (1, 3, H, W) in [0, 1].
+            The measures; then I, the picture made from P' = P, and that of each layout, all
+            (1, 3, H, W) in [0, 1].
         """
         own = generator.labels(encoded(self._picture.classes))
-        begun = generator.begin(self._picture.image)
-        same = generator(begun, own, own)
+        picture = generator.encode_picture(self._picture.image)
+        same = generator(picture, own, own)
         numbers = random_numbers(self._config.seed, _FIXED)
-        right, coherent = [], []
+        accuracies, coherences = [], []
         shown = [self._picture.image, same.image.clamp(0.0, 1.0)]
         for layout in self.layouts:
-            made = generator(begun, own, generator.labels(encoded(layout))).image
+            made = generator(picture, own, generator.labels(encoded(layout))).image
             made = made.clamp(0.0, 1.0)
             shown.append(made)
-            right.append(accuracy(segmenter(made), layout))
+            accuracies.append(accuracy(segmenter(made), layout))
             features = losses.vgg_features(network, made, tuple(losses.COHERENCE_LEVELS))
-            coherent.append(float(coherence(features, layout, count=_PATCHES, numbers=numbers)))
+            coherences.append(float(coherence(features, layout, count=_PATCHES, numbers=numbers)))
         found = Measures(
             iteration,
             reconstruction=float(F.l1_loss(shown[1], shown[0])),
             gamma=_mean([float((t.gamma - 1.0).abs().mean()) for t in same.translations]),
             beta=_mean([float(t.beta.abs().mean()) for t in same.translations]),
-            accuracy=_mean(right),
-            coherence=_mean(coherent),
+            accuracy=_mean(accuracies),
+            coherence=_mean(coherences),
         )
         return found, shown
 
 
 def accuracy(logits: Tensor, classes: Tensor) -> float:
-    """The share of pixels of a layout that a segmenter finds as they should be.
+    """Compute the share of pixels of a layout whose class a segmenter finds.
 
     Args:
         logits: (1, K, H/4, W/4).

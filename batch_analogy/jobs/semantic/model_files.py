@@ -33,7 +33,7 @@ def save_model(model: SemanticModel, folder: Path) -> Path:
         OutputDiskError: the disk is full, read-only or closed to this user.
     """
     path = folder / MODEL_FILE
-    write_state(path, model.tensors(), model.facts())
+    write_state(path, model.tensors(), model.metadata())
     return path
 
 

@@ -15,7 +15,7 @@ from batch_analogy.analogy.semantic.model import SemanticModel
 from batch_analogy.analogy.semantic.working_size import (
     reduce_classes,
     reduce_picture,
-    scaled,
+    scaled_size,
     working_scale,
 )
 from batch_analogy.config.semantic import SemanticConfig
@@ -100,7 +100,7 @@ def prepare(job: CompareJob, size: int) -> ComparisonInputs:
     image, classes, palette = read_pair(job.image, job.label)
     height, width = (int(side) for side in classes.shape[1:])
     scale = working_scale(height, width, size)
-    small = scaled(height, width, scale)
+    small = scaled_size(height, width, scale)
     source = Source(
         reduce_picture(image, small).to(job.device), _reduced(classes, palette, small), palette
     )
@@ -112,7 +112,7 @@ def prepare(job: CompareJob, size: int) -> ComparisonInputs:
 def _map(path: Path, palette: Palette, scale: float) -> Classes:
     classes = torch.from_numpy(read_classes(read_labels(path), palette, name=str(path)))[None]
     height, width = (int(side) for side in classes.shape[1:])
-    return _reduced(classes, palette, scaled(height, width, scale))
+    return _reduced(classes, palette, scaled_size(height, width, scale))
 
 
 def _reduced(classes: torch.Tensor, palette: Palette, size: tuple[int, int]) -> Classes:

@@ -19,7 +19,7 @@ from batch_analogy.analogy.features.pictures import encode_reference
 from batch_analogy.analogy.semantic.detail import Detail
 from batch_analogy.analogy.semantic.label_maps import Palette
 from batch_analogy.analogy.semantic.model import SemanticModel
-from batch_analogy.analogy.semantic.working_size import reduce_classes, reduce_picture, scaled
+from batch_analogy.analogy.semantic.working_size import reduce_classes, reduce_picture, scaled_size
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
 from batch_analogy.motion.temporal.painter import KeyframePainter
@@ -75,7 +75,7 @@ def semantic_maker(model: SemanticModel) -> Maker:
 def _at_its_size(model: SemanticModel) -> SemanticModel:
     """The same network; what it makes is not enlarged, as its picture has the size it works at."""
     height, width = (int(side) for side in model.classes.shape[1:])
-    small = scaled(height, width, model.scale)
+    small = scaled_size(height, width, model.scale)
     return SemanticModel(
         reduce_picture(model.image, small),
         reduce_classes(model.classes, len(model.palette), small),

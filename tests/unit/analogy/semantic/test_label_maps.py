@@ -1,4 +1,4 @@
-"""Label pictures become classes, whatever their edges and their JPEG made of the colours."""
+"""Label maps become classes, in spite of antialiased edges and JPEG."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ THREE = Palette((SKY, GRASS, LAKE))
 
 
 def plan() -> Classes:
-    """Sky over grass with a round lake in it, 96 × 120."""
+    """Return sky over grass with a round lake, 96 × 120."""
     y, x = np.mgrid[:96, :120]
     classes = np.where(y < 40, 0, 1)
     classes[(y - 65) ** 2 + (x - 60) ** 2 < 400] = 2
@@ -35,7 +35,7 @@ def plan() -> Classes:
 
 
 def antialiased() -> Labels:
-    """The plan with edges as drawing programs make them."""
+    """Draw the plan with antialiased edges."""
     large = np.kron(THREE.paint(plan()), np.ones((4, 4, 1), np.uint8))
     turned = cv2.warpAffine(
         large,
@@ -58,7 +58,7 @@ def assert_same_colours(palette: Palette, wanted: Palette, within: int) -> None:
         assert min(np.abs(palette.array() - colour).max(axis=1)) <= within
 
 
-def test_flat_colours_are_taken_as_they_are() -> None:
+def test_takes_flat_colours_as_they_are() -> None:
     labels = THREE.paint(plan())
     palette = find_palette(labels, name="label")
     assert set(palette.colours) == set(THREE.colours)
@@ -66,7 +66,7 @@ def test_flat_colours_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("quality", [95, 75, 50])
-def test_antialiased_edges_and_jpeg_are_no_classes(quality: int) -> None:
+def test_antialiasing_and_jpeg_add_no_classes(quality: int) -> None:
     labels = jpeg(antialiased(), quality)
     assert len(np.unique(labels.reshape(-1, 3), axis=0)) > 200
     palette = find_palette(labels, name="label")
@@ -75,7 +75,7 @@ def test_antialiased_edges_and_jpeg_are_no_classes(quality: int) -> None:
     assert (classes == plan()).mean() > 0.97
 
 
-def test_an_edge_goes_to_a_side_and_never_to_a_colour_like_the_mixture() -> None:
+def test_edge_pixels_go_to_one_side_not_to_a_colour_like_their_mixture() -> None:
     red, green, brown = (255, 0, 0), (0, 255, 0), (128, 128, 0)
     labels = np.zeros((64, 64, 3), np.uint8)
     labels[:, :32], labels[:, 32:], labels[:12] = red, green, brown
@@ -92,35 +92,35 @@ def test_thin_lines_are_a_class() -> None:
     assert find_palette(drawing, name="sketch").names == ("#ffffff", "#000000")
 
 
-def test_other_greens_are_the_green_that_is_known() -> None:
+def test_a_similar_green_counts_as_the_known_one() -> None:
     other = Palette((SKY, (49, 255, 8), LAKE)).paint(plan())
     assert (read_classes(other, THREE, name="map") == plan()).all()
 
 
-def test_unknown_colours_are_named() -> None:
+def test_rejects_unknown_colours_and_lists_them() -> None:
     labels = THREE.paint(plan())
     labels[50:60, 5:20] = (255, 147, 0)
     with pytest.raises(InputError, match=r"map.png has colours .*#ff9300.*#00fdff, #00f900, #0433"):
         read_classes(labels, THREE, name="map.png")
 
 
-def test_a_colour_between_two_known_ones_is_not_guessed() -> None:
+def test_rejects_a_colour_between_two_known_ones() -> None:
     near = Palette(((255, 0, 0), (255, 60, 0)))
     with pytest.raises(InputError, match="#ff1e00"):
         read_classes(np.full((20, 20, 3), (255, 30, 0), np.uint8), near, name="map")
 
 
-def test_a_target_may_lack_classes() -> None:
+def test_a_target_map_may_lack_classes() -> None:
     grass = np.full((40, 30, 3), GRASS, np.uint8)
     assert (read_classes(grass, THREE, name="map") == 1).all()
 
 
-def test_one_colour_only_is_refused() -> None:
-    with pytest.raises(InputError, match=r"one colour only, #00f900"):
+def test_rejects_a_map_of_one_colour() -> None:
+    with pytest.raises(InputError, match=r"only one colour, #00f900"):
         find_palette(np.full((40, 30, 3), GRASS, np.uint8), name="label")
 
 
-def test_too_many_colours_are_refused() -> None:
+def test_rejects_too_many_colours() -> None:
     many = np.random.default_rng(1).integers(0, 256, (7, 7, 3), dtype=np.uint8)
     labels = np.kron(many, np.ones((12, 12, 1), np.uint8))
     with pytest.raises(InputError, match=f"flat colours; a label map has at most {MAX_CLASSES}"):
@@ -128,7 +128,7 @@ def test_too_many_colours_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket", "retina"])
-def test_photographs_are_refused(name: str) -> None:
+def test_rejects_photographs(name: str) -> None:
     photo = cv2.resize(getattr(skimage.data, name)(), (160, 160), interpolation=cv2.INTER_AREA)
     with pytest.raises(InputError, match="photograph"):
         find_palette(photo, name="label")
@@ -136,7 +136,7 @@ def test_photographs_are_refused(name: str) -> None:
         read_classes(photo, THREE, name="map")
 
 
-def test_classes_as_planes_and_as_colours() -> None:
+def test_encodes_classes_as_planes_or_colours() -> None:
     classes = torch.from_numpy(plan())[None]
     planes = encode(classes, THREE, "one-hot")
     assert planes.shape == (1, 3, 96, 120)

@@ -65,7 +65,7 @@ def test_a_folder_without_model(tmp_path: Path) -> None:
 
 def test_a_model_of_another_version(model: SemanticModel, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    write_state(path, model.tensors(), {**model.facts(), "version": MODEL_VERSION + 1})
+    write_state(path, model.tensors(), {**model.metadata(), "version": MODEL_VERSION + 1})
     with pytest.raises(UsageError, match=rf"version {MODEL_VERSION + 1}, and .* train again"):
         load_model(tmp_path)
 
@@ -78,7 +78,7 @@ def test_a_damaged_model(model: SemanticModel, tmp_path: Path) -> None:
 
 
 def test_a_model_whose_parts_do_not_fit(model: SemanticModel, tmp_path: Path) -> None:
-    tensors, facts = model.tensors(), model.facts()
+    tensors, facts = model.tensors(), model.metadata()
     del tensors["generator.last.convolution.bias"]
     write_state(tmp_path / "model.safetensors", tensors, facts)
     with pytest.raises(InputError, match="does not fit together"):
@@ -102,7 +102,7 @@ def test_a_label_map_of_another_size(tmp_path: Path) -> None:
 
 def test_a_label_map_of_one_colour_and_one_that_is_none(tmp_path: Path) -> None:
     Image.new("RGB", (40, 32)).save(tmp_path / "picture.png")
-    with pytest.raises(InputError, match=r"picture.png holds one colour only, #000000"):
+    with pytest.raises(InputError, match=r"picture.png has only one colour, #000000"):
         read_pair(tmp_path / "picture.png", tmp_path / "picture.png")
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(FrameError):

@@ -244,7 +244,7 @@ def test_one_bad_picture_does_not_end_the_others(tmp_path: Path, job: TrainJob) 
     trained = train_all([bad, job], HERE)
     assert [one.name for one in trained.ended] == ["disc"]
     assert [one.name for one in trained.failed] == ["bad"]
-    assert "no label map" in str(trained.failed[0].error)
+    assert "not a label map" in str(trained.failed[0].error)
     with pytest.raises(ConfigError, match="--address none"):
         train_all([job], ExecutionConfig(address="none", workers=2))
 
