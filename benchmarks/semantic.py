@@ -48,7 +48,8 @@ from batch_analogy.jobs.semantic.apply import Flicker
 from batch_analogy.jobs.semantic.events import TrainingEnded
 from batch_analogy.jobs.semantic.model_files import load_model, read_labels, read_pair, read_state
 from batch_analogy.jobs.semantic.train_many import find_pairs
-from batch_analogy.jobs.semantic.training import TrainingFolder, TrainJob, train
+from batch_analogy.jobs.semantic.training import TrainJob, train
+from batch_analogy.jobs.semantic.training_folder import TrainingFolder
 from batch_analogy.json_files import read_json
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import to_uint8, write_png

@@ -1,4 +1,4 @@
-"""The commands of ``semantic``: a picture, its label map, and any other map."""
+"""The commands of ``semantic``: train on a picture and its label map, apply to other maps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from batch_analogy.cli.semantic_watcher import SemanticWatcher
     from batch_analogy.jobs.drive.driver import StopRequest
     from batch_analogy.jobs.semantic.apply import ApplyResult
-    from batch_analogy.jobs.semantic.train_many import TrainingResults
+    from batch_analogy.jobs.semantic.events import TrainingResults
     from batch_analogy.jobs.semantic.training import TrainJob
 
 MAKE = "make"
@@ -51,23 +51,23 @@ batch-analogy semantic apply lake.semantic maps/"""
 
 
 class SemanticGroup(TyperGroup):
-    """The group, in which IMAGE LABEL TARGETS needs no word before it."""
+    """A group in which ``make`` may be left out before IMAGE LABEL TARGETS."""
 
     def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
-        """Put in the word that was left out."""
+        """Insert ``make`` if it was left out."""
         if args and args[0] not in {*self.commands, "--help", "-h"}:
             args = [MAKE, *args]
         return super().parse_args(ctx, args)
 
 
 def build() -> typer.Typer:
-    """The group with its commands."""
+    """Build the group with its commands."""
     group = typer.Typer(
         name="semantic",
         cls=SemanticGroup,
         no_args_is_help=True,
         rich_markup_mode="rich",
-        help="Make pictures of other layouts, from one picture and its label map. IMAGE LABEL "
+        help="Make pictures with other layouts from one picture and its label map. IMAGE LABEL "
         "TARGETS alone trains a network on the picture and applies it: see make.",
         epilog=EPILOG,
     )
@@ -80,9 +80,9 @@ def build() -> typer.Typer:
 ModelOption = Annotated[
     Path | None,
     typer.Option(
-        help="The folder of the trained network, with checkpoints and a preview. A training that "
-        "was interrupted goes on there, one that is finished is used. By default IMAGE.semantic, "
-        "beside the output.",
+        help="Folder of the trained network, with checkpoints and a preview. An interrupted "
+        "training continues there, a finished one is used. By default IMAGE.semantic, beside the "
+        "output.",
         metavar="FOLDER",
         show_default=False,
     ),
@@ -104,14 +104,14 @@ def make(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Train on a picture and make it anew after other maps (the word make can be left out)."""
+    """Train on a picture and make new pictures from other maps (make can be left out)."""
     from batch_analogy.jobs.semantic.apply import check_maps, find_maps
 
     training.config()
     maps = find_maps(targets)
     out = general.absolute(output or default_output(image.stem, maps))
     folder = general.absolute(model) if model else out.parent / f"{image.stem}.semantic"
-    plan = _Making.planned(folder, maps, out, fps, detail, overwrite=overwrite)
+    plan = _Outputs.planned(folder, maps, out, fps, detail, overwrite=overwrite)
     execution = machine.execution_config()
     if machine.address is None:  # one picture needs no Ray
         execution = dataclasses.replace(execution, address="none")
@@ -123,7 +123,7 @@ def make(
         if trained.failed:
             raise trained.failed[0].error
         if trained.interrupted or not trained.ended:
-            console.note(f"to go on, give the same command again; it is kept in {folder}")
+            console.note(f"to continue, give the same command again; progress is kept in {folder}")
             return INTERRUPTED
         applied = plan.apply(watcher, stop)
     return _report(console, applied, folder, command="make")
@@ -135,8 +135,8 @@ def train(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Pictures with their label maps: NAME/img.png with NAME/label.png, or NAME.png "
-            "with NAME-label.png.",
+            help="Folder of pictures and their label maps: NAME/img.png with NAME/label.png, or "
+            "NAME.png with NAME-label.png.",
             metavar="FOLDER",
         ),
     ],
@@ -147,7 +147,7 @@ def train(
         typer.Option(
             "--output",
             "-o",
-            help="The folder for the trained networks, NAME.semantic each. By default FOLDER.",
+            help="Folder for the trained networks, each in NAME.semantic. By default FOLDER.",
             metavar="FOLDER",
             show_default=False,
         ),
@@ -155,15 +155,15 @@ def train(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Train on many pictures, several at once; apply makes pictures of them."""
+    """Train on many pictures, several at once; apply then makes pictures with each network."""
     from batch_analogy.jobs.semantic.train_many import find_pairs
 
     training.config()
-    place = general.absolute(output or folder)
+    target_folder = general.absolute(output or folder)
     pairs = find_pairs(folder)
     console, execution, jobs = Console(json_lines), machine.execution_config(), []
     for name, picture, label in pairs:
-        target = place / f"{name}.semantic"
+        target = target_folder / f"{name}.semantic"
         job, execution = _job(picture, label, target, training, execution, overwrite=overwrite)
         jobs.append(job)
     with _watched(console) as (watcher, stop):
@@ -173,7 +173,7 @@ def train(
 
 @reports_failures
 def apply(
-    model: Annotated[Path, typer.Argument(help="A folder that was trained into.", metavar="MODEL")],
+    model: Annotated[Path, typer.Argument(help="Folder of a trained network.", metavar="MODEL")],
     targets: TargetsArgument,
     output: OutputOption = None,
     fps: FrameRateOption = None,
@@ -181,15 +181,15 @@ def apply(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make pictures, or a film, after maps with a network that is trained already."""
+    """Make pictures, or a film, from maps with a trained network."""
     from batch_analogy.jobs.semantic.apply import find_maps
     from batch_analogy.jobs.semantic.model_files import MODEL_FILE
 
     if model.is_file() and model.name == MODEL_FILE:
-        model = general.absolute(model).parent  # a film's frames are kept there
+        model = general.absolute(model).parent  # where the frames of a film are kept
     maps = find_maps(targets)
     out = general.absolute(output or default_output(model.stem, maps))
-    plan = _Making.planned(general.absolute(model), maps, out, fps, detail, overwrite=overwrite)
+    plan = _Outputs.planned(general.absolute(model), maps, out, fps, detail, overwrite=overwrite)
     console = Console(json_lines)
     with _watched(console) as (watcher, stop):
         applied = plan.apply(watcher, stop)
@@ -197,7 +197,7 @@ def apply(
 
 
 def default_output(name: str, maps: Sequence[Path]) -> Path:
-    """What is written where nothing was said.
+    """Return the output if none was named.
 
     >>> str(default_output("lake", [Path("m.png")]))
     'lake-m.png'
@@ -212,12 +212,12 @@ def default_output(name: str, maps: Sequence[Path]) -> Path:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Making:
-    """What is to be made of a model, checked before it is trained."""
+class _Outputs:
+    """Outputs to make with a model, checked before it is trained."""
 
     folder: Path
     maps: list[Path]
-    places: list[Path]
+    paths: list[Path]
     film: Path | None
     fps: Fraction | None
     detail: bool
@@ -234,7 +234,7 @@ class _Making:
         detail: DetailChoice,
         *,
         overwrite: bool,
-    ) -> _Making:
+    ) -> _Outputs:
         from batch_analogy.jobs.semantic.apply import (
             frames_folder,
             is_film,
@@ -242,11 +242,11 @@ class _Making:
             refuse_existing_outputs,
         )
 
-        places = picture_paths(output, maps, frames_folder(folder, output))
-        refuse_existing_outputs(output, places, overwrite=overwrite)
+        paths = picture_paths(output, maps, frames_folder(folder, output))
+        refuse_existing_outputs(output, paths, overwrite=overwrite)
         film = output if is_film(output) else None
         patches = detail == "patches"
-        return cls(folder, maps, places, film, fps, patches, output, overwrite)
+        return cls(folder, maps, paths, film, fps, patches, output, overwrite)
 
     def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> ApplyResult:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
@@ -256,7 +256,7 @@ class _Making:
         applied = apply_maps(
             load_model(self.folder),
             self.maps,
-            self.places,
+            self.paths,
             film=self.film,
             fps=self.fps or DEFAULT_FPS,
             detail=self.detail,
@@ -283,7 +283,7 @@ def _job(
     *,
     overwrite: bool,
 ) -> tuple[TrainJob, ExecutionConfig]:
-    """A picture's training, and the settings with the number of GPUs decided."""
+    """Return the training of a picture, and the settings with the number of GPUs decided."""
     from batch_analogy.jobs.drive.pool_choice import settle_gpus
     from batch_analogy.jobs.semantic.training import TrainJob
 
@@ -315,7 +315,7 @@ def _train(
 def _watched(
     console: Console, *, alone: bool = False
 ) -> Iterator[tuple[SemanticWatcher, StopRequest]]:
-    """Progress on the console, and Ctrl-C asked for instead of raised."""
+    """Show progress on the console, and turn Ctrl-C into a request to stop."""
     from batch_analogy.cli.semantic_watcher import SemanticWatcher
     from batch_analogy.jobs.drive.driver import StopRequest
 
@@ -327,14 +327,14 @@ def _watched(
 def _report_trained(
     console: Console, trained: TrainingResults, total: int, *, stopped: bool
 ) -> int:
-    """Say which pictures are trained; returns the exit code."""
+    """Report which pictures are trained, and return the exit code."""
     finished = [one for one in trained.ended if one.ending != "interrupted"]
     for one in finished:
         console.result(str(one.folder))
     code = _code(len(finished), total, interrupted=trained.interrupted or stopped)
     console.note(f"{len(finished)} of {total} pictures trained")
     if code == INTERRUPTED:
-        console.note("to go on, give the same command again")
+        console.note("to continue, give the same command again")
     console.event(
         "result",
         command="train",
@@ -347,7 +347,7 @@ def _report_trained(
 
 
 def _report(console: Console, applied: ApplyResult, folder: Path, *, command: str) -> int:
-    """Say what was made: results on stdout, all else on stderr; returns the exit code."""
+    """Report what was made, results on stdout and the rest on stderr; return the exit code."""
     for path, message in applied.failed[:MAX_SHOWN_FAILURES]:
         console.note(f"{path.name} is missing: {message}")
     if len(applied.failed) > MAX_SHOWN_FAILURES:
@@ -356,7 +356,8 @@ def _report(console: Console, applied: ApplyResult, folder: Path, *, command: st
         console.result(str(path))
     if applied.film is not None and applied.flicker is not None:
         console.note(
-            f"where maps do not change, frames change by {255 * applied.flicker:.2f} of 255"
+            f"where the maps do not change, frames change by {255 * applied.flicker:.2f} of 255 on "
+            "average"
         )
     console.note(f"trained network: {folder}")
     code = _code(len(applied.pictures), applied.total, interrupted=applied.interrupted)

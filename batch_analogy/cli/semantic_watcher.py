@@ -1,4 +1,4 @@
-"""What a person sees of trainings: a bar on a terminal, a line now and then elsewhere."""
+"""Show trainings and maps: progress bars on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SemanticWatcher(Watcher):
         *,
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
-        alone: bool = False,  # one picture: that it failed is what the command ends with
+        alone: bool = False,  # a single picture, whose failure the command itself reports
     ) -> None:
         super().__init__(console, terminal=terminal, clock=clock)
         self._alone = alone
@@ -48,7 +48,7 @@ class SemanticWatcher(Watcher):
         return Progress(console=RichConsole(stderr=True), transient=True)
 
     def __call__(self, event: events.SemanticEvent) -> None:
-        """Take an event."""
+        """Show an event."""
         fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
         if isinstance(event, events.TrainingFailed):
             fields["error"] = str(event.error)
@@ -76,7 +76,7 @@ class SemanticWatcher(Watcher):
             self._console.note(f"{event.done} of {event.total} maps done")
 
     def _bar(self, name: str, done: int, total: int) -> bool:
-        """Move a bar, where there are bars."""
+        """Move a progress bar; return False if there are no bars."""
         if self._progress is None:
             return False
         if name not in self._bars:
@@ -93,19 +93,19 @@ class SemanticWatcher(Watcher):
 
 
 def measures_text(measures: Mapping[str, Any]) -> str:
-    """Measures in words."""
+    """Describe measures in words."""
     return (
-        f"reconstruction off by {measures['reconstruction']:.3f}, layouts right in "
-        f"{measures['accuracy']:.0%}"
+        f"reconstruction error {measures['reconstruction']:.3f}, layouts "
+        f"{measures['accuracy']:.0%} correct"
     )
 
 
 def _text_of(event: events.SemanticEvent) -> str | None:
     if isinstance(event, events.WorkersStarted):
         where = f", dashboard: {event.dashboard_url}" if event.dashboard_url else ""
-        return f"training {event.at_once} at once on Ray{where}"
+        return f"training {event.at_once} pictures at once on Ray{where}"
     if isinstance(event, events.TrainingOpened):
-        begins = f"goes on from iteration {event.iteration}" if event.iteration else "begins"
+        begins = f"continues from iteration {event.iteration}" if event.iteration else "begins"
         classes = f"{len(event.colours)} classes ({', '.join(event.colours)})"
         return f"{event.name}: {classes}; training {begins} in {event.folder}"
     if isinstance(event, events.TrainingFailed):

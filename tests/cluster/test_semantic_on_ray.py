@@ -1,4 +1,4 @@
-"""Pictures trained at once on a real local Ray, workers killed."""
+"""Train several pictures at once on a real local Ray, and kill workers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from batch_analogy.jobs.semantic.events import (
 )
 from batch_analogy.jobs.semantic.model_files import load_model
 from batch_analogy.jobs.semantic.train_many import train_all
-from batch_analogy.jobs.semantic.training import TrainingFolder, TrainJob
+from batch_analogy.jobs.semantic.training import TrainJob
+from batch_analogy.jobs.semantic.training_folder import TrainingFolder
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.semantic import QUICK, write_disc
 
 
 def jobs_in(folder: Path, **changes: object) -> list[TrainJob]:
-    """Two pictures and one that cannot be trained."""
+    """Return trainings of two pictures and of one that cannot be trained."""
     config = SemanticConfig(**{**QUICK, **changes})
     jobs = []
     for name in ("one", "two", "bad"):
@@ -68,7 +69,7 @@ def test_killed_workers_change_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_a_worker_that_dies_after_its_last_word_is_not_replaced(
+def test_does_not_replace_a_worker_that_dies_after_its_last_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Lingering(semantic_training.TrainerActor):
@@ -87,7 +88,7 @@ def test_a_worker_that_dies_after_its_last_word_is_not_replaced(
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_stopped_trainings_go_on_later(tmp_path: Path) -> None:
+def test_stopped_trainings_continue_later(tmp_path: Path) -> None:
     jobs = jobs_in(tmp_path, iterations=100_000)[:1]
     heard: list[SemanticEvent] = []
     trained = train_all(
@@ -100,6 +101,6 @@ def test_stopped_trainings_go_on_later(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+def test_refuses_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="2 GPU per worker were asked for"):
         train_all(jobs_in(tmp_path), ExecutionConfig(gpus_per_worker=2))

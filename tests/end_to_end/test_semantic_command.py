@@ -1,7 +1,8 @@
-"""The commands of ``semantic`` as a person gives them, bad input included."""
+"""The commands of ``semantic`` as a person uses them, bad input included."""
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def disc(tmp_path: Path) -> tuple[Path, Path]:
     return write_disc(tmp_path)
 
 
-def test_numbered_maps_become_a_film(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
+def test_makes_a_film_of_numbered_maps(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
     maps, film = write_maps(tmp_path / "maps", 4), tmp_path / "film.mp4"
     ended = call("semantic", *disc, maps, "-o", film, "--fps", "12", "--json", *QUICK)
     ended.assert_ended(0, "2 classes", "frames change by")
@@ -40,7 +41,7 @@ def test_numbered_maps_become_a_film(call: Call, disc: tuple[Path, Path], tmp_pa
 
 
 @pytest.mark.smoke
-def test_train_then_apply(call: Call, tmp_path: Path) -> None:
+def test_trains_a_folder_and_applies_a_model(call: Call, tmp_path: Path) -> None:
     write_disc(tmp_path / "pictures", "one")
     write_disc(tmp_path / "pictures", "two")
     wrong = tmp_path / "pictures" / "wrong.png"
@@ -74,17 +75,19 @@ def test_ctrl_c_keeps_a_checkpoint(disc: tuple[Path, Path], tmp_path: Path) -> N
     run("resume", model).assert_failed(2, "training of batch-analogy semantic")
 
 
-def test_help_names_all_three(call: Call) -> None:
+def test_help_lists_all_three_commands(call: Call) -> None:
     ended = call("semantic", "--help")
     ended.assert_ended(0, "make", "train", "apply", "IMAGE LABEL TARGETS")
 
 
-def test_an_empty_folder_of_targets(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
+def test_refuses_an_empty_folder_of_targets(
+    call: Call, disc: tuple[Path, Path], tmp_path: Path
+) -> None:
     (tmp_path / "maps").mkdir()
     call("semantic", *disc, tmp_path / "maps", *QUICK).assert_failed(1, "maps is empty")
 
 
-def test_unknown_colours_are_refused_before_training(
+def test_refuses_unknown_colours_before_training(
     call: Call, disc: tuple[Path, Path], tmp_path: Path
 ) -> None:
     strange = tmp_path / "strange.png"
@@ -94,14 +97,16 @@ def test_unknown_colours_are_refused_before_training(
     assert not (tmp_path / "disc.semantic").exists()
 
 
-def test_a_label_map_of_another_size(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
+def test_refuses_a_label_map_of_another_size(
+    call: Call, disc: tuple[Path, Path], tmp_path: Path
+) -> None:
     small = tmp_path / "small.png"
     Image.open(disc[1]).resize((24, 20)).save(small)
     ended = call("semantic", disc[0], small, disc[1], "-o", tmp_path / "o.png", *QUICK)
     ended.assert_failed(1, "24×20", "48×40")
 
 
-def test_outputs_that_cannot_be(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
+def test_refuses_impossible_outputs(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
     maps = write_maps(tmp_path / "maps", 2)
     call("semantic", *disc, maps, "-o", tmp_path / "o.png", *QUICK).assert_failed(
         2, "2 target maps"
@@ -111,19 +116,21 @@ def test_outputs_that_cannot_be(call: Call, disc: tuple[Path, Path], tmp_path: P
     call("semantic", *disc, maps, "--size", "8").assert_failed(2, "size is 8")
 
 
-def test_models_that_cannot_be_applied(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
-    call("semantic", "apply", tmp_path, disc[1]).assert_failed(2, "holds no trained model")
+def test_refuses_models_that_cannot_be_applied(
+    call: Call, disc: tuple[Path, Path], tmp_path: Path
+) -> None:
+    call("semantic", "apply", tmp_path, disc[1]).assert_failed(2, "contains no trained model")
     call("semantic", *disc, disc[1], "-o", tmp_path / "o.png", *QUICK).assert_ended(0)
     model = load_model(tmp_path / "disc.semantic")
     assert isinstance(model.tensors()["image"], torch.Tensor)
     path = tmp_path / "disc.semantic" / "model.safetensors"
     call("semantic", "apply", path, disc[1], "-o", tmp_path / "f.mp4").assert_ended(0)
-    write_state(path, model.tensors(), {**model.metadata(), "version": 0})
+    write_state(path, model.tensors(), dataclasses.replace(model.metadata(), version=0))
     ended = call("semantic", "apply", path.parent, disc[1], "-o", tmp_path / "p.png")
     ended.assert_failed(2, "version 0", "train again")
 
 
-def test_overwriting_leaves_nothing_of_the_earlier_run(
+def test_overwriting_deletes_pictures_of_the_earlier_run(
     call: Call, disc: tuple[Path, Path], tmp_path: Path
 ) -> None:
     maps, out = write_maps(tmp_path / "maps", 5), tmp_path / "out"
@@ -147,17 +154,15 @@ def test_overwriting_leaves_nothing_of_the_earlier_run(
     assert [path.name for path in frames.iterdir()] == ["000000.png"]
 
 
-def test_a_picture_that_fails_is_told_of_once(
-    call: Call, disc: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_reports_a_failure_once(call: Call, disc: tuple[Path, Path], tmp_path: Path) -> None:
     command = ["semantic", *disc, disc[1], "-o", tmp_path / "o.png", "--detail", "none"]
     call(*command, *QUICK).assert_ended(0)
     wrong = call(*command[:4], "-o", tmp_path / "p.png", *QUICK, "--seed", "2")
-    wrong.assert_failed(2, "holds a training of other", "--overwrite")
-    assert wrong.err.count("holds a training of other") == 1
+    wrong.assert_failed(2, "contains a training of other", "--overwrite")
+    assert wrong.err.count("contains a training of other") == 1
 
 
-def test_a_process_of_its_own(disc: tuple[Path, Path], tmp_path: Path) -> None:
+def test_works_as_a_process_of_its_own(disc: tuple[Path, Path], tmp_path: Path) -> None:
     ended = run("semantic", *disc, disc[1], "-o", "%04d.png", *QUICK, cwd=tmp_path)
     ended.assert_ended(0)
     assert (tmp_path / "0000.png").is_file()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -33,6 +33,15 @@ from batch_analogy.errors import InputError
 
 MODEL_VERSION = 2
 """Increased whenever earlier models cannot be read, or would make other pictures."""
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """All that a file of a model contains beside its tensors."""
+
+    version: int
+    colours: tuple[tuple[int, int, int], ...]  # of the classes, 8 bits per channel
+    config: SemanticConfig
 
 
 class SemanticModel:
@@ -153,25 +162,18 @@ class SemanticModel:
             **_prefixed("segmenter.", self.segmenter.state_dict()),
         }
 
-    def metadata(self) -> dict[str, Any]:
-        """Return all that a file of the model must contain beside ``tensors``, as JSON values."""
-        return {
-            "version": MODEL_VERSION,
-            "colours": [list(colour) for colour in self.palette.colours],
-            "config": self.config.fields(),
-        }
+    def metadata(self) -> ModelMetadata:
+        """Return all that a file of the model must contain beside ``tensors``."""
+        return ModelMetadata(MODEL_VERSION, self.palette.colours, self.config)
 
     @classmethod
-    def from_parts(
-        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
-    ) -> SemanticModel:
+    def from_parts(cls, tensors: Mapping[str, Tensor], metadata: ModelMetadata) -> SemanticModel:
         """Restore the model that ``tensors`` and ``metadata`` were taken from."""
-        colours = tuple((int(r), int(g), int(b)) for r, g, b in metadata["colours"])
         model = cls(
             tensors["image"],
             tensors["classes"].long(),
-            Palette(colours),
-            SemanticConfig(**metadata["config"]),
+            Palette(metadata.colours),
+            metadata.config,
         )
         model.generator.load_state_dict(_without("generator.", tensors))
         model.segmenter.load_state_dict(_without("segmenter.", tensors))

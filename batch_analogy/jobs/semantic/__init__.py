@@ -1,4 +1,4 @@
 """Semantic Image Analogy as a job: training folders, checkpoints, models, and applying them.
 
-``files.load_model(folder)`` gives the trained ``SemanticModel``; its ``apply`` makes pictures.
+``model_files.load_model(folder)`` reads a trained ``SemanticModel``; its ``apply`` makes pictures.
 """

@@ -1,4 +1,4 @@
-"""A trained model applied to target maps: pictures, or a film where the maps are a sequence."""
+"""Apply a trained model to target maps: make pictures, or a film if the maps are a sequence."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from batch_analogy.media.sequence import find_stills, is_video
 from batch_analogy.media.stills import FloatPixels, write_png
 
 LEAST_FRAMES = 3
-"""So many numbered maps are a sequence, and become a film unless something else is asked for."""
+"""Least number of numbered maps that become a film unless another output is named."""
 FRAMES = "frames"
 MAPS_CHECKED = 8
-"""Target maps, before training."""
+"""Number of target maps that are checked before training."""
 DEFAULT_FPS = Fraction(24)
 
 _NUMBERED = re.compile(r"(.*?)(\d+)")
@@ -39,38 +39,37 @@ _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """What became of the target maps."""
+    """Pictures and film made from target maps."""
 
     pictures: tuple[Path, ...]
     film: Path | None
-    failed: tuple[tuple[Path, str], ...]
+    failed: tuple[tuple[Path, str], ...]  # map and message
     total: int
     interrupted: bool
-    flicker: float | None  # mean change of what keeps its class from map to map, in [0, 1]
+    flicker: float | None  # mean change of pixels that keep their class, in [0, 1]
 
 
 def find_maps(source: str) -> list[Path]:
-    """The target maps of a folder, a pattern or a single file, in natural order.
+    """Find the target maps of a folder, a pattern or a single file, in natural order.
 
     Raises:
         UsageError: it does not exist, or is a video.
-        InputError: the folder is empty or holds no pictures.
+        InputError: the folder is empty or contains no pictures.
     """
     if is_video(Path(source)):
         raise UsageError(
-            f"{source} is a video; target maps are pictures: a video's colours are not flat "
-            "enough. Export it as PNG"
+            f"{source} is a video, whose colours are not flat enough for target maps: export it as "
+            "PNG pictures"
         )
     return [Path(path) for path in find_stills(source)]
 
 
 def check_maps(picture: Path, label: Path, maps: Sequence[Path]) -> None:
-    """Refuse target maps none of which can be used, before a network is trained for them.
+    """Check before training that at least one of the first target maps can be used.
 
     Raises:
-        InputError: all of those that are looked at hold colours that the label map has not, or
-            the label map itself cannot be used.
-        FrameError: all cannot be read.
+        InputError: the label map cannot be used, or all checked maps have colours that it lacks.
+        FrameError: none of the checked maps can be read.
     """
     _, _, palette = read_pair(picture, label)
     first: InputError | None = None
@@ -86,7 +85,7 @@ def check_maps(picture: Path, label: Path, maps: Sequence[Path]) -> None:
 
 
 def is_sequence(maps: Sequence[Path]) -> bool:
-    """Whether maps are the frames of a film: one name, numbered one after the other.
+    """Tell whether maps are the frames of a film: one name, with consecutive numbers.
 
     >>> is_sequence([Path(f"map{n:03}.png") for n in range(5)])
     True
@@ -102,20 +101,20 @@ def is_sequence(maps: Sequence[Path]) -> bool:
 
 
 def is_film(output: Path) -> bool:
-    """Whether an output's name is a film's."""
+    """Tell whether an output has the suffix of a film."""
     return output.suffix.lower() in CODECS["h264"].suffixes
 
 
 def picture_paths(output: Path, maps: Sequence[Path], frames: Path) -> list[Path]:
-    """Where the picture of each map goes.
+    """Return the path of each map's picture.
 
     Args:
         output: a film, a pattern like ``out/%06d.png``, one picture, or a folder.
         maps: the target maps.
-        frames: the folder for a film's pictures.
+        frames: folder for the pictures of a film.
 
     Raises:
-        UsageError: one picture was named for several maps, or two maps have one name.
+        UsageError: one picture was named for several maps, or two maps have the same name.
     """
     if is_film(output):
         return [frames / f"{index:06d}.png" for index in range(len(maps))]
@@ -134,30 +133,30 @@ def picture_paths(output: Path, maps: Sequence[Path], frames: Path) -> list[Path
             f"output {output} is neither a .png nor a film ({films}) nor a folder; choose one of "
             "these"
         )
-    places = [output / f"{path.stem}.png" for path in maps]
-    if len(set(places)) < len(places):
+    paths = [output / f"{path.stem}.png" for path in maps]
+    if len(set(paths)) < len(paths):
         raise UsageError(
             f"some target maps have the same name; give a pattern such as {output / '%06d.png'}"
         )
-    return places
+    return paths
 
 
 def frames_folder(folder: Path, film: Path) -> Path:
-    """The folder in a model's own for a film's pictures.
+    """Return the folder, inside a training folder, for the pictures of a film.
 
-    Films of one name may be made at once in several places: each has a folder of its own.
+    Films of one name may be made at once in several paths, so each has a folder of its own.
     """
-    mark = hashlib.blake2b(os.fsencode(film), digest_size=4).hexdigest()
-    return folder / FRAMES / f"{film.stem}-{mark}"
+    suffix = hashlib.blake2b(os.fsencode(film), digest_size=4).hexdigest()
+    return folder / FRAMES / f"{film.stem}-{suffix}"
 
 
-def refuse_existing_outputs(output: Path, places: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse to replace what is there.
+def refuse_existing_outputs(output: Path, paths: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse to replace existing outputs.
 
     Raises:
-        OutputExistsError: something is, and overwriting was not asked for.
+        OutputExistsError: an output exists, and overwriting was not asked for.
     """
-    wanted = [output] if is_film(output) else places
+    wanted = [output] if is_film(output) else paths
     there = [path for path in wanted if path.exists()]
     if there and not overwrite:
         raise OutputExistsError(
@@ -168,7 +167,7 @@ def refuse_existing_outputs(output: Path, places: Sequence[Path], *, overwrite: 
 def apply_maps(
     model: SemanticModel,
     maps: Sequence[Path],
-    places: Sequence[Path],
+    paths: Sequence[Path],
     *,
     film: Path | None = None,
     fps: Fraction = DEFAULT_FPS,
@@ -176,44 +175,44 @@ def apply_maps(
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> ApplyResult:
-    """Make a picture of each map, and a film of all.
+    """Make a picture from each map, and a film of all pictures.
 
-    One bad map does not end the others; where some are missing there is no film.
+    A bad map does not stop the others; if pictures are missing, no film is made.
 
     Args:
         model: the trained network.
         maps: target maps.
-        places: where the picture of each goes.
-        film: the film, if there is to be one.
-        fps: its frames a second.
-        detail: whether the picture's own detail is added (``analogy.semantic.detail``).
+        paths: path of each map's picture.
+        film: path of the film; None if there is to be none.
+        fps: frame rate of the film, frames per second.
+        detail: add the picture's own detail (``analogy.semantic.detail``).
         on_event: called with each event.
-        stopped: asked before each map, and while the film is made.
+        stopped: asked before each map, and while the film is encoded.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
-        FilmError: the film could not be encoded, such as of maps of different sizes.
+        FilmError: the film could not be encoded, for example as the maps differ in size.
     """
     done: list[Path] = []
     failed: list[tuple[Path, str]] = []
     flicker = Flicker()
     detailed = Detail(model) if detail else None
-    for path, place in zip(maps, places, strict=True):
+    for map_path, path in zip(maps, paths, strict=True):
         if stopped():
             break
         try:
-            classes = model.read(read_labels(path), name=str(path))
+            classes = model.read(read_labels(map_path), name=str(map_path))
         except (InputError, FrameError) as error:
-            failed.append((path, str(error)))
+            failed.append((map_path, str(error)))
             continue
-        image = model.apply(classes, name=str(path))
+        image = model.apply(classes, name=str(map_path))
         if detailed is not None:
             image = detailed.add(image, torch.from_numpy(classes)[None])
         made = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
-        write_png(place, made)
+        write_png(path, made)
         flicker.add(classes, made)
-        done.append(place)
-        on_event(MapDone(len(done), len(maps), place))
+        done.append(path)
+        on_event(MapDone(len(done), len(maps), path))
     interrupted, encoded = len(done) + len(failed) < len(maps), False
     if film is not None and len(done) == len(maps):
         encoded = bool(unless_stopped(lambda: _encode(done, film, fps, stopped), stopped))
@@ -231,7 +230,7 @@ def apply_maps(
 def _encode(
     pictures: Sequence[Path], film: Path, fps: Fraction, stopped: Callable[[], bool]
 ) -> bool:
-    """Make the film; True once it is there."""
+    """Encode the film; return True once it is written."""
 
     def go_on(count: int) -> None:
         if stopped():
@@ -243,14 +242,14 @@ def _encode(
 
 
 class Flicker:
-    """How much a film's pictures change where its maps do not."""
+    """Mean change of a film's pictures where its maps do not change."""
 
     def __init__(self) -> None:
         self._before: tuple[Classes, FloatPixels] | None = None
         self._found: list[float] = []
 
     def add(self, classes: Classes, made: FloatPixels) -> None:
-        """Take the next picture; one of another size begins anew."""
+        """Compare the next picture with the one before, unless its size differs."""
         if self._before is not None and self._before[0].shape == classes.shape:
             same = self._before[0] == classes
             if same.any():
@@ -259,5 +258,5 @@ class Flicker:
 
     @property
     def mean(self) -> float | None:
-        """None of fewer than two."""
+        """Mean change in [0, 1]; None without two pictures to compare."""
         return sum(self._found) / len(self._found) if self._found else None

@@ -1,4 +1,4 @@
-"""What trainings and their use tell whoever is watching."""
+"""Events and results of trainings and of applying their models."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, Literal
 
 from batch_analogy.errors import BatchAnalogyError
 
-Ending = Literal["finished", "nothing gained", "interrupted", "finished before"]
+Ending = Literal["finished", "stopped early", "interrupted", "finished before"]
 
 
 @dataclass(frozen=True)
 class TrainingOpened:
-    """A picture and its label map were read, and what an earlier training left."""
+    """A training begins or continues."""
 
     name: str
     folder: Path
-    colours: tuple[str, ...]  # the classes
-    iteration: int  # how many were done before
+    colours: tuple[str, ...]  # of the classes
+    iteration: int  # iterations done before
     total: int
 
 
@@ -30,14 +30,14 @@ class TrainingStep:
     name: str
     iteration: int
     total: int
-    losses: Mapping[str, float]  # of the last of each kind
-    seconds: float  # for each iteration
-    measures: Mapping[str, Any] | None = None  # where they were taken
+    losses: Mapping[str, float]  # of the last iteration
+    seconds: float  # per iteration
+    measures: Mapping[str, Any] | None = None  # of a validation after this iteration
 
 
 @dataclass(frozen=True)
 class TrainingEnded:
-    """The model is written, or a checkpoint to go on from."""
+    """A training has ended; its model is written, and a checkpoint if it was interrupted."""
 
     name: str
     folder: Path
@@ -49,7 +49,7 @@ class TrainingEnded:
 
 @dataclass(frozen=True)
 class TrainingFailed:
-    """One picture could not be trained; others go on."""
+    """One picture could not be trained; the others continue."""
 
     name: str
     folder: Path
@@ -60,13 +60,13 @@ class TrainingFailed:
 class WorkersStarted:
     """Pictures are trained on Ray."""
 
-    at_once: int
+    at_once: int  # number of pictures
     dashboard_url: str | None
 
 
 @dataclass(frozen=True)
 class MapDone:
-    """A target map has got its picture."""
+    """The picture of a target map is written."""
 
     done: int
     total: int
@@ -80,4 +80,17 @@ OnSemanticEvent = Callable[[SemanticEvent], None]
 
 
 def ignore(event: SemanticEvent) -> None:
-    """A listener that does nothing."""
+    """Ignore an event."""
+
+
+@dataclass(frozen=True)
+class TrainingResults:
+    """Endings of all trainings of a command."""
+
+    ended: tuple[TrainingEnded, ...]
+    failed: tuple[TrainingFailed, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        """True if some trainings can be continued."""
+        return any(one.ending == "interrupted" for one in self.ended)

@@ -1,6 +1,7 @@
-"""Trained models and checkpoints as files: safetensors whose header holds the rest as JSON.
+"""Files of trained models and checkpoints, and label maps read from files.
 
-One file is replaced in one go, so tensors and facts always belong together.
+A model or checkpoint is one safetensors file, whose header contains all that is not a tensor as
+JSON. The file is replaced at once, so both always belong together.
 """
 
 from __future__ import annotations
@@ -10,27 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
 from batch_analogy.analogy.semantic.label_maps import Labels, Palette, find_palette, read_classes
-from batch_analogy.analogy.semantic.model import MODEL_VERSION, SemanticModel
-from batch_analogy.errors import ConfigError, InputError, UsageError
+from batch_analogy.analogy.semantic.model import MODEL_VERSION, ModelMetadata, SemanticModel
+from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import atomic_write_bytes
 from batch_analogy.media.stills import read_still, to_uint8
 
 MODEL_FILE = "model.safetensors"
 
-_FACTS = "batch-analogy"  # the header's entry
+_HEADER_KEY = "batch-analogy"
 
 
 def save_model(model: SemanticModel, folder: Path) -> Path:
-    """Write a trained model into a folder, replacing the one that is there.
+    """Write a trained model into a folder, replacing an earlier one.
 
     Raises:
-        OutputDiskError: the disk is full, read-only or closed to this user.
+        OutputDiskError: the disk is full or may not be written to.
     """
     path = folder / MODEL_FILE
     write_state(path, model.tensors(), model.metadata())
@@ -43,9 +45,9 @@ def load_model(
     """Read a trained model.
 
     Args:
-        folder: what it was trained into, or the model file itself.
-        device: where to apply it.
-        half: whether to do so in bfloat16, if that is quicker there.
+        folder: the training folder, or the model file itself.
+        device: device to apply it on.
+        half: apply it in bfloat16 if the device is faster with it.
 
     Raises:
         UsageError: there is no model, or one of another version.
@@ -54,78 +56,78 @@ def load_model(
     path = folder / MODEL_FILE if folder.is_dir() else folder
     if not path.is_file():
         raise UsageError(
-            f"{folder} holds no trained model ({MODEL_FILE}); give the folder that batch-analogy "
-            "semantic trained into, or train again"
+            f"{folder} contains no trained model ({MODEL_FILE}); give the folder that "
+            "batch-analogy semantic trained into, or train again"
         )
-    tensors, facts = read_state(path)
-    if facts.get("version") != MODEL_VERSION:
+    tensors, values = read_state(path)
+    if values.get("version") != MODEL_VERSION:
         raise UsageError(
-            f"{path} is a model of version {facts.get('version')}, and this batch-analogy reads "
+            f"{path} is a model of version {values.get('version')}, and this batch-analogy reads "
             f"version {MODEL_VERSION}: train again with --overwrite, or install the release that "
             "made it"
         )
     try:
-        model = SemanticModel.from_parts(tensors, facts)
-    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        model = SemanticModel.from_parts(tensors, msgspec.convert(values, ModelMetadata))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{path} is damaged, what it holds does not fit together ({error}); train again with "
+            f"{path} is damaged, its parts do not fit together ({error}); train again with "
             "--overwrite"
         ) from error
     return model.to(device, half=half)
 
 
-def write_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and plain JSON values, wholly or not at all."""
-    header = {_FACTS: json.dumps(facts)}
+def write_state(path: Path, tensors: Mapping[str, Tensor], values: object) -> None:
+    """Write tensors, and values that msgspec can encode, completely or not at all."""
+    header = {_HEADER_KEY: json.dumps(msgspec.to_builtins(values))}
     atomic_write_bytes(path, safetensors.torch.save(dict(tensors), metadata=header))
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what ``write_state`` wrote.
+    """Read tensors and values that ``write_state`` wrote.
 
     Raises:
-        InputError: the file is missing, damaged or of another program.
+        InputError: the file is missing, damaged or not written by batch-analogy.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_FACTS])
+            values = json.loads((file.metadata() or {})[_HEADER_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         raise InputError(
-            f"{path} cannot be read ({error}); it is damaged or not batch-analogy's: train again "
-            "with --overwrite"
+            f"{path} cannot be read ({error}); it is damaged or was not written by batch-analogy: "
+            "train again with --overwrite"
         ) from error
-    return tensors, facts
+    return tensors, values
 
 
 def read_labels(path: Path) -> Labels:
-    """A label map's colours as they are stored; transparency is laid over white.
+    """Read the colours of a label map; transparency is composited over white.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        FrameError: the file is no picture, damaged, too small or too large.
+        FrameError: the file is not a picture, or is damaged, too small or too large.
     """
     return to_uint8(read_still(path))
 
 
 def read_pair(picture: Path, label: Path) -> tuple[Tensor, Tensor, Palette]:
-    """A picture and its label map.
+    """Read a picture and its label map.
 
     Returns:
-        (1, 3, H, W) float32 in [0, 1]; (1, H, W) int64 classes; their colours.
+        The picture (1, 3, H, W) float32 in [0, 1], its classes (1, H, W) int64, and their colours.
 
     Raises:
-        InputError: they differ in size, or the map is none: one colour, too many, a photograph.
-        FrameError: one of them cannot be read.
+        InputError: sizes differ, or the map has one colour, too many colours, or is a photograph.
+        FrameError: one of the files cannot be read.
     """
     pixels, labels = read_still(picture), read_labels(label)
     if pixels.shape != labels.shape:
         raise InputError(
             f"{label} is {labels.shape[1]}×{labels.shape[0]} px, but {picture} is "
-            f"{pixels.shape[1]}×{pixels.shape[0]} px; a label map has its picture's size: it says "
-            "of each pixel what is there"
+            f"{pixels.shape[1]}×{pixels.shape[0]} px; a label map has the size of its picture, as "
+            "it says what each pixel shows"
         )
     palette = find_palette(labels, name=str(label))
     classes = read_classes(labels, palette, name=str(label))

@@ -1,12 +1,11 @@
-"""Many pictures, each trained by itself: which there are, and one after the other in this process.
+"""Train the pictures of a folder: find them, and train one after the other in this process.
 
-``jobs.ray.semantic_training`` trains them at once, on one machine or a cluster.
+``jobs.ray.semantic_training`` trains several at once, on one machine or a cluster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from batch_analogy.config.run import ExecutionConfig
@@ -14,44 +13,34 @@ from batch_analogy.errors import ConfigError, InputError, JobError, UsageError
 from batch_analogy.jobs.drive.pool_choice import IN_PROCESS
 from batch_analogy.jobs.semantic.events import (
     OnSemanticEvent,
-    TrainingEnded,
     TrainingFailed,
+    TrainingResults,
     ignore,
 )
 from batch_analogy.jobs.semantic.training import TrainJob, train
 from batch_analogy.media.sequence import STILL_SUFFIXES, natural_key
 
 PICTURE, LABEL = "img", "label"
-"""Names in a picture's own folder, as the method's authors have them."""
+"""File names in a picture's own folder, those of the method's authors."""
 LABEL_ENDING = "-label"
-"""Ends a label map's name where pictures lie side by side."""
-
-
-@dataclass(frozen=True)
-class TrainingResults:
-    """How the pictures of a folder fared."""
-
-    ended: tuple[TrainingEnded, ...]
-    failed: tuple[TrainingFailed, ...]
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether some are to be gone on with."""
-        return any(one.ending == "interrupted" for one in self.ended)
+"""Ending of a label map's name where pictures lie side by side."""
 
 
 def find_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
-    """The pictures of a folder that have a label map: name, picture, label map.
+    """Find the pictures of a folder that have a label map.
 
-    Either each in a folder of its own, as ``lake/img.png`` with ``lake/label.png``, or side by
-    side, as ``lake.png`` with ``lake-label.png``.
+    Each picture lies in a folder of its own, as ``lake/img.png`` with ``lake/label.png``, or all
+    lie side by side, as ``lake.png`` with ``lake-label.png``.
+
+    Returns:
+        Name, picture and label map of each.
 
     Raises:
         UsageError: the folder does not exist.
-        InputError: it holds no such pair, or two of one name.
+        InputError: it contains no such pair, or two of the same name.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; give one with pictures and their label maps")
+        raise UsageError(f"{folder} is not a folder; give one with pictures and their label maps")
     found = []
     for entry in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
         if entry.is_dir():
@@ -64,21 +53,21 @@ def find_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
                 found.append((entry.stem, entry, label))
     if not found:
         raise InputError(
-            f"{folder} holds no picture with a label map; name them NAME/{PICTURE}.png and "
+            f"{folder} contains no picture with a label map; name them NAME/{PICTURE}.png and "
             f"NAME/{LABEL}.png, or NAME.png and NAME{LABEL_ENDING}.png"
         )
-    _refuse_namesakes(found)
+    _check_names(found)
     return found
 
 
-def _refuse_namesakes(pairs: Sequence[tuple[str, Path, Path]]) -> None:
-    """Each picture's network has a folder by its name."""
+def _check_names(pairs: Sequence[tuple[str, Path, Path]]) -> None:
+    """Refuse two pictures of one name, as the name is that of the training folder."""
     first: dict[str, Path] = {}
     for name, picture, _ in pairs:
         if name in first:
             raise InputError(
-                f"two pictures are called {name}, {first[name]} and {picture}, and their networks "
-                "would go into one folder; give one of them another name"
+                f"two pictures have the name {name}, {first[name]} and {picture}, and would be "
+                "trained in the same folder; rename one of them"
             )
         first[name] = picture
 
@@ -90,13 +79,13 @@ def train_all(
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingResults:
-    """Train pictures where the settings say; what fails with one does not end the others.
+    """Train pictures in this process or on Ray; if one fails, the others continue.
 
     Args:
         jobs: the pictures.
-        execution: workers, GPUs each gets, and the cluster.
+        execution: number of workers, GPUs of each, and the cluster.
         on_event: called with each event, in the calling thread.
-        stopped: once it is true, all write checkpoints and end.
+        stopped: once it is true, all trainings write checkpoints and end.
 
     Raises:
         ConfigError: several workers were asked for in this process.
@@ -104,9 +93,8 @@ def train_all(
         OutputDiskError: the disk is full or may not be written to.
     """
     if execution.address != IN_PROCESS:
-        from batch_analogy.jobs.ray.semantic_training import (
-            train_on_ray,  # a second, not always wanted
-        )
+        # Ray takes a second to import.
+        from batch_analogy.jobs.ray.semantic_training import train_on_ray
 
         return train_on_ray(jobs, execution, on_event=on_event, stopped=stopped)
     if (execution.workers or 1) > 1:
@@ -127,7 +115,7 @@ def train_all(
 
 
 def _named(folder: Path, stem: str) -> Path | None:
-    """The picture of that name, whatever its ending; of several the first by name."""
+    """Find the picture of a name, with any suffix; of several, the first in order."""
     found = [path for path in folder.glob(f"{stem}.*") if path.stem == stem and _is_still(path)]
     return min(found, default=None)
 

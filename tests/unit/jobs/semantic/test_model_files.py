@@ -1,7 +1,8 @@
-"""Models as files: what was written is read, and nothing else."""
+"""Model files: models are read as they were written, and other files are refused."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def model() -> SemanticModel:
     )
 
 
-def test_a_model_is_read_as_it_was_written(model: SemanticModel, tmp_path: Path) -> None:
+def test_reads_a_model_as_it_was_written(model: SemanticModel, tmp_path: Path) -> None:
     save_model(model.to("cpu"), tmp_path)
     again = load_model(tmp_path, half=False)
     assert again.palette == model.palette
@@ -44,7 +45,7 @@ def test_a_model_is_read_as_it_was_written(model: SemanticModel, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-def test_a_model_is_applied_in_bfloat16_where_that_is_quick(
+def test_applies_a_model_in_bfloat16_where_that_is_fast(
     model: SemanticModel, tmp_path: Path
 ) -> None:
     save_model(model.to("cpu"), tmp_path)
@@ -58,49 +59,50 @@ def test_a_model_is_applied_in_bfloat16_where_that_is_quick(
     assert torch.equal(load_model(tmp_path).apply(target), made)
 
 
-def test_a_folder_without_model(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no trained model"):
+def test_refuses_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="contains no trained model"):
         load_model(tmp_path)
 
 
-def test_a_model_of_another_version(model: SemanticModel, tmp_path: Path) -> None:
+def test_refuses_a_model_of_another_version(model: SemanticModel, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    write_state(path, model.tensors(), {**model.metadata(), "version": MODEL_VERSION + 1})
+    later = dataclasses.replace(model.metadata(), version=MODEL_VERSION + 1)
+    write_state(path, model.tensors(), later)
     with pytest.raises(UsageError, match=rf"version {MODEL_VERSION + 1}, and .* train again"):
         load_model(tmp_path)
 
 
-def test_a_damaged_model(model: SemanticModel, tmp_path: Path) -> None:
+def test_refuses_a_damaged_model(model: SemanticModel, tmp_path: Path) -> None:
     path = save_model(model, tmp_path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="damaged"):
         load_model(tmp_path)
 
 
-def test_a_model_whose_parts_do_not_fit(model: SemanticModel, tmp_path: Path) -> None:
-    tensors, facts = model.tensors(), model.metadata()
+def test_refuses_a_model_whose_parts_do_not_fit(model: SemanticModel, tmp_path: Path) -> None:
+    tensors = model.tensors()
     del tensors["generator.last.convolution.bias"]
-    write_state(tmp_path / "model.safetensors", tensors, facts)
-    with pytest.raises(InputError, match="does not fit together"):
+    write_state(tmp_path / "model.safetensors", tensors, model.metadata())
+    with pytest.raises(InputError, match="do not fit together"):
         load_model(tmp_path)
 
 
-def test_another_programs_safetensors(tmp_path: Path) -> None:
+def test_refuses_the_safetensors_of_another_program(tmp_path: Path) -> None:
     import safetensors.torch
 
     safetensors.torch.save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors")
-    with pytest.raises(InputError, match="not batch-analogy's"):
+    with pytest.raises(InputError, match="not written by batch-analogy"):
         read_state(tmp_path / "x.safetensors")
 
 
-def test_a_label_map_of_another_size(tmp_path: Path) -> None:
+def test_refuses_a_label_map_of_another_size(tmp_path: Path) -> None:
     Image.new("RGB", (40, 32)).save(tmp_path / "picture.png")
     Image.new("RGB", (40, 30)).save(tmp_path / "label.png")
     with pytest.raises(InputError, match=r"label.png is 40×30 px, but .*picture.png is 40×32 px"):
         read_pair(tmp_path / "picture.png", tmp_path / "label.png")
 
 
-def test_a_label_map_of_one_colour_and_one_that_is_none(tmp_path: Path) -> None:
+def test_refuses_a_map_of_one_colour_and_a_file_that_is_not_a_picture(tmp_path: Path) -> None:
     Image.new("RGB", (40, 32)).save(tmp_path / "picture.png")
     with pytest.raises(InputError, match=r"picture.png has only one colour, #000000"):
         read_pair(tmp_path / "picture.png", tmp_path / "picture.png")
@@ -109,7 +111,7 @@ def test_a_label_map_of_one_colour_and_one_that_is_none(tmp_path: Path) -> None:
         read_pair(tmp_path / "picture.png", tmp_path / "text.png")
 
 
-def test_transparency_lies_over_white(tmp_path: Path) -> None:
+def test_composites_transparency_over_white(tmp_path: Path) -> None:
     Image.new("RGB", (40, 32)).save(tmp_path / "picture.png")
     labels = np.zeros((32, 40, 4), np.uint8)
     labels[:16] = (200, 0, 0, 255)

@@ -1,4 +1,4 @@
-"""Training in a folder: interrupted, gone on with, refused, diverged; and many pictures."""
+"""Training in a folder: interrupted, continued, refused, diverged; and many pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from batch_analogy.errors import (
 from batch_analogy.jobs.semantic.events import SemanticEvent, TrainingOpened, TrainingStep
 from batch_analogy.jobs.semantic.model_files import load_model, read_state, write_state
 from batch_analogy.jobs.semantic.train_many import find_pairs, train_all
-from batch_analogy.jobs.semantic.training import TrainingFolder, TrainJob, is_trained, train
+from batch_analogy.jobs.semantic.training import TrainJob, is_trained, train
+from batch_analogy.jobs.semantic.training_folder import TrainingFolder
 from tests.support.semantic import QUICK, write_disc, write_maps
 
 HERE = ExecutionConfig(address="none")
@@ -41,7 +42,7 @@ def job(tmp_path: Path) -> TrainJob:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``job`` comes to, undisturbed."""
+    """Train ``job`` without interruption."""
     root = tmp_path_factory.mktemp("whole")
     picture, label = write_disc(root)
     config = SemanticConfig(**QUICK)
@@ -50,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def after(iterations: int) -> tuple[Callable[[SemanticEvent], None], Callable[[], bool]]:
-    """A listener, and a question that is answered with yes after so many questions."""
+    """Return a listener, and a ``stopped`` that is true after ``iterations`` questions."""
     asked: list[None] = []
 
     def stopped() -> bool:
@@ -66,7 +67,7 @@ def assert_same_models(one: Path, other: Path) -> None:
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
 
-def test_a_training_leaves_a_model_curves_and_a_preview(job: TrainJob) -> None:
+def test_writes_a_model_curves_and_a_preview(job: TrainJob) -> None:
     told: list[SemanticEvent] = []
     ended = train(job, on_event=told.append)
     assert (ended.ending, ended.iteration, ended.name) == ("finished", 4, "disc")
@@ -81,7 +82,7 @@ def test_a_training_leaves_a_model_curves_and_a_preview(job: TrainJob) -> None:
 
 
 @pytest.mark.parametrize("iterations", [1, 3])
-def test_interrupted_and_gone_on_with_is_uninterrupted(job: TrainJob, iterations: int) -> None:
+def test_interrupted_training_equals_uninterrupted_training(job: TrainJob, iterations: int) -> None:
     whole = dataclasses.replace(job, folder=job.folder.with_name("whole.semantic"))
     train(whole)
     on_event, stopped = after(iterations)
@@ -93,7 +94,7 @@ def test_interrupted_and_gone_on_with_is_uninterrupted(job: TrainJob, iterations
     assert curves[0] == curves[1]
 
 
-def test_what_is_finished_is_not_done_again(job: TrainJob) -> None:
+def test_does_not_repeat_a_finished_training(job: TrainJob) -> None:
     train(job)
     before = load_model(job.folder).tensors()
     told: list[SemanticEvent] = []
@@ -102,7 +103,7 @@ def test_what_is_finished_is_not_done_again(job: TrainJob) -> None:
     assert all(torch.equal(before[k], v) for k, v in load_model(job.folder).tensors().items())
 
 
-def test_pictures_that_were_moved_are_the_same(job: TrainJob, tmp_path: Path) -> None:
+def test_continues_after_pictures_and_folder_were_moved(job: TrainJob, tmp_path: Path) -> None:
     stopped = after(2)[1]
     assert train(job, stopped=stopped).ending == "interrupted"
     moved = tmp_path / "moved"
@@ -121,7 +122,7 @@ def test_pictures_that_were_moved_are_the_same(job: TrainJob, tmp_path: Path) ->
     assert told[0].iteration == 2
 
 
-def test_a_folder_of_another_training_is_refused(job: TrainJob) -> None:
+def test_refuses_the_folder_of_another_training(job: TrainJob) -> None:
     train(job)
     other = dataclasses.replace(job, config=SemanticConfig(**{**QUICK, "seed": 7}))
     with pytest.raises(PlanChangedError, match=r"other settings: seed 0 \(now 7\).*--overwrite"):
@@ -133,7 +134,7 @@ def test_a_folder_of_another_training_is_refused(job: TrainJob) -> None:
         train(other)
 
 
-def test_two_trainings_of_one_folder_are_refused(job: TrainJob) -> None:
+def test_refuses_a_second_training_of_one_folder(job: TrainJob) -> None:
     store = TrainingFolder(job.folder)
     store.open()
     try:
@@ -143,7 +144,7 @@ def test_two_trainings_of_one_folder_are_refused(job: TrainJob) -> None:
         store.close()
 
 
-def test_a_folder_of_other_things_is_left_alone(job: TrainJob) -> None:
+def test_leaves_a_folder_with_other_files_alone(job: TrainJob) -> None:
     job.folder.mkdir()
     (job.folder / "holiday.jpg").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"holiday\.jpg\); name another with --model"):
@@ -152,7 +153,7 @@ def test_a_folder_of_other_things_is_left_alone(job: TrainJob) -> None:
 
 
 def diverge(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
-    """Have training come to no number in an iteration."""
+    """Let a loss become NaN in one iteration."""
     step = Trainer.step
 
     def diverging(self: Trainer) -> IterationResult:
@@ -164,7 +165,9 @@ def diverge(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
     monkeypatch.setattr(Trainer, "step", diverging)
 
 
-def test_divergence_keeps_what_was_good(job: TrainJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_divergence_keeps_the_last_good_checkpoint(
+    job: TrainJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     diverge(monkeypatch, 3)
     said = r"iteration 3 \(adversarial is nan\).*of iteration 2, is kept.*--learning-rate.*0.00025"
     with pytest.raises(JobError, match=said):
@@ -175,7 +178,7 @@ def test_divergence_keeps_what_was_good(job: TrainJob, monkeypatch: pytest.Monke
     assert load_model(job.folder).generator is not None
 
 
-def test_divergence_in_weights_is_seen(job: TrainJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detects_divergence_of_weights(job: TrainJob, monkeypatch: pytest.MonkeyPatch) -> None:
     step = Trainer.step
 
     def broken(self: Trainer) -> IterationResult:
@@ -186,48 +189,48 @@ def test_divergence_in_weights_is_seen(job: TrainJob, monkeypatch: pytest.Monkey
         return done
 
     monkeypatch.setattr(Trainer, "step", broken)
-    with pytest.raises(JobError, match=r"weights are no numbers.*nothing had been kept"):
+    with pytest.raises(JobError, match=r"weights are not finite.*no checkpoint had been written"):
         train(job)
 
 
-def test_training_ends_where_nothing_is_gained(job: TrainJob) -> None:
+def test_training_stops_early_without_gain(job: TrainJob) -> None:
     config = SemanticConfig(**{**QUICK, "iterations": 50, "learning_rate": 1e-7, "patience": 2})
     ended = train(dataclasses.replace(job, config=config))
-    assert ended.ending == "nothing gained"
+    assert ended.ending == "stopped early"
     assert ended.iteration < 50
     assert is_trained(job.folder)
 
 
-def test_patience_counts_measures_without_gain() -> None:
+def test_patience_counts_validations_without_gain() -> None:
     patience = Patience().after(1.0).after(0.999).after(1.2)
     assert (patience.best, patience.without_gain) == (1.0, 2)
     assert patience.after(0.5) == Patience(0.5, 0)
 
 
-def spoil(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
-def spoil_facts(path: Path, **facts: object) -> None:
+def change_values(path: Path, **facts: object) -> None:
     tensors, before = read_state(path)
     write_state(path, tensors, {**before, **facts})
 
 
-SPOILT: dict[str, tuple[str, Callable[[TrainingFolder], None], str]] = {
-    "checkpoint": ("interrupted", lambda store: spoil(store.checkpoint), "damaged"),
-    "misfit": ("interrupted", lambda s: spoil_facts(s.checkpoint, trainer={}), "does not fit"),
-    "model": ("finished", lambda store: spoil(store.model), "damaged"),
-    "version": ("finished", lambda store: spoil_facts(store.model, version=0), "version 0"),
-    "status": ("finished", lambda store: spoil(store.status), "cannot be read"),
-    "manifest": ("interrupted", lambda store: spoil(store.manifest), "cannot be read"),
+DAMAGES: dict[str, tuple[str, Callable[[TrainingFolder], None], str]] = {
+    "checkpoint": ("interrupted", lambda store: truncate(store.checkpoint), "damaged"),
+    "misfit": ("interrupted", lambda s: change_values(s.checkpoint, trainer={}), "does not fit"),
+    "model": ("finished", lambda store: truncate(store.model), "damaged"),
+    "version": ("finished", lambda store: change_values(store.model, version=0), "version 0"),
+    "status": ("finished", lambda store: truncate(store.status), "cannot be read"),
+    "manifest": ("interrupted", lambda store: truncate(store.manifest), "cannot be read"),
 }
 
 
-@pytest.mark.parametrize("what", SPOILT)
-def test_what_is_spoilt_or_old_is_refused_and_begun_afresh_when_told(
-    job: TrainJob, whole: Path, what: str
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_refuses_damaged_or_old_files_and_overwrites_them_if_told(
+    job: TrainJob, whole: Path, damage: str
 ) -> None:
-    ending, spoiling, said = SPOILT[what]
+    ending, spoiling, said = DAMAGES[damage]
     stopped = after(2)[1] if ending == "interrupted" else lambda: False
     assert train(job, stopped=stopped).ending == ending
     spoiling(TrainingFolder(job.folder))
@@ -239,7 +242,7 @@ def test_what_is_spoilt_or_old_is_refused_and_begun_afresh_when_told(
     assert curves[0] == curves[1]
 
 
-def test_one_bad_picture_does_not_end_the_others(tmp_path: Path, job: TrainJob) -> None:
+def test_one_bad_picture_does_not_stop_the_others(tmp_path: Path, job: TrainJob) -> None:
     bad = dataclasses.replace(job, label=job.picture, folder=tmp_path / "bad.semantic")
     trained = train_all([bad, job], HERE)
     assert [one.name for one in trained.ended] == ["disc"]
@@ -249,7 +252,7 @@ def test_one_bad_picture_does_not_end_the_others(tmp_path: Path, job: TrainJob) 
         train_all([job], ExecutionConfig(address="none", workers=2))
 
 
-def test_pictures_are_found_in_folders_and_side_by_side(tmp_path: Path) -> None:
+def test_finds_pictures_in_folders_and_side_by_side(tmp_path: Path) -> None:
     write_disc(tmp_path, "a10")
     write_disc(tmp_path, "a2")
     picture, label = write_disc(tmp_path / "lake")
@@ -257,8 +260,8 @@ def test_pictures_are_found_in_folders_and_side_by_side(tmp_path: Path) -> None:
     label.rename(tmp_path / "lake" / "label.png")
     write_maps(tmp_path / "maps", 2)
     assert [name for name, _, _ in find_pairs(tmp_path)] == ["a2", "a10", "lake"]
-    with pytest.raises(InputError, match="holds no picture with a label map"):
+    with pytest.raises(InputError, match="contains no picture with a label map"):
         find_pairs(tmp_path / "maps")
     write_disc(tmp_path, "lake")
-    with pytest.raises(InputError, match=r"called lake, .*lake/img\.png and .*/lake\.png, and"):
+    with pytest.raises(InputError, match=r"name lake, .*lake/img\.png and .*/lake\.png, and"):
         find_pairs(tmp_path)
