@@ -111,15 +111,15 @@ def edges(image: Tensor) -> Tensor:
     Returns:
         (1, 1, H, W) float32 in [0, 1].
     """
-    grey = luma(image)
-    return (grey - _blurred(grey, _EDGE_TAPS) + 0.5).clamp_(0.0, 1.0)
+    brightness = luma(image)
+    return (brightness - _blurred(brightness, _EDGE_TAPS) + 0.5).clamp_(0.0, 1.0)
 
 
-def _blurred(grey: Tensor, weights: tuple[float, ...]) -> Tensor:
+def _blurred(brightness: Tensor, weights: tuple[float, ...]) -> Tensor:
     """Blur (1, 1, H, W) along both axes, edges replicated."""
-    taps = grey.new_tensor(weights) / sum(weights)
+    taps = brightness.new_tensor(weights) / sum(weights)
     reach = len(weights) // 2
-    padded = F.pad(grey, (reach, reach, reach, reach), mode="replicate")
+    padded = F.pad(brightness, (reach, reach, reach, reach), mode="replicate")
     return F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
 
 
@@ -132,9 +132,9 @@ def slopes(image: Tensor) -> Tensor:
     Returns:
         (1, 2, H, W) float32 in [0, 1].
     """
-    grey = F.pad(luma(image), (1, 1, 1, 1), mode="replicate")
-    right = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
-    down = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+    brightness = F.pad(luma(image), (1, 1, 1, 1), mode="replicate")
+    right = brightness[..., 1:-1, 2:] - brightness[..., 1:-1, :-2]
+    down = brightness[..., 2:, 1:-1] - brightness[..., :-2, 1:-1]
     return (0.5 + torch.cat([right, down], dim=1)).clamp_(0.0, 1.0)
 
 
@@ -233,15 +233,15 @@ def remap_luminance(a: Tensor, b: Tensor) -> Tensor:
     Source: Hertzmann et al. 2001, §3.2, with the gain bounded; docs/method.md, "Luminance
     remapping".
     """
-    grey = luma(a)
-    (own_mean, own_spread), (mean, spread) = _statistics(grey), _statistics(luma(b))
+    brightness = luma(a)
+    (own_mean, own_spread), (mean, spread) = _statistics(brightness), _statistics(luma(b))
     gain = min(max(spread / max(own_spread, 1e-3), 1 / _LARGEST_GAIN), _LARGEST_GAIN)
-    return (a + ((grey - own_mean) * gain + mean - grey)).clamp(0.0, 1.0)
+    return (a + ((brightness - own_mean) * gain + mean - brightness)).clamp(0.0, 1.0)
 
 
-def _statistics(grey: Tensor) -> tuple[float, float]:
+def _statistics(brightness: Tensor) -> tuple[float, float]:
     """Compute mean and standard deviation with NumPy, whose sums do not depend on threads."""
-    values = grey.cpu().double().numpy()
+    values = brightness.cpu().double().numpy()
     return float(values.mean()), float(values.std())
 
 

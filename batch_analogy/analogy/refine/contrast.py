@@ -24,7 +24,7 @@ from batch_analogy.analogy.refine.moments import Moments, smooth_cells
 _WINDOW = 8  # cells
 _OWN_WINDOW = 4  # cells, as the narrowest fit
 _NEARLY_EMPTY = 1e-3  # share of a window's pixels below which a plane's own grey is its colour
-_SHARE_KEPT = 0.9  # share of the measured gain that detail must keep, within …
+_GAIN_SHARE = 0.9  # share of the measured gain that detail must keep, within …
 _LOWEST, _HIGHEST = 0.3, 0.8  # … these limits
 _EVEN_RIDGE = 0.01  # variance below which a window says little about contrast
 _HALF_CONFIDENCE = 0.1  # confidence at which half of the measured change (in stops) is taken
@@ -54,7 +54,7 @@ def minimum_gain(
     squared = (var_y + _EVEN_RIDGE * overall) / (var_x + _EVEN_RIDGE)
     trust = 0.5 * (local + whole)
     gain = squared.clamp_min(1e-6) ** (0.5 * trust / (trust + _HALF_CONFIDENCE))
-    return (_SHARE_KEPT * gain).clamp(_LOWEST, _HIGHEST)
+    return (_GAIN_SHARE * gain).clamp(_LOWEST, _HIGHEST)
 
 
 def keep_contrast(grid: Tensor, moments: Moments, least: Tensor) -> Tensor:

@@ -51,14 +51,16 @@ def wls_smooth(values: Tensor, guide: Tensor) -> Tensor:
     refinement".
     """
     luma = guide.new_tensor(LUMA_BT601).view(1, 3, 1, 1)
-    grey = (guide * luma).sum(dim=1)[0].double().cpu().numpy()
-    height, width = grey.shape
+    brightness = (guide * luma).sum(dim=1)[0].double().cpu().numpy()
+    height, width = brightness.shape
     across = np.zeros((height, width))  # cell to its right neighbour
     down = np.zeros((height, width))
-    across[:, :-1] = _LAMBDA / (np.abs(np.diff(grey, axis=1)) ** _ALPHA + _EPSILON)
-    down[:-1] = _LAMBDA / (np.abs(np.diff(grey, axis=0)) ** _ALPHA + _EPSILON)
+    across[:, :-1] = _LAMBDA / (np.abs(np.diff(brightness, axis=1)) ** _ALPHA + _EPSILON)
+    down[:-1] = _LAMBDA / (np.abs(np.diff(brightness, axis=0)) ** _ALPHA + _EPSILON)
     right, below = across.ravel()[:-1], down.ravel()[:-width]
-    off_diagonal = scipy.sparse.diags([-right, -below], [1, width], shape=(grey.size, grey.size))
+    off_diagonal = scipy.sparse.diags(
+        [-right, -below], [1, width], shape=(brightness.size, brightness.size)
+    )
     neighbours = off_diagonal + off_diagonal.T
     centre = 1.0 - np.asarray(neighbours.sum(axis=1)).ravel()
     system = (neighbours + scipy.sparse.diags(centre)).tocsc()

@@ -161,8 +161,8 @@ def _blob(classes: Tensor, numbers: torch.Generator) -> Tensor:
     radius = 0.06 + 0.3 * drawn[2]
     angle = torch.atan2(y, x * (0.6 + 0.8 * drawn[3]))
     reach = torch.ones_like(angle)
-    for turn, (cosine, sine) in enumerate(waves.tolist(), start=1):
-        reach = reach + 0.15 * (cosine * torch.cos(turn * angle) + sine * torch.sin(turn * angle))
+    for n, (cosine, sine) in enumerate(waves.tolist(), start=1):
+        reach = reach + 0.15 * (cosine * torch.cos(n * angle) + sine * torch.sin(n * angle))
     inside: Tensor = torch.sqrt(y * y + x * x) < radius * reach
     return inside[None]
 

@@ -54,9 +54,9 @@ def crop_or_mirror(x: Tensor, size: tuple[int, int], *, centred: bool) -> Tensor
             continue
         start = -((wanted - has) // 2) if centred else 0
         places = torch.arange(start, start + wanted, device=x.device)
-        turn = max(1, 2 * has - 2)
-        places = places % turn
-        x = x.index_select(dim, torch.where(places < has, places, turn - places))
+        period = max(1, 2 * has - 2)
+        places = places % period
+        x = x.index_select(dim, torch.where(places < has, places, period - places))
     return x
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import safetensors
 import safetensors.torch
 import torch
@@ -21,6 +20,7 @@ from batch_analogy.analogy.semantic.label_maps import Labels, Palette, find_pale
 from batch_analogy.analogy.semantic.model import MODEL_VERSION, ModelMetadata, SemanticModel
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import atomic_write_bytes
+from batch_analogy.json_files import from_plain, to_plain
 from batch_analogy.media.stills import read_still, to_uint8
 
 MODEL_FILE = "model.safetensors"
@@ -67,7 +67,7 @@ def load_model(
             "made it"
         )
     try:
-        model = SemanticModel.from_parts(tensors, msgspec.convert(values, ModelMetadata))
+        model = SemanticModel.from_parts(tensors, from_plain(values, ModelMetadata))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{path} is damaged, its parts do not fit together ({error}); train again with "
@@ -78,7 +78,7 @@ def load_model(
 
 def write_state(path: Path, tensors: Mapping[str, Tensor], values: object) -> None:
     """Write tensors, and values that msgspec can encode, completely or not at all."""
-    header = {_HEADER_KEY: json.dumps(msgspec.to_builtins(values))}
+    header = {_HEADER_KEY: json.dumps(to_plain(values))}
     atomic_write_bytes(path, safetensors.torch.save(dict(tensors), metadata=header))
 
 

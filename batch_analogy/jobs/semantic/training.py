@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import Tensor
 
@@ -47,6 +46,7 @@ from batch_analogy.jobs.semantic.training_folder import (
     TrainingState,
     TrainingStatus,
 )
+from batch_analogy.json_files import from_plain, to_plain
 from batch_analogy.media.stills import Uint8Pixels, to_uint8, write_jpeg
 
 PROGRESS_SECONDS = 2.0
@@ -198,7 +198,7 @@ class _Training:
             return
         tensors, values = read_state(path)
         try:
-            checkpoint = msgspec.convert(values, Checkpoint)
+            checkpoint = from_plain(values, Checkpoint)
             trainer.restore(tensors, checkpoint.trainer)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(
@@ -243,7 +243,7 @@ class _Training:
         """Write the checkpoint, the model and the curves, and last the status that says so."""
         tensors, trainer_state = trainer.state()
         checkpoint = Checkpoint(trainer=trainer_state, curves=self._curves)
-        write_state(self._folder.checkpoint, tensors, msgspec.to_builtins(checkpoint))
+        write_state(self._folder.checkpoint, tensors, to_plain(checkpoint))
         save_model(trainer.model(), self._job.folder)
         points = self._curves.points
         self._folder.write(self._folder.curves, {"points": points})
@@ -265,7 +265,7 @@ class _Training:
             status.iteration,
             self._job.config.iterations,
             ending,
-            msgspec.to_builtins(status.measures),
+            to_plain(status.measures),
         )
         self._on_event(ended)
         return ended
@@ -273,16 +273,16 @@ class _Training:
     def _diverged(self, result: IterationResult) -> JobError:
         wrong = [name for name, value in result.losses.items() if not math.isfinite(value)]
         what = f"{wrong[0]} is {result.losses[wrong[0]]}" if wrong else "weights are not finite"
-        kept = "no checkpoint had been written yet"
+        rest = "no checkpoint had been written yet"
         if self._saved is not None:
-            kept = (
+            rest = (
                 f"the last good checkpoint, of iteration {self._saved}, is kept, and its model can "
                 f"be applied: {self._folder.model}"
             )
         rate = self._job.config.learning_rate
         return JobError(
             f"training of {self._job.picture} diverged at iteration {result.iteration} ({what}); "
-            f"{kept}. Start over with --overwrite and a lower --learning-rate, such as "
+            f"{rest}. Start over with --overwrite and a lower --learning-rate, such as "
             f"{rate / 4:g} (it was {rate:g}), or another --seed"
         )
 

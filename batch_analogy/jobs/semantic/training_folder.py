@@ -8,9 +8,10 @@ what an interrupted training continues from, and ``model.safetensors`` can be ap
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -18,11 +19,14 @@ from batch_analogy.analogy.semantic.trainer import IterationResult, TrainerState
 from batch_analogy.analogy.semantic.validation import Measures
 from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import PlanChangedError
+from batch_analogy.jobs.folder.manifest import SEMANTIC
 from batch_analogy.jobs.locked_folder import LockedFolder
 from batch_analogy.jobs.semantic.model_files import MODEL_FILE
-from batch_analogy.json_files import read_json, read_struct, write_json
+from batch_analogy.json_files import from_plain, read_json, read_struct, to_plain, write_json
 
-TRAINING_VERSION = 2
+T = TypeVar("T")
+
+TRAINING_FORMAT = 2
 """Increased whenever an earlier training cannot be continued."""
 
 TrainingState = Literal["training", "interrupted", "finished"]
@@ -36,11 +40,11 @@ class TrainingManifest(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="command",
-    tag="semantic",
+    tag=SEMANTIC,
 ):
     """All that decides a model, and where its picture lies: ``run.json``."""
 
-    version: int = TRAINING_VERSION
+    format: int = TRAINING_FORMAT
     picture: str
     label: str
     picture_hash: str
@@ -84,6 +88,7 @@ class CurvePoint(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class TrainingStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Progress of a training: ``status.json``."""
 
+    format: int = TRAINING_FORMAT
     state: TrainingState
     iteration: int
     total: int
@@ -142,23 +147,18 @@ class TrainingFolder(LockedFolder):
             UsageError: the file is damaged.
         """
         values = read_json(self.manifest, remedy=_REMEDY)
-        if values is None:
-            return None
-        if values.get("command") != "semantic":
+        if values is not None and values.get("command") != SEMANTIC:
             raise PlanChangedError(f"{self.folder} is not a training folder; {_OTHER_FOLDER}")
-        if values.get("version") != TRAINING_VERSION:
-            raise PlanChangedError(
-                f"{self.folder} was trained by another version of batch-analogy; {_OTHER_FOLDER}"
-            )
-        return read_struct(self.manifest, TrainingManifest, remedy=_REMEDY)
+        return _read(self.manifest, TrainingManifest)
 
     def read_status(self) -> TrainingStatus | None:
         """Read how far the training is; None if there is no status.
 
         Raises:
+            PlanChangedError: another version wrote it.
             UsageError: the file is damaged.
         """
-        return read_struct(self.status, TrainingStatus, remedy=_REMEDY)
+        return _read(self.status, TrainingStatus)
 
     def write(self, path: Path, values: msgspec.Struct | Mapping[str, Any]) -> None:
         """Write one of the JSON files.
@@ -166,7 +166,7 @@ class TrainingFolder(LockedFolder):
         Raises:
             OutputDiskError: the disk is full or may not be written to.
         """
-        write_json(path, msgspec.to_builtins(values))
+        write_json(path, to_plain(values))
 
     def _own_files(self) -> Sequence[Path]:
         return self.status, self.model, self.curves
@@ -176,3 +176,12 @@ class TrainingFolder(LockedFolder):
 
 
 _OTHER_FOLDER = "name another folder with --model, or start over with --overwrite"
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    return read_struct(
+        path,
+        lambda data: from_plain(json.loads(data), kind),
+        version=TRAINING_FORMAT,
+        remedy=_REMEDY,
+    )

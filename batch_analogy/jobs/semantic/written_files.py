@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, hash_file
-from batch_analogy.json_files import read_struct, write_json
+from batch_analogy.json_files import from_plain, read_json, write_json
 
 WRITTEN = "written.json"
 WrittenFiles = dict[str, dict[str, str]]
@@ -38,15 +38,15 @@ def record_written(
     """
     path = model / WRITTEN
     try:
-        known = read_struct(path, WrittenFiles, remedy="delete it") or {}
-    except UsageError:  # damaged: no pictures are deleted then
+        known = from_plain(read_json(path) or {}, WrittenFiles)
+    except (UsageError, ValueError):  # damaged: no pictures are deleted then
         known = {}
     earlier = known.get(str(output), {})
     written = {str(path): hash_file(path) for path in done}
     gone = _delete(earlier, written) if whole and overwrite else []
-    kept = written if whole and overwrite else {**earlier, **written}
+    recorded = written if whole and overwrite else {**earlier, **written}
     with contextlib.suppress(OutputDiskError, UsageError):
-        write_json(path, {**known, str(output): kept})
+        write_json(path, {**known, str(output): recorded})
     return gone
 
 

@@ -97,10 +97,10 @@ def _propagate(maps, size, shape, costs, jump, before, difference, nnf_new, diff
     nnf = before[0]
     for y in prange(hs):
         for x in range(ws):
-            by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
+            by, bx, current = nnf[0, y, x], nnf[1, y, x], difference[y, x]
             if active[y, x] == 2:
                 factor, extra = _cost_terms(size, shape, costs, before, y, x, by, bx)
-                best = np.float64(kept) * factor + extra
+                best = np.float64(current) * factor + extra
                 for side in range(4):
                     dy = 0 if side < 2 else (-jump if side == 2 else jump)
                     dx = (-jump if side == 0 else jump) if side < 2 else 0
@@ -113,8 +113,8 @@ def _propagate(maps, size, shape, costs, jump, before, difference, nnf_new, diff
                         continue
                     found, total = _better(maps, size, shape, costs, before, y, x, qy, qx, best)
                     if total < best:
-                        by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
-            nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
+                        by, bx, current, best = np.int32(qy), np.int32(qx), found, total
+            nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, current
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -126,11 +126,11 @@ def _random_search(maps, size, shape, costs, draws, before, difference, nnf_new,
     nnf = before[0]
     for y in prange(hs):
         for x in range(ws):
-            by, bx, kept = nnf[0, y, x], nnf[1, y, x], difference[y, x]
+            by, bx, current = nnf[0, y, x], nnf[1, y, x], difference[y, x]
             if active[y, x] == 2:
                 cell = hash_cell(np.uint64(y * ws + x) ^ np.uint64(seed))
                 factor, extra = _cost_terms(size, shape, costs, before, y, x, by, bx)
-                best = np.float64(kept) * factor + extra
+                best = np.float64(current) * factor + extra
                 for k in range(radii.size):
                     r, number = radii[k], 2 * (first + k)
                     qy = draw_between(cell, number, max(by - r, 0), min(by + r, ht - 1))
@@ -139,8 +139,8 @@ def _random_search(maps, size, shape, costs, draws, before, difference, nnf_new,
                         continue
                     found, total = _better(maps, size, shape, costs, before, y, x, qy, qx, best)
                     if total < best:
-                        by, bx, kept, best = np.int32(qy), np.int32(qx), found, total
-            nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, kept
+                        by, bx, current, best = np.int32(qy), np.int32(qx), found, total
+            nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, current
 
 
 @njit(cache=True, nogil=True)

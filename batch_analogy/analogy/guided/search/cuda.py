@@ -78,7 +78,7 @@ def _cost_terms(
 
 @triton.jit
 def _offer(
-    s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, offered, kept, best, by, bx,
+    s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, offered, current, best, by, bx,
     REACH: tl.constexpr, C: tl.constexpr, CELLS: tl.constexpr, CHUNK: tl.constexpr,
     COHERENT: tl.constexpr, COUNTED: tl.constexpr,
 ):  # fmt: skip
@@ -93,8 +93,8 @@ def _offer(
         REACH, C, CELLS, CHUNK,
     )  # fmt: skip
     best = tl.where(better, found.to(tl.float64) * factor + extra, best)
-    kept = tl.where(better, found, kept)
-    return kept, best, tl.where(better, qy, by), tl.where(better, qx, bx)
+    current = tl.where(better, found, current)
+    return current, best, tl.where(better, qy, by), tl.where(better, qx, bx)
 
 
 @triton.jit(do_not_specialize=[*_SIZES, "jump"])
@@ -110,12 +110,12 @@ def _propagate(
     cell = py * ws + px
     by = tl.load(nnf + cell, mask=there, other=0)
     bx = tl.load(nnf + count + cell, mask=there, other=0)
-    kept = tl.load(difference + cell, mask=there, other=0)
+    current = tl.load(difference + cell, mask=there, other=0)
     searched = there & (tl.load(active + cell, mask=there, other=0) == 2)
     factor, extra = _cost_terms(
         nnf, used, costs, hs, ws, ht, wt, py, px, by, bx, there, REACH, CELLS, COHERENT, COUNTED
     )
-    best = kept.to(tl.float64) * factor + extra
+    best = current.to(tl.float64) * factor + extra
     for side in range(4):  # left, right, up, down
         step = tl.where(side % 2 == 0, -jump, jump)
         dy = tl.where(side < 2, 0, step)
@@ -127,13 +127,13 @@ def _propagate(
         qx = tl.load(nnf + count + neighbour, mask=beside, other=0) - dx
         qy = tl.minimum(tl.maximum(qy, 0), ht - 1)
         qx = tl.minimum(tl.maximum(qx, 0), wt - 1)
-        kept, best, by, bx = _offer(
+        current, best, by, bx = _offer(
             s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, beside,
-            kept, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, COUNTED,
+            current, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, COUNTED,
         )  # fmt: skip
     tl.store(nnf_new + cell, by, mask=there)
     tl.store(nnf_new + count + cell, bx, mask=there)
-    tl.store(difference_new + cell, kept, mask=there)
+    tl.store(difference_new + cell, current, mask=there)
 
 
 @triton.jit(do_not_specialize=[*_SIZES, "radius_count", "first"])
@@ -149,25 +149,25 @@ def _random_search(
     cell = py * ws + px
     by = tl.load(nnf + cell, mask=there, other=0)
     bx = tl.load(nnf + count + cell, mask=there, other=0)
-    kept = tl.load(difference + cell, mask=there, other=0)
+    current = tl.load(difference + cell, mask=there, other=0)
     searched = there & (tl.load(active + cell, mask=there, other=0) == 2)
     factor, extra = _cost_terms(
         nnf, used, costs, hs, ws, ht, wt, py, px, by, bx, there, REACH, CELLS, COHERENT, COUNTED
     )
-    best = kept.to(tl.float64) * factor + extra
+    best = current.to(tl.float64) * factor + extra
     cell_hash = hash_cells(cell.to(tl.uint32) ^ tl.load(seed).to(tl.uint32))
     for k in range(radius_count):
         r = tl.load(radii + k)
         number = 2 * (first + k)
         qy = draw(cell_hash, number, tl.maximum(by - r, 0), tl.minimum(by + r, ht - 1))
         qx = draw(cell_hash, number + 1, tl.maximum(bx - r, 0), tl.minimum(bx + r, wt - 1))
-        kept, best, by, bx = _offer(
+        current, best, by, bx = _offer(
             s, t, nnf, used, usable, costs, hs, ws, ht, wt, py, px, qy, qx, searched,
-            kept, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, COUNTED,
+            current, best, by, bx, REACH, C, CELLS, CHUNK, COHERENT, COUNTED,
         )  # fmt: skip
     tl.store(nnf_new + cell, by, mask=there)
     tl.store(nnf_new + count + cell, bx, mask=there)
-    tl.store(difference_new + cell, kept, mask=there)
+    tl.store(difference_new + cell, current, mask=there)
 
 
 @triton.jit(do_not_specialize=_SIZES)
