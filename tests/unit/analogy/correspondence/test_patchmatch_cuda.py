@@ -100,7 +100,14 @@ def interpreted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
         yield compare
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+QUICK = (CASES[1], CASES[6])  # the interpreter takes half a minute and more for each other one
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=() if case in QUICK else pytest.mark.long) for case in CASES],
+    ids=str,
+)
 def test_interpreted_kernel_equals_the_reference(
     case: tuple, interpreted: Callable[[tuple], str]
 ) -> None:
