@@ -58,4 +58,5 @@ def test_the_command_reference_has_every_command_and_its_options() -> None:
 def test_the_python_api_page_shows_every_public_name_once() -> None:
     page = (DOCS / "python-api.md").read_text("utf-8")
     shown = re.findall(r"^::: batch_analogy\.(\w+)$", page, re.MULTILINE)
-    assert sorted(shown) == sorted(set(batch_analogy.__all__) - {"__version__"})
+    assert sorted({*shown} - {"api"}) == sorted(set(batch_analogy.__all__) - {"__version__"})
+    assert len(shown) == len(set(shown))
