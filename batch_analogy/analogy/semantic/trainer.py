@@ -282,7 +282,7 @@ class Trainer:
         return encode(classes, self.palette, "one-hot")
 
     def _half_precision(self) -> torch.autocast:
-        """Use bfloat16 on a GPU; it has the range of float32, so no loss has to be scaled_size."""
+        """Use bfloat16 on a GPU; it has the range of float32, so no loss has to be scaled."""
         on = self._device.type == "cuda"
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on)
 

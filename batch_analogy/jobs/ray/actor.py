@@ -20,6 +20,11 @@ from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, WorkerSpec
 from batch_analogy.jobs.work.worker import FrameWorker
 from batch_analogy.json_files import read_json
 
+IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Environment of workers, as ``cli.main`` sets it for this process."""
+
+_NOT_COMPARED = ("python", "ray")  # Ray itself requires the same ones
+
 CACHE_SECONDS = 5.0  # a network disk may show for so long what an earlier driver wrote
 
 
@@ -89,6 +94,11 @@ def end_process(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return True
+
+
+def expected_versions() -> dict[str, str]:
+    """Return the versions of this process that workers must have too."""
+    return {name: found for name, found in versions().items() if name not in _NOT_COMPARED}
 
 
 def require_same_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:

@@ -54,9 +54,14 @@ from batch_analogy.jobs.drive.pool import (
     Ready,
 )
 from batch_analogy.jobs.events import LossCause
-from batch_analogy.jobs.folder.manifest import versions
 from batch_analogy.jobs.ray import cluster
-from batch_analogy.jobs.ray.actor import ActorLocation, StylerActor, end_process
+from batch_analogy.jobs.ray.actor import (
+    IDLE_THREADS_SLEEP,
+    ActorLocation,
+    StylerActor,
+    end_process,
+    expected_versions,
+)
 from batch_analogy.jobs.ray.lifeline import Lifeline
 from batch_analogy.jobs.ray.metrics import RayMetrics
 from batch_analogy.jobs.resources import (
@@ -71,11 +76,8 @@ MESSAGE_CHARACTERS = 300
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
-_IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}  # as cli.main sets it here
 
 _NODE_LABEL = "ray.io/node-id"  # Ray gives it to every node
-
-_NOT_COMPARED = ("python", "ray")  # Ray itself insists on these
 
 
 @dataclass
@@ -105,7 +107,7 @@ class RayPool:
         self._execution = execution
         self._segments = segments
         self._share = execution.gpus_per_worker or 0.0
-        self._expected = {k: v for k, v in versions().items() if k not in _NOT_COMPARED}
+        self._expected = expected_versions()
         self._suffix = f"{cluster.shown(Path(spec.run_dir))} {uuid.uuid4().hex[:6]}"
         self._actors: dict[str, _Actor] = {}
         self._avoided: set[str] = set()
@@ -241,7 +243,7 @@ class RayPool:
         if self._avoided:
             options["label_selector"] = {_NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}
         if self._execution.address is not None:  # a local Ray's workers have our environment
-            options["runtime_env"] = {"env_vars": _IDLE_THREADS_SLEEP}
+            options["runtime_env"] = {"env_vars": IDLE_THREADS_SLEEP}
         spec = dataclasses.replace(self._spec, name=name, threads=self._cpus_per_worker)
         handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
         self._actors[name] = _Actor(

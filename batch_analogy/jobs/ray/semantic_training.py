@@ -20,7 +20,11 @@ from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import BatchAnalogyError, ClusterError, InputError, JobError, UsageError
 from batch_analogy.jobs.folder.manifest import versions
 from batch_analogy.jobs.ray import cluster
-from batch_analogy.jobs.ray.actor import require_same_versions
+from batch_analogy.jobs.ray.actor import (
+    IDLE_THREADS_SLEEP,
+    expected_versions,
+    require_same_versions,
+)
 from batch_analogy.jobs.ray.lifeline import Lifeline
 from batch_analogy.jobs.resources import usable_cores, workers_on_gpus
 from batch_analogy.jobs.semantic.events import (
@@ -34,8 +38,6 @@ from batch_analogy.jobs.semantic.events import (
 from batch_analogy.jobs.semantic.training import TrainJob, train
 
 POLL_SECONDS = 0.5
-_IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
-_NOT_COMPARED = ("python", "ray")  # Ray itself insists on these
 
 
 class TrainerActor:
@@ -124,7 +126,7 @@ class _ActorSet:
     ) -> None:
         self._execution, self._lifeline, self._needs = execution, lifeline, needs
         self._at_once, self._on_event = at_once, on_event
-        self._expected = {k: v for k, v in versions().items() if k not in _NOT_COMPARED}
+        self._expected = expected_versions()
         self._running: dict[Any, _Running] = {}  # by the stream that is heard next
         self._ended: list[TrainingEnded] = []
         self._failed: list[TrainingFailed] = []
@@ -161,7 +163,7 @@ class _ActorSet:
                 **self._needs,
                 max_restarts=0,
                 max_concurrency=2,  # so that stop is heard
-                runtime_env={"env_vars": _IDLE_THREADS_SLEEP},
+                runtime_env={"env_vars": IDLE_THREADS_SLEEP},
             )
             .remote(job, self._expected)
         )

@@ -144,7 +144,7 @@ def picture_paths(output: Path, maps: Sequence[Path], frames: Path) -> list[Path
 def frames_folder(folder: Path, film: Path) -> Path:
     """Return the folder, inside a training folder, for the pictures of a film.
 
-    Films of one name may be made at once in several paths, so each has a folder of its own.
+    Films of one name may be made at once in several places, so each has a folder of its own.
     """
     suffix = hashlib.blake2b(os.fsencode(film), digest_size=4).hexdigest()
     return folder / FRAMES / f"{film.stem}-{suffix}"

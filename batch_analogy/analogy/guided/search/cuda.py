@@ -222,7 +222,7 @@ def search(
     seed = torch.tensor([spec.seed], dtype=torch.int64, device=source.device)
     for iteration in range(spec.iterations):
         for step in (*JUMPS, 0):  # 0: the random search
-            used = old[0]  # any tensor states where it is not read
+            used = old[0]  # any tensor will do where it is not read
             if occurrence_cost > 0:
                 used = patch_occurrences(old[0], states, (ht, wt), spec.reach).to(torch.int32)
             maps = (s, t, used, can, states, costs, *size)

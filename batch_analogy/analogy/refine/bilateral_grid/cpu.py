@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from numba import njit, prange
 from torch import Tensor
 
+from batch_analogy.analogy.numba_threads import use_torch_threads
 from batch_analogy.colour import LUMA_BT601
 
 _RED, _GREEN, _BLUE = (np.float32(weight) for weight in LUMA_BT601)
@@ -68,7 +68,7 @@ def apply_transforms(
     bounds: tuple[float, float],
 ) -> Tensor:
     """Compute ``reference.apply_transforms`` for float32 tensors on the CPU."""
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    use_torch_threads()
     pixels = picture[0].contiguous().numpy()
     out = np.empty_like(pixels)
     _apply(
