@@ -1,4 +1,4 @@
-"""MatchedFrame frames in the run folder's ``state/``: a memory that may be lost at any moment."""
+"""Keep anchors in the run folder's ``state/``: a cache that may be lost at any moment."""
 
 from __future__ import annotations
 
@@ -22,18 +22,22 @@ from batch_analogy.motion.temporal.walk import MatchedFrame
 
 _COLOURS, _FIELDS, _FROM_ORIGIN = "colours.", "fields.", "from_origin."
 _BLOCK_MEANS = "block_means"
-_OF_MOTION = ("before", "now", "backward", "forward", "confidence", "confidence_before")
+_MOTION = ("before", "now", "backward", "forward", "confidence", "confidence_before")
 
 Tensors = dict[str, torch.Tensor]
 Facts = dict[str, Any]
 
 
 class Anchored(Protocol):
-    """What an anchor is remembered by."""
+    """An anchor, as far as the cache needs to know it."""
 
     @property
     def digest(self) -> str:
-        """Of the frame's pixels."""
+        """Hash of the frame's pixels."""
+
+    @property
+    def from_origin(self) -> Motion | None:
+        """Motion from the anchor's origin to it; None: it is its own origin."""
 
 
 Anchor = TypeVar("Anchor", bound=Anchored)
@@ -41,19 +45,19 @@ Anchor = TypeVar("Anchor", bound=Anchored)
 
 @dataclass(frozen=True)
 class AnchorFormat(Generic[Anchor]):
-    """How anchors of one kind are written and read: as tensors, and facts in plain JSON values."""
+    """Conversion of one kind of anchor to tensors and plain JSON values, and back."""
 
     pack: Callable[[Anchor], tuple[Tensors, Facts]]
-    unpack: Callable[[Tensors, Facts], Anchor]
+    unpack: Callable[[Tensors, Facts, Motion | None], Anchor]
 
 
 class AnchorCache(Generic[Anchor]):
-    """The anchors of a run, and how far each span has been last_matched.
+    """The anchors of a run, and the last frame of each span that was matched after its anchor.
 
     Args:
-        store: the run folder. plan_hash: of its plan; what was made by another is not believed.
-        device: where what is loaded is wanted. form: of the anchors.
-        reference: the number of the one that frames are matched with.
+        store: the run folder. plan_hash: of its plan; anchors made by another plan are ignored.
+        device: to load tensors to. form: of the anchors.
+        reference: number of the reference that frames are matched with.
     """
 
     def __init__(
@@ -71,47 +75,56 @@ class AnchorCache(Generic[Anchor]):
         self._reference = reference
 
     def load(self, start: int) -> Anchor | None:
-        """The anchor of the span of this name, if it has been made."""
+        """Load the anchor of the span that begins at frame ``start``; None if there is none."""
         found = self._read(self._store.anchor(start, self._reference))
         return None if found is None else found.state
 
     def save(self, start: int, state: Anchor) -> None:
-        """Keep an anchor for whoever needs it next."""
+        """Save the anchor of the span that begins at frame ``start``."""
         self._write(self._store.anchor(start, self._reference), MatchedFrame(0, state))
 
     def load_last_matched(self, start: int) -> MatchedFrame[Anchor] | None:
-        """The last frame of a span that was matched after its anchor, if any was."""
+        """Load the last matched frame of a span after its anchor; None if there is none."""
         return self._read(self._store.last_matched(start, self._reference))
 
     def save_last_matched(self, start: int, matched: MatchedFrame[Anchor]) -> None:
-        """Keep the last matched frame of a span."""
+        """Save the last matched frame of a span."""
         self._write(self._store.last_matched(start, self._reference), matched)
 
     def forget(self, start: int) -> None:
-        """Delete what is remembered of a span."""
+        """Delete what is kept of a span."""
         self._store.forget_span(start, self._reference)
 
     def _write(self, path: Path, matched: MatchedFrame[Anchor]) -> None:
         tensors, facts = self._form.pack(matched.state)
+        from_origin = matched.state.from_origin
         facts |= {
             "plan_hash": self._plan_hash,
             "digest": matched.state.digest,
             "number": matched.number,
+            "is_origin": from_origin is None,
         }
+        if from_origin is not None:
+            tensors |= {
+                _FROM_ORIGIN + name: torch.from_numpy(getattr(from_origin, name))
+                for name in _MOTION
+            }
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         atomic_write_bytes(path, save(plain, {"facts": json.dumps(facts)}))
 
     def _read(self, path: Path) -> MatchedFrame[Anchor] | None:
-        """What a file holds; one that cannot be used is deleted, so that nobody counts on it."""
+        """Read a file; delete it if it cannot be used, so that no driver counts on it."""
         try:
             with safe_open(path, framework="pt", device=self._device) as file:
                 facts: Facts = json.loads((file.metadata() or {}).get("facts", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if facts["plan_hash"] == self._plan_hash:
-                return MatchedFrame(int(facts["number"]), self._form.unpack(tensors, facts))
+                from_origin = None if facts["is_origin"] else _unpack_motion(tensors)
+                state = self._form.unpack(tensors, facts, from_origin)
+                return MatchedFrame(int(facts["number"]), state)
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError, KeyError):  # or of a form that was before
+        except (OSError, SafetensorError, ValueError, KeyError):  # damaged, or of another version
             pass
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
@@ -124,11 +137,10 @@ def _pack_matched(state: MatchedState) -> tuple[Tensors, Facts]:
     tensors |= {_COLOURS + name: colours.grid for name, colours in state.colours.items()}
     if state.block_means is not None:
         tensors[_BLOCK_MEANS] = state.block_means
-    tensors |= pack_origin_motion(state.from_origin)
     return tensors, {"cells": {name: colours.cells for name, colours in state.colours.items()}}
 
 
-def _unpack_matched(tensors: Tensors, facts: Facts) -> MatchedState:
+def _unpack_matched(tensors: Tensors, facts: Facts, from_origin: Motion | None) -> MatchedState:
     return MatchedState(
         digest=facts["digest"],
         ab=tensors["ab"],
@@ -143,29 +155,16 @@ def _unpack_matched(tensors: Tensors, facts: Facts) -> MatchedState:
             for name, cells in facts["cells"].items()
         },
         block_means=tensors.get(_BLOCK_MEANS),
-        from_origin=unpack_origin_motion(tensors),
+        from_origin=from_origin,
     )
 
 
-def pack_origin_motion(from_origin: Motion | None) -> Tensors:
-    """The motion from an anchor's root to it, as tensors; none where it is a root."""
-    if from_origin is None:
-        return {}
-    return {
-        _FROM_ORIGIN + name: torch.from_numpy(getattr(from_origin, name)) for name in _OF_MOTION
-    }
-
-
-def unpack_origin_motion(tensors: Tensors) -> Motion | None:
-    """What ``pack_origin_motion`` packed."""
-    names = [_FROM_ORIGIN + name for name in _OF_MOTION]
-    if not tensors.keys() >= set(names):
-        return None
+def _unpack_motion(tensors: Tensors) -> Motion:
     before, now, backward, forward, confidence, confidence_before = (
-        tensors[n].cpu().numpy() for n in names
+        tensors[_FROM_ORIGIN + name].cpu().numpy() for name in _MOTION
     )
     return Motion(before, now, backward, forward, confidence, confidence_before)
 
 
 MATCHED_FORMAT = AnchorFormat(_pack_matched, _unpack_matched)
-"""Of frames that were matched with a reference."""
+"""Format of frames that were matched with a reference."""

@@ -1,15 +1,15 @@
-"""A worker's way through the spans of a steady film, with one reference.
+"""Make the frames of a coherent film along their motion, span by span.
 
-It reads the frames of a span once for their motion and again, one by one, to make the pictures.
-A frame that cannot be read is passed over as if it were not there; since every worker finds it so,
-all of them get the same pictures.
+The frames of a span are read once for their motion, and again, one by one, to make the pictures.
+A frame that cannot be read is skipped as if it did not exist. Every worker skips the same frames,
+so all of them make the same pictures.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -30,95 +30,96 @@ log = logging.getLogger(__name__)
 
 Read = Callable[[FramePlan], Tensor]
 Begin = Callable[[AnchorSpan, FramePlan, Tensor], Anchor]
-"""Makes the anchor of a span that begins by itself: of its first frame that can be read."""
+"""Makes the anchor of a span from its first readable frame alone."""
 
 
 @dataclass(frozen=True)
-class Opening:
-    """A frame whose state is a span's anchor."""
+class _Readable:
+    """A frame of a span that can be read."""
 
     frame: FramePlan
     a: Tensor  # (1, C, H, W) float32
-    grey: Luma
+    luma: Luma  # at the size at which motion is found
 
 
 class AnchoredFrames(Generic[Anchor]):
-    """What becomes of frames, each by its context.
+    """Frames that are anchors, or lie between two of them.
 
     Args:
-        steady: what matches or paints. begin: makes the anchors that are made from no other.
-        anchors: what has been made already.
+        method: matches or paints. begin: makes anchors that depend on no other.
+        anchors: those that exist already.
         read: gives a frame, (1, C, H, W) float32, or raises InputError.
         reanchor: as for ``Walk``.
     """
 
     def __init__(
         self,
-        steady: TemporalMethod[Anchor],
+        method: TemporalMethod[Anchor],
         begin: Begin[Anchor],
         anchors: AnchorCache[Anchor],
         read: Read,
         *,
         reanchor: bool = True,
     ) -> None:
-        self._steady = steady
-        self._renewed = reanchor
-        self._begin_by_itself = begin
+        self._method = method
+        self._reanchor = reanchor
+        self._begin_from_frame = begin
         self._anchors = anchors
         self._read = read
-        self._course: SpanContext | None = None
+        self._context: SpanContext | None = None
         self._walk: Walk[Anchor] | None = None
-        self._frames: list[FramePlan] = []  # of the span, those that can be read
+        self._frames: list[FramePlan] = []  # of the span, the readable ones
         self._reached = 0
 
     def render(self, index: int, a: Tensor, context: SpanContext) -> Rendered:
-        """Render the outputs of a frame; as ``frame``."""
-        return self._steady.render(a, self.frame(index, a, context))
+        """Render the outputs of a frame; arguments as for ``frame``."""
+        return self._method.render(a, self.frame(index, a, context))
 
     def frame(self, index: int, a: Tensor, context: SpanContext) -> Anchor | Interpolated[Anchor]:
-        """What becomes of a frame.
+        """Return the state of a frame: matched or painted, or interpolated between anchors.
 
         Args:
-            index: the frame. a: its pixels, (1, 3, H, W) float32. context: how one comes to it.
+            index: of the frame. a: its pixels, (1, C, H, W) float32.
+            context: the spans that it depends on.
 
         Raises:
-            InputError: the frame is not what it was a moment ago.
+            InputError: the frame has changed a moment ago.
         """
         numbers = {frame.index: number for number, frame in enumerate(self._frames)}
-        same = self._course is not None and self._course.own == context.own
+        same = self._context is not None and self._context.own == context.own
         if index == context.own.frames[0].index:  # the anchor itself needs nothing that follows
             return self._anchor(context.spans, len(context.leading))
         if not same or index not in numbers or numbers[index] <= self._reached:
-            self._set_out(context, index)
+            self._start_span(context, index)
             numbers = {frame.index: number for number, frame in enumerate(self._frames)}
         if index not in numbers:
             raise FrameError(f"frame {index} could not be read a moment ago; try again")
         number = numbers[index]
-        if number == 0:  # those before it cannot be read
+        if number == 0:  # the frames before it cannot be read
             return self._anchor(context.spans, len(context.leading))
-        self._pass_over(number)
+        self._catch_up(number)
         return self._step(number, a)
 
-    def _set_out(self, context: SpanContext, index: int) -> None:
-        """Find the anchors of a span and the motion in it, up to where its frames are wanted."""
-        self._course = None
-        seen = self._seen(context.own)
-        greys = [grey for _, grey in seen]
-        after = None if context.following is None else self._first_of(context.following)
+    def _start_span(self, context: SpanContext, index: int) -> None:
+        """Find the anchors of a span and its motion, and resume it before frame ``index``."""
+        self._context = None
+        readable = self._frames_and_lumas(context.own)
+        lumas = [luma for _, luma in readable]
+        after = None if context.following is None else self._first_readable(context.following)
         if after is not None:
-            greys.append(after.grey)
-        motions = _motions(greys)
-        places, own = context.spans, len(context.leading)
+            lumas.append(after.luma)
+        motions = _motions(lumas)
+        spans, own = context.spans, len(context.leading)
         last = None
-        if after is not None and places[own + 1].backward:
-            last = self._anchor(places, own + 1)
-            first = self._anchor(places, own, known={own + 1: last}, motions=_reversed(motions))
+        if after is not None and spans[own + 1].backward:
+            last = self._anchor(spans, own + 1)
+            first = self._anchor(spans, own, known={own + 1: last}, motions=_reversed(motions))
         else:
-            first = self._anchor(places, own)
+            first = self._anchor(spans, own)
             if after is not None:
-                last = self._anchor(places, own + 1, known={own: first}, motions=motions)
-        self._walk = Walk(self._steady, first, last, motions, reanchor=self._renewed)
-        self._frames, self._course = [frame for frame, _ in seen], context
+                last = self._anchor(spans, own + 1, known={own: first}, motions=motions)
+        self._walk = Walk(self._method, first, last, motions, reanchor=self._reanchor)
+        self._frames, self._context = [frame for frame, _ in readable], context
         self._reached = 0
         last_matched = self._anchors.load_last_matched(context.own.start)
         known = last_matched is not None and last_matched.number < len(self._frames)
@@ -126,130 +127,127 @@ class AnchoredFrames(Generic[Anchor]):
             self._walk.resume_from(last_matched)
             self._reached = last_matched.number
 
-    def _pass_over(self, number: int) -> None:
-        """Go by the frames before this one that others have done."""
+    def _catch_up(self, number: int) -> None:
+        """Step through the frames before this one, which other workers have made."""
         for between in range(max(1, self._reached + 1), number):
             a = self._read(self._frames[between])
             try:
                 self._step(between, a)
             except torch.cuda.OutOfMemoryError:
                 raise
-            except RuntimeError:  # its own try reports it; the others go on without it
-                log.exception("frame %d is passed over", self._frames[between].index)
+            except RuntimeError:  # reported by its own attempt; the others go on without it
+                log.exception("frame %d is skipped", self._frames[between].index)
 
     def _step(self, number: int, a: Tensor) -> Anchor | Interpolated[Anchor]:
         assert self._walk is not None
-        assert self._course is not None
+        assert self._context is not None
         self._reached = number
         before = self._walk.matched
         frame = self._walk.step(number, a)
         if self._walk.matched is not before:
-            self._anchors.save_last_matched(self._course.own.start, self._walk.matched)
+            self._anchors.save_last_matched(self._context.own.start, self._walk.matched)
         return frame
 
     def _anchor(
         self,
         spans: Sequence[AnchorSpan],
-        place: int,
+        at: int,
         *,
         known: Mapping[int, Anchor] | None = None,
         motions: Sequence[Motion] | None = None,
     ) -> Anchor:
-        """The anchor of a span, with all those that it is made from and that are not known.
+        """Return the anchor of a span; make it first, and those that it depends on, if missing.
 
         Args:
-            spans: a context's. place: which of them.
-            known: anchors that need not be looked for, by place.
-            motions: those that lead to this anchor from one of these, if that makes it.
+            spans: of the context. at: position of the span in them.
+            known: anchors that were found already, by position.
+            motions: from one of these to this anchor, frame by frame.
         """
-        opening = self._first_of(spans[place])
+        opening = self._first_readable(spans[at])
         if opening is None:
             raise FrameError("no frame of this span can be read")
-        state = self._known(spans[place], opening.a)
+        state = self._known(spans[at], opening.a)
         if state is not None:
             return state
-        if spans[place].begins:
-            return self._begin(spans[place], opening)
-        source = self._source(spans, place)
+        if spans[at].begins:
+            return self._begin(spans[at], opening)
+        source = self._source(spans, at)
         if source is None:
-            return self._orphan(spans, place, opening)
+            return self._orphan(spans, at, opening)
         if known is None or source not in known or motions is None:
-            motions = self._motions(spans, source, place)
+            motions = self._motions(spans, source, at)
         state = (known or {}).get(source) or self._anchor(spans, source)
-        state = self._steady.anchor(state, motions, opening.a)
-        self._anchors.save(spans[place].start, state)
+        state = self._method.anchor(state, motions, opening.a)
+        self._anchors.save(spans[at].start, state)
         return state
 
-    def _source(self, spans: Sequence[AnchorSpan], place: int) -> int | None:
-        """The span whose anchor makes another's: the next one of which a frame can be read."""
-        step = 1 if spans[place].backward else -1
-        place += step
-        while 0 <= place < len(spans):
-            if self._first_of(spans[place]) is not None:
-                return place
-            place += step
+    def _source(self, spans: Sequence[AnchorSpan], at: int) -> int | None:
+        """Return the position of the nearest readable span that an anchor can be made from."""
+        step = 1 if spans[at].backward else -1
+        at += step
+        while 0 <= at < len(spans):
+            if self._first_readable(spans[at]) is not None:
+                return at
+            at += step
         return None
 
-    def _motions(self, spans: Sequence[AnchorSpan], source: int, place: int) -> list[Motion]:
-        """Frame by frame from one span's anchor to that of another, before or after it."""
-        low, high = sorted((source, place))
-        greys = [grey for span in spans[low:high] for _, grey in self._seen(span)]
-        last = self._first_of(spans[high])
+    def _motions(self, spans: Sequence[AnchorSpan], source: int, at: int) -> list[Motion]:
+        """Estimate motion, frame by frame, from one span's anchor to another's."""
+        low, high = sorted((source, at))
+        lumas = [luma for span in spans[low:high] for _, luma in self._frames_and_lumas(span)]
+        last = self._first_readable(spans[high])
         assert last is not None
-        greys.append(last.grey)
-        return _motions(greys if source < place else greys[::-1])
+        lumas.append(last.luma)
+        return _motions(lumas if source < at else lumas[::-1])
 
-    def _orphan(self, spans: Sequence[AnchorSpan], place: int, opening: Opening) -> Anchor:
-        """An anchor where none can be read of those that it comes from, back to the beginning."""
-        span = spans[place]
+    def _orphan(self, spans: Sequence[AnchorSpan], at: int, opening: _Readable) -> Anchor:
+        """Make an anchor from its frame alone, where nothing that it depends on can be read."""
+        span = spans[at]
         if not spans[-1 if span.backward else 0].begins:
             raise JobError(
-                f"the anchor at frame {span.start} is gone from the run folder; it is made "
-                "again with the next try"
+                f"the anchor at frame {span.start} is missing from the run folder; the next "
+                "attempt makes it again"
             )
         return self._begin(span, opening)
 
-    def _begin(self, span: AnchorSpan, opening: Opening) -> Anchor:
-        state = self._begin_by_itself(span, opening.frame, opening.a)
+    def _begin(self, span: AnchorSpan, opening: _Readable) -> Anchor:
+        state = self._begin_from_frame(span, opening.frame, opening.a)
         self._anchors.save(span.start, state)
         return state
 
     def _known(self, span: AnchorSpan, a: Tensor) -> Anchor | None:
         state = self._anchors.load(span.start)
-        if state is not None and state.digest != digest(a):  # of a frame that was replaced since
+        if state is not None and state.digest != digest(a):  # the frame has been replaced since
             self._anchors.forget(span.start)
             return None
         return state
 
-    def _first_of(self, span: AnchorSpan) -> Opening | None:
-        """The first frame of a span that can be read."""
-        for frame in span.frames:
-            a = self._try_to_read(frame)
-            if a is not None:
-                return Opening(frame, a, self._steady.motion_luma(a))
-        return None
+    def _first_readable(self, span: AnchorSpan) -> _Readable | None:
+        """Return the first readable frame of a span."""
+        return next(self._each_readable(span), None)
 
-    def _seen(self, span: AnchorSpan) -> list[tuple[FramePlan, Luma]]:
-        """The frames of a span that can be read, with their brightness."""
-        seen = []
+    def _frames_and_lumas(self, span: AnchorSpan) -> list[tuple[FramePlan, Luma]]:
+        """Return the readable frames of a span, without their pixels."""
+        return [(one.frame, one.luma) for one in self._each_readable(span)]
+
+    def _each_readable(self, span: AnchorSpan) -> Iterator[_Readable]:
         for frame in span.frames:
             a = self._try_to_read(frame)
             if a is not None:
-                seen.append((frame, self._steady.motion_luma(a)))
-        return seen
+                yield _Readable(frame, a, self._method.motion_luma(a))
 
     def _try_to_read(self, frame: FramePlan) -> Tensor | None:
         try:
             return self._read(frame)
         except InputError as error:
-            log.info("frame %d is passed over: %s", frame.index, error)
+            log.info("frame %d is skipped: %s", frame.index, error)
             return None
 
 
-def _motions(greys: Sequence[Luma]) -> list[Motion]:
-    return [estimate_motion(before, now) for before, now in itertools.pairwise(greys)]
+def _motions(lumas: Sequence[Luma]) -> list[Motion]:
+    return [estimate_motion(before, now) for before, now in itertools.pairwise(lumas)]
 
 
 def _reversed(motions: Sequence[Motion]) -> list[Motion]:
-    """The same way back."""
+    """Reverse a sequence of motions."""
     return [motion.reversed() for motion in reversed(motions)]

@@ -22,14 +22,13 @@ from batch_analogy.jobs.work.anchor_cache import (
     AnchorFormat,
     Facts,
     Tensors,
-    pack_origin_motion,
-    unpack_origin_motion,
 )
 from batch_analogy.jobs.work.anchored_frames import AnchoredFrames
 from batch_analogy.jobs.work.frame_method import LoadedFrame, MadeFrame
 from batch_analogy.jobs.work.frame_reader import FrameReader, to_tensor
 from batch_analogy.jobs.work.tasks import PaintSpec, WorkerSpec
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
+from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
 from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
 from batch_analogy.motion.temporal.walk import Rendered
@@ -152,10 +151,10 @@ def _luma(pixels: FloatPixels) -> FloatPixels:
 def _pack(state: PaintedState) -> tuple[Tensors, Facts]:
     colours = torch.from_numpy(state.colours)
     tensors = {"field": state.field, "cost": state.cost, "colours": colours}
-    return tensors | pack_origin_motion(state.from_origin), {"key": state.key}
+    return tensors, {"key": state.key}
 
 
-def _unpack(tensors: Tensors, facts: Facts) -> PaintedState:
+def _unpack(tensors: Tensors, facts: Facts, from_origin: Motion | None) -> PaintedState:
     field, cost, colours = (tensors[name] for name in ("field", "cost", "colours"))
     return PaintedState(
         facts["digest"],
@@ -163,9 +162,9 @@ def _unpack(tensors: Tensors, facts: Facts) -> PaintedState:
         field,
         cost,
         colours.cpu().numpy(),
-        unpack_origin_motion(tensors),
+        from_origin,
     )
 
 
 PAINTED_FORMAT = AnchorFormat(_pack, _unpack)
-"""Of frames that were painted."""
+"""Format of frames that were painted."""

@@ -40,7 +40,8 @@ from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMot
 from batch_analogy.jobs.work.painted_frames import Painted
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
 from batch_analogy.json_files import read_json, write_json
-from batch_analogy.media.stills import read_depth, write_png
+from batch_analogy.media.picture_formats import FRAME_FORMAT
+from batch_analogy.media.stills import read_depth
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ class FrameWorker:
         for name in outputs_of(self.spec):
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
             path = self._store.frame(name, task.index)
-            write_png(path, to_pixels(made.pictures[name]), read_depth(Path(shown)))
+            FRAME_FORMAT.write(path, to_pixels(made.pictures[name]), read_depth(Path(shown)))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written
 
