@@ -26,7 +26,7 @@ from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.motion.flow.optical_flow import Motion, dense_flow, estimate_motion
 from batch_analogy.motion.flow.photometry import brightness
 from batch_analogy.motion.flow.sampling import Luma
-from batch_analogy.motion.temporal.matcher import _FLOW_AREA_PX
+from batch_analogy.motion.temporal.walk import MOTION_AREA_PX
 from benchmarks import clips
 from benchmarks.clips import CASES
 from benchmarks.common import report, timed
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--photos", nargs="+", choices=list(clips.OTHERS), default=["astronaut"])
     options = parser.parse_args()
-    usual = matching_size(HEIGHT, WIDTH, AnalogyConfig(max_area_px=_FLOW_AREA_PX))
+    usual = matching_size(HEIGHT, WIDTH, AnalogyConfig(max_area_px=MOTION_AREA_PX))
     speed(usual, 2)  # warms up
     results = {
         "opencv_threads": cv2.getNumThreads(),

@@ -23,8 +23,7 @@ from batch_analogy.jobs.work.anchor_cache import Anchor, AnchorCache
 from batch_analogy.motion.flow.optical_flow import Motion, estimate_motion
 from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.interpolated import Interpolated
-from batch_analogy.motion.temporal.matcher import digest
-from batch_analogy.motion.temporal.walk import Rendered, TemporalMethod, Walk
+from batch_analogy.motion.temporal.walk import Rendered, TemporalMethod, Walk, digest
 
 log = logging.getLogger(__name__)
 

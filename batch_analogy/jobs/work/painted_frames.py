@@ -30,7 +30,11 @@ from batch_analogy.jobs.work.tasks import PaintSpec, WorkerSpec
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
 from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
-from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
+from batch_analogy.motion.temporal.painting_synthesis import (
+    ExtraChannels,
+    Painting,
+    PaintingSynthesiser,
+)
 from batch_analogy.motion.temporal.walk import Rendered
 
 
@@ -59,9 +63,10 @@ class Painted:
         channels = ExtraChannels(
             (3,) * len(painting.config.guides), mask=painting.inputs.mask is not None
         )
-        self._painter = KeyframePainter(
+        synthesis = PaintingSynthesiser(
             network, spec.analogy, painting.config, self._painting, channels
         )
+        self._painter = KeyframePainter(synthesis)
         anchors = AnchorCache(store, spec.plan_hash, str(network.device), PAINTED_FORMAT)
         self._frames = AnchoredFrames(
             self._painter, self._begin, anchors, self._read_with_channels, reanchor=False
@@ -80,7 +85,7 @@ class Painted:
         key = self._inputs.keyframes.get(index)
         if key is not None:
             return self._painter.render(a, self._painter.begin(a, key, painted=True))
-        return self._painter.alone(a, self._inputs.nearest(index, index))
+        return self._painter.render_alone(a, self._inputs.nearest(index, index))
 
     def _begin(self, span: AnchorSpan, frame: FramePlan, a: Tensor) -> PaintedState:
         painted = span.painted and frame.index == span.start

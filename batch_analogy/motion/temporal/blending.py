@@ -1,11 +1,11 @@
-"""Fading one painted picture into another without losing contrast half-way.
+"""Blend two painted pictures without losing contrast half-way.
 
-A plain mean of two textures that differ is flatter than both. Where two pictures are mixed, the
-mean's deviations from its surroundings are enlarged until they are as strong as the two pictures',
-but to nothing lighter or darker than either has close by: else fine grain becomes pepper and salt.
+A plain mean of two textures is flatter than either. So the deviations of the mean from its
+surroundings are amplified until they are as strong as in the two pictures, but never to values
+lighter or darker than either has nearby: else fine grain would turn to salt and pepper.
 
-Source: the idea of the contrast-preserving blend of Jamriška et al. 2019 (their whole-picture
-statistics in Lab; here local ones of brightness, so that one place's contrast is not another's).
+Source: the idea of the contrast-preserving blend of Jamriška et al. 2019, with local statistics of
+luma instead of theirs of whole pictures in Lab, so that places do not affect each other's contrast.
 """
 
 from __future__ import annotations
@@ -18,41 +18,40 @@ from batch_analogy.analogy.guided.guides import luma
 from batch_analogy.motion.temporal.carry import local_mean
 
 _REACH_PX = 7
-_STRONGER_AT_MOST = 2.0
-_BOUND_PX = 5  # side of the window in which a picture has what the mix may have
-_FLAT = 1e-4  # variance of brightness below which there is nothing to keep
+_MAX_GAIN = 2.0
+_BOUND_PX = 5  # side of the window whose values bound the blend
+_FLAT_VARIANCE = 1e-4  # of luma, below which there is no contrast to keep
 
 
-def mixed(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    """Both pictures by their shares, as rich in contrast as they are.
+def blend_keeping_contrast(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """Blend two pictures by their shares, with as much local contrast as they have.
 
     Args:
-        first: (1, C, H, W) float32, C at least 3: colours first. second: likewise.
-        share: (1, 1, H, W) float32 in [0, 1], of the second.
+        first: (1, C, H, W) float32, of which the first three channels are RGB. second: likewise.
+        share: of the second, (1, 1, H, W) float32 in [0, 1].
 
     Returns:
         (1, C, H, W) float32; exactly ``first`` or ``second`` where the share is 0 or 1.
     """
     mean = first.lerp(second, share)
-    between = (share > 0) & (share < 1)
-    if not bool(between.any()):
+    blended = (share > 0) & (share < 1)
+    if not bool(blended.any()):
         return mean
-    wanted = _variance(first).lerp(_variance(second), share)
-    gain = ((wanted + _FLAT) / (_variance(mean) + _FLAT)).sqrt().clamp(1.0, _STRONGER_AT_MOST)
+    wanted = _local_variance(first).lerp(_local_variance(second), share)
+    gain = ((wanted + _FLAT_VARIANCE) / (_local_variance(mean) + _FLAT_VARIANCE)).sqrt()
     around = local_mean(mean, _REACH_PX)
-    stronger = around + (mean - around) * gain
-    least = -_most_around(-torch.minimum(first, second))
-    stronger = stronger.maximum(least).minimum(_most_around(torch.maximum(first, second)))
-    return torch.where(between, stronger, mean)
+    stronger = around + (mean - around) * gain.clamp(1.0, _MAX_GAIN)
+    lowest = -_local_maximum(-torch.minimum(first, second))
+    stronger = stronger.maximum(lowest).minimum(_local_maximum(torch.maximum(first, second)))
+    return torch.where(blended, stronger, mean)
 
 
-def _most_around(picture: Tensor) -> Tensor:
+def _local_maximum(picture: Tensor) -> Tensor:
     return functional.max_pool2d(picture, _BOUND_PX, 1, _BOUND_PX // 2)
 
 
-def _variance(picture: Tensor) -> Tensor:
-    """Of brightness in each pixel's surroundings, (1, 1, H, W)."""
+def _local_variance(picture: Tensor) -> Tensor:
+    """Compute the variance of luma around each pixel, (1, 1, H, W)."""
     grey = luma(picture[:, :3])
-    return (local_mean(grey * grey, _REACH_PX) - local_mean(grey, _REACH_PX).square()).clamp_min(
-        0.0
-    )
+    mean_square = local_mean(grey * grey, _REACH_PX)
+    return (mean_square - local_mean(grey, _REACH_PX).square()).clamp_min(0.0)

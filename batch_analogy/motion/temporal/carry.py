@@ -1,10 +1,10 @@
-"""Carrying what one frame was given along the motion to the next: fields, and colour transforms.
+"""Carry fields and colour transforms of one frame along the motion to another.
 
-A field A→B moves in its domain: a pixel takes the match of where it was. A field B→A moves in its
-range: a match goes where its pixel goes. Both stay between cells, so that a motion of a third of a
-pixel a frame is one pixel after three frames.
+A field A→B moves in its domain: a pixel takes the match from where it was. A field B→A moves in its
+range: a match moves to where its pixel goes. Both keep fractions of a cell, so that a motion of a
+third of a pixel per frame is one pixel after three frames.
 
-Source: video-and-timelapse facts §1, step 2.
+Source: docs/method.md, "Fields between cells"; docs/method.md, "Colours over time".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,83 +20,81 @@ from batch_analogy.analogy.correspondence.smoothness_prior import pull_push
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.motion.flow.optical_flow import Motion
-from batch_analogy.motion.flow.sampling import Flow, Luma
+from batch_analogy.motion.flow.sampling import Flow
 
-SOFT_CELLS = 9  # over which colour transforms go over into others
-_KNOWN_FROM = 0.5  # a cell of them moves as most of it does, so it is known if so much is
+SOFT_CELLS = 9  # width of the transition between two sets of colour transforms
+_KNOWN_FROM = 0.5  # a cell of transforms moves as most of it does: half confident is known
 
 
 def carry_domain(field: Tensor, motion: Motion) -> TemporalPrior:
-    """A frame's field A→B for the frame after it.
+    """Carry a field A→B to the next frame.
 
-    A field is born in whole pixels, so what it has between them is how far it has been carried
-    beyond its cells. Without that, the borders between its pieces would move by whole cells each
-    time, and stay behind: by 1 px after four times 7.2.
+    Fields start on whole pixels, so their fraction is how far they were carried beyond their cell.
+    Without using it, borders between pieces would move by whole cells and fall behind: by 1 px
+    after four times 7.2 px.
 
     Args:
-        field: (1, C, H, W) float32: (y, x), and what else belongs to a match and goes with it.
-        motion: of the frames, at any size.
+        field: (1, C, H, W) float32: (y, x), and further channels that belong to a match.
+        motion: between the frames, at any size.
     """
     size = sides(field)
-    backward = map_to_tensor(_scaled_flow(motion.backward, size), field.device)
+    backward = map_to_tensor(_scale_flow(motion.backward, size), field.device)
     rows = torch.arange(size[0], device=field.device, dtype=torch.float32).view(-1, 1)
     columns = torch.arange(size[1], device=field.device, dtype=torch.float32).view(1, -1)
     was = torch.stack([backward[0, 0] + rows, backward[0, 1] + columns])[None]
-    cell = _cells_at(was, size)
+    cell = _nearest_cells(was, size)
     ahead = field[:, :2, cell[0], cell[1]]
-    cell = _cells_at(was + (ahead - (ahead + 0.5).floor()), size)
+    cell = _nearest_cells(was + (ahead - (ahead + 0.5).floor()), size)
     match = field[:, :, cell[0], cell[1]]
     match[:, :2] += was - cell
     return TemporalPrior(match, map_to_tensor(resize_map(motion.confidence, size), field.device))
 
 
 def carry_range(field: Tensor, motion: Motion, size: Size) -> TemporalPrior:
-    """A frame's field B→A for the frame after it.
+    """Carry a field B→A to the next frame.
 
     Args:
-        field: (1, 2, H', W') float32, places in the frame. motion: of the frames, at any size.
-        size: of the frame in the units of the field.
+        field: (1, 2, H', W') float32, positions in the frame. motion: between the frames, at any
+            size. size: of the frame in the units of the field.
     """
-    forward = map_to_tensor(_scaled_flow(motion.forward, size), field.device)
-    cell = _cells_at(field, size)
+    forward = map_to_tensor(_scale_flow(motion.forward, size), field.device)
+    cell = _nearest_cells(field, size)
     confidence = map_to_tensor(resize_map(motion.confidence_before, size), field.device)
-    return TemporalPrior(
-        field + sample_bilinear(forward, field), confidence[:, :, cell[0], cell[1]]
-    )
+    moved = field + sample_bilinear(forward, field)
+    return TemporalPrior(moved, confidence[:, :, cell[0], cell[1]])
 
 
 def carry_map(values: Tensor, motion: Motion) -> Tensor:
-    """Values of a frame's pixels, for those of the frame after it.
+    """Carry a map over a frame's pixels to the next frame.
 
     Args:
-        values: (1, C, H, W) float32. motion: of the frames, at any size.
+        values: (1, C, H, W) float32. motion: between the frames, at any size.
     """
     size = sides(values)
-    backward = map_to_tensor(_scaled_flow(motion.backward, size), values.device)
-    cell = _cells_at(initial_position(size, size, values.device) + backward, size)
+    backward = map_to_tensor(_scale_flow(motion.backward, size), values.device)
+    cell = _nearest_cells(initial_position(size, size, values.device) + backward, size)
     return values[:, :, cell[0], cell[1]]
 
 
 def carry_grid(
     grid: Tensor, cells: tuple[float, float], motion: Motion, size: Size
 ) -> tuple[Tensor, Tensor]:
-    """A frame's grid of colour transforms, for the frame after it.
+    """Carry a frame's grid of colour transforms to the next frame.
 
     Args:
-        grid: (1, C, D, h, w) float32 over place. cells: the frame's height and width in them.
-        motion: of the frames, at any size. size: of the frame, in which cells are whole.
+        grid: (1, C, D, h, w) float32 over the frame. cells: height and width of the frame in cells.
+        motion: between the frames, at any size. size: of the frame at which cells are whole pixels.
 
     Returns:
-        The grid, moved as most of each cell moves; and how confidence that is, (1, 1, h, w) in
-        [0, 1].
+        The grid, each cell moved by its mean motion, and its confidence, (1, 1, h, w) in [0, 1].
     """
     confidence = map_to_tensor(resize_map(motion.confidence, size), grid.device)
-    flow = map_to_tensor(_scaled_flow(motion.backward, size), grid.device)
+    flow = map_to_tensor(_scale_flow(motion.backward, size), grid.device)
     shape = int(grid.shape[3]), int(grid.shape[4])
     cell = round(size[0] / cells[0])
     total = _cell_means(confidence, cell, shape).clamp(0.0, 1.0)
     moved = _cell_means(flow * confidence, cell, shape) / total.clamp_min(1e-3)
-    moved = pull_push(moved, total)  # what cannot be followed moves as what is around it
+    moved = pull_push(moved, total)  # unknown cells move like those around them
     rows = torch.arange(shape[0], device=grid.device).view(-1, 1)
     columns = torch.arange(shape[1], device=grid.device).view(1, -1)
     at_y = (rows + moved[0, 0] / cell + 0.5) * 2 / shape[0] - 1
@@ -108,9 +107,9 @@ def carry_grid(
 
 
 def average_over_cells(
-    values: Luma, grid: Tensor, cells: tuple[float, float], size: Size
+    values: NDArray[np.float32], grid: Tensor, cells: tuple[float, float], size: Size
 ) -> Tensor:
-    """Values of a frame's pixels, as means over the cells of a grid: (1, 1, h, w).
+    """Average a map over a frame's pixels within the cells of a grid, (1, 1, h, w).
 
     Args:
         values: (H, W) float32 at any size.
@@ -121,15 +120,15 @@ def average_over_cells(
 
 
 def extend_transforms(carried: Tensor, new: Tensor, confidence: Tensor) -> Tensor:
-    """TemporalPrior colour transforms, and where there are none new ones, bent to meet them.
+    """Extend carried colour transforms by new ones that are bent to meet them.
 
-    New ones are of another fit, so beside carried ones their border would be seen. Fading across it
-    would change what is known as well, and again with the next anchor: what they differ by at the
-    border goes on beyond it instead, less and less.
+    New transforms come from another fit, so their border with carried ones would be visible.
+    Fading across it would change known cells too, and again at the next anchor. Instead, the
+    difference at the border continues beyond it, less and less.
 
     Args:
         carried: (1, C, D, h, w) float32. new: likewise.
-        confidence: (1, 1, h, w) in [0, 1], how much of each cell could be followed.
+        confidence: of the carried transforms, (1, 1, h, w) in [0, 1].
     """
     known = (confidence / _KNOWN_FROM).clamp_max(1.0)
     apart = carried - new
@@ -140,41 +139,41 @@ def extend_transforms(carried: Tensor, new: Tensor, confidence: Tensor) -> Tenso
 
 
 def taper_confidence(confidence: Tensor, reach: int) -> Tensor:
-    """Trust (1, 1, H, W) that falls to nothing towards what is not believed, so many cells away."""
+    """Lower a confidence, (1, 1, H, W), to 0 within ``reach`` cells of untrusted cells."""
     return confidence * (2.0 * local_mean(confidence, reach) - 1.0).clamp_min(0.0)
 
 
 def local_mean(values: Tensor, reach: int) -> Tensor:
-    """Means of (1, C, H, W) over the cells so many away, fewer at the edges."""
+    """Average (1, C, H, W) over the cells within ``reach``, fewer at the edges."""
     return functional.avg_pool2d(values, 2 * reach + 1, 1, reach, count_include_pad=False)
 
 
 def _cell_means(values: Tensor, cell: int, size: Size) -> Tensor:
-    """Means over square cells of pixels, those at the lower and right edge smaller."""
+    """Average over square cells of pixels; those at the lower and right edge are smaller."""
     means = functional.avg_pool2d(values, cell, ceil_mode=True, count_include_pad=False)
     return means[:, :, : size[0], : size[1]]
 
 
-def _cells_at(places: Tensor, size: Size) -> Tensor:
-    """The nearest cells, (2, H, W) int64, inside a map."""
-    rounded = (places[0] + 0.5).floor()
+def _nearest_cells(positions: Tensor, size: Size) -> Tensor:
+    """Return the nearest cells inside a map, (2, H, W) int64."""
+    rounded = (positions[0] + 0.5).floor()
     axes = [rounded[axis].clamp(0, size[axis] - 1) for axis in range(2)]
     return torch.stack(axes).long()
 
 
-def sample_bilinear(values: Tensor, places: Tensor) -> Tensor:
-    """A map (1, C, H, W) read at (1, 2, h, w) places (y, x); bilinear, edges held."""
+def sample_bilinear(values: Tensor, positions: Tensor) -> Tensor:
+    """Read a map (1, C, H, W) at (1, 2, h, w) positions (y, x): bilinear, edges replicated."""
     height, width = sides(values)
-    at_y = (places[:, 0] + 0.5) * 2 / height - 1
-    at_x = (places[:, 1] + 0.5) * 2 / width - 1
+    at_y = (positions[:, 0] + 0.5) * 2 / height - 1
+    at_x = (positions[:, 1] + 0.5) * 2 / width - 1
     at = torch.stack([at_x, at_y], dim=-1)
     return functional.grid_sample(
         values, at, mode="bilinear", padding_mode="border", align_corners=False
     )
 
 
-def map_to_tensor(values: Luma | Flow, device: torch.device) -> Tensor:
-    """(H, W) float32 → (1, 1, H, W); a flow's (dx, dy) → (1, 2, H, W), as fields: (dy, dx)."""
+def map_to_tensor(values: NDArray[np.float32], device: torch.device) -> Tensor:
+    """Convert (H, W) to (1, 1, H, W), and a flow's (dx, dy) to (1, 2, H, W) as (dy, dx)."""
     if values.ndim == 2:
         return torch.from_numpy(values)[None, None].to(device)
     return (
@@ -182,15 +181,16 @@ def map_to_tensor(values: Luma | Flow, device: torch.device) -> Tensor:
     )
 
 
-def _scaled_flow(flow: Flow, size: Size) -> Flow:
+def _scale_flow(flow: Flow, size: Size) -> Flow:
+    """Resize a flow, with its vectors."""
     if flow.shape[:2] == size:
         return flow
     ratio = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
     return np.asarray(resize_map(flow, size) * ratio, np.float32)
 
 
-def resize_map(values: Luma | Flow, size: Size) -> Luma:
-    """A map (H, W[, C]) at another size; bilinear."""
+def resize_map(values: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+    """Resize a map (H, W[, C]) by bilinear interpolation."""
     if values.shape[:2] == size:
         return values
     resized = cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)

@@ -1,8 +1,11 @@
-"""A frame between matched ones: which of them each pixel is followed to, and what it takes over.
+"""Frames interpolated between matched ones: which of those each pixel takes its match from.
 
-A pixel that can be followed to one matched frame alone goes with that one. Where both will do, the
-earlier one prevails in the first half and the later one in the second, faded over a few frames
-around the middle. Equal frames count as one, so that they come out equal.
+A pixel that can be followed to one matched frame alone takes its match from that one. Where both
+are possible, the earlier one prevails in the first half of the span and the later one in the
+second, with a cross-fade over a few frames around the middle. Equal frames count as one, so that
+they come out equal.
+
+Source: docs/method.md, "Temporal scheme"; docs/method.md, "Colours over time".
 """
 
 from __future__ import annotations
@@ -14,12 +17,13 @@ from typing import Generic, Literal, TypeVar
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.motion.flow.optical_flow import Motion
-from batch_analogy.motion.flow.sampling import Luma
+from batch_analogy.motion.flow.sampling import ConfidenceMap
 from batch_analogy.motion.temporal.carry import (
     SOFT_CELLS,
     carry_domain,
@@ -32,21 +36,21 @@ from batch_analogy.motion.temporal.carry import (
     taper_confidence,
 )
 
-FADED_FRAMES = 6.0  # from the earlier matched frame to the later, around the middle
-_RARELY = 0.05  # weight of the farther one while it is not its turn
-_UNSURE = 0.01  # weight of what cannot be followed
-_UNKNOWN = 1e-3  # the same of a cell of colour transforms
+FADE_FRAMES = 6.0  # length of the cross-fade around the middle of a span
+_MIN_WEIGHT = 0.05  # of the farther matched frame
+_UNTRUSTED_WEIGHT = 0.01  # added to the confidence of a pixel
+_UNKNOWN_WEIGHT = 1e-3  # added to the confidence of a cell of colour transforms
 _BLUR_PX = 5
 
 FieldRole = Literal["domain", "range"]
-"""Whether a field is over the frame or leads into it."""
+"""Whether the frame is the domain of a field (it leads out of it) or its range (into it)."""
 
 State = TypeVar("State")
 
 
 @dataclass(frozen=True)
 class FromAnchor(Generic[State]):
-    """A matched frame and the motion from it to this one."""
+    """A matched frame and the motion from it to an interpolated one."""
 
     state: State
     motion: Motion
@@ -54,137 +58,142 @@ class FromAnchor(Generic[State]):
 
 @dataclass(frozen=True)
 class Interpolated(Generic[State]):
-    """A frame that follows one matched frame, and may lead to another."""
+    """A frame that follows one matched frame and may lead to another."""
 
     earlier: FromAnchor[State]
     later: FromAnchor[State] | None = None
-    share: Luma | None = None  # of the later one at each pixel, at the size of the motion
-    position: float = 0.0  # between the earlier (0) and the later one (1)
-    turn: float = 0.0  # the same, but all of the change lies around the middle
+    share: NDArray[np.float32] | None = None  # (H, W) of the later one, at the size of the motion
+    position: float = 0.0  # from 0 at the earlier matched frame to 1 at the later one
+    fade: float = 0.0  # the same, but all of the change lies around the middle
 
     @property
-    def sides(self) -> list[FromAnchor[State]]:
+    def anchors(self) -> list[FromAnchor[State]]:
         """The matched frames."""
         return [self.earlier] if self.later is None else [self.earlier, self.later]
 
-    def both(
-        self, fields: tuple[Tensor, Tensor | None], way: FieldRole, size: Size
+    def carry_both(
+        self, fields: tuple[Tensor, Tensor | None], role: FieldRole, size: Size
     ) -> tuple[TemporalPrior, TemporalPrior | None, Tensor | None]:
-        """Fields of both matched frames as they are here, and the share of the later one.
+        """Carry the fields of both matched frames to this one.
 
         Args:
             fields: of the earlier and the later one, (1, 2, H, W) float32.
-            way: how they belong to the frame. size: of the frame in the units of the fields.
+            role: of the frame in the fields. size: of the frame in the units of the fields.
 
         Returns:
-            The two, and (1, 1, H, W) float32; nothing of a later one that there is not.
+            Both fields, and the share of the later one, (1, 1, H, W) float32; None for a later
+            one that does not exist.
         """
-        earlier = _carry(fields[0], self.earlier.motion, way, size)
+        earlier = _carry_field(fields[0], self.earlier.motion, role, size)
         if self.later is None or self.share is None or fields[1] is None:
             return earlier, None, None
-        later = _carry(fields[1], self.later.motion, way, size)
+        later = _carry_field(fields[1], self.later.motion, role, size)
         share = map_to_tensor(resize_map(self.share, size), earlier.confidence.device)
-        if way == "range":
+        if role == "range":
             share = sample_bilinear(share, earlier.expected)
         return earlier, later, share
 
-    def chosen(
-        self, fields: tuple[Tensor, Tensor | None], way: FieldRole, size: Size
+    def carry_selected(
+        self, fields: tuple[Tensor, Tensor | None], role: FieldRole, size: Size
     ) -> TemporalPrior:
-        """``both`` as one: each pixel's match from the matched frame that has the larger share."""
-        earlier, later, share = self.both(fields, way, size)
+        """Carry fields as ``carry_both``, and select for each pixel the one of the larger share."""
+        earlier, later, share = self.carry_both(fields, role, size)
         if later is None or share is None:
             return earlier
-        takes = share > 0.5
+        use_later = share > 0.5
         return TemporalPrior(
-            torch.where(takes, later.expected, earlier.expected),
-            torch.where(takes, later.confidence, earlier.confidence),
+            torch.where(use_later, later.expected, earlier.expected),
+            torch.where(use_later, later.confidence, earlier.confidence),
         )
 
-    def grid(
+    def carry_mixed_grid(
         self,
         grids: tuple[Tensor, Tensor | None],
         cells: tuple[float, float],
-        way: FieldRole,
+        role: FieldRole,
         size: Size,
     ) -> tuple[Tensor, Tensor]:
-        """Grids of colour transforms, carried and mixed: steadily over the whole of a span.
+        """Carry grids of colour transforms and mix them, linearly over the whole span.
 
         Args:
-            grids: of the earlier and the later one, (1, C, D, h, w) float32.
-            cells: the picture's height and width in cells. way: a grid leads nowhere, so
-                ``"range"`` means that it belongs to the picture that stands still, and is followed
-                as far as the whole frame is, whose look it has.
-            size: of the frame, in whole cells but for the last ones.
+            grids: of the earlier and the later matched frame, (1, C, D, h, w) float32.
+            cells: height and width of the picture in cells.
+            role: of the frame. ``"range"`` means that the grid belongs to the reference, which
+                does not move: it is as confident as the frame on average.
+            size: of the frame in pixels; a cell covers a whole number of them, the last ones fewer.
 
         Returns:
-            The grid, and how far each of its cells could be followed, (1, 1, h, w) in [0, 1].
+            The grid, and the confidence of each cell, (1, 1, h, w) in [0, 1].
         """
-        earlier, confidence = _moved(grids[0], cells, way, self.earlier.motion, size)
+        earlier, confidence = _carry_grid(grids[0], cells, role, self.earlier.motion, size)
         if self.later is None or grids[1] is None:
             return earlier, confidence
-        later, later_sure = _moved(grids[1], cells, way, self.later.motion, size)
-        # What can be followed to neither is mixed as its surroundings are …
-        seen, later_seen = (
-            taper_confidence(confidence, SOFT_CELLS),
-            taper_confidence(later_sure, SOFT_CELLS),
-        )
-        weight = local_mean(self.position * (later_seen + _UNKNOWN), SOFT_CELLS)
-        other = local_mean((1.0 - self.position) * (seen + _UNKNOWN), SOFT_CELLS)
+        later, later_confidence = _carry_grid(grids[1], cells, role, self.later.motion, size)
+        # Cells that neither shows are mixed like those around them …
+        inside = taper_confidence(confidence, SOFT_CELLS)
+        later_inside = taper_confidence(later_confidence, SOFT_CELLS)
+        weight = local_mean(self.position * (later_inside + _UNKNOWN_WEIGHT), SOFT_CELLS)
+        other = local_mean((1.0 - self.position) * (inside + _UNKNOWN_WEIGHT), SOFT_CELLS)
         share = weight / (weight + other)
-        for _ in range(2):  # … and where one of them sees no further no border may be seen
+        for _ in range(2):  # … and no seam may be visible where one of them ends.
             share = local_mean(share, SOFT_CELLS)
         mixed = earlier + share[:, :, None] * (later - earlier)
-        return mixed, confidence + share * (later_sure - confidence)
+        return mixed, confidence + share * (later_confidence - confidence)
 
 
-def _carry(field: Tensor, motion: Motion, way: FieldRole, size: Size) -> TemporalPrior:
-    return carry_domain(field, motion) if way == "domain" else carry_range(field, motion, size)
+def _carry_field(field: Tensor, motion: Motion, role: FieldRole, size: Size) -> TemporalPrior:
+    return carry_domain(field, motion) if role == "domain" else carry_range(field, motion, size)
 
 
-def _moved(
-    grid: Tensor, cells: tuple[float, float], way: FieldRole, motion: Motion, size: Size
+def _carry_grid(
+    grid: Tensor, cells: tuple[float, float], role: FieldRole, motion: Motion, size: Size
 ) -> tuple[Tensor, Tensor]:
-    if way == "range":
-        return grid, torch.full_like(
-            grid[:, 0, :1], float(motion.confidence.mean(dtype=np.float64))
-        )
+    if role == "range":
+        mean = float(motion.confidence.mean(dtype=np.float64))
+        return grid, torch.full_like(grid[:, 0, :1], mean)
     return carry_grid(grid, cells, motion, size)
 
 
-def between(
+def interpolate(
     earlier: FromAnchor[State], later: FromAnchor[State] | None, ages: tuple[int, int]
 ) -> Interpolated[State]:
-    """A frame so many changes after one matched frame and before another."""
+    """Interpolate a frame between two matched ones.
+
+    Args:
+        earlier: the matched frame before it. later: the one after it, if there is one.
+        ages: changes of the picture since the earlier one, and until the later one.
+    """
     if later is None:
         return Interpolated(earlier)
     position = ages[0] / max(1, sum(ages))
-    turn = (ages[0] - ages[1]) / 2 / FADED_FRAMES + 0.5
-    turn = min(max(turn, 0.0), 1.0)
-    share = _share(earlier.motion.confidence, later.motion.confidence, turn)
-    return Interpolated(earlier, later, share, position, turn)
+    fade = (ages[0] - ages[1]) / 2 / FADE_FRAMES + 0.5
+    fade = min(max(fade, 0.0), 1.0)
+    share = _share(earlier.motion.confidence, later.motion.confidence, fade)
+    return Interpolated(earlier, later, share, position, fade)
 
 
-def _share(confidence: Luma, later_sure: Luma, turn: float) -> Luma:
-    """How much of the later matched frame each pixel takes: 0 … 1."""
-    near = np.float32(_RARELY + (1 - 2 * _RARELY) * turn)
-    weight = near * (later_sure + np.float32(_UNSURE))
-    share = weight / (weight + (1 - near) * (confidence + np.float32(_UNSURE)))
-    # The seam lies where the nearer one cannot be followed, else it would be seen to come closer.
-    share = (cv2.dilate if turn > 0.5 else cv2.erode)(share, np.ones((_BLUR_PX, _BLUR_PX)))
+def _share(
+    confidence: ConfidenceMap, later_confidence: ConfidenceMap, fade: float
+) -> NDArray[np.float32]:
+    """Compute the share of the later matched frame in each pixel, (H, W) in [0, 1]."""
+    near = np.float32(_MIN_WEIGHT + (1 - 2 * _MIN_WEIGHT) * fade)
+    weight = near * (later_confidence + np.float32(_UNTRUSTED_WEIGHT))
+    share = weight / (weight + (1 - near) * (confidence + np.float32(_UNTRUSTED_WEIGHT)))
+    # The seam lies where the nearer frame cannot be followed; else it would be seen to approach.
+    share = (cv2.dilate if fade > 0.5 else cv2.erode)(share, np.ones((_BLUR_PX, _BLUR_PX)))
     share = cv2.blur(share, (_BLUR_PX, _BLUR_PX), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(((share - 0.2) / 0.6).clip(0.0, 1.0), np.float32)
 
 
-def backwards(motions: Sequence[Motion]) -> list[Motion]:
-    """From the frame that the motions end in back to each frame before it, the first left out."""
+def motions_from_end(motions: Sequence[Motion]) -> list[Motion]:
+    """Compose the motions from the last frame back to each earlier one, except the first."""
     found: list[Motion] = []
     for motion in reversed(motions[1:]):
-        back = motion.reversed()
-        found.append(found[-1].then(back) if found else back)
+        step = motion.reversed()
+        found.append(found[-1].then(step) if found else step)
     return found[::-1]
 
 
-def changes(motions: Sequence[Motion]) -> int:
-    """How many of these motions lead to another picture."""
+def count_changes(motions: Sequence[Motion]) -> int:
+    """Count the motions that lead to a different picture."""
     return sum(not motion.still for motion in motions)

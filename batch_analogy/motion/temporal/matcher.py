@@ -1,24 +1,22 @@
-"""TemporalMatcher films: a few frames are matched, and what lies between them is carried by its
-motion.
+"""Match a few frames of a shot, and carry their matches to the frames between them.
 
-Every so many frames of a shot there is an *anchor*. The first is matched by itself; each later one
-is given the matches of the one before, moved as the picture moves, and leaves them only where
-others are clearly better. The frames between two anchors (a *span*) take each pixel's match
-from the anchor that it can be followed to, the nearer one if both will do; a frame in which much
-can be followed to neither is matched as well. Where a photograph is wanted, colour transforms are
-carried and faded instead of pixels, so that nothing that moves leaves a ghost.
+A shot has an *anchor* every so many frames. The first anchor is matched by itself; each later one
+starts from the matches of the one before, carried along the motion, and leaves them only where
+others are clearly better. The frames between two anchors (a *span*) take each pixel's match from
+the anchor that it can be followed to, from the nearer one if both will do. A frame of which too
+little can be followed to either is matched as well. In photographs, colour transforms are carried
+and cross-faded instead of pixels, so that nothing that moves leaves a ghost.
 
-A span is decided by its own frames and its two anchors alone, so spans can be done in any
-order, by anybody.
+A span depends on its own frames and its two anchors alone, so spans can be processed in any order
+by any worker.
 
 Source: the forward and backward passes of Jamriška et al. 2019 (Stylizing Video by Example), here
-between matched frames instead of painted ones; video-and-timelapse facts §1.
+between matched frames instead of painted ones; docs/method.md, "Temporal scheme".
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -62,129 +60,132 @@ from batch_analogy.motion.temporal.carry import (
     sample_bilinear,
     taper_confidence,
 )
-from batch_analogy.motion.temporal.interpolated import FieldRole, FromAnchor, Interpolated, changes
-from batch_analogy.motion.temporal.light_change import block_means, colour_change
-from batch_analogy.motion.temporal.walk import Rendered
+from batch_analogy.motion.temporal.interpolated import (
+    FieldRole,
+    FromAnchor,
+    Interpolated,
+    count_changes,
+)
+from batch_analogy.motion.temporal.light_change import block_means, colour_change, refresh_share
+from batch_analogy.motion.temporal.walk import Rendered, digest, motion_picture
 
 _VOTE_PATCH = 3
-_RENEWED = 0.15  # of a colour transform in changing light, a frame after the one it follows …
-_RENEWED_AT_MOST = 0.5  # … and many frames after it
-_OTHER_LIGHT = 0.03  # a change of brightness or colour of so much; in light that stays nothing is
-_MUCH_OPEN = {"none": 0.08, "affine": 0.5}  # share of a frame that cannot be followed: match it
-_MOSTLY_OPEN = 0.5  # above it hardly anything is carried, and the frame is worth its whole quality
-_ALL_OPEN = 0.9  # above it the frame shows another scene: by chance 0.5 % can be followed
-_LOOSELY = 0.06  # price at which an anchor leaves a match of the one before (``carried.FIRM``)
-_FLOW_AREA_PX = 250_000  # of a span all flow is held at once; finer than this it gains little
-_BORDER_CELLS = 6  # around what is new in an anchor
-_SAME_PLACE = 1e-3
-_WAYS: dict[str, FieldRole] = {"a_prime": "domain", "b": "range"}
+_MATCH_ABOVE = {"none": 0.08, "affine": 0.5}  # unknown share above which a frame is matched
+_FULL_QUALITY_ABOVE = 0.5  # unknown share above which it is matched at full quality
+_NEW_SCENE_ABOVE = 0.9  # unknown share of another scene, of which 0.5 % is followed by chance
+_ANCHOR_PENALTY = 0.06  # for leaving a match of the anchor before; cf. ``temporal_prior.FIRM``
+_TAPER_CELLS = 6  # around what is new in an anchor; matches are not held there
+_SAME_MATCH = 1e-3
+_FIELD_ROLES: dict[str, FieldRole] = {"a_prime": "domain", "b": "range"}
 
 
 @dataclass(frozen=True)
 class MatchedState:
-    """A matched frame, as others are made from it. MatchFields lie between cells."""
+    """What a matched frame passes on to others. Fields keep fractions of a cell."""
 
     digest: str  # of the frame's pixels
     ab: Tensor  # (1, 2, h, w) float32
     ba: Tensor  # (1, 2, h', w') float32
-    fields: dict[str, Tensor] = field(default_factory=dict)  # output → its drawing field
+    fields: dict[str, Tensor] = field(default_factory=dict)  # output → field that renders it
     colours: dict[str, ColourTransforms] = field(default_factory=dict)  # output → its transforms
-    block_means: Tensor | None = None  # of its colours, where its outputs have transforms
+    block_means: Tensor | None = None  # ``light_change.block_means``, if there are transforms
     from_origin: Motion | None = None  # of an anchor; None: it is an origin anchor itself
 
 
 Frame = MatchedState | Interpolated[MatchedState]
-"""What became of a frame: it was matched, or carried from matched ones."""
+"""A frame that was matched, or interpolated between matched ones."""
 
 
 @dataclass
 class TemporalMatcher:
-    """Frames of one shot against one reference.
+    """Matches the frames of one shot with one reference.
 
-    ``outputs``: ``"a_prime"``, ``"b"`` or both. The reference's transformed copies are not used.
+    Attributes:
+        network: extracts the features.
+        reference: B', encoded; its transformed copies are not used.
+        config: of the matching; its precision is resolved, and refine is "none" or "affine".
+        outputs: ``"a_prime"``, ``"b"`` or both.
     """
 
     network: FeatureExtractor
     reference: EncodedPicture
-    config: AnalogyConfig  # its precision resolved; refine is "none" or "affine"
+    config: AnalogyConfig
     outputs: tuple[str, ...]
 
     def motion_luma(self, a: Tensor) -> Luma:
-        """A frame's brightness at the size at which its motion is found."""
-        area = replace(self.config, max_area_px=min(self.config.max_area_px, _FLOW_AREA_PX))
-        small = resize(a.cpu(), matching_size(*sides(a), area))
-        return brightness(small[0].permute(1, 2, 0).numpy())
+        """Return the luma of a frame at the size at which motion is estimated."""
+        return brightness(motion_picture(a, self.config))
 
     @torch.no_grad()
     def begin(self, a: Tensor) -> MatchedState:
-        """The first anchor of a shot, (1, 3, H, W) float32: matched by itself."""
+        """Match the first anchor of a shot, (1, 3, H, W) float32, by itself."""
         encoded = encode_picture(self.network, a, self.config)
         fields, _ = match(self.network, encoded, self.reference, self.config)
         state = MatchedState(digest(a), fields.ab.float(), fields.ba.float())
-        return self._dressed(state, encoded, fields)
+        return self._with_renderings(state, encoded, fields)
 
-    def clean_motion(self, side: FromAnchor[MatchedState], a: Tensor) -> FromAnchor[MatchedState]:
-        """As ``TemporalMethod``: without what noise alone explains, by which textures would
-        tremble."""
-        return replace(side, motion=suppress_noise_flow(side.motion))
+    def clean_motion(self, anchor: FromAnchor[MatchedState], a: Tensor) -> FromAnchor[MatchedState]:
+        """Suppress motion caused by noise alone, which would make textures jitter."""
+        return replace(anchor, motion=suppress_noise_flow(anchor.motion))
 
     @torch.no_grad()
     def anchor(self, before: MatchedState, motions: Sequence[Motion], a: Tensor) -> MatchedState:
-        """The next anchor.
+        """Match an anchor, with the anchor before it as a prior.
 
         Args:
-            before: the anchor before it. motions: frame by frame from that one to this.
-            a: this frame.
+            before: the anchor before it. motions: from frame to frame between the two.
+            a: the frame, (1, 3, H, W) float32.
         """
         if digest(a) == before.digest:
             return before
         motion, from_origin = motion_between_anchors(before.from_origin, motions)
         follows = Interpolated(FromAnchor(before, motion))
-        carried = self._carried(follows, a)
-        if carried[0].unknown_share > _ALL_OPEN:
+        carried = self._carry_matches(follows, a)
+        if carried[0].unknown_share > _NEW_SCENE_ABOVE:
             return self.begin(a)
-        carried = _loosened(carried)
-        age = changes(motions)
-        state = self._matched(a, follows, carried, self.config, self.network.levels[0], age)
+        prior, prior_back = _loosen(carried[0]), _loosen(carried[1])
+        age, coarsest = count_changes(motions), self.network.levels[0]
+        state = self._match(a, follows, (prior, prior_back), self.config, coarsest, age)
         return replace(state, from_origin=from_origin)
 
     @torch.no_grad()
     def follow(self, frame: Interpolated[MatchedState], a: Tensor, *, age: int) -> Frame:
-        """A frame as it was carried, or matched where too much of it cannot be followed.
+        """Keep a frame as interpolated, or match it if too little of it can be followed.
 
         Args:
-            frame: carried from the matched frames around it. a: the frame itself.
-            age: how many changes lie between it and the earlier one.
+            frame: interpolated between matched ones. a: the frame itself, (1, 3, H, W) float32.
+            age: changes of the picture since the earlier matched frame.
         """
-        carried = self._carried(frame, a)
-        if carried[0].unknown_share <= _MUCH_OPEN[self.config.refine]:
+        carried = self._carry_matches(frame, a)
+        if carried[0].unknown_share <= _MATCH_ABOVE[self.config.refine]:
             return frame
-        if carried[0].unknown_share > _ALL_OPEN:
+        if carried[0].unknown_share > _NEW_SCENE_ABOVE:
             return self.begin(a)
         config = self.config
-        if carried[0].unknown_share <= _MOSTLY_OPEN:  # what was solved is carried along
+        if carried[0].unknown_share <= _FULL_QUALITY_ABOVE:  # most is carried already
             config = replace(config, quality="draft")
-        return self._matched(a, frame, carried, config, first_level(self.network, carried[0]), age)
+        coarsest = first_level(self.network, carried[0])
+        return self._match(a, frame, carried, config, coarsest, age)
 
     @torch.no_grad()
     def render(self, a: Tensor, frame: Frame) -> Rendered:
         """Render the outputs of a frame.
 
         Args:
-            a: the frame, (1, 3, H, W) float32. frame: what became of it.
+            a: the frame, (1, 3, H, W) float32. frame: matched or interpolated.
         """
         if isinstance(frame, Interpolated):
             name = digest(a)
-            frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
+            frame = next((s.state for s in frame.anchors if s.state.digest == name), frame)
         a = a.to(self.network.device)
         return Rendered({name: self._picture(name, a, frame) for name in self.outputs})
 
     @torch.no_grad()
     def map_to_frame(self, a: Tensor, frame: Frame, values: Tensor) -> Tensor:
-        """A map over the reference, as it lies over a frame: it moves as the texture does.
+        """Read a map over the reference through a frame's matches: it moves with the texture.
 
         Args:
-            a: the frame, (1, 3, H, W) float32. frame: what became of it.
+            a: the frame, (1, 3, H, W) float32. frame: matched or interpolated.
             values: (1, C, h', w') float32, at the reference's matching size.
 
         Returns:
@@ -192,88 +193,97 @@ class TemporalMatcher:
         """
         if isinstance(frame, MatchedState):
             return sample_bilinear(values, frame.ab)
-        fields = _of(frame, lambda state: state.ab)
-        earlier, later, share = frame.both(fields, "domain", self._size(a))
+        fields = _of_both(frame, lambda state: state.ab)
+        earlier, later, share = frame.carry_both(fields, "domain", self._size(a))
         first = sample_bilinear(values, earlier.expected)
         if later is None or share is None:
             return first
         return first + share * (sample_bilinear(values, later.expected) - first)
 
     def _picture(self, name: str, a: Tensor, frame: Frame) -> Tensor:
+        """Render one output from a frame's field or colour transforms."""
         own, read = (a, self.reference.image) if name == "a_prime" else (self.reference.image, a)
         if self.config.refine == "affine":
             guide = edge_guide(resize(own, self._size(own)))
             return apply_transforms(own, self._transforms(name, a, frame)[0], guide)
         picture = at_scale(read, self._size(read), self._size(own), sides(own))
-        drawn = functools.partial(warp_picture, picture, moved=_WAYS[name] == "domain")
+        draw = functools.partial(warp_picture, picture, moved=_FIELD_ROLES[name] == "domain")
         if isinstance(frame, MatchedState):
-            return drawn(frame.fields[name])
-        earlier, later, share = frame.both(
-            _of(frame, lambda state: state.fields[name]), _WAYS[name], self._drawn_size(name, a)
+            return draw(frame.fields[name])
+        earlier, later, share = frame.carry_both(
+            _of_both(frame, lambda state: state.fields[name]),
+            _FIELD_ROLES[name],
+            self._rendered_size(name, a),
         )
         if later is None or share is None:
-            return drawn(earlier.expected)
-        first = drawn(earlier.expected, share < 1)
-        return first.lerp(drawn(later.expected, share > 0), share)
+            return draw(earlier.expected)
+        first = draw(earlier.expected, share < 1)
+        return first.lerp(draw(later.expected, share > 0), share)
 
     def _transforms(self, name: str, a: Tensor, frame: Frame) -> tuple[ColourTransforms, Tensor]:
-        """A frame's colour transforms, and how far each of their cells could be followed."""
+        """Return a frame's colour transforms and the confidence of each of their cells."""
         if isinstance(frame, MatchedState):
             own = frame.colours[name]
             return own, torch.ones_like(own.grid[:, 0, :1])
-        grids = _of(frame, lambda state: state.colours[name].grid)
+        grids = _of_both(frame, lambda state: state.colours[name].grid)
         cells = frame.earlier.state.colours[name].cells
-        grid, confidence = frame.grid(grids, cells, _WAYS[name], self._size(a))
+        grid, confidence = frame.carry_mixed_grid(grids, cells, _FIELD_ROLES[name], self._size(a))
         return ColourTransforms(grid, cells), confidence
 
-    def _carried(
+    def _carry_matches(
         self, frame: Interpolated[MatchedState], a: Tensor
     ) -> tuple[TemporalPrior, TemporalPrior]:
-        """Both directions' matches of a frame, each from where it can be followed to."""
+        """Carry the matches of both directions to a frame."""
         size = self._size(a)
         return (
-            frame.chosen(_of(frame, lambda state: state.ab), "domain", size),
-            frame.chosen(_of(frame, lambda state: state.ba), "range", size),
+            frame.carry_selected(_of_both(frame, lambda state: state.ab), "domain", size),
+            frame.carry_selected(_of_both(frame, lambda state: state.ba), "range", size),
         )
 
-    def _matched(
+    def _match(
         self,
         a: Tensor,
         frame: Interpolated[MatchedState],
         carried: tuple[TemporalPrior, TemporalPrior],
         config: AnalogyConfig,
-        first: int,
+        coarsest: int,
         age: int,
     ) -> MatchedState:
-        """Match a frame where it cannot be followed; elsewhere it takes over what was carried."""
-        encoded = encode_picture(self.network, a, self.config, coarsest=first)
+        """Match a frame; where it can be followed it keeps what was carried.
+
+        Args:
+            a: the frame. frame: as interpolated. carried: its matches, A→B and B→A.
+            config: of the matching. coarsest: level to start from.
+            age: changes of the picture since the earlier matched frame.
+        """
+        encoded = encode_picture(self.network, a, self.config, coarsest=coarsest)
         fields, (ab, ba) = match_with_prior(
-            self.network, encoded, self.reference, config, carried, first=first
+            self.network, encoded, self.reference, config, carried, first=coarsest
         )
-        alone = self._dressed(MatchedState(digest(a), ab, ba), encoded, fields)
+        alone = self._with_renderings(MatchedState(digest(a), ab, ba), encoded, fields)
         colours = {}
         for name, new in alone.colours.items():
             old, confidence = self._transforms(name, a, frame)
-            change = self._change_of_light(name, frame.earlier, encoded, new)
-            grid = old.grid + _renewed(age, change) * (new.grid - old.grid)
+            change = self._light_change(name, frame.earlier, encoded, new)
+            grid = old.grid + refresh_share(age, change) * (new.grid - old.grid)
             colours[name] = ColourTransforms(
                 extend_transforms(grid, new.grid, confidence), new.cells
             )
-        kept = {"a_prime": _kept(ab, carried[0]), "b": _kept(ba, carried[1])}
-        drawing = {
-            name: self._drawing_on(name, new, frame, kept[name], a)
+        kept = {"a_prime": _is_carried(ab, carried[0]), "b": _is_carried(ba, carried[1])}
+        rendered = {
+            name: self._continue_field(name, new, frame, kept[name], a)
             for name, new in alone.fields.items()
         }
-        return replace(alone, colours=colours, fields=drawing)
+        return replace(alone, colours=colours, fields=rendered)
 
-    def _change_of_light(
+    def _light_change(
         self,
         name: str,
         earlier: FromAnchor[MatchedState],
         a: EncodedPicture,
         colours: ColourTransforms,
     ) -> Tensor:
-        """Since an earlier frame: of the whole frame or of a region, by what is larger there.
+        """Measure the change of light since an earlier frame: overall or by region, if larger.
 
         Returns:
             (1, 1, 1, h, w) over the cells of an output's colour transforms, or (1, 1, 1, 1, 1).
@@ -282,24 +292,27 @@ class TemporalMatcher:
         whole = motion.global_light_change()
         if before is not None:
             whole = max(whole, colour_change(before, resize(a.image, a.size(1)), motion))
-        if _WAYS[name] == "range":  # a picture that stands still has the look of the whole frame
+        # The reference does not move, so its look follows the overall light of the frame.
+        if _FIELD_ROLES[name] == "range":
             return colours.grid.new_full((1, 1, 1, 1, 1), whole)
         here = average_over_cells(
             motion.local_light_change(), colours.grid, colours.cells, a.size(1)
         )
         return here[:, :, None].clamp_min(whole)
 
-    def _drawing_on(
+    def _continue_field(
         self, name: str, new: Tensor, frame: Interpolated[MatchedState], kept: Tensor, a: Tensor
     ) -> Tensor:
-        """A drawing field: the carried one where its match was kept, else the new one."""
-        fields = _of(frame, lambda state: state.fields[name])
-        carried = frame.chosen(fields, _WAYS[name], self._drawn_size(name, a))
+        """Keep an output's carried field where the match was kept; take the new one elsewhere."""
+        fields = _of_both(frame, lambda state: state.fields[name])
+        carried = frame.carry_selected(fields, _FIELD_ROLES[name], self._rendered_size(name, a))
         kept = functional.interpolate(kept, size=sides(new), mode="nearest-exact") > 0
         return torch.where(kept & carried.known, carried.expected, new)
 
-    def _dressed(self, state: MatchedState, a: EncodedPicture, fields: MatchFields) -> MatchedState:
-        """A frame's matches with what its outputs are made by, as if it stood alone."""
+    def _with_renderings(
+        self, state: MatchedState, a: EncodedPicture, fields: MatchFields
+    ) -> MatchedState:
+        """Add what renders each output to a frame's matches, ignoring its neighbours."""
         both = {
             "a_prime": (a, self.reference, fields.ab, fields.ba, fields.cost_ab),
             "b": (self.reference, a, fields.ba, fields.ab, fields.cost_ba),
@@ -319,8 +332,8 @@ class TemporalMatcher:
             state = replace(state, block_means=block_means(resize(a.image, a.size(1))))
         return state
 
-    def _drawn_size(self, name: str, a: Tensor) -> Size:
-        """The frame's size in the units of an output's drawing field."""
+    def _rendered_size(self, name: str, a: Tensor) -> Size:
+        """Return the frame's size in the units of the field that renders an output."""
         if name == "a_prime":
             return sides(a)
         own = self.reference.image
@@ -330,38 +343,24 @@ class TemporalMatcher:
         return matching_size(*sides(picture), self.config)
 
 
-def digest(a: Tensor) -> str:
-    """What tells a frame from another: equal frames get equal pictures."""
-    return hashlib.blake2b(a.cpu().contiguous().numpy().tobytes(), digest_size=16).hexdigest()
-
-
-def _of(
+def _of_both(
     frame: Interpolated[MatchedState], part: Callable[[MatchedState], Tensor]
 ) -> tuple[Tensor, Tensor | None]:
-    """A part of both matched frames."""
+    """Return one part of the states of both matched frames."""
     later = None if frame.later is None else part(frame.later.state)
     return part(frame.earlier.state), later
 
 
-def _loosened(both: tuple[TemporalPrior, TemporalPrior]) -> tuple[TemporalPrior, TemporalPrior]:
-    """Matches that an anchor may leave for better ones, and near what is new does not have.
+def _loosen(carried: TemporalPrior) -> TemporalPrior:
+    """Let an anchor leave carried matches for better ones, and do without them near new regions.
 
-    Were they held up to the border of what was seen before, that border would stay visible.
+    If matches were held up to the border of what was visible before, that border would show.
     """
-    first, second = (
-        TemporalPrior(c.expected, taper_confidence(c.confidence, _BORDER_CELLS), _LOOSELY)
-        for c in both
-    )
-    return first, second
+    confidence = taper_confidence(carried.confidence, _TAPER_CELLS)
+    return TemporalPrior(carried.expected, confidence, _ANCHOR_PENALTY)
 
 
-def _renewed(age: int, change: Tensor) -> Tensor:
-    """How much of a frame's colour transforms is its own: colours may drift only with the light."""
-    most = min(_RENEWED_AT_MOST, 1.0 - (1.0 - _RENEWED) ** age)
-    return most * (change / _OTHER_LIGHT).clamp_max(1.0)
-
-
-def _kept(found: Tensor, carried: TemporalPrior) -> Tensor:
-    """(1, 1, H, W) float32: 1 where a match is the carried one."""
+def _is_carried(found: Tensor, carried: TemporalPrior) -> Tensor:
+    """Return 1 where a match is the carried one and 0 elsewhere, (1, 1, H, W) float32."""
     away = (found - carried.expected).abs().amax(dim=1, keepdim=True)
-    return (carried.known & (away < _SAME_PLACE)).float()
+    return (carried.known & (away < _SAME_MATCH)).float()

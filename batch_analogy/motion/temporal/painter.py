@@ -1,20 +1,19 @@
-"""Clips after painted pictures: what was painted is carried along the motion, the rest synthesised.
+"""Paint the frames of a clip: paint is carried along the motion, and the rest is synthesised.
 
 A painted keyframe is an anchor whose field is known: every pixel is where it was painted. Anchors
-further away are made from it step by step: what can be followed keeps its place in the painting,
-and only what came into view is synthesised, guided by the frames. The frames between two anchors
-are carried from both, as in ``coherence``, and filled in where they can be followed to neither.
-Nothing is drawn twice: each frame is read from the paintings themselves, between pixels.
+further away are made from it step by step: what can be followed keeps its position in the painting,
+and only new regions are synthesised, guided by the frames. The frames between two anchors are
+carried from both, as in ``matcher``, and filled in where they can be followed to neither. Every
+frame is rendered from the paintings themselves, at fractional positions, so it is resampled once.
 
 Source: Jamriška et al. 2019 (Stylizing Video by Example), with fields carried along composed flow
-instead of pictures synthesised frame by frame.
+instead of pictures synthesised frame by frame; docs/method.md, "Keyframes along a film".
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -26,297 +25,289 @@ from torch.nn import functional
 
 from batch_analogy.analogy.correspondence.smoothness_prior import pull_push
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
-from batch_analogy.analogy.features import FeatureExtractor
-from batch_analogy.analogy.features.pictures import matching_size, resize
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.analogy.rendering.warp import warp_picture
-from batch_analogy.config.matching import AnalogyConfig
-from batch_analogy.config.painting import PaintConfig
 from batch_analogy.motion.flow.drift_correction import motion_between_anchors
 from batch_analogy.motion.flow.motion_boundaries import Colours, sharpen_boundaries
 from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.flow.photometry import brightness
 from batch_analogy.motion.flow.sampling import Luma
-from batch_analogy.motion.temporal.blending import mixed
+from batch_analogy.motion.temporal.blending import blend_keeping_contrast
 from batch_analogy.motion.temporal.carry import carry_map, map_to_tensor, resize_map
 from batch_analogy.motion.temporal.interpolated import FromAnchor, Interpolated
-from batch_analogy.motion.temporal.matcher import digest
-from batch_analogy.motion.temporal.painting_synthesis import (
-    ExtraChannels,
-    Hole,
-    Painting,
-    PaintingSynthesiser,
-)
-from batch_analogy.motion.temporal.walk import Rendered
+from batch_analogy.motion.temporal.painting_synthesis import Hole, PaintingSynthesiser
+from batch_analogy.motion.temporal.walk import Rendered, digest, motion_picture
 
-_MUCH_OPEN = 0.01  # share of a frame that can be followed to no anchor: fill it in
-_WIDENED_PX = 7  # side of the window by which what is open is widened, so that borders fit
-_FLOW_AREA_PX = 250_000
-_BADLY = 0.1  # difference of guides, root of the mean square, at which a match counts half
+_FILL_ABOVE = 0.01  # unknown share of a frame above which it is filled in
+_WIDENED_PX = 7  # side of the window by which a hole is widened, so that its border fits
+_BAD_RMS = 0.1  # root mean square difference of guides at which a match counts half
 _SOFT_PX = 5
-_SEEN = 0.5  # trust above which an anchor shows what is here
-_GUESSED = 0.3  # how badly a frame is served by what was synthesised, however well that fits
-_LEAST_COST = 1e-6  # of what was synthesised, to tell it from what was painted
+_VISIBLE = 0.5  # confidence above which an anchor shows a pixel
+_SYNTHESIS_MISFIT = 0.3  # misfit of synthesised pixels, however well they match
+_MIN_COST = 1e-6  # of synthesised pixels, which distinguishes them from painted ones
 
 
 @dataclass(frozen=True)
 class PaintedState:
-    """A frame whose every pixel has its place in a painting."""
+    """What a painted frame passes on to others: the position of each pixel in a painting."""
 
     digest: str  # of the frame's pixels
-    key: int  # the painting that what is new is taken from
-    field: Tensor  # (1, 3, H, W) float32: (y, x) in a painting, and the painting's number
-    cost: Tensor  # (1, 1, H, W) float32: of what was synthesised; 0 where it was painted
-    colours: Colours  # of the frame, at the size at which its motion is found
-    from_origin: Motion | None = None  # from its root to it (``roots``); None: it is one
-    shown: Interpolated[PaintedState] | None = None  # how it is drawn, where not by its field alone
+    key: int  # number of the painting from which new regions are synthesised
+    field: Tensor  # (1, 3, H, W) float32: (y, x) in a painting, and that painting's number
+    cost: Tensor  # (1, 1, H, W) float32: of synthesised pixels; 0 where painted
+    colours: Colours  # of the frame, at the size at which motion is estimated
+    from_origin: Motion | None = None  # of an anchor; None: it is an origin anchor itself
+    rendered_as: Interpolated[PaintedState] | None = None  # if not by its field alone
 
 
 class KeyframePainter:
     """Paints the frames of a clip.
 
     Args:
-        network: what compares meaning; None where that weighs nothing.
-        config: seed, and the area at which pictures are compared.
-        paint: the guides' weights.
-        paintings: gives the painting of a number.
-        layers: what frames hold beside their colours.
+        synthesis: fills holes, and holds the paintings and the configuration.
     """
 
-    def __init__(
-        self,
-        network: FeatureExtractor | None,
-        config: AnalogyConfig,
-        paint: PaintConfig,
-        paintings: Callable[[int], Painting],
-        layers: ExtraChannels,
-    ) -> None:
-        self._config = config
-        self._paint = paint
-        self._paintings = functools.lru_cache(maxsize=2)(paintings)
-        self._canvas = PaintingSynthesiser(network, config, paint, self._paintings, layers)
-        self._layers = layers
+    def __init__(self, synthesis: PaintingSynthesiser) -> None:
+        self._synthesis = synthesis
+        self._paintings = synthesis.paintings
 
     def motion_luma(self, a: Tensor) -> Luma:
-        """A frame's brightness at the size at which its motion is found."""
-        return brightness(self._small(a))
+        """Return the luma of a frame at the size at which motion is estimated."""
+        return brightness(self._motion_picture(a))
 
-    def clean_motion(self, side: FromAnchor[PaintedState], a: Tensor) -> FromAnchor[PaintedState]:
-        """An anchor whose motion to a frame is right at the rims of what moves there."""
-        motion = sharpen_boundaries(side.motion, self._small(a), side.state.colours)
-        return dataclasses.replace(side, motion=motion)
+    def clean_motion(self, anchor: FromAnchor[PaintedState], a: Tensor) -> FromAnchor[PaintedState]:
+        """Correct the motion from an anchor up to the outlines of moving objects."""
+        motion = sharpen_boundaries(anchor.motion, self._motion_picture(a), anchor.state.colours)
+        return dataclasses.replace(anchor, motion=motion)
 
-    def _small(self, a: Tensor) -> Colours:
-        """A frame's colours, (h, w, 3), at the size at which its motion is found."""
-        area = min(self._config.max_area_px, _FLOW_AREA_PX)
-        config = dataclasses.replace(self._config, max_area_px=area)
-        small = resize(a[:, :3].cpu(), matching_size(*sides(a), config))
-        return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
+    def _motion_picture(self, a: Tensor) -> Colours:
+        return motion_picture(a, self._synthesis.config)
 
     def begin(self, a: Tensor, key: int, *, painted: bool) -> PaintedState:
-        """A frame that comes from no other.
+        """Paint a frame independently of all others.
 
         Args:
-            a: (1, C, H, W) float32. key: the painting. painted: whether it is of this very frame.
+            a: (1, C, H, W) float32. key: number of the painting.
+            painted: whether it was painted over this very frame.
         """
         if painted:
             field = initial_position(sides(a), sides(a), a.device)
-            return self._painted(a, key, _in_painting(field, key), torch.zeros_like(a[:, :1]))
-        field, cost = self._canvas.filled(a, key)
-        return self._painted(a, key, _in_painting(field, key), cost.clamp_min(_LEAST_COST))
+            return self._state(a, key, _with_key(field, key), torch.zeros_like(a[:, :1]))
+        field, cost = self._synthesis.fill(a, key)
+        return self._state(a, key, _with_key(field, key), cost.clamp_min(_MIN_COST))
 
-    def _painted(self, a: Tensor, key: int, field: Tensor, cost: Tensor) -> PaintedState:
-        return PaintedState(digest(a), key, field, cost, self._small(a))
+    def _state(self, a: Tensor, key: int, field: Tensor, cost: Tensor) -> PaintedState:
+        return PaintedState(digest(a), key, field, cost, self._motion_picture(a))
 
     def anchor(self, before: PaintedState, motions: Sequence[Motion], a: Tensor) -> PaintedState:
-        """An anchor, made from one before or after it.
+        """Paint an anchor from the one before or after it.
 
         Args:
-            before: that one. motions: frame by frame from it to this one. a: this frame.
+            before: that anchor. motions: from frame to frame between the two.
+            a: the frame, (1, C, H, W) float32.
         """
         if digest(a) == before.digest:
             return before
         motion, from_origin = motion_between_anchors(before.from_origin, motions)
-        filled = self._filled(a, Interpolated(self.clean_motion(FromAnchor(before, motion), a)))
+        follows = Interpolated(self.clean_motion(FromAnchor(before, motion), a))
+        filled = self._fill(a, follows)
         return dataclasses.replace(filled, from_origin=from_origin)
 
     def follow(
         self, frame: Interpolated[PaintedState], a: Tensor, *, age: int
     ) -> PaintedState | Interpolated[PaintedState]:
-        """A frame as it was carried, or filled in where too much of it cannot be followed."""
-        frame = self._weighed(frame)
-        if self._carried(frame, sides(a)).unknown_share <= _MUCH_OPEN:
+        """Keep a frame as interpolated, or fill it in if too little of it can be followed."""
+        frame = self._weight_by_cost(frame)
+        if self._carry_fields(frame, sides(a)).unknown_share <= _FILL_ABOVE:
             return frame
-        return self._filled(a, frame)
+        return self._fill(a, frame)
 
     @torch.no_grad()
     def render(self, a: Tensor, frame: PaintedState | Interpolated[PaintedState]) -> Rendered:
         """Render B' of a frame, (1, 3, H, W) float32 in [0, 1], and measure its misfit."""
         if isinstance(frame, Interpolated):
             name = digest(a)
-            frame = next((s.state for s in frame.sides if s.state.digest == name), frame)
+            frame = next((s.state for s in frame.anchors if s.state.digest == name), frame)
         if isinstance(frame, PaintedState):
             misfit = self._misfit(frame.cost, torch.ones_like(frame.cost))
-            shown = frame.shown
-            drawn = self._drawn(frame.field) if shown is None else self._between(shown, sides(a))
+            if frame.rendered_as is None:
+                paint = self._read_paint(frame.field)
+            else:
+                paint = self._blend_paint(frame.rendered_as, sides(a))
         else:
-            carried = self._carried(frame, sides(a))
-            misfit = self._misfit(self._cost(frame, sides(a)), carried.known.float())
-            drawn = self._between(frame, sides(a))
-        return Rendered({"b_prime": self._over(a, drawn)}, misfit)
+            carried = self._carry_fields(frame, sides(a))
+            misfit = self._misfit(self._carry_cost(frame, sides(a)), carried.known.float())
+            paint = self._blend_paint(frame, sides(a))
+        return Rendered({"b_prime": self._lay_over(a, paint)}, misfit)
 
-    def alone(self, a: Tensor, key: int) -> Rendered:
+    def render_alone(self, a: Tensor, key: int) -> Rendered:
         """Render a frame that neither follows another nor was painted."""
         return self.render(a, self.begin(a, key, painted=False))
 
-    def _over(self, a: Tensor, drawn: Tensor) -> Tensor:
-        """What was drawn (1, 4, H, W) over the frame, where it is to be painted."""
-        image, mask = a[:, :3], self._layers.mask_of(a)
-        whole = drawn[:, :3] + (1.0 - drawn[:, 3:]) * image
+    def _lay_over(self, a: Tensor, paint: Tensor) -> Tensor:
+        """Lay paint (1, 4, H, W) over a frame, as far as it is to be painted."""
+        image, mask = a[:, :3], self._synthesis.channels.mask_of(a)
+        whole = paint[:, :3] + (1.0 - paint[:, 3:]) * image
         whole = whole if mask is None else image.lerp(whole, mask)
         return whole.clamp_(0.0, 1.0)
 
-    def _between(self, frame: Interpolated[PaintedState], size: Size) -> Tensor:
-        earlier, later, share = frame.both(_fields(frame), "domain", size)
+    def _blend_paint(self, frame: Interpolated[PaintedState], size: Size) -> Tensor:
+        """Blend the paint of both anchors, (1, 4, H, W)."""
+        earlier, later, share = frame.carry_both(_fields(frame), "domain", size)
         if later is None or share is None:
-            return self._drawn(earlier.expected)
-        first = self._drawn(earlier.expected, share < 1)
-        return mixed(first, self._drawn(later.expected, share > 0), share)
+            return self._read_paint(earlier.expected)
+        first = self._read_paint(earlier.expected, share < 1)
+        return blend_keeping_contrast(first, self._read_paint(later.expected, share > 0), share)
 
-    def _drawn(self, field: Tensor, wanted: Tensor | None = None) -> Tensor:
-        """Colours times opacity, and opacity, (1, 4, H, W), read at places in the paintings."""
-        inside, keys = field[:, :2], field[:, 2:]
-        drawn = field.new_zeros((1, 4, *sides(field)))
+    def _read_paint(self, field: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Read the paintings at a field: colours times opacity, and opacity, (1, 4, H, W)."""
+        positions, keys = field[:, :2], field[:, 2:]
+        paint = field.new_zeros((1, 4, *sides(field)))
         for key in [int(k) for k in torch.unique(keys)]:
             here = keys == key if wanted is None else wanted & (keys == key)
             ap = self._paintings(key).ap
-            whole = None if bool(here.all()) else here
-            drawn[:, :3] += warp_picture(ap[:, :3].contiguous(), inside, whole)
+            pixels = None if bool(here.all()) else here
+            paint[:, :3] += warp_picture(ap[:, :3].contiguous(), positions, pixels)
             if float(ap[:, 3:].min()) == 1.0:
-                drawn[:, 3:] += here
+                paint[:, 3:] += here
             else:
                 opacity = ap[:, 3:].expand(-1, 3, -1, -1).contiguous()
-                drawn[:, 3:] += warp_picture(opacity, inside, whole)[:, :1]
-        return drawn
+                paint[:, 3:] += warp_picture(opacity, positions, pixels)[:, :1]
+        return paint
 
-    def _carried(self, frame: Interpolated[PaintedState], size: Size) -> TemporalPrior:
-        return frame.chosen(_fields(frame), "domain", size)
+    def _carry_fields(self, frame: Interpolated[PaintedState], size: Size) -> TemporalPrior:
+        return frame.carry_selected(_fields(frame), "domain", size)
 
-    def _cost(self, frame: Interpolated[PaintedState], size: Size) -> Tensor:
-        """What the matches cost that were carried here, (1, 1, H, W)."""
-        costs = [carry_map(side.state.cost, side.motion) for side in frame.sides]
+    def _carry_cost(self, frame: Interpolated[PaintedState], size: Size) -> Tensor:
+        """Carry the costs of both anchors to a frame, (1, 1, H, W)."""
+        costs = [carry_map(anchor.state.cost, anchor.motion) for anchor in frame.anchors]
         if frame.share is None or len(costs) == 1:
             return costs[0]
         share = map_to_tensor(resize_map(frame.share, size), costs[0].device)
         return torch.where(share > 0.5, costs[1], costs[0])
 
-    def _weighed(self, frame: Interpolated[PaintedState]) -> Interpolated[PaintedState]:
-        """A frame whose pixels take more from the anchor whose matches cost less there.
+    def _weight_by_cost(self, frame: Interpolated[PaintedState]) -> Interpolated[PaintedState]:
+        """Give the anchor whose matches cost less a larger share of each pixel.
 
-        What can be followed to one of them alone is taken from that one alone: a mix with what hid
-        it there, or hides it here, would show both. What was made at one anchor and painted at the
-        other goes over to the painting, but slowly, over the whole way from anchor to anchor.
+        A pixel visible in one anchor alone is taken from that one alone: a mix would also show
+        what hides it in the other. Where one anchor is synthesised and the other painted, the
+        share changes to the painting slowly, over the whole span.
+
+        Source: docs/method.md, "Choosing between two keyframes".
         """
         if frame.share is None or frame.later is None:
             return frame
-        seen, later_seen = (side.motion.confidence > _SEEN for side in frame.sides)
-        both = [self._worse(side, frame.share.shape) for side in frame.sides]
-        worse, made = zip(*both, strict=True)
-        turn, near = np.float32(frame.turn), np.float32(frame.position)
-        later = turn / (1.0 + worse[1])
-        share = later / (later + (1.0 - turn) / (1.0 + worse[0]))
-        share = np.where(made[0] & ~made[1], np.maximum(share, near), share)
-        share = np.where(made[1] & ~made[0], np.minimum(share, near), share)
+        visible, later_visible = (one.motion.confidence > _VISIBLE for one in frame.anchors)
+        quality = [self._quality(anchor, frame.share.shape) for anchor in frame.anchors]
+        badness, made = zip(*quality, strict=True)
+        fade, position = np.float32(frame.fade), np.float32(frame.position)
+        later = fade / (1.0 + badness[1])
+        share = later / (later + (1.0 - fade) / (1.0 + badness[0]))
+        share = np.where(made[0] & ~made[1], np.maximum(share, position), share)
+        share = np.where(made[1] & ~made[0], np.minimum(share, position), share)
         share = cv2.blur(share, (_SOFT_PX, _SOFT_PX), borderType=cv2.BORDER_REPLICATE)
-        share = np.where(seen == later_seen, share, later_seen)
+        share = np.where(visible == later_visible, share, later_visible)
         return dataclasses.replace(frame, share=np.asarray(share, np.float32))
 
-    def _worse(self, side: FromAnchor[PaintedState], size: Size) -> tuple[Luma, NDArray[np.bool_]]:
-        """How badly an anchor's matches fit (1: half as good), and what was made there, (h, w)."""
-        cost = carry_map(side.state.cost, side.motion)
-        maps = (self._rms(cost) / _BADLY).square(), (cost > 0).float()
-        worse, made = (functional.adaptive_avg_pool2d(m, size)[0, 0].cpu().numpy() for m in maps)
-        return np.asarray(worse, np.float32), np.asarray(made > 0.5)
+    def _quality(
+        self, anchor: FromAnchor[PaintedState], size: Size
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Judge an anchor's paint in a frame, (h, w): badness, and whether it was synthesised.
+
+        Badness is 0 for a perfect match, and 1 where the match counts half.
+        """
+        cost = carry_map(anchor.state.cost, anchor.motion)
+        maps = (self._rms(cost) / _BAD_RMS).square(), (cost > 0).float()
+        badness, made = (functional.adaptive_avg_pool2d(m, size)[0, 0].cpu().numpy() for m in maps)
+        return np.asarray(badness, np.float32), np.asarray(made > 0.5)
 
     def _rms(self, cost: Tensor) -> Tensor:
-        """A cost as the root mean square of what guides and style differ by."""
-        return (cost / self._paint.total_weight).sqrt()
+        """Convert a cost to the root mean square difference of guides and style."""
+        return (cost / self._synthesis.paint.total_weight).sqrt()
 
-    def _misfit(self, cost: Tensor, held: Tensor) -> float:
-        """How badly a frame is served by the paintings that there are, 0 … 1."""
-        guessed = (_GUESSED + (1 - _GUESSED) * self._rms(cost) / (2 * _BADLY)).clamp_max(1.0)
-        misfit = torch.where(cost > 0, guessed, torch.zeros_like(cost)) * held + (1.0 - held)
+    def _misfit(self, cost: Tensor, known: Tensor) -> float:
+        """Measure how badly the paintings fit a frame, from 0 to 1."""
+        share = self._rms(cost) / (2 * _BAD_RMS)
+        made = (_SYNTHESIS_MISFIT + (1 - _SYNTHESIS_MISFIT) * share).clamp_max(1.0)
+        misfit = torch.where(cost > 0, made, torch.zeros_like(cost)) * known + (1.0 - known)
         return round(float(misfit.cpu().double().numpy().mean()), 6)
 
-    def _filled(self, a: Tensor, frame: Interpolated[PaintedState]) -> PaintedState:
-        """A frame that keeps what can be followed; the rest is synthesised."""
+    def _fill(self, a: Tensor, frame: Interpolated[PaintedState]) -> PaintedState:
+        """Keep what can be followed of a frame, and synthesise the rest."""
         size, key = sides(a), frame.earlier.state.key
-        kept, cost = self._kept(frame, size)
+        kept, cost = self._keep_earlier(frame, size)
         unknown = 1.0 - kept.known.float()
-        open_ = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
-        if not bool(open_.any()):
-            return self._painted(a, key, kept.expected, cost)
-        expected, keys = kept.expected[:, :2], kept.expected[:, 2:]
-        known = ~open_ & (keys == key)
+        hole = functional.max_pool2d(unknown, _WIDENED_PX, 1, _WIDENED_PX // 2) > 0
+        if not bool(hole.any()):
+            return self._state(a, key, kept.expected, cost)
+        positions, keys = kept.expected[:, :2], kept.expected[:, 2:]
+        known = ~hole & (keys == key)
         painted = sides(self._paintings(key).a)
-        hole = Hole(
-            mask=open_,
-            base=self._between(frame, size),
-            expected=_going_on(expected, known, painted),
+        found, made = self._synthesis.fill(
+            a,
+            key,
+            Hole(
+                mask=hole,
+                base=self._blend_paint(frame, size),
+                expected=_extrapolate(positions, known, painted),
+            ),
         )
-        found, made = self._canvas.filled(a, key, hole)
-        field = torch.where(open_, _in_painting(found, key), kept.expected)
-        filled = self._painted(a, key, field, torch.where(open_, made.clamp_min(_LEAST_COST), cost))
-        return dataclasses.replace(filled, shown=_shown(frame, filled, open_))
+        field = torch.where(hole, _with_key(found, key), kept.expected)
+        filled = self._state(a, key, field, torch.where(hole, made.clamp_min(_MIN_COST), cost))
+        return dataclasses.replace(filled, rendered_as=_fade_to_later(frame, filled, hole))
 
-    def _kept(self, frame: Interpolated[PaintedState], size: Size) -> tuple[TemporalPrior, Tensor]:
-        """What can be followed, from the earlier anchor if it can be to both, and its cost.
+    def _keep_earlier(
+        self, frame: Interpolated[PaintedState], size: Size
+    ) -> tuple[TemporalPrior, Tensor]:
+        """Carry fields and costs, preferring the earlier anchor wherever it is visible.
 
-        What follows this frame goes over to the later one as if nothing had been filled in.
+        So the frames that follow this one change to the later anchor as if nothing was filled in.
         """
-        earlier, later, _ = frame.both(_fields(frame), "domain", size)
-        costs = [carry_map(side.state.cost, side.motion) for side in frame.sides]
+        earlier, later, _ = frame.carry_both(_fields(frame), "domain", size)
+        costs = [carry_map(anchor.state.cost, anchor.motion) for anchor in frame.anchors]
         if later is None:
             return earlier, costs[0]
-        takes = later.known & ~earlier.known
-        expected = torch.where(takes, later.expected, earlier.expected)
-        confidence = torch.where(takes, later.confidence, earlier.confidence)
-        return TemporalPrior(expected, confidence), torch.where(takes, costs[1], costs[0])
+        use_later = later.known & ~earlier.known
+        expected = torch.where(use_later, later.expected, earlier.expected)
+        confidence = torch.where(use_later, later.confidence, earlier.confidence)
+        return TemporalPrior(expected, confidence), torch.where(use_later, costs[1], costs[0])
 
 
-def _shown(
-    frame: Interpolated[PaintedState], filled: PaintedState, open_: Tensor
+def _fade_to_later(
+    frame: Interpolated[PaintedState], filled: PaintedState, hole: Tensor
 ) -> Interpolated[PaintedState] | None:
-    """How a frame that was filled in is drawn: what is not new goes over to the later anchor."""
+    """Describe how a filled frame is rendered: outside the hole it fades to the later anchor."""
     if frame.later is None or frame.share is None:
         return None
     now = frame.earlier.motion.now
-    flow, confidence = np.zeros((*now.shape, 2), np.float32), np.ones(now.shape, np.float32)
-    still = Motion(now, now, flow, flow, confidence, confidence, still=True)
-    new = functional.adaptive_max_pool2d(open_.float(), frame.share.shape)[0, 0].cpu().numpy()
+    zero, certain = np.zeros((*now.shape, 2), np.float32), np.ones(now.shape, np.float32)
+    still = Motion(now, now, zero, zero, certain, certain, still=True)
+    new = functional.adaptive_max_pool2d(hole.float(), frame.share.shape)[0, 0].cpu().numpy()
     share = np.where(new > 0, np.float32(0.0), frame.share)
     return dataclasses.replace(frame, earlier=FromAnchor(filled, still), share=share)
 
 
-def _in_painting(field: Tensor, key: int) -> Tensor:
-    """Places (1, 2, H, W) with the number of the painting that they are in, (1, 3, H, W)."""
+def _with_key(field: Tensor, key: int) -> Tensor:
+    """Add the number of a painting to positions in it: (1, 2, H, W) → (1, 3, H, W)."""
     return torch.cat([field, torch.full_like(field[:, :1], key)], dim=1)
 
 
-def _going_on(places: Tensor, known: Tensor, painted: Size) -> Tensor:
-    """Places in a painting that go on from those that are known; mirrored at its edges.
+def _extrapolate(positions: Tensor, known: Tensor, painted: Size) -> Tensor:
+    """Continue known positions in a painting, mirrored at its edges.
 
     Args:
-        places: (1, 2, H, W) float32. known: (1, 1, H, W) bool. painted: size of the painting.
+        positions: (1, 2, H, W) float32. known: (1, 1, H, W) bool. painted: size of the painting.
+
+    Source: docs/method.md, "Positions beyond a painting".
     """
-    own = initial_position(sides(places), painted, places.device)
-    moved = pull_push(places - own, known.float())
-    whole = torch.where(known, places, own + moved)
+    own = initial_position(sides(positions), painted, positions.device)
+    moved = pull_push(positions - own, known.float())
+    whole = torch.where(known, positions, own + moved)
     last = whole.new_tensor(painted).view(1, 2, 1, 1).sub(1).clamp_min(1)
     there_and_back = whole.remainder(2 * last)
     return torch.minimum(there_and_back, 2 * last - there_and_back)
 
 
 def _fields(frame: Interpolated[PaintedState]) -> tuple[Tensor, Tensor | None]:
-    """The fields of both anchors."""
+    """Return the fields of both anchors."""
     return frame.earlier.state.field, None if frame.later is None else frame.later.state.field

@@ -1,23 +1,33 @@
-"""Walking through a span: frame after frame from one anchor towards the next."""
+"""Walk through a span, frame after frame, from one anchor towards the next."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from batch_analogy.analogy.features.pictures import matching_size, resize
+from batch_analogy.analogy.nnf import sides
+from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.flow.sampling import Luma
 from batch_analogy.motion.temporal.interpolated import (
     FromAnchor,
     Interpolated,
     State,
-    backwards,
-    between,
-    changes,
+    count_changes,
+    interpolate,
+    motions_from_end,
 )
+
+MOTION_AREA_PX = 250_000
+"""Area at which motion is estimated: more gains little, and a span's flow is all in memory."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +35,28 @@ class Rendered:
     """The outputs of a frame, and how badly a painted one fits."""
 
     pictures: dict[str, Tensor]  # output → (1, 3, H, W) float32 in [0, 1]
-    misfit: float | None = None  # of a painted frame: 0, all as painted, to 1, nothing fits
+    misfit: float | None = None  # of a painted frame: from 0 (all as painted) to 1 (nothing fits)
 
 
 class TemporalMethod(Protocol[State]):
-    """What matches frames (``coherence``), or paints them (``keyframes``)."""
+    """The steps by which frames follow each other: ``TemporalMatcher`` or ``KeyframePainter``.
+
+    A *state* is what a finished frame passes on to others: its matches, or its paint.
+    """
 
     def motion_luma(self, a: Tensor) -> Luma:
-        """A frame's brightness at the size at which its motion is found."""
+        """Return the luma of a frame at the size at which motion is estimated."""
 
-    def clean_motion(self, side: FromAnchor[State], a: Tensor) -> FromAnchor[State]:
-        """A matched frame and the motion from it to a frame, as matches are to be carried."""
+    def clean_motion(self, anchor: FromAnchor[State], a: Tensor) -> FromAnchor[State]:
+        """Correct the motion from a matched frame to ``a`` before anything is carried along it."""
 
     def anchor(self, before: State, motions: Sequence[Motion], a: Tensor) -> State:
-        """An anchor, made from one before or after it along the motions that lead here."""
+        """Make an anchor from the one before or after it, along the motions that lead to it."""
 
     def follow(
         self, frame: Interpolated[State], a: Tensor, *, age: int
     ) -> State | Interpolated[State]:
-        """A frame as it was carried, or made anew where too much of it cannot be followed."""
+        """Keep a frame as interpolated, or match it where too little of it can be carried."""
 
     def render(self, a: Tensor, frame: State | Interpolated[State]) -> Rendered:
         """Render the outputs of a frame, (1, C, H, W) float32."""
@@ -51,69 +64,91 @@ class TemporalMethod(Protocol[State]):
 
 @dataclass(frozen=True)
 class MatchedFrame(Generic[State]):
-    """A frame of a span that was matched; one can go on from it as from the first."""
+    """A matched frame of a span; a walk can be resumed from it as from the anchor."""
 
     number: int  # of motions from the span's first frame to it
     state: State
 
 
 class Walk(Generic[State]):
-    """One span. Frames that are not asked for are passed over, but must be if they failed.
+    """A walk through one span, in order; frames that are not needed are skipped.
 
     Args:
-        steady: what matches or paints.
+        method: matches or paints the frames.
         first: the anchor that the span begins with.
-        last: the anchor after it; None at the end of a shot.
-        motions: from each frame to the next; the last leads to ``last`` if that is there.
-        reanchor: whether a frame that is made anew on the way counts as an anchor from there on;
-            else it only fills in what the first one lacks.
+        last: the anchor after the span; None at the end of a shot.
+        motions: from each frame to the next; the last one leads to ``last`` if that exists.
+        reanchor: whether a frame that is matched on the way replaces the first anchor for the
+            frames after it; otherwise it only fills in what the anchors lack.
     """
 
     def __init__(
         self,
-        steady: TemporalMethod[State],
+        method: TemporalMethod[State],
         first: State,
         last: State | None,
         motions: Sequence[Motion],
         *,
         reanchor: bool = True,
     ) -> None:
-        self._steady = steady
-        self._renewed = reanchor
+        self._method = method
+        self._reanchor = reanchor
         self._last = last
         self._motions = motions
-        self._ahead = backwards(motions) if last is not None else []
+        self._from_last = motions_from_end(motions) if last is not None else []
         self.matched = MatchedFrame(0, first)
-        self._since: Motion | None = None
+        self._from_matched: Motion | None = None  # to the frame reached
         self._reached = 0
 
     def resume_from(self, matched: MatchedFrame[State]) -> None:
         """Start at a frame that was matched on an earlier walk through the same span."""
         self.matched = matched
-        self._since, self._reached = None, matched.number
+        self._from_matched, self._reached = None, matched.number
 
     def step(self, number: int, a: Tensor) -> State | Interpolated[State]:
-        """The frame so many motions after the first.
+        """Step to a frame of the span.
 
-        Every frame of the span has to be stepped to, in order: one that is matched is what the
-        next ones follow. If this fails, the frame is passed over as if it were not there.
+        Every frame must be stepped to, in order, because the next frames follow one that is
+        matched. If a step fails, the frame is skipped as if it did not exist.
 
         Args:
-            number: 1 …, above that of the step before. a: the frame, (1, 3, H, W) float32.
+            number: of motions from the span's first frame, at least 1 and above that of the last
+                step. a: the frame, (1, 3, H, W) float32.
         """
         while self._reached < number:
             motion = self._motions[self._reached]
-            self._since = motion if self._since is None else self._since.then(motion)
+            known = self._from_matched
+            self._from_matched = motion if known is None else known.then(motion)
             self._reached += 1
-        assert self._since is not None
+        assert self._from_matched is not None
         later = None
         if self._last is not None:
-            later = self._steady.clean_motion(FromAnchor(self._last, self._ahead[number - 1]), a)
-        begun = self.matched.number if self._renewed else 0
-        ages = changes(self._motions[begun:number]), changes(self._motions[number:])
-        from_origin = self._steady.clean_motion(FromAnchor(self.matched.state, self._since), a)
-        here = between(from_origin, later, ages)
-        frame = self._steady.follow(here, a, age=ages[0])
+            from_last = FromAnchor(self._last, self._from_last[number - 1])
+            later = self._method.clean_motion(from_last, a)
+        begun = self.matched.number if self._reanchor else 0
+        ages = count_changes(self._motions[begun:number]), count_changes(self._motions[number:])
+        from_matched = FromAnchor(self.matched.state, self._from_matched)
+        earlier = self._method.clean_motion(from_matched, a)
+        frame = self._method.follow(interpolate(earlier, later, ages), a, age=ages[0])
         if not isinstance(frame, Interpolated):
-            self.matched, self._since = MatchedFrame(number, frame), None
+            self.matched, self._from_matched = MatchedFrame(number, frame), None
         return frame
+
+
+def digest(a: Tensor) -> str:
+    """Hash the pixels of a frame: equal frames get equal pictures."""
+    return hashlib.blake2b(a.cpu().contiguous().numpy().tobytes(), digest_size=16).hexdigest()
+
+
+def motion_picture(a: Tensor, config: AnalogyConfig) -> NDArray[np.float32]:
+    """Reduce a frame to the size at which motion is estimated.
+
+    Args:
+        a: (1, C, H, W) float32; its first three channels are RGB. config: of the run.
+
+    Returns:
+        (h, w, 3) float32 RGB.
+    """
+    area = dataclasses.replace(config, max_area_px=min(config.max_area_px, MOTION_AREA_PX))
+    small = resize(a[:, :3].cpu(), matching_size(*sides(a), area))
+    return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())

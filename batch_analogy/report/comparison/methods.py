@@ -23,7 +23,11 @@ from batch_analogy.analogy.semantic.working_size import reduce_classes, reduce_p
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
 from batch_analogy.motion.temporal.painter import KeyframePainter
-from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
+from batch_analogy.motion.temporal.painting_synthesis import (
+    ExtraChannels,
+    Painting,
+    PaintingSynthesiser,
+)
 from batch_analogy.report.comparison.source_metrics import Classes
 
 Method = Literal["semantic", "network", "numbers", "deep"]
@@ -95,14 +99,15 @@ def numbers_maker(source: Source, *, seed: int) -> Maker:
     paths = (PaintedKeyframe(painted="the picture", example="its map"),)
     opaque = torch.cat([source.image, torch.ones_like(source.image[:, :1])], dim=1)
     painting = Painting(source.drawn(source.classes), opaque)
-    painter = KeyframePainter(
+    synthesis = PaintingSynthesiser(
         None,
         AnalogyConfig(seed=seed),
         PaintConfig.for_preset("numbers", keys=paths),
         lambda key: painting,
         ExtraChannels(),
     )
-    return lambda classes: painter.alone(source.drawn(classes), 0).pictures["b_prime"]
+    painter = KeyframePainter(synthesis)
+    return lambda classes: painter.render_alone(source.drawn(classes), 0).pictures["b_prime"]
 
 
 def deep_maker(source: Source, network: FeatureExtractor, *, seed: int) -> Maker:

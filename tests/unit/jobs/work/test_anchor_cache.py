@@ -20,7 +20,11 @@ from batch_analogy.jobs.work.anchor_cache import AnchorCache
 from batch_analogy.jobs.work.painted_frames import PAINTED_FORMAT
 from batch_analogy.motion.flow.optical_flow import estimate_motion
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
-from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
+from batch_analogy.motion.temporal.painting_synthesis import (
+    ExtraChannels,
+    Painting,
+    PaintingSynthesiser,
+)
 
 SIZE = (96, 128)
 STEP = 0.3  # pixels to the left from frame to frame
@@ -44,7 +48,9 @@ def anchors() -> tuple[PaintedState, PaintedState, NDArray[np.float32]]:
     painting = Painting(first, torch.cat([first, torch.ones_like(first[:, :1])], dim=1))
     keys = (PaintedKeyframe(painted="p.png", frame="0"),)
     paint = PaintConfig(keys=keys, meaning=0.0)
-    painter = KeyframePainter(None, AnalogyConfig(), paint, lambda key: painting, ExtraChannels())
+    painter = KeyframePainter(
+        PaintingSynthesiser(None, AnalogyConfig(), paint, lambda key: painting, ExtraChannels())
+    )
     greys = [painter.motion_luma(frame(number)) for number in range(FRAMES)]
     motions = [estimate_motion(a, b) for a, b in itertools.pairwise(greys)]
     key = painter.begin(first, 0, painted=True)

@@ -1,4 +1,4 @@
-"""Fading between two references' looks: nothing doubled, nothing blotched, nothing sudden."""
+"""Cross-fading between two references: no double textures, no blotches, no sudden changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def frame(generator: torch.Generator) -> Tensor:
 
 @pytest.fixture
 def painted(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A reddish texture and a bluish one."""
+    """Make a reddish texture and a bluish one."""
     grain = torch.rand(2, 1, *SIZE, generator=generator) * 0.3 - 0.15
     tone = torch.tensor([[0.7, 0.4, 0.3], [0.3, 0.4, 0.7]])[:, :, None, None]
     first, second = (tone + grain).split(1)
@@ -45,7 +45,7 @@ def faded(painted: tuple[Tensor, Tensor], frame: Tensor, share: float) -> Tensor
     return crossfade_textures(*painted, share, frame, transition_noise(SIZE, 0), FRAMES)
 
 
-def test_spots_have_every_value_as_often_as_any_other() -> None:
+def test_transition_noise_is_uniformly_distributed() -> None:
     made = transition_noise((240, 320), 3)
     assert made.shape == (1, 1, 240, 320)
     assert torch.histc(made, 10, 0, 1).unique().tolist() == [7680.0]
@@ -55,14 +55,14 @@ def test_spots_have_every_value_as_often_as_any_other() -> None:
     assert transition_noise((1, 5), 0).shape == (1, 1, 1, 5)
 
 
-def test_textures_begin_and_end_with_the_pictures_themselves(
+def test_textures_begin_and_end_with_the_unchanged_pictures(
     painted: tuple[Tensor, Tensor], frame: Tensor
 ) -> None:
     torch.testing.assert_close(faded(painted, frame, 0.0), painted[0])
     torch.testing.assert_close(faded(painted, frame, 1.0), painted[1])
 
 
-def test_colours_fade_evenly_while_textures_stay_as_strong_as_they_are(
+def test_colours_fade_evenly_while_textures_keep_their_strength(
     painted: tuple[Tensor, Tensor], frame: Tensor
 ) -> None:
     grain = painted[0].std(dim=(2, 3)).mean()
@@ -76,14 +76,14 @@ def test_colours_fade_evenly_while_textures_stay_as_strong_as_they_are(
     assert doubled < 0.75 * grain  # what mixing the pictures would have left
 
 
-def test_no_frame_changes_suddenly(painted: tuple[Tensor, Tensor], frame: Tensor) -> None:
+def test_no_frame_changes_abruptly(painted: tuple[Tensor, Tensor], frame: Tensor) -> None:
     steps = [faded(painted, frame, 0.5 + 0.015 * k) for k in range(4)]
     whole = (painted[1] - painted[0]).abs().mean()
     for before, after in itertools.pairwise(steps):
         assert (after - before).abs().mean() < 0.06 * whole
 
 
-def test_mixing_pictures_is_mixing_their_colour_transforms(
+def test_mixing_pictures_equals_mixing_their_colour_transforms(
     frame: Tensor, generator: torch.Generator
 ) -> None:
     guide = edge_guide(frame)

@@ -1,4 +1,4 @@
-"""Frames between matched ones: whose match prevails, and that equal frames count as one."""
+"""Interpolated frames: which matched frame prevails, and that equal frames count as one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from batch_analogy.motion.flow.optical_flow import Motion, estimate_motion
 from batch_analogy.motion.temporal.interpolated import (
     FromAnchor,
     Interpolated,
-    backwards,
-    between,
-    changes,
+    count_changes,
+    interpolate,
+    motions_from_end,
 )
 
 SIZE = (16, 24)
@@ -26,7 +26,7 @@ def motion(dx: float = 0.0, confidence: float = 1.0) -> Motion:
 
 
 def halves(left: float, right: float) -> Motion:
-    """Surely known in a half of the frame, or not."""
+    """Make a still motion with one confidence in each half of the frame."""
     trust = np.full(SIZE, left, np.float32)
     trust[:, SIZE[1] // 2 :] = right
     still = np.zeros((*SIZE, 2), np.float32)
@@ -34,64 +34,64 @@ def halves(left: float, right: float) -> Motion:
 
 
 def share(earlier: Motion, later: Motion, ages: tuple[int, int]) -> np.ndarray:
-    found = between(FromAnchor("earlier", earlier), FromAnchor("later", later), ages).share
+    found = interpolate(FromAnchor("earlier", earlier), FromAnchor("later", later), ages).share
     assert found is not None
     return found
 
 
-def test_the_nearer_matched_frame_prevails_where_both_can_be_followed() -> None:
+def test_the_nearer_matched_frame_prevails_where_both_are_visible() -> None:
     assert share(motion(), motion(), (2, 22)).max() == 0.0
     assert share(motion(), motion(), (22, 2)).min() == 1.0
     middle = share(motion(), motion(), (12, 12))
     np.testing.assert_allclose(middle, 0.5, atol=1e-6)
 
 
-def test_a_pixel_goes_with_the_frame_that_it_can_be_followed_to() -> None:
+def test_a_pixel_takes_its_match_from_the_frame_where_it_is_visible() -> None:
     found = share(halves(1.0, 0.0), halves(0.0, 1.0), (2, 22))
     assert found[:, :8].max() == 0.0
     assert found[:, -8:].min() > 0.8
 
 
-def test_all_that_the_nearer_frame_shows_is_its_own() -> None:
+def test_everything_visible_in_the_nearer_frame_is_taken_from_it() -> None:
     middle = SIZE[1] // 2
     assert share(halves(1.0, 1.0), halves(0.0, 1.0), (23, 1))[:, middle:].min() == 1.0
     assert share(halves(0.0, 1.0), halves(1.0, 1.0), (1, 23))[:, middle:].max() == 0.0
 
 
-def test_without_a_later_frame_everything_is_the_earlier_ones() -> None:
-    alone = between(FromAnchor("earlier", motion(2.0)), None, (3, 0))
+def test_without_a_later_frame_everything_is_taken_from_the_earlier() -> None:
+    alone = interpolate(FromAnchor("earlier", motion(2.0)), None, (3, 0))
     field = initial_position(SIZE, SIZE)
-    chosen = alone.chosen((field, None), "domain", SIZE)
+    chosen = alone.carry_selected((field, None), "domain", SIZE)
     torch.testing.assert_close(chosen.expected[..., :-3], field[..., 2:-1])
-    assert alone.sides == [alone.earlier]
+    assert alone.anchors == [alone.earlier]
 
 
-def test_a_field_is_chosen_by_the_larger_share() -> None:
+def test_a_field_is_selected_by_the_larger_share() -> None:
     frame = Interpolated(
         FromAnchor("a", motion()), FromAnchor("b", motion()), halves(0.2, 0.9).confidence
     )
     field = initial_position(SIZE, SIZE)
-    chosen = frame.chosen((field, field + 100.0), "domain", SIZE).expected
+    chosen = frame.carry_selected((field, field + 100.0), "domain", SIZE).expected
     torch.testing.assert_close(chosen[..., :11], field[..., :11])
     torch.testing.assert_close(chosen[..., 13:], field[..., 13:] + 100.0)
 
 
-def test_grids_of_colour_are_mixed_by_how_near_the_matched_frames_are() -> None:
+def test_colour_grids_are_mixed_by_the_distance_to_the_matched_frames() -> None:
     grids = torch.zeros(1, 12, 2, 4, 6), torch.ones(1, 12, 2, 4, 6)
-    near = between(FromAnchor("a", motion()), FromAnchor("b", motion()), (1, 3))
-    mixed, _ = near.grid(grids, (4.0, 6.0), "domain", SIZE)
+    near = interpolate(FromAnchor("a", motion()), FromAnchor("b", motion()), (1, 3))
+    mixed, _ = near.carry_mixed_grid(grids, (4.0, 6.0), "domain", SIZE)
     torch.testing.assert_close(mixed, torch.full_like(mixed, 0.25))
-    one = between(FromAnchor("a", motion(confidence=0.0)), FromAnchor("b", motion()), (1, 3))
-    known, confidence = one.grid(grids, (4.0, 6.0), "domain", SIZE)
+    one = interpolate(FromAnchor("a", motion(confidence=0.0)), FromAnchor("b", motion()), (1, 3))
+    known, confidence = one.carry_mixed_grid(grids, (4.0, 6.0), "domain", SIZE)
     assert known.min() > 0.9  # only b is known
     assert confidence.min() > 0.9
-    neither = between(
+    neither = interpolate(
         FromAnchor("a", motion(confidence=0.0)), FromAnchor("b", motion(confidence=0.0)), (1, 3)
     )
-    assert neither.grid(grids, (4.0, 6.0), "domain", SIZE)[1].max() == 0.0
+    assert neither.carry_mixed_grid(grids, (4.0, 6.0), "domain", SIZE)[1].max() == 0.0
 
 
-def test_no_border_of_colour_is_seen_where_a_matched_frame_sees_no_further() -> None:
+def test_colours_have_no_seam_where_a_matched_frame_ends() -> None:
     size, grids = (160, 240), (torch.zeros(1, 12, 2, 40, 60), torch.ones(1, 12, 2, 40, 60))
     still = np.zeros((*size, 2), np.float32)
     sees = np.zeros(size, np.float32)
@@ -102,23 +102,23 @@ def test_no_border_of_colour_is_seen_where_a_matched_frame_sees_no_further() -> 
         return FromAnchor(name, Motion(grey, grey, still, still, confidence, confidence))
 
     for earlier in (np.zeros(size, np.float32), np.ones(size, np.float32)):
-        frame = between(side("a", earlier), side("b", sees), (2, 3))
-        mixed, _ = frame.grid(grids, (40.0, 60.0), "domain", size)
+        frame = interpolate(side("a", earlier), side("b", sees), (2, 3))
+        mixed, _ = frame.carry_mixed_grid(grids, (40.0, 60.0), "domain", size)
         steps = (mixed[..., 1:] - mixed[..., :-1]).abs()
         assert steps.max() < 0.08
         assert mixed.max() - mixed.min() > 0.2
 
 
-def test_back_from_the_end_each_frame_is_reached() -> None:
+def test_motions_from_the_end_lead_to_each_frame() -> None:
     steps = [motion(1.0), motion(2.0), motion(4.0)]
-    found = backwards(steps)
+    found = motions_from_end(steps)
     assert [float(m.backward[8, 12, 0]) for m in found] == [-6.0, -4.0]
 
 
 def test_equal_frames_count_as_one() -> None:
     grey = np.random.default_rng(0).random(SIZE).astype(np.float32)
     still = estimate_motion(grey, grey.copy())
-    assert changes([motion(1.0), still, still, motion(1.0)]) == 2
+    assert count_changes([motion(1.0), still, still, motion(1.0)]) == 2
     step = motion(1.0)
     assert step.then(still) is step
     assert still.then(step) is step

@@ -1,4 +1,4 @@
-"""Colours of the light, told from what moves."""
+"""Changes of the light, distinguished from motion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE = (120, 160)
 
 
 def view(right: int, down: int) -> Tensor:
-    """(1, 3, H, W): a window of a photograph."""
+    """Return a window of a photograph, (1, 3, H, W)."""
     pixels = skimage.data.chelsea()[60 + down :, 120 + right :][: SIZE[0], : SIZE[1]]
     return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
 
@@ -25,22 +25,22 @@ def motion(before: Tensor, now: Tensor) -> Motion:
     return estimate_motion(*greys)
 
 
-def test_a_light_of_another_colour_is_seen_though_it_is_as_bright() -> None:
+def test_light_of_another_colour_is_detected_at_equal_luma() -> None:
     before, now = view(0, 0), view(5, 2)
     warm = now + torch.tensor([0.05, 0.0, -0.05 * 0.299 / 0.114]).view(1, 3, 1, 1)
-    course = motion(before, warm)
-    assert course.global_light_change() < 0.01
-    assert abs(colour_change(block_means(before), warm, course) - 0.05 * 0.299 / 0.114) < 0.02
+    found = motion(before, warm)
+    assert found.global_light_change() < 0.01
+    assert abs(colour_change(block_means(before), warm, found) - 0.05 * 0.299 / 0.114) < 0.02
 
 
-def test_what_moves_or_stands_still_changes_no_colours() -> None:
+def test_motion_and_equal_frames_are_not_a_change_of_light() -> None:
     before, now = view(0, 0), view(5, 2)
     assert colour_change(block_means(before), now, motion(before, now)) < 0.003
     assert colour_change(block_means(before), before, motion(before, before)) == 0.0
 
 
-def test_nothing_is_said_of_a_light_that_cannot_be_compared() -> None:
+def test_frames_with_no_visible_pixel_in_common_have_no_change_of_light() -> None:
     before, now = view(0, 0), view(5, 2) * 0.5
-    course = motion(before, now)
-    course.confidence[:] = 0.0
-    assert colour_change(block_means(before), now, course) == 0.0
+    found = motion(before, now)
+    found.confidence[:] = 0.0
+    assert colour_change(block_means(before), now, found) == 0.0

@@ -1,4 +1,4 @@
-"""Frames between two painted ones: what is taken from which of them."""
+"""Frames between two keyframes: which paint each pixel gets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from batch_analogy.analogy.nnf import initial_position
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
 from batch_analogy.motion.flow.optical_flow import Motion
-from batch_analogy.motion.temporal.interpolated import FromAnchor, Interpolated, between
+from batch_analogy.motion.temporal.interpolated import FromAnchor, Interpolated, interpolate
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
-from batch_analogy.motion.temporal.painting_synthesis import ExtraChannels, Painting
+from batch_analogy.motion.temporal.painting_synthesis import (
+    ExtraChannels,
+    Painting,
+    PaintingSynthesiser,
+)
 
 HEIGHT, WIDTH = 24, 32
 HALF = WIDTH // 2
@@ -30,18 +34,22 @@ def painter() -> KeyframePainter:
     keys = tuple(PaintedKeyframe(painted=f"{n}.png", frame=str(n)) for n in range(2))
     config = PaintConfig(keys=keys, meaning=0.0)
     return KeyframePainter(
-        None, AnalogyConfig(), config, lambda key: paintings[key], ExtraChannels()
+        PaintingSynthesiser(
+            None, AnalogyConfig(), config, lambda key: paintings[key], ExtraChannels()
+        )
     )
 
 
-def side(key: int, confidence: NDArray[np.float32], cost: float = 0.0) -> FromAnchor[PaintedState]:
-    """A keyframe that nothing moves away from, seen where it is confidence."""
+def keyframe(
+    key: int, confidence: NDArray[np.float32], cost: float = 0.0
+) -> FromAnchor[PaintedState]:
+    """Make a keyframe without motion, visible where the confidence is 1."""
     places = initial_position((HEIGHT, WIDTH), (HEIGHT, WIDTH))
     field = torch.cat([places, torch.full((1, 1, HEIGHT, WIDTH), float(key))], dim=1)
     grey = np.full((HEIGHT, WIDTH), 0.5, np.float32)
     flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
-    shown = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
-    state = PaintedState(f"key {key}", key, field, torch.full((1, 1, HEIGHT, WIDTH), cost), shown)
+    colours = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
+    state = PaintedState(f"key {key}", key, field, torch.full((1, 1, HEIGHT, WIDTH), cost), colours)
     return FromAnchor(state, Motion(grey, grey, flow, flow, confidence, confidence))
 
 
@@ -55,24 +63,28 @@ def columns(first: int, stop: int) -> NDArray[np.float32]:
     return confidence
 
 
-def shown(frame: Interpolated[PaintedState], age: int) -> Tensor:
-    """The brightness of a frame, (H, W)."""
+def rendered(frame: Interpolated[PaintedState], age: int) -> Tensor:
+    """Return the brightness of a frame, (H, W)."""
     artist = painter()
     return artist.render(FRAME, artist.follow(frame, FRAME, age=age)).pictures["b_prime"][0, 0]
 
 
 @pytest.mark.parametrize("ages", [(1, 7), (4, 4), (7, 1)])
-def test_what_one_keyframe_alone_shows_is_not_mixed(ages: tuple[int, int]) -> None:
-    """Else what hid it at the other one would shine through."""
-    frame = between(side(0, columns(0, HALF)), side(1, columns(HALF, WIDTH)), ages)
-    found = shown(frame, ages[0])
+def test_a_pixel_visible_in_one_keyframe_is_not_mixed(ages: tuple[int, int]) -> None:
+    """Else what hides it in the other one would shine through."""
+    frame = interpolate(keyframe(0, columns(0, HALF)), keyframe(1, columns(HALF, WIDTH)), ages)
+    found = rendered(frame, ages[0])
     assert torch.allclose(found[:, :HALF], torch.tensor(SHADES[0]), atol=1e-4)
     assert torch.allclose(found[:, HALF:], torch.tensor(SHADES[1]), atol=1e-4)
 
 
-def test_what_both_show_goes_over_around_the_middle() -> None:
+def test_pixels_visible_in_both_keyframes_fade_around_the_middle() -> None:
     means = [
-        float(shown(between(side(0, everywhere()), side(1, everywhere()), (n, 20 - n)), n).mean())
+        float(
+            rendered(
+                interpolate(keyframe(0, everywhere()), keyframe(1, everywhere()), (n, 20 - n)), n
+            ).mean()
+        )
         for n in (1, 8, 10, 12, 19)
     ]
     assert means == sorted(means)
@@ -81,20 +93,22 @@ def test_what_both_show_goes_over_around_the_middle() -> None:
     assert means[4] == pytest.approx(SHADES[1], abs=1e-4)
 
 
-def test_the_keyframe_that_fits_better_has_more() -> None:
-    """Half-way, one whose matches cost much gives way."""
-    badly = between(side(0, everywhere(), cost=1.0), side(1, everywhere(), cost=0.01), (10, 10))
-    assert float(shown(badly, 10).mean()) > 0.75
+def test_the_keyframe_that_matches_better_has_the_larger_share() -> None:
+    """Half-way, the one whose matches cost more has little weight."""
+    badly = interpolate(
+        keyframe(0, everywhere(), cost=1.0), keyframe(1, everywhere(), cost=0.01), (10, 10)
+    )
+    assert float(rendered(badly, 10).mean()) > 0.75
 
 
-def test_a_frame_that_is_filled_in_goes_over_as_if_it_were_not() -> None:
-    """A tenth of it is seen by neither; what both show is mixed all the same."""
+def test_a_filled_frame_fades_like_an_interpolated_one() -> None:
+    """A tenth of it is visible in neither; the rest is mixed as usual."""
     confidence = columns(0, WIDTH - 4)
-    frame = between(side(0, confidence), side(1, confidence), (10, 10))
+    frame = interpolate(keyframe(0, confidence), keyframe(1, confidence), (10, 10))
     artist = painter()
     filled = artist.follow(frame, FRAME, age=10)
     assert isinstance(filled, PaintedState)
     found = artist.render(FRAME, filled).pictures["b_prime"][0, 0]
     assert float(found[:, : HALF - 4].mean()) == pytest.approx(sum(SHADES) / 2, abs=1e-2)
-    assert float((filled.field[0, 2, :, : WIDTH - 8]).max()) == 0, "as the earlier one has it"
+    assert float((filled.field[0, 2, :, : WIDTH - 8]).max()) == 0, "from the earlier one"
     assert float(filled.cost[..., WIDTH - 4 :].min()) > 0
