@@ -45,19 +45,19 @@ def exposure_corrections(
         (N,) EV to add to each frame; exactly 0 where the correction is too small to matter.
     """
     change = np.zeros(len(log2_light))
-    seen = np.flatnonzero(np.isfinite(log2_light))
-    if len(seen) < 5:
+    readable = np.flatnonzero(np.isfinite(log2_light))
+    if len(readable) < 5:
         return change
-    light, steps = log2_light[seen], _camera_steps(log2_light[seen], camera_ev[seen])
+    light, steps = log2_light[readable], _camera_steps(log2_light[readable], camera_ev[readable])
     if flicker_ev(light) < least_ev and not steps.any():
         return change
-    frames = seen.astype(np.float64)
+    frames = readable.astype(np.float64)
     wanted = robust_smooth(frames, light - steps)
     if steps.any():  # exact: no step is treated as an outlier
-        wanted += local_linear_fit(frames, steps, STEP_HALF_WINDOW, np.ones(len(seen)))
+        wanted += local_linear_fit(frames, steps, STEP_HALF_WINDOW, np.ones(len(readable)))
     found = np.clip(strength * (wanted - light), -MAX_CHANGE_EV, MAX_CHANGE_EV)
     found[np.abs(found) < MIN_CHANGE_EV] = 0.0
-    change[seen] = found
+    change[readable] = found
     return change
 
 

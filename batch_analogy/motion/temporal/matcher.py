@@ -81,7 +81,10 @@ _FIELD_ROLES: dict[str, FieldRole] = {"a_prime": "domain", "b": "range"}
 
 @dataclass(frozen=True)
 class MatchedState:
-    """What a matched frame passes on to others. Fields keep fractions of a cell."""
+    """Matches of a frame, and what renders its outputs, for other frames to follow.
+
+    Fields keep fractions of a cell.
+    """
 
     digest: str  # of the frame's pixels
     ab: Tensor  # (1, 2, h, w) float32

@@ -49,7 +49,7 @@ _MIN_COST = 1e-6  # of synthesised pixels, which distinguishes them from painted
 
 @dataclass(frozen=True)
 class PaintedState:
-    """What a painted frame passes on to others: the position of each pixel in a painting."""
+    """Positions in paintings of all pixels of a painted frame, for other frames to follow."""
 
     digest: str  # of the frame's pixels
     key: int  # number of the painting from which new regions are synthesised
