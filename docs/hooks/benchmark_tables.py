@@ -212,7 +212,7 @@ def _guided() -> str:
         )
         for source, r in _results("guided")["filters"].items()
     ]
-    head = ("filter told by", *(f"{name}, by {guide}" for name, guide in best.items()))
+    head = ("filter learnt from", *(f"{name}, by {guide}" for name, guide in best.items()))
     return _table(head, rows, "guided")
 
 
