@@ -273,3 +273,21 @@ def test_a_damaged_status_keeps_no_run_from_going_on(tmp_path: Path) -> None:
     result, events = run_here(config)
     assert (result.done, worked_on(events)) == (2, [1])
     assert read_status(config.run_dir).state == "finished"
+
+
+def test_while_a_run_is_planned_again_its_status_is_not_the_earlier_one(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 2)
+    run_here(config)
+    seen: list[str] = []
+
+    def look(_: RunEvent) -> None:
+        seen.append(read_status(config.run_dir).state)
+
+    open_run(config, on_event=look).close()
+    assert seen
+    assert set(seen) == {"planning"}
+    assert read_status(config.run_dir).state == "finished"
+    other = dataclasses.replace(config, source=str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError):
+        open_run(other)
+    assert read_status(config.run_dir).state == "finished"

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import msgspec
 
@@ -26,13 +25,13 @@ from batch_analogy.jobs.drive.stopping import StoppedEncodingError, unless_stopp
 from batch_analogy.jobs.events import FilmProgress, FrameDone, OnEvent, RunEvent, RunOpened, ignore
 from batch_analogy.jobs.folder.journal import Journal, StartedLine
 from batch_analogy.jobs.folder.manifest import Manifest
+from batch_analogy.jobs.folder.planning_status import restore_status
 from batch_analogy.jobs.folder.run_progress import RunProgress
-from batch_analogy.jobs.folder.run_status import failed_frames
+from batch_analogy.jobs.folder.run_status import RunStatus, failed_frames
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.work.tasks import WorkerSpec, paint_spec
-from batch_analogy.json_files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,21 @@ class Run:
     """An opened run; it holds the lock of its folder until ``close``."""
 
     def __init__(
-        self, manifest: Manifest, store: RunStore, plan: Plan, resume_state: ResumeState
+        self,
+        manifest: Manifest,
+        store: RunStore,
+        plan: Plan,
+        resume_state: ResumeState,
+        *,
+        status_before: RunStatus | None,
     ) -> None:
         self.config = manifest.config
         self.store = store
         self.plan = plan
         self.resume_state = resume_state
+        self.status_before = status_before  # what status.json said before the run was opened
         self._run_id = manifest.run_id
+        self._executed = False
         self._makes_films = True
         self._aside = False
 
@@ -99,17 +106,11 @@ class Run:
             FilmError: a film could not be made.
         """
         started = time.monotonic()
-        progress = RunProgress(
-            self.config,
-            self.store,
-            self.plan,
-            done=self.resume_state.done,
-            given_up=dict(self.resume_state.given_up),
-        )
+        progress = self._progress()
         on_event(self._opened())
         on_event = self._watched(progress, on_event)
         stop = StopRequest()
-        before = read_json(self.store.status) if self._aside else None
+        self._executed = True
         try:
             with self._recording_failure(progress), stop.listening():
                 finished = self._work(progress, stop, on_event)
@@ -117,7 +118,7 @@ class Run:
                 self._write_end(progress, films)
         finally:
             if self._aside:
-                self._restore_status(before, progress)
+                self._restore_status(progress)
             self.close()
         failed = failed_frames(self.plan, progress.given_up)
         return RunResult(
@@ -130,7 +131,9 @@ class Run:
         )
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock; a run that was not executed has the status it had before."""
+        if self.store.is_open and not self._executed:
+            self._restore_status(self._progress())
         self.store.close()
 
     def __enter__(self) -> Run:
@@ -143,6 +146,15 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _progress(self) -> RunProgress:
+        return RunProgress(
+            self.config,
+            self.store,
+            self.plan,
+            done=self.resume_state.done,
+            given_up=dict(self.resume_state.given_up),
+        )
 
     def _opened(self) -> RunOpened:
         return RunOpened(
@@ -269,12 +281,12 @@ class Run:
         else:
             progress.write("partial", films=films)
 
-    def _restore_status(self, before: dict[str, Any] | None, progress: RunProgress) -> None:
+    def _restore_status(self, progress: RunProgress) -> None:
+        if self.status_before is not None:
+            restore_status(self.store, self.status_before)
+            return
         with contextlib.suppress(BatchAnalogyError):  # the disk may be what failed
-            if before is not None:
-                write_json(self.store.status, before)
-            else:
-                progress.write("planned")
+            progress.write("planned")
 
     @contextlib.contextmanager
     def _recording_failure(self, progress: RunProgress) -> Iterator[None]:

@@ -33,6 +33,7 @@ from batch_analogy.jobs.folder.manifest import (
     read_manifest,
     write_manifest,
 )
+from batch_analogy.jobs.folder.planning_status import PlanningStatus, earlier_status
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.plan_file import keep_edits, read_plan, write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -73,11 +74,20 @@ def open_run(
     weights = resolve_weights(config.weights)
     store = RunStore(config.run_dir)
     store.open()
+    status = PlanningStatus(store, config)
     try:
+        status.write()
         return _open_locked(
-            config, weights, store, overwrite=overwrite, again=again, on_event=on_event
+            config,
+            weights,
+            store,
+            status,
+            overwrite=overwrite,
+            again=again,
+            on_event=status.listen(on_event),
         )
     except BaseException:
+        status.restore()
         store.discard_empty()
         store.close()
         raise
@@ -152,6 +162,7 @@ def _open_locked(
     config: RunConfig,
     weights: WeightsFile,
     store: RunStore,
+    status: PlanningStatus,
     *,
     overwrite: bool,
     again: Retry | None,
@@ -184,6 +195,7 @@ def _open_locked(
     if manifest is None:
         assemble.remove_numbered_pictures(store)
         store.clear()
+        status.begin_afresh()
     manifest = new_manifest(run_id, config, plan)
     write_plan(store.plan, plan)
     write_manifest(store.manifest, manifest)
@@ -194,7 +206,7 @@ def _open_locked(
         resume_state = resume.reconcile(store, plan, history, journal, config, dependencies)
     if resume_state.to_do:
         ensure_video_frames(plan, store, on_event)
-    return Run(manifest, store, plan, resume_state)
+    return Run(manifest, store, plan, resume_state, status_before=status.before)
 
 
 def _take_over(store: RunStore, manifest: Manifest) -> str:
@@ -253,7 +265,13 @@ def load_finished(
         if output is None:
             write_plan(store.plan, plan)
             write_manifest(store.manifest, manifest)
-        run = Run(manifest, store, plan, dataclasses.replace(resume_state, to_do=set()))
+        run = Run(
+            manifest,
+            store,
+            plan,
+            dataclasses.replace(resume_state, to_do=set()),
+            status_before=earlier_status(store),
+        )
     except BaseException:
         store.close()
         raise

@@ -9,7 +9,6 @@ from batch_analogy.errors import UsageError
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.preview_pictures import spread, write_before_after
-from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -17,15 +16,8 @@ from batch_analogy.jobs.store import RunStore, outputs_of
 
 
 def close_as_planned(run: Run) -> Plan:
-    """Leave an opened run as it is, planned and with its folder written, and give its lock back."""
-    with run:
-        if not run.store.status.exists():
-            resume_state = run.resume_state
-            given_up = dict(resume_state.given_up)
-            progress = RunProgress(
-                run.config, run.store, run.plan, done=resume_state.done, given_up=given_up
-            )
-            progress.write("planned")
+    """Release the lock of an opened run without executing it; its folder has its plan."""
+    run.close()
     return run.plan
 
 

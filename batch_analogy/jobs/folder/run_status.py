@@ -26,10 +26,18 @@ from batch_analogy.json_files import from_plain, read_struct, to_plain, write_lo
 STATUS_FORMAT = 3
 
 RunState = Literal[
-    "planned", "running", "encoding", "finished", "partial", "interrupted", "failed", "stopped"
+    "planning",
+    "planned",
+    "running",
+    "encoding",
+    "finished",
+    "partial",
+    "interrupted",
+    "failed",
+    "stopped",
 ]
 
-ACTIVE_STATES = ("running", "encoding")
+ACTIVE_STATES = ("planning", "running", "encoding")
 
 RECENT_FRAMES = 24
 RECENT_SPANS = 4
@@ -48,7 +56,8 @@ class FailedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RunStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of ``status.json``: a run at one moment.
 
-    ``stopped`` means that its driver was killed; the same command continues it.
+    ``stopped`` means that its driver was killed; the same command continues it. While a run is
+    being planned, its number of frames is not known yet.
     """
 
     format: int = STATUS_FORMAT
@@ -71,7 +80,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dashboard_url: str | None = None
     token_hint: str | None = None  # how to log in there
     films: tuple[str, ...] = ()
-    message: str = ""  # why it failed, if it did
+    message: str = ""  # why it failed, or how far planning is
     pid: int = 0
     host: str = ""
     started_at: float = 0.0  # seconds since 1970
@@ -153,17 +162,22 @@ def read_status(run_dir: Path) -> RunStatus:
         UsageError: there is no run in the folder.
     """
     store = RunStore(run_dir)
+    written, lives = _last_words(store)
+    if written is not None and written.state == "planning" and lives:
+        return msgspec.structs.replace(written, run_dir=str(run_dir))
+    if written is not None and written.state in ACTIVE_STATES and not lives:
+        message = "" if written.state == "planning" else written.message
+        written = msgspec.structs.replace(written, state="stopped", message=message)
     manifest, plan = read_manifest(store.manifest), read_plan(store.plan)
     if manifest is None or plan is None:
+        if written is not None:  # it was killed while it planned for the first time
+            return msgspec.structs.replace(written, run_dir=str(run_dir))
         raise UsageError(
             f"there is no run in {run_dir}; give the run folder of a timelapse, stylize or analogy"
         )
     config = manifest.config
-    written, lives = _last_words(store)
     if written is None:
         written = RunStatus(state="stopped", command="", source="", output="", run_dir="")
-    if written.state in ACTIVE_STATES and not lives:
-        written = msgspec.structs.replace(written, state="stopped")
     if written.state not in ACTIVE_STATES:
         written = _at_rest(written)
     history = read_history(store.journal)
