@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,26 @@ def disk_errors(path: Path) -> Iterator[None]:
 def temporary_path(path: Path) -> Path:
     """Return a new path beside ``path``, of the same suffix, to write to before ``os.replace``."""
     return path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
+
+
+def move_into_place(unfinished: Path, path: Path) -> None:
+    """Rename a finished file to its path, replacing what is there; also between mount points.
+
+    Raises:
+        OSError: the disk refuses it.
+    """
+    try:
+        os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = temporary_path(path)  # one disk may be mounted twice
+        try:
+            shutil.copyfile(unfinished, beside)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+        unfinished.unlink()
 
 
 @contextlib.contextmanager

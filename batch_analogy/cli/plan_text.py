@@ -40,7 +40,7 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    from batch_analogy.jobs.drive.assemble import films_of
+    from batch_analogy.jobs.drive.film_outputs import films_of
     from batch_analogy.jobs.plan.ranges import format_frames
 
     about = "about " if plan.estimated else ""

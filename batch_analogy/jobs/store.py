@@ -61,6 +61,7 @@ class RunStore(LockedFolder):
         self.scan_cache = run_dir / "scan.bin"  # statistics of each frame, for shots and flicker
         self.state = run_dir / "state"  # what unfinished segments need; may always be deleted
         self.logs = run_dir / "logs"
+        self.unfinished_films = run_dir / "films"  # while they are encoded
         self.last_preview = run_dir / "preview" / "last.jpg"
         self.sheet_preview = run_dir / "preview" / "sheet.jpg"
         self.before_after = run_dir / "preview" / "before-after.jpg"
@@ -76,6 +77,10 @@ class RunStore(LockedFolder):
     def frame(self, output: str, index: int) -> Path:
         """Return the file of one finished picture; ``output`` is one of ``outputs_of``."""
         return self.frames / output / f"{index:06d}.png"
+
+    def kept_video(self, suffix: str) -> Path:
+        """Return the file that keeps the source video, for its sound, if that is deleted."""
+        return self.run_dir / f"source{suffix}"
 
     def log(self, worker: str) -> Path:
         """Return the log of one worker, a JSON object per line."""
@@ -142,10 +147,17 @@ class RunStore(LockedFolder):
                     path.unlink(missing_ok=True)
 
     def _own_files(self) -> Sequence[Path]:
-        return self.journal, self.films, self.status, self.plan
+        videos = self.run_dir.glob("source.*")
+        return self.journal, self.films, self.status, self.plan, *videos
 
     def _own_folders(self) -> Sequence[Path]:
-        return self.frames, self.state, self.logs, self.last_preview.parent
+        return (
+            self.frames,
+            self.state,
+            self.logs,
+            self.last_preview.parent,
+            self.unfinished_films,
+        )
 
 
 def _span_name(start: int, reference: int) -> str:

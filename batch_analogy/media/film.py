@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
-from batch_analogy.files import disk_errors, temporary_path
+from batch_analogy.files import disk_errors, move_into_place, temporary_path
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.colour_tags import ColourSpace, encode_filter
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container
@@ -74,6 +73,7 @@ def encode_film(
     encoding: EncodingOptions = _DEFAULT_ENCODING,
     colours: ColourSpace = _BT709,
     sound: Soundtrack | None = None,
+    scratch: Path | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> FilmInfo:
     """Encode pictures as a film, in the given order, and verify it by decoding it.
@@ -89,6 +89,7 @@ def encode_film(
         encoding: codec, depth and quality; the codec decides which suffixes are allowed.
         colours: colour space in which the frames' RGB is encoded and tagged.
         sound: a video whose sound and subtitles are copied.
+        scratch: folder of the unfinished film, on the same disk; None: that of the output.
         on_frame: called with the number of frames encoded so far.
 
     Raises:
@@ -108,7 +109,7 @@ def encode_film(
         *("-fps_mode", "passthrough", "-movflags", "+faststart"),
         *("-fflags", "+bitexact"),  # otherwise Matroska gets random identifiers
     ]
-    with _temporary(output) as temporary:
+    with _temporary(output, scratch) as temporary:
         command = _input_options(layout, None if durations else fps)
         command += _sound_options(sound, output, duration)
         command += [*encoder, "-y", as_url(temporary)]
@@ -124,7 +125,7 @@ def encode_film(
         )
         with disk_errors(output):
             size_bytes = temporary.stat().st_size
-            os.replace(temporary, output)
+            move_into_place(temporary, output)
     return FilmInfo(
         path=output,
         frames=len(frames),
@@ -213,11 +214,12 @@ def _clock_options(durations: Sequence[Fraction] | None, suffix: str) -> list[st
 
 
 @contextlib.contextmanager
-def _temporary(output: Path) -> Iterator[Path]:
-    """Create a file beside the output; it is deleted afterwards unless it was renamed."""
-    temporary = temporary_path(output)
+def _temporary(output: Path, scratch: Path | None) -> Iterator[Path]:
+    """Create a file for the unfinished film; it is deleted afterwards unless it was renamed."""
+    temporary = temporary_path(output if scratch is None else scratch / output.name)
     with disk_errors(output):
         output.parent.mkdir(parents=True, exist_ok=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
     try:
         yield temporary

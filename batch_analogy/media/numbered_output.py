@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from batch_analogy.errors import FilmError, FrameError, UsageError
-from batch_analogy.files import atomic_write_bytes
+from batch_analogy.files import atomic_write_bytes, disk_errors, move_into_place
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.picture_formats import FRAME_FORMAT, format_of
 from batch_analogy.media.stills import Depth, read_depth
@@ -71,6 +71,7 @@ def write_numbered(
     *,
     depth: int | None = None,
     earlier: int = 0,
+    scratch: Path | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> int:
     """Write frames as numbered pictures.
@@ -80,6 +81,7 @@ def write_numbered(
         pattern: such as ``out/%06d.png``; its folder is created if it is missing.
         depth: bits a channel, 8, or more for 16; None: as the frames for PNG, 16 for TIFF.
         earlier: number of pictures that an earlier call wrote; those beyond the frames are deleted.
+        scratch: folder of the unfinished picture, on the same disk; None: that of the pictures.
         on_frame: called with the number of pictures written so far.
 
     Returns:
@@ -95,7 +97,7 @@ def write_numbered(
     for index, frame in enumerate(frames):
         path = numbered(pattern, index)
         try:
-            _write(as_blend(frame), path, depth)
+            _write(as_blend(frame), path, depth, scratch)
         except FrameError as error:
             raise FilmError(f"the pictures cannot be written: {error}") from error
         size_bytes += path.stat().st_size
@@ -106,7 +108,14 @@ def write_numbered(
     return size_bytes
 
 
-def _write(frame: FrameBlend, path: Path, depth: int | None) -> None:
+def _write(frame: FrameBlend, path: Path, depth: int | None, scratch: Path | None) -> None:
+    if scratch is not None:
+        unfinished = scratch / path.name
+        _write(frame, unfinished, depth, None)
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            move_into_place(unfinished, path)
+        return
     picture_format = format_of(path)
     assert picture_format is not None
     own = read_depth(frame[0])

@@ -15,7 +15,7 @@ import pytest
 
 from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.config.run import RunConfig
-from batch_analogy.errors import OutputExistsError, PlanChangedError, UsageError
+from batch_analogy.errors import FilmError, OutputExistsError, PlanChangedError, UsageError
 from batch_analogy.jobs.drive.open_run import dry_plan, load_finished, open_run
 from batch_analogy.media import numbered_output
 from batch_analogy.media.blend import FrameBlend
@@ -79,6 +79,26 @@ def test_a_film_keeps_its_videos_times_and_sound(tmp_path: Path) -> None:
         run.execute()
     even = probe_video(config.output)
     assert (even.fps, even.variable_rate, even.has_audio) == (10, False, False)
+
+
+def test_a_film_has_its_sound_though_the_video_was_deleted(tmp_path: Path) -> None:
+    config = video_config(tmp_path, sound=True, keep_audio=True)
+    run_here(config)
+    film = config.output.read_bytes()
+    (tmp_path / "clip.mkv").unlink()
+    again = tmp_path / "again.mp4"
+    with load_finished(config.run_dir, output=again) as run:
+        run.execute()
+    assert again.read_bytes() == film
+    (config.run_dir / "source.mkv").unlink()  # as on a disk without hard links
+    with (
+        load_finished(config.run_dir, output=tmp_path / "mute.mp4") as run,
+        pytest.raises(FilmError, match=r"clip\.mkv, which is gone; .* --no-audio"),
+    ):
+        run.execute()
+    with load_finished(config.run_dir, output=tmp_path / "mute.mp4", keep_audio=False) as run:
+        run.execute()
+    assert not probe_video(tmp_path / "mute.mp4").has_audio
 
 
 def test_skipped_frames_take_their_time_along(tmp_path: Path) -> None:

@@ -1,39 +1,39 @@
-"""Making the films of a run: which pictures go in, and whether a film is there already."""
+"""Make the films of a run from its finished frames."""
 
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import hashlib
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from batch_analogy.config.run import OnMissing, RunConfig
-from batch_analogy.errors import OutputExistsError, UsageError
-from batch_analogy.files import disk_errors
+from batch_analogy.errors import FilmError
+from batch_analogy.jobs.drive.film_outputs import (
+    FilmPlan,
+    FilmRecord,
+    films_of,
+    is_complete,
+    read_records,
+    remove_unfinished,
+    scratch_folder,
+    write_record,
+)
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
+from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import gaps_of
-from batch_analogy.jobs.store import RunStore, outputs_of
-from batch_analogy.json_files import read_json, write_json
+from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.blend import FrameBlend
-from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container, check_encoder
+from batch_analogy.media.encoding import EncodingOptions, Soundtrack
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.frame_numbers import extra_holds
-from batch_analogy.media.numbered_output import (
-    check_pattern,
-    find_numbered,
-    is_pattern,
-    numbered,
-    write_numbered,
-)
-from batch_analogy.media.sequence import would_find
+from batch_analogy.media.numbered_output import is_pattern, write_numbered
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
 
@@ -41,28 +41,6 @@ ChangedFrames = Mapping[int, Mapping[str, str]]
 """Frames made again with other bytes: index → output → BLAKE2b of its file."""
 
 _UNCHANGED: ChangedFrames = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class FilmPlan:
-    """One film of a run."""
-
-    output: str  # which of ``outputs_of`` it is made of
-    path: Path
-
-
-def films_of(config: RunConfig) -> list[FilmPlan]:
-    """The films that a run makes.
-
-    With both targets the second one is called after the first: ``night.mp4`` and
-    ``night-reference.mp4``, or ``out/%06d.png`` and ``out-reference/%06d.png``.
-    """
-    outputs = outputs_of(config)
-    path = config.output
-    second = path.with_name(f"{path.stem}-reference{path.suffix}")
-    if is_pattern(path):
-        second = path.parent.with_name(f"{path.parent.name}-reference") / path.name
-    return [FilmPlan(name, path if n == 0 else second) for n, name in enumerate(outputs)]
 
 
 def film_slots(
@@ -123,48 +101,6 @@ def film_frames(
     return made
 
 
-def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> None:
-    """Refuse, before any work, an output that could not be written at the end of it.
-
-    Raises:
-        UsageError: its suffix is not that of a film, it is a folder, or lies among the frames.
-        OutputExistsError: there is a file that this run did not make.
-        MachineError: this machine's ffmpeg has no encoder for it.
-    """
-    path = config.output
-    if is_pattern(path):
-        check_pattern(path)
-        _refuse_among_frames(config)
-    else:
-        if path.is_dir():
-            raise UsageError(
-                f"output {path} is a folder; name a file for the film, or {path}/%06d.png for "
-                "pictures"
-            )
-        check_container(path, config.codec)
-        check_encoder(config.codec)
-    if overwrite:
-        return
-    records = _records(store)
-    for film in films_of(config):
-        there = find_numbered(film.path) if is_pattern(film.path) else film.path.exists()
-        if there and not _is_ours(film.path, records.get(str(film.path))):
-            raise OutputExistsError(
-                f"{film.path} exists and was not made by the run in {store.run_dir}; name "
-                "another output with --output, or give --overwrite"
-            )
-
-
-def _refuse_among_frames(config: RunConfig) -> None:
-    """Refuse numbered pictures that the same command would take for frames the next time."""
-    for film in films_of(config):
-        if would_find(config.source, numbered(film.path, 0)):
-            raise UsageError(
-                f"output {film.path} lies among the frames, and its pictures would be taken for "
-                "frames the next time; name another folder"
-            )
-
-
 def up_to_date(
     config: RunConfig,
     store: RunStore,
@@ -172,12 +108,10 @@ def up_to_date(
     done: set[int],
     changed: ChangedFrames = _UNCHANGED,
 ) -> bool:
-    """Whether all films are there, made from exactly these frames in exactly this way."""
-    records = _records(store)
+    """Return True if all films are there, made from exactly these frames in exactly this way."""
+    records = read_records(store)
     return all(
-        _is_complete(
-            film.path, records.get(str(film.path)), _key(config, plan, done, film, changed)
-        )
+        is_complete(film.path, records.get(str(film.path)), _key(config, plan, done, film, changed))
         for film in films_of(config)
     )
 
@@ -209,34 +143,37 @@ def assemble(
     """
     order = _order(config, plan, done)
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
+    remove_unfinished(store)
     for film in films_of(config):
         key = _key(config, plan, done, film, changed)
-        before = _records(store).get(str(film.path))
-        if _is_complete(film.path, before, key):
+        before = read_records(store).get(str(film.path))
+        if is_complete(film.path, before, key):
             continue
-        earlier = int(before.get("frames", 0)) if before else 0
+        earlier = before.frames if before else 0
         most = max(earlier, len(order))  # pictures that may be there, should this be killed
-        _record(store, film.path, {"state": "writing", "key": key, "frames": most})
-        with disk_errors(film.path):
-            film.path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = scratch_folder(store, film.path)
+        record = FilmRecord(state="writing", key=key, frames=most, scratch=str(scratch))
+        write_record(store, film.path, record)
         frames = [tuple(store.frame(film.output, k) for k in together) for together in order]
         report = _reporter(on_event, film.path, len(order))
-        if is_pattern(film.path):
-            info = _write_pictures(config, plan, film.path, frames, earlier, report)
-        else:
-            info = encode_film(
-                frames,
-                film.path,
-                fps=plan.fps,
-                durations=_durations(config, plan, done),
-                encoding=EncodingOptions(config.codec, config.depth, config.crf),
-                colours=plan.colours,
-                sound=_sound(config, plan),
-                on_frame=report,
-            )
-        facts = {k: v for k, v in dataclasses.asdict(info).items() if isinstance(v, (int, float))}
-        record = {**facts, "fps": str(plan.fps), "output": film.output, "missing": missing}
-        _record(store, film.path, {**record, "state": "done", "key": key})
+        try:
+            if is_pattern(film.path):
+                info = _write_pictures(config, plan, film.path, frames, earlier, scratch, report)
+            else:
+                info = encode_film(
+                    frames,
+                    film.path,
+                    fps=plan.fps,
+                    durations=_durations(config, plan, done),
+                    encoding=EncodingOptions(config.codec, config.depth, config.crf),
+                    colours=plan.colours,
+                    sound=_sound(config, plan, store),
+                    scratch=scratch,
+                    on_frame=report,
+                )
+        finally:
+            remove_tree(scratch)
+        write_record(store, film.path, _record(film, info, key, missing))
         on_event(
             FilmWritten(
                 film.path, info.frames, info.height, info.width, info.duration_seconds, missing
@@ -245,17 +182,35 @@ def assemble(
     return [film.path for film in films_of(config)]
 
 
+def _record(film: FilmPlan, info: FilmInfo, key: str, missing: tuple[int, ...]) -> FilmRecord:
+    return FilmRecord(
+        state="done",
+        key=key,
+        frames=info.frames,
+        output=film.output,
+        fps=str(info.fps),
+        height=info.height,
+        width=info.width,
+        duration_seconds=info.duration_seconds,
+        bytes=info.bytes,
+        has_audio=info.has_audio,
+        scaled=info.scaled,
+        missing=missing,
+    )
+
+
 def _write_pictures(
     config: RunConfig,
     plan: Plan,
     pattern: Path,
     frames: list[FrameBlend],
     earlier: int,
+    scratch: Path,
     report: Callable[[int], None],
 ) -> FilmInfo:
     """Write numbered pictures instead of a film; ``earlier`` ones may be there already."""
     size_bytes = write_numbered(
-        frames, pattern, depth=config.depth, earlier=earlier, on_frame=report
+        frames, pattern, depth=config.depth, earlier=earlier, scratch=scratch, on_frame=report
     )
     height, width = read_size(frames[0][0])
     return FilmInfo(
@@ -271,25 +226,31 @@ def _write_pictures(
     )
 
 
-def _sound(config: RunConfig, plan: Plan) -> Soundtrack | None:
-    """The video's sound, if the film goes at the video's speed."""
-    if not config.keep_audio or plan.video is None or (config.hold, config.blend) != (1, 1):
-        return None
-    if plan.video_properties is None or plan.fps != plan.video_properties.fps:
-        return None
-    return Soundtrack(probe_video(Path(plan.video.path)), plan.video_properties.start)
+def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
+    """Return the video's sound, if the film is played at the video's speed.
 
-
-def remove_numbered_pictures(store: RunStore) -> None:
-    """Delete the numbered pictures that the run made, before it starts afresh with other frames.
-
-    A film is replaced when the next one is whole; of pictures too many would be left.
+    Raises:
+        FilmError: the video is gone, and no copy of it was kept.
     """
-    for name, record in _records(store).items():
-        pattern = Path(name)
-        if is_pattern(pattern) and _is_ours(pattern, record):
-            for index in range(int(record.get("frames", 0))):
-                numbered(pattern, index).unlink(missing_ok=True)
+    if not takes_sound(config, plan) or plan.video is None or plan.video_properties is None:
+        return None
+    video = Path(plan.video.path)
+    kept = store.kept_video(video.suffix)
+    if not video.is_file() and kept.is_file():
+        video = kept
+    if not video.is_file():
+        raise FilmError(
+            f"the film takes its sound from {video}, which is gone; put it back, or make the film "
+            "without sound: batch-analogy assemble --no-audio"
+        )
+    return Soundtrack(probe_video(video), plan.video_properties.start)
+
+
+def takes_sound(config: RunConfig, plan: Plan) -> bool:
+    """Return True if the film has the sound of the video, if that has any."""
+    if not config.keep_audio or plan.video_properties is None:
+        return False
+    return (config.hold, config.blend) == (1, 1) and plan.fps == plan.video_properties.fps
 
 
 def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None]:
@@ -348,33 +309,3 @@ def _key(
     if changed:
         content.append([[index, changed[index].get(film.output)] for index in sorted(changed)])
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()
-
-
-def _records(store: RunStore) -> dict[str, dict[str, Any]]:
-    return dict((read_json(store.films) or {}).get("films", {}))
-
-
-def _record(store: RunStore, path: Path, record: dict[str, Any]) -> None:
-    write_json(store.films, {"films": {**_records(store), str(path): record}})
-
-
-def _is_complete(path: Path, record: dict[str, Any] | None, key: str) -> bool:
-    if record is None or record.get("state") != "done" or record.get("key") != key:
-        return False
-    return _size(path, record) == record.get("bytes")
-
-
-def _is_ours(path: Path, record: dict[str, Any] | None) -> bool:
-    if record is None:
-        return False
-    return record.get("state") == "writing" or _size(path, record) == record.get("bytes")
-
-
-def _size(path: Path, record: dict[str, Any]) -> int | None:
-    """The size in bytes of a film, or of its numbered pictures together; None: one is missing."""
-    paths = [path]
-    if is_pattern(path):
-        paths = [numbered(path, index) for index in range(int(record.get("frames", 0)))]
-    if not all(one.is_file() for one in paths):
-        return None
-    return sum(one.stat().st_size for one in paths)

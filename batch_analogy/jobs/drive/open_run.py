@@ -20,8 +20,14 @@ from batch_analogy.analogy.features.pictures import resolve_precision
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import JobError, PlanChangedError, UsageError
-from batch_analogy.jobs.drive import assemble, resume
+from batch_analogy.jobs.drive import resume
+from batch_analogy.jobs.drive.assemble import takes_sound
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
+from batch_analogy.jobs.drive.film_outputs import (
+    check_outputs,
+    remove_numbered_pictures,
+    remove_unfinished,
+)
 from batch_analogy.jobs.drive.pool_choice import settle_gpus
 from batch_analogy.jobs.drive.resume import Retry
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
@@ -40,7 +46,12 @@ from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import device_of, make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
-from batch_analogy.jobs.plan.video_source import ensure_video_frames, guess_video, open_video
+from batch_analogy.jobs.plan.video_source import (
+    ensure_video_frames,
+    guess_video,
+    keep_video,
+    open_video,
+)
 from batch_analogy.jobs.store import RunStore
 
 __all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
@@ -171,7 +182,8 @@ def _open_locked(
     manifest, previous = _read_previous(store, overwrite=overwrite)
     run_id = _take_over(store, manifest) if manifest else new_run_id()
     config = _resolved(config, manifest)
-    assemble.check_outputs(config, store, overwrite=overwrite)
+    remove_unfinished(store)
+    check_outputs(config, store, overwrite=overwrite)
     plan = make_plan(
         config,
         weights=weights,
@@ -193,7 +205,7 @@ def _open_locked(
         if manifest.hashes.plan != previous.plan_hash:  # it was edited
             resume.delete_unjournaled(store, plan, read_history(store.journal).done.keys())
     if manifest is None:
-        assemble.remove_numbered_pictures(store)
+        remove_numbered_pictures(store)
         store.clear()
         status.begin_afresh()
     manifest = new_manifest(run_id, config, plan)
@@ -206,6 +218,8 @@ def _open_locked(
         resume_state = resume.reconcile(store, plan, history, journal, config, dependencies)
     if resume_state.to_do:
         ensure_video_frames(plan, store, on_event)
+    if takes_sound(config, plan):
+        keep_video(plan, store)
     return Run(manifest, store, plan, resume_state, status_before=status.before)
 
 
@@ -251,7 +265,7 @@ def load_finished(
         manifest, plan = _read_previous(store, overwrite=False)
         if manifest is None or plan is None:
             raise UsageError(f"{run_dir} holds no run any more")
-        assemble.check_outputs(config, store, overwrite=overwrite)
+        check_outputs(config, store, overwrite=overwrite)
         plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
         manifest = new_manifest(manifest.run_id, config, plan)
         with Journal(store.journal) as journal:

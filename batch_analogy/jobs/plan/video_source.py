@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -90,6 +91,29 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
         return
     info, fingerprint = _probe(Path(plan.video.path), plan.video)
     _extract(info, fingerprint, plan.time_range, store, on_event)
+
+
+def keep_video(plan: Plan, store: RunStore) -> bool:
+    """Keep the source video in the run folder, from which its sound is taken at the end.
+
+    A hard link needs no room as long as the video itself is there.
+
+    Returns:
+        False if the disk does not allow it, or the folder is on another one: then the video has to
+        stay where it is until the film is made.
+    """
+    if plan.video is None:
+        return False
+    video = Path(plan.video.path)
+    kept = store.kept_video(video.suffix)
+    try:
+        if kept.exists() and (not video.exists() or kept.samefile(video)):
+            return True
+        kept.unlink(missing_ok=True)
+        os.link(video, kept)
+    except OSError:
+        return False
+    return True
 
 
 def _is_video(config: RunConfig) -> bool:

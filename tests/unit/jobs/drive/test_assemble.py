@@ -11,7 +11,8 @@ import pytest
 
 from batch_analogy.config.run import OnMissing
 from batch_analogy.errors import OutputDiskError
-from batch_analogy.jobs.drive.assemble import film_slots, films_of
+from batch_analogy.jobs.drive.assemble import film_slots
+from batch_analogy.jobs.drive.film_outputs import films_of
 from batch_analogy.jobs.folder.preview_pictures import (
     PreviewWriter,
     spread,

@@ -1,0 +1,245 @@
+"""The films of a run: where they go, whether they can be written, and which are finished.
+
+``film.json`` records each film before its first byte is written, so that a film that a killed
+driver left is recognised, and what lies unfinished beside it is deleted by the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import OutputExistsError, UsageError
+from batch_analogy.files import TEMPORARY_PREFIX, disk_errors, temporary_path
+from batch_analogy.jobs.locked_folder import remove_tree
+from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.json_files import from_plain, read_struct, to_plain, write_json
+from batch_analogy.media.encoding import check_container, check_encoder
+from batch_analogy.media.numbered_output import check_pattern, find_numbered, is_pattern, numbered
+from batch_analogy.media.sequence import would_find
+
+FILMS_FORMAT = 3
+
+
+@dataclass(frozen=True)
+class FilmPlan:
+    """One film of a run."""
+
+    output: str  # which of ``outputs_of`` it is made of
+    path: Path
+
+
+class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is recorded of one film, or of numbered pictures."""
+
+    state: Literal["writing", "done"]
+    key: str  # equal keys, equal films
+    frames: int = 0  # while it is written: pictures that may be there
+    scratch: str | None = None  # while it is written: the folder of what is not finished
+    output: str = ""
+    fps: str = ""
+    height: int = 0  # px
+    width: int = 0  # px
+    duration_seconds: float = 0.0
+    bytes: int = 0
+    has_audio: bool = False
+    scaled: bool = False
+    missing: tuple[int, ...] = ()  # frames that were held or skipped
+
+
+class FilmRecords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``film.json``."""
+
+    format: int = FILMS_FORMAT
+    films: dict[str, FilmRecord] = {}
+
+
+def films_of(config: RunConfig) -> list[FilmPlan]:
+    """Return the films that a run makes.
+
+    With both targets the second one is named after the first: ``night.mp4`` and
+    ``night-reference.mp4``, or ``out/%06d.png`` and ``out-reference/%06d.png``.
+    """
+    outputs = outputs_of(config)
+    path = config.output
+    second = path.with_name(f"{path.stem}-reference{path.suffix}")
+    if is_pattern(path):
+        second = path.parent.with_name(f"{path.parent.name}-reference") / path.name
+    return [FilmPlan(name, path if n == 0 else second) for n, name in enumerate(outputs)]
+
+
+def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> None:
+    """Refuse, before any work, an output that could not be written at the end of it.
+
+    Raises:
+        UsageError: its suffix is not that of a film, it is a folder, lies among the frames or is
+            one of the inputs.
+        OutputExistsError: there is a file that this run did not make.
+        OutputDiskError: its folder may not be written to.
+        MachineError: this machine's ffmpeg has no encoder for it.
+    """
+    path = config.output
+    for film in films_of(config):
+        check_writable(film.path)
+        _refuse_input(config, film.path)
+    if is_pattern(path):
+        check_pattern(path)
+        _refuse_among_frames(config)
+    else:
+        if path.is_dir():
+            raise UsageError(
+                f"output {path} is a folder; name a file for the film, or {path}/%06d.png for "
+                "pictures"
+            )
+        check_container(path, config.codec)
+        check_encoder(config.codec)
+    if overwrite:
+        return
+    records = read_records(store)
+    for film in films_of(config):
+        there = find_numbered(film.path) if is_pattern(film.path) else film.path.exists()
+        if there and not is_ours(film.path, records.get(str(film.path))):
+            raise OutputExistsError(
+                f"{film.path} exists and was not made by the run in {store.run_dir}; name "
+                "another output with --output, or give --overwrite"
+            )
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, by making one beside it and deleting it again.
+
+    Folders that are missing are not made.
+
+    Raises:
+        OutputDiskError: the disk is full or read-only, or the user may not write there.
+        UsageError: a part of the path is a file, or a name is too long.
+    """
+    with disk_errors(path):
+        folder = next(parent for parent in path.parents if os.path.lexists(parent))
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+        if any(len(os.fsencode(name)) > longest for name in path.relative_to(folder).parts):
+            raise UsageError(
+                f"cannot write {path}: a name in it is longer than the {longest} bytes that this "
+                "disk allows; choose another output"
+            )
+        probe = temporary_path(folder / path.name)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+
+
+def _refuse_among_frames(config: RunConfig) -> None:
+    """Refuse numbered pictures that the same command would take for frames the next time."""
+    for film in films_of(config):
+        if would_find(config.source, numbered(film.path, 0)):
+            raise UsageError(
+                f"output {film.path} lies among the frames, and its pictures would be taken for "
+                "frames the next time; name another folder"
+            )
+
+
+def _refuse_input(config: RunConfig, film: Path) -> None:
+    """Refuse a film in the place of the video or the reference that it is made of."""
+    for name, path in (("source", Path(config.source)), ("reference", config.reference)):
+        with contextlib.suppress(OSError):
+            if film.samefile(path):
+                raise UsageError(f"output {film} is the {name} itself; name another file")
+
+
+def read_records(store: RunStore) -> dict[str, FilmRecord]:
+    """Read what is recorded of each film, by its path.
+
+    Raises:
+        UsageError: ``film.json`` is damaged.
+    """
+    records = read_struct(
+        store.films,
+        lambda data: from_plain(json.loads(data), FilmRecords),
+        version=FILMS_FORMAT,
+        remedy="delete it: the films are made again",
+    )
+    return {} if records is None else records.films
+
+
+def write_record(store: RunStore, path: Path, record: FilmRecord) -> None:
+    """Record what is known of a film.
+
+    Raises:
+        OutputDiskError: the disk is full or may not be written to.
+    """
+    records = FilmRecords(films={**read_records(store), str(path): record})
+    write_json(store.films, to_plain(records))
+
+
+def is_complete(path: Path, record: FilmRecord | None, key: str) -> bool:
+    """Return True if a film with this key is finished and was not changed since."""
+    if record is None or record.state != "done" or record.key != key:
+        return False
+    return _size_bytes(path, record) == record.bytes
+
+
+def is_ours(path: Path, record: FilmRecord | None) -> bool:
+    """Return True if the file at this path was written by the run, and may be replaced."""
+    if record is None:
+        return False
+    return record.state == "writing" or _size_bytes(path, record) == record.bytes
+
+
+def _size_bytes(path: Path, record: FilmRecord) -> int | None:
+    """Return the size of a film, or of its numbered pictures together; None if one is missing."""
+    paths = [path]
+    if is_pattern(path):
+        paths = [numbered(path, index) for index in range(record.frames)]
+    if not all(one.is_file() for one in paths):
+        return None
+    return sum(one.stat().st_size for one in paths)
+
+
+def scratch_folder(store: RunStore, film: Path) -> Path:
+    """Return a folder for what is not finished of a film: on its disk, so that it can be renamed.
+
+    That is a folder of the run if it is on the same disk, else a new one beside the film.
+
+    Raises:
+        OutputDiskError: the folder of the film cannot be made.
+    """
+    with disk_errors(film):
+        film.parent.mkdir(parents=True, exist_ok=True)
+        if film.parent.stat().st_dev == store.run_dir.stat().st_dev:
+            return store.unfinished_films
+    return temporary_path(film.parent / "film")
+
+
+def remove_unfinished(store: RunStore) -> None:
+    """Delete what a driver that was killed while it encoded left unfinished."""
+    remove_tree(store.unfinished_films)
+    for record in _readable_records(store).values():
+        scratch = None if record.scratch is None else Path(record.scratch)
+        if scratch is not None and scratch.name.startswith(TEMPORARY_PREFIX):
+            remove_tree(scratch)
+
+
+def remove_numbered_pictures(store: RunStore) -> None:
+    """Delete the numbered pictures that the run made, before it starts afresh with other frames.
+
+    A film is replaced as soon as the next one is finished, but too many pictures would remain.
+    """
+    for name, record in _readable_records(store).items():
+        pattern = Path(name)
+        if is_pattern(pattern) and is_ours(pattern, record):
+            for index in range(record.frames):
+                numbered(pattern, index).unlink(missing_ok=True)
+
+
+def _readable_records(store: RunStore) -> dict[str, FilmRecord]:
+    """Read the records; return none if they are damaged or of another version."""
+    try:
+        return read_records(store)
+    except UsageError:
+        return {}
