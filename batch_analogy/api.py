@@ -66,7 +66,7 @@ from batch_analogy.jobs.drive.open_run import (
     read_config,
 )
 from batch_analogy.jobs.drive.resume import Retry
-from batch_analogy.jobs.drive.suggest_keyframes import suggest as suggest_keyframes
+from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes
 from batch_analogy.jobs.events import OnEvent, RunEvent, ignore
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -98,7 +98,7 @@ __all__ = [
     "suggest_keyframes",
 ]
 
-read_plan = preview_run.plan_of
+read_plan = preview_run.read_run_plan
 
 _FILM_ENDINGS: dict[Command, str] = {
     "timelapse": "timelapse",
@@ -288,7 +288,7 @@ def preview_film(
         run = load_run(Path(run), changes=execution, on_event=on_event)
     with run:
         chosen = preview_run.choose_preview_frames(run.plan, frames)
-        return Preview(*preview_run.rehearse(run, chosen, on_event))
+        return Preview(*preview_run.run_preview(run, chosen, on_event))
 
 
 def assemble_film(

@@ -29,7 +29,7 @@ def suggest(
 
     A frame is named if painting it would serve it and the frames around it.
     """
-    from batch_analogy.jobs.drive.suggest_keyframes import suggest as find
+    from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes as find
 
     console = Console(json_lines)
     found = find(general.absolute(run_dir), count)

@@ -10,6 +10,7 @@ from typing import Protocol
 from batch_analogy.config.run import Target
 from batch_analogy.files import TEMPORARY_PREFIX
 from batch_analogy.jobs.locked_folder import LockedFolder, remove_tree
+from batch_analogy.media.picture_formats import FRAME_FORMAT
 
 _OUTPUTS: dict[Target, tuple[str, ...]] = {
     "frames": ("a_prime",),
@@ -76,7 +77,7 @@ class RunStore(LockedFolder):
 
     def frame(self, output: str, index: int) -> Path:
         """Return the file of one finished picture; ``output`` is one of ``outputs_of``."""
-        return self.frames / output / f"{index:06d}.png"
+        return self.frames / output / FRAME_FORMAT.file_name(index)
 
     def kept_video(self, suffix: str) -> Path:
         """Return the file that keeps the source video, for its sound, if that is deleted."""

@@ -17,7 +17,11 @@ from batch_analogy.config.painting import GuideFiles, PaintConfig, PaintedKeyfra
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
 from batch_analogy.jobs.drive.open_run import dry_plan, load_run, open_run
-from batch_analogy.jobs.drive.suggest_keyframes import MIN_SPACING_FRAMES, best_keyframes, suggest
+from batch_analogy.jobs.drive.suggest_keyframes import (
+    MIN_SPACING_FRAMES,
+    best_keyframes,
+    suggest_keyframes,
+)
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import read_still, write_png
@@ -371,9 +375,9 @@ def test_transparency_of_a_alone_is_told(clip: Path, tmp_path: Path) -> None:
 
 
 def test_suggest_needs_a_painted_run(clip: Path, tmp_path: Path, whole: RunConfig) -> None:
-    assert all(one.index not in (1, 7) for one in suggest(whole.run_dir, 3))
+    assert all(one.index not in (1, 7) for one in suggest_keyframes(whole.run_dir, 3))
     config = keyed(clip, tmp_path, 1)
     with open_run(config):
         pass
     with pytest.raises(JobError, match="no frame of the run"):
-        suggest(config.run_dir, 1)
+        suggest_keyframes(config.run_dir, 1)

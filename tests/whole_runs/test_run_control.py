@@ -19,8 +19,8 @@ from batch_analogy.jobs.drive.open_run import load_finished, load_run, open_run,
 from batch_analogy.jobs.drive.preview_run import (
     choose_preview_frames,
     close_as_planned,
-    plan_of,
-    rehearse,
+    read_run_plan,
+    run_preview,
 )
 from batch_analogy.jobs.drive.resume import Retry
 from batch_analogy.jobs.events import FrameDone, RunEvent
@@ -86,7 +86,7 @@ def test_nonsense_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="overlap"):
         open_run(config, overwrite=True)  # a slip of the hand must not cost the finished frames
     with pytest.raises(UsageError, match="overlap"):
-        plan_of(config.run_dir)
+        read_run_plan(config.run_dir)
     assert frame_identity(config.run_dir) == before
 
 
@@ -104,7 +104,7 @@ def test_a_preview_counts_when_the_run_starts(tmp_path: Path) -> None:
     run = open_run(config)
     events: list[RunEvent] = []
     assert estimate(config, run.plan).seconds is None, "nothing tells yet how long it takes"
-    result, sheet = rehearse(run, choose_preview_frames(run.plan, 3), events.append)
+    result, sheet = run_preview(run, choose_preview_frames(run.plan, 3), events.append)
     assert (result.total, result.done, result.films) == (3, 3, [])
     assert worked_on(events) == [0, 3, 6]
     assert sheet is not None
@@ -122,7 +122,7 @@ def test_a_preview_counts_when_the_run_starts(tmp_path: Path) -> None:
     assert frame_identity(config.run_dir).items() >= previewed.items()
     assert (result.done, probe_video(config.output).frame_count) == (7, 7)
 
-    again, sheet = rehearse(open_run(config), frozenset({3}))
+    again, sheet = run_preview(open_run(config), frozenset({3}))
     assert (again.done, sheet is not None) == (1, True)
     assert read_status(config.run_dir).state == "finished", "a preview leaves it as it stood"
 
@@ -198,7 +198,7 @@ def test_frames_that_are_not_there_cannot_be_tried_again(
 def test_a_film_is_made_of_finished_frames_though_the_input_is_gone(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4, fps=Fraction(10))
     run = open_run(config)
-    rehearse(run, frozenset({0, 2}))
+    run_preview(run, frozenset({0, 2}))
     shutil.rmtree(tmp_path / "in")
     with load_finished(config.run_dir, fps=Fraction(5), crf=30) as run:
         result = run.execute()

@@ -12,7 +12,7 @@ import skimage.data
 from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.drive.open_run import open_run
-from batch_analogy.jobs.drive.suggest_keyframes import suggest
+from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes
 from batch_analogy.media.stills import read_still, write_png
 from tests.support.painted import SIZE, Picture, camera_frame, paint, painted_config
 
@@ -56,7 +56,7 @@ def test_painting_what_is_suggested_mends_most(tmp_path: Path) -> None:
         write_png(tmp_path / "in" / f"img{index:02d}.png", frame(index))
     alone = with_keys(tmp_path, 0)
     unmended = error(alone)
-    best = suggest(alone.run_dir, 1)[0].index
+    best = suggest_keyframes(alone.run_dir, 1)[0].index
     assert best > COMES + 2, "most of the cup is seen"
     mended = error(with_keys(tmp_path, 0, best))
     assert mended < 0.8 * unmended
@@ -70,4 +70,4 @@ def test_nothing_is_suggested_where_all_is_painted(tmp_path: Path) -> None:
     config = with_keys(tmp_path, 0)
     with open_run(config) as opened:
         opened.only({0, 2}).execute()
-    assert suggest(config.run_dir, 3) == []
+    assert suggest_keyframes(config.run_dir, 3) == []

@@ -1,4 +1,4 @@
-"""What can be done with a run before its night: writing its plan, and trying a few frames."""
+"""Plan a run without executing it, and make a few frames of it as a preview."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.events import OnEvent, ignore
-from batch_analogy.jobs.folder.preview_pictures import spread, write_before_after
+from batch_analogy.jobs.folder.preview_pictures import evenly_spaced, write_before_after
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -16,55 +16,57 @@ from batch_analogy.jobs.store import RunStore, outputs_of
 
 
 def close_as_planned(run: Run) -> Plan:
-    """Release the lock of an opened run without executing it; its folder has its plan."""
+    """Release the lock of an opened run without executing it; its plan is in its folder."""
     run.close()
     return run.plan
 
 
-def plan_of(run_dir: Path) -> Plan:
-    """The plan that a run folder holds, with edits that somebody made.
+def read_run_plan(run_dir: Path) -> Plan:
+    """Read the plan of a run folder, with the edits that somebody made.
 
     Raises:
-        UsageError: it holds none, or the edits make no sense.
+        UsageError: there is none, or the edits make no sense.
     """
     plan = read_plan(RunStore(run_dir).plan)
     if plan is None:
-        raise UsageError(f"{run_dir} holds no plan; give the run folder of a timelapse or stylize")
+        raise UsageError(
+            f"there is no plan in {run_dir}; give the run folder of a timelapse, stylize or analogy"
+        )
     return plan
 
 
 def choose_preview_frames(plan: Plan, count: int) -> frozenset[int]:
-    """At most ``count`` frames of a plan that can be tried, evenly spread.
+    """Choose at most ``count`` usable frames of a plan, evenly spaced.
 
-    In a steady film those are preferred that are made from fewest others.
+    In a coherent film, frames that depend on the fewest others are preferred.
 
     Raises:
         UsageError: the count is below 1.
     """
     if count < 1:
-        raise UsageError(f"{count} frames make no preview; give at least 1")
+        raise UsageError(f"the number of frames is {count}; it must be at least 1")
     usable = [frame.index for frame in plan.usable()]
     if plan.coherent:
         wanted = set(usable)
         spans = [s for s in FilmDependencies(plan).anchors() if s.start in wanted]
         for few in ({s.start for s in spans if s.begins}, {s.start for s in spans}):
             if len(few) >= count:
-                return frozenset(spread(sorted(few), count))
-    return frozenset(spread(usable, count))
+                return frozenset(evenly_spaced(sorted(few), count))
+    return frozenset(evenly_spaced(usable, count))
 
 
-def rehearse(
+def run_preview(
     run: Run, frames: Set[int], on_event: OnEvent = ignore
 ) -> tuple[RunResult, Path | None]:
-    """Do some frames of an opened run, which the run then need not do, and show them.
+    """Make some frames of an opened run, which need not be made again, and show them on a sheet.
 
     Args:
-        run: the run; its lock is given back at the end.
-        frames: which frames.
+        run: the run; its lock is released at the end.
+        frames: indices of the frames.
         on_event: as for ``Run.execute``.
 
     Returns:
-        How it ended, and a sheet of the frames before and after, if any was done.
+        How it ended, and a sheet of the frames before and after; None if no frame was made.
 
     Raises:
         As ``Run.execute``.

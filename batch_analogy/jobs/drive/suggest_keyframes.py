@@ -1,4 +1,4 @@
-"""Which frames of a painted run fit badly, and would serve it most if they were painted."""
+"""Suggest which frames of a painted run should be painted next."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch_analogy.errors import JobError, UsageError
-from batch_analogy.jobs.drive.preview_run import plan_of
+from batch_analogy.jobs.drive.preview_run import read_run_plan
 from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
 
-MIN_SPACING_FRAMES = 6  # from each other, and from what is painted
-MIN_GAIN = 0.5  # frames' worth of misfit; what gains less is not worth a day's painting
+MIN_SPACING_FRAMES = 6  # between two suggestions, or a suggestion and a keyframe
+MIN_GAIN = 0.5  # misfit times frames; less is not worth a day of painting
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,25 @@ class Suggestion:
     index: int
     name: str
     source: Path
-    misfit: float  # of itself: 0, all as painted, to 1, nothing fits
-    gain: float  # of it and the frames around it that would follow it, in frames
+    misfit: float  # of the frame itself: 0 as painted, 1 if nothing fits
+    gain: float  # misfit that it would remove from itself and the frames around it, in frames
 
 
-def suggest(run_dir: Path, count: int) -> list[Suggestion]:
-    """The best next keyframes of a run, the best first.
+def suggest_keyframes(run_dir: Path, count: int) -> list[Suggestion]:
+    """Return at most ``count`` of the best next keyframes of a run, the best first.
 
-    A keyframe mends the frames around it, the nearer the more; so each is chosen for what it and
-    they fit badly, and the next one for what is then left.
+    A keyframe improves the frames around it, the nearer the more. So the frame is chosen that would
+    remove the most misfit from itself and its neighbours, and the next one by what then remains.
 
     Raises:
-        UsageError: the folder holds no painted run, or the count is below 1.
+        UsageError: there is no painted run in the folder, or the count is below 1.
         JobError: no frame is finished.
     """
     if count < 1:
-        raise UsageError(f"{count} frames are none; give at least 1")
-    plan = plan_of(run_dir)
+        raise UsageError(f"the number of frames is {count}; it must be at least 1")
+    plan = read_run_plan(run_dir)
     if plan.painting is None:
-        raise UsageError(f"the run in {run_dir} paints nothing; give one of batch-analogy analogy")
+        raise UsageError(f"the run in {run_dir} is not painted; give the run folder of an analogy")
     history = read_history(RunStore(run_dir).journal)
     misfits = {i: r.misfit for i, r in history.done.items() if r.misfit is not None}
     if not misfits:
@@ -50,10 +50,12 @@ def suggest(run_dir: Path, count: int) -> list[Suggestion]:
 
 
 def best_keyframes(plan: Plan, misfits: Mapping[int, float], count: int) -> list[Suggestion]:
-    """The frames that would mend most, the best first.
+    """Return the frames that would remove the most misfit, the best first.
 
     Args:
-        plan: of the run. misfits: of finished frames. count: at most so many.
+        plan: of the run.
+        misfits: finished frame → its misfit.
+        count: the most that are returned.
     """
     left = dict(misfits)
     found: list[Suggestion] = []
@@ -68,19 +70,19 @@ def best_keyframes(plan: Plan, misfits: Mapping[int, float], count: int) -> list
         found.append(
             Suggestion(best, frame.name, Path(frame.source), misfits[best], round(gains[best], 3))
         )
-        for index, share in _mended(plan, best).items():
+        for index, share in _improved(plan, best).items():
             if index in left:
                 left[index] *= 1.0 - share
     return found
 
 
 def _gain(plan: Plan, index: int, misfits: Mapping[int, float]) -> float:
-    shares = _mended(plan, index)
+    shares = _improved(plan, index)
     return sum(misfits[i] * share for i, share in shares.items() if i in misfits)
 
 
-def _mended(plan: Plan, index: int) -> dict[int, float]:
-    """The frames that would follow a keyframe here, and how much: those of its shot near it."""
+def _improved(plan: Plan, index: int) -> dict[int, float]:
+    """Return the frames near a keyframe in its shot → the share of misfit it would remove."""
     shot = next(shot for shot in plan.shots if shot.start <= index < shot.stop)
     reach = plan.anchor_frames
     first, stop = max(shot.start, index - reach), min(shot.stop, index + reach)

@@ -28,10 +28,10 @@ _GAP_PX = 4
 _log = logging.getLogger(__name__)
 
 
-def spread(indices: Sequence[int], count: int) -> list[int]:
+def evenly_spaced(indices: Sequence[int], count: int) -> list[int]:
     """At most ``count`` of the indices, evenly spread, with the first and the last.
 
-    >>> spread([0, 1, 2, 3, 4, 5, 6], 3)
+    >>> evenly_spaced([0, 1, 2, 3, 4, 5, 6], 3)
     [0, 3, 6]
     """
     if len(indices) <= count:

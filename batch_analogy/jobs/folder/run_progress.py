@@ -13,7 +13,7 @@ from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.folder.preview_pictures import (
     SHEET_CELLS,
     PreviewWriter,
-    spread,
+    evenly_spaced,
     write_last,
     write_sheet,
 )
@@ -124,7 +124,7 @@ class RunProgress:
 
     def _spread(self) -> list[Path]:
         """Finished frames, evenly spread."""
-        return [self._picture(index) for index in spread(sorted(self.done), SHEET_CELLS)]
+        return [self._picture(index) for index in evenly_spaced(sorted(self.done), SHEET_CELLS)]
 
     def write(self, state: RunState, *, films: Iterable[Path] = (), message: str = "") -> None:
         """Write ``status.json`` now."""

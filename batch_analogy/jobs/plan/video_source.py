@@ -18,6 +18,7 @@ from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_t
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
+from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.sequence import is_video
 from batch_analogy.media.timing import FrameTimes, TimeRange, parse_time
 from batch_analogy.media.video import VideoInfo, check_readable, probe_video
@@ -75,7 +76,7 @@ def guess_video(config: RunConfig) -> VideoFrames | None:
     info, fingerprint = _probe(path, None)
     time_range = _time_range(config, info)
     times = info.times.within(time_range)
-    paths = tuple(f"{index:06d}.png" for index in range(len(times.ticks)))
+    paths = tuple(FRAME_FORMAT.file_name(index) for index in range(len(times.ticks)))
     properties = _properties(info, times, Fraction(0), time_range)
     guessed = _video_frames(fingerprint, info, paths, properties, times)
     return dataclasses.replace(guessed, estimated=True)

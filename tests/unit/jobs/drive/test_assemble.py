@@ -15,7 +15,7 @@ from batch_analogy.jobs.drive.assemble import film_slots
 from batch_analogy.jobs.drive.film_outputs import films_of
 from batch_analogy.jobs.folder.preview_pictures import (
     PreviewWriter,
-    spread,
+    evenly_spaced,
     tile,
     write_last,
     write_sheet,
@@ -47,9 +47,9 @@ def test_both_targets_make_two_films(tmp_path: Path) -> None:
 
 
 def test_spread_takes_the_first_and_the_last() -> None:
-    chosen = spread(list(range(100)), 12)
+    chosen = evenly_spaced(list(range(100)), 12)
     assert (chosen[0], chosen[-1], len(set(chosen))) == (0, 99, 12)
-    assert spread([4, 7], 12) == [4, 7]
+    assert evenly_spaced([4, 7], 12) == [4, 7]
 
 
 def test_tiles_stand_in_reading_order_on_white() -> None:
