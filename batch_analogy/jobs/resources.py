@@ -1,30 +1,30 @@
-"""How much of this machine a run may use by default."""
+"""Find out how much of this machine a run may use by default."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-BYTES_PER_WORKER = 3 * 10**9  # one pair at the largest matching area stays below this
+BYTES_PER_WORKER = 3 * 10**9  # more than one pair takes at the largest matching area
 _UNLIMITED = 2**60  # cgroup v1 writes a huge number for "no limit"
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def available_memory_bytes(root: Path = Path("/")) -> int | None:
-    """Memory that can be used without swapping, within the container's limit; None if unknown."""
+    """Return the memory usable without swapping, within the container's limit; None if unknown."""
     figures = [_meminfo_available(root / "proc/meminfo"), _cgroup_available(root / "sys/fs/cgroup")]
     known = [figure for figure in figures if figure is not None]
     return min(known) if known else None
 
 
 def default_workers(segments: int, *, cores: int, memory_bytes: int | None) -> int:
-    """Workers on one machine without GPUs: as many as cores, memory and work allow.
+    """Return the number of workers on one machine without GPUs that cores, memory and work allow.
 
     >>> default_workers(40, cores=16, memory_bytes=24 * 10**9)
     8
@@ -34,7 +34,7 @@ def default_workers(segments: int, *, cores: int, memory_bytes: int | None) -> i
 
 
 def workers_on_gpus(gpus: int, share: float) -> int:
-    """How many workers fit on so many GPUs of one machine, if each gets a share of one, or several.
+    """Return how many workers fit on a machine with so many GPUs if each gets ``share`` of them.
 
     >>> workers_on_gpus(4, 1), workers_on_gpus(4, 0.3), workers_on_gpus(5, 2), workers_on_gpus(4, 0)
     (4, 12, 2, 0)

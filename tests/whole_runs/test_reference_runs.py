@@ -122,7 +122,7 @@ def test_another_reference_or_place_is_refused_and_nothing_is_lost(
         open_run(config)
     for number, place in ((0, 3), (1, 0), (2, 6)):  # the same pictures at the same places, swapped
         (looks / f"{number}@{number + 1}.png").rename(looks / f"{number}@{place}.png")
-    with pytest.raises(PlanChangedError, match=r"the reference .*looks has another content"):
+    with pytest.raises(PlanChangedError, match=r"the content of the reference .*looks has changed"):
         open_run(config)
 
 

@@ -50,15 +50,15 @@ def film_slots(
     left_out: Set[int] = frozenset(),
     holds: Mapping[int, int] = MappingProxyType({}),
 ) -> list[tuple[int, int]]:
-    """The places that a film has, each with the finished frame that stands there.
+    """Return the slots of a film: pairs of the frame due there and the finished frame shown there.
 
     Args:
-        total: frames of the input.
+        total: number of frames of the input.
         done: indices of finished frames; at least one.
-        on_missing: ``"skip"`` leaves places out, otherwise the last good frame is repeated, and
-            the first good one before there was any.
-        left_out: frames without a place, whatever ``on_missing`` is.
-        holds: frame → places more that it has with ``"hold"``, for frames that the input lacks.
+        on_missing: ``"skip"`` leaves out the slot of a frame that is not finished; otherwise the
+            last finished frame is repeated, or the first one if there was none before.
+        left_out: frames without a slot, whatever ``on_missing`` is.
+        holds: frame → number of further slots with ``"hold"``, for frames missing in the input.
 
     >>> film_slots(4, {1, 3}, "hold"), film_slots(4, {1, 3}, "skip")
     ([(0, 1), (1, 1), (2, 1), (3, 3)], [(1, 1), (3, 3)])
@@ -69,24 +69,25 @@ def film_slots(
     """
     if on_missing == "skip":
         return [(index, index) for index in sorted(done)]
-    places: list[tuple[int, int]] = []
+    slots: list[tuple[int, int]] = []
     last = min(done)
     for index in (index for index in range(total) if index not in left_out):
         last = index if index in done else last
         more = holds.get(index, 0) if on_missing == "hold" else 0
-        places += [(index, last)] * (1 + more)
-    return places
+        slots += [(index, last)] * (1 + more)
+    return slots
 
 
 def film_frames(
-    places: Sequence[tuple[int, int]], starts: Sequence[int], *, blend: int = 1, hold: int = 1
+    slots: Sequence[tuple[int, int]], starts: Sequence[int], *, blend: int = 1, hold: int = 1
 ) -> list[list[tuple[int, int]]]:
-    """The places that each frame of the film is made of.
+    """Return the slots that each frame of the film is the mean of.
 
     Args:
-        places: as ``film_slots``. starts: the first frame of each shot.
-        blend: how many places in a row are one frame, which never holds a cut.
-        hold: how many frames of the film show that one.
+        slots: as ``film_slots`` returns them.
+        starts: the first frame of each shot.
+        blend: number of successive slots that are averaged; never across a cut.
+        hold: number of film frames that each of these is shown for.
 
     >>> film_frames([(0, 0), (1, 1), (2, 2), (3, 3)], [0, 3], blend=2)
     [[(0, 0), (1, 1)], [(2, 2)], [(3, 3)]]
@@ -94,7 +95,7 @@ def film_frames(
     [[(0, 0)], [(0, 0)], [(1, 1)], [(1, 1)]]
     """
     made: list[list[tuple[int, int]]] = []
-    for _, shot in itertools.groupby(places, lambda place: bisect.bisect_right(starts, place[0])):
+    for _, shot in itertools.groupby(slots, lambda slot: bisect.bisect_right(starts, slot[0])):
         together = list(shot)
         for first in range(0, len(together), blend):
             made += [together[first : first + blend]] * hold
@@ -131,7 +132,7 @@ def assemble(
         store: its folder.
         plan: its plan.
         done: indices of finished frames; at least one.
-        on_event: told of progress and of each film.
+        on_event: called with the progress and with each film.
         changed: finished frames to which a retry gave other bytes.
 
     Returns:
@@ -262,39 +263,37 @@ def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None
 
 def _film_frames(config: RunConfig, plan: Plan, done: set[int]) -> list[list[tuple[int, int]]]:
     starts = [shot.start for shot in plan.shots]
-    places = _places(config, plan, done)
-    return film_frames(places, starts, blend=config.blend, hold=config.hold)
+    return film_frames(_slots(config, plan, done), starts, blend=config.blend, hold=config.hold)
 
 
 def _order(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, ...]]:
-    """The finished frames that each frame of the film is the mean of."""
-    together = _film_frames(config, plan, done)
-    return [tuple(frame for _, frame in places) for places in together]
+    """Return the finished frames that each frame of the film is the mean of."""
+    return [tuple(frame for _, frame in slots) for slots in _film_frames(config, plan, done)]
 
 
-def _places(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, int]]:
-    # A film with sound keeps its duration: there the places of left-out frames show neighbours.
+def _slots(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, int]]:
+    # A film with sound keeps its duration: the slots of left-out frames show a neighbour.
     left_out = frozenset() if config.keep_audio else plan.leave_out
     holds = extra_holds(gaps_of(plan), len(plan.frames))
     return film_slots(len(plan.frames), done, config.on_missing, left_out, holds)
 
 
 def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] | None:
-    """How long each of the film's frames is shown, in seconds; None: a constant rate."""
+    """Return the seconds that each frame of the film is shown; None if the rate is constant."""
     if plan.video_properties is None or plan.constant_rate or config.fps is not None:
         return None
     begins = [Fraction(frame.time or 0) for frame in plan.frames]
     ends = [*begins[1:], plan.video_properties.duration]
     return [
-        sum((ends[place] - begins[place] for place, _ in places), Fraction(0))
-        for places in _film_frames(config, plan, done)
+        sum((ends[index] - begins[index] for index, _ in slots), Fraction(0))
+        for slots in _film_frames(config, plan, done)
     ]
 
 
 def _key(
     config: RunConfig, plan: Plan, done: set[int], film: FilmPlan, changed: ChangedFrames
 ) -> str:
-    """Equal keys, equal films."""
+    """Return a hash of everything that decides the film: equal keys, equal films."""
     content: list[Any] = [
         plan.plan_hash,
         str(plan.fps),

@@ -1,4 +1,4 @@
-"""What a run is going to cost: time from its own finished frames, and room on the disk."""
+"""Estimate the time and the disk space that a run will take."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.media.stills import read_depth
 
 PNG_BYTES_PER_PIXEL = 1.5
-"""Half of the raw bytes: what PNGs of photographs took."""
+"""Half of the raw bytes, as measured with PNGs of photographs."""
 DEEP_PNG_BYTES_PER_PIXEL = 5.0
-"""Of 16 bits a channel: their lower halves hold little that repeats."""
+"""With 16 bits a channel, whose lower halves are nearly incompressible."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a run, and what it takes."""
+    """What is left of a run, and what that takes."""
 
-    left: int  # frames to do
-    measured: int  # finished frames that the time is taken from
-    seconds_per_frame: float | None  # of one worker, usually; None: no frame is done yet
-    workers: int | None  # None: as many as the cluster offers
-    seconds: float | None  # for all that is left
-    disk_bytes: int  # for all that is left
+    left: int  # frames that are not finished
+    measured: int  # finished frames from which the time is estimated
+    seconds_per_frame: float | None  # of one worker; None: no frame is finished yet
+    workers: int | None  # None: the cluster decides
+    seconds: float | None  # for everything that is left
+    disk_bytes: int  # for everything that is left
     free_bytes: int  # on the disk of the run folder
 
 
 def estimate(config: RunConfig, plan: Plan) -> Estimate:
-    """What a run is going to cost; its folder need not be there.
+    """Estimate what a run will take; its folder need not exist.
 
-    Time comes from frames that this run finished itself, never from adopted ones: nothing else
-    tells how fast these machines are with these settings.
+    The time is that of frames which this run finished itself, not of adopted ones: nothing else
+    says how fast these machines are with these settings.
     """
     store = RunStore(config.run_dir)
     records = [
@@ -65,7 +65,7 @@ def estimate(config: RunConfig, plan: Plan) -> Estimate:
 
 
 def expected_workers(execution: ExecutionConfig, plan: Plan, left: int) -> int | None:
-    """How many workers there will be; None where the cluster decides."""
+    """Return the number of workers that will be started; None if the cluster decides."""
     if execution.address == IN_PROCESS:
         return 1
     if execution.workers is not None:
@@ -96,7 +96,7 @@ def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: 
 
 
 def _is_deep(plan: Plan) -> bool:
-    """Whether frames have more than 8 bits a channel, by the first of them."""
+    """Return True if the first frame has more than 8 bits a channel."""
     if plan.video_properties is not None:
         return plan.video_properties.high_bit_depth
     return read_depth(Path(plan.usable()[0].source)) == 16

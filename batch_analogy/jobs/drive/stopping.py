@@ -1,4 +1,4 @@
-"""Ending an encoding when Ctrl-C was pressed, whoever hears of it first."""
+"""Cancel an encoding on Ctrl-C, whether ffmpeg or the driver receives it first."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Result = TypeVar("Result")
 
 
 class StoppedEncodingError(Exception):
-    """Ends an encoding from within."""
+    """Raised by an encoding to end itself."""
 
 
 def unless_stopped(work: Callable[[], Result], stopped: Callable[[], bool]) -> Result | None:
-    """What work gives that makes films; None if it was stopped meanwhile.
+    """Return the result of work that makes films; None if it was stopped.
 
     Args:
-        work: asks itself, and raises ``StoppedEncodingError``. Ctrl-C in a terminal also reaches
-            the encoder, which then fails by itself.
-        stopped: whether it was asked to stop.
+        work: raises ``StoppedEncodingError`` when it notices that it was asked to stop. Ctrl-C in a
+            terminal also reaches the encoder, which then fails by itself.
+        stopped: returns True once it was asked to stop.
 
     Raises:
-        FilmError: a film could not be made, and nobody had asked to stop.
+        FilmError: a film could not be made, though nobody had asked to stop.
     """
     try:
         return work()

@@ -1,6 +1,6 @@
-"""preview/last.jpg and preview/sheet.jpg: how a running job looks, for people far away from it.
+"""Write the pictures in ``preview/`` that show how a running job looks.
 
-``report`` has richer sheets, but jobs may not import it; this one only tiles small pictures.
+``report`` has richer sheets, but jobs may not import it; these only tile small pictures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def evenly_spaced(indices: Sequence[int], count: int) -> list[int]:
-    """At most ``count`` of the indices, evenly spread, with the first and the last.
+    """Return at most ``count`` of the indices, evenly spaced, with the first and the last.
 
     >>> evenly_spaced([0, 1, 2, 3, 4, 5, 6], 3)
     [0, 3, 6]
@@ -61,7 +61,7 @@ def write_sheet(path: Path, frames: Sequence[Path]) -> None:
 
 
 class PreviewWriter:
-    """Writes previews beside the driver, for which its workers would wait.
+    """Writes previews in a thread, so that workers need not wait for the driver.
 
     A sheet of large photographs takes seconds to read.
     """
@@ -71,12 +71,12 @@ class PreviewWriter:
         self._begun: dict[Path, Future[None]] = {}
 
     def begin(self, path: Path, write: Callable[[], None]) -> bool:
-        """Have a preview written, unless the last one of that path is being written still.
+        """Begin to write a preview, unless the last one of that path is still being written.
 
-        A frame that cannot be read any more is logged: no run ends for a preview.
+        A frame that can no longer be read is logged: a run does not end for a preview.
 
         Returns:
-            Whether it will be.
+            True if it was begun.
 
         Raises:
             OutputDiskError: the last one could not be written: the disk is full or may not be
@@ -91,7 +91,7 @@ class PreviewWriter:
         return True
 
     def wait(self) -> None:
-        """Let what was begun be finished, well or badly."""
+        """Wait until everything that was begun has ended, successfully or not."""
         wait(self._begun.values())
 
 
@@ -103,11 +103,11 @@ def _write(write: Callable[[], None]) -> None:
 
 
 def write_before_after(path: Path, pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Write frames beside what became of them, a pair or two to a row.
+    """Write a sheet of frames before and after, one or two pairs in a row.
 
     Args:
         path: the JPEG.
-        pairs: the frame as it came, and the finished picture; at least one.
+        pairs: the input frame and the finished picture; at least one pair.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
@@ -122,7 +122,7 @@ def tile(cells: Sequence[NDArray[np.uint8]], *, columns: int) -> NDArray[np.uint
 
     Args:
         cells: (H, W, 3) uint8 pictures of any sizes; at least one.
-        columns: how many stand beside one another.
+        columns: number of cells in a row.
 
     Returns:
         (H, W, 3) uint8.

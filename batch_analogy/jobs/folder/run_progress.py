@@ -1,4 +1,4 @@
-"""What has been done so far, shown in status.json and the preview folder."""
+"""Count what has been done so far, and show it in ``status.json`` and the preview folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHEET_SECONDS = 60.0
 
 
 class RunProgress:
-    """Counts of one execution; writes status.json and the previews now and then."""
+    """The counts of one execution; it writes ``status.json`` and the previews now and then."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RunProgress:
         self._next_sheet = self._clock() + SHEET_SECONDS
 
     def frame_done(self, index: int, seconds: float) -> None:
-        """A new frame is finished."""
+        """Count a new finished frame."""
         self.done.add(index)
         self.given_up.pop(index, None)
         self._segments.settle(index)
@@ -72,7 +72,7 @@ class RunProgress:
         self._latest = index
 
     def frame_given_up(self, index: int, message: str) -> None:
-        """A frame will not be tried again in this execution."""
+        """Count a frame that is not tried again in this execution."""
         self._segments.settle(index)
         self.given_up[index] = message
 
@@ -106,13 +106,13 @@ class RunProgress:
             self._next_sheet = self._clock() + SHEET_SECONDS
 
     def refresh_encoding(self) -> None:
-        """Write status.json if that is due, to show other machines that this one is at work."""
+        """Write ``status.json`` if due: it tells other machines that this one is at work."""
         if self._clock() >= self._next_status:
             self.write("encoding")
             self._next_status = self._clock() + STATUS_SECONDS
 
     def rest(self) -> None:
-        """Let what is being written be finished; nothing is written any more until it is asked."""
+        """Wait until the previews that are being written are finished."""
         self._previews.wait()
 
     def finish_previews(self) -> None:
@@ -123,7 +123,7 @@ class RunProgress:
             write_sheet(self._store.sheet_preview, self._spread())
 
     def _spread(self) -> list[Path]:
-        """Finished frames, evenly spread."""
+        """Return finished frames, evenly spaced."""
         return [self._picture(index) for index in evenly_spaced(sorted(self.done), SHEET_CELLS)]
 
     def write(self, state: RunState, *, films: Iterable[Path] = (), message: str = "") -> None:

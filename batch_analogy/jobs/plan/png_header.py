@@ -1,9 +1,9 @@
-"""Looking at a frame's file when planning: its content hash and its size, in one reading.
+"""Read a frame's content hash and size in one pass, for planning.
 
-Pillow looks for a PNG's rotation behind its pixels too and so decodes them all: 30 ms to 120 ms for
-1920×1080, which is a day for a million frames. Here a PNG's chunks are walked instead, in the bytes
-that have to be read for the hash anyway. Whatever is not plain, such as a rotation, damage or
-another format, is left to ``media.stills.read_size``, so that no answer differs.
+Pillow also looks for a PNG's rotation behind its pixels, and so decodes them all: 30 to 120 ms for
+1920×1080 px, which is a day for a million frames. This module reads the PNG's chunks instead, in
+the bytes that must be read for the hash anyway. Anything that is not plain, such as a rotation,
+damage or another format, is left to ``media.stills.read_size``, so that no answer differs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from batch_analogy.files import hash_file
 from batch_analogy.media.stills import MAX_MEGAPIXELS, MIN_SIDE_PX
 
 WHOLE_BYTES = 16 << 20
-"""Files up to this size are read at once; larger ones in pieces, and their header once more."""
+"""Files up to this size are read as a whole; larger ones in pieces, and their header again."""
 
-_HASH_BYTES = 20  # as of hash_file
+_HASH_BYTES = 20  # as in hash_file
 _BEGINNING = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, depth, colours, compression, filter, interlace
 _HEADER_AT = 16
@@ -37,14 +37,15 @@ _TELL_ROTATION = (b"exif", b"xmp", b"app1")  # in a text's keyword, which has up
 
 
 def hash_and_size(path: Path | str, file_bytes: int) -> tuple[str, tuple[int, int] | None]:
-    """The content hash of a picture, and its size if it is a plain PNG.
+    """Return the content hash of a picture, and its size if it is a plain PNG.
 
     Args:
         path: the picture.
-        file_bytes: of its file.
+        file_bytes: size of its file.
 
     Returns:
-        As ``hash_file``; and (height, width) in px as ``read_size``, or None: that must be asked.
+        The hash as from ``hash_file``; and (height, width) in px as from ``read_size``, or None if
+        that has to be called.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -59,7 +60,7 @@ def hash_and_size(path: Path | str, file_bytes: int) -> tuple[str, tuple[int, in
 
 
 def _read(path: Path | str, file_bytes: int) -> bytes:
-    """The whole file, past the layers of ``open``, which cost more than reading a small one."""
+    """Read the whole file without ``open``, whose layers cost more than reading a small file."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = os.read(file, file_bytes + 1)
@@ -74,7 +75,7 @@ def _read(path: Path | str, file_bytes: int) -> bytes:
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
-    """(height, width) in px of a PNG that is whole, of a size that can be used, and not rotated."""
+    """Return (height, width) in px of a PNG that is whole, usable and not rotated, else None."""
     if not data.startswith(_BEGINNING) or len(data) < _HEADER_AT + _HEADER.size:
         return None
     width, height, depth, colours, *ways = _HEADER.unpack_from(data, _HEADER_AT)
@@ -84,7 +85,7 @@ def png_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _is_plain(data: bytes) -> bool:
-    """Whether the chunks reach to the end, are whole beside the pixels, and tell no rotation."""
+    """Return True if all chunks but the pixels are intact to the end and name no rotation."""
     at, has_pixels = 8, False
     while at + _CHUNK.size <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)

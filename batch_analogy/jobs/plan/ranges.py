@@ -1,4 +1,4 @@
-"""Frame numbers as people write them: ``3,5-10``; both ends of a range belong to it."""
+"""Read and write frame numbers as people write them: ``3,5-10``, both ends included."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def parse_range(text: str) -> range:
     """Read one number or range.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is neither.
 
     >>> parse_range("5-10"), parse_range("7")
     (range(5, 11), range(7, 8))
     """
     match = _RANGE.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is no frame number or range; write it like 3 or 5-10")
+        raise UsageError(f"{text!r} is not a frame number or range; write it like 3 or 5-10")
     first, last = int(match[1]), int(match[2] or match[1])
     if last < first:
         raise UsageError(f"the range {text.strip()} runs backwards; write {last}-{first}")
@@ -32,7 +32,7 @@ def parse_frames(text: str, total: int) -> frozenset[int]:
     """Read a list of numbers and ranges, all within a run of ``total`` frames.
 
     Raises:
-        UsageError: it is no such list, or a frame is not there.
+        UsageError: it is not such a list, or there is no such frame.
 
     >>> sorted(parse_frames("3, 5-7", 9)), sorted(parse_frames("", 9))
     ([3, 5, 6, 7], [])
@@ -41,13 +41,13 @@ def parse_frames(text: str, total: int) -> frozenset[int]:
     for found in ranges:  # before they are expanded: 0-999999999 is quickly typed
         if found[-1] >= total:
             raise UsageError(
-                f"frame {found[-1]} is not there: the {total} frames are numbered 0 to {total - 1}"
+                f"there is no frame {found[-1]}: the {total} frames are numbered 0 to {total - 1}"
             )
     return frozenset(index for found in ranges for index in found)
 
 
 def format_range(start: int, stop: int) -> str:
-    """A half-open range as people write it.
+    """Return a half-open range as people write it.
 
     >>> format_range(5, 11), format_range(7, 8)
     ('5-10', '7')
@@ -56,7 +56,7 @@ def format_range(start: int, stop: int) -> str:
 
 
 def format_frames(indices: Iterable[int]) -> str:
-    """Frame numbers as a list of numbers and ranges.
+    """Return frame numbers as a list of numbers and ranges.
 
     >>> format_frames([3, 5, 6, 7])
     '3,5-7'

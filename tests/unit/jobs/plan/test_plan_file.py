@@ -190,13 +190,13 @@ def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
         ({"segments": ["0-3"]}, "no segment contains frames 4-8"),
         ({"segments": ["0-9"]}, "segment 0-9 reaches past the last frame, which is 8"),
         ({"segments": ["8-0"]}, "segments: the range 8-0 runs backwards"),
-        ({"segments": ["0 to 8"]}, "segments: '0 to 8' is no frame number or range"),
+        ({"segments": ["0 to 8"]}, "segments: '0 to 8' is not a frame number or range"),
         ({"shots": []}, "no shot contains frames 0-8"),
         ({"shots": ["0-3", "3-8"]}, "the shots overlap: two of them contain frame 3"),
         ({"shots": ["0-3", "4-8"]}, r"segment 3-5 crosses the cut before frame 4.*\[\]"),
-        ({"leave_out": "12"}, "leave_out: frame 12 is not there: the 9 frames are numbered 0 to 8"),
+        ({"leave_out": "12"}, "leave_out: there is no frame 12: the 9 frames are numbered 0 to 8"),
         ({"leave_out": "0-8"}, "leave_out names every frame"),
-        ({"leave_out": "a few"}, "leave_out: 'a few' is no frame number"),
+        ({"leave_out": "a few"}, "leave_out: 'a few' is not a frame number"),
         ({"device": "cuda"}, "only leave_out, shots, segments and exposure_ev"),
         ({"frames": plan_to_json(plan(9))["frames"][1:]}, "frame 0 is missing or not in its place"),
         ({"frames": plan_to_json(plan(9))["frames"][:-1]}, "only leave_out, shots, segments"),
@@ -211,7 +211,7 @@ def test_a_refusal_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     write_plan(path, plan(9))
     path.write_text(path.read_text().replace('"leave_out": ""', '"leave_out": "99"'))
-    with pytest.raises(UsageError, match=r"plan\.json: leave_out: frame 99"):
+    with pytest.raises(UsageError, match=r"plan\.json: leave_out: there is no frame 99"):
         read_plan(path)
     path.write_text(path.read_text().replace('"99",', '"99"'))
     with pytest.raises(UsageError, match=r"plan\.json cannot be read .*line 5"):

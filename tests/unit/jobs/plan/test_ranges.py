@@ -20,14 +20,14 @@ def test_numbers_and_ranges_are_read(text: str, frames: set[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("three", "'three' is no frame number or range; write it like 3 or 5-10"),
-        ("3,", "'' is no frame number"),
-        ("-3", "'-3' is no frame number"),
-        ("[3]", "is no frame number"),
+        ("three", "'three' is not a frame number or range; write it like 3 or 5-10"),
+        ("3,", "'' is not a frame number"),
+        ("-3", "'-3' is not a frame number"),
+        ("[3]", "is not a frame number"),
         ("7-5", "the range 7-5 runs backwards; write 5-7"),
-        ("3,10", r"frame 10 is not there: the 10 frames are numbered 0 to 9"),
-        ("0-999999999", "frame 999999999 is not there"),
-        ("0-9999999999", "is no frame number"),
+        ("3,10", r"there is no frame 10: the 10 frames are numbered 0 to 9"),
+        ("0-999999999", "there is no frame 999999999"),
+        ("0-9999999999", "is not a frame number"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(text: str, words: str) -> None:
