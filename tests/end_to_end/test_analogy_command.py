@@ -105,14 +105,14 @@ def test_plan_of_a_pair_takes_the_options_of_analogy_alone(
 @pytest.mark.parametrize(
     ("extra", "code", "told"),
     [
-        (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "names no frame", "has 3"]),
+        (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "whose 3 frames"]),
         (["--key", "img0.png"], 2, ["not of the form FRAME=PAINTED"]),
         (["--key", "img0.png=small.png"], 1, ["40×32 px", "img0.png", "is 80×64"]),
         (["--key", "img0.png=none.png"], 2, ["none.png does not exist; give a painted picture"]),
         (["--key", "0=p0.png", "--kappa", "-1"], 2, ["kappa is -1", "between 0 and 100"]),
         (["--key", "0=p0.png", "--patch", "4"], 2, ["patch is 4", "odd"]),
         (["--key", "0=p0.png", "--preset", "numbers"], 1, ["img0.png: ", "flat colours"]),
-        (["--keys", "keys"], 2, ["keyframe other", "keys/other.png", "names no frame"]),
+        (["--keys", "keys"], 2, ["keyframe other", "keys/other.png", "is not a frame of"]),
         (["--keys", "nowhere"], 2, ["nowhere is not a folder"]),
         ([], 2, ["nothing is painted"]),
         (["--key", "0=p0.png", "--guide", "p0.png", "some", "1"], 2, ["for 1 frame: img2.png"]),

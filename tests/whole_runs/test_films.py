@@ -130,9 +130,13 @@ def test_a_part_of_a_video_is_a_plan_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("start", "end", "words"),
-    [("5", None, "lasts 1.200 s"), ("0.5", "0.5", "there is no frame in"), ("x", None, "is not a time")],
+    [
+        ("5", None, "lasts 1.200 s"),
+        ("0.5", "0.5", "there is no frame in"),
+        ("x", None, "is not a time"),
+    ],
 )
-def test_parts_that_are_none(tmp_path: Path, start: str, end: str | None, words: str) -> None:
+def test_refuses_empty_parts(tmp_path: Path, start: str, end: str | None, words: str) -> None:
     config = video_config(tmp_path, start=start, end=end)
     with pytest.raises(UsageError, match=words):
         open_run(config)

@@ -282,7 +282,8 @@ def test_a_keyframe_that_names_no_frame(clip: Path, tmp_path: Path, frame: str) 
     config = keyed(clip, tmp_path, 1)
     key = PaintedKeyframe(painted=str(tmp_path / "painted01.png"), frame=frame)
     config = dataclasses.replace(config, painting=PaintConfig(keys=(key,)))
-    with pytest.raises(UsageError, match=rf"keyframe {frame}.*names no frame.*9, img00.png to"):
+    words = rf"keyframe {frame}.*is not a frame of.*9 frames are img00.png to"
+    with pytest.raises(UsageError, match=words):
         dry_plan(config)
 
 

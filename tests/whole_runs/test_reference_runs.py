@@ -147,7 +147,7 @@ def test_folders_of_references_that_cannot_be_used(camera: Path, tmp_path: Path)
     assert "empty; it must contain a picture" in refusal(reference=tmp_path / "empty")
     (tmp_path / "empty" / "notes.txt").write_text("dawn, noon, dusk")
     assert "contains no pictures; found: 1 .txt" in refusal(reference=tmp_path / "empty")
-    assert "holds references and frames" in refusal(reference=tmp_path / "in")
+    assert "there are references and frames in" in refusal(reference=tmp_path / "in")
     assert "does not exist; give a picture, or a folder" in refusal(reference=tmp_path / "gone")
     for target in ("reference", "both"):
         with pytest.raises(UsageError, match=f"3 references.*--target {target} takes one picture"):

@@ -1,4 +1,4 @@
-"""What a run paints after: its painted pictures, which frames they belong to, and their guides."""
+"""The pictures that a run paints after: painted pictures, their frames, and their guides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PaintedPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guides: tuple[str, ...] = ()  # blake2b of what was made by hand over A, guide by guide
 
     def content(self) -> list[Any]:
-        """What of it decides pixels, as plain JSON values."""
+        """Return what of it decides pixels, as plain JSON values."""
         example = self.example and self.example.blake2b
         return [self.painted.blake2b, self.frame, example, list(self.guides)]
 
@@ -32,7 +32,7 @@ class FramePictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blake2b: str  # of all of them
 
     def of(self, index: int) -> Path:
-        """The one of a frame or a keyframe."""
+        """Return the picture of a frame or a keyframe."""
         return Path(self.paths[index if len(self.paths) > 1 else 0])
 
 
@@ -56,18 +56,18 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {key.frame: n for n, key in enumerate(self.keys) if key.frame is not None}
 
     def nearest(self, first: int, last: int) -> int:
-        """The painted picture whose frame lies nearest to frames ``first`` to ``last``.
+        """Return the painted picture whose frame is nearest to the frames ``first`` to ``last``.
 
-        The first picture where none was painted over a frame.
+        That is the first picture if none was painted over a frame.
         """
         frames = self.keyframes
         away = {index: max(first - index, index - last, 0) for index in frames}
         return frames[min(away, key=lambda index: (away[index], index))] if away else 0
 
     def content(self) -> list[Any]:
-        """What decides pixels and stays as it is while a run lasts, as plain JSON values.
+        """Return what decides pixels and may not change during a run, as plain JSON values.
 
-        Keyframes may be added, repainted and taken away: only frames made from them change.
+        Keyframes may be added, repainted and removed: only frames made from them change.
         """
         return [
             [key.content() for key in self.keys if key.frame is None],
@@ -76,7 +76,7 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
 
     def keyframe_content(self) -> list[list[Any]]:
-        """What decides pixels of the keyframes that there are now, as plain JSON values."""
+        """Return what of the present keyframes decides pixels, as plain JSON values."""
         keys = sorted((key.frame, key.content()) for key in self.keys if key.frame is not None)
         return [content for _, content in keys]
 
@@ -84,6 +84,6 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def shots_without_keyframe(
     inputs: PaintInputs, shots: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Shots, half-open, of a clip with keyframes in which none lies."""
+    """Return the shots, half-open, of a clip with keyframes that contain no keyframe."""
     keys = inputs.keyframes
     return [s for s in shots if keys and not any(s[0] <= frame < s[1] for frame in keys)]

@@ -1,7 +1,7 @@
-"""Looking once at every frame when planning: where the shots are, and what exposures to even out.
+"""Scan every frame once when planning: find the shots, and the exposures that even out flicker.
 
-What was seen is kept in the run folder by the frames' content, so that the same command looks only
-at frames that are new or changed.
+The statistics are kept in the run folder by the frames' content, so that the same command scans
+only frames that are new or have changed.
 """
 
 from __future__ import annotations
@@ -30,37 +30,38 @@ from batch_analogy.motion.shots.frame_stats import STATS_WIDTH_PX, FrameStats, c
 
 EV_DIGITS = 4  # that are kept: a hundredth of a grey level
 
-Looks = Sequence[FrameStats | None]
+Scan = Sequence[FrameStats | None]
+"""The statistics of each frame; None for one that cannot be read."""
 
 
 def scan_frames(
     plan: Plan, config: RunConfig, store: RunStore, previous: Plan | None, on_event: OnEvent
 ) -> Plan:
-    """The plan with its shots, and with the exposures that its frames are given.
+    """Return the plan with its shots, and with the exposures of its frames.
 
     Args:
-        plan: of one shot, no exposure changed.
-        config: says how shots are found and whether flicker is evened out.
-        store: the run folder, locked; for a dry run nothing is written into it.
-        previous: the plan that the folder holds; if it was made of the same frames in the same
-            way, it is believed and nothing is looked at.
-        on_event: told of the frames looked at.
+        plan: a plan with one shot, and with no exposure changed.
+        config: how shots are found, and whether flicker is evened out.
+        store: the run folder, locked; a dry run, which has not locked it, writes nothing into it.
+        previous: the plan in the folder; if it was made of the same frames in the same way, its
+            shots and exposures are taken and nothing is scanned.
+        on_event: called with the number of frames scanned so far.
 
     Raises:
-        UsageError: a shot is said to begin where there is no frame.
-        InputError: a video's frames are gone, and it cannot be decoded any more.
+        UsageError: a shot is to begin at a frame that does not exist.
+        InputError: a video's frames are gone, and it can no longer be decoded.
         OutputDiskError: the run folder cannot be written to.
     """
     if previous is not None and _is_same(plan, previous):
         return _with_exposures(_cut(plan, previous.shots), [f.exposure_ev for f in previous.frames])
     detects = config.shots == "detect" and not plan.estimated
     evens = config.deflicker != "off" and not plan.estimated
-    looks: Looks = ()
+    scan: Scan = ()
     if detects or evens:
-        looks = _look(plan, store, on_event)
-    cuts = find_cuts(looks) if detects else _given_cuts(config, len(plan.frames))
+        scan = _scan(plan, store, on_event)
+    cuts = find_cuts(scan) if detects else _given_cuts(config, len(plan.frames))
     plan = _cut(plan, _shots(cuts, len(plan.frames)))
-    return _with_exposures(plan, _exposures(plan, looks, config)) if evens else plan
+    return _with_exposures(plan, _exposures(plan, scan, config)) if evens else plan
 
 
 def _is_same(plan: Plan, previous: Plan) -> bool:
@@ -75,44 +76,43 @@ def _is_same(plan: Plan, previous: Plan) -> bool:
     return [f.blake2b for f in plan.frames] == [f.blake2b for f in previous.frames]
 
 
-def _look(plan: Plan, store: RunStore, on_event: OnEvent) -> Looks:
-    """A look at each frame; None where it cannot be read."""
+def _scan(plan: Plan, store: RunStore, on_event: OnEvent) -> Scan:
     keys = [_key(frame, plan) for frame in plan.frames]
-    with ScanCache(store.scan_cache, keys, writable=store.is_open) as looks:
+    with ScanCache(store.scan_cache, keys, writable=store.is_open) as cache:
         frames = zip(keys, plan.frames, strict=True)
-        new = [(key, frame) for key, frame in frames if key not in looks and not frame.error]
+        new = [(key, frame) for key, frame in frames if key not in cache and not frame.error]
         if new and store.is_open:
             ensure_video_frames(plan, store, on_event)
-        known, cores = sum(key in looks for key in keys), os.cpu_count() or 1
+        known, cores = sum(key in cache for key in keys), os.cpu_count() or 1
         with ThreadPoolExecutor(cores) as readers:
             waiting: deque[tuple[str, Future[FrameStats | None]]] = deque()
             for done, (key, frame) in enumerate(new, start=1):
-                waiting.append((key, readers.submit(_look_at_file, frame, plan)))
+                waiting.append((key, readers.submit(_scan_file, frame, plan)))
                 if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
-                    _keep(looks, *waiting.popleft())
+                    _keep(cache, *waiting.popleft())
                 on_event(PlanProgress("looking at", known + done, known + len(new)))
             while waiting:
-                _keep(looks, *waiting.popleft())
-        return looks.looks(keys)
+                _keep(cache, *waiting.popleft())
+        return cache.read(keys)
 
 
-def _keep(looks: ScanCache, key: str, seen: Future[FrameStats | None]) -> None:
-    look = seen.result()
-    if look is not None:
-        looks.add(key, look)
+def _keep(cache: ScanCache, key: str, scanned: Future[FrameStats | None]) -> None:
+    stats = scanned.result()
+    if stats is not None:
+        cache.add(key, stats)
 
 
-def _look_at_file(frame: FramePlan, plan: Plan) -> FrameStats | None:
+def _scan_file(frame: FramePlan, plan: Plan) -> FrameStats | None:
     path = Path(frame.source)
     try:
         pixels = read_still(path, at_least_px=STATS_WIDTH_PX, white_balance=plan.white_balance)
     except FrameError:
-        return None  # the worker that is to do it will say what is wrong
+        return None  # its worker will say what is wrong
     return compute_frame_stats(pixels, read_exposure(path))
 
 
 def _key(frame: FramePlan, plan: Plan) -> str:
-    """What tells that a frame is one that was looked at before."""
+    """Return a text that is equal for frames of equal statistics."""
     if plan.video is None:
         balance = [f" {factor:.6g}" for factor in plan.white_balance or ()]
         return f"{frame.blake2b or ''}{''.join(balance)}"
@@ -125,7 +125,7 @@ def _given_cuts(config: RunConfig, total: int) -> list[int]:
     beyond = [first for first in config.shots if first >= total]
     if beyond:
         raise UsageError(
-            f"--shots has a shot begin at frame {beyond[0]}: the {total} frames are numbered 0 to "
+            f"--shots begins a shot at frame {beyond[0]}: the {total} frames are numbered 0 to "
             f"{total - 1}"
         )
     return [first for first in config.shots if first > 0]
@@ -141,17 +141,18 @@ def _cut(plan: Plan, shots: tuple[Shot, ...]) -> Plan:
     return msgspec.structs.replace(plan, shots=shots, segments=segments)
 
 
-def _exposures(plan: Plan, looks: Looks, config: RunConfig) -> list[float]:
-    """EV to add to each frame, shot by shot."""
+def _exposures(plan: Plan, scan: Scan, config: RunConfig) -> list[float]:
+    """Return the EV to add to each frame, shot by shot."""
     automatic = config.deflicker == "auto"
     strength = 1.0 if isinstance(config.deflicker, str) else config.deflicker
-    light = np.array([np.nan if look is None else look.log2_light for look in looks])
-    camera = np.array([np.nan if not look or look.camera_ev is None else look.camera_ev
-                       for look in looks])  # fmt: skip
-    changes = np.zeros(len(looks))
+    light = np.array([np.nan if stats is None else stats.log2_light for stats in scan])
+    camera = np.array(
+        [np.nan if not stats or stats.camera_ev is None else stats.camera_ev for stats in scan]
+    )
+    changes = np.zeros(len(scan))
     for shot in plan.shots:
         part = slice(shot.start, shot.stop)
-        if automatic and not are_one_scene(looks[part]):
+        if automatic and not are_one_scene(scan[part]):
             continue
         least = FLICKER_EV if automatic else 0.0
         changes[part] = exposure_corrections(

@@ -1,8 +1,8 @@
-"""scan.bin: what was seen of the frames, by their content. It may be deleted at any time.
+"""``scan.bin``: the statistics of scanned frames, by their content. It may always be deleted.
 
-A look takes 3.4 kB, those of a million frames more than most machines' memory. So each is appended
-to the file as soon as there is one, and read back from it: planning that is interrupted goes on
-where it was.
+The statistics of a frame take 3.4 kB, those of a million frames more than most machines' memory. So
+each is appended to the file as soon as it is there, and read back from it: planning that is
+interrupted continues where it was.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _Columns = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], list[float], li
 
 
 class ScanCache:
-    """Looks by key; use it as a context manager.
+    """Frame statistics by key; use it as a context manager.
 
     Args:
-        path: the file, which need not exist. Where it holds nothing that is wanted, it is begun
-            anew; from what is damaged on, it counts as not there.
+        path: the file, which need not exist. It is begun anew if no wanted key is in it; everything
+            from the first damaged record on is ignored.
         wanted: the keys that will be asked for.
-        writable: whether what is added goes there; else into a file that vanishes.
+        writable: if False, what is added goes into a temporary file instead.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
@@ -64,24 +64,26 @@ class ScanCache:
     def __contains__(self, key: str) -> bool:
         return key in self._rows
 
-    def add(self, key: str, look: FrameStats) -> None:
-        """Append a look.
+    def add(self, key: str, stats: FrameStats) -> None:
+        """Append the statistics of a frame.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.
         """
         record = np.zeros((), _RECORD)
-        record["key"], record["luma"], record["colours"] = key.encode(), look.luma, look.colours
-        record["log2_light"] = look.log2_light
-        record["camera_ev"] = np.nan if look.camera_ev is None else look.camera_ev
+        record["key"], record["luma"], record["colours"] = key.encode(), stats.luma, stats.colours
+        record["log2_light"] = stats.log2_light
+        record["camera_ev"] = np.nan if stats.camera_ev is None else stats.camera_ev
         record["crc"] = zlib.crc32(record.tobytes()[_CRC_BYTES:])
         with disk_errors(self._path):
             self._file.write(record.tobytes())
         self._rows[key] = len(self._old) + self._added
         self._added += 1
 
-    def looks(self, keys: Sequence[str]) -> list[FrameStats | None]:
-        """The looks of these keys; None where there is none. Their arrays stay in the file.
+    def read(self, keys: Sequence[str]) -> list[FrameStats | None]:
+        """Return the statistics of these keys; None for a key that is missing.
+
+        Their arrays stay in the file.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.
@@ -94,9 +96,9 @@ class ScanCache:
             new = np.asarray(np.memmap(self._file, _RECORD, "r", self._begin, shape))
         parts = _columns(self._old), _columns(new)
         rows = (self._rows.get(key) for key in keys)
-        return [None if row is None else self._look(parts, row) for row in rows]
+        return [None if row is None else self._record(parts, row) for row in rows]
 
-    def _look(self, parts: tuple[_Columns, _Columns], row: int) -> FrameStats:
+    def _record(self, parts: tuple[_Columns, _Columns], row: int) -> FrameStats:
         is_new = row >= len(self._old)
         luma, colours, light, camera_ev = parts[is_new]
         at = row - len(self._old) if is_new else row
@@ -122,7 +124,7 @@ def _no_records() -> _Records:
 
 
 def _map(path: Path) -> _Records:
-    """The records of a file up to the first damaged one, left on the disk."""
+    """Map the records of a file up to the first damaged one into memory."""
     try:
         whole = path.stat().st_size // _RECORD.itemsize
         if not whole:

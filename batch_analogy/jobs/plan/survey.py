@@ -1,4 +1,4 @@
-"""Making the plan: looking at the input, hashing it, cutting it into segments."""
+"""Make the plan of a run: find its input, hash it, and cut it into segments."""
 
 from __future__ import annotations
 
@@ -39,18 +39,20 @@ from batch_analogy.media.stills import read_size, read_still
 DEFAULT_FPS = Fraction(24)
 
 READERS = 8
-"""Threads: shared storage takes milliseconds to open a file, whoever waits, and hashing of large
-files is shared out among cores."""
+"""Threads that read files.
+
+Shared storage takes milliseconds to open a file, and hashing of large files uses all cores.
+"""
 
 SHOWN_GAPS = 8
-FRAMES_AT_ONCE = 64  # that a thread looks at before it reports
+FRAMES_AT_ONCE = 64  # that a thread reads before it reports
 
 OnFrame = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """The frames of a video as far as the plan needs them."""
+    """What the plan needs to know of a video and its frames."""
 
     fingerprint: FileFingerprint
     paths: tuple[str, ...]
@@ -58,7 +60,7 @@ class VideoFrames:
     width: int  # px
     fps: Fraction
     properties: VideoProperties
-    times: tuple[Fraction, ...] | None = None  # in seconds, where the rate is not constant
+    times: tuple[Fraction, ...] | None = None  # in seconds, if the rate is not constant
     estimated: bool = False
 
 
@@ -70,7 +72,7 @@ def make_plan(
     previous: Plan | None = None,
     on_frame: OnFrame | None = None,
 ) -> Plan:
-    """Look at the input and plan the run.
+    """Read the input and plan the run.
 
     Args:
         config: the run; its precision is resolved already.
@@ -84,7 +86,7 @@ def make_plan(
         InputError: the reference or all frames cannot be used, or no frame size prevails.
         UsageError: the source does not exist.
     """
-    fingerprints, (height, width) = _survey_references(config, _known_marks(previous))
+    fingerprints, (height, width) = _survey_references(config, _known_fingerprints(previous))
     if video is not None:
         frames = _video_frames(video)
         fps = config.fps or video.fps
@@ -94,7 +96,7 @@ def make_plan(
         if config.on_missing == "error":
             _require_all(frames)
         if config.target != "reference":  # B has the reference's size, whatever the frame's is
-            frames = _mark_odd_sizes(frames)
+            frames = _fail_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
     _require_usable(frames)
     references = _place(fingerprints, frames, video) if config.reference.is_dir() else ()
@@ -107,7 +109,7 @@ def make_plan(
         shots=shots,
         segments=cut_segments(shots, segment_frames),
         fps=fps,
-        reference=_together(config.reference, references) if references else fingerprints[0],
+        reference=_fingerprint_all(config.reference, references) if references else fingerprints[0],
         reference_height=height,
         reference_width=width,
         weights_sha256=weights.sha256,
@@ -125,9 +127,9 @@ def make_plan(
 
 
 def device_of(config: RunConfig) -> str:
-    """Where the pixels are computed: ``"cuda"`` if a worker is given a share of a GPU.
+    """Return the device of the workers: ``"cuda"`` if each has a share of a GPU, else ``"cpu"``.
 
-    The share must be settled already (``pools.settle_gpus``).
+    The share must be settled already (``pool_choice.settle_gpus``).
     """
     share = config.execution.gpus_per_worker
     if share is None:
@@ -135,7 +137,7 @@ def device_of(config: RunConfig) -> str:
     return "cuda" if share > 0 else "cpu"
 
 
-def _known_marks(previous: Plan | None) -> dict[str, FileFingerprint]:
+def _known_fingerprints(previous: Plan | None) -> dict[str, FileFingerprint]:
     if previous is None:
         return {}
     fingerprints = [reference.fingerprint for reference in previous.all_references]
@@ -146,7 +148,7 @@ def _known_marks(previous: Plan | None) -> dict[str, FileFingerprint]:
 def _survey_references(
     config: RunConfig, known: dict[str, FileFingerprint]
 ) -> tuple[list[FileFingerprint], tuple[int, int]]:
-    """The reference, or those that lie in a folder; and the size of the first in px."""
+    """Find the reference, or those in a folder; return also the size of the first, in px."""
     path = config.reference
     if not path.exists():
         if config.painting is not None:  # of which one is as good as a reference here
@@ -155,32 +157,32 @@ def _survey_references(
     paths = [*map(Path, find_stills(str(path)))] if path.is_dir() else [path]
     if config.target != "frames" and len(paths) > 1:
         raise UsageError(
-            f"{path} holds {len(paths)} references, which are faded over the frames; --target "
+            f"there are {len(paths)} references in {path}, which fade into each other; --target "
             f"{config.target} takes one picture"
         )
     fingerprints = [fingerprint_file(one, known) for one in paths]
-    sizes = [read_still(one).shape[:2] for one in paths]  # wholly: no worker can do without them
+    sizes = [read_still(one).shape[:2] for one in paths]  # as a whole: every worker needs them
     return fingerprints, (int(sizes[0][0]), int(sizes[0][1]))
 
 
 def _place(
     fingerprints: Sequence[FileFingerprint], frames: Sequence[FramePlan], video: VideoFrames | None
 ) -> tuple[PlacedReference, ...]:
-    """The references of a folder at their frames."""
+    """Place the references of a folder at their frames."""
     own = {os.path.basename(fingerprint.path): fingerprint for fingerprint in fingerprints}
     named = [frame for frame in frames if os.path.basename(frame.source) in own]
     folder = os.path.realpath(os.path.dirname(fingerprints[0].path))
     if folder in map(os.path.realpath, {os.path.dirname(frame.source) for frame in named}):
         raise UsageError(
-            f"{folder} holds references and frames; give the references a folder of their own"
+            f"there are references and frames in {folder}; give the references their own folder"
         )
     paths = {Path(fingerprint.path): fingerprint for fingerprint in fingerprints}
     placed = place_references(list(paths), frames, None if video is None else video.fps)
     return tuple(PlacedReference(paths[path], frame) for frame, path in placed)
 
 
-def _together(folder: Path, references: Sequence[PlacedReference]) -> FileFingerprint:
-    """A fingerprint of all references: of another content if one of them is, or their order."""
+def _fingerprint_all(folder: Path, references: Sequence[PlacedReference]) -> FileFingerprint:
+    """Return a fingerprint of all references, which changes with any of them or their order."""
     fingerprints = [reference.fingerprint for reference in references]
     content = hashlib.blake2b("".join(m.blake2b for m in fingerprints).encode(), digest_size=20)
     newest = max(fingerprint.mtime_ns for fingerprint in fingerprints)
@@ -199,7 +201,7 @@ def _video_frames(video: VideoFrames) -> list[FramePlan]:
 
 
 def _stills_of(config: RunConfig) -> list[str]:
-    """The pictures of the source, without the run's own: a ``**`` reaches into its folder too."""
+    """Find the pictures of the source; ``**`` must not reach into the run folder."""
     paths = find_stills(config.source)
     if "**" not in config.source:
         return paths
@@ -215,13 +217,13 @@ def _survey_stills(
     before = {frame.source: frame for frame in previous.frames} if previous else {}
     names = _names(paths)
 
-    def look(start: int) -> list[FramePlan]:
+    def survey(start: int) -> list[FramePlan]:
         indices = range(start, min(start + FRAMES_AT_ONCE, len(paths)))
         return [_survey_still(i, paths[i], names[i], before.get(paths[i])) for i in indices]
 
     frames: list[FramePlan] = []
     with ThreadPoolExecutor(READERS) as readers:
-        for found in readers.map(look, range(0, len(paths), FRAMES_AT_ONCE)):
+        for found in readers.map(survey, range(0, len(paths), FRAMES_AT_ONCE)):
             frames += found
             if on_frame is not None:
                 on_frame(len(frames), len(paths))
@@ -252,7 +254,7 @@ def _survey_still(index: int, path: str, name: str, before: FramePlan | None) ->
 
 
 def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
-    """The order of stills, and what decided it."""
+    """Return the order of stills, and what decided it."""
     return arrange(
         [frame.name for frame in frames],
         [frame.taken for frame in frames],
@@ -262,7 +264,7 @@ def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
 
 
 def gaps_of(plan: Plan) -> list[Gap]:
-    """Numbers that are missing from the names of a plan's stills, where these count."""
+    """Return the numbers missing from the names of a plan's stills, if the names are numbered."""
     return [] if plan.video is not None else _gaps(plan.frames)
 
 
@@ -271,7 +273,7 @@ def _gaps(frames: Sequence[FramePlan]) -> list[Gap]:
 
 
 def _require_all(frames: Sequence[FramePlan]) -> None:
-    """Refuse stills whose numbers say that some were lost."""
+    """Refuse stills whose numbers show that some were lost."""
     gaps = _gaps(frames)
     if are_lost(gaps, len(frames)):
         raise InputError(
@@ -281,29 +283,29 @@ def _require_all(frames: Sequence[FramePlan]) -> None:
 
 
 def format_gaps(gaps: Sequence[Gap]) -> str:
-    """The first of the numbers that are missing, as people write them."""
+    """Return the first of the missing numbers, as people write them."""
     shown = ", ".join(format_frames(gap.numbers) for gap in gaps[:SHOWN_GAPS])
     return shown + (f" … ({len(gaps) - SHOWN_GAPS} more gaps)" if len(gaps) > SHOWN_GAPS else "")
 
 
 def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
-    """That of the first RAW file, which all are developed with; None where there is none."""
+    """Return the white balance of the first RAW file, which all are developed with."""
     raws = (frame.source for frame in frames if is_raw(frame.source) and frame.error is None)
     first = next(raws, None)
     return None if first is None else read_white_balance(Path(first))
 
 
 def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
-    """The frames in the film's order, numbered anew."""
-    places = arrangement_of(frames, order).order
+    """Return the frames in the order of the film, renumbered."""
+    ranks = arrangement_of(frames, order).order
     return [
         frames[n] if n == index else msgspec.structs.replace(frames[n], index=index)
-        for index, n in enumerate(places)
+        for index, n in enumerate(ranks)
     ]
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Names of the frames: paths below their common folder, so that a folder may be moved."""
+    """Name frames by their paths below their common folder, so that this may be moved."""
     top = os.path.commonpath({os.path.dirname(path) for path in paths})
     inside = os.path.join(top, "")
     return [
@@ -312,8 +314,8 @@ def _names(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def _mark_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
-    """Fail the frames whose size is not that of most frames: a film has one size."""
+def _fail_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
+    """Mark frames as failed whose size is not that of most frames: a film has one size."""
     readable = [frame for frame in frames if frame.error is None]
     sizes = Counter((frame.height, frame.width) for frame in readable)
     if len(sizes) <= 1:

@@ -23,17 +23,18 @@ from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
 
-_SHOWN = 3
+_MAX_SHOWN = 3
 
 Size = tuple[int, int]
 
 
 def with_painting(plan: Plan, config: RunConfig, previous: Plan | None) -> Plan:
-    """A plan with what its frames are painted after, if the run paints.
+    """Return the plan with the pictures that its frames are painted after, if there are any.
 
     Args:
-        plan: of the run. config: what the person named.
-        previous: the plan that the run folder holds; files that look as they did are not read.
+        plan: the plan without them.
+        config: what the person named.
+        previous: the plan in the run folder; files of the same size and time are not read again.
 
     Raises:
         As ``survey_painting``.
@@ -61,11 +62,13 @@ def survey_painting(
     """Find the files that a run is painted after, and check that they fit the frames.
 
     Args:
-        config: what the person named. source: of the frames, for messages.
-        frames: of the run. known: earlier inputs by path.
+        config: what the person named.
+        source: where the frames come from, for messages.
+        frames: the frames of the run.
+        known: earlier fingerprints by path.
 
     Raises:
-        UsageError: a file is not there, or a keyframe names no frame.
+        UsageError: a file is missing, or a keyframe is not one of the frames.
         InputError: pictures that belong together have different sizes.
     """
     names = _Names(source, frames)
@@ -100,7 +103,7 @@ def survey_painting(
 
 
 class _Names:
-    """Frames by what people call them."""
+    """The frames by the names that people call them."""
 
     def __init__(self, source: str, frames: Sequence[FramePlan]) -> None:
         self._source = source
@@ -111,7 +114,7 @@ class _Names:
                 self._by_name.setdefault(name, []).append(frame.index)
 
     def find(self, name: str, painted: str) -> int:
-        """The frame of this name; a number that is no name counts from 0."""
+        """Return the frame of this name; if there is none, a number counts frames from 0."""
         found = self._by_name.get(name, [])
         if len(found) > 1:
             raise UsageError(
@@ -123,9 +126,9 @@ class _Names:
         if not found:
             first, last = self._frames[0].name, self._frames[-1].name
             raise UsageError(
-                f"keyframe {name} (painted in {painted}) names no frame of {self._source}, which "
-                f"has {len(self._frames)}, {first} to {last}; give one of their names, or a number "
-                "from 0"
+                f"keyframe {name} (painted in {painted}) is not a frame of {self._source}, whose "
+                f"{len(self._frames)} frames are {first} to {last}; give one of their names, or a "
+                "number from 0"
             )
         return found[0]
 
@@ -147,8 +150,8 @@ def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> 
         if painted != size:
             raise InputError(
                 f"{key.painted.path} is {painted[1]}×{painted[0]} px, but {over}, which it was "
-                f"painted over, is {size[1]}×{size[0]}; they must lie exactly on each other: bring "
-                "them to one size"
+                f"painted over, is {size[1]}×{size[0]}; they must match pixel by pixel: bring them "
+                "to one size"
             )
         if key.frame is None:
             continue
@@ -163,7 +166,7 @@ def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> 
 
 
 def _check_labels(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> None:
-    """Whether what was painted over is of flat colours; a video's frames are seen later."""
+    """Check that what was painted over has flat colours; a video's frames are checked later."""
     import torch  # slow to import
 
     from batch_analogy.analogy.guided.guides import label_palette
@@ -181,7 +184,7 @@ def _check_labels(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -
 
 
 def _size_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> Size:
-    """(height, width) of what a picture was painted over."""
+    """Return (height, width) in px of what a picture was painted over."""
     if key.example is not None:
         return read_size(Path(key.example.path))
     frame = frames[key.frame or 0]
@@ -204,17 +207,20 @@ def _found(
 def _listed(
     path: str, names: Sequence[str], needed: set[int], kind: str, size: Size, what: str
 ) -> FramePictures:
-    """One picture, or those of a folder by the names of what they belong to.
+    """Find one picture for all frames, or a picture for each in a folder, by their names.
 
     Args:
-        path: a file or a folder. names: of the frames or keyframes.
-        needed: which of them must have one. kind: what they are. size: that they must have.
-        what: these pictures are, for messages.
+        path: a file or a folder.
+        names: the names of the frames or keyframes.
+        needed: which of these must have a picture.
+        kind: "frame" or "keyframe", for messages.
+        size: (height, width) in px that the pictures must have.
+        what: what the pictures are, for messages.
     """
     whole = Path(path).is_file()
     chosen = [Path(path)] if whole else _by_stem(path, names, needed, kind, what)
-    for place, one in enumerate(chosen):
-        if not whole and place not in needed:
+    for number, one in enumerate(chosen):
+        if not whole and number not in needed:
             continue
         found = read_size(one)
         if found != size:
@@ -223,8 +229,8 @@ def _listed(
                 "bring them to one size"
             )
     digest = hashlib.blake2b()
-    for place, one in enumerate(chosen):
-        if whole or place in needed:
+    for number, one in enumerate(chosen):
+        if whole or number in needed:
             digest.update(hash_file(one).encode())
     return FramePictures(tuple(map(str, chosen)), digest.hexdigest())
 
@@ -234,10 +240,10 @@ def _by_stem(path: str, names: Sequence[str], needed: set[int], kind: str, what:
     stems = [Path(name).stem for name in names]
     missing = [names[n] for n in sorted(needed) if stems[n] not in stills]
     if missing:
-        shown = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
+        shown = ", ".join(missing[:_MAX_SHOWN]) + (" …" if len(missing) > _MAX_SHOWN else "")
         plural = "" if len(missing) == 1 else "s"
         raise UsageError(
-            f"{path} ({what}) has no picture for {len(missing)} {kind}{plural}: {shown}; pictures "
-            f"there are called as their {kind}s are, whatever their suffix"
+            f"{path} ({what}) has no picture for {len(missing)} {kind}{plural}: {shown}; each "
+            f"picture there is named as its {kind}, with any suffix"
         )
     return [stills.get(stem, Path(path) / stem) for stem in stems]

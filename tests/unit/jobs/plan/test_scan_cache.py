@@ -38,14 +38,14 @@ def test_what_was_added_now_and_before_is_found_whole(tmp_path: Path) -> None:
         assert "a" in file
         assert "c" not in file
         file.add("c", look(3))
-        found = file.looks(["c", "b", "a", "d", "b"])
+        found = file.read(["c", "b", "a", "d", "b"])
     assert found[3] is None
     for one, expected in zip(
         [*found[:3], found[4]], [look(3), look(2, -3.5), look(1), look(2, -3.5)], strict=True
     ):
         assert_same(one, expected)
     with ScanCache(path, {"c"}, writable=True) as file:
-        assert_same(*file.looks(["c"]), look(3))
+        assert_same(*file.read(["c"]), look(3))
 
 
 @pytest.mark.parametrize("harm", ["torn", "changed", "another kind"])
@@ -61,9 +61,9 @@ def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, harm: str)
     with ScanCache(path, {"a", "b"}, writable=True) as file:
         assert ("a" in file, "b" in file) == (harm != "another kind", False)
         file.add("b", look(4))
-        assert_same(*file.looks(["b"]), look(4))
+        assert_same(*file.read(["b"]), look(4))
     with ScanCache(path, {"b"}, writable=True) as file:
-        assert_same(*file.looks(["b"]), look(4))
+        assert_same(*file.read(["b"]), look(4))
 
 
 def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
     write(path, c=look(3))
     assert path.stat().st_size == size // 2
     with ScanCache(path, {"a", "c"}, writable=True) as file:
-        assert file.looks(["a"]) == [None]
-        assert_same(*file.looks(["c"]), look(3))
+        assert file.read(["a"]) == [None]
+        assert_same(*file.read(["c"]), look(3))
 
 
 def test_what_may_not_be_written_to_is_read_and_kept_as_it_is(tmp_path: Path) -> None:
@@ -83,12 +83,12 @@ def test_what_may_not_be_written_to_is_read_and_kept_as_it_is(tmp_path: Path) ->
     before = path.read_bytes()
     with ScanCache(path, {"a", "b"}, writable=False) as file:
         file.add("b", look(2))
-        first, second = file.looks(["a", "b"])
+        first, second = file.read(["a", "b"])
     assert_same(first, look(1))
     assert_same(second, look(2))
     assert path.read_bytes() == before
     with ScanCache(tmp_path / "none", {"a"}, writable=False) as file:
-        assert file.looks(["a"]) == [None]
+        assert file.read(["a"]) == [None]
     assert not (tmp_path / "none").exists()
 
 
@@ -98,7 +98,7 @@ def fill_the_disk(path: Path) -> None:
         os.dup2(full, file._file.fileno())
         os.close(full)
         file.add("a", look(1))
-        file.looks(["a"])
+        file.read(["a"])
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
