@@ -16,7 +16,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.guided.spec import Guide, GuidedConfig
 
-_MOST_STEPS = 4095  # of the channel that weighs most; finer than any picture's noise
+_MOST_STEPS = 4095  # of the channel with the largest weight; finer than the noise of any picture
 _LARGEST_SUM = 2**31 - 1
 _EBSYNTH_UNIT = 255.0**2 * 25  # of uniformity: 8-bit squares summed over a patch of 5×5
 

@@ -21,7 +21,9 @@ COHERENCE_LEVELS = {1: 3, 2: 1}
 
 PERCEPTUAL_LEVELS = (2, 3)
 
-NEAREST = 5  # nearest patches that a patch is compared with, as in the code; the paper has one
+NEAREST = (
+    5  # nearest patches that a patch is compared with: 5 in the published code, 1 in the paper
+)
 _UNREACHABLE = 1e9
 _MOST_PATCHES = 8192  # of the picture, at each level
 

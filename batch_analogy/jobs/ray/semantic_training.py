@@ -127,7 +127,7 @@ class _ActorSet:
         self._execution, self._lifeline, self._needs = execution, lifeline, needs
         self._at_once, self._on_event = at_once, on_event
         self._expected = expected_versions()
-        self._running: dict[Any, _Running] = {}  # by the stream that is heard next
+        self._running: dict[Any, _Running] = {}  # by the stream of their events
         self._ended: list[TrainingEnded] = []
         self._failed: list[TrainingFailed] = []
 
@@ -162,7 +162,7 @@ class _ActorSet:
                 name=f"trainer {cluster.shown(job.folder)} {id(job)}-{deaths}",
                 **self._needs,
                 max_restarts=0,
-                max_concurrency=2,  # so that stop is heard
+                max_concurrency=2,  # so that ``stop`` can run meanwhile
                 runtime_env={"env_vars": IDLE_THREADS_SLEEP},
             )
             .remote(job, self._expected)
@@ -203,7 +203,7 @@ class _ActorSet:
             raise error
         else:
             raise JobError(
-                f"training {one.job.picture} broke: {type(error).__name__}: {error}"
+                f"training {one.job.picture} failed: {type(error).__name__}: {error}"
             ) from error
 
     def _replace(self, one: _Running, error: Exception) -> tuple[TrainJob, int] | None:

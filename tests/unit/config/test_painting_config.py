@@ -1,4 +1,4 @@
-"""What a painted run is configured by: presets, and that all of it decides pixels."""
+"""Configuration of painting: presets, limits, and every setting decides pixels."""
 
 from __future__ import annotations
 

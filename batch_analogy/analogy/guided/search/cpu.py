@@ -211,7 +211,7 @@ def search(
     share = int((active > 0).sum()) / max(1, int(usable.sum()))
     occurrence_cost = spec.occurrence_cost / share if share > 0 else 0.0
     job = (maps, size, (spec.reach, source.shape[2]), (float(spec.coherence), occurrence_cost))
-    field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the caller's stays as it was
+    field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the argument stays unmodified
     old = (field, np.zeros(field.shape[1:], np.int32))
     new = (np.empty_like(field), np.empty(field.shape[1:], np.int32))
     _differences(*job[:3], *old)
