@@ -50,6 +50,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
@@ -150,6 +151,7 @@ def film_config(
     >>> config.output.name, config.run_dir.name, config.keep_audio
     ('clip-stylized.mp4', 'clip-stylized.run', True)
     """
+    check_choice("command", command, Command)
     if painting is not None:
         reference = painting.keys[0].painted
     if reference is None:

@@ -1,4 +1,4 @@
-"""The command ``compare``: one picture and its target maps through several methods."""
+"""The command ``compare``: several methods on one picture and its target maps, side by side."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, INTERRUPTED, reports_failures
 from batch_analogy.cli.options import general, look
 from batch_analogy.cli.options.groups import takes_groups
+from batch_analogy.cli.options.machine import GpusOption
 from batch_analogy.cli.options.training import (
     ImageArgument,
     LabelArgument,
     TargetsArgument,
     TrainingOptions,
 )
-from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import UsageError
 
 if TYPE_CHECKING:
     from batch_analogy.report.comparison.compare_methods import PictureMade
-    from batch_analogy.report.comparison.inputs import CompareJob
     from batch_analogy.report.comparison.results_folder import Comparison
 
 EPILOG = """Examples:
@@ -44,26 +43,26 @@ FolderOption = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="The folder for pictures, sheets, compare.json and compare.html. A comparison that "
-        "was interrupted goes on there.",
+        help="The folder for pictures, sheets, compare.json and compare.html. An interrupted "
+        "comparison continues there.",
         metavar="FOLDER",
     ),
 ]
 MethodsOption = Annotated[
     str,
     typer.Option(
-        help="Which are compared. semantic: Semantic Image Analogy as semantic makes it, with the "
-        "picture's own detail. network: what its network alone makes, as published. numbers: Image "
-        "Analogies, texture by numbers. deep: Deep Image Analogy, within labels. none: only "
-        "--results.",
+        help="The methods. semantic: Semantic Image Analogy with the picture's own detail, as the "
+        "command semantic makes it. network: the result of its network alone, as published. "
+        "numbers: Image Analogies, texture by numbers. deep: Deep Image Analogy, within labels. "
+        "none: only --results.",
         metavar="NAME,NAME",
     ),
 ]
 ResultsOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Pictures that were made elsewhere, called as the maps are, and what to call whoever "
-        "made them. May be given several times.",
+        help="Pictures that were made elsewhere, named like the maps, under the NAME that they get "
+        "in the comparison. May be given several times.",
         metavar="NAME=FOLDER",
         show_default=False,
     ),
@@ -71,8 +70,8 @@ ResultsOption = Annotated[
 ModelOption = Annotated[
     Path | None,
     typer.Option(
-        help="A network that semantic trained on this picture; its size is everybody's. By default "
-        "one is trained in the output folder.",
+        help="A network that semantic trained on this picture; all methods then work at its size. "
+        "By default one is trained in the output folder.",
         metavar="FOLDER",
         show_default=False,
     ),
@@ -90,20 +89,36 @@ def compare(
     methods: MethodsOption = _METHODS,
     results: ResultsOption = None,
     model: ModelOption = None,
+    gpus_per_worker: GpusOption = None,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make pictures of other layouts by several methods, side by side and measured.
+    """Make pictures of other layouts by several methods; show them side by side and measure them.
 
-    All start from the same picture and work at the same size.
+    All methods start from the same picture and work at the same size.
     """
     from batch_analogy.cli.semantic_watcher import SemanticWatcher
     from batch_analogy.jobs.drive.driver import StopRequest
+    from batch_analogy.jobs.drive.pool_choice import choose_device
+    from batch_analogy.jobs.semantic.apply import find_maps
     from batch_analogy.report.comparison.compare_methods import compare as run
+    from batch_analogy.report.comparison.inputs import CompareJob
 
     if model is not None and training.size is not None:
         raise UsageError("--model works at the size it was trained at; leave --size out")
-    job = _job(image, label, targets, output, training, methods, results, model, overwrite)
+    job = CompareJob(
+        image=general.absolute(image),
+        label=general.absolute(label),
+        targets=tuple(general.absolute(path) for path in find_maps(targets)),
+        folder=general.absolute(output),
+        config=training.config(),
+        methods=parse_methods(methods),
+        elsewhere=tuple(parse_results(text) for text in results or ()),
+        model=None if model is None else general.absolute(model),
+        weights=look.weights_choice(training.weights),
+        device=choose_device(gpus_per_worker),
+        overwrite=overwrite,
+    )
     console, stop = Console(json_lines), StopRequest()
 
     def on_picture(made: PictureMade) -> None:
@@ -114,55 +129,35 @@ def compare(
     with stop.listening(), SemanticWatcher(console) as watcher:
         found = run(job, on_picture=on_picture, on_training=watcher, stopped=lambda: stop.requested)
     if found is None:
-        console.note(f"to go on, give the same command again; it is kept in {job.folder}")
+        console.note(f"to continue, give the same command again; what is done is in {job.folder}")
         return INTERRUPTED
     _print(console, found)
     return DONE
 
 
-def _job(
-    image: Path,
-    label: Path,
-    targets: str,
-    output: Path,
-    training: TrainingOptions,
-    methods: str,
-    results: list[str] | None,
-    model: Path | None,
-    overwrite: bool,
-) -> CompareJob:
-    from batch_analogy.jobs.drive.pool_choice import settle_gpus
-    from batch_analogy.jobs.semantic.apply import find_maps
-    from batch_analogy.report.comparison.inputs import CompareJob
+def parse_methods(text: str) -> tuple[Any, ...]:
+    """Parse the names of methods; they are checked later.
 
-    names: Any = [] if methods == "none" else [name.strip() for name in methods.split(",")]
-    return CompareJob(
-        image=general.absolute(image),
-        label=general.absolute(label),
-        targets=tuple(general.absolute(path) for path in find_maps(targets)),
-        folder=general.absolute(output),
-        config=training.config(),
-        methods=tuple(names),
-        elsewhere=tuple(parse_results(text) for text in results or ()),
-        model=None if model is None else general.absolute(model),
-        weights=look.weights_choice(training.weights),
-        device="cuda" if settle_gpus(ExecutionConfig(address="none")).gpus_per_worker else "cpu",
-        overwrite=overwrite,
-    )
+    >>> parse_methods("deep, numbers"), parse_methods("none")
+    (('deep', 'numbers'), ())
+    """
+    return () if text == "none" else tuple(name.strip() for name in text.split(","))
 
 
 def parse_results(text: str) -> tuple[str, Path]:
-    """A name and a folder as typed.
+    """Parse a name and a folder.
 
     Raises:
-        UsageError: it is no NAME=FOLDER.
+        UsageError: it is not of the form NAME=FOLDER.
 
     >>> parse_results("spade=/made")
     ('spade', PosixPath('/made'))
     """
     name, _, folder = text.partition("=")
     if not name or not folder:
-        raise UsageError(f"--results {text} is no NAME=FOLDER; write it like spade=made/")
+        raise UsageError(
+            f"--results {text} is not of the form NAME=FOLDER; write it like spade=made/"
+        )
     return name, general.absolute(folder)
 
 
@@ -184,7 +179,7 @@ def _print(console: Console, found: Comparison) -> None:
 
 
 def lines(found: Comparison) -> list[str]:
-    """The means of all figures, line by line."""
+    """Return a table of every metric's mean, line by line."""
     from batch_analogy.report.comparison.page import COMPARED_METRICS
     from batch_analogy.report.evaluation.page import shown
 
@@ -199,4 +194,4 @@ def lines(found: Comparison) -> list[str]:
         for figure in COMPARED_METRICS
     ]
     own = found.values["source_accuracy"]
-    return [head, *rows, f"Of the source's own layout {100 * own:.0f} % is read rightly."]
+    return [head, *rows, f"{100 * own:.0f} % of the source's own layout is recognised."]

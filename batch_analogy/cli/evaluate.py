@@ -1,4 +1,4 @@
-"""The command ``evaluate``: how steady, how sharp and how near a run's film is, in numbers."""
+"""The command ``evaluate``: measures how steady, sharp and true to the style a film is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
 from batch_analogy.cli.options import general
+from batch_analogy.cli.options.machine import GpusOption
 from batch_analogy.cli.run_watcher import RunWatcher
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ batch-analogy evaluate night.run --against night-off.run
 
 batch-analogy evaluate night.run --json -o judged
 
-Warp error: how much of what the input shows in two frames running changes between them. Compare
-two runs of the same frames; blur lowers it too, so look at the sharpness as well."""
+Warp error: the change, from one frame to the next, of what the input shows in both. Compare two
+runs of the same frames; blur lowers it too, so look at the sharpness as well."""
 
 _TITLE_WIDTH, _CELL_WIDTH = 28, 14
 
@@ -36,8 +37,8 @@ def evaluate(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="Another run folder, of the same frames and reference with other settings: "
-            "ratios to it are given, and its figures are drawn beside this run's.",
+            help="Another run folder, of the same frames and reference with other settings: the "
+            "result then shows its figures beside this run's, and their ratios.",
             metavar="RUN",
             show_default=False,
         ),
@@ -47,27 +48,29 @@ def evaluate(
         typer.Option(
             "--output",
             "-o",
-            help="Where evaluate.json and evaluate.html go. By default evaluate/ in the run "
-            "folder; what an earlier evaluation left there is replaced.",
+            help="The folder for evaluate.json and evaluate.html. By default evaluate/ in the run "
+            "folder, where an earlier evaluation is replaced.",
             metavar="FOLDER",
             show_default=False,
         ),
     ] = None,
+    gpus_per_worker: GpusOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Measure what is finished of a run: flicker, drift, sharpness, structure, nearness of style.
+    """Measure the finished frames of a run: flicker, drift, sharpness, structure, style distance.
 
-    It needs the input that the run was made of; of a video it is unpacked again. Nothing of the
-    run is changed.
+    The input of the run must still exist; a video is unpacked again. The run is not changed.
     """
-    from batch_analogy.report.evaluation.evaluate_run import evaluate as judge
+    from batch_analogy.jobs.drive.pool_choice import choose_device
+    from batch_analogy.report.evaluation.evaluate_run import evaluate as measure
 
     console = Console(json_lines)
     with RunWatcher(console) as watcher:
-        found = judge(
+        found = measure(
             general.absolute(run_dir),
             against=None if against is None else general.absolute(against),
             folder=None if output is None else general.absolute(output),
+            device=choose_device(gpus_per_worker),
             on_event=watcher,
         )
     _print(console, found)
@@ -96,7 +99,7 @@ def _print(console: Console, found: Evaluation) -> None:
 
 
 def lines(summary: Mapping[str, Any]) -> list[str]:
-    """A short table and what it does not hold, line by line."""
+    """Return a short table and remarks on it, line by line."""
     from batch_analogy.report.evaluation.evaluator import AGAINST, INPUT, RUN
     from batch_analogy.report.evaluation.page import METRIC_ROWS, remarks, shown
 

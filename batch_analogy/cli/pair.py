@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from batch_analogy.cli.failures import DONE, reports_failures
 from batch_analogy.cli.options import general
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LOOK, LookOptions, weights_choice
+from batch_analogy.cli.options.machine import GpusOption
 from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
@@ -40,8 +42,8 @@ batch-analogy pair left.png right.png -o out --quality draft --save-flow --save-
 
 DEFAULT_PRESET: PresetName = "photo-to-style"
 
-PictureA = Annotated[Path, typer.Argument(help="Picture A, whose scene A' keeps.", metavar="A")]
-PictureBp = Annotated[Path, typer.Argument(help="Picture B', whose look A' takes.", metavar="B'")]
+PictureA = Annotated[Path, typer.Argument(help="Picture A, whose scene A' shows.", metavar="A")]
+PictureBp = Annotated[Path, typer.Argument(help="Picture B', whose look A' has.", metavar="B'")]
 FolderOption = Annotated[
     Path | None,
     typer.Option(
@@ -65,15 +67,15 @@ ConfidenceOption = Annotated[
     bool,
     typer.Option(
         "--save-confidence",
-        help="Also write confidence_a.png and confidence_b.png: white where the match is sure.",
+        help="Also write confidence_a.png and confidence_b.png: white where the match is certain.",
     ),
 ]
 MaskAOption = Annotated[
     Path | None,
     typer.Option(
         "--mask-a",
-        help="A picture of A in a few flat colours: what has one colour in it is only matched with "
-        "what has the same colour in --mask-b.",
+        help="A map of A in a few flat colours: a region is only matched with the region of the "
+        "same colour in --mask-b.",
         metavar="MASK",
         show_default=False,
         rich_help_panel=LOOK,
@@ -83,7 +85,7 @@ MaskBOption = Annotated[
     Path | None,
     typer.Option(
         "--mask-b",
-        help="The same for B'.",
+        help="The map of B', in the same colours.",
         metavar="MASK",
         show_default=False,
         rich_help_panel=LOOK,
@@ -94,13 +96,13 @@ SheetOption = Annotated[
 ]
 
 FormatOption = Annotated[
-    Format, typer.Option(help="What a_prime and b are written as; TIFF is not compressed.")
+    Format, typer.Option(help="File format of a_prime and b; TIFF is not compressed.")
 ]
 DepthOption = Annotated[
     DepthChoice,
     typer.Option(
-        help="Bits a channel of a_prime and b. auto: as many as A and B' have, where refinement "
-        "carries their detail over, else 8."
+        help="Bits per channel of a_prime and b. auto: those of A and B' if refinement carries "
+        "their detail over, else 8."
     ),
 ]
 
@@ -119,13 +121,15 @@ def pair(
     depth: DepthOption = "auto",
     mask_a: MaskAOption = None,
     mask_b: MaskBOption = None,
+    gpus_per_worker: GpusOption = None,
     dry_run: general.DryRunOption = False,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Style two pictures after each other.
 
-    A' is A's scene in B''s look; B is B''s scene in A's look. Both come at full size.
+    A' is the scene of A in the look of B'; B is the scene of B' in the look of A. Both have full
+    size.
     """
     config = look.analogy_config(DEFAULT_PRESET)
     folder = output or Path(f"{a.stem}-{bp.stem}")
@@ -139,8 +143,11 @@ def pair(
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine)
-    network_file = weights_choice(look.weights)
-    result, pictures = _compute(console, a, bp, masks, network_file, config, folder)
+    tensors = read_pictures((a, bp, *masks))
+    make_folder(folder)  # before the work, so that a full or read-only disk is noticed early
+    console.note(f"matching {a} and {bp} ({config.quality})")
+    result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
+    pictures = (tensors[0], tensors[1])
     write_results(outputs, result, pictures, depths)
     for path in outputs.named().values():
         console.result(str(path))
@@ -153,7 +160,11 @@ def pair(
 
 
 def _both_masks(mask_a: Path | None, mask_b: Path | None) -> tuple[Path, ...]:
-    """Both masks, or none."""
+    """Return both masks, or none.
+
+    Raises:
+        UsageError: only one was given.
+    """
     given = tuple(mask for mask in (mask_a, mask_b) if mask is not None)
     if len(given) == 1:
         raise UsageError("--mask-a and --mask-b go together: give both or neither")
@@ -180,32 +191,28 @@ def _print_plan(
 
 def _compute(
     console: Console,
-    a: Path,
-    bp: Path,
-    masks: tuple[Path, ...],
+    tensors: Sequence[Tensor],
     weights: str,
     config: AnalogyConfig,
-    folder: Path,
-) -> tuple[AnalogyResult, tuple[Tensor, Tensor]]:
-    tensors = read_pictures((a, bp, *masks))
-    make_folder(folder)  # before the work, so that a disk that refuses is noticed in time
-
+    gpus_per_worker: float | None,
+) -> AnalogyResult:
+    """Match A and B', whose masks may follow them, on a GPU if there is one."""
     from batch_analogy.analogy.deep import deep_image_analogy
     from batch_analogy.analogy.features.vgg import load_network
     from batch_analogy.analogy.features.weights import resolve_weights
+    from batch_analogy.jobs.drive.pool_choice import choose_device
 
     def on_level(done: LevelDone) -> None:
         console.note(f"level {done.level} of 5..1 matched")
         console.event("level-done", level=done.level, cost_ab=done.cost_ab, cost_ba=done.cost_ba)
 
-    network = load_network(resolve_weights(weights))
-    console.note(f"matching {a} and {bp} ({config.quality})")
-    result = deep_image_analogy(
-        tensors[0],
-        tensors[1],
+    a, bp, *masks = tensors
+    network = load_network(resolve_weights(weights), choose_device(gpus_per_worker))
+    return deep_image_analogy(
+        a,
+        bp,
         config=config,
         network=network,
-        masks=(tensors[2], tensors[3]) if masks else None,
+        masks=(masks[0], masks[1]) if masks else None,
         on_level=on_level,
     )
-    return result, (tensors[0], tensors[1])

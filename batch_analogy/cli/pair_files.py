@@ -1,4 +1,4 @@
-"""The files that ``pair`` reads and writes."""
+"""Files that ``pair`` reads and writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Format = Literal["png", "tiff"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files that one ``pair`` writes; None where it was not asked for."""
+    """Paths of the files that ``pair`` writes; None for those that were not asked for."""
 
     a_prime: Path
     b: Path
@@ -38,7 +38,7 @@ class Outputs:
     def inside(
         cls, folder: Path, *, format: Format, flow: bool, confidence: bool, sheet: bool
     ) -> Outputs:
-        """Name the files in ``folder``."""
+        """Return the paths of the files in a folder."""
         from batch_analogy.media.picture_formats import PICTURE_FORMATS
 
         suffix = PICTURE_FORMATS[format].suffix
@@ -53,15 +53,15 @@ class Outputs:
         )
 
     def named(self) -> dict[str, Path]:
-        """Name → path of every file that is written."""
+        """Return name → path of every file that is written."""
         return {name: path for name, path in vars(self).items() if path is not None}
 
     def check(self, folder: Path, *, inputs: tuple[Path, ...], overwrite: bool) -> None:
-        """Refuse to lose a file.
+        """Check that no file would be lost.
 
         Raises:
             UsageError: the folder is a file, or an input would be replaced.
-            OutputExistsError: an output is there and may not be replaced.
+            OutputExistsError: an output exists and may not be replaced.
         """
         if folder.exists() and not folder.is_dir():
             raise UsageError(
@@ -82,7 +82,11 @@ class Outputs:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the output folder; a disk that refuses raises OutputDiskError."""
+    """Make the output folder.
+
+    Raises:
+        OutputDiskError: the disk is full or may not be written to.
+    """
     from batch_analogy.files import disk_errors
 
     with disk_errors(folder):
@@ -90,7 +94,7 @@ def make_folder(folder: Path) -> None:
 
 
 def read_pictures(paths: tuple[Path, ...]) -> list[Tensor]:
-    """Read pictures as (1, 3, H, W) float32, all at once: large ones decode for a while."""
+    """Read pictures as (1, 3, H, W) float32, in parallel because large ones take long to decode."""
     with ThreadPoolExecutor(max_workers=len(paths)) as pool:
         return list(pool.map(_read_tensor, paths))
 
@@ -98,10 +102,10 @@ def read_pictures(paths: tuple[Path, ...]) -> list[Tensor]:
 def output_depths(
     choice: DepthChoice, pictures: tuple[Path, Path], refine: Refine
 ) -> tuple[Depth, Depth]:
-    """Bits a channel of A' and B.
+    """Return the bits per channel of A' and B.
 
-    By default those of A and of B' where a refinement carries their detail over; a vote's patches
-    have no more than 8 bits to give.
+    By default they are those of A and B' if a refinement carries their detail over. A vote without
+    refinement averages patches of 8 bits, and has no more to give.
     """
     from batch_analogy.media.stills import read_depth
 
@@ -119,7 +123,7 @@ def write_results(
     pictures: tuple[Tensor, Tensor],
     depths: tuple[Depth, Depth],
 ) -> None:
-    """Write all files that were asked for; ``pictures`` are A and B' themselves."""
+    """Write all files that were asked for; ``pictures`` are A and B'."""
     from batch_analogy.media.stills import write_png
     from batch_analogy.report.sheets import side_by_side
 
@@ -167,7 +171,7 @@ def _pixels(picture: Tensor) -> Pixels:
 
 
 def _confidence_map(confidence: Tensor, like: Tensor) -> Pixels:
-    """The confidence as a grey picture of the full size of the picture it belongs to."""
+    """Return the confidence as a grey picture, as large as the picture that it belongs to."""
     import torch.nn.functional as F
 
     size = (int(like.shape[2]), int(like.shape[3]))

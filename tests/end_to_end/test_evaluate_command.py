@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from batch_analogy.cli.app import main
 from tests.support.command_line import HERE, Call, write_frames, write_picture
 
 
 def make_run(root: Path, frames: int) -> Path:
-    """A finished run of so many frames."""
+    """Make a finished run of this many frames."""
     reference = write_picture(root / "reference.png", 40, 70, 66)
     what = [reference, write_frames(root / "frames", frames), "-o", root / "night.mp4", *HERE]
     with pytest.raises(SystemExit, match=r"^0$"):
@@ -22,7 +23,7 @@ def make_run(root: Path, frames: int) -> Path:
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of four frames."""
+    """Make a finished run of four frames."""
     return make_run(tmp_path_factory.mktemp("night"), 4)
 
 
@@ -50,7 +51,13 @@ def test_json_beside_another_run(call: Call, run_dir: Path, tmp_path: Path) -> N
     assert Path(result["page"]).parent == tmp_path / "out"
 
 
-def test_what_cannot_be_judged(call: Call, tmp_path: Path) -> None:
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_is_an_error_of_the_machine(call: Call, run_dir: Path) -> None:
+    ended = call("evaluate", run_dir, "--gpus-per-worker", "1")
+    ended.assert_failed(4, "PyTorch cannot use", "without --gpus-per-worker")
+
+
+def test_refuses_what_it_cannot_measure(call: Call, tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, 2)
     call("evaluate", tmp_path / "nothing.run").assert_failed(2, "there is no run in")
     call("evaluate", run_dir, "--against", tmp_path).assert_failed(2, str(tmp_path), "no run")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from batch_analogy.media.stills import read_depth, read_still, write_png
@@ -167,3 +168,11 @@ def test_tiff_is_written_on_request(call: Call, tmp_path: Path) -> None:
     with Image.open(out / "a_prime.tif") as image:
         assert image.format == "TIFF"
     assert (read_depth(out / "a_prime.tif"), read_depth(out / "b.tif")) == (16, 8)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_is_an_error_of_the_machine(call: Call, tmp_path: Path) -> None:
+    a = write_picture(tmp_path / "a.png")
+    words = ["pair", a, a, "-o", tmp_path / "out", *QUICK, "--gpus-per-worker"]
+    call(*words, "1").assert_failed(4, "PyTorch cannot use", "without --gpus-per-worker")
+    call(*words, "0").assert_ended(0)

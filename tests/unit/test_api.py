@@ -80,8 +80,10 @@ def test_rejects_a_film_without_reference_or_with_the_wrong_kind() -> None:
     with pytest.raises(UsageError, match="stylize has no reference"):
         film_config("stylize", "clip.mp4")
     keys = (PaintedKeyframe(painted="p.png", frame="0"),)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="timelapse has painted pictures"):
         film_config("timelapse", "frames", painting=PaintConfig(keys=keys))
+    with pytest.raises(ConfigError, match="command is 'film'; it must be one of timelapse"):
+        film_config("film", "frames", reference="p.jpg")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="crf is 77"):
         film_config("stylize", "clip.mp4", reference="p.jpg", crf=77)
 

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 
 from batch_analogy.config.run import ExecutionConfig
-from batch_analogy.errors import ConfigError
+from batch_analogy.errors import ConfigError, MachineError
 from batch_analogy.jobs.drive.pool import InlinePool, Pool
 from batch_analogy.jobs.work.tasks import WorkerSpec
 
@@ -35,6 +35,27 @@ def settle_gpus(execution: ExecutionConfig) -> ExecutionConfig:
 
         gpus = count_gpus(execution.address)
     return dataclasses.replace(execution, gpus_per_worker=1.0 if gpus else 0.0)
+
+
+def choose_device(gpus_per_worker: float | None = None) -> str:
+    """Return the device of work that is done in this process, ``"cuda"`` or ``"cpu"``.
+
+    Args:
+        gpus_per_worker: as in ``ExecutionConfig``; None takes a GPU where there is one.
+
+    Raises:
+        ConfigError: it is neither 0, a share of one GPU nor a whole number.
+        MachineError: a GPU was asked for, and PyTorch can use none here.
+    """
+    execution = ExecutionConfig(address=IN_PROCESS, gpus_per_worker=gpus_per_worker)
+    if not settle_gpus(execution).gpus_per_worker:
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise MachineError(
+            "a GPU was asked for that PyTorch cannot use; install a CUDA build of PyTorch, or run "
+            "without --gpus-per-worker"
+        )
+    return "cuda"
 
 
 def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> Pool:

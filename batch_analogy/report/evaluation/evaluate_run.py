@@ -76,6 +76,7 @@ def evaluate(
     *,
     against: Path | None = None,
     folder: Path | None = None,
+    device: str = "cpu",
     on_event: OnEvent = ignore,
 ) -> Evaluation:
     """FrameEvaluator what is finished of a run.
@@ -84,6 +85,7 @@ def evaluate(
         run_dir: the run folder.
         against: another run's folder: of the same frames and reference, with other settings.
         folder: where the results go; by default ``evaluate`` in the run folder.
+        device: computes the style distance, ``"cpu"`` or ``"cuda"``.
         on_event: told of the progress.
 
     Raises:
@@ -97,7 +99,7 @@ def evaluate(
     other = None if against is None else read_run(against)
     if other is not None:
         check_same_input(run, other)
-    network = load_network(resolve_weights(run.config.weights))
+    network = load_network(resolve_weights(run.config.weights), device)
     folder = folder or run.store.evaluation
     with input_available(run, on_event):
         films = [_Film(run, other, output, network, on_event) for output in run.outputs]
