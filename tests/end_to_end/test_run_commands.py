@@ -95,7 +95,7 @@ def test_plan_and_preview_take_a_reference_and_frames_or_a_run(
         ended = call("plan", tmp_path / "film.run", *option)
         ended.assert_failed(2, option[0], "cannot be given with a run folder")
     ended = call("preview", tmp_path / "film.run", "--frames", "0", "--workers", "1")
-    ended.assert_failed(2, "0 frames make no preview")
+    ended.assert_failed(2, "the number of frames is 0")
 
 
 def test_failed_frames_are_tried_again(call: Call, reference: Path, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_failed_frames_are_tried_again(call: Call, reference: Path, tmp_path: Pa
     (frames / "img1.png").write_bytes(data)
     call("retry", run_dir, "--failed").assert_ended(0, "3 of 3 frames done")
     call("retry", run_dir).assert_failed(2, "--failed", "--frames")
-    call("retry", run_dir, "--frames", "1,9").assert_failed(2, "frame 9 is not there")
+    call("retry", run_dir, "--frames", "1,9").assert_failed(2, "there is no frame 9")
     call("retry", run_dir, "--frames", "last").assert_failed(2, "'last'")
     call("retry", tmp_path, "--failed").assert_failed(2, "there is no run in")
     call("retry", run_dir, "--failed", "--stall-timeout", "0").assert_failed(2, "stall")

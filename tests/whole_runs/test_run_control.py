@@ -49,7 +49,7 @@ def name(index: int) -> str:
     return f"a_prime/{index:06d}.png"
 
 
-def test_edits_are_honoured_and_change_no_pixel(tmp_path: Path) -> None:
+def test_edits_take_effect_and_change_no_pixel(tmp_path: Path) -> None:
     whole = sample_config(tmp_path, 6)
     run_here(whole)
     config = dataclasses.replace(
@@ -76,7 +76,7 @@ def test_edits_are_honoured_and_change_no_pixel(tmp_path: Path) -> None:
     assert (result.total, probe_video(config.output).frame_count) == (5, 5)
 
 
-def test_nonsense_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+def test_refuses_senseless_edits_before_anything_is_done(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4)
     run_here(config)
     before = frame_identity(config.run_dir)
@@ -90,7 +90,7 @@ def test_nonsense_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     assert frame_identity(config.run_dir) == before
 
 
-def test_a_film_with_sound_keeps_the_places_of_left_out_frames(tmp_path: Path) -> None:
+def test_a_film_with_sound_keeps_the_slots_of_left_out_frames(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4, keep_audio=True)
     close_as_planned(open_run(config))
     edit(config, leave_out="2")
@@ -141,7 +141,7 @@ def test_failed_frames_are_tried_again_when_asked(tmp_path: Path) -> None:
     assert [index for index, _, _ in result.failed] == [2]
 
 
-def test_named_frames_are_done_again_with_the_same_pixels(tmp_path: Path) -> None:
+def test_named_frames_are_made_again_with_the_same_pixels(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4)
     run_here(config)
     pixels, before = frame_bytes(config.run_dir), frame_identity(config.run_dir)
@@ -182,9 +182,13 @@ def test_a_retry_makes_the_film_again_only_where_it_changed_bytes(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("frames", "words"),
-    [("9", "frame 9 is not there"), ("1", "frame 1 is not wanted: leave_out"), ("x", "'x' is no")],
+    [
+        ("9", "there is no frame 9"),
+        ("1", "frame 1 is not wanted: leave_out"),
+        ("x", "'x' is not a frame"),
+    ],
 )
-def test_frames_that_are_not_there_cannot_be_tried_again(
+def test_refuses_to_retry_frames_that_do_not_exist_or_are_left_out(
     tmp_path: Path, frames: str, words: str
 ) -> None:
     config = sample_config(tmp_path, 3)
@@ -195,7 +199,7 @@ def test_frames_that_are_not_there_cannot_be_tried_again(
     open_run(config).close()
 
 
-def test_a_film_is_made_of_finished_frames_though_the_input_is_gone(tmp_path: Path) -> None:
+def test_makes_a_film_of_finished_frames_without_the_input(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4, fps=Fraction(10))
     run = open_run(config)
     run_preview(run, frozenset({0, 2}))
@@ -221,7 +225,7 @@ def test_a_film_is_made_of_finished_frames_though_the_input_is_gone(tmp_path: Pa
         load_finished(config.run_dir, output=tmp_path / "mine.mp4")
 
 
-def test_no_film_is_made_of_nothing(tmp_path: Path) -> None:
+def test_makes_no_film_without_finished_frames(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     close_as_planned(open_run(config))
     with pytest.raises(JobError, match=r"no frame .* is finished"):
@@ -230,16 +234,16 @@ def test_no_film_is_made_of_nothing(tmp_path: Path) -> None:
         load_finished(tmp_path / "nowhere")
 
 
-def test_a_preview_needs_a_frame(tmp_path: Path) -> None:
+def test_chooses_evenly_spaced_frames_for_a_preview(tmp_path: Path) -> None:
     plan = close_as_planned(open_run(sample_config(tmp_path, 5)))
     assert choose_preview_frames(plan, 1) == {2}
     assert choose_preview_frames(plan, 2) == {0, 4}
     assert choose_preview_frames(plan, 99) == {0, 1, 2, 3, 4}
-    with pytest.raises(UsageError, match="0 frames make no preview"):
+    with pytest.raises(UsageError, match="the number of frames is 0"):
         choose_preview_frames(plan, 0)
 
 
-def test_the_previews_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_previews_during_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for setting in ("LAST_SECONDS", "SHEET_SECONDS", "STATUS_SECONDS"):
         monkeypatch.setattr(f"batch_analogy.jobs.folder.run_progress.{setting}", 0.0)
     config = sample_config(tmp_path, 4)
@@ -262,13 +266,13 @@ def test_the_previews_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert seen[1:] == [(n, {"last.jpg", "sheet.jpg"}, n - 1) for n in (2, 3, 4)]
 
 
-def test_a_damaged_status_keeps_no_run_from_going_on(tmp_path: Path) -> None:
+def test_a_damaged_status_does_not_stop_a_run_from_continuing(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     run_here(config)
     store = RunStore(config.run_dir)
     store.frame("a_prime", 1).unlink()
     store.status.write_text("")
-    with pytest.raises(UsageError, match="or delete it: the run writes it anew"):
+    with pytest.raises(UsageError, match="delete it: the run writes it anew"):
         read_status(config.run_dir)
     result, events = run_here(config)
     assert (result.done, worked_on(events)) == (2, [1])

@@ -345,7 +345,7 @@ def _require_usable(frames: Sequence[FramePlan]) -> None:
     if len(broken) < len(frames):
         return
     if not frames:
-        raise InputError("the video holds no frames; give another file")
+        raise InputError("the video has no frames; give another file")
     first = f"{broken[0].error}"
     if len(broken) == 1:
         raise FrameError(first)

@@ -54,7 +54,9 @@ def read_run(run_dir: Path) -> FinishedRun:
     config, store = read_config(run_dir), RunStore(run_dir)
     plan = read_plan(store.plan)
     if plan is None:
-        raise UsageError(f"{run_dir} holds no plan; give the run folder of a timelapse or stylize")
+        raise UsageError(
+            f"there is no plan in {run_dir}; give the run folder of a timelapse, stylize or analogy"
+        )
     if plan.video is not None:  # the folder may have been moved since
         frames = (
             msgspec.structs.replace(frame, source=str(store.input / Path(frame.source).name))
