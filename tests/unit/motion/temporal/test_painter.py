@@ -112,3 +112,48 @@ def test_a_filled_frame_fades_like_an_interpolated_one() -> None:
     assert float(found[:, : HALF - 4].mean()) == pytest.approx(sum(SHADES) / 2, abs=1e-2)
     assert float((filled.field[0, 2, :, : WIDTH - 8]).max()) == 0, "from the earlier one"
     assert float(filled.cost[..., WIDTH - 4 :].min()) > 0
+
+
+def test_paint_that_lies_where_it_was_painted_fits_perfectly() -> None:
+    artist = painter()
+    made = artist.render(FRAME, artist.begin(FRAME, 0, painted=True))
+    assert made.misfit == 0.0
+    torch.testing.assert_close(
+        made.pictures["b_prime"], torch.full_like(FRAME, SHADES[0]), atol=1e-4, rtol=0
+    )
+
+
+def test_unknown_and_synthesised_pixels_are_a_misfit() -> None:
+    """A quarter that neither keyframe shows counts in full; well matched synthesis counts 0.3."""
+    artist = painter()
+    quarter = interpolate(keyframe(0, columns(WIDTH // 4, WIDTH)), None, (1, 0))
+    assert artist.render(FRAME, quarter).misfit == pytest.approx(0.25, abs=0.06)
+    assert artist.render_alone(FRAME, 1).misfit == pytest.approx(0.3, abs=0.01)
+
+
+def test_transparent_paint_shows_the_frame() -> None:
+    half = torch.cat([FRAME * 0 + 0.4, torch.full((1, 1, HEIGHT, WIDTH), 0.5)], dim=1)
+    config = PaintConfig(keys=(PaintedKeyframe(painted="0.png", frame="0"),), meaning=0.0)
+    artist = KeyframePainter(
+        PaintingSynthesiser(
+            None, AnalogyConfig(), config, lambda key: Painting(FRAME, half), ExtraChannels()
+        )
+    )
+    made = artist.render(FRAME, artist.begin(FRAME, 0, painted=True)).pictures["b_prime"]
+    torch.testing.assert_close(made, torch.full_like(FRAME, 0.4 + 0.5 * 0.5), atol=1e-4, rtol=0)
+
+
+def test_pixels_outside_the_mask_stay_as_they_are() -> None:
+    config = PaintConfig(keys=(PaintedKeyframe(painted="0.png", frame="0"),), meaning=0.0)
+    opaque = torch.cat([FRAME * 0, torch.ones(1, 1, HEIGHT, WIDTH)], dim=1)
+    painting = Painting(FRAME, opaque, mask=torch.ones(1, 1, HEIGHT, WIDTH))
+    artist = KeyframePainter(
+        PaintingSynthesiser(
+            None, AnalogyConfig(), config, lambda key: painting, ExtraChannels(mask=True)
+        )
+    )
+    mask = torch.from_numpy(columns(0, HALF))[None, None]
+    a = torch.cat([FRAME, mask], dim=1)
+    made = artist.render(a, artist.begin(a, 0, painted=True)).pictures["b_prime"]
+    assert float(made[..., :HALF].max()) < 1e-4
+    torch.testing.assert_close(made[..., HALF:], FRAME[..., HALF:])
