@@ -1,4 +1,4 @@
-"""A folder that one process works in at a time, and what may be deleted there."""
+"""A folder in which one process works at a time, and the deletion of what it left there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run folder: every path in it, and what of it may be deleted when."""
+"""The run folder: every path in it, and the deletion of what is no longer needed."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ DEEP_PNG_BYTES_PER_PIXEL = 5.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a run, and what that takes."""
+    """The remaining work of a run, and the time and disk space that it takes."""
 
     left: int  # frames that are not finished
     measured: int  # finished frames from which the time is estimated

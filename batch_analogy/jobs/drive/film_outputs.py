@@ -1,4 +1,4 @@
-"""The films of a run: where they go, whether they can be written, and which are finished.
+"""The films of a run: their paths, checks that they can be written, and records of them.
 
 ``film.json`` records each film before its first byte is written, so that a film that a killed
 driver left is recognised, and what lies unfinished beside it is deleted by the next start.
@@ -37,7 +37,7 @@ class FilmPlan:
 
 
 class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is recorded of one film, or of numbered pictures."""
+    """The record of one film, or of numbered pictures."""
 
     state: Literal["writing", "done"]
     key: str  # equal keys, equal films

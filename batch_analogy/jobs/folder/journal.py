@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
@@ -120,14 +120,14 @@ class RetryLine(_ForPeople, frozen=True, kw_only=True, tag="retry"):
 
 
 class StartedLine(_ForPeople, frozen=True, kw_only=True, tag="started"):
-    """A driver begins its work."""
+    """The start of a driver's work."""
 
     pid: int
     to_do: int  # frames
 
 
 class WorkerReadyLine(_ForPeople, frozen=True, kw_only=True, tag="worker_ready"):
-    """A worker takes work."""
+    """A worker that takes work from now on."""
 
     worker: str
     node: str
@@ -135,7 +135,7 @@ class WorkerReadyLine(_ForPeople, frozen=True, kw_only=True, tag="worker_ready")
 
 
 class WorkerLostLine(_ForPeople, frozen=True, kw_only=True, tag="worker_lost"):
-    """A worker is gone."""
+    """A worker that is gone."""
 
     worker: str
     message: str
@@ -143,7 +143,7 @@ class WorkerLostLine(_ForPeople, frozen=True, kw_only=True, tag="worker_lost"):
 
 
 class NodeBlockedLine(_ForPeople, frozen=True, kw_only=True, tag="node_blocked"):
-    """No worker is started on a node any more."""
+    """A node on which no more workers are started."""
 
     node: str
     message: str
@@ -160,17 +160,6 @@ JournalLine = (
     | NodeBlockedLine
 )
 
-_LINES: dict[str, type[Any]] = {
-    "done": DoneLine,
-    "failed": FailedLine,
-    "reset": ResetLine,
-    "retry": RetryLine,
-    "started": StartedLine,
-    "worker_ready": WorkerReadyLine,
-    "worker_lost": WorkerLostLine,
-    "node_blocked": NodeBlockedLine,
-}
-
 
 class _Event(msgspec.Struct):
     event: str
@@ -184,7 +173,7 @@ _READ_EVENTS = ("done", "failed", "reset")
 
 @dataclass
 class History:
-    """What the journal says about each frame; later lines win."""
+    """The state of each frame according to the journal; later lines win."""
 
     done: dict[int, DoneRecord] = field(default_factory=dict)
     failed: dict[int, FailedRecord] = field(default_factory=dict)
@@ -217,19 +206,14 @@ class Journal:
             self._file: IO[bytes] = path.open("ab")
         self._unsynced = False
 
-    def append(self, line: JournalLine | str, **values: Any) -> None:
+    def append(self, line: JournalLine) -> None:
         """Write one line; it survives the end of this process, and after ``sync`` a power loss.
-
-        Args:
-            line: the line, or the name of its event.
-            values: its fields, if it is named.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.
         """
-        whole = _LINES[line](**values) if isinstance(line, str) else line
         with disk_errors(self._path):
-            self._file.write(encode_json(whole) + b"\n")
+            self._file.write(encode_json(line) + b"\n")
             self._file.flush()
         self._unsynced = True
 

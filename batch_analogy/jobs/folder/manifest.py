@@ -24,7 +24,7 @@ _PACKAGES = ("torch", "numpy", "numba", "ray", "pillow", "opencv-python-headless
 
 
 class Hashes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the frames were last made by."""
+    """Hashes of everything that the frames were last made by."""
 
     plan: str
     pixels: str

@@ -73,7 +73,7 @@ class Segment:
 
 
 class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a plan says of the run as a whole, and nobody may edit."""
+    """The part of a plan that describes the run as a whole and must not be edited."""
 
     fps: Fraction
     reference: FileFingerprint
@@ -167,7 +167,7 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
 
     @property
     def coherent(self) -> bool:
-        """Whether the frames of a shot are made along the motion between them."""
+        """True if the frames of a shot are made along the motion between them."""
         return bool(self.pixels.get("coherent"))
 
     @property
@@ -177,7 +177,7 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
 
     @property
     def constant_rate(self) -> bool:
-        """Whether all frames are shown for the same time."""
+        """True if all frames are shown for the same time."""
         return self.video_properties is None or self.video_properties.constant_rate
 
     @property

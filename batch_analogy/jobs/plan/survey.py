@@ -52,7 +52,7 @@ OnFrame = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """What the plan needs to know of a video and its frames."""
+    """A video and its frames, as far as the plan needs them."""
 
     fingerprint: FileFingerprint
     paths: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Finding what a run is painted after, and checking that it fits the frames, when planning."""
+"""Find the pictures that a run is painted after, and check that they fit the frames."""
 
 from __future__ import annotations
 

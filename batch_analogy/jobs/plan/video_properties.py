@@ -1,4 +1,4 @@
-"""What a run keeps of a video besides its frames."""
+"""The properties of a video that a run keeps besides its frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frames of a video source: extracted once into the run folder, and again if they are gone."""
+"""Extract the frames of a video into the run folder, and again if they are gone."""
 
 from __future__ import annotations
 
