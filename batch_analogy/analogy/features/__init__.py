@@ -28,7 +28,7 @@ Step = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class LevelSpec:
-    """How the method works at one level of an extractor."""
+    """Settings of the method at one level of an extractor."""
 
     stride: int  # pixels of the extractor's input per cell, on each axis
     patch: int  # odd side of the compared patch, cells

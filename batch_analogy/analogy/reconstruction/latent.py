@@ -159,7 +159,7 @@ def _each(step: Step, x: Tensor) -> Tensor:
 
 
 def _inner_cells(features: Tensor) -> Tensor:
-    """1 inside, 0 in the outermost ring of cells, (1, 1, H, W).
+    """Return a mask of the inner cells: 0 in the outermost ring, 1 elsewhere, (1, 1, H, W).
 
     A departure from the published program: the network pads with zeros, so a border cell cannot
     have the features of an inner one, and asking for them leads away from natural features.

@@ -59,7 +59,7 @@ def vote_picture(
 
 
 def _window(pixels: int, cells: int) -> int:
-    """The odd side, in pixels, of a window as large as one cell; at least 3."""
+    """Return the odd side, in pixels, of a window as large as one cell; at least 3."""
     return max(3, 2 * round(pixels / cells / 2) + 1)
 
 
@@ -94,7 +94,7 @@ def _vote_rows(
 
 
 def _weighted_mean(votes: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Σ w·v / Σ w; 0 without any vote, as happens outside a copy's own part of an atlas."""
+    """Compute Σ w·v / Σ w; 0 without any vote, as outside a copy's own part of an atlas."""
     total, weight_sum = votes[0][0] * votes[0][1], votes[0][0].clone()
     for weight, value in votes[1:]:
         total += weight * value
@@ -125,14 +125,14 @@ def _sharpened(
 
 
 def _cells_of(pixels: Tensor, count: int, cells: int) -> tuple[Tensor, Tensor]:
-    """Each pixel's cell, and its offset from the cell's centre, in cells (−0.5 … 0.5)."""
+    """Return each pixel's cell, and its offset from the cell's centre, in cells (−0.5 … 0.5)."""
     centres = (pixels.double() + 0.5) * cells / count
     parents = centres.floor().clamp(0, cells - 1)
     return parents.long(), (centres - parents - 0.5).float()
 
 
 def _falloff(distance: Tensor, reach: int) -> Tensor:
-    """1 up to ``reach`` cells from a patch's centre, falling to 0 at its edge half a cell on."""
+    """Weight 1 up to ``reach`` cells from a patch's centre, falling to 0 half a cell beyond."""
     return ((reach + 0.5 - distance.abs()) * 2.0).clamp(0.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Batches that are halved when GPU memory runs out, raised here by the work itself."""
+"""Batches are halved when GPU memory runs out; here the work itself raises the error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from batch_analogy.errors import DeviceMemoryError
 
 
 def limited(limit: int, calls: list[list[int]]) -> Callable[[Sequence[int]], list[int]]:
-    """Squares numbers, but has memory for only so many at once."""
+    """Return work that squares numbers, with memory for a limited number at once."""
 
     def work(batch: Sequence[int]) -> list[int]:
         calls.append(list(batch))

@@ -1,4 +1,4 @@
-"""The whole analogy on small real pictures."""
+"""Deep Image Analogy as a whole, on small real pictures."""
 
 from __future__ import annotations
 

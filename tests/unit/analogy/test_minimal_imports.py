@@ -1,4 +1,4 @@
-"""A pair needs torch, numba and numpy alone: a bare GPU machine has no more."""
+"""A pair needs only torch, numba and numpy: a bare GPU machine has no other packages."""
 
 from __future__ import annotations
 

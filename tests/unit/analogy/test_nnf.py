@@ -1,4 +1,4 @@
-"""Fields: starting them, carrying them to finer levels, reading them as flow."""
+"""Nearest-neighbour fields: start, upsampling, consistency, and conversion to flow."""
 
 from __future__ import annotations
 

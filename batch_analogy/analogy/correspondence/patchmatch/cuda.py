@@ -307,6 +307,7 @@ class _Field:
 
     @classmethod
     def start(cls, initial: Tensor) -> _Field:
+        """Copy an initial field; its costs are not computed yet."""
         nnf = initial.to(torch.int32).contiguous().clone()
         changed = torch.zeros_like(nnf[:, :1])
         return cls(nnf, torch.empty_like(changed, dtype=torch.float32), changed)

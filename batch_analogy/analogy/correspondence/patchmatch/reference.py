@@ -66,6 +66,7 @@ class _Pair:
         return patch_cost(self.source, self.target, nnf, self.reach) + self.prior_cost(nnf)
 
     def prior_cost(self, nnf: Tensor) -> Tensor:
+        """Compute the prior's cost, (H, W); 0 without a prior."""
         if self.prior is None:
             return nnf.new_zeros(nnf.shape[1:], dtype=torch.float32)
         return self.prior.cost(nnf[None])[0, 0]

@@ -37,6 +37,6 @@ def vote(values: Tensor, nnf: Tensor, patch: int, weight: Tensor | None = None) 
 
 
 def _first_cells(values: Tensor, batch: int, device: torch.device) -> Tensor:
-    """Index of each item's first cell among the cells of all maps, (B, 1, 1); 0 for one map."""
+    """Return the index of each item's first cell among all cells, (B, 1, 1); 0 for one map."""
     cells = values.shape[2] * values.shape[3] if len(values) > 1 else 0
     return (torch.arange(batch, device=device) * cells).view(-1, 1, 1)

@@ -46,6 +46,7 @@ class _Octave:
 
     @property
     def target_size(self) -> Size:
+        """(height, width) of the picture that is read."""
         return int(self.target.shape[0]), int(self.target.shape[1])
 
 
@@ -70,6 +71,7 @@ class _Step:
     tile_px: int
 
     def spec(self, search: int, rows: tuple[int, int], columns: tuple[int, int]) -> UpscaleSpec:
+        """Return the settings of the first (0) or second (1) search in a window."""
         return UpscaleSpec(
             iterations=self.iterations,
             radii=_RADII,
@@ -127,7 +129,9 @@ def render_full_size(
     """
     if not needs_search(nnf, size):
         return vote_picture(picture, nnf, target_cells, size, sharp=True)
-    step, field, coarser, values = _climb(picture, nnf, target_cells, size, seed, tile_px)
+    step, field, coarser, values = _run_lower_octaves(
+        picture, nnf, target_cells, size, seed, tile_px
+    )
     result = torch.empty((1, CHANNELS, *size), device=nnf.device)
     for window, found in _searched(step, field, coarser):
         voted = _vote(values[0].permute(1, 2, 0), found)
@@ -151,7 +155,7 @@ def full_size_field(
     Returns:
         (1, 2, H, W) int32, (y, x) in the picture ``at_scale``.
     """
-    step, field, coarser, _ = _climb(picture, nnf, target_cells, size, seed, tile_px)
+    step, field, coarser, _ = _run_lower_octaves(picture, nnf, target_cells, size, seed, tile_px)
     finest = torch.empty((2, *size), dtype=torch.int32, device=nnf.device)
     for window, found in _searched(step, field, coarser):
         finest[(slice(None), *window.tile)] = found[(slice(None), *window.inner)]
@@ -164,10 +168,10 @@ def needs_search(nnf: Tensor, size: Size) -> bool:
     return max(size[0] / cells[0], size[1] / cells[1]) > _LEAST_SCALE
 
 
-def _climb(
+def _run_lower_octaves(
     picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, seed: int, tile_px: int
 ) -> tuple[_Step, Tensor, Tensor, Tensor]:
-    """Do all octaves but the last.
+    """Run all octaves but the last.
 
     Returns:
         The last step, the field and the result before it, and the picture that the step reads.
@@ -180,7 +184,7 @@ def _climb(
     for number, octave_size in enumerate(lower):
         octave = _Octave(octave_size, _bytes(at_scale(picture, target_cells, cells, octave_size)))
         step = _Step(below, octave, _seeds(seed, number), _ITERATIONS, tile_px)
-        field, result = _go_up(step, field, result)
+        field, result = _run_octave(step, field, result)
         below = octave
     values = at_scale(picture, target_cells, cells, size)
     octave = _Octave(size, _bytes(values))
@@ -222,8 +226,8 @@ def size_at_scale(own: Size, target_cells: Size, cells: Size, size: Size) -> Siz
     return own if near else (height, width)
 
 
-def _go_up(step: _Step, field: Tensor, coarser: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the field (2, H, W) int32 and the result (H, W, 3) uint8 of an octave."""
+def _run_octave(step: _Step, field: Tensor, coarser: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute the field (2, H, W) int32 and the result (H, W, 3) uint8 of an octave."""
     height, width = step.octave.size
     finer = torch.empty((2, height, width), dtype=torch.int32, device=field.device)
     result = torch.empty((height, width, CHANNELS), dtype=torch.uint8, device=field.device)
@@ -327,7 +331,7 @@ def _filled(nnf: Tensor, target_cells: Size) -> Tensor:
 
 
 def _bytes(picture: Tensor) -> Tensor:
-    """(1, 3, H, W) float32 in [0, 1] → (H, W, 3) uint8."""
+    """Convert (1, 3, H, W) float32 in [0, 1] to (H, W, 3) uint8."""
     pieces = [
         _rounded_bytes(picture[0, :, top : top + _ROWS_AT_ONCE].permute(1, 2, 0) * 255.0)
         for top in range(0, int(picture.shape[2]), _ROWS_AT_ONCE)

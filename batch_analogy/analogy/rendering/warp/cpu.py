@@ -32,7 +32,7 @@ def _weights(t, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _along(values, out):  # type: ignore[no-untyped-def]
-    """Spline coefficients of (N, M) along N, the picture mirrored at its ends, into ``out``."""
+    """Compute spline coefficients of (N, M) along N, mirrored at the ends, into ``out``."""
     last = values.shape[0] - 1
     for x in range(values.shape[1]):
         power, total = _POLE, values[0, x]

@@ -1,4 +1,4 @@
-"""Fewer channels for the search: what must hold of the projected maps."""
+"""Fewer channels for the search: properties of the projected maps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Terms = tuple[Tensor, Tensor]
 
 
 def real_terms(network: Vgg19, level: int) -> tuple[Terms, Terms]:
-    """Both terms of both sides, from two photographs, of two sizes."""
+    """Return both terms of both sides, from two photographs of two sizes."""
     maps = []
     for pixels in (
         skimage.data.astronaut()[:96, 150:278],
@@ -100,7 +100,7 @@ def test_projection_does_not_depend_on_threads(network: Vgg19) -> None:
 def test_reference_directions_span_the_same_space(
     network: Vgg19, level: int, channels: int
 ) -> None:
-    """The eigenvectors span what the serial loop's directions do, and project likewise."""
+    """GPUs use eigenvectors, which hold as much energy as the directions of the serial loop."""
     a, b = real_terms(network, level)
     sample = torch.cat([channel_pca._sample(a), channel_pca._sample(b)], dim=1)
     serial, solved = (

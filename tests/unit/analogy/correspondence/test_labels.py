@@ -1,4 +1,4 @@
-"""Masks: what has one colour in A is matched with what has it in B'."""
+"""Masks: areas of one colour in A match areas of that colour in B'."""
 
 from __future__ import annotations
 

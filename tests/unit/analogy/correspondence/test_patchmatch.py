@@ -40,7 +40,7 @@ def test_kernel_equals_the_reference(shape: tuple, generator: torch.Generator) -
 
 
 def random_prior(shape: tuple, weight: float, generator: torch.Generator) -> Prior:
-    """Expected matches anywhere in the target and a little outside, weighted unevenly."""
+    """Expect matches anywhere in the target and slightly outside, with uneven weights."""
     _, (h, w), target_size, _, _ = shape
     limits = torch.tensor(target_size).view(1, 2, 1, 1)
     expected = torch.rand(2, 2, h, w, generator=generator) * (limits + 2) - 1.3

@@ -76,7 +76,7 @@ CASES = [  # channels, size, target size, patch, radius, weight of the prior, ma
 
 @pytest.fixture(scope="module")
 def interpreted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[tuple], str]]:
-    """A process with Triton's interpreter that says what it finds of a case."""
+    """Run a case in a process with Triton's interpreter and return its report."""
     errors = tmp_path_factory.mktemp("interpreted") / "errors"
     with errors.open("w") as file:
         process = subprocess.Popen(
@@ -128,7 +128,7 @@ LEVELS_COMPILED = [  # cells, channels, patch, element, prior
 def test_kernel_compiles_for_a_gpu_without_having_one(
     kernel: str, level: tuple, capability: int
 ) -> None:
-    """Machine code made by Triton's own compiler, which reads the maps 16 bytes at a time."""
+    """Triton's own compiler produces machine code that reads the maps 16 bytes at a time."""
     compiled = compile_kernel(kernel, level, capability)
     assert len(compiled.asm["cubin"]) > 1000
     wide = [line for line in compiled.asm["ptx"].splitlines() if "ld.global.v4.b32" in line]

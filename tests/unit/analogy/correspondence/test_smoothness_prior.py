@@ -1,4 +1,4 @@
-"""The prior of plain areas: what confident surroundings say of a match."""
+"""The smoothness prior: plain areas follow their confident surroundings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE = (24, 32)
 
 
 def shifted(dy: int, dx: int) -> tuple[Tensor, Tensor, Tensor]:
-    """A field that moves by (dy, dx), its inverse, and a cost of 0; clamped at the border."""
+    """Return a field that moves by (dy, dx), its inverse, and costs of 0; clamped at the border."""
     move = torch.tensor([dy, dx]).view(1, 2, 1, 1)
     limit = torch.tensor(SIZE).view(1, 2, 1, 1) - 1
     there, back = (
@@ -27,13 +27,13 @@ def shifted(dy: int, dx: int) -> tuple[Tensor, Tensor, Tensor]:
     return there, back, torch.zeros(1, 1, *SIZE)
 
 
-def places(size: tuple[int, int], target: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Where this level's and a finer level's cells lie when both maps cover the same."""
+def positions(size: tuple[int, int], target: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Locate this level's and a finer level's cells when both maps cover the same."""
     return initial_position(SIZE, SIZE), initial_position(size, target)
 
 
 def scattered(field: Tensor, top: int, left: int, side: int) -> Tensor:
-    """The field with random matches in a square."""
+    """Return the field with random matches in a square."""
     field = field.clone()
     generator = torch.Generator().manual_seed(3)
     for axis in range(2):
@@ -44,7 +44,9 @@ def scattered(field: Tensor, top: int, left: int, side: int) -> Tensor:
 
 def test_scattered_area_is_expected_where_its_confident_surroundings_point() -> None:
     there, back, cost = shifted(2, -3)
-    prior = smoothness_prior(scattered(there, 8, 10, 8), back, cost, places(SIZE, SIZE), SIZE, 0.1)
+    prior = smoothness_prior(
+        scattered(there, 8, 10, 8), back, cost, positions(SIZE, SIZE), SIZE, 0.1
+    )
     assert prior is not None
     error = (prior.expected - there).square().sum(dim=1).sqrt()[0, 6:18, 8:20]
     assert float(error.mean()) < 1.0
@@ -53,7 +55,7 @@ def test_scattered_area_is_expected_where_its_confident_surroundings_point() -> 
 
 def test_expected_matches_are_scaled_to_a_finer_level_of_another_size() -> None:
     there, back, cost = shifted(0, 0)
-    prior = smoothness_prior(there, back, cost, places((48, 64), (72, 80)), (72, 80), 0.1)
+    prior = smoothness_prior(there, back, cost, positions((48, 64), (72, 80)), (72, 80), 0.1)
     assert prior is not None
     own = (torch.arange(48) + 0.5) * 72 / 48 - 0.5
     torch.testing.assert_close(prior.expected[0, 0, :, 5], own)
@@ -66,15 +68,15 @@ def test_disagreeing_surroundings_have_little_weight() -> None:
     there, back, cost = shifted(2, -3)
     torn = there.clone()
     torn[0, 1, :, ::2] = (torn[0, 1, :, ::2] + 16) % SIZE[1]
-    agreed = smoothness_prior(there, back, cost, places(SIZE, SIZE), SIZE, 0.1)
-    at_odds = smoothness_prior(torn, torn, cost, places(SIZE, SIZE), SIZE, 0.1)
+    agreed = smoothness_prior(there, back, cost, positions(SIZE, SIZE), SIZE, 0.1)
+    at_odds = smoothness_prior(torn, torn, cost, positions(SIZE, SIZE), SIZE, 0.1)
     assert agreed is not None
     assert at_odds is not None
     assert float(at_odds.weight.mean()) < 0.5 * float(agreed.weight.mean())
 
 
 def test_zero_smoothness_yields_no_prior() -> None:
-    assert smoothness_prior(*shifted(0, 0), places(SIZE, SIZE), SIZE, 0.0) is None
+    assert smoothness_prior(*shifted(0, 0), positions(SIZE, SIZE), SIZE, 0.0) is None
 
 
 def test_pull_push_keeps_confident_values_and_fills_the_rest_from_nearby() -> None:

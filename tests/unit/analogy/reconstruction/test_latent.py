@@ -1,4 +1,4 @@
-"""The latent pictures: several at once are what each is alone, and a solve does what it is for."""
+"""Latent features: batches equal single pictures, and own structure is kept where it responds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SIDE = 64
 
 @pytest.fixture
 def pictures(network: Vgg19, generator: torch.Generator) -> list[EncodedPicture]:
-    """Four smooth random pictures: three to be A, one to be B'."""
+    """Encode four smooth random pictures: three A and one B'."""
     coarse = torch.rand(4, 3, 9, 9, generator=generator)
     fine = torch.nn.functional.interpolate(coarse, size=SIDE, mode="bilinear")
     return [encode_picture(network, item, CONFIG) for item in fine.split(1)]
 
 
 def together(pictures: list[EncodedPicture]) -> EncodedPicture:
-    """Several pictures of one size as one of a larger batch."""
+    """Stack pictures of one size into one batch."""
     return EncodedPicture(
         image=torch.cat([p.image for p in pictures]),
         network_input=torch.cat([p.network_input for p in pictures]),
@@ -50,7 +50,7 @@ def test_batched_fields_equal_single_ones(
     level: int,
     shared: str,
 ) -> None:
-    """Bitwise: A' of three A against one B', and B of one B' against three A."""
+    """A' of three A with one B', and B of one B' with three A, bit for bit."""
     *many, one = pictures
     nnf = fields(level, generator)
     own, other = (together(many), one) if shared == "other" else (one, together(many))

@@ -60,7 +60,7 @@ def kinked(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]
 
 
 def test_batched_items_are_solved_as_if_alone() -> None:
-    """Bitwise, with a first item that ends at once and a last one that has to step back."""
+    """Bit for bit, with a first item that ends at once and a last one that must step back."""
     generator = torch.Generator().manual_seed(3)
     starts = torch.randn(3, 30, generator=generator)
     starts[2] *= 1000.0
@@ -93,7 +93,7 @@ def test_start_is_not_modified_and_a_solved_start_is_returned() -> None:
 
 
 def test_host_reads_no_value_except_on_the_cpu() -> None:
-    """Tensors on "meta" have no values: reading one, as ``bool`` or ``item`` do, is an error."""
+    """Tensors on "meta" have no values, so reading one, as ``bool`` or ``item`` do, fails."""
     start = torch.ones(2, 3, 8, 8, device="meta")
     kernel = torch.ones(4, 3, 3, 3, device="meta")
     solved, losses = least_squares(lambda x: torch.conv2d(x, kernel).relu(), start, iterations=6)

@@ -49,7 +49,7 @@ def test_interpreted_kernel_equals_the_reference() -> None:
 
 @pytest.mark.parametrize("capability", [80, 90], ids=["A100", "H100 and H200"])
 def test_kernel_compiles_for_a_gpu_without_having_one(capability: int) -> None:
-    """Machine code made by Triton's own compiler, which reads the map 16 bytes at a time."""
+    """Triton's own compiler produces machine code that reads the map 16 bytes at a time."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 

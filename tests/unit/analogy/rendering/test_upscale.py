@@ -1,4 +1,4 @@
-"""The fine vote: what it must keep, the kernel against its reference, and that it is sharper."""
+"""Rendering at full size: invariants, the kernel against its reference, and sharpness."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZE = (96, 131)  # 4.4 pixels a cell, nothing divisible
 
 
 def random_field(size: tuple[int, int], target: tuple[int, int], seed: int) -> Tensor:
-    """(1, 2, h, w) int32: pieces of a few cells, each moved somewhere else."""
+    """Return (1, 2, h, w) int32: pieces of a few cells, each moved elsewhere."""
     generator = torch.Generator().manual_seed(seed)
     moves = torch.randint(-9, 10, (1, 2, -(-size[0] // 5), -(-size[1] // 5)), generator=generator)
     moves = moves.repeat_interleave(5, 2).repeat_interleave(5, 3)[:, :, : size[0], : size[1]]
@@ -32,7 +32,7 @@ def random_field(size: tuple[int, int], target: tuple[int, int], seed: int) -> T
 
 
 def picture(size: tuple[int, int], seed: int) -> Tensor:
-    """(1, 3, H, W): noise, coarse and fine."""
+    """Return coarse and fine noise, (1, 3, H, W)."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 5, 7, generator=generator)
     smooth = F.interpolate(coarse, size=size, mode="bilinear")
@@ -40,7 +40,7 @@ def picture(size: tuple[int, int], seed: int) -> Tensor:
 
 
 def sharpness(x: Tensor) -> float:
-    """Mean squared step between neighbouring pixels."""
+    """Return the mean squared difference of neighbouring pixels."""
     down, along = x.diff(dim=2), x.diff(dim=3)
     return float(down.square().mean() + along.square().mean())
 
@@ -79,7 +79,7 @@ def test_kernels_vote_equals_the_references(
 
 
 def test_reference_renders_the_same_as_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole way up as it runs on other devices."""
+    """All octaves, as they run on other devices."""
     other, nnf = picture((90, 140), 1), random_field(CELLS, (20, 32), 2)
     by_kernel = render_full_size(other, nnf, (20, 32), SIZE, seed=3)
     monkeypatch.setattr(cpu, "search", reference.search)
@@ -135,7 +135,7 @@ def test_identity_field_returns_the_picture(size: tuple[int, int]) -> None:
 
 
 def test_copies_a_shifted_picture_whole() -> None:
-    """Whole displacements stay whole on the way up: inside, every pixel is one of the other's."""
+    """Whole displacements stay whole in all octaves: inside, every pixel is one of the other's."""
     other = picture((88, 120), 9)
     nnf = initial_nnf(CELLS, CELLS)
     nnf[:, 1] = (nnf[:, 1] + 3).clamp_max(CELLS[1] - 1)
@@ -215,7 +215,7 @@ def test_seams_do_not_follow_the_cells() -> None:
 
 
 def test_ignores_matches_outside_the_other_map() -> None:
-    """Where another copy of an atlas prevails; up to the border the rest is as without it."""
+    """They occur where another copy of an atlas was chosen; the rest is unchanged."""
     other = picture((88, 120), 18)
     nnf = initial_nnf(CELLS, CELLS)
     nnf[..., 20:] = -(1 << 20)

@@ -1,4 +1,4 @@
-"""Drawing through a field: at whole places a copy, between them a cubic."""
+"""Warping through a field: a copy at whole pixels, a cubic spline between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def smooth_picture(height: int, width: int, *, seed: int) -> torch.Tensor:
 
 
 def shifted(size: tuple[int, int], by: tuple[float, float]) -> torch.Tensor:
-    """A field in which everything lies elsewhere by the same (y, x)."""
+    """Return a field in which every match is displaced by the same (y, x)."""
     return initial_position(size, size) + torch.tensor(by).view(1, 2, 1, 1)
 
 
