@@ -16,6 +16,8 @@ SUFFIXES = {".md", ".py", ".sh", ".toml", ".yaml", ".yml"}
 
 PAGE = re.compile(r"(?<![\w/])docs/([\w-]+\.md)\b")
 CITATION = re.compile(r'(?<![\w/])docs/([\w-]+\.md)`{0,2}((?:(?:,| and) "[^"]+")+)')
+OUTSIDE = re.compile(r"facts §|docs/facts|shared/design")
+"""Documents that are not in the repository."""
 QUOTED = re.compile(r'"([^"]+)"')
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
@@ -53,6 +55,10 @@ def headings(page: str) -> list[str]:
     return HEADING.findall(text)
 
 
+def test_the_package_cites_the_method_page() -> None:
+    assert len([name for name, _, _ in citations() if name.startswith("batch_analogy/")]) > 30
+
+
 @pytest.mark.parametrize(("name", "page", "heading"), citations())
 def test_a_citation_leads_to_a_heading(name: str, page: str, heading: str) -> None:
     assert (DOCS / page).is_file(), f"{name} cites docs/{page}, which does not exist"
@@ -62,6 +68,7 @@ def test_a_citation_leads_to_a_heading(name: str, page: str, heading: str) -> No
 @pytest.mark.parametrize("name", [name for name, _ in texts()])
 def test_cited_documents_are_in_the_repository(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
+    assert OUTSIDE.findall(text) == []
     assert [page for page in PAGE.findall(text) if not (DOCS / page).is_file()] == []
 
 

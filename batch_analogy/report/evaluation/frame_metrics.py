@@ -4,7 +4,7 @@ Pictures are (H, W, 3) float32 RGB in [0, 1]. Flow is (H, W, 2) float32 (x, y) i
 each pixel of one frame lies in another, minus its own place. Masks are (H, W) bool, True where a
 pixel of the one frame is visible in the other.
 
-Sources: video-and-timelapse facts §2.
+Source: docs/method.md, "Film metrics".
 """
 
 from __future__ import annotations
