@@ -1,0 +1,1 @@
+"""Motion of films: flow between frames, matches carried along it, and shots."""

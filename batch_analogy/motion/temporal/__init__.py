@@ -1,0 +1,1 @@
+"""Temporal coherence: matching or painting a few frames, and carrying the result to the rest."""

@@ -52,6 +52,6 @@ def _local_maximum(picture: Tensor) -> Tensor:
 
 def _local_variance(picture: Tensor) -> Tensor:
     """Compute the variance of luma around each pixel, (1, 1, H, W)."""
-    grey = luma(picture[:, :3])
-    mean_square = local_mean(grey * grey, _REACH_PX)
-    return (mean_square - local_mean(grey, _REACH_PX).square()).clamp_min(0.0)
+    values = luma(picture[:, :3])
+    mean_square = local_mean(values * values, _REACH_PX)
+    return (mean_square - local_mean(values, _REACH_PX).square()).clamp_min(0.0)

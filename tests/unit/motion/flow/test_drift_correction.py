@@ -29,8 +29,8 @@ def cat() -> Luma:
 def view(picture: Luma, right: float, down: float = 0.0) -> Luma:
     """Return a window of a picture; its content moves left as the window moves right."""
     matrix = np.float32([[0.6, 0, -20 - right], [0, 0.6, -20 - down]])
-    seen = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
-    return np.asarray(seen, np.float32)
+    window = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
+    return np.asarray(window, np.float32)
 
 
 def with_error(motion: Motion, by: tuple[float, float]) -> Motion:

@@ -104,8 +104,8 @@ def test_a_change_of_light_or_of_its_colour_lowers_no_confidence() -> None:
 
 
 def test_equal_frames_are_returned_unchanged() -> None:
-    grey = brightness(frame(0))
-    still = estimate_motion(grey, grey)
+    luma = brightness(frame(0))
+    still = estimate_motion(luma, luma)
     assert sharpen_boundaries(still, frame(0), frame(0)) is still
 
 

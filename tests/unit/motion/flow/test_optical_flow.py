@@ -30,8 +30,8 @@ def cat() -> Luma:
 def view(picture: Luma, right: float, down: float) -> Luma:
     """Return a window of a picture; its content moves left as the window moves right."""
     matrix = np.float32([[0.6, 0, -40 - right], [0, 0.6, -20 - down]])
-    seen = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
-    return np.asarray(seen, np.float32)
+    window = cv2.warpAffine(picture, matrix, SIZE[::-1], flags=cv2.INTER_AREA)
+    return np.asarray(window, np.float32)
 
 
 @pytest.mark.parametrize(("right", "down"), [(4.0, -2.0), (0.3, 0.1)])
@@ -63,19 +63,19 @@ def test_a_bright_region_that_enters_the_frame_is_not_a_change_of_exposure(cat: 
     whole = steps[0]
     for step in steps[1:]:
         whole = whole.then(step)
-    seen = np.s_[15:-15, 15:-75]
-    assert np.median(np.abs(whole.backward[seen] - [60, 0])) < 0.1
-    assert (whole.confidence[seen] > 0.5).mean() > 0.95
+    visible = np.s_[15:-15, 15:-75]
+    assert np.median(np.abs(whole.backward[visible] - [60, 0])) < 0.1
+    assert (whole.confidence[visible] > 0.5).mean() > 0.95
 
 
 def test_refining_a_long_motion_lowers_its_error(cat: Luma) -> None:
     first, last = view(cat, 0, 0), view(cat, 7.3, -2.4)
     found = estimate_motion(first, last)
     refined = found.refined()
-    seen = np.s_[12:-12, 12:-12]
-    before, after = (np.median(np.abs(m.backward[seen] - [7.3, -2.4])) for m in (found, refined))
+    visible = np.s_[12:-12, 12:-12]
+    before, after = (np.median(np.abs(m.backward[visible] - [7.3, -2.4])) for m in (found, refined))
     assert after < 0.75 * before
-    assert refined.confidence[seen].mean() > found.confidence[seen].mean() - 0.01
+    assert refined.confidence[visible].mean() > found.confidence[visible].mean() - 0.01
 
 
 def test_refining_does_not_depend_on_the_number_of_threads(cat: Luma) -> None:
@@ -100,8 +100,8 @@ def test_regions_that_enter_the_frame_are_not_trusted(cat: Luma) -> None:
 
 def test_regions_uncovered_by_a_moving_object_are_not_trusted(cat: Luma) -> None:
     before, now = view(cat, 0, 0), view(cat, 0, 0)
-    thing = np.tile(np.float32([0.05, 0.95]), (40, 15))
-    before[40:80, 40:70], now[40:80, 55:85] = thing, thing
+    box = np.tile(np.float32([0.05, 0.95]), (40, 15))
+    before[40:80, 40:70], now[40:80, 55:85] = box, box
     motion = estimate_motion(before, now)
     assert motion.confidence[45:75, 42:52].mean() < 0.3
     assert motion.confidence[:30].mean() > 0.8

@@ -26,9 +26,9 @@ def scene() -> Luma:
 def view(scene: Luma, right: float, seed: int, noise: float = NOISE) -> Luma:
     """Return a frame with its own noise, from a camera moved this many pixels to the right."""
     rows, columns = np.mgrid[60 : 60 + SIZE[0], 150 : 150 + SIZE[1]]
-    seen = ndimage.map_coordinates(scene, [rows, columns + right], order=3)
+    window = ndimage.map_coordinates(scene, [rows, columns + right], order=3)
     grain = np.random.default_rng(seed).normal(0, noise, SIZE)
-    return np.asarray(np.rint(255 * (seen + grain)).clip(0, 255) / 255, np.float32)
+    return np.asarray(np.rint(255 * (window + grain)).clip(0, 255) / 255, np.float32)
 
 
 def test_flow_caused_by_noise_is_zeroed(scene: Luma) -> None:
@@ -58,13 +58,13 @@ def test_a_change_of_brightness_is_static(scene: Luma) -> None:
 
 def test_an_object_moving_over_a_static_scene_keeps_its_motion(scene: Luma) -> None:
     before, now = view(scene, 0, 1), view(scene, 0, 2)
-    thing = view(scene[::-1].copy(), 0, 3)[40:100, 60:120]
-    before[50:110, 60:120], now[50:110, 60:120] = thing, np.roll(thing, 1, axis=1)
+    box = view(scene[::-1].copy(), 0, 3)[40:100, 60:120]
+    before[50:110, 60:120], now[50:110, 60:120] = box, np.roll(box, 1, axis=1)
     found = estimate_motion(before, now)
     partly_static = suppress_noise_flow(found)
-    thing_moved = np.s_[54:106, 64:116]
+    box_moved = np.s_[54:106, 64:116]
     np.testing.assert_allclose(
-        partly_static.backward[thing_moved], found.backward[thing_moved], atol=0.05
+        partly_static.backward[box_moved], found.backward[box_moved], atol=0.05
     )
     assert (partly_static.backward[:, 190:] == 0).all(axis=2).mean() > 0.8
 

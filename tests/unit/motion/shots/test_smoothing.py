@@ -42,11 +42,11 @@ def test_second_differences_give_the_bands_of_the_matrix(count: int) -> None:
 def test_power_2_has_the_likelihood_of_second_differences(seed: int) -> None:
     values = np.random.default_rng(seed).normal(0, 0.2, 40) + np.linspace(0, 1, 40) ** 2
     bends = np.diff(np.eye(40), 2, axis=0)
-    seen = bends @ values
+    bent = bends @ values
 
     def dense(softness: float) -> float:
         spread = softness * np.eye(38) + bends @ bends.T
-        misfit = seen @ np.linalg.solve(spread, seen)
+        misfit = bent @ np.linalg.solve(spread, bent)
         return float(38 * np.log(misfit) + np.linalg.slogdet(spread)[1])
 
     given = _Values(values, np.ones(40), 2.0, 1.0)
@@ -127,9 +127,9 @@ def test_a_few_wrong_frames_do_not_bend_the_curve(wrong: slice) -> None:
 
 @pytest.mark.parametrize(("gap", "error"), [(slice(30, 45), 0.06), (slice(20, 60), 0.2)])
 def test_the_curve_continues_through_missing_frames(gap: slice, error: float) -> None:
-    seen = np.delete(AT, gap)
-    truth = SUNSET[seen.astype(int)]
-    np.testing.assert_allclose(robust_smooth(seen, truth), truth, atol=error)
+    readable = np.delete(AT, gap)
+    truth = SUNSET[readable.astype(int)]
+    np.testing.assert_allclose(robust_smooth(readable, truth), truth, atol=error)
 
 
 def test_five_values_are_enough() -> None:

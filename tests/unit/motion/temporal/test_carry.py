@@ -19,9 +19,9 @@ from batch_analogy.motion.temporal.carry import (
 def pan(size: tuple[int, int], dx: float, dy: float, confidence: float = 1.0) -> Motion:
     """Make the motion of a frame whose pixels were at (+dx, +dy) in the frame before."""
     backward = np.broadcast_to(np.float32([dx, dy]), (*size, 2)).copy()
-    trust = np.full(size, confidence, np.float32)
-    grey = np.zeros(size, np.float32)
-    return Motion(grey, grey, backward, -backward, trust, trust)
+    confidences = np.full(size, confidence, np.float32)
+    luma = np.zeros(size, np.float32)
+    return Motion(luma, luma, backward, -backward, confidences, confidences)
 
 
 def test_a_third_of_a_cell_per_frame_is_one_cell_after_three_frames() -> None:

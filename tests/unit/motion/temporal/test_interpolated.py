@@ -19,18 +19,18 @@ SIZE = (16, 24)
 
 
 def motion(dx: float = 0.0, confidence: float = 1.0) -> Motion:
-    back = np.broadcast_to(np.float32([dx, 0.0]), (*SIZE, 2)).copy()
-    trust = np.full(SIZE, confidence, np.float32)
-    grey = np.zeros(SIZE, np.float32)
-    return Motion(grey, grey, back, -back, trust, trust)
+    backward = np.broadcast_to(np.float32([dx, 0.0]), (*SIZE, 2)).copy()
+    confidences = np.full(SIZE, confidence, np.float32)
+    luma = np.zeros(SIZE, np.float32)
+    return Motion(luma, luma, backward, -backward, confidences, confidences)
 
 
 def halves(left: float, right: float) -> Motion:
     """Make a still motion with one confidence in each half of the frame."""
-    trust = np.full(SIZE, left, np.float32)
-    trust[:, SIZE[1] // 2 :] = right
+    confidences = np.full(SIZE, left, np.float32)
+    confidences[:, SIZE[1] // 2 :] = right
     still = np.zeros((*SIZE, 2), np.float32)
-    return Motion(trust, trust, still, still, trust, trust)
+    return Motion(confidences, confidences, still, still, confidences, confidences)
 
 
 def share(earlier: Motion, later: Motion, ages: tuple[int, int]) -> np.ndarray:
@@ -98,8 +98,8 @@ def test_colours_have_no_seam_where_a_matched_frame_ends() -> None:
     sees[:, :100] = 1.0
 
     def side(name: str, confidence: np.ndarray) -> FromAnchor[str]:
-        grey = np.zeros(size, np.float32)
-        return FromAnchor(name, Motion(grey, grey, still, still, confidence, confidence))
+        luma = np.zeros(size, np.float32)
+        return FromAnchor(name, Motion(luma, luma, still, still, confidence, confidence))
 
     for earlier in (np.zeros(size, np.float32), np.ones(size, np.float32)):
         frame = interpolate(side("a", earlier), side("b", sees), (2, 3))
@@ -116,8 +116,8 @@ def test_motions_from_the_end_lead_to_each_frame() -> None:
 
 
 def test_equal_frames_count_as_one() -> None:
-    grey = np.random.default_rng(0).random(SIZE).astype(np.float32)
-    still = estimate_motion(grey, grey.copy())
+    luma = np.random.default_rng(0).random(SIZE).astype(np.float32)
+    still = estimate_motion(luma, luma.copy())
     assert count_changes([motion(1.0), still, still, motion(1.0)]) == 2
     step = motion(1.0)
     assert step.then(still) is step

@@ -29,7 +29,7 @@ SIZE = (72, 96)
 CONFIG = AnalogyConfig(
     quality="draft", precision="float32", max_area_px=SIZE[0] * SIZE[1], min_side_px=32
 )
-INNER = np.s_[..., 16:-16, 16:-16]  # shown by all frames
+INNER = np.s_[..., 16:-16, 16:-16]  # visible in all frames
 
 
 def view(right: float = 0.0, gain: float = 1.0) -> Tensor:

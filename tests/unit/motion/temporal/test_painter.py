@@ -46,11 +46,11 @@ def keyframe(
     """Make a keyframe without motion, visible where the confidence is 1."""
     places = initial_position((HEIGHT, WIDTH), (HEIGHT, WIDTH))
     field = torch.cat([places, torch.full((1, 1, HEIGHT, WIDTH), float(key))], dim=1)
-    grey = np.full((HEIGHT, WIDTH), 0.5, np.float32)
+    luma = np.full((HEIGHT, WIDTH), 0.5, np.float32)
     flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
     colours = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
     state = PaintedState(f"key {key}", key, field, torch.full((1, 1, HEIGHT, WIDTH), cost), colours)
-    return FromAnchor(state, Motion(grey, grey, flow, flow, confidence, confidence))
+    return FromAnchor(state, Motion(luma, luma, flow, flow, confidence, confidence))
 
 
 def everywhere() -> NDArray[np.float32]:

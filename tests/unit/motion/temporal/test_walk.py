@@ -77,7 +77,7 @@ def motions() -> list[Motion]:
     return found
 
 
-def walked(
+def walk_through(
     method: PanMethod, walk: Walk[float], numbers: Sequence[int]
 ) -> list[Interpolated[float]]:
     for number in numbers:
@@ -87,7 +87,7 @@ def walked(
 
 def test_each_frame_is_reached_from_both_anchors(motions: list[Motion]) -> None:
     method = PanMethod()
-    frames = walked(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
+    frames = walk_through(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
     for frame, wanted in zip(frames, PANNED[1:-1], strict=True):
         assert frame.later is not None
         assert position(frame.earlier) == wanted
@@ -97,14 +97,14 @@ def test_each_frame_is_reached_from_both_anchors(motions: list[Motion]) -> None:
 
 def test_the_end_of_a_shot_has_no_later_anchor(motions: list[Motion]) -> None:
     method = PanMethod()
-    frames = walked(method, Walk(method, 0.0, None, motions), range(1, 6))
+    frames = walk_through(method, Walk(method, 0.0, None, motions), range(1, 6))
     assert [frame.later for frame in frames] == [None] * 5
     assert position(frames[-1].earlier) == PANNED[-1]
 
 
 def test_equal_frames_do_not_age(motions: list[Motion]) -> None:
     method = PanMethod()
-    walked(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
+    walk_through(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
     assert [age for _, age in method.followed] == [1, 2, 2, 3]
 
 
@@ -114,7 +114,7 @@ def test_frames_follow_the_last_matched_one(
 ) -> None:
     method = PanMethod(matches=(5,))
     walk = Walk(method, 0.0, 8.0, motions, reanchor=reanchor)
-    frames = walked(method, walk, range(1, 5))
+    frames = walk_through(method, walk, range(1, 5))
     assert [frame.earlier.state for frame in frames] == [0.0, 0.0, 5.0, 5.0]
     assert [position(frame.earlier) for frame in frames] == PANNED[1:-1]
     assert [age for _, age in method.followed] == ages
@@ -123,8 +123,8 @@ def test_frames_follow_the_last_matched_one(
 
 def test_frames_that_are_skipped_change_nothing(motions: list[Motion]) -> None:
     method, skipping = PanMethod(), PanMethod()
-    whole = walked(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
-    parts = walked(skipping, Walk(skipping, 0.0, 8.0, motions), [2, 4])
+    whole = walk_through(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
+    parts = walk_through(skipping, Walk(skipping, 0.0, 8.0, motions), [2, 4])
     for found, wanted in zip(parts, whole[1::2], strict=True):
         np.testing.assert_array_equal(found.earlier.motion.backward, wanted.earlier.motion.backward)
         np.testing.assert_array_equal(found.share, wanted.share)
@@ -133,10 +133,10 @@ def test_frames_that_are_skipped_change_nothing(motions: list[Motion]) -> None:
 def test_a_walk_is_resumed_from_a_matched_frame(motions: list[Motion]) -> None:
     method, resumed = PanMethod(matches=(2,)), PanMethod()
     first = Walk(method, 0.0, 8.0, motions)
-    whole = walked(method, first, range(1, 5))
+    whole = walk_through(method, first, range(1, 5))
     again = Walk(resumed, 0.0, 8.0, motions)
     again.resume_from(MatchedFrame(1, 2.0))
-    parts = walked(resumed, again, range(2, 5))
+    parts = walk_through(resumed, again, range(2, 5))
     assert first.matched == MatchedFrame(1, 2.0)
     for found, wanted in zip(parts, whole[1:], strict=True):
         assert found.earlier.state == wanted.earlier.state == 2.0
