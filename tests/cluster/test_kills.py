@@ -63,7 +63,7 @@ def test_a_frame_that_always_kills_its_worker_is_given_up(tmp_path: Path) -> Non
     result = open_run(config).execute(kill_when_ready)
     assert deaths == 3
     assert [index for index, _, _ in result.failed] == [0]
-    assert "its workers died on it" in result.failed[0][2]
+    assert "workers died while making it" in result.failed[0][2]
     assert result.done == 2
 
 

@@ -1,14 +1,14 @@
-"""Whose fault a failure is: the frame's, its worker's or its node's. Pure rules.
+"""Decide who is to blame for a failure: the frame, its worker or its node. Pure rules.
 
-A frame that fails on two workers is to blame itself; a frame that has failed on one worker only
-speaks against that worker, and likewise for nodes. A worker with ``FAILURES`` different frames
-against it among the last ``RECENT_FRAMES`` that it tried is suspect. Counting recent frames, and
+A frame that fails on two workers is to blame itself. A frame that has failed on one worker only
+counts against that worker, and likewise for nodes. A worker with ``FAILURES`` different frames
+against it, among the last ``RECENT_FRAMES`` that it tried, is suspect. Counting recent frames, and
 not only those in a row, finds the machine that fails every second frame, and lets a machine that
 fails one in a hundred work all night.
 
-A worker that is taken out by mistake costs a minute, a node its share of the night. Where one try
-in a hundred fails by chance, three of six come together once in a thousand failures: that took 3
-of 125 nodes out of a simulated run of 200,000 frames (``benchmarks.scheduler``). So a node needs
+Taking out a worker by mistake costs a minute, a node its share of the night. If one attempt in a
+hundred fails by chance, three of six fail together once in a thousand failures: that took 3 of 125
+nodes out of a simulated run of 200,000 frames (``benchmarks.scheduler``). So a node needs
 ``FAILURES`` in a row, or ``NODE_FAILURES`` among ``NODE_RECENT_FRAMES``.
 """
 
@@ -23,12 +23,12 @@ NODE_RECENT_FRAMES = 8
 
 
 class Blame:
-    """The record of one kind of party: workers, or nodes.
+    """Record of one kind of party: workers, or nodes.
 
     Args:
-        failures: so many frames make a party suspect,
-        recent: of so many that it tried last;
-        in_row: or so many without a success in between.
+        failures: number of frames against a party that make it suspect,
+        recent: among this number of frames that it tried last;
+        in_row: or this number of failures without a success in between.
     """
 
     def __init__(
@@ -43,29 +43,29 @@ class Blame:
         self._failed_on: defaultdict[int, set[str]] = defaultdict(set)
 
     def succeeded(self, party: str, index: int) -> None:
-        """A try went well."""
+        """Note a successful attempt."""
         self._note(party, index, good=True)
         self._failed_on.pop(index, None)
 
     def failed(self, party: str, index: int) -> None:
-        """A try failed, and not for a reason that lies in the frame alone."""
+        """Note a failed attempt whose cause is not in the frame alone."""
         self._note(party, index, good=False)
         self._failed_on[index].add(party)
 
     def is_suspect(self, party: str) -> bool:
-        """Whether too many different frames speak against it."""
+        """Whether too many different frames count against a party."""
         against = self._against(party)
         return sum(against) >= self._failures or (
             len(against) >= self._in_row and all(against[-self._in_row :])
         )
 
     def forget(self, party: str) -> None:
-        """The party is gone."""
+        """Drop the record of a party that is gone."""
         self._tries.pop(party, None)
 
     def _against(self, party: str) -> list[bool]:
-        """Whether each of its recent frames speaks against it, oldest first."""
-        # A frame that was done elsewhere afterwards is no longer in the table: it still counts.
+        """Return whether each of its recent frames counts against it, oldest first."""
+        # A frame that was made elsewhere afterwards is no longer in the table; it still counts.
         return [
             not good and len(self._failed_on.get(index, ())) < 2
             for index, good in self._tries.get(party, {}).items()
@@ -73,7 +73,7 @@ class Blame:
 
     def _note(self, party: str, index: int, *, good: bool) -> None:
         tries = self._tries.setdefault(party, {})
-        tries.pop(index, None)  # the latest try of a frame is what counts, and the last in order
+        tries.pop(index, None)  # only the latest attempt at a frame counts, and it is the newest
         tries[index] = good
         if len(tries) > self._recent:
             del tries[next(iter(tries))]

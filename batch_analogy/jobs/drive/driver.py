@@ -1,4 +1,4 @@
-"""The driving loop: hands work to a pool, journals what comes back, keeps status.json alive."""
+"""The driving loop: hand work to a pool, journal the outcomes, keep status.json up to date."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask
 
 POLL_SECONDS = 0.5
 SYNC_SECONDS = 1.0
-"""From one sync of the journal to the next: each takes milliseconds, and a thousand workers have a
-frame done every 20 ms."""
+"""Interval between syncs of the journal. Each takes milliseconds, and a thousand workers finish a
+frame every 20 ms."""
 GROW_SECONDS = 5.0
 
 
 class StopRequest:
-    """Set by the first Ctrl-C (or SIGTERM); the second one is left to raise."""
+    """A request to stop, set by the first Ctrl-C or SIGTERM; the second raises an error."""
 
     def __init__(self) -> None:
         self.requested = False
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over, in the main thread; elsewhere nothing can be taken over."""
+        """Handle the signals while this is entered; only the main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -67,7 +67,7 @@ class StopRequest:
 
 @dataclass
 class Driver:
-    """Drives one pool until the scheduler has nothing left, or until it is told to stop."""
+    """Drives one pool until all work is done, or until it is asked to stop."""
 
     pool: Pool
     scheduler: Scheduler
@@ -78,11 +78,11 @@ class Driver:
     stop: StopRequest
     on_event: OnEvent
     clock: Callable[[], float] = time.monotonic
-    dependencies: FilmDependencies | None = None  # of a steady film
-    forget: Callable[[AnchorId], None] = lambda anchor: None  # that nothing needs any more
+    dependencies: FilmDependencies | None = None  # of a coherent film
+    forget: Callable[[AnchorId], None] = lambda anchor: None  # deletes an unneeded one
 
     def run(self) -> None:
-        """Do the work; afterwards the scheduler tells whether it was finished.
+        """Do the work; afterwards ``scheduler.finished`` says whether all of it was done.
 
         Raises:
             OutputDiskError: the output disk is full or may not be written to.
@@ -162,25 +162,25 @@ class Driver:
         frames = [self.plan.frames[index] for index in work]
         if self.dependencies is None:
             return [FrameTask(frame) for frame in frames]
-        contexts = self.dependencies.of_all(work)
+        contexts = self.dependencies.contexts(work)
         return [FrameTask(*pair) for pair in zip(frames, contexts, strict=True)]
 
     def _handle(self, event: PoolEvent) -> None:
         if isinstance(event, Ready):
-            self._welcome(event)
+            self._handle_ready(event)
         elif isinstance(event, Outcome):
             self._watch.heard(event.worker, now=self.clock())
-            self._take(event.worker, event.outcome)
+            self._handle_outcome(event.worker, event.outcome)
         elif isinstance(event, Ended):
             self._watch.idle(event.worker)
             self.scheduler.work_ended(event.worker)
         else:
-            self._bury(event)
+            self._handle_death(event)
 
-    def _welcome(self, event: Ready) -> None:
-        if event.node in self.scheduler.blocked_nodes:  # it was on its way there already
+    def _handle_ready(self, event: Ready) -> None:
+        if event.node in self.scheduler.blocked_nodes:  # it was being started there already
             self.pool.remove(event.worker)
-            self._lost(event.worker, "it was started on a node of the blocklist", "blocked")
+            self._lost(event.worker, "it was started on a node that is on the blocklist", "blocked")
             return
         self._where[event.worker] = event
         self._recorder.ready(event.worker, event.node, event.address)
@@ -195,7 +195,7 @@ class Driver:
             )
         )
 
-    def _take(self, worker: str, outcome: FrameOutcome) -> None:
+    def _handle_outcome(self, worker: str, outcome: FrameOutcome) -> None:
         if outcome.status == "disk":
             raise OutputDiskError(outcome.message)
         if outcome.status == "done":
@@ -205,11 +205,11 @@ class Driver:
             left, workers = self.scheduler.left, self.scheduler.workers
             self._recorder.done(worker, outcome, attempt=attempt, left=left, workers=workers)
             if self.dependencies is not None:
-                for anchor in self.dependencies.unneeded(outcome.index, self.progress.done):
+                for anchor in self.dependencies.unneeded_anchors(outcome.index, self.progress.done):
                     self.forget(anchor)
         else:
             self._take_failed(worker, outcome)
-        if self.stop.requested and not outcome.left_in_batch:  # keep it from beginning the next
+        if self.stop.requested and not outcome.left_in_batch:  # it must not start another
             self.pool.remove(worker)
             self._watch.idle(worker)
             self.scheduler.work_ended(worker)
@@ -227,7 +227,7 @@ class Driver:
             self._suspects[worker] = outcome.message
 
     def _take_out_suspects(self) -> None:
-        """Retire workers and block nodes, after all that they reported has been taken in."""
+        """Retire suspect workers and block suspect nodes, once all their reports are handled."""
         for worker, message in self._suspects.items():
             suspect = self.scheduler.suspect(worker)
             if suspect is Suspect.NODE:
@@ -236,16 +236,16 @@ class Driver:
                 self.pool.remove(worker)
                 self.scheduler.worker_retired(worker)
                 self._lost(
-                    worker, f"it failed frame after frame, the last with: {message}", "retired"
+                    worker, f"it failed frame after frame, most recently with: {message}", "retired"
                 )
         self._suspects.clear()
 
     def _block(self, where: Ready, message: str) -> None:
-        """Put a node on the blocklist and start its workers elsewhere."""
+        """Put a node on the blocklist and replace its workers."""
         self.pool.avoid(where.node)
         name = where.address or where.node
         self._recorder.blocked(
-            name, f"its workers failed where others did not, the last with: {message}"
+            name, f"its workers failed where others did not, most recently with: {message}"
         )
         for worker in self.scheduler.block_node(where.node):
             self.pool.remove(worker)
@@ -256,9 +256,9 @@ class Driver:
             self.pool.remove(worker, stuck=True)
             limit = self._watch.limit_seconds
             message = f"it was silent for more than {limit:g} s (--stall-timeout) and was ended"
-            self._bury(Died(worker, message, "stalled"))
+            self._handle_death(Died(worker, message, "stalled"))
 
-    def _bury(self, event: Died) -> None:
+    def _handle_death(self, event: Died) -> None:
         where = self._where.get(event.worker)
         if event.cause == "node lost":
             self.scheduler.worker_left(event.worker)
@@ -280,7 +280,7 @@ class Driver:
         given_up = self.scheduler.worker_died(event.worker, node, perhaps_cut_off=cut_off)
         if given_up is None:
             return
-        message = f"its workers died on it, the last with: {event.message}"
+        message = f"workers died while making it, the last with: {event.message}"
         outcome = FrameOutcome(given_up, "failed", event.worker, 0.0, {}, message, True)
         attempt = self.scheduler.attempts(given_up)
         self._recorder.given_up(event.worker, outcome, attempt=attempt)
@@ -299,7 +299,7 @@ class Driver:
             raise JobError(
                 f"{self.execution.max_worker_deaths + 1} workers were lost without a finished "
                 f"frame in between, more than allowed; the last one: {message}. Finished frames "
-                "are kept: mend the cause and run the same command again"
+                "are kept: remove the cause and run the same command again"
             )
 
     def _check_failed(self) -> None:
@@ -307,11 +307,11 @@ class Driver:
         if limit is not None and failed > limit:
             raise JobError(
                 f"{failed} frames failed, more than --max-failed {limit}; finished frames are "
-                "kept: mend the cause and run the same command again, or allow more"
+                "kept: remove the cause and run the same command again, or allow more"
             )
 
     def _check_started(self) -> None:
-        """Say so when workers that were asked for do not come."""
+        """Report workers that do not start in time."""
         now, patience = self.clock(), self.execution.start_timeout_seconds
         ready, wanted = self.scheduler.workers, self._facts.workers
         if not ready and now - self._idle_since > patience:

@@ -1,4 +1,4 @@
-"""Executing an opened run: the frames that are left, then the films."""
+"""Execute an opened run: make the frames that are left, then the films."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from batch_analogy.jobs.work.tasks import WorkerSpec, paint_spec
 
 @dataclass(frozen=True)
 class RunResult:
-    """How an execution ended."""
+    """Outcome of an execution."""
 
     total: int
     done: int
@@ -47,7 +47,7 @@ class RunResult:
 
 
 class Run:
-    """An opened run; it holds the lock of its folder until ``close``."""
+    """An opened run, which holds the lock of its folder until ``close``."""
 
     def __init__(
         self,
@@ -66,12 +66,15 @@ class Run:
         self._run_id = manifest.run_id
         self._executed = False
         self._makes_films = True
-        self._aside = False
+        self._keeps_status = False
 
     def only(self, frames: Set[int]) -> Run:
-        """This run with these frames alone and without a film: for previews. It has its lock."""
+        """Return this run with these frames alone and without a film, for previews.
+
+        The two share the lock; use only the one that is returned.
+        """
         resume_state = self.resume_state
-        run = self.aside()
+        run = self.keeping_status()
         run._makes_films = False
         run.plan = msgspec.structs.replace(
             self.plan, leave_out=frozenset(range(len(self.plan.frames))) - frames
@@ -84,16 +87,16 @@ class Run:
         )
         return run
 
-    def aside(self) -> Run:
-        """This run, leaving in status.json how it stood before."""
+    def keeping_status(self) -> Run:
+        """Return a copy of this run that restores status.json afterwards."""
         run = copy.copy(self)
-        run._aside = True
+        run._keeps_status = True
         return run
 
     def execute(self, on_event: OnEvent = ignore) -> RunResult:
-        """Do the frames that are left and make the films; the lock is given back at the end.
+        """Make the frames that are left and the films, then release the lock.
 
-        The first Ctrl-C lets the frames in hand be finished, the second raises
+        The first Ctrl-C lets workers finish the frames that they are making, the second raises
         KeyboardInterrupt.
 
         Args:
@@ -117,7 +120,7 @@ class Run:
                 films = self._finish(progress, stop, on_event) if finished else None
                 self._write_end(progress, films)
         finally:
-            if self._aside:
+            if self._keeps_status:
                 self._restore_status(progress)
             self.close()
         failed = failed_frames(self.plan, progress.given_up)
@@ -171,7 +174,7 @@ class Run:
         return works_of(segments, self.resume_state.to_do)
 
     def _work(self, progress: RunProgress, stop: StopRequest, on_event: OnEvent) -> bool:
-        """Do the frames that are left. Returns False if it was told to stop before the end."""
+        """Make the frames that are left; return False if it was asked to stop before the end."""
         works = self._works()
         if not works:
             return True
@@ -224,10 +227,10 @@ class Run:
     def _finish(
         self, progress: RunProgress, stop: StopRequest, on_event: OnEvent
     ) -> list[Path] | None:
-        """Make the films, as far as the missing frames and ``--on-missing`` allow.
+        """Make the films, as far as missing frames and ``--on-missing`` allow.
 
         Returns:
-            Their paths; None if it was told to stop before the end.
+            Their paths; None if it was asked to stop before the end.
         """
         missing = self.plan.total - len(progress.done)
         forbidden = missing and self.config.on_missing == "error"
@@ -276,7 +279,7 @@ class Run:
             progress.write("interrupted")
         elif len(progress.done) == self.plan.total:
             progress.write("finished", films=films)
-        elif len(progress.done) + given_up < self.plan.total:  # a film of what there is so far
+        elif len(progress.done) + given_up < self.plan.total:  # a film of the frames so far
             progress.write("interrupted", films=films)
         else:
             progress.write("partial", films=films)
@@ -290,7 +293,7 @@ class Run:
 
     @contextlib.contextmanager
     def _recording_failure(self, progress: RunProgress) -> Iterator[None]:
-        """Note in status.json how the run ended when it ends by an error."""
+        """Write to status.json how the run ended if it ends by an error."""
         try:
             yield
         except BatchAnalogyError as error:

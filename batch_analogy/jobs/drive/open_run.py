@@ -288,7 +288,7 @@ def load_finished(
     except BaseException:
         store.close()
         raise
-    return run if output is None else run.aside()
+    return run if output is None else run.keeping_status()
 
 
 def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:

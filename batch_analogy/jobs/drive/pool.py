@@ -1,4 +1,4 @@
-"""What the driver needs of a set of workers, and the set that lives in the driver's process."""
+"""The protocol of a set of workers, and the one worker in the driver's own process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Ready:
     """A worker has loaded its model and takes work."""
 
     worker: str
-    node: str  # what identifies the machine to the pool
-    address: str = ""  # what tells a person which machine that is
+    node: str  # identifies the machine to the pool
+    address: str = ""  # tells a person which machine it is
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A worker did a frame."""
+    """A worker reports a frame."""
 
     worker: str
     outcome: FrameOutcome
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ended:
-    """A worker is through with what it was given."""
+    """A worker has ended the work that it was given."""
 
     worker: str
 
@@ -43,7 +43,7 @@ class Died:
     worker: str
     message: str
     cause: LossCause = "died"
-    node: str | None = None  # where it was, if that is known
+    node: str | None = None  # where it was, if known
 
 
 PoolEvent = Ready | Outcome | Ended | Died
@@ -51,7 +51,7 @@ PoolEvent = Ready | Outcome | Ended | Died
 
 @dataclass(frozen=True)
 class PoolFacts:
-    """What a pool tells about itself once it has started."""
+    """Facts about a pool that has started."""
 
     kind: Literal["inline", "ray"]
     workers: int
@@ -61,74 +61,74 @@ class PoolFacts:
 
 
 class Metrics(Protocol):
-    """Figures for whoever watches from outside. They are never read back and never fail a run."""
+    """Figures for monitoring. They are never read back and never fail a run."""
 
     def frame_done(self, stages: Mapping[str, float]) -> None:
-        """A frame is finished; its stages took so many seconds."""
+        """Count a finished frame, with the seconds of each stage."""
 
     def frame_failed(self) -> None:
-        """A frame was given up."""
+        """Count a frame that was given up."""
 
     def frame_retried(self) -> None:
-        """A try of a frame failed, and it is tried again."""
+        """Count a failed attempt that is repeated."""
 
     def queue(self, frames: int) -> None:
-        """So many frames are neither done nor given up."""
+        """Set the number of frames that are neither done nor given up."""
 
 
 class NoMetrics:
-    """Nobody watches."""
+    """Figures that nobody collects."""
 
     def frame_done(self, stages: Mapping[str, float]) -> None:
-        """Goes nowhere."""
+        """Do nothing."""
 
     def frame_failed(self) -> None:
-        """Goes nowhere."""
+        """Do nothing."""
 
     def frame_retried(self) -> None:
-        """Goes nowhere."""
+        """Do nothing."""
 
     def queue(self, frames: int) -> None:
-        """Goes nowhere."""
+        """Do nothing."""
 
 
 class Pool(Protocol):
-    """Workers as the driver sees them. Events come in the order in which things happened."""
+    """Workers, as the driver sees them. Events come in the order in which things happened."""
 
     @property
     def metrics(self) -> Metrics:
-        """Where figures go once it has started."""
+        """Metrics to report to, once the pool has started."""
 
     def start(self) -> PoolFacts:
         """Start the workers; each reports ``Ready`` or ``Died`` later."""
 
     def submit(self, worker: str, tasks: Sequence[FrameTask]) -> None:
-        """Give a ready worker frames to do in order."""
+        """Give a ready worker frames to make in order."""
 
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
-        """Wait for something to happen, at most so long."""
+        """Wait for events, at most for the given time, and return them."""
 
     def remove(self, worker: str, *, stuck: bool = False) -> None:
-        """Stop a worker, at once; a stuck one may not listen."""
+        """Stop a worker at once; a stuck one may not respond."""
 
     def replace(self) -> str:
-        """Start one more worker, under a new name."""
+        """Start one more worker; return its name."""
 
     def grow(self, waiting: int) -> None:
-        """Start more workers where there is room now, at most one for each waiting piece."""
+        """Start more workers where there is room, at most one for each waiting piece of work."""
 
     def avoid(self, node: str) -> None:
-        """Start no worker on a node from now on."""
+        """Start no more workers on a node."""
 
     def describe_waiting(self) -> str:
-        """Why no worker may have started: what was asked for and what there is."""
+        """Explain why no worker may have started: what was requested and what is available."""
 
     def close(self) -> None:
         """Stop all workers."""
 
 
 class InlinePool:
-    """One worker in this process: ``--address none``. Each poll does one frame."""
+    """One worker in this process: ``--address none``. Each poll makes one frame."""
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.metrics = NoMetrics()
@@ -138,7 +138,7 @@ class InlinePool:
         self._events: deque[PoolEvent] = deque()
 
     def start(self) -> PoolFacts:
-        """Load the model here; errors of doing so are raised as they are."""
+        """Load the model in this process; its errors are raised unchanged."""
         self._worker = FrameWorker(self._spec)
         self._events.append(Ready(self._spec.name, "this process"))
         return PoolFacts("inline", 1, self._spec.threads)
@@ -150,7 +150,7 @@ class InlinePool:
         self._running = self._worker.process(tasks)
 
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
-        """Do one frame, however long it takes."""
+        """Make one frame, however long it takes."""
         if self._events:
             events = list(self._events)
             self._events.clear()
@@ -164,25 +164,25 @@ class InlinePool:
         return [Outcome(self._spec.name, outcome)]
 
     def remove(self, worker: str, *, stuck: bool = False) -> None:
-        """Forget the work; the model stays for a replacement."""
+        """Drop the work; the model is kept for a replacement."""
         self._running = None
 
     def replace(self) -> str:
-        """The same process goes on under the same name: there is no other."""
+        """Continue in the same process under the same name: there is no other."""
         self._events.append(Ready(self._spec.name, "this process"))
         return self._spec.name
 
     def grow(self, waiting: int) -> None:
-        """There is one process."""
+        """Do nothing: there is one process."""
 
     def avoid(self, node: str) -> None:
-        """There is no other."""
+        """Do nothing: there is no other node."""
 
     def describe_waiting(self) -> str:
-        """Never waits."""
+        """Return a text that is never needed: this pool does not wait."""
         return "the worker in this process did not start"
 
     def close(self) -> None:
-        """Let the model go."""
+        """Drop the model."""
         self._running = None
         self._worker = None

@@ -1,4 +1,4 @@
-"""Choosing the pool that a run's execution settings ask for."""
+"""Choose the pool that a run's execution settings ask for."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ IN_PROCESS = "none"
 
 
 def settle_gpus(execution: ExecutionConfig) -> ExecutionConfig:
-    """Decide how many GPUs each worker gets, where the settings leave it open.
+    """Decide how many GPUs each worker gets, if the settings leave it open.
 
-    One each, if this PyTorch was built for CUDA (the same versions are on all machines) and there
-    are GPUs: on the cluster if an address is given, else on this machine. A cluster that has none
-    at this moment but would start some needs to be asked for them, by ``gpus_per_worker=1``.
+    Each gets one if this PyTorch was built for CUDA (all machines have the same versions) and there
+    are GPUs: on the cluster if an address is given, else on this machine. A cluster that has no
+    GPU now but would start machines with one must be asked for them, by ``gpus_per_worker=1``.
 
     Raises:
         ClusterError: there is no cluster at the address.
@@ -59,12 +59,12 @@ def choose_device(gpus_per_worker: float | None = None) -> str:
 
 
 def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> Pool:
-    """The pool for these settings; Ray is imported only if it is needed.
+    """Make the pool for these settings; Ray is imported only if it is needed.
 
     Args:
-        spec: what every worker is told; its name is replaced by each worker's own.
+        spec: for every worker; each replaces the name by its own.
         execution: the settings.
-        segments: pieces of work there are; more workers would have nothing to do.
+        segments: number of pieces of work; more workers would have nothing to do.
 
     Raises:
         ConfigError: several workers were asked for in this process.

@@ -48,8 +48,8 @@ def choose_preview_frames(plan: Plan, count: int) -> frozenset[int]:
     usable = [frame.index for frame in plan.usable()]
     if plan.coherent:
         wanted = set(usable)
-        spans = [s for s in FilmDependencies(plan).anchors() if s.start in wanted]
-        for few in ({s.start for s in spans if s.begins}, {s.start for s in spans}):
+        spans = [s for s in FilmDependencies(plan).spans() if s.start in wanted]
+        for few in ({s.start for s in spans if s.independent}, {s.start for s in spans}):
             if len(few) >= count:
                 return frozenset(evenly_spaced(sorted(few), count))
     return frozenset(evenly_spaced(usable, count))

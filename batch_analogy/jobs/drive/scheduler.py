@@ -1,20 +1,20 @@
-"""Who does which frames: pure rules, without Ray, files or a clock.
+"""Decide which worker makes which frames: pure rules, without Ray, files or a clock.
 
 The driver reports what happened; the scheduler says what to do. Its rules:
 
-* work is a run of consecutive frames (a segment); the longest goes first, ties by position;
+* a piece of work is a run of consecutive frames (a segment); the longest goes first, ties by
+  position;
 * a worker has one piece of work at a time;
 * a frame that failed and may succeed is tried again before new work, on another worker and on
-  another node where there are any, and given up after ``max_attempts`` tries; a frame that cannot
+  another node if there are any, and given up after ``max_attempts`` attempts; a frame that cannot
   succeed is given up at once;
-* a dead worker's unfinished frames are handed out again; a frame that was in hand when its
-  worker died counts a try and is given up after ``DEATHS_PER_FRAME`` deaths, as it probably kills
-  its workers;
-* a worker that fails different frames which others can do is retired, and a node likewise put on
+* a dead worker's unfinished frames are handed out again; the frame that it was making counts an
+  attempt, and is given up after ``DEATHS_PER_FRAME`` deaths, as it probably kills its workers;
+* a worker that fails different frames which others can make is retired; likewise a node is put on
   the blocklist with all its workers (``blame``), also when ``WASTED_PER_NODE`` workers had to be
   retired there or did not start. The last node is never blocked: frames that fail there are
-  given up one by one, for nothing shows that it is the node;
-* after more than ``max_worker_deaths`` workers lost without a finished frame in between the run
+  given up one by one, for nothing shows that the node is to blame;
+* after more than ``max_worker_deaths`` workers lost without a finished frame in between, the run
   is given up. Workers that leave with their node or are cut off do not count: nodes come and go.
 """
 
@@ -33,14 +33,14 @@ WASTED_PER_NODE = 3
 
 
 class Verdict(enum.Enum):
-    """What becomes of a frame after a failed try."""
+    """Decision on a frame after a failed attempt."""
 
     RETRY = "retry"
     GIVE_UP = "give up"
 
 
 class Suspect(enum.Enum):
-    """Who is taken out after a failed try."""
+    """Party that is taken out after a failed attempt."""
 
     WORKER = "worker"
     NODE = "node"
@@ -48,7 +48,7 @@ class Suspect(enum.Enum):
 
 @dataclass(frozen=True)
 class Work:
-    """Frames for one worker to do in order."""
+    """Frames for one worker to make in order."""
 
     frames: tuple[int, ...]
     avoid: frozenset[str] = frozenset()  # workers that these frames have failed on
@@ -62,13 +62,13 @@ class _Worker:
 
 
 class Scheduler:
-    """The state of the work that is left.
+    """State of the work that is left.
 
     Args:
-        works: pieces of work, each some frames in order. The longest is handed out first.
-        max_attempts: tries of one frame. max_worker_deaths: without a finished frame in between.
-        depth: of a piece's first frame: of pieces that are equally long, those with a smaller one
-            are handed out before the others.
+        works: pieces of work, each some frames in order; the longest is handed out first.
+        max_attempts: for one frame. max_worker_deaths: without a finished frame in between.
+        depth: gives the depth of a piece's first frame; of pieces that are equally long, those of
+            smaller depth are handed out first.
     """
 
     def __init__(
@@ -105,22 +105,22 @@ class Scheduler:
 
     @property
     def finished(self) -> bool:
-        """Every frame is done or given up."""
+        """Whether every frame is done or given up."""
         return not self._left
 
     @property
     def left(self) -> int:
-        """How many frames are neither done nor given up."""
+        """Number of frames that are neither done nor given up."""
         return len(self._left)
 
     @property
     def waiting(self) -> int:
-        """How many pieces of work nobody has in hand."""
+        """Number of pieces of work that no worker has."""
         return len(self._fresh) + len(self._retries)
 
     @property
     def workers(self) -> int:
-        """How many workers are alive."""
+        """Number of workers alive."""
         return len(self._workers)
 
     @property
@@ -129,23 +129,23 @@ class Scheduler:
         return self._losses_in_row > self._max_worker_deaths
 
     def attempts(self, index: int) -> int:
-        """How often a frame was tried and failed."""
+        """Return how often a frame was tried and failed."""
         return self._attempts[index]
 
     def node_of(self, name: str) -> str | None:
-        """The node of a living worker, if that is known."""
+        """Return the node of a living worker, if it is known."""
         return self._workers[name].node
 
     def idle(self) -> list[str]:
-        """Workers that are doing nothing."""
+        """Return the workers that have no work."""
         return list(self._idle)
 
     def in_hand(self) -> list[str]:
-        """Workers that are doing something."""
+        """Return the workers that have work."""
         return [name for name in self._workers if name not in self._idle]
 
     def add_worker(self, name: str, node: str | None = None) -> None:
-        """A worker is ready for work, on a node if that is known."""
+        """Add a worker that is ready, with its node if it is known."""
         self._workers[name] = _Worker(node)
         if node is not None:
             self._on_node[node] += 1
@@ -153,9 +153,9 @@ class Scheduler:
         self.ever_ready = True
 
     def next_work(self, name: str) -> tuple[int, ...] | None:
-        """Take the work that this worker should do now; None if there is none for it.
+        """Hand out the work that this worker should do now; None if there is none for it.
 
-        Work that failed on this worker waits for another one as long as there is another, and
+        Work that failed on this worker waits for another worker as long as there is one, and
         likewise for nodes.
         """
         if name not in self._idle:
@@ -170,7 +170,7 @@ class Scheduler:
         return frames
 
     def frame_done(self, name: str, index: int) -> None:
-        """A frame is finished."""
+        """Note that a frame is finished."""
         worker = self._workers[name]
         _drop(worker.left, index)
         self._left.discard(index)
@@ -180,7 +180,7 @@ class Scheduler:
             self._blame_nodes.succeeded(worker.node, index)
 
     def frame_failed(self, name: str, index: int, *, retryable: bool) -> Verdict:
-        """A try of a frame failed; the worker goes on with its next frame."""
+        """Decide on a frame whose attempt failed; the worker goes on with its next frame."""
         worker = self._workers[name]
         _drop(worker.left, index)
         self._attempts[index] += 1
@@ -197,7 +197,7 @@ class Scheduler:
         return Verdict.RETRY
 
     def suspect(self, name: str) -> Suspect | None:
-        """Who should be taken out after this worker's latest failure, if anybody."""
+        """Return who should be taken out after this worker's latest failure, if anyone."""
         worker = self._workers.get(name)
         if worker is None:
             return None
@@ -206,18 +206,18 @@ class Scheduler:
         return Suspect.WORKER if self._blame_workers.is_suspect(name) else None
 
     def should_block(self, node: str) -> bool:
-        """Whether a node has a record for the blocklist, and there are workers on others."""
+        """Whether a node's record calls for the blocklist, and there are workers on other nodes."""
         others = any(other != node for other in self._on_node)
         wasted = self._wasted_on[node] >= WASTED_PER_NODE
         return others and (wasted or self._blame_nodes.is_suspect(node))
 
     def work_ended(self, name: str) -> None:
-        """A worker is through with its work; frames it said nothing about are handed out again."""
+        """Note that a worker has ended its work; frames without an outcome are handed out again."""
         self._hand_back(self._workers[name])
         self._idle[name] = None
 
     def worker_retired(self, name: str) -> None:
-        """A worker is taken out although it lives; its frames are not to blame."""
+        """Take out a living worker; its frames are not to blame."""
         self._losses_in_row += 1
         worker = self._remove(name)
         if worker is not None:
@@ -226,7 +226,7 @@ class Scheduler:
             self._hand_back(worker)
 
     def block_node(self, node: str) -> list[str]:
-        """Put a node on the blocklist. Returns its workers, which are taken out."""
+        """Put a node on the blocklist; return its workers, which are taken out."""
         self.blocked_nodes.add(node)
         self._losses_in_row += 1  # one cause, however many workers it had
         names = [name for name, worker in self._workers.items() if worker.node == node]
@@ -237,7 +237,7 @@ class Scheduler:
         return names
 
     def worker_left(self, name: str) -> None:
-        """A worker is gone with its node, for which nobody is to blame."""
+        """Remove a worker that is gone with its node; nobody is to blame."""
         worker = self._remove(name)
         if worker is not None:
             self._hand_back(worker)
@@ -245,13 +245,13 @@ class Scheduler:
     def worker_died(
         self, name: str, node: str | None = None, *, perhaps_cut_off: bool = False
     ) -> int | None:
-        """A worker is gone. Returns the frame in hand if that is given up now, else None.
+        """Remove a dead worker; return the frame that it was making if that is given up now.
 
         Args:
             name: the worker.
-            node: where it was, for one that was never ready.
-            perhaps_cut_off: it may be that the network or the node is to blame; then only the
-                frame is watched, as one that ends its workers would otherwise go round for ever.
+            node: where it was, if it was never ready.
+            perhaps_cut_off: the network or the node may be to blame. Then only the frame is
+                watched: one that kills its workers would otherwise go round for ever.
         """
         worker = self._remove(name)
         if not perhaps_cut_off:
@@ -269,7 +269,7 @@ class Scheduler:
         if given_up:
             worker.left.popleft()
             self._give_up(suspect)
-        elif self._deaths_on[suspect] > 1:  # alone next time, so that it takes nothing along
+        elif self._deaths_on[suspect] > 1:  # alone next time, so that it takes no other frame along
             worker.left.popleft()
             self._push_retry(suspect)
         self._hand_back(worker)
@@ -325,11 +325,11 @@ def _drop(left: deque[int], index: int) -> None:
 
 
 def works_of(segments: Iterable[tuple[int, int]], open_frames: set[int]) -> list[list[int]]:
-    """Cut segments into runs of consecutive frames that are still to be done.
+    """Cut segments into runs of consecutive frames that are still to be made.
 
     Args:
         segments: (start, stop) pairs, half-open.
-        open_frames: indices that are to be done.
+        open_frames: indices of frames that are to be made.
 
     >>> works_of([(0, 4), (4, 8)], {0, 1, 3, 4, 5, 6})
     [[0, 1], [3], [4, 5, 6]]

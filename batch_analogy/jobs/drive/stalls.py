@@ -1,4 +1,4 @@
-"""Noticing a worker that says nothing any more: pure rules, told the time by the driver."""
+"""Detect workers that have become silent: pure rules; the driver gives the time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import statistics
 from collections import deque
 
 FIRST_FRAME_SECONDS = 2 * 3600.0
-"""Patience while no frame is known: at paper quality a CPU may take most of an hour for one."""
+"""Limit before any frame is done: at paper quality a CPU may take most of an hour for one."""
 
 LEAST_SECONDS = 600.0
 MEDIANS = 20.0
@@ -16,12 +16,17 @@ RECENT_FRAMES = 24
 
 
 class StallWatch:
-    """When each worker was last heard of, and how long that may be ago.
+    """Times at which each worker was last heard of, and the limit of its silence.
 
-    The limit is what the settings say; by default 20 times the median of recent frames, at least
-    ten minutes, and two hours before any frame is done. On a GPU the outcomes of a batch arrive
-    together, so the limit must hold for a batch: a batch has fewer than 20 frames. In a steady film
-    the first frame of a span takes nearly all of its time, so there the limit is 3 spans.
+    The limit is set by the configuration. By default it is 20 times the median of recent frames,
+    at least ten minutes, and two hours before any frame is done. On a GPU the outcomes of a batch
+    arrive together, so the limit must suffice for a batch, which has fewer than 20 frames. In a
+    coherent film the first frame of a span takes nearly all of its time, so there the limit is
+    3 spans.
+
+    Args:
+        timeout_seconds: the limit; None: the default.
+        span: number of frames whose times belong together, 1 where frames are independent.
 
     >>> watch = StallWatch(None)
     >>> watch.heard("a", now=0.0)
@@ -33,12 +38,12 @@ class StallWatch:
     def __init__(self, timeout_seconds: float | None, span: int = 1) -> None:
         self._timeout = timeout_seconds
         self._span = span
-        self._heard: dict[str, float] = {}  # worker with work in hand → time, longest ago first
+        self._heard: dict[str, float] = {}  # worker that has work → time, longest ago first
         self._frames: deque[float] = deque(maxlen=max(RECENT_FRAMES, span))
 
     @property
     def limit_seconds(self) -> float:
-        """How long a worker with work in hand may be silent."""
+        """Longest silence of a worker that has work."""
         if self._timeout is not None:
             return self._timeout
         if not self._frames:
@@ -48,20 +53,20 @@ class StallWatch:
         return max(LEAST_SECONDS, MEDIANS * statistics.median(self._frames))
 
     def heard(self, worker: str, *, now: float) -> None:
-        """A worker was given work, or finished a frame of it; ``now`` never goes back."""
+        """Note that a worker was given work, or finished a frame; ``now`` never decreases."""
         self._heard.pop(worker, None)
         self._heard[worker] = now
 
     def frame_took(self, seconds: float) -> None:
-        """A frame was done in so much time."""
+        """Note the time that a frame took."""
         self._frames.append(seconds)
 
     def idle(self, worker: str) -> None:
-        """A worker has nothing in hand, or is gone."""
+        """Note that a worker has no work, or is gone."""
         self._heard.pop(worker, None)
 
     def overdue(self, *, now: float) -> list[str]:
-        """Workers that have been silent for too long."""
+        """Return the workers that have been silent for too long."""
         latest = now - self.limit_seconds
         silent = itertools.takewhile(lambda item: item[1] < latest, self._heard.items())
         return [worker for worker, _ in silent]

@@ -1,11 +1,11 @@
-"""What a frame of a steady film depends on: the span it lies in, its anchors, and their own.
+"""Find what each frame of a coherent film depends on: its span, and the anchors around it.
 
-Stretches are cut by frame index inside each shot, never by who does them. The driver tells a worker
-with each frame which frames those are; the anchors themselves lie in the run folder's ``state/``,
-where they are a memory and nothing more: whoever does not find one makes it, and makes the same.
+A span is cut by frame index inside each shot, whoever makes its frames. With each frame the driver
+sends the worker the spans that the frame depends on. The anchors themselves are kept in the run
+folder's ``state/``, as a cache only: a worker that finds one missing makes it, and makes the same.
 
-Where frames were painted by hand (keyframes), each of them is an anchor, and the anchors around it
-are made from it, both ways; half-way to the next keyframe those meet that come from that one.
+Each frame that was painted by hand (a keyframe) is an anchor. The anchors before and after it are
+made from it, and half-way to the next keyframe they meet those that are made from that one.
 """
 
 from __future__ import annotations
@@ -27,78 +27,78 @@ from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
 class AnchorSpan:
     """Frames from one anchor up to the next."""
 
-    start: int  # index of its first frame: its name
+    start: int  # index of its first frame, which identifies it
     frames: tuple[FramePlan, ...]  # usable and of one size; at least one
-    begins: bool  # whether its anchor is matched by itself, and not from another
-    backward: bool = False  # whether its anchor is made from the one after it, not before it
-    key: int = 0  # where it begins: the painted picture that it begins with
-    painted: bool = False  # whether its first frame is that keyframe
+    independent: bool  # its anchor is made from the anchor's frame alone
+    backward: bool = False  # its anchor is made from the one after it, not from the one before
+    key: int = 0  # number of the painted picture that an independent anchor is made after
+    is_keyframe: bool = False  # its first frame is the one that was painted
 
 
 @dataclass(frozen=True)
 class SpanContext:
-    """How one comes to the frames of a span."""
+    """A span, with the spans that its frames depend on."""
 
-    leading: tuple[AnchorSpan, ...]  # before it: from one whose anchor is known, or which begins
+    leading: tuple[AnchorSpan, ...]  # before it, from one whose anchor exists or is independent
     own: AnchorSpan
-    following: AnchorSpan | None  # the one after it in the same shot
-    trailing: tuple[AnchorSpan, ...] = ()  # after that one: up to where its anchor comes from
+    following: AnchorSpan | None  # next in the same shot
+    trailing: tuple[AnchorSpan, ...] = ()  # after that, up to the one that its anchor depends on
 
     @property
     def spans(self) -> tuple[AnchorSpan, ...]:
-        """All of them in the film's order."""
+        """All spans, in the order of the film."""
         after = () if self.following is None else (self.following,)
         return (*self.leading, self.own, *after, *self.trailing)
 
 
 class DependencyGraph:
-    """The dependencies of a plan's frames.
+    """Dependencies of a plan's frames, with one reference.
 
     Args:
-        plan: the plan.
-        known: whether the anchor of the span of this name has been made already.
+        plan: of the run.
+        exists: whether the anchor of the span that begins at a frame has been made already.
     """
 
-    def __init__(self, plan: Plan, known: Callable[[int], bool] = lambda start: False) -> None:
+    def __init__(self, plan: Plan, exists: Callable[[int], bool] = lambda start: False) -> None:
         self._plan = plan
-        self._known = known
+        self._exists = exists
         self._starts = [shot.start for shot in plan.shots]
-        self._shots: dict[int, list[list[AnchorSpan]]] = {}  # of the shot looked at last
-        self._origin_marks: dict[int, list[Provenance]] = {}  # of its chains, by their first span
+        self._shots: dict[int, list[list[AnchorSpan]]] = {}  # of the shot used last, by its number
+        self._provenances: dict[int, list[Provenance]] = {}  # of its chains, by first frame
 
-    def of(self, index: int) -> SpanContext:
-        """The context of a usable frame."""
+    def context(self, index: int) -> SpanContext:
+        """Return the context of a usable frame."""
         chain, place = self._find(index)
         following = chain[place + 1] if place + 1 < len(chain) else None
-        needed = [*self._origins(chain, place)]
+        needed = [*self._needed(chain, place)]
         if following is not None and following.backward:
-            needed += self._origins(chain, place + 1)
+            needed += self._needed(chain, place + 1)
         first, last = min(needed), max(*needed, place + 1)
         return SpanContext(
             tuple(chain[first:place]), chain[place], following, tuple(chain[place + 2 : last + 1])
         )
 
-    def _origins(self, chain: Sequence[AnchorSpan], place: int) -> Iterator[int]:
-        """The places of a span and of those that its anchor is made from, up to a known one."""
+    def _needed(self, chain: Sequence[AnchorSpan], place: int) -> Iterator[int]:
+        """Yield positions of a span and those that its anchor depends on, up to an existing one."""
         yield place
-        while not chain[place].begins and not self._known(chain[place].start):
+        while not chain[place].independent and not self._exists(chain[place].start):
             place += 1 if chain[place].backward else -1
             yield place
 
-    def of_all(self, indices: Sequence[int]) -> list[SpanContext]:
-        """The dependencies of frames in order; those of one span share one, looked up once."""
-        dependencies: list[SpanContext] = []
+    def contexts(self, indices: Sequence[int]) -> list[SpanContext]:
+        """Return the contexts of frames, in order; frames of one span share theirs."""
+        contexts: list[SpanContext] = []
         for index in indices:
             chain, place = self._find(index)
-            same = bool(dependencies) and dependencies[-1].own is chain[place]
-            dependencies.append(dependencies[-1] if same else self.of(index))
-        return dependencies
+            same = bool(contexts) and contexts[-1].own is chain[place]
+            contexts.append(contexts[-1] if same else self.context(index))
+        return contexts
 
     def depth(self, index: int) -> int:
-        """How many spans come before a frame's own since an anchor was matched by itself.
+        """Count the anchors that a frame's anchors depend on, one from the other.
 
-        Work is handed out by turns, so that workers need not wait for each other's anchors: a
-        long film is begun at many places at once.
+        Frames of small depth are handed out first, so that workers need not wait for each other's
+        anchors: a long film is begun at many places at once.
         """
         chain, place = self._find(index)
         depth = _depth(chain, place)
@@ -106,17 +106,17 @@ class DependencyGraph:
             depth = max(depth, _depth(chain, place + 1))
         return depth
 
-    def anchors(self) -> list[AnchorSpan]:
-        """All spans of the film."""
+    def spans(self) -> list[AnchorSpan]:
+        """Return all spans of the film."""
         return [span for shot in self._plan.shots for c in self._cut(shot) for span in c]
 
-    def unneeded(self, index: int, done: Set[int]) -> list[int]:
-        """Names of anchors around a frame that nothing needs any more.
+    def unneeded_anchors(self, index: int, done: Set[int]) -> list[int]:
+        """Return the anchors around a frame that nothing needs any more, by frame index.
 
-        An anchor serves its own span, the one before it, and the making of its neighbours.
+        An anchor is needed by its own span, by the span before it, and to make its neighbours.
 
         Args:
-            index: a frame that has just been finished. done: all finished frames.
+            index: of a frame that has just been finished. done: all finished frames.
         """
         chain, place = self._find(index)
         names = []
@@ -124,36 +124,36 @@ class DependencyGraph:
             served = chain[max(0, at - 1) : at + 1]
             finished = all(f.index in done for span in served for f in span.frames)
             makes = [] if chain[at + 1].backward else [chain[at + 1]]
-            if at and chain[at - 1].backward and not chain[at - 1].begins:
+            if at and chain[at - 1].backward and not chain[at - 1].independent:
                 makes.append(chain[at - 1])
-            if finished and all(self._known(span.start) for span in makes):
+            if finished and all(self._exists(span.start) for span in makes):
                 names.append(chain[at].start)
         return names
 
     def provenance(self, index: int) -> str:
-        """A fingerprint of all that a frame is made from and that may be edited in the plan.
+        """Return a hash of all that a frame is made from and that may be edited in the plan.
 
-        It is another one if the exposure of any of those frames is another, if the shot ends
-        elsewhere so that a span is followed by one or by none, or if other keyframes are.
+        It changes when the exposure of any contributing frame changes, when a cut moves so that a
+        span gains or loses its neighbour, and when a contributing keyframe is painted again.
         """
         chain, place = self._find(index)
-        marks = self._origin_marks.setdefault(chain[0].start, [])
-        if not marks:
-            marks += _origins(chain, self._plan.painting)
-        return marks[place].anchor if index == chain[place].start else marks[place].others
+        known = self._provenances.setdefault(chain[0].start, [])
+        if not known:
+            known += _provenances(chain, self._plan.painting)
+        return known[place].anchor if index == chain[place].start else known[place].others
 
     def _find(self, index: int) -> tuple[list[AnchorSpan], int]:
         number = bisect.bisect_right(self._starts, index) - 1
         if number not in self._shots:
             self._shots = {number: self._cut(self._plan.shots[number])}
-            self._origin_marks = {}
+            self._provenances = {}
         for chain in self._shots[number]:
             if chain[-1].frames[-1].index >= index:
                 return chain, bisect.bisect_right(chain, index, key=lambda s: s.start) - 1
-        raise ValueError(f"frame {index} is in no span; it cannot be used")
+        raise ValueError(f"frame {index} belongs to no span: it cannot be used")
 
     def _cut(self, shot: Shot) -> list[list[AnchorSpan]]:
-        """The spans of a shot; where frames change their size a new chain begins."""
+        """Cut a shot into chains of spans; a new chain begins where frames change their size."""
         alike: list[list[FramePlan]] = []
         size = (0, 0)
         for frame in self._plan.frames[shot.start : shot.stop]:
@@ -167,9 +167,10 @@ class DependencyGraph:
 
     @property
     def _fewest_to_the_end(self) -> int:
-        """From the last regular anchor to the last frame, for that to be an anchor as well.
+        """Least distance of the last frame from the last regular anchor to be an anchor as well.
 
-        Between two anchors what comes into view is made at once, after the last one strip by strip.
+        Between two anchors, what comes into view is made at once; after the last one, piece by
+        piece.
         """
         return 1 if self._plan.painting is not None else max(4, self._plan.anchor_frames // 4)
 
@@ -184,22 +185,23 @@ class DependencyGraph:
         painting = self._plan.painting
         key = painting.nearest(first, last) if painting is not None else 0
         return [
-            AnchorSpan(held[0].index, held, begins=n % SPANS_PER_RESET == 0, key=key)
-            for n, held in enumerate(_held(frames, starts))
+            AnchorSpan(part[0].index, part, independent=n % SPANS_PER_RESET == 0, key=key)
+            for n, part in enumerate(_split(frames, starts))
         ]
 
 
 class Provenance(NamedTuple):
-    """Marks of what the frames of a span are made from."""
+    """Hashes of what the frames of a span are made from."""
 
     anchor: str  # of its first frame
-    others: str
+    others: str  # of the frames after it
 
 
-def _origins(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> list[Provenance]:
-    """Of each span of a chain. An anchor is made from another along all frames between them.
+def _provenances(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> list[Provenance]:
+    """Return the provenance of each span of a chain.
 
-    Where one lies is part of it in a painted film: another keyframe moves them.
+    An anchor is made from another along all frames between them. In a painted film its position
+    counts too, for a new keyframe moves the anchors.
     """
     exposures = [[[f.index, f.exposure_ev] for f in s.frames if f.exposure_ev] for s in chain]
     firsts = [span.frames[0].exposure_ev for span in chain]
@@ -207,9 +209,9 @@ def _origins(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> list[
     for place in sorted(range(len(chain)), key=lambda place: _depth(chain, place)):
         made_from: list[Any] = []
         if painting is not None:
-            made_from = [chain[place].start, chain[place].painted]
-            made_from += [painting.keys[chain[place].key].content()] * chain[place].begins
-        if not chain[place].begins:
+            made_from = [chain[place].start, chain[place].is_keyframe]
+            made_from += [painting.keys[chain[place].key].content()] * chain[place].independent
+        if not chain[place].independent:
             source = place + 1 if chain[place].backward else place - 1
             made_from += [anchors[source], exposures[min(source, place)]]
         anchors[place] = fingerprint([firsts[place], *made_from])
@@ -222,20 +224,20 @@ def _origins(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> list[
 
 
 def fingerprint(content: list[Any]) -> str:
-    """A short hash of plain JSON values."""
+    """Return a short hash of plain JSON values."""
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=6).hexdigest()
 
 
 def _depth(chain: Sequence[AnchorSpan], place: int) -> int:
     since = 0
-    while not chain[place].begins:
+    while not chain[place].independent:
         place += 1 if chain[place].backward else -1
         since += 1
     return since
 
 
-def _held(frames: Sequence[FramePlan], starts: Sequence[int]) -> Iterator[tuple[FramePlan, ...]]:
-    """The frames from each of these indices up to the next; where there are none, nothing."""
+def _split(frames: Sequence[FramePlan], starts: Sequence[int]) -> Iterator[tuple[FramePlan, ...]]:
+    """Split frames at these indices; skip parts without frames."""
     places = [bisect.bisect_left(frames, start, key=lambda frame: frame.index) for start in starts]
     for place, stop in itertools.pairwise([*places, len(frames)]):
         if place < stop:
@@ -245,13 +247,13 @@ def _held(frames: Sequence[FramePlan], starts: Sequence[int]) -> Iterator[tuple[
 def _keyed(
     frames: Sequence[FramePlan], keys: Mapping[int, int], anchor_frames: int
 ) -> Iterator[AnchorSpan]:
-    """Stretches between keyframes, and from the outer ones to the ends.
+    """Cut frames into spans between keyframes, and from the outer keyframes to both ends.
 
-    The last frame is an anchor of its own, as the first is: what comes into view is then made of
-    it at once and not strip by strip.
+    The last frame is an anchor, as the first is: what comes into view is then made there at once,
+    and not piece by piece.
     """
     first, end = frames[0].index, frames[-1].index + 1
-    sources = {index: (index, 0) for index in keys}  # start → the keyframe it comes from, how far
+    sources = {index: (index, 0) for index in keys}  # start → its keyframe, and spans to it
     outer = min(keys), max(keys)
     for step, start in enumerate(range(outer[0], first, -anchor_frames)):
         sources[start] = outer[0], -step
@@ -262,25 +264,25 @@ def _keyed(
     sources.setdefault(end - 1, (outer[1], -(-(end - 1 - outer[1]) // anchor_frames)))
     for before, after in itertools.pairwise(sorted(keys)):
         sources |= _between_keys(before, after, anchor_frames)
-    for held in _held(frames, sorted(sources)):
-        start = max(start for start in sources if start <= held[0].index)
+    for part in _split(frames, sorted(sources)):
+        start = max(start for start in sources if start <= part[0].index)
         index, steps = sources[start]
         yield AnchorSpan(
-            held[0].index,
-            held,
-            begins=steps % SPANS_PER_RESET == 0,
+            part[0].index,
+            part,
+            independent=steps % SPANS_PER_RESET == 0,
             backward=steps < 0,
             key=keys[index],
-            painted=held[0].index == index,
+            is_keyframe=part[0].index == index,
         )
 
 
 def _between_keys(before: int, after: int, anchor_frames: int) -> dict[int, tuple[int, int]]:
-    """Where anchors lie between two keyframes: which one each comes from, and how far it is.
+    """Place the anchors between two keyframes: start → its keyframe, and the spans to it.
 
-    They lie at their usual distance from either, so that those near one do not move if another one
-    is painted; only what is left in the middle is cut evenly. There the film goes over from one to
-    the other, so that span is never a short one.
+    Anchors have their usual distance from each keyframe, so that they stay where they are when
+    another frame is painted. Only the rest in the middle is cut evenly: there the film changes
+    over from one keyframe to the other, so that span must not be short.
     """
     same = max(0, after - before - anchor_frames) // (2 * anchor_frames)  # to either side
     sources = {before + n * anchor_frames: (before, n) for n in range(1, same + 1)}

@@ -1,6 +1,6 @@
-"""The dependencies of a film's frames: one for each reference that a frame has something of.
+"""Find what the frames of a coherent film depend on, for each reference that they are a mix of.
 
-Each reference has anchors of its own, in the frames that have something of it and nowhere else.
+Each reference has anchors of its own, among the frames that it contributes to.
 """
 
 from __future__ import annotations
@@ -19,73 +19,74 @@ from batch_analogy.jobs.plan.references import frames_using, mix_at
 from batch_analogy.jobs.plan.run_plan import Plan, Shot
 
 AnchorId = tuple[int, int]
-"""The name of an anchor: its span, and the number of the reference that it was matched with."""
+"""An anchor: index of its frame, and number of the reference that it is matched with."""
 
 
 class FilmDependencies:
-    """The dependencies of a plan's frames.
+    """Dependencies of a plan's frames, one graph for each reference.
 
     Args:
-        plan: the plan.
-        known: whether an anchor has been made already.
+        plan: of the run.
+        exists: whether an anchor has been made already.
     """
 
     def __init__(
         self,
         plan: Plan,
-        known: Callable[[AnchorId], bool] = lambda anchor: False,
+        exists: Callable[[AnchorId], bool] = lambda anchor: False,
     ) -> None:
-        self._places = [reference.frame for reference in plan.all_references]
-        self._courses = [
-            DependencyGraph(part, _of_reference(known, number))
-            for number, part in enumerate(_parts(plan, self._places))
+        self._placed_at = [reference.frame for reference in plan.all_references]
+        self._graphs = [
+            DependencyGraph(part, _of_reference(exists, number))
+            for number, part in enumerate(_parts(plan, self._placed_at))
         ]
 
-    def of_all(self, indices: Sequence[int]) -> list[tuple[SpanContext, ...]]:
-        """The dependencies of frames in order, each frame's in the order of its references."""
-        mixes = [mix_at(self._places, index) for index in indices]
+    def contexts(self, indices: Sequence[int]) -> list[tuple[SpanContext, ...]]:
+        """Return the contexts of frames, in order: for each frame one per reference."""
+        mixes = [mix_at(self._placed_at, index) for index in indices]
         found: list[dict[int, SpanContext]] = [{} for _ in indices]
-        for number, dependencies in enumerate(self._courses):
+        for number, graph in enumerate(self._graphs):
             own = [at for at, mix in enumerate(mixes) if number in mix.references]
-            for at, context in zip(
-                own, dependencies.of_all([indices[at] for at in own]), strict=True
-            ):
+            contexts = graph.contexts([indices[at] for at in own])
+            for at, context in zip(own, contexts, strict=True):
                 found[at][number] = context
-        return [
-            tuple(dependencies[number] for number in sorted(dependencies)) for dependencies in found
-        ]
+        return [tuple(by_number[number] for number in sorted(by_number)) for by_number in found]
 
     def depth(self, index: int) -> int:
-        """As ``DependencyGraph.depth``: of the reference for which most has to come before."""
-        numbers = mix_at(self._places, index).references
-        return max(self._courses[number].depth(index) for number in numbers)
+        """Return the largest ``DependencyGraph.depth`` of a frame among its references."""
+        numbers = mix_at(self._placed_at, index).references
+        return max(self._graphs[number].depth(index) for number in numbers)
 
     def provenance(self, index: int) -> str:
-        """As ``DependencyGraph.provenance``: of what is made for each of a frame's references."""
-        numbers = mix_at(self._places, index).references
-        return " ".join(self._courses[number].provenance(index) for number in sorted(numbers))
+        """Return the ``DependencyGraph.provenance`` of a frame for each of its references."""
+        numbers = mix_at(self._placed_at, index).references
+        return " ".join(self._graphs[number].provenance(index) for number in sorted(numbers))
 
-    def anchors(self) -> list[AnchorSpan]:
-        """All spans of the film, those of each reference."""
-        return [span for dependencies in self._courses for span in dependencies.anchors()]
+    def spans(self) -> list[AnchorSpan]:
+        """Return all spans of the film, for each reference."""
+        return [span for graph in self._graphs for span in graph.spans()]
 
-    def unneeded(self, index: int, done: Set[int]) -> list[AnchorId]:
-        """As ``DependencyGraph.unneeded``: anchors that nothing needs any more."""
+    def unneeded_anchors(self, index: int, done: Set[int]) -> list[AnchorId]:
+        """Return the anchors around a frame that nothing needs any more.
+
+        Args:
+            index: of a frame that has just been finished. done: all finished frames.
+        """
         return [
             (start, number)
-            for number in mix_at(self._places, index).references
-            for start in self._courses[number].unneeded(index, done)
+            for number in mix_at(self._placed_at, index).references
+            for start in self._graphs[number].unneeded_anchors(index, done)
         ]
 
 
 def provenance_of(plan: Plan, dependencies: FilmDependencies | None, index: int) -> str | None:
-    """A fingerprint of what a frame is made from and that may change while a run lasts.
+    """Return a hash of what a frame is made from and that may change while a run lasts.
 
     Args:
-        plan: of the run. dependencies: of a steady film. index: the frame.
+        plan: of the run. dependencies: of a coherent film. index: of the frame.
 
     Returns:
-        None where nothing but its own exposure may.
+        The hash; None if nothing but the frame's own exposure may change.
     """
     if dependencies is not None:
         return dependencies.provenance(index)
@@ -95,18 +96,18 @@ def provenance_of(plan: Plan, dependencies: FilmDependencies | None, index: int)
     return fingerprint([painting.keys[painting.nearest(index, index)].content()])
 
 
-def _of_reference(known: Callable[[AnchorId], bool], number: int) -> Callable[[int], bool]:
-    return lambda start: known((start, number))
+def _of_reference(exists: Callable[[AnchorId], bool], number: int) -> Callable[[int], bool]:
+    return lambda start: exists((start, number))
 
 
 def _parts(plan: Plan, places: Sequence[int]) -> list[Plan]:
-    """The plan with the shots as far as they have something of each reference.
+    """Clip the plan's shots to the frames that each reference contributes to.
 
-    They begin where a span of the whole film does, so that no two workers need one anchor.
+    They begin where a span of the whole film begins, so that no two workers need one anchor.
     """
     if len(places) == 1:
         return [plan]
-    starts = [span.start for span in DependencyGraph(plan).anchors()]
+    starts = [span.start for span in DependencyGraph(plan).spans()]
     parts = []
     for number in range(len(places)):
         frames = frames_using(places, number, len(plan.frames))

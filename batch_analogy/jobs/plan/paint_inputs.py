@@ -1,4 +1,4 @@
-"""The pictures that a run paints after: painted pictures, their frames, and their guides."""
+"""Files that a run paints after: painted pictures, the frames they belong to, guides and masks."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from batch_analogy.jobs.plan.fingerprints import FileFingerprint
 
 
 class PaintedPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One painted picture."""
+    """One painted picture A', with the A that it was painted over."""
 
     painted: FileFingerprint  # A'
-    frame: int | None = None  # that it was painted over
-    example: FileFingerprint | None = None  # or A
-    guides: tuple[str, ...] = ()  # blake2b of what was made by hand over A, guide by guide
+    frame: int | None = None  # A, if it is a frame of the clip
+    example: FileFingerprint | None = None  # A, if it is a picture of its own
+    guides: tuple[str, ...] = ()  # BLAKE2b of the guides made by hand for A
 
     def content(self) -> list[Any]:
-        """Return what of it decides pixels, as plain JSON values."""
+        """Return what decides pixels, as plain JSON values."""
         example = self.example and self.example.blake2b
         return [self.painted.blake2b, self.frame, example, list(self.guides)]
 
 
 class FramePictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A picture for all frames (or keyframes), or one for each."""
+    """One picture for all frames (or painted pictures), or one for each."""
 
     paths: tuple[str, ...]
-    blake2b: str  # of all of them
+    blake2b: str  # of all files together
 
     def of(self, index: int) -> Path:
-        """Return the picture of a frame or a keyframe."""
+        """Return the picture of a frame, or of a painted picture."""
         return Path(self.paths[index if len(self.paths) > 1 else 0])
 
 
@@ -44,7 +44,7 @@ class GuideInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All files that a run is painted after."""
+    """All files that a run paints after."""
 
     keys: tuple[PaintedPicture, ...]
     guides: tuple[GuideInputs, ...] = ()
@@ -52,13 +52,16 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def keyframes(self) -> dict[int, int]:
-        """Frame → the number of its painted picture."""
+        """Keyframe → number of its painted picture."""
         return {key.frame: n for n, key in enumerate(self.keys) if key.frame is not None}
 
     def nearest(self, first: int, last: int) -> int:
-        """Return the painted picture whose frame is nearest to the frames ``first`` to ``last``.
+        """Return the number of the painted picture whose frame is nearest to a range of frames.
 
-        That is the first picture if none was painted over a frame.
+        It is 0 if no picture was painted over a frame.
+
+        Args:
+            first: index of the first frame. last: index of the last one.
         """
         frames = self.keyframes
         away = {index: max(first - index, index - last, 0) for index in frames}
@@ -67,7 +70,8 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def content(self) -> list[Any]:
         """Return what decides pixels and may not change during a run, as plain JSON values.
 
-        Keyframes may be added, repainted and removed: only frames made from them change.
+        Keyframes are left out. They may be added, repainted and removed: only the frames that are
+        made from them change.
         """
         return [
             [key.content() for key in self.keys if key.frame is None],
@@ -76,7 +80,7 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
 
     def keyframe_content(self) -> list[list[Any]]:
-        """Return what of the present keyframes decides pixels, as plain JSON values."""
+        """Return what decides pixels of the present keyframes, as plain JSON values."""
         keys = sorted((key.frame, key.content()) for key in self.keys if key.frame is not None)
         return [content for _, content in keys]
 
@@ -84,6 +88,6 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def shots_without_keyframe(
     inputs: PaintInputs, shots: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Return the shots, half-open, of a clip with keyframes that contain no keyframe."""
+    """Return the shots, half-open, that have no keyframe, if the clip has any."""
     keys = inputs.keyframes
     return [s for s in shots if keys and not any(s[0] <= frame < s[1] for frame in keys)]

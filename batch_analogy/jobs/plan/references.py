@@ -1,9 +1,9 @@
-"""Several references over one film: where each stands, and how much of which a frame has.
+"""Place several references along a film, and mix them for each frame.
 
-Between two of them a frame has a share of both. A reference's place is part of its file's name,
+Between two references a frame is a mix of both. A reference's position is part of its file name,
 after the last @: ``dusk@IMG_2041.jpg``, ``dusk@120.jpg``, ``dusk@60%.jpg``, ``dusk@1m23.5s.jpg``.
-A place cannot be the name alone: 1.jpg, 2.jpg and 3.jpg beside frames of such names would mean
-order to one person and places to another.
+The name alone is no position: 1.jpg, 2.jpg and 3.jpg beside frames of such names would mean an
+order to one person and positions to another.
 """
 
 from __future__ import annotations
@@ -22,31 +22,34 @@ from batch_analogy.jobs.plan.run_plan import FramePlan
 _TIME = re.compile(r"(?:(?P<minutes>\d+)m)?(?P<seconds>\d+(?:\.\d+)?)s")
 _PERCENT = re.compile(r"\d+(?:\.\d+)?%")
 _HOW = (
-    "after the @ write a frame's name without its ending, a frame's number counted from 0, a share "
-    "of the film like 60%, or of a video a time like 83.5s or 1m23.5s"
+    "after the @ write a frame's name without its suffix, its number counted from 0, a share of "
+    "the film such as 60%, or, for a video, a time such as 83.5s or 1m23.5s"
 )
 
 
 @dataclass(frozen=True)
 class ReferenceMix:
-    """What a frame has of which references."""
+    """Blend of references that applies to a frame."""
 
-    first: int  # a reference, by its number
-    second: int | None = None  # the one after it; None: the first alone
-    share: float = 0.0  # of the second one, above 0 and below 1 where there is one
-    frames: int = 1  # from where the first one stands to where the second one does
+    first: int  # number of a reference
+    second: int | None = None  # the next one; None: the first alone
+    share: float = 0.0  # of the second one, between 0 and 1 if there is one
+    frames: int = 1  # from the first one's frame to the second one's
 
     @property
     def references(self) -> tuple[int, ...]:
-        """Those that matter."""
+        """Numbers of the references that contribute."""
         return (self.first,) if self.second is None else (self.first, self.second)
 
 
-def mix_at(places: Sequence[int], index: int) -> ReferenceMix:
-    """What a frame has of references that stand at these frames, by its number alone.
+def mix_at(placed_at: Sequence[int], index: int) -> ReferenceMix:
+    """Return the blend of references that applies to a frame.
 
-    From one to the next it goes smoothly (3t² − 2t³), so that the film does not jerk where one
-    stands. Before the first and after the last, those stay.
+    From one reference to the next, the share follows 3t² − 2t³, so that the film does not jerk at
+    a reference. Before the first and after the last reference, that one applies alone.
+
+    Args:
+        placed_at: index of each reference's frame, ascending. index: of the frame.
 
     >>> mix_at([0, 10], 5)
     ReferenceMix(first=0, second=1, share=0.5, frames=10)
@@ -55,43 +58,43 @@ def mix_at(places: Sequence[int], index: int) -> ReferenceMix:
     >>> mix_at([4, 10], 2)
     ReferenceMix(first=0, second=None, share=0.0, frames=1)
     """
-    before = bisect.bisect_right(places, index) - 1
-    if before < 0 or places[before] == index or before == len(places) - 1:
+    before = bisect.bisect_right(placed_at, index) - 1
+    if before < 0 or placed_at[before] == index or before == len(placed_at) - 1:
         return ReferenceMix(max(0, before))
-    frames = places[before + 1] - places[before]
-    t = (index - places[before]) / frames
+    frames = placed_at[before + 1] - placed_at[before]
+    t = (index - placed_at[before]) / frames
     return ReferenceMix(before, before + 1, t * t * (3.0 - 2.0 * t), frames)
 
 
-def frames_using(places: Sequence[int], number: int, total: int) -> range:
-    """The frames of a film that have something of a reference."""
-    start = places[number - 1] + 1 if number > 0 else 0
-    stop = places[number + 1] if number + 1 < len(places) else total
+def frames_using(placed_at: Sequence[int], number: int, total: int) -> range:
+    """Return the frames of a film that a reference contributes to."""
+    start = placed_at[number - 1] + 1 if number > 0 else 0
+    stop = placed_at[number + 1] if number + 1 < len(placed_at) else total
     return range(start, stop)
 
 
 def place_references(
     paths: Sequence[Path], frames: Sequence[FramePlan], fps: Fraction | None
 ) -> list[tuple[int, Path]]:
-    """Where references stand: each at the frame that its name says, or all evenly spread.
+    """Place references: each at the frame that its name says, or all evenly spread.
 
     Args:
         paths: their files, in natural order; at least one.
         frames: of the film. fps: of a video; None: they are stills, which have no times.
 
     Returns:
-        (frame, file) by frame; no two stand at one.
+        Pairs of frame index and file, in the order of the film; no two have the same frame.
 
     Raises:
-        UsageError: a place is none, lies beyond the film, or is taken twice; or some names tell
-            places and others do not.
+        UsageError: a position names no frame, is beyond the film or taken twice; or some names
+            have a position and others have none.
     """
     told = [path for path in paths if "@" in path.stem]
     if told and len(told) < len(paths):
         other = next(path for path in paths if "@" not in path.stem)
         raise UsageError(
-            f"{told[0].name} says where in the film it stands and {other.name} does not; give all "
-            f"references a place or none: {_HOW}"
+            f"{told[0].name} has a position in its name and {other.name} has none; give one to all "
+            f"references or to none: {_HOW}"
         )
     if not told:
         return _spread(paths, len(frames))
@@ -100,16 +103,16 @@ def place_references(
     for (before, one), (after, other_number) in itertools.pairwise(placed):
         if before == after:
             names = f"{paths[one].name} and {paths[other_number].name}"
-            raise UsageError(f"{names} both stand at frame {after}; move one of them")
+            raise UsageError(f"{names} are both placed at frame {after}; move one of them")
     return [(frame, paths[number]) for frame, number in placed]
 
 
 def _spread(paths: Sequence[Path], total: int) -> list[tuple[int, Path]]:
-    """The first at the first frame, the last at the last."""
+    """Spread references evenly, from the first frame to the last."""
     if len(paths) > total:
         raise UsageError(
-            f"{paths[0].parent} holds {len(paths)} references for {total} frames; each needs a "
-            "frame of its own: take some out"
+            f"{paths[0].parent} contains {len(paths)} references for {total} frames; each needs a "
+            "frame of its own: remove some"
         )
     steps = max(1, len(paths) - 1)
     places = (round(Fraction(number * (total - 1), steps)) for number in range(len(paths)))
@@ -117,7 +120,7 @@ def _spread(paths: Sequence[Path], total: int) -> list[tuple[int, Path]]:
 
 
 class _Film:
-    """The frames of a film as a file's name may call them."""
+    """Frames of a film, found by what a file name says."""
 
     def __init__(self, frames: Sequence[FramePlan], fps: Fraction | None) -> None:
         self._frames = frames
@@ -128,13 +131,13 @@ class _Film:
                 self._named.setdefault(Path(frame.name).stem, []).append(frame.index)
 
     def place(self, path: Path) -> int:
-        """The frame that a reference's name says."""
+        """Return the index of the frame that a reference's name says."""
         text = path.stem.rpartition("@")[2].strip()
         last = len(self._frames) - 1
         frame = self._read(text, path)
         if not 0 <= frame <= last:
             raise UsageError(
-                f"{path.name} stands beyond the film, whose {last + 1} frames are numbered 0 to "
+                f"{path.name} is placed beyond the film, whose {last + 1} frames are numbered 0 to "
                 f"{last}; {_HOW}"
             )
         return frame
@@ -161,7 +164,7 @@ class _Film:
         return self._shown_at(int(time["minutes"] or 0) * 60 + Fraction(time["seconds"]))
 
     def _shown_at(self, seconds: Fraction) -> int:
-        """The frame that a video shows at a time; its number of frames after the end."""
+        """Return the frame that a video shows at a time; its number of frames after the end."""
         assert self._fps is not None
         if self._frames[0].time is None:
             return int(seconds * self._fps)

@@ -168,7 +168,7 @@ class AnchoredFrames(Generic[Anchor]):
         state = self._known(spans[at], opening.a)
         if state is not None:
             return state
-        if spans[at].begins:
+        if spans[at].independent:
             return self._begin(spans[at], opening)
         source = self._source(spans, at)
         if source is None:
@@ -202,7 +202,7 @@ class AnchoredFrames(Generic[Anchor]):
     def _orphan(self, spans: Sequence[AnchorSpan], at: int, opening: _Readable) -> Anchor:
         """Make an anchor from its frame alone, where nothing that it depends on can be read."""
         span = spans[at]
-        if not spans[-1 if span.backward else 0].begins:
+        if not spans[-1 if span.backward else 0].independent:
             raise JobError(
                 f"the anchor at frame {span.start} is missing from the run folder; the next "
                 "attempt makes it again"

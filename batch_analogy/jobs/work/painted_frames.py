@@ -88,7 +88,7 @@ class Painted:
         return self._painter.render_alone(a, self._inputs.nearest(index, index))
 
     def _begin(self, span: AnchorSpan, frame: FramePlan, a: Tensor) -> PaintedState:
-        painted = span.painted and frame.index == span.start
+        painted = span.is_keyframe and frame.index == span.start
         return self._painter.begin(a, span.key, painted=painted)
 
     def _read_with_channels(self, frame: FramePlan) -> Tensor:

@@ -225,7 +225,7 @@ def test_a_frame_that_ends_its_workers_is_told_from_one_that_cannot_be_read(
     assert (hopeless["index"], hopeless["attempt"], hopeless["retryable"]) == (3, 1, False)
     assert hopeless["message"] == "the frame cannot be read"
     assert (deadly["index"], deadly["attempt"], deadly["retryable"]) == (7, DEATHS_PER_FRAME, True)
-    assert deadly["message"].startswith("its workers died on it")
+    assert deadly["message"].startswith("workers died while making it")
     lost = stage.heard(WorkerLost)
     assert [event.cause for event in lost] == ["died"] * DEATHS_PER_FRAME
     assert stage.done() == [0, 1, 2, 4, 5, 6, 8, 9]

@@ -39,25 +39,25 @@ def names(context: SpanContext) -> tuple[list[int], int, int | None]:
 
 def test_stretches_are_cut_by_index_inside_shots() -> None:
     film = dependencies(plan_of([8] * 14, cuts=(6,)))
-    assert names(film.of(1)) == ([], 0, 4)
-    assert names(film.of(5)) == ([0], 4, None)  # the shot ends
-    assert names(film.of(6)) == ([], 6, 10)
-    assert names(film.of(13)) == ([6], 10, None)
+    assert names(film.context(1)) == ([], 0, 4)
+    assert names(film.context(5)) == ([0], 4, None)  # the shot ends
+    assert names(film.context(6)) == ([], 6, 10)
+    assert names(film.context(13)) == ([6], 10, None)
 
 
 def test_what_leads_to_a_stretch_begins_at_an_anchor_that_is_known() -> None:
     film = dependencies(plan_of([8] * 20), 8)
-    assert names(film.of(17)) == ([8, 12], 16, None)
-    assert names(film.of(9)) == ([], 8, 12)
-    assert names(film.of(5)) == ([0], 4, 8)
-    assert film.of(5).leading[0].begins
+    assert names(film.context(17)) == ([8, 12], 16, None)
+    assert names(film.context(9)) == ([], 8, 12)
+    assert names(film.context(5)) == ([0], 4, 8)
+    assert film.context(5).leading[0].independent
 
 
 def test_after_many_stretches_one_begins_anew() -> None:
     film = dependencies(plan_of([8] * (4 * SPANS_PER_RESET + 8)))
     last = 4 * SPANS_PER_RESET + 5
-    assert names(film.of(last)) == ([4 * SPANS_PER_RESET], 4 * SPANS_PER_RESET + 4, None)
-    begins = [span.start for span in film.anchors() if span.begins]
+    assert names(film.context(last)) == ([4 * SPANS_PER_RESET], 4 * SPANS_PER_RESET + 4, None)
+    begins = [span.start for span in film.spans() if span.independent]
     assert begins == [0, 4 * SPANS_PER_RESET]
 
 
@@ -106,7 +106,7 @@ def test_frames_of_one_stretch_share_their_course() -> None:
         asked.append(start)
         return True
 
-    found = DependencyGraph(plan_of([8] * 12), known).of_all([4, 5, 6, 8])
+    found = DependencyGraph(plan_of([8] * 12), known).contexts([4, 5, 6, 8])
     assert found[0] is found[1] is found[2]
     assert [context.own.start for context in found] == [4, 4, 4, 8]
     assert asked == [4, 8]
@@ -114,34 +114,34 @@ def test_frames_of_one_stretch_share_their_course() -> None:
 
 def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
     film = dependencies(plan_of([8, 8, 0, 8, 0, 0, 8, 8, 8]))
-    assert [frame.index for frame in film.of(3).own.frames] == [0, 1, 3]
-    assert names(film.of(7)) == ([0], 6, 8)
+    assert [frame.index for frame in film.context(3).own.frames] == [0, 1, 3]
+    assert names(film.context(7)) == ([0], 6, 8)
     with pytest.raises(ValueError, match="no span"):
-        dependencies(plan_of([8, 0])).of(1)
+        dependencies(plan_of([8, 0])).context(1)
 
 
 def test_a_stretch_without_a_usable_frame_is_none() -> None:
     film = dependencies(plan_of([8] * 4 + [0] * 4 + [8] * 4))
-    assert names(film.of(9)) == ([0], 8, None)
-    assert names(film.of(2)) == ([], 0, 8)
+    assert names(film.context(9)) == ([0], 8, None)
+    assert names(film.context(2)) == ([], 0, 8)
 
 
 def test_where_frames_change_their_size_one_begins_anew() -> None:
     film = dependencies(plan_of([8] * 3 + [16] * 6))
-    assert names(film.of(2)) == ([], 0, None)
-    assert names(film.of(4)) == ([], 3, 7)
+    assert names(film.context(2)) == ([], 0, None)
+    assert names(film.context(4)) == ([], 3, 7)
 
 
 def test_anchors_are_given_up_when_nothing_leads_over_them() -> None:
     film = dependencies(plan_of([8] * 16), 0, 4, 8, 12)
-    assert film.unneeded(3, {0, 1, 2, 3}) == [0]
-    assert film.unneeded(7, {4, 5, 6, 7}) == []  # the span before it is not done
-    assert film.unneeded(7, set(range(8))) == [0, 4]
-    assert film.unneeded(15, set(range(16))) == [8]  # the last one serves whatever comes
+    assert film.unneeded_anchors(3, {0, 1, 2, 3}) == [0]
+    assert film.unneeded_anchors(7, {4, 5, 6, 7}) == []  # the span before it is not done
+    assert film.unneeded_anchors(7, set(range(8))) == [0, 4]
+    assert film.unneeded_anchors(15, set(range(16))) == [8]  # the last one serves whatever comes
 
 
 def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:
-    assert dependencies(plan_of([8] * 16), 0).unneeded(3, {0, 1, 2, 3}) == []
+    assert dependencies(plan_of([8] * 16), 0).unneeded_anchors(3, {0, 1, 2, 3}) == []
 
 
 def keyed(plan: Plan, *frames: int) -> Plan:
@@ -154,8 +154,8 @@ def keyed(plan: Plan, *frames: int) -> Plan:
 
 def test_keyframes_are_anchors_and_others_come_from_the_nearer_one() -> None:
     film = dependencies(keyed(plan_of([8] * 24), 6, 18))
-    spans = film.anchors()
-    assert [(s.start, s.backward, s.begins) for s in spans] == [
+    spans = film.spans()
+    assert [(s.start, s.backward, s.independent) for s in spans] == [
         (0, True, False),
         (2, True, False),
         (6, False, True),
@@ -165,24 +165,24 @@ def test_keyframes_are_anchors_and_others_come_from_the_nearer_one() -> None:
         (22, False, False),
         (23, False, False),
     ]
-    assert [s.start for s in spans if s.painted] == [6, 18]
+    assert [s.start for s in spans if s.is_keyframe] == [6, 18]
     assert [s.key for s in spans] == [0, 0, 0, 0, 1, 1, 1, 1]
-    middle = film.of(11)
+    middle = film.context(11)
     assert [s.start for s in middle.spans] == [6, 10, 14, 18]
-    assert [s.start for s in film.of(0).spans] == [0, 2, 6]
+    assert [s.start for s in film.context(0).spans] == [0, 2, 6]
 
 
 def test_an_anchor_made_backwards_is_kept_until_what_comes_from_it_is_known() -> None:
     plan = keyed(plan_of([8] * 12), 11)
-    assert [s.start for s in dependencies(plan).anchors()] == [0, 3, 7, 11]
+    assert [s.start for s in dependencies(plan).spans()] == [0, 3, 7, 11]
     everything = set(range(12))
-    assert 3 not in dependencies(plan, 3, 7).unneeded(4, everything)
-    assert 3 in dependencies(plan, 0, 3, 7).unneeded(4, everything)
+    assert 3 not in dependencies(plan, 3, 7).unneeded_anchors(4, everything)
+    assert 3 in dependencies(plan, 0, 3, 7).unneeded_anchors(4, everything)
 
 
 def test_a_shot_without_a_keyframe_takes_the_nearest_ones_paint() -> None:
-    spans = dependencies(keyed(plan_of([8] * 12, cuts=(6,)), 1)).anchors()
-    assert [(s.start, s.key, s.begins) for s in spans if s.start >= 6] == [
+    spans = dependencies(keyed(plan_of([8] * 12, cuts=(6,)), 1)).spans()
+    assert [(s.start, s.key, s.independent) for s in spans if s.start >= 6] == [
         (6, 0, True),
         (10, 0, False),
         (11, 0, False),
@@ -195,13 +195,13 @@ def test_another_keyframe_moves_no_anchor_near_the_others() -> None:
     was, now = dependencies(keyed(plan, 10)), dependencies(keyed(plan, 10, 50))
     changed = {k for k in range(60) if was.provenance(k) != now.provenance(k)}
     assert changed == set(range(31, 60))
-    starts = [span.start for span in now.anchors()]
+    starts = [span.start for span in now.spans()]
     assert starts == [0, 2, 6, 10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 59]
 
 
 @pytest.mark.parametrize("gap", range(2, 40))
 def test_between_keyframes_no_stretch_is_long_and_the_middle_is_not_short(gap: int) -> None:
-    chain = dependencies(keyed(plan_of([8] * (gap + 1)), 0, gap)).anchors()
+    chain = dependencies(keyed(plan_of([8] * (gap + 1)), 0, gap)).spans()
     assert all(len(span.frames) <= 4 for span in chain)
     (crossing,) = [a for a, b in itertools.pairwise(chain) if (a.key, b.key) == (0, 1)]
     assert len(crossing.frames) >= min(gap, 2)
@@ -226,6 +226,6 @@ def test_the_last_frame_is_an_anchor_unless_one_is_near() -> None:
         DependencyGraph(msgspec.structs.replace(plan_of([8] * count), anchor_frames=12))
         for count in (17, 16)
     )
-    assert names(far.of(14)) == ([0], 12, 16)
-    assert names(far.of(16)) == ([0, 12], 16, None)
-    assert names(near.of(14)) == ([0], 12, None)
+    assert names(far.context(14)) == ([0], 12, 16)
+    assert names(far.context(16)) == ([0, 12], 16, None)
+    assert names(near.context(14)) == ([0], 12, None)

@@ -24,7 +24,7 @@ def starts(dependencies: FilmDependencies, index: int) -> list[list[int]]:
     """The spans that one comes to a frame by, for each of its references."""
     return [
         [span.start for span in (*context.leading, context.own)]
-        for context in dependencies.of_all([index])[0]
+        for context in dependencies.contexts([index])[0]
     ]
 
 
@@ -45,9 +45,9 @@ def test_one_reference_has_the_courses_of_the_whole_film() -> None:
 
 def test_no_anchor_is_made_where_a_reference_is_not_seen() -> None:
     dependencies = FilmDependencies(film(40, 0, 14, 30))
-    assert dependencies.of_all([13])[0][0].following is None  # the first is gone after that
+    assert dependencies.contexts([13])[0][0].following is None  # the first is gone after that
     per_reference = [[*range(0, 14, 4)], [*range(0, 30, 4)], [*range(12, 40, 4)]]
-    made = [span.start for span in dependencies.anchors()]
+    made = [span.start for span in dependencies.spans()]
     assert made == [start for part in per_reference for start in part]
 
 
@@ -61,7 +61,7 @@ def test_anchors_are_given_up_for_each_reference_by_itself() -> None:
     known: set[AnchorId] = {(start, number) for start in range(0, 40, 4) for number in (0, 1)}
     known.discard((4, 1))
     dependencies = FilmDependencies(film(40, 0, 39), known.__contains__)
-    assert dependencies.unneeded(3, {1, 2, 3, 0}) == [
+    assert dependencies.unneeded_anchors(3, {1, 2, 3, 0}) == [
         (0, 0)
     ]  # of the other one the next is not made
     assert dependencies.depth(3) == 0

@@ -60,22 +60,22 @@ def test_a_name_says_a_time_of_a_video() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("a@3.jpg", "b.jpg"), r"a@3\.jpg says where .* b\.jpg does not"),
-        (("a@3.jpg", "b@IMG_103.jpg"), r"a@3\.jpg and b@IMG_103\.jpg both stand at frame 3"),
-        (("a@21.jpg",), r"a@21\.jpg stands beyond the film, whose 21 frames .* 0 to 20"),
+        (("a@3.jpg", "b.jpg"), r"a@3\.jpg has a position in its name and b\.jpg has none"),
+        (("a@3.jpg", "b@IMG_103.jpg"), r"a@3\.jpg and b@IMG_103\.jpg are both placed at frame 3"),
+        (("a@21.jpg",), r"a@21\.jpg is placed beyond the film, whose 21 frames .* 0 to 20"),
         (("a@101%.jpg",), "beyond the film"),
         (("a@dusk.jpg",), "no frame is called 'dusk'; after the @ write"),
         (("a@.jpg",), "no frame is called ''"),
         (("a@1m2s.jpg",), "pictures and have no times"),
-        (tuple(f"{k}.jpg" for k in range(22)), "/looks holds 22 references for 21 frames"),
+        (tuple(f"{k}.jpg" for k in range(22)), "/looks contains 22 references for 21 frames"),
     ],
 )
-def test_places_that_make_no_sense(names: tuple[str, ...], message: str) -> None:
+def test_refuses_positions_that_no_frame_has(names: tuple[str, ...], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         places(*names)
 
 
-def test_a_name_that_two_frames_have_names_neither() -> None:
+def test_refuses_a_name_that_two_frames_have() -> None:
     with pytest.raises(UsageError, match="2 frames are called 1; give its number"):
         places("x@1.jpg", frames=stills("a/1.jpg", "b/1.jpg"))
 
@@ -95,7 +95,7 @@ def test_a_film_goes_smoothly_from_reference_to_reference() -> None:
     assert steps[4] < steps[8] > steps[13]
 
 
-def test_the_frames_of_a_reference_are_those_that_have_something_of_it() -> None:
+def test_frames_using_a_reference_are_those_with_a_share_of_it() -> None:
     where = [4, 14, 20]
     for number in range(3):
         own = [k for k in range(25) if number in mix_at(where, k).references]

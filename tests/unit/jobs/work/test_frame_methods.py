@@ -91,7 +91,7 @@ def spec_of(clip: Plan, root: Path, *at: int, **changes: Any) -> WorkerSpec:
 
 def loaded(clip: Plan, *indices: int, coherent: bool = False) -> list[LoadedFrame]:
     frames = [clip.frames[index] for index in indices]
-    contexts = FilmDependencies(clip).of_all(indices) if coherent else [()] * len(indices)
+    contexts = FilmDependencies(clip).contexts(indices) if coherent else [()] * len(indices)
     return [
         LoadedFrame(FrameTask(frame, context), READER.read(frame))
         for frame, context in zip(frames, contexts, strict=True)
