@@ -1,4 +1,4 @@
-"""``python -m batch_analogy``: the same as ``batch-analogy``."""
+"""``python -m batch_analogy``, which is the same as ``batch-analogy``."""
 
 from batch_analogy.cli import main
 

@@ -1,4 +1,4 @@
-"""The command line's commands, put together."""
+"""The command-line application with all its commands."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ batch-analogy COMMAND --help says more about each command."""
 
 
 def build_app() -> typer.Typer:
-    """The Typer application with every command."""
+    """Build the Typer application with every command."""
     app = typer.Typer(
         name="batch-analogy",
         no_args_is_help=True,
@@ -77,12 +77,12 @@ def build_app() -> typer.Typer:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; always ends by raising SystemExit.
+    """Run the command line. It always ends by raising SystemExit.
 
     Args:
         arguments: what follows the program's name; by default the process's own arguments.
     """
-    # Names of files that are no text: results are written as they are, for scripts.
+    # File names may hold bytes that are not UTF-8. Results keep them as they are, for scripts.
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)

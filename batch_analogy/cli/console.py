@@ -1,4 +1,4 @@
-"""The two streams: results on stdout, everything said along the way on stderr."""
+"""The two streams: results on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, TextIO
 
 
 class OutputClosedError(Exception):
-    """Whatever read stdout has ended, as ``head`` does."""
+    """The program that read stdout has ended, as ``head`` does."""
 
 
 @dataclass(frozen=True)
 class Console:
-    """Writes results and messages where they belong.
+    """Writes results and messages to their streams.
 
     With ``json_lines``, stdout carries JSON lines alone: events as they come, a result last.
     """
@@ -26,9 +26,9 @@ class Console:
     json_lines: bool = False
 
     def note(self, text: str) -> None:
-        """Say something to the person, on stderr; where nobody is left to hear it, nothing.
+        """Print a message on stderr, or nothing if stderr was closed.
 
-        A night's work does not end because a terminal was closed, or what it was piped into ended.
+        A night's work must not end because a terminal was closed or a pipe's reader ended.
         """
         try:
             print(text, file=sys.stderr, flush=True)
@@ -36,10 +36,10 @@ class Console:
             _leave(sys.stderr)
 
     def result(self, text: str) -> None:
-        """Print a line of the result, on stdout; nothing where stdout carries JSON.
+        """Print a line of the result on stdout, unless stdout carries JSON.
 
         Raises:
-            OutputClosedError: nobody reads it any more.
+            OutputClosedError: the reader of stdout has ended.
         """
         if not self.json_lines:
             _print(text)
@@ -48,12 +48,12 @@ class Console:
         """Print one JSON line on stdout, if JSON was asked for.
 
         Raises:
-            OutputClosedError: nobody reads it any more.
+            OutputClosedError: the reader of stdout has ended.
         """
         if self.json_lines:
             line = {"event": name, **fields}
             text = json.dumps(line, default=to_json, ensure_ascii=False)
-            # A file's name may be no text: then its bytes are half characters, in JSON as escapes.
+            # Bytes of a file name that are not UTF-8 are surrogates, which JSON writes as escapes.
             _print(text.encode(errors="backslashreplace").decode())
 
 
@@ -66,12 +66,16 @@ def _print(text: str) -> None:
 
 
 def _leave(stream: TextIO) -> None:
-    """What Python still holds of a stream would be written at its end, and fail again."""
+    """Redirect a stream to nowhere, or Python would fail again when it flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def to_json(value: object) -> Any:
-    """Plain JSON for what results are made of."""
+    """Return plain JSON for paths, fractions and dataclasses.
+
+    Raises:
+        TypeError: it is anything else.
+    """
     if isinstance(value, Path | Fraction):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

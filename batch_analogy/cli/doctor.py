@@ -35,7 +35,7 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -49,16 +49,16 @@ def doctor(
     weights: look.WeightsOption = RunConfig.weights,
     folder: Annotated[
         Path,
-        typer.Option("--folder", help="Where films are going to be written: its disk is checked."),
+        typer.Option("--folder", help="The folder for films, whose disk is checked."),
     ] = Path("."),
     ray: Annotated[
-        bool, typer.Option("--ray", help="Also start Ray on this machine, which takes seconds.")
+        bool, typer.Option("--ray", help="Also start Ray here, which takes a few seconds.")
     ] = False,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Check whether this machine is ready: packages, kernels, weights, ffmpeg, disk, Ray, GPUs.
 
-    The exit code is 4 if something is missing that no film can be made without.
+    The exit code is 4 if something is missing that every film needs.
     """
     console = Console(json_lines)
     ready = True
@@ -90,7 +90,7 @@ def _checks(weights: str, folder: Path, *, start_ray: bool) -> Iterator[Check]:
 
 
 def check_python() -> Check:
-    """Whether this Python is one that is tested."""
+    """Check that this Python version is tested."""
     low, high = PYTHON_RANGE
     return Check(
         "python",
@@ -101,7 +101,7 @@ def check_python() -> Check:
 
 
 def check_torch() -> Check:
-    """Whether PyTorch can be imported."""
+    """Check that PyTorch can be imported."""
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: one of its libraries does not load
@@ -110,7 +110,7 @@ def check_torch() -> Check:
 
 
 def check_kernel() -> Check:
-    """Whether the matching kernel compiles here and finds an identity."""
+    """Check that the matching kernel compiles and finds an identity."""
     import torch
 
     from batch_analogy.analogy.correspondence.patchmatch import patchmatch
@@ -124,7 +124,7 @@ def check_kernel() -> Check:
 
 
 def check_weights(choice: str) -> Check:
-    """Whether the chosen VGG-19 weights are there and intact."""
+    """Check that the chosen VGG-19 weights exist and are intact."""
     from batch_analogy.analogy.features.weights import load_tensors, resolve_weights
 
     try:
@@ -136,7 +136,7 @@ def check_weights(choice: str) -> Check:
 
 
 def check_gpus() -> Check:
-    """Which GPUs PyTorch sees; none is no fault, the CPU does the work then."""
+    """List the GPUs that PyTorch can use. Without one the CPU does the work."""
     import torch
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -145,7 +145,7 @@ def check_gpus() -> Check:
 
 
 def check_ffmpeg() -> Check:
-    """Whether the ffmpeg of the imageio-ffmpeg wheel runs and can encode H.264."""
+    """Check that the ffmpeg of the imageio-ffmpeg wheel runs and can encode H.264."""
     remedy = "pip install --force-reinstall imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE"
     try:
         import imageio_ffmpeg
@@ -166,26 +166,26 @@ def check_ffmpeg() -> Check:
 
 
 def check_disk(folder: Path) -> Check:
-    """Whether films and frames can be written, and how much room there is."""
+    """Check that films and frames can be written, and report the free space."""
     folder = general.absolute(folder)
     there = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(there).free
     if not os.access(there, os.W_OK):
-        return Check("disk", False, f"{there} may not be written to", "choose another folder")
+        return Check("disk", False, f"{there} is not writable", "choose another folder")
     return Check(
         "disk",
         free >= MIN_FREE_BYTES,
         f"{_gigabytes(free)} free at {there}",
-        f"a night's frames need room: free some, {_gigabytes(MIN_FREE_BYTES)} at least",
+        f"the frames of a night need space: free at least {_gigabytes(MIN_FREE_BYTES)}",
         essential=False,
     )
 
 
 def check_shared_memory() -> Check:
-    """Whether /dev/shm is as large as Ray wants it."""
+    """Check that /dev/shm is large enough for Ray."""
     shm = Path("/dev/shm")
     if not shm.is_dir():
-        return Check("/dev/shm", True, "this system has none and needs none")
+        return Check("/dev/shm", True, "this system has none and does not need it")
     size = shutil.disk_usage(shm).total
     return Check(
         "/dev/shm",
@@ -197,14 +197,14 @@ def check_shared_memory() -> Check:
 
 
 def check_ray(*, start: bool) -> Check:
-    """Whether Ray is installed and, if asked, whether it starts here."""
+    """Check that Ray is installed and, with ``start``, that it starts here."""
     remedy = "pip install 'ray[default]', or work without Ray: --address none"
     try:
         version = metadata.version("ray")
     except metadata.PackageNotFoundError:
         return Check("ray", False, "not installed", remedy)
     if not start:
-        return Check("ray", True, f"{version} (--ray starts it to see whether it works)")
+        return Check("ray", True, f"{version} (--ray also checks that it starts)")
     return _start_ray(version, remedy)
 
 

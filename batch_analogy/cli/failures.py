@@ -1,10 +1,10 @@
-"""What becomes of an exception: a message for the person and an exit code for the shell.
+"""Exceptions as a message for the person and an exit code for the shell.
 
 | code | meaning |
 | --- | --- |
-| 0 | everything asked for is done |
-| 1 | it failed |
-| 2 | the command makes no sense, or would destroy something |
+| 0 | everything is done |
+| 1 | failed |
+| 2 | wrong usage, or something would be destroyed |
 | 3 | partial: some frames failed, the rest is done |
 | 4 | this machine or cluster cannot do it |
 | 130 | interrupted |
@@ -33,7 +33,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.BatchAnalogyError: FAILED,
     KeyboardInterrupt: INTERRUPTED,
 }
-"""Exception class → exit code; a class that is not listed has its nearest parent's."""
+"""Exception class → exit code. A class that is not listed has the code of its nearest parent."""
 
 DEBUG_VARIABLE = "BATCH_ANALOGY_DEBUG"
 
@@ -41,7 +41,7 @@ P = ParamSpec("P")
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code of an exception: its own class's or its nearest listed parent's, else 1."""
+    """Return the exit code of an exception: that of its class or nearest listed parent, else 1."""
     return next((EXIT_CODES[c] for c in type(error).__mro__ if c in EXIT_CODES), FAILED)
 
 
@@ -60,10 +60,10 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
         except errors.BatchAnalogyError as error:
             code = _report(console, error, str(error))
         except KeyboardInterrupt as error:
-            code = _report(console, error, "interrupted. The same command starts it again.")
+            code = _report(console, error, "interrupted; give the same command again to continue")
         except OutputClosedError:
             code = FAILED
-            console.note("stopped: nobody reads the output any more")
+            console.note("stopped: the reader of the output has ended")
         except Exception as error:  # noqa: BLE001 - the outermost frame: a bug gets one line too
             code = _report(console, error, _bug_message(error))
         raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""A plan as a person reads it: frames, segments, films and what they are going to cost."""
+"""Text of a plan: its frames, segments and films, and what they will cost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDERS = {
 
 
 def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
-    """Print a plan and its cost as the result; returns the exit code."""
+    """Print a plan and its cost as the result, and return the exit code."""
     from batch_analogy.jobs.drive.estimate import estimate
     from batch_analogy.jobs.plan.plan_file import plan_to_json
 
@@ -55,7 +55,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _depth_rows(plan)
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
-        yield "RAW", f"all developed alike, with the first one's white balance ({balance})"
+        yield "RAW", f"all developed alike, with the white balance of the first ({balance})"
     yield from _found_rows(config, plan)
     if plan.painting is None:
         yield from _reference_rows(config, plan)
@@ -93,18 +93,18 @@ def _reference_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Whether the reference lies among the frames, as it does by mistake, or because it is one."""
+    """Warn if the reference lies among the frames, which may be a mistake."""
     for frame in plan.wanted():
         if frame.source == plan.reference.path and plan.painting is None:
             yield (
                 "",
                 f"WARNING: the reference {frame.name} lies among the frames and is frame "
-                f"{frame.index} of the film; if it is none, move it elsewhere",
+                f"{frame.index} of the film; if it should not be one, move it elsewhere",
             )
 
 
 def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """By what stills were put in order, and what speaks for another one."""
+    """Say how stills were put in order, and warn if something contradicts that order."""
     from batch_analogy.jobs.plan.survey import arrangement_of
 
     found = arrangement_of(plan.frames, config.order)
@@ -112,7 +112,7 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if found.copies:
         text += f", {found.copies} copies like 'a (1).jpg' after their originals"
     if found.wraps:
-        text += f"; the camera's counter began again at {', '.join(found.wraps[:MAX_SHOWN_SHOTS])}"
+        text += f"; the camera's counter restarts at {', '.join(found.wraps[:MAX_SHOWN_SHOTS])}"
     yield "order", text
     if found.disputed:
         at = found.disputed[0]
@@ -120,13 +120,17 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         count = len(found.disputed)
         where = f"{names}" + (f" (and {count - 1} more such places)" if count > 1 else "")
         if found.by == "time":
-            yield "", f"WARNING: by name it would be another: {where}; see --order name"
+            yield "", f"WARNING: the names suggest another order: {where}; see --order name"
         else:
-            yield "", f"WARNING: taken in another: {where}, but was taken earlier; see --order time"
+            yield (
+                "",
+                f"WARNING: capture times suggest another order: {where}, but was taken earlier; "
+                "see --order time",
+            )
 
 
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
-    """What a person should know of a run's stills, without the rest of the plan."""
+    """Yield the warnings of a plan, without the rest of it."""
     if plan.video is None and len(plan.frames) > 1:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
@@ -138,7 +142,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
 
 
 def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """What the frames are painted after, and shots in which none was painted."""
+    """Name the painted pictures, and warn of shots without one."""
     from batch_analogy.jobs.plan.paint_inputs import shots_without_keyframe
     from batch_analogy.jobs.plan.ranges import format_range
 
@@ -153,15 +157,15 @@ def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         if key.example and _transparent(key.example.path) and not _transparent(key.painted.path):
             yield (
                 "",
-                f"WARNING: {key.example.path} has transparency and what was painted over it has "
-                "none, so all of it is painted: make that transparent where frames are to show",
+                f"WARNING: {key.example.path} has transparency but {key.painted.path} has none, so "
+                "everything is painted; make it transparent where the frames should show",
             )
     shots = [(shot.start, shot.stop) for shot in plan.shots]
     for start, stop in shots_without_keyframe(plan.painting, shots)[:MAX_SHOWN_SHOTS]:
         yield (
             "",
-            f"WARNING: none of the frames {format_range(start, stop)} is painted, and a cut parts "
-            "them from those that are; they follow by what they show: paint one of them too",
+            f"WARNING: a cut separates frames {format_range(start, stop)} from every keyframe, so "
+            "they are painted by what they show alone; paint one of them too",
         )
 
 
@@ -173,7 +177,7 @@ def _transparent(path: str) -> bool:
 
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """What stills the numbers in the names leave out, and what the film does about it."""
+    """Name the gaps in the numbers of stills, and what the film shows there."""
     from batch_analogy.jobs.plan.survey import format_gaps, gaps_of
     from batch_analogy.media.frame_numbers import MAX_HOLD_FRAMES, are_lost
 
@@ -182,21 +186,21 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         return
     count = sum(gap.frames for gap in gaps)
     if not are_lost(gaps, len(plan.frames)):
-        yield "numbers", f"{count} are not used: too many to be lost frames, nothing is held"
+        yield "numbers", f"{count} are missing, too many for lost frames; the gaps are not filled"
         return
     seem = "1 frame seems" if count == 1 else f"{count} frames seem"
     yield "missing", f"{seem} to be missing: {format_gaps(gaps)}"
     if config.on_missing != "hold":
-        yield "", "the film goes on without them"
+        yield "", "the film continues without them"
         return
-    yield "", "the film shows the frame before each gap for that time"
+    yield "", "the film shows the frame before each gap instead"
     long = [gap for gap in gaps if gap.frames > MAX_HOLD_FRAMES]
     if long:
-        yield "", f"but not for more than {MAX_HOLD_FRAMES} in a row, as {format_gaps(long)}"
+        yield "", f"except for gaps of more than {MAX_HOLD_FRAMES} frames: {format_gaps(long)}"
 
 
 def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Whether stills hold more bits than are kept of them, by the first one."""
+    """Say if the first still has more bits than are used."""
     from batch_analogy.errors import FrameError
     from batch_analogy.media.stills import read_depth_loss
 
@@ -206,13 +210,13 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     try:
         loss = read_depth_loss(Path(first.source))
     except FrameError:
-        return  # it has gone since; the worker that is to do it will say so
+        return  # it was deleted meanwhile; its worker will report it
     if loss is not None:
-        yield "depth", f"of the 16 bits of {first.name} 8 are kept: {loss}"
+        yield "depth", f"only 8 of the 16 bits of {first.name} are used: {loss}"
 
 
 def _apart(config: RunConfig) -> str:
-    """Why frames are made one by one though coherence is on."""
+    """Say why each frame is made by itself although --temporal is on."""
     return (
         f"each frame is made by itself, since {config.incoherent_option} rules out temporal "
         "coherence, so the film may flicker; leave the option out for a steady film"
@@ -220,13 +224,14 @@ def _apart(config: RunConfig) -> str:
 
 
 def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """How the frames hang together: coherence, cuts, and exposures to even out."""
+    """Say what connects the frames: temporal coherence, cuts and evened exposures."""
     from batch_analogy.jobs.plan.ranges import format_range
 
     if plan.coherent:
-        yield "temporal", "on: they go on from each other"
+        yield "temporal", "on: frames are made along the motion between them"
     else:
-        yield "temporal", f"off: {_apart(config) if config.temporal == 'on' else 'each by itself'}"
+        alone = "each frame is made by itself"
+        yield "temporal", f"off: {_apart(config) if config.temporal == 'on' else alone}"
 
     if len(plan.shots) > 1:
         shown = [format_range(shot.start, shot.stop) for shot in plan.shots[:MAX_SHOWN_SHOTS]]
@@ -234,8 +239,8 @@ def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "shots", ", ".join(shown) + (f" … and {rest} more" if rest else "")
     changes = [frame.exposure_ev for frame in plan.frames if frame.exposure_ev]
     if changes:
-        time_range = f"{min(changes):+.2f} to {max(changes):+.2f} EV"
-        yield "exposure", f"of {len(changes)} frames evened out, by {time_range}"
+        corrections = f"{min(changes):+.2f} to {max(changes):+.2f} EV"
+        yield "exposure", f"of {len(changes)} frames corrected, by {corrections}"
 
 
 def _source(config: RunConfig, plan: Plan) -> str:
@@ -252,7 +257,7 @@ def _rate(config: RunConfig, plan: Plan) -> str:
     made += f", each shown {config.hold} times" if config.hold > 1 else ""
     if plan.constant_rate or config.fps is not None:
         return f"{frame_rate(plan.fps)} frames/s{made}"
-    return f"frames at the video's own times, {float(plan.fps):.2f} a second on average{made}"
+    return f"frames at the video's own times, {float(plan.fps):.2f} per second on average{made}"
 
 
 def _segments(plan: Plan) -> str:
@@ -268,7 +273,7 @@ def _cost_rows(config: RunConfig, cost: Estimate) -> Iterator[tuple[str, str]]:
         return
     yield "time", _time(config, cost)
     short = cost.free_bytes < cost.disk_bytes
-    warning = ": TOO LITTLE, free some or name another folder with --run-dir" if short else ""
+    warning = ": TOO LITTLE; free some, or choose another folder with --run-dir" if short else ""
     yield (
         "disk",
         f"about {_size(cost.disk_bytes)} more, {_size(cost.free_bytes)} are free{warning}",
@@ -277,17 +282,18 @@ def _cost_rows(config: RunConfig, cost: Estimate) -> Iterator[tuple[str, str]]:
 
 def _time(config: RunConfig, cost: Estimate) -> str:
     if cost.seconds_per_frame is None:
-        return "not known before a frame is done: batch-analogy preview measures it"
-    pace = f"{cost.seconds_per_frame:.1f} s a frame and worker, from {cost.measured} done here"
+        return "not known before a frame is done; batch-analogy preview measures it"
+    pace = f"{cost.seconds_per_frame:.1f} s per frame and worker, measured on {cost.measured}"
     if cost.seconds is None:
         whole = duration(cost.seconds_per_frame * cost.left)
-        return f"about {whole} of work for {config.execution.address} to share ({pace})"
+        address = config.execution.address
+        return f"about {whole} of work, shared by the workers at {address} ({pace})"
     workers = "1 worker" if cost.workers == 1 else f"{cost.workers} workers"
     return f"about {duration(cost.seconds)} for {cost.left} frames on {workers} ({pace})"
 
 
 def _size(size_bytes: int) -> str:
-    """A size to read at a glance.
+    """Format a size.
 
     >>> _size(1_200_000), _size(52_300_000_000)
     ('1 MB', '52.3 GB')
@@ -298,7 +304,7 @@ def _size(size_bytes: int) -> str:
 
 
 def frame_rate(fps: Fraction) -> str:
-    """A frame rate as people write it.
+    """Format a frame rate.
 
     >>> frame_rate(Fraction(24)), frame_rate(Fraction(24000, 1001))
     ('24', '23.976')

@@ -1,4 +1,4 @@
-"""What a person sees of a run while it goes: a bar on a terminal, a line now and then elsewhere."""
+"""Display of a run while it executes: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 QUIET_SECONDS = 30.0
-"""Without a terminal, counts are printed this often: job logs must stay readable."""
+"""Interval of printed counts where there is no terminal, so that job logs stay readable."""
 
 JSON_COUNT_SECONDS = 1.0
-"""Counts of frames that only pass by, in planning and encoding, are written this often as JSON."""
+"""Interval of JSON lines for planning and encoding, whose frames pass by quickly."""
 
 
 class RunWatcher(Watcher):
-    """Shows a run's events."""
+    """Shows the events of a run."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class RunWatcher(Watcher):
         super().__init__(console, terminal=terminal, clock=clock)
         self._last_count_seconds: float | None = None
         self._last_json_seconds: float | None = None
-        self.pool: events.PoolStarted | None = None  # what the workers told when they started
+        self.pool: events.PoolStarted | None = None  # None until the workers start
         self._task: TaskID | None = None
 
     def __call__(self, event: events.RunEvent) -> None:
@@ -66,7 +66,7 @@ class RunWatcher(Watcher):
         )
 
     def _json_is_due(self) -> bool:
-        """Whether a count of plan or film is to be written: once a second is enough."""
+        """Return whether to write a count of planning or encoding as JSON now."""
         now, last = self._clock(), self._last_json_seconds
         if last is not None and now - last < JSON_COUNT_SECONDS:
             return False
@@ -74,7 +74,7 @@ class RunWatcher(Watcher):
         return True
 
     def _count_is_due(self, event: events.RunEvent) -> bool:
-        """Whether a count is to be printed: the first one, the last one, and every 30 s."""
+        """Return whether to print a count now: the first, the last, and one every 30 s."""
         now = self._clock()
         last = isinstance(event, events.FrameDone) and event.done + event.failed >= event.total
         waited = self._last_count_seconds
@@ -105,7 +105,7 @@ class RunWatcher(Watcher):
 
 
 def event_name(event: events.RunEvent) -> str:
-    """The event's name in JSON lines.
+    """Return an event's name in JSON lines.
 
     >>> event_name(events.Stopping(in_hand=1))
     'stopping'
@@ -115,7 +115,7 @@ def event_name(event: events.RunEvent) -> str:
 
 @functools.singledispatch
 def describe(event: events.RunEvent) -> str:
-    """One event as a line for a person."""
+    """Describe an event in a line for a person."""
     raise TypeError(f"{type(event).__name__} has no description")
 
 
@@ -128,10 +128,10 @@ def _(event: events.PlanProgress) -> str:
 def _(event: events.RunOpened) -> str:
     parts = [f"{event.total} frames, {event.segments} segments to do"]
     if event.done:
-        found = f" ({event.adopted} found on the disk)" if event.adopted else ""
+        found = f" ({event.adopted} found on disk)" if event.adopted else ""
         parts.append(f"{event.done} frames done before{found}")
     if event.failed:
-        parts.append(f"{event.failed} cannot be done")
+        parts.append(f"{event.failed} have failed")
     return ", ".join(parts) + f"; run folder {event.run_dir}"
 
 
@@ -161,13 +161,13 @@ def _(event: events.FrameDone) -> str:
 
 @describe.register
 def _(event: events.FrameFailed) -> str:
-    then = "trying it again" if event.will_retry else "given up"
+    then = "trying again" if event.will_retry else "given up"
     return f"frame {event.index} ({event.name}) failed, {then}: {event.message}"
 
 
 @describe.register
 def _(event: events.WorkerLost) -> str:
-    then = f"{event.replacement} takes its place" if event.replacement else "it is not replaced"
+    then = f"{event.replacement} replaces it" if event.replacement else "it is not replaced"
     return f"{event.worker} was lost ({event.message}); {then}"
 
 
@@ -184,7 +184,7 @@ def _(event: events.WorkersMissing) -> str:
 @describe.register
 def _(event: events.Stopping) -> str:
     workers = "1 worker has" if event.in_hand == 1 else f"{event.in_hand} workers have"
-    return f"stopping: what {workers} in hand is being finished; Ctrl-C again aborts"
+    return f"stopping: {workers} frames in hand, which are being finished; Ctrl-C again aborts"
 
 
 @describe.register
@@ -202,18 +202,18 @@ def _(event: events.FilmWritten) -> str:
 
 
 def _pace(event: events.FrameDone) -> str:
-    """Failures, rate and time left, as far as they are known."""
+    """Return failures, pace and time left, as far as they are known."""
     parts = [f"{event.failed} failed"] if event.failed else []
     if event.rate:
         slow = event.rate < 1
-        parts.append(f"{1 / event.rate:.1f} s a frame" if slow else f"{event.rate:.1f} frames/s")
+        parts.append(f"{1 / event.rate:.1f} s per frame" if slow else f"{event.rate:.1f} frames/s")
     if event.eta_seconds is not None:
         parts.append(f"{duration(event.eta_seconds)} left")
     return ", ".join(parts)
 
 
 def duration(seconds: float) -> str:
-    """A length of time to read at a glance.
+    """Format a duration.
 
     >>> duration(42), duration(192), duration(7380)
     ('42 s', '3 min 12 s', '2 h 3 min')

@@ -1,4 +1,4 @@
-"""The command ``status``: how a run is going, once or until it ends."""
+"""The command ``status``: shows the state of a run, once or until it ends."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def status(
         bool,
         typer.Option(
             "--watch",
-            help="Go on showing it until the run ends; Ctrl-C leaves it and the run goes on.",
+            help="Keep showing it until the run ends. Ctrl-C stops showing it, not the run.",
         ),
     ] = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Show how a run is going, or how it ended. It may be running meanwhile."""
+    """Show the progress of a run, even while it is running, or how it ended."""
     console = Console(json_lines)
     run_dir = general.absolute(run_dir)
     found = StatusWatch(run_dir, console).watch_until_end() if watch else _read(run_dir)
@@ -71,7 +71,7 @@ def _print(console: Console, run_dir: Path, found: RunStatus) -> None:
 
 @dataclass
 class StatusWatch:
-    """Looks at a run again and again: redraws on a terminal, writes a line now and then elsewhere.
+    """Repeated display of a run: redrawn on a terminal, one line now and then elsewhere.
 
     With JSON, a line is written whenever something has changed.
     """
@@ -83,7 +83,7 @@ class StatusWatch:
     sleep: Callable[[float], None] = time.sleep
 
     def watch_until_end(self) -> RunStatus | None:
-        """Show it until it ends; how it ended, or None if the person left before."""
+        """Show the run until it ends. Return how it ended, or None after Ctrl-C."""
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
         try:
@@ -93,7 +93,7 @@ class StatusWatch:
                     return self._watch(lambda found: live.update(self._text(found), refresh=True))
             return self._watch(self._tell)
         except KeyboardInterrupt:
-            self.console.note("left; what the run is doing goes on")
+            self.console.note("no longer watching; the run continues")
             return None
 
     def _watch(self, show: Callable[[RunStatus], None]) -> RunStatus:
@@ -120,18 +120,18 @@ class StatusWatch:
 
 
 def summary(found: RunStatus) -> str:
-    """A run in one line."""
+    """Return the state of a run in one line."""
     failed = f", {len(found.failed)} failed" if found.failed else ""
     pace = _pace(found)
     return f"{found.state}: {found.done} of {found.total} done{failed}{pace and f', {pace}'}"
 
 
 def _pace(found: RunStatus) -> str:
-    """Rate, workers and time left; nothing where no new frame has been done lately."""
+    """Return pace, workers and time left, or nothing while no pace is known."""
     if not found.rate:
         return ""
     left = "" if found.eta_seconds is None else f", {duration(found.eta_seconds)} left"
-    return f"{1 / found.rate:.1f} s a frame, {found.workers} workers{left}"
+    return f"{1 / found.rate:.1f} s per frame, {found.workers} workers{left}"
 
 
 def _lines(found: RunStatus, sheet: Path | None) -> list[str]:
@@ -139,7 +139,7 @@ def _lines(found: RunStatus, sheet: Path | None) -> list[str]:
 
 
 def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
-    """What is shown of a run: names and values."""
+    """Return everything that is shown of a run, as names and values."""
     rows = [
         ("state", found.state + (f": {found.message}" if found.message else "")),
         ("frames", f"{found.done} of {found.total} done, {found.left} left"),
@@ -148,7 +148,7 @@ def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     ]
     if pace := _pace(found):
         rows.append(("rate", pace))
-    # Workers are heard of by the driver, whose clock may not be that of this machine.
+    # The driver notes when workers report, by its own clock, which may be another machine's.
     now = time.time() if _is_here(found) else found.updated_at
     rows += [("worker", _worker(state, now)) for state in found.worker_states[:MAX_SHOWN_WORKERS]]
     if len(found.worker_states) > MAX_SHOWN_WORKERS:
@@ -177,12 +177,12 @@ def _segments(found: RunStatus) -> str:
 
 
 def _is_here(found: RunStatus) -> bool:
-    """Whether the run is driven from this machine."""
+    """Return whether the run is driven from this machine."""
     return found.host == socket.gethostname()
 
 
 def _updated(found: RunStatus) -> str:
-    """When the driver last told of itself; on another machine by another clock."""
+    """Return when the driver last wrote its status, by its own machine's clock."""
     age = time.time() - found.updated_at
     if _is_here(found):
         return f"{duration(max(0.0, age))} ago"
@@ -190,7 +190,7 @@ def _updated(found: RunStatus) -> str:
 
 
 def _worker(state: WorkerState, now: float) -> str:
-    """One worker in one line."""
+    """Return the state of a worker in one line."""
     if state.lost is not None:
         return f"{state.name} was lost: {state.lost}"
     parts = [f"{state.name} on {state.node} ({state.device}): {state.done} done"]
@@ -199,7 +199,7 @@ def _worker(state: WorkerState, now: float) -> str:
     if state.last_seconds is not None:
         parts.append(f"frame {state.last_frame} in {state.last_seconds:.1f} s")
     heard = duration(max(0.0, now - state.heard_at))
-    return ", ".join([*parts, f"heard of {heard} ago"])
+    return ", ".join([*parts, f"last seen {heard} ago"])
 
 
 def _live() -> Live:

@@ -1,4 +1,4 @@
-"""The commands ``study make`` and ``study add``: people rank what methods made of a comparison."""
+"""The commands ``study make`` and ``study add``: people rank the pictures of a comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batch_analogy.errors import OutputExistsError, UsageError
 if TYPE_CHECKING:
     from batch_analogy.report.study.results import MethodResult, PairResult, StudyResult
 
-HELP = "Let people rank the pictures of a comparison, and add up what they say."
+HELP = "Let people rank the pictures of a comparison, and evaluate their answers."
 
 MAKE_EPILOG = """Examples:
 
@@ -23,8 +23,8 @@ batch-analogy study make compared/ -o study.html
 
 batch-analogy study make compared/ -o study.html --methods semantic,numbers --title "Lakes"
 
-Send the page to people; they open it in any browser, no network needed, and send back the file that
-it saves. The page does not hold which method made which picture: keep the comparison's folder."""
+Send the page to people. They open it in any browser, without a network, and send back the file that
+it saves. The page does not say which method made which picture: keep the comparison's folder."""
 
 ADD_EPILOG = """Examples:
 
@@ -42,7 +42,7 @@ PageOption = Annotated[
 MethodsOption = Annotated[
     str | None,
     typer.Option(
-        help="Which methods are shown, of those that were compared. By default all.",
+        help="The methods to show, of those that were compared. By default all.",
         metavar="NAME,NAME",
         show_default=False,
     ),
@@ -53,15 +53,15 @@ TitleOption = Annotated[
 ]
 QuestionOption = Annotated[
     str | None,
-    typer.Option(help="What people are to judge by.", show_default=False),
+    typer.Option(help="The question that people answer by their order.", show_default=False),
 ]
-Files = Annotated[list[Path], typer.Argument(help="Files that the page saved.", metavar="FILES...")]
+Files = Annotated[list[Path], typer.Argument(help="Files saved by the page.", metavar="FILES...")]
 ResultOption = Annotated[
     Path | None,
     typer.Option(
         "--output",
         "-o",
-        help="Also write the result as JSON, replacing an older one.",
+        help="Also write the result as JSON, and replace an older one.",
         metavar="FILE.json",
         show_default=False,
     ),
@@ -69,7 +69,7 @@ ResultOption = Annotated[
 
 
 def study_app() -> typer.Typer:
-    """The two commands."""
+    """Build the group with its two commands."""
     app = typer.Typer(no_args_is_help=True, help=HELP)
     app.command(epilog=MAKE_EPILOG)(make)
     app.command(epilog=ADD_EPILOG)(add)
@@ -86,16 +86,17 @@ def make(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make a page on which people drag what each method made into order.
+    """Make a page on which people put the pictures of the methods in order.
 
-    One HTML file with the pictures inside. Methods are not named, and shown in another order to
-    everybody; answers stay in the browser until they are saved as a file.
+    The page is one HTML file that contains the pictures. It does not name the methods, and shows
+    them to everybody in a different order. Answers stay in the browser until they are saved as a
+    file.
     """
     from batch_analogy.report.comparison.results_folder import read_comparison
     from batch_analogy.report.study.page import QUESTION, TITLE, make_study
 
     if output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"output {output} is no page; name it like study.html")
+        raise UsageError(f"output {output} is not an HTML file; name it like study.html")
     if output.exists() and not overwrite:
         raise OutputExistsError(f"output {output} exists; replace it with --overwrite")
     console = Console(json_lines)
@@ -129,9 +130,10 @@ def add(
     output: ResultOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Add up what people answered: mean ranks, first places, and who beats whom.
+    """Evaluate the answers: mean ranks, first places, and which method is preferred to which.
 
-    Tests count people, not answers: Friedman's over all methods, the sign test for each pair.
+    The unit of the tests is a person, not an answer: Friedman's test over all methods, and the sign
+    test for each pair of methods.
     """
     from batch_analogy.json_files import write_json
     from batch_analogy.report.study.answers import read_all
@@ -150,7 +152,7 @@ def add(
 
 
 def lines(tally: StudyResult) -> list[str]:
-    """The result, line by line."""
+    """Return the result, line by line."""
     wide = max(len("method"), *(len(method.method) for method in tally.methods)) + 2
     head = "method".ljust(wide) + "mean rank".rjust(10) + "first".rjust(9) + "   places"
     found = [_counted(tally), "", head]
@@ -159,7 +161,7 @@ def lines(tally: StudyResult) -> list[str]:
     found[-1] += "   chance (all pairs together)"
     found += [_pair_line(pair, wide) for pair in tally.pairs]
     if tally.friedman_p is not None:
-        found += ["", f"All methods alike? Friedman's test over people: p = {tally.friedman_p:.3g}"]
+        found += ["", f"All methods equal? Friedman's test over people: p = {tally.friedman_p:.3g}"]
     if tally.untouched:
         found += ["", f"{tally.untouched} of {tally.orders} orders were left as they were shown."]
     return found

@@ -21,22 +21,22 @@ batch-analogy suggest painted.run --frames 5"""
 def suggest(
     run_dir: general.RunFolder,
     count: Annotated[
-        int, typer.Option("--frames", help="At most how many frames.", metavar="N")
+        int, typer.Option("--frames", help="The largest number of frames to name.", metavar="N")
     ] = 3,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Say which frames of an analogy fit their painted pictures badly, the best to paint first.
+    """Name the frames of an analogy that are worth painting next, the best one first.
 
-    A frame is named if painting it would serve it and the frames around it.
+    They fit the painted pictures badly, and painting them would improve the frames around them too.
     """
-    from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes as find
+    from batch_analogy import api
 
     console = Console(json_lines)
-    found = find(general.absolute(run_dir), count)
+    found = api.suggest_keyframes(general.absolute(run_dir), count)
     for one in found:
         console.result(str(one.source))
         console.note(f"frame {one.index} ({one.name}): {one.misfit:.0%} of it fits badly")
     if not found:
-        console.note("no frame would gain much; the film follows what is painted")
+        console.note("no frame would gain much; the film follows its keyframes well")
     console.event("result", command="suggest", frames=found, run_dir=run_dir, exit_code=DONE)
     return DONE

@@ -1,4 +1,4 @@
-"""What all watchers of events share: a console, a clock, and bars where stderr is a terminal."""
+"""Base of everything that shows events: a console, a clock, and bars if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ Watching = TypeVar("Watching", bound="Watcher")
 
 
 class Watcher(abc.ABC):
-    """Shows events on stderr and, if asked for, writes each as a JSON line to stdout.
+    """Shows events on stderr and, with JSON, writes each as a line to stdout.
 
     Args:
-        console: where to. terminal: whether there are bars; None: if stderr is a terminal.
-        clock: seconds, to say nothing too often.
+        console: the streams.
+        terminal: whether to draw bars; None means if stderr is a terminal.
+        clock: returns seconds, to limit how often something is printed.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Watcher(abc.ABC):
 
     @abc.abstractmethod
     def _make_bars(self) -> Progress:
-        """The bars, not yet shown."""
+        """Return the bars, not yet shown."""
 
     def __enter__(self: Watching) -> Watching:
         if self._terminal:

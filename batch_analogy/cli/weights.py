@@ -30,7 +30,7 @@ def weights(
     weights: look.WeightsOption = RunConfig.weights,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Show which VGG-19 weights are used, where they lie, and the other choices."""
+    """Show which VGG-19 weights are used, where they are stored, and the other choices."""
     from batch_analogy.analogy.features.weights import cache_home, resolve_weights
 
     found = resolve_weights(look.weights_choice(weights))

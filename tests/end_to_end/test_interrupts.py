@@ -57,7 +57,7 @@ def test_control_c_ends_with_130_and_the_command_to_go_on(
     if command == "preview":
         what += ["--frames", str(FRAMES)]
     err = interrupt(start_and_wait([command, *what]))
-    assert "in hand is being finished; Ctrl-C again aborts" in err
+    assert "in hand, which are being finished; Ctrl-C again aborts" in err
     assert f"batch-analogy resume {run_dir}" in err
     before = frame_times(run_dir)
     assert 1 <= len(before) < FRAMES
@@ -99,6 +99,6 @@ def test_control_c_leaves_a_watch_and_not_the_run(reference: Path, tmp_path: Pat
     os.kill(watch.pid, signal.SIGINT)
     _, err = watch.communicate(timeout=PATIENCE_SECONDS)
     assert watch.returncode == 0
-    assert "left; what the run is doing goes on" in err
+    assert "no longer watching; the run continues" in err
     assert run.process.poll() is None
     interrupt(run)

@@ -268,7 +268,7 @@ def test_what_study_refuses(call: Call, tmp_path: Path) -> None:
     write_comparison(tmp_path / "compared")
     page = tmp_path / "study.html"
     make = ["study", "make", tmp_path / "compared", "-o"]
-    call(*make, tmp_path / "study.txt").assert_failed(2, "is no page")
+    call(*make, tmp_path / "study.txt").assert_failed(2, "is not an HTML file")
     call(*make, page).assert_ended(0)
     call(*make, page).assert_failed(2, "exists", "--overwrite")
     call(*make, page, "--overwrite").assert_ended(0)

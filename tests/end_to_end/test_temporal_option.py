@@ -8,7 +8,7 @@ from batch_analogy.config.run import ANCHOR_FRAMES
 from tests.support.command_line import APART, QUICK, Call, finished_frames, write_frames
 
 
-def test_a_film_is_steady_unless_it_is_said_otherwise(
+def test_a_film_is_steady_unless_told_otherwise(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
     frames = write_frames(tmp_path / "in", 4)
@@ -20,7 +20,7 @@ def test_a_film_is_steady_unless_it_is_said_otherwise(
     assert "temporal  off" in call(*what, apart, *APART, "--dry-run").out
     mirrored = call(*what, apart, *QUICK, "--mirror", "--dry-run").out
     assert "temporal  off" in mirrored
-    assert "leave it out for a steady" in " ".join(mirrored.split())
+    assert "leave the option out for a steady film" in " ".join(mirrored.split())
     call(*what, apart, *APART, *here).assert_ended(0)
     on, off = (finished_frames(film.with_suffix(".run")) for film in (steady, apart))
     assert on.keys() == off.keys()

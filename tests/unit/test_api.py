@@ -145,3 +145,11 @@ def test_an_exception_in_the_callback_ends_a_run_that_can_be_resumed(tmp_path: P
     before = os.stat(config.run_dir / "frames/a_prime/000000.png").st_mtime_ns
     assert run_film(config).done == 2
     assert os.stat(config.run_dir / "frames/a_prime/000000.png").st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "module", ["open_run", "execute", "resume", "preview_run", "suggest_keyframes"]
+)
+def test_the_command_line_reaches_runs_through_this_interface(module: str) -> None:
+    sources = Path(batch_analogy.__file__).parent.joinpath("cli").rglob("*.py")
+    assert [str(p) for p in sources if f"jobs.drive.{module} " in p.read_text()] == []

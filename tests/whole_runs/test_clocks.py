@@ -88,7 +88,7 @@ def test_a_run_goes_on_from_one_clock_to_another(
                 rows = dict(status_command.summary_rows(found, None))
             assert rows["updated"].startswith(("1 h 59 min", "2 h 0 min"))
             assert rows["updated"].endswith(f"{told} by the clock of elsewhere")
-            assert "h" not in rows["worker"].partition("heard of ")[2].split()
+            assert "h" not in rows["worker"].partition("last seen ")[2].split()
         assert read_status(config.run_dir).state == "stopped"
         assert journaled_files(config.run_dir).items() >= finished.items()
         finished = journaled_files(config.run_dir)

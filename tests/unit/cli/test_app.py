@@ -35,7 +35,7 @@ def run_main(*arguments: str) -> int:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main(command, "--help") == 0
     text = capsys.readouterr().out
     assert "Usage" in text
@@ -44,19 +44,19 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "--json" in text
 
 
-def test_the_first_page_lists_all_commands_and_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_help_page_lists_all_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main("--help") == 0
     text = capsys.readouterr().out
     assert [command for command in COMMANDS if command not in text] == []
     assert "130" in text
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main("--version") == 0
     assert capsys.readouterr().out == f"batch-analogy {__version__}\n"
 
 
-def test_no_command_is_a_usage_error() -> None:
+def test_a_missing_command_is_a_usage_error() -> None:
     assert run_main() == 2
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str])
 
 
 def cpu_seconds(code: str) -> tuple[float, str]:
-    """What a process of Python costs, however busy the machine is; and what it says on stderr."""
+    """Run Python code in a process; return its CPU seconds and its stderr."""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -78,7 +78,7 @@ def cpu_seconds(code: str) -> tuple[float, str]:
     return usage.ru_utime + usage.ru_stime, said
 
 
-def test_help_comes_at_once_and_imports_nothing_slow() -> None:
+def test_help_is_fast_and_imports_nothing_slow() -> None:
     code = (
         "import sys\n"
         "from batch_analogy.cli.app import main\n"
@@ -94,7 +94,7 @@ def test_help_comes_at_once_and_imports_nothing_slow() -> None:
     assert seconds < 7 * least  # 3 times; PyTorch alone is 10
 
 
-def test_completion_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shell_completion_completes_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     shell = {"_BATCH_ANALOGY_COMPLETE": "complete_bash", "COMP_WORDS": "batch-analogy ti"}
     for name, value in {**shell, "COMP_CWORD": "1"}.items():
         monkeypatch.setenv(name, value)

@@ -30,7 +30,7 @@ from batch_analogy.cli.failures import exit_code, reports_failures
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_class_has_its_code(error: BaseException, code: int) -> None:
+def test_each_class_of_errors_has_its_exit_code(error: BaseException, code: int) -> None:
     assert exit_code(error) == code
 
 
@@ -44,14 +44,14 @@ def fail(error: BaseException, *, json_lines: bool = False) -> int:
     return ended.value.exit_code
 
 
-def test_a_deliberate_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_expected_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert fail(errors.WeightsError("the weights are missing. Get them.")) == 4
     streams = capsys.readouterr()
     assert streams.err == "error: the weights are missing. Get them.\n"
     assert streams.out == ""
 
 
-def test_a_failure_is_a_json_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_also_a_json_line(capsys: pytest.CaptureFixture[str]) -> None:
     fail(errors.UsageError("no such folder"), json_lines=True)
     assert json.loads(capsys.readouterr().out) == {
         "event": "error",
@@ -75,7 +75,7 @@ def test_a_bug_is_one_line_unless_debugging(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_the_command_decides_the_code_otherwise() -> None:
+def test_a_command_without_errors_chooses_its_exit_code() -> None:
     @reports_failures
     def command(*, json_lines: bool) -> int:
         return 3
@@ -103,7 +103,7 @@ command(json_lines=bool(int(sys.argv[1])))
 
 
 def run_unread(stream: str, *command: str) -> tuple[int, str, str]:
-    """Run Python with one of its streams closed at the other end; code, stdout and stderr."""
+    """Run Python with one stream closed at the other end; return code, stdout and stderr."""
     process = subprocess.Popen(
         [sys.executable, "-c", *command],
         stdin=subprocess.PIPE,
@@ -118,10 +118,10 @@ def run_unread(stream: str, *command: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("json_lines", ["0", "1"])
-def test_a_reader_that_is_gone_is_no_bug(json_lines: str) -> None:
-    """As of ``batch-analogy status … | head -1``."""
+def test_a_reader_that_has_ended_is_not_reported_as_a_bug(json_lines: str) -> None:
+    """``batch-analogy status … | head -1`` does this."""
     _, _, said = run_unread("stdout", UNREAD, json_lines)
-    assert said.splitlines()[0] == "stopped: nobody reads the output any more"
+    assert said.splitlines()[0] == "stopped: the reader of the output has ended"
     assert "bug" not in said
     assert "BrokenPipe" not in said
 
@@ -138,6 +138,6 @@ console.result("film.mp4")
 """
 
 
-def test_work_goes_on_where_nobody_hears_of_it() -> None:
-    """A terminal that was closed, or a program that ended, as of ``batch-analogy … 2>&1 | tee``."""
+def test_work_continues_when_stderr_is_closed() -> None:
+    """A terminal may be closed, or the reader of ``batch-analogy … 2>&1 | tee`` may end."""
     assert run_unread("stderr", UNHEARD) == (0, "film.mp4\n", "")

@@ -31,12 +31,12 @@ def frame(done: int, total: int = 100) -> events.FrameDone:
     return events.FrameDone(done - 1, f"{done}.png", "inline", 1.0, done, 0, total, 2.0, 30.0)
 
 
-def test_the_samples_are_all_events() -> None:
+def test_there_is_a_sample_of_every_event() -> None:
     assert {type(sample) for sample in SAMPLES} == set(get_args(events.RunEvent))
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=event_name)
-def test_every_event_can_be_said_and_written(
+def test_every_event_has_a_line_and_a_json_line(
     event: events.RunEvent, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with RunWatcher(Console(json_lines=True), terminal=False) as watcher:
@@ -48,16 +48,17 @@ def test_every_event_can_be_said_and_written(
     assert line.keys() == {field.name for field in dataclasses.fields(event)}
 
 
-def test_the_lines_tell_what_matters() -> None:
+def test_lines_name_counts_addresses_and_reasons() -> None:
     text = {type(event): describe(event) for event in SAMPLES}
-    assert text[events.FrameDone] == "5 of 9 frames done, 1 failed, 2.0 s a frame, 3 min 12 s left"
+    pace = "2.0 s per frame, 3 min 12 s left"
+    assert text[events.FrameDone] == f"5 of 9 frames done, 1 failed, {pace}"
     assert "http://127.0.0.1:8265" in text[events.PoolStarted]
     assert "get-auth-token" in text[events.PoolStarted]
     assert "img5.png" in text[events.FrameFailed]
     assert "given up" in text[events.FrameFailed]
 
 
-def test_without_a_terminal_counts_come_every_30_seconds(
+def test_without_a_terminal_counts_are_printed_every_30_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     seconds = [0.0]
@@ -69,7 +70,7 @@ def test_without_a_terminal_counts_come_every_30_seconds(
     assert counts == [1, 31, 61, 91, 100]
 
 
-def test_json_has_every_frame(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lists_every_frame(capsys: pytest.CaptureFixture[str]) -> None:
     with RunWatcher(Console(json_lines=True), terminal=False, clock=lambda: 0.0) as watcher:
         for done in range(1, 11):
             watcher(frame(done, total=10))

@@ -1,4 +1,4 @@
-"""status: once, and again and again until the run ends."""
+"""The command status, once and with --watch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FRAMES = 100
 
 
 class Night:
-    """The folder of a run that this process pretends to be driving."""
+    """The folder of a run that this process pretends to drive."""
 
     def __init__(self, run_dir: Path) -> None:
         self.store = RunStore(run_dir)
@@ -60,7 +60,7 @@ class Night:
             journal.append(DoneLine(index=index, input=None, output_bytes={}, seconds=2.0))
 
     def sleeping(self, end: int) -> Callable[[float], None]:
-        """A sleep in which a frame gets done, and the run after so many of them."""
+        """Sleep; meanwhile a frame is finished, and after enough of them the run."""
 
         def sleep(seconds: float) -> None:
             index = round(self.now / WATCH_SECONDS)
@@ -87,7 +87,7 @@ def night(tmp_path: Path) -> Iterator[Night]:
     made.store.close()
 
 
-def test_without_a_terminal_a_line_comes_every_30_seconds(
+def test_without_a_terminal_a_line_is_printed_every_30_seconds(
     night: Night, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = night.watch(end=40).watch_until_end()
@@ -96,22 +96,22 @@ def test_without_a_terminal_a_line_comes_every_30_seconds(
     lines = capsys.readouterr().out.splitlines()
     step = round(QUIET_SECONDS / WATCH_SECONDS)
     assert [int(line.split()[1]) for line in lines] == [0, step, 2 * step]
-    assert lines[1] == f"running: {step} of 100 done, 2.0 s a frame, 0 workers, 1 min 0 s left"
+    assert lines[1] == f"running: {step} of 100 done, 2.0 s per frame, 0 workers, 1 min 0 s left"
 
 
-def test_as_json_every_change_is_a_line(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_a_line_for_every_change(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
     night.watch(end=5, json_lines=True).watch_until_end()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["status"]["done"] for line in lines] == [0, 1, 2, 3, 4]
     assert {line["event"] for line in lines} == {"status"}
 
 
-def test_on_a_terminal_it_is_drawn(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_is_redrawn(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
     night.watch(end=3, terminal=True).watch_until_end()
     assert "2 of 100 done, 98 left" in capsys.readouterr().out
 
 
-def test_control_c_leaves(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_c_stops_watching(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
@@ -120,7 +120,7 @@ def test_control_c_leaves(night: Night, capsys: pytest.CaptureFixture[str]) -> N
     assert "goes on" in capsys.readouterr().err
 
 
-def test_a_run_that_is_not_going_is_shown_once(
+def test_a_run_that_is_not_active_is_shown_once(
     night: Night, capsys: pytest.CaptureFixture[str]
 ) -> None:
     night.say("interrupted")
@@ -150,7 +150,7 @@ def test_segments_workers_and_the_dashboard_are_shown(
     assert ["segments", "1 of 34 done"] in rows
     assert ["worker", "styler-1 was lost: its node is gone"] in rows
     (worker,) = [text for name, text in rows if text.startswith("styler-0")]
-    assert worker.startswith("styler-0 on n1 (cuda): 3 done, 1 failed, frame 2 in 2.0 s, heard of")
+    assert worker.startswith("styler-0 on n1 (cuda): 3 done, 1 failed, frame 2 in 2.0 s, last seen")
     assert ["dashboard", "http://h:8265"] in rows
     assert ["login", "ray get-token"] in rows
 
@@ -163,7 +163,7 @@ def test_segments_workers_and_the_dashboard_are_shown(
         ("none", []),
     ],
 )
-def test_the_dashboard_is_named_at_the_end_too(
+def test_the_dashboard_is_also_named_at_the_end(
     address: str | None, expected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = RunConfig(

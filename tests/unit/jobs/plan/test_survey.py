@@ -131,7 +131,7 @@ def test_stills_whose_names_do_not_count_are_ordered_by_time(
     print_plan(Console(False), config, plan)
     shown = capsys.readouterr().out
     assert "by EXIF capture time" in shown
-    assert "by name it would be another: dusk.jpg follows noon.jpg" in shown
+    assert "the names suggest another order: dusk.jpg follows noon.jpg" in shown
     by_name = make_plan(dataclasses.replace(config, order="name"), weights=weights)
     assert [frame.name for frame in by_name.frames] == ["dawn.jpg", "dusk.jpg", "noon.jpg"]
 
@@ -149,7 +149,7 @@ def test_lost_frames_are_told_and_can_be_refused(
     assert "shows the frame before each gap" in shown
     assert list(plan_notes(dataclasses.replace(config, on_missing="skip"), plan)) == [
         "3 frames seem to be missing: 3, 6-7",
-        "the film goes on without them",
+        "the film continues without them",
     ]
     with pytest.raises(InputError, match=r"leave out 3, 6-7; put them back, or give --on-missing"):
         make_plan(dataclasses.replace(config, on_missing="error"), weights=weights)
