@@ -35,7 +35,7 @@ def run_main(*arguments: str) -> int:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main(command, "--help") == 0
     text = capsys.readouterr().out
     assert "Usage" in text
@@ -44,7 +44,7 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
     assert "--json" in text
 
 
-def test_the_first_help_page_lists_all_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_page_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main("--help") == 0
     text = capsys.readouterr().out
     assert [command for command in COMMANDS if command not in text] == []

@@ -117,7 +117,7 @@ def test_control_c_stops_watching(night: Night, capsys: pytest.CaptureFixture[st
 
     watch = dataclasses.replace(night.watch(end=3), sleep=interrupted)
     assert watch.watch_until_end() is None
-    assert "goes on" in capsys.readouterr().err
+    assert "the run continues" in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_active_is_shown_once(
