@@ -16,7 +16,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 MARKER = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 
-STEADY_FILMS = (
+COHERENT_FILMS = (
     ("pan of 4 px a frame", "steady", "photo-to-style", "pan"),
     ("pan of 0.3 px a frame", "steady", "photo-to-style", "sub-pixel pan"),
     ("still scene with noise", "steady_static", "photo-to-style", "static with noise"),
@@ -101,9 +101,9 @@ def _film_rate() -> str:
     return _table(head, rows, "film_rate")
 
 
-def _steady() -> str:
+def _coherent() -> str:
     rows = []
-    for title, name, preset, case in STEADY_FILMS:
+    for title, name, preset, case in COHERENT_FILMS:
         clips = _results(name)["clips"][preset][case].values()
         means = _results(name)["means"][preset][case]
         rows.append(
@@ -121,7 +121,7 @@ def _steady() -> str:
         "film", "warping error", "lowest to highest", "sharpness", "style distance",
         "texture displacement", "… one by one",
     )  # fmt: skip
-    return _table(head, rows, *dict.fromkeys(name for _, name, _, _ in STEADY_FILMS))
+    return _table(head, rows, *dict.fromkeys(name for _, name, _, _ in COHERENT_FILMS))
 
 
 def _mean_ratio(means: Mapping[str, Any], key: str) -> str:
@@ -375,6 +375,7 @@ def _measures() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "cluster": _cluster,
+    "coherent": _coherent,
     "deflicker": _deflicker,
     "drift": _drift,
     "fade": _fade,
@@ -392,6 +393,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "semantic": _semantic,
     "shots": _shots,
     "solve_study": _solve_study,
-    "steady": _steady,
     "uniformity": _uniformity,
 }
