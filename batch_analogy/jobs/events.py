@@ -12,7 +12,7 @@ from typing import Literal
 class PlanProgress:
     """The input is being read: ``done`` of ``total`` frames."""
 
-    step: Literal["checking", "extracting", "looking at"]
+    step: Literal["checking", "extracting", "scanning"]
     done: int
     total: int
 

@@ -69,7 +69,7 @@ def other_names() -> None:
 
 
 @pytest.mark.usefixtures("other_names")
-def test_a_run_goes_on_from_one_clock_to_another(
+def test_a_run_continues_on_a_machine_with_another_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = sample_config(tmp_path, 10)
@@ -99,7 +99,7 @@ def test_a_run_goes_on_from_one_clock_to_another(
 
 
 @pytest.mark.parametrize("skew", [2 * HOURS, -2 * HOURS])
-def test_where_locks_do_not_reach_a_status_that_changes_is_alive(
+def test_without_shared_locks_a_changing_status_is_alive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
     config = sample_config(tmp_path, 1)
@@ -131,7 +131,7 @@ def test_where_locks_do_not_reach_a_status_that_changes_is_alive(
 
 
 @pytest.mark.parametrize("last", [("finished",), ("encoding", "finished")])
-def test_a_driver_that_ends_while_one_looks_is_not_taken_for_a_killed_one(
+def test_a_driver_that_ends_meanwhile_is_not_taken_for_a_killed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: tuple[RunState, ...]
 ) -> None:
     """It writes its last words after the first look and gives the lock back before the second."""
@@ -155,7 +155,7 @@ def test_a_driver_that_ends_while_one_looks_is_not_taken_for_a_killed_one(
     assert read_status(config.run_dir).state == "finished"
 
 
-def test_the_lock_tells_whether_a_driver_is_there(tmp_path: Path) -> None:
+def test_the_lock_shows_a_driver(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "film.run")
     assert not store.has_driver()
     store.open()

@@ -21,13 +21,13 @@ def steady(root: Path) -> RunConfig:
 
 def edit(config: RunConfig) -> None:
     path = config.run_dir / "plan.json"
-    told = f'"index": {EDITED},'
+    told = f'"index":{EDITED},'
     text = path.read_text()
     assert text.count(told) == 1
     path.write_text(text.replace(told, f'"exposure_ev": 0.5, {told}'))
 
 
-def test_what_is_made_from_an_edited_frame_is_done_again(tmp_path: Path) -> None:
+def test_makes_again_what_depends_on_an_edited_frame(tmp_path: Path) -> None:
     config = steady(tmp_path / "edited later")
     run_here(config)
     before = frame_bytes(config.run_dir)

@@ -41,7 +41,7 @@ from tests.support.runs import (
 )
 
 
-def test_two_workers_in_one_process_are_refused(tmp_path: Path) -> None:
+def test_refuses_two_workers_in_one_process(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 1, execution=ExecutionConfig(address="none", workers=2))
     with pytest.raises(ConfigError, match="one worker"):
         open_run(config).execute()
@@ -78,7 +78,7 @@ def test_a_machine_that_fails_every_frame_ends_the_run(tmp_path: Path) -> None:
     assert read_status(config.run_dir).state == "failed"
 
 
-def test_more_failed_frames_than_allowed_end_the_run_and_it_can_be_gone_on_with(
+def test_too_many_failed_frames_end_the_run_and_it_can_be_continued(
     tmp_path: Path,
 ) -> None:
     config = sample_config(tmp_path, 5)
@@ -97,7 +97,7 @@ def test_more_failed_frames_than_allowed_end_the_run_and_it_can_be_gone_on_with(
     assert frame_identity(config.run_dir).items() >= finished.items()
 
 
-def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
+def test_refuses_the_journal_of_another_run(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     open_run(config).execute()
     line = {"event": "failed", "index": 7, "input": None, "message": "", "retryable": True}
@@ -162,7 +162,7 @@ def make_video(path: Path, frames: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def test_a_video_is_extracted_once_and_its_frames_deleted_when_the_film_is_there(
+def test_extracts_a_video_once_and_deletes_its_frames_after_the_film(
     tmp_path: Path,
 ) -> None:
     write_frames(tmp_path / "shots", 4)
@@ -189,7 +189,7 @@ def test_a_video_is_extracted_once_and_its_frames_deleted_when_the_film_is_there
     assert frame_bytes(config.run_dir) == pixels
 
 
-def test_another_video_is_refused_before_it_is_extracted(tmp_path: Path) -> None:
+def test_refuses_another_video_before_extracting_it(tmp_path: Path) -> None:
     write_frames(tmp_path / "shots", 4)
     make_video(tmp_path / "clip.mp4", tmp_path / "shots")
     config = sample_config(tmp_path, 1, source=str(tmp_path / "clip.mp4"))
@@ -236,7 +236,7 @@ def test_an_error_while_planning_leaves_no_folder_behind(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("cut", ["plan.json", "run.json"])
-def test_a_folder_cleared_half_way_is_begun_afresh_or_refused(tmp_path: Path, cut: str) -> None:
+def test_a_half_cleared_folder_is_begun_afresh_or_refused(tmp_path: Path, cut: str) -> None:
     config = sample_config(tmp_path, 2)
     run_here(config)
     (config.run_dir / cut).unlink()

@@ -28,7 +28,7 @@ def decoded(film: Path, height: int = 64, width: int = 80) -> NDArray[np.int16]:
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3).astype(np.int16)
 
 
-def test_films_are_held_and_blended_without_doing_a_frame_again(tmp_path: Path) -> None:
+def test_holds_and_blends_without_making_a_frame_again(tmp_path: Path) -> None:
     config = sample_config(
         tmp_path, 5, blend=2, codec="ffv1", output=tmp_path / "film.mkv", shots=(0, 3)
     )
@@ -54,7 +54,7 @@ def test_films_are_held_and_blended_without_doing_a_frame_again(tmp_path: Path) 
     assert frame_identity(config.run_dir) == identity
 
 
-def test_a_video_at_another_pace_keeps_its_times_and_loses_its_sound(tmp_path: Path) -> None:
+def test_a_video_at_another_pace_keeps_its_times_without_sound(tmp_path: Path) -> None:
     write_png(tmp_path / "reference.png", picture(40, 70, 66))
     (tmp_path / "in").mkdir()  # so that sample_config makes none
     source = ["-f", "lavfi", "-i", "testsrc2=s=80x64:r=10:d=0.8", "-f", "lavfi", "-i", "sine=d=0.8"]
@@ -78,7 +78,7 @@ def test_a_video_at_another_pace_keeps_its_times_and_loses_its_sound(tmp_path: P
 
 
 @pytest.mark.parametrize("pace", [{"hold": 0}, {"blend": -1}, {"hold": 1001}])
-def test_paces_that_are_none(tmp_path: Path, pace: dict[str, int]) -> None:
+def test_refuses_impossible_paces(tmp_path: Path, pace: dict[str, int]) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(ConfigError, match="frames; it must lie between 1 and 1000"):
         sample_config(tmp_path, 0, **pace)

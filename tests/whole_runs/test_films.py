@@ -101,7 +101,7 @@ def test_a_film_has_its_sound_though_the_video_was_deleted(tmp_path: Path) -> No
     assert not probe_video(tmp_path / "mute.mp4").has_audio
 
 
-def test_skipped_frames_take_their_time_along(tmp_path: Path) -> None:
+def test_the_time_of_skipped_frames_is_left_out(tmp_path: Path) -> None:
     config = video_config(tmp_path, "-vf", UNEVEN, "-fps_mode", "vfr", *H264)
     run_here(config)
     plan = plan_of(config)
@@ -143,7 +143,7 @@ def test_refuses_empty_parts(tmp_path: Path, start: str, end: str | None, words:
     assert not config.run_dir.exists()
 
 
-def test_a_part_of_pictures_is_refused(tmp_path: Path) -> None:
+def test_refuses_a_part_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "in").rmdir()
     with pytest.raises(UsageError, match="are for videos"):
         open_run(sample_config(tmp_path, 2, start="1"))
@@ -176,7 +176,7 @@ def test_the_reference_keeps_its_colours_in_a_wider_gamut() -> None:
 
 
 @pytest.mark.parametrize(("name", "depth"), [("%04d.png", 8), ("%04d.tif", 16)])
-def test_numbered_pictures_instead_of_a_film(tmp_path: Path, name: str, depth: int) -> None:
+def test_writes_numbered_pictures_instead_of_a_film(tmp_path: Path, name: str, depth: int) -> None:
     pattern = tmp_path / "out" / name
     config = video_config(tmp_path, end="0.3", output=pattern)
     result, _ = run_here(config)
@@ -210,7 +210,7 @@ def test_sixteen_bits_in_sixteen_bits_out(tmp_path: Path, kind: str) -> None:
     assert list(plan_notes(config, dry_plan(config))) == []
 
 
-def test_pictures_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
+def test_does_not_replace_pictures_of_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "0007.png").write_text("precious")
     (tmp_path / "out" / "notes.txt").write_text("unrelated")
@@ -232,7 +232,7 @@ def test_pictures_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
         ("in/*.png", "in/film/%02d.png", False),
     ],
 )
-def test_pictures_are_not_written_among_the_frames(
+def test_refuses_to_write_pictures_among_the_frames(
     tmp_path: Path, source: str, name: str, refused: bool
 ) -> None:
     write_png(tmp_path / "reference.png", picture(40, 70, 66))
@@ -246,7 +246,7 @@ def test_pictures_are_not_written_among_the_frames(
             open_run(config, overwrite=overwrite)
 
 
-def test_fewer_pictures_leave_none_of_the_earlier_ones(tmp_path: Path) -> None:
+def test_fewer_pictures_leave_no_earlier_ones(tmp_path: Path) -> None:
     config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
     run_here(config)
     (tmp_path / "out" / "9.png").write_text("somebody else's")
@@ -254,17 +254,19 @@ def test_fewer_pictures_leave_none_of_the_earlier_ones(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "9.png"]
 
 
-def test_fewer_pictures_leave_none_that_a_killed_time_wrote(
+def test_fewer_pictures_leave_none_of_a_killed_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
 
     write = numbered_output._write
 
-    def write_or_stop(frame: FrameBlend, path: Path, depth: int | None) -> None:
+    def write_or_stop(
+        frame: FrameBlend, path: Path, depth: int | None, scratch: Path | None
+    ) -> None:
         if path.name == "2.png":
             raise KeyboardInterrupt
-        write(frame, path, depth)
+        write(frame, path, depth, scratch)
 
     with monkeypatch.context() as patch:
         patch.setattr(numbered_output, "_write", write_or_stop)
@@ -282,7 +284,7 @@ def test_both_targets_make_two_folders_of_pictures(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out-reference").iterdir())) == 2
 
 
-def test_assemble_takes_all_that_decides_a_film(tmp_path: Path) -> None:
+def test_assemble_takes_every_film_option(tmp_path: Path) -> None:
     config = video_config(tmp_path, end="0.2")
     run_here(config)
     before = frame_identity(config.run_dir)

@@ -62,7 +62,7 @@ def older_setting(run_dir: Path) -> None:
         (older_setting, r"config\.film_quality: object contains unknown field.*--overwrite"),
     ],
 )
-def test_a_folder_of_another_version_is_refused_and_begun_afresh_only_when_told(
+def test_refuses_a_folder_of_another_version_unless_it_may_overwrite(
     config: RunConfig, change: Callable[[Path], None], said: str
 ) -> None:
     change(config.run_dir)
@@ -92,9 +92,7 @@ GARBAGE = (
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=[repr(line[:40]) for line in GARBAGE])
-def test_garbage_in_a_journal_is_named_and_nothing_is_touched(
-    config: RunConfig, garbage: bytes
-) -> None:
+def test_names_garbage_in_a_journal_and_changes_nothing(config: RunConfig, garbage: bytes) -> None:
     journal = config.run_dir / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     before = frame_identity(config.run_dir)
@@ -114,7 +112,7 @@ def test_garbage_in_a_journal_is_named_and_nothing_is_touched(
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_an_edited_plan_of_other_frames_is_refused_and_its_edits_stay(
+def test_refuses_an_edited_plan_of_other_frames_and_keeps_its_edits(
     tmp_path: Path, config: RunConfig, gone: bool
 ) -> None:
     plan = config.run_dir / "plan.json"

@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_raw_frames_are_done_in_sixteen_bits_with_the_first_ones_white_balance(
+def test_raw_frames_have_sixteen_bits_and_the_first_ones_white_balance(
     source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("rawpy", reason="the extra 'raw' is not installed")
@@ -45,7 +45,7 @@ def test_raw_frames_are_done_in_sixteen_bits_with_the_first_ones_white_balance(
     assert (again.done, again.films) == (2, result.films)
 
 
-def test_without_the_extra_nothing_can_be_used(
+def test_without_the_extra_raw_files_cannot_be_used(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)

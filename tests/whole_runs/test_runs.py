@@ -51,7 +51,7 @@ def test_a_run_makes_every_frame_and_a_film(tmp_path: Path) -> None:
     assert (status.state, status.done, status.left) == ("finished", 5, 0)
 
 
-def test_run_again_does_nothing(tmp_path: Path) -> None:
+def test_the_same_command_again_does_nothing(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 3)
     run_here(config)
     before, film = frame_identity(config.run_dir), config.output.stat()
@@ -64,7 +64,7 @@ def test_run_again_does_nothing(tmp_path: Path) -> None:
     assert config.output.stat() == film
 
 
-def test_only_what_is_gone_is_done_again(tmp_path: Path) -> None:
+def test_makes_only_missing_frames_again(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4)
     run_here(config)
     pixels, film = frame_bytes(config.run_dir), config.output.read_bytes()
@@ -76,7 +76,7 @@ def test_only_what_is_gone_is_done_again(tmp_path: Path) -> None:
     assert config.output.read_bytes() == film
 
 
-def test_a_finished_frame_that_was_not_journaled_is_adopted(tmp_path: Path) -> None:
+def test_adopts_a_finished_frame_that_was_not_journaled(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4)
     run_here(config)
     before = frame_identity(config.run_dir)
@@ -92,7 +92,7 @@ def test_a_finished_frame_that_was_not_journaled_is_adopted(tmp_path: Path) -> N
     }
 
 
-def test_a_broken_frame_is_held_and_done_once_it_is_mended(tmp_path: Path) -> None:
+def test_a_broken_frame_is_held_until_it_is_repaired(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4)
     whole = (tmp_path / "in/img2.png").read_bytes()
     truncate(tmp_path / "in/img2.png")
@@ -116,7 +116,7 @@ def test_a_broken_frame_is_held_and_done_once_it_is_mended(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("on_missing", "frames"), [("hold", 4), ("skip", 3), ("error", None)])
-def test_on_missing(tmp_path: Path, on_missing: str, frames: int | None) -> None:
+def test_films_with_a_missing_frame(tmp_path: Path, on_missing: str, frames: int | None) -> None:
     config = sample_config(tmp_path, 4, on_missing=on_missing)
     truncate(tmp_path / "in/img0.png")
     result, _ = run_here(config)
@@ -130,7 +130,7 @@ def test_on_missing(tmp_path: Path, on_missing: str, frames: int | None) -> None
 
 
 @pytest.mark.parametrize(("on_missing", "frames"), [("hold", 5), ("skip", 3)])
-def test_lost_stills_keep_their_time(tmp_path: Path, on_missing: str, frames: int) -> None:
+def test_lost_stills_keep_their_slots(tmp_path: Path, on_missing: str, frames: int) -> None:
     config = sample_config(tmp_path, 5, on_missing=on_missing)
     for lost in (1, 2):
         (tmp_path / f"in/img{lost}.png").unlink()
@@ -139,7 +139,7 @@ def test_lost_stills_keep_their_time(tmp_path: Path, on_missing: str, frames: in
     assert probe_video(result.films[0]).frame_count == frames
 
 
-def test_a_changed_configuration_is_refused_by_name_and_overwrite_starts_afresh(
+def test_refuses_a_changed_configuration_unless_it_may_overwrite(
     tmp_path: Path,
 ) -> None:
     config = sample_config(tmp_path, 2)
@@ -154,7 +154,7 @@ def test_a_changed_configuration_is_refused_by_name_and_overwrite_starts_afresh(
     assert frame_bytes(config.run_dir) != pixels
 
 
-def test_changed_input_of_a_finished_frame_is_refused(tmp_path: Path) -> None:
+def test_refuses_changed_input_of_a_finished_frame(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     run_here(config)
     write_png(tmp_path / "in/img1.png", picture(9))
@@ -184,7 +184,7 @@ def test_another_film_quality_makes_only_the_film_again(tmp_path: Path) -> None:
     assert config.output.stat().st_size < size
 
 
-def test_a_film_in_the_way_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+def test_refuses_an_existing_film_before_anything_is_done(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     config.output.write_text("precious")
     with pytest.raises(OutputExistsError, match=r"film\.mp4"):
@@ -193,7 +193,7 @@ def test_a_film_in_the_way_is_refused_before_anything_is_done(tmp_path: Path) ->
     assert not config.run_dir.exists()
 
 
-def test_a_film_whose_driver_was_killed_before_noting_it_is_made_again(tmp_path: Path) -> None:
+def test_makes_a_film_again_that_was_not_recorded(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     run_here(config)
     film = config.output.read_bytes()
@@ -207,7 +207,7 @@ def test_a_film_whose_driver_was_killed_before_noting_it_is_made_again(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["film.txt", "film"])
-def test_an_output_that_is_no_film_is_refused_at_once(tmp_path: Path, name: str) -> None:
+def test_refuses_an_output_that_is_not_a_film(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="must end in"):
         open_run(sample_config(tmp_path, 1, output=tmp_path / name))
 

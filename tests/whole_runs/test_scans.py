@@ -46,7 +46,7 @@ def planned(config: RunConfig, *, overwrite: bool = False) -> tuple[Plan, list[i
     """The plan that the run folder gets, and how many frames were looked at, event by event."""
     events: list[RunEvent] = []
     plan = close_as_planned(open_run(config, overwrite=overwrite, on_event=events.append))
-    looks = [e for e in events if isinstance(e, PlanProgress) and e.step == "looking at"]
+    looks = [e for e in events if isinstance(e, PlanProgress) and e.step == "scanning"]
     return plan, [event.done for event in looks]
 
 
@@ -65,7 +65,7 @@ def starts(plan: Plan) -> list[int]:
     return [shot.start for shot in plan.shots]
 
 
-def test_shots_are_found_and_segments_keep_to_them(tmp_path: Path) -> None:
+def test_finds_shots_and_segments_stay_within_them(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     plan, _ = planned(config)
     assert starts(plan) == [0, 6]
@@ -73,7 +73,7 @@ def test_shots_are_found_and_segments_keep_to_them(tmp_path: Path) -> None:
     assert starts(dry_plan(config)) == [0, 6]
 
 
-def test_shots_may_be_given_or_not_wanted(tmp_path: Path) -> None:
+def test_shots_may_be_given_or_turned_off(tmp_path: Path) -> None:
     config = film_config(tmp_path, shots="off")
     plan, looked = planned(config)
     assert (starts(plan), looked) == ([0], [])
@@ -82,19 +82,19 @@ def test_shots_may_be_given_or_not_wanted(tmp_path: Path) -> None:
     assert (starts(plan), looked) == ([0, 3, 6], [])
     assert from_plain(json.loads(json.dumps(to_plain(given))), RunConfig) == given
     beyond = dataclasses.replace(config, shots=(0, 12), run_dir=tmp_path / "beyond.run")
-    with pytest.raises(UsageError, match="begin at frame 12: the 12 frames are numbered 0 to 11"):
+    with pytest.raises(UsageError, match="a shot at frame 12: the 12 frames are numbered 0 to 11"):
         planned(beyond)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"shots": (3, 3)}, {"shots": "some"}, {"deflicker": 1.5}, {"deflicker": "much"}]
 )
-def test_wrong_settings_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_refuses_wrong_settings(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"shots|deflicker"):
         sample_config(tmp_path, 1, **wrong)
 
 
-def test_frames_are_looked_at_once(tmp_path: Path) -> None:
+def test_scans_each_frame_once(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     _, looked = planned(config)
     assert looked == list(range(1, 13))
@@ -109,49 +109,49 @@ def test_frames_are_looked_at_once(tmp_path: Path) -> None:
     assert (starts(plan), looked) == ([0, 6], [])  # what was seen does not depend on the look
 
 
-def test_a_damaged_memory_costs_time_only(tmp_path: Path) -> None:
+def test_a_damaged_cache_only_costs_time(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     planned(config)
-    looks = config.run_dir / "looks.bin"
-    looks.write_bytes(looks.read_bytes()[:500])
+    cache = config.run_dir / "scan.bin"
+    cache.write_bytes(cache.read_bytes()[:500])
     (config.run_dir / "plan.json").unlink()
     (config.run_dir / "run.json").unlink()
     plan, looked = planned(config)
     assert (starts(plan), len(looked)) == ([0, 6], 12)
 
 
-def test_planning_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_interrupted_planning_continues_where_it_was(tmp_path: Path) -> None:
     config = film_config(tmp_path)
 
     def interrupt(event: RunEvent) -> None:
-        if isinstance(event, PlanProgress) and event.step == "looking at" and event.done == 12:
+        if isinstance(event, PlanProgress) and event.step == "scanning" and event.done == 12:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         open_run(config, on_event=interrupt)
-    looks = config.run_dir / "looks.bin"
-    assert looks.stat().st_size > 0
-    looks.write_bytes(looks.read_bytes() + b"torn")
+    cache = config.run_dir / "scan.bin"
+    assert cache.stat().st_size > 0
+    cache.write_bytes(cache.read_bytes() + b"torn")
     plan, looked = planned(config)
     assert starts(plan) == [0, 6]
     assert 0 < len(looked) < 12
     assert looked[-1] == 12
 
 
-def test_a_dry_run_writes_nothing_and_knows_what_was_seen(tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing_and_uses_earlier_scans(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     planned(config)
-    looks = (config.run_dir / "looks.bin").read_bytes()
+    cache = (config.run_dir / "scan.bin").read_bytes()
     (config.run_dir / "plan.json").unlink()
     write_png(tmp_path / "in/img3.png", view("astronaut", 30))
     events: list[RunEvent] = []
     assert starts(dry_plan(config, on_event=events.append)) == [0, 6]
-    looked = [e for e in events if isinstance(e, PlanProgress) and e.step == "looking at"]
+    looked = [e for e in events if isinstance(e, PlanProgress) and e.step == "scanning"]
     assert [event.done for event in looked] == [12]
-    assert (config.run_dir / "looks.bin").read_bytes() == looks
+    assert (config.run_dir / "scan.bin").read_bytes() == cache
 
 
-def test_a_broken_frame_is_passed_over(tmp_path: Path) -> None:
+def test_skips_a_broken_frame(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     data = (tmp_path / "in/img8.png").read_bytes()
     (tmp_path / "in/img8.png").write_bytes(data[: len(data) // 2])  # its header is whole
@@ -159,7 +159,7 @@ def test_a_broken_frame_is_passed_over(tmp_path: Path) -> None:
     assert starts(planned(config)[0]) == [0, 6]
 
 
-def test_flicker_is_evened_out_by_exposures_that_the_plan_holds(tmp_path: Path) -> None:
+def test_evens_out_flicker_by_exposures_in_the_plan(tmp_path: Path) -> None:
     config = flickering(tmp_path, deflicker="auto")
     plan, _ = planned(config)
     exposures = [frame.exposure_ev for frame in plan.frames]
@@ -174,7 +174,7 @@ def test_flicker_is_evened_out_by_exposures_that_the_plan_holds(tmp_path: Path) 
     assert plain.plan_hash != plan.plan_hash
 
 
-def test_auto_leaves_clean_frames_and_albums_alone(tmp_path: Path) -> None:
+def test_auto_changes_no_steady_films_and_no_albums(tmp_path: Path) -> None:
     config = film_config(tmp_path, deflicker="auto")
     assert not any(frame.exposure_ev for frame in planned(config)[0].frames)
     names = ["astronaut", "coffee", "chelsea", "rocket", "retina"]
@@ -185,12 +185,12 @@ def test_auto_leaves_clean_frames_and_albums_alone(tmp_path: Path) -> None:
     assert not any(frame.exposure_ev for frame in planned(album)[0].frames)
 
 
-def test_an_edited_exposure_does_that_frame_again_and_no_other(tmp_path: Path) -> None:
+def test_an_edited_exposure_makes_only_that_frame_again(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 3)
     run_here(config)
     before = frame_bytes(config.run_dir)
     path = config.run_dir / "plan.json"
-    text = path.read_text().replace('"index": 1,', '"exposure_ev": 0.5, "index": 1,')
+    text = path.read_text().replace('"index":1,', '"exposure_ev":0.5,"index":1,')
     path.write_text(text)
     _, events = run_here(config)
     after = frame_bytes(config.run_dir)
@@ -200,18 +200,18 @@ def test_an_edited_exposure_does_that_frame_again_and_no_other(tmp_path: Path) -
     assert worked_on(run_here(config)[1]) == []
 
 
-def test_an_edited_exposure_is_not_taken_from_a_frame_that_nobody_journaled(tmp_path: Path) -> None:
+def test_a_frame_that_was_not_journaled_is_made_again_after_an_edit(tmp_path: Path) -> None:
     """The driver was killed after the frame was written, and then the plan was edited."""
     config = sample_config(tmp_path, 3)
     run_here(config)
     before = frame_bytes(config.run_dir)
     journal = config.run_dir / "journal.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
-    told = [line for line in lines if '"event": "done"' in line and '"index": 1,' in line]
+    told = [line for line in lines if '"event":"done"' in line and '"index":1,' in line]
     assert len(told) == 1
     journal.write_text("".join(line for line in lines if line not in told))
     path = config.run_dir / "plan.json"
-    path.write_text(path.read_text().replace('"index": 1,', '"exposure_ev": 0.5, "index": 1,'))
+    path.write_text(path.read_text().replace('"index":1,', '"exposure_ev":0.5,"index":1,'))
     _, events = run_here(config)
     assert worked_on(events) == [1]
     after = frame_bytes(config.run_dir)
@@ -219,18 +219,18 @@ def test_an_edited_exposure_is_not_taken_from_a_frame_that_nobody_journaled(tmp_
 
 
 @pytest.mark.parametrize("value", ["much", 9, True, None])
-def test_a_senseless_exposure_is_refused(tmp_path: Path, value: object) -> None:
+def test_refuses_a_senseless_exposure(tmp_path: Path, value: object) -> None:
     config = sample_config(tmp_path, 2)
     planned(config)
     path = config.run_dir / "plan.json"
     values = json.loads(path.read_text())
     values["frames"][1]["exposure_ev"] = value
     path.write_text(json.dumps(values))
-    with pytest.raises(UsageError, match=r"exposure_ev of frame 1 is .* must be a number from -8"):
+    with pytest.raises(UsageError, match=r"exposure_ev.*(number from -8|expected float)"):
         planned(config)
 
 
-def test_frames_of_a_video_are_not_looked_at_again_when_they_are_gone(tmp_path: Path) -> None:
+def test_does_not_scan_a_video_again_when_its_frames_are_gone(tmp_path: Path) -> None:
     write_film(tmp_path / "frames", ["astronaut"] * 5 + ["coffee"] * 5)
     pictures = [tmp_path / "frames" / f"img{k}.png" for k in range(10)]
     encode_film(pictures, tmp_path / "clip.mp4", fps=Fraction(10))

@@ -51,7 +51,7 @@ def error(config: RunConfig) -> float:
     )
 
 
-def test_painting_what_is_suggested_mends_most(tmp_path: Path) -> None:
+def test_painting_the_suggested_frame_improves_most(tmp_path: Path) -> None:
     for index in range(FRAMES):
         write_png(tmp_path / "in" / f"img{index:02d}.png", frame(index))
     alone = with_keys(tmp_path, 0)
@@ -64,7 +64,7 @@ def test_painting_what_is_suggested_mends_most(tmp_path: Path) -> None:
     assert mended < 1.2 * error(with_keys(tmp_path, 0, FRAMES - 1)), "as good as any"
 
 
-def test_nothing_is_suggested_where_all_is_painted(tmp_path: Path) -> None:
+def test_suggests_nothing_if_everything_is_painted(tmp_path: Path) -> None:
     for index in range(4):
         write_png(tmp_path / "in" / f"img{index:02d}.png", frame(0))
     config = with_keys(tmp_path, 0)

@@ -90,7 +90,7 @@ def _scan(plan: Plan, store: RunStore, on_event: OnEvent) -> Scan:
                 waiting.append((key, readers.submit(_scan_file, frame, plan)))
                 if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
                     _keep(cache, *waiting.popleft())
-                on_event(PlanProgress("looking at", known + done, known + len(new)))
+                on_event(PlanProgress("scanning", known + done, known + len(new)))
             while waiting:
                 _keep(cache, *waiting.popleft())
         return cache.read(keys)

@@ -43,7 +43,7 @@ def test_pace_is_the_median_so_that_a_slow_first_frame_does_not_count() -> None:
     assert pace.eta_seconds(8, 4) == pytest.approx(4.0)
 
 
-def test_pace_of_a_steady_film_is_the_mean_over_whole_stretches() -> None:
+def test_pace_of_a_coherent_film_is_the_mean_over_whole_spans() -> None:
     pace = Pace(span=4)
     for seconds in (17.0, 1.0, 1.0, 1.0) * 3:
         pace.add(seconds)
@@ -58,7 +58,7 @@ def test_pace_forgets_old_frames() -> None:
     assert pace.rate(1) == pytest.approx(1.0)
 
 
-def test_one_frame_left_is_done_by_one_worker() -> None:
+def test_one_remaining_frame_is_made_by_one_worker() -> None:
     pace = Pace()
     pace.add(10.0)
     assert pace.eta_seconds(1, 8) == pytest.approx(10.0)
@@ -191,7 +191,7 @@ def test_tells_how_far_planning_is_at_most_once_a_second(tmp_path: Path) -> None
     assert read_status(store.run_dir).state == "stopped"  # though it was killed before its plan
 
 
-def test_a_damaged_status_is_named(store: RunStore) -> None:
+def test_names_a_damaged_status(store: RunStore) -> None:
     store.status.write_text('{"state": ')
     with pytest.raises(UsageError, match=r"status\.json cannot be read .*delete it"):
         read_status(store.run_dir)

@@ -84,7 +84,7 @@ NOT_PLAIN = {
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_png_is_measured_without_decoding_it(tmp_path: Path, name: str) -> None:
+def test_measures_a_plain_png_without_decoding_it(tmp_path: Path, name: str) -> None:
     path = tmp_path / "frame.png"
     path.write_bytes(PLAIN[name])
     found = hash_and_size(path, path.stat().st_size)
@@ -93,7 +93,7 @@ def test_a_plain_png_is_measured_without_decoding_it(tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize("name", NOT_PLAIN)
-def test_what_is_not_plain_is_left_to_the_decoder(tmp_path: Path, name: str) -> None:
+def test_leaves_anything_that_is_not_plain_to_the_decoder(tmp_path: Path, name: str) -> None:
     path = tmp_path / "frame.png"
     path.write_bytes(NOT_PLAIN[name])
     assert hash_and_size(path, path.stat().st_size) == (hash_file(path), None)
@@ -101,7 +101,7 @@ def test_what_is_not_plain_is_left_to_the_decoder(tmp_path: Path, name: str) -> 
         assert read_size(path) == (WIDTH, HEIGHT)
 
 
-def test_pixels_that_cannot_be_decoded_are_for_the_worker_to_find() -> None:
+def test_does_not_notice_damaged_pixels() -> None:
     data = bytearray(png())
     at = data.index(b"IDAT") + 20
     data[at : at + 40] = bytes(40)
@@ -118,7 +118,7 @@ def test_other_formats_and_our_own_frames(tmp_path: Path) -> None:
     assert hash_and_size(tmp_path / "photo.jpg", size)[1] is None
 
 
-def test_a_large_file_is_hashed_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_a_large_file_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "frame.png"
     path.write_bytes(png())
     monkeypatch.setattr(png_header, "WHOLE_BYTES", 1000)
@@ -126,7 +126,7 @@ def test_a_large_file_is_hashed_in_pieces(tmp_path: Path, monkeypatch: pytest.Mo
     assert hash_and_size(path, 900) == (hash_file(path), (HEIGHT, WIDTH))  # it has grown since
 
 
-def test_any_cut_and_any_changed_byte_before_the_pixels_is_noticed_or_harmless() -> None:
+def test_notices_every_harmful_cut_or_change_before_the_pixels() -> None:
     data = png(dpi=(300, 300), pnginfo=text("Title"))
     for length in range(len(data)):
         assert png_size(data[:length]) is None
@@ -136,7 +136,7 @@ def test_any_cut_and_any_changed_byte_before_the_pixels_is_noticed_or_harmless()
         assert png_size(changed) is None
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png"):
         hash_and_size(tmp_path / "gone.png", 5)
     with pytest.raises(FrameError):

@@ -12,7 +12,7 @@ from batch_analogy.jobs.plan.ranges import format_frames, parse_frames
     ("text", "frames"),
     [("3,5-7", {3, 5, 6, 7}), (" 0 , 9 ", {0, 9}), ("4-4", {4}), ("1-3,2-4", {1, 2, 3, 4})],
 )
-def test_numbers_and_ranges_are_read(text: str, frames: set[int]) -> None:
+def test_reads_numbers_and_ranges(text: str, frames: set[int]) -> None:
     assert parse_frames(text, 10) == frames
     assert parse_frames(format_frames(frames), 10) == frames
 
@@ -30,6 +30,6 @@ def test_numbers_and_ranges_are_read(text: str, frames: set[int]) -> None:
         ("0-9999999999", "is not a frame number"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(text: str, words: str) -> None:
+def test_refuses_senseless_text_by_name(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words.replace("[", r"\[")):
         parse_frames(text, 10)

@@ -31,7 +31,7 @@ def write(path: Path, **looks: FrameStats) -> None:
             file.add(key, one)
 
 
-def test_what_was_added_now_and_before_is_found_whole(tmp_path: Path) -> None:
+def test_reads_back_records_added_now_and_earlier(tmp_path: Path) -> None:
     path = tmp_path / "scan.bin"
     write(path, a=look(1), b=look(2, -3.5))
     with ScanCache(path, {"b", "c"}, writable=True) as file:
@@ -49,7 +49,7 @@ def test_what_was_added_now_and_before_is_found_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["torn", "changed", "another kind"])
-def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, harm: str) -> None:
+def test_ignores_and_replaces_damaged_records(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "scan.bin"
     write(path, a=look(1), b=look(2))
     data = bytearray(path.read_bytes())
@@ -66,7 +66,7 @@ def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, harm: str)
         assert_same(*file.read(["b"]), look(4))
 
 
-def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
+def test_begins_a_file_of_other_frames_anew(tmp_path: Path) -> None:
     path = tmp_path / "scan.bin"
     write(path, a=look(1), b=look(2))
     size = path.stat().st_size
@@ -77,7 +77,7 @@ def test_a_file_of_other_frames_is_begun_anew(tmp_path: Path) -> None:
         assert_same(*file.read(["c"]), look(3))
 
 
-def test_what_may_not_be_written_to_is_read_and_kept_as_it_is(tmp_path: Path) -> None:
+def test_reads_a_file_that_may_not_be_written_to_and_keeps_it(tmp_path: Path) -> None:
     path = tmp_path / "scan.bin"
     write(path, a=look(1))
     before = path.read_bytes()
@@ -101,6 +101,6 @@ def fill_the_disk(path: Path) -> None:
         file.read(["a"])
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputDiskError, match="full"):
         fill_the_disk(tmp_path / "scan.bin")

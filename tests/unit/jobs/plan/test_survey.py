@@ -44,7 +44,7 @@ def test_an_unchanged_file_is_not_hashed_again(tmp_path: Path, weights: WeightsF
     assert again.frames[0].blake2b == first.frames[0].blake2b
 
 
-def test_a_file_that_is_no_picture_is_a_failed_frame(tmp_path: Path, weights: WeightsFile) -> None:
+def test_a_file_that_is_not_a_picture_fails(tmp_path: Path, weights: WeightsFile) -> None:
     config = sample_config(tmp_path, 3)
     (tmp_path / "in/img1.png").write_text("shopping list")
     plan = make_plan(config, weights=weights)
@@ -64,7 +64,7 @@ def test_a_frame_of_another_size_fails_unless_only_the_reference_is_shown(
     assert all(frame.error is None for frame in plan.frames)
 
 
-def test_no_prevailing_size_is_refused(tmp_path: Path, weights: WeightsFile) -> None:
+def test_refuses_frames_without_a_prevailing_size(tmp_path: Path, weights: WeightsFile) -> None:
     config = sample_config(tmp_path, 4)
     write_png(tmp_path / "in/img0.png", picture(0, 40, 40))
     write_png(tmp_path / "in/img1.png", picture(1, 40, 40))
@@ -82,7 +82,7 @@ def test_no_prevailing_size_is_refused(tmp_path: Path, weights: WeightsFile) -> 
         ("all broken", InputError, "none of the 2 frames"),
     ],
 )
-def test_input_that_cannot_be_used(
+def test_refuses_input_that_cannot_be_used(
     tmp_path: Path, weights: WeightsFile, kind: str, error: type[BatchAnalogyError], message: str
 ) -> None:
     config = sample_config(tmp_path, 2)
@@ -101,7 +101,7 @@ def test_input_that_cannot_be_used(
 
 
 @pytest.mark.parametrize(("gpus", "segments"), [(0.0, 20), (1.0, 2)])
-def test_a_gpu_gets_segments_that_it_can_match_together(
+def test_segments_on_a_gpu_are_as_long_as_its_batches(
     tmp_path: Path, weights: WeightsFile, gpus: float, segments: int
 ) -> None:
     config = dataclasses.replace(
@@ -112,7 +112,7 @@ def test_a_gpu_gets_segments_that_it_can_match_together(
     assert len(make_plan(config, weights=weights).segments) == segments
 
 
-def test_stills_whose_names_do_not_count_are_ordered_by_time(
+def test_orders_stills_without_numbered_names_by_time(
     tmp_path: Path, weights: WeightsFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = sample_config(tmp_path, 1)
@@ -136,7 +136,7 @@ def test_stills_whose_names_do_not_count_are_ordered_by_time(
     assert [frame.name for frame in by_name.frames] == ["dawn.jpg", "dusk.jpg", "noon.jpg"]
 
 
-def test_lost_frames_are_told_and_can_be_refused(
+def test_reports_lost_frames_and_can_refuse_them(
     tmp_path: Path, weights: WeightsFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = sample_config(tmp_path, 9)
@@ -158,7 +158,7 @@ def test_lost_frames_are_told_and_can_be_refused(
     assert list(plan_notes(config, plan)) == [], "too many to be lost"
 
 
-def test_a_reference_among_the_frames_is_told(
+def test_reports_a_reference_among_the_frames(
     tmp_path: Path, weights: WeightsFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = sample_config(tmp_path, 3)
@@ -174,9 +174,7 @@ def test_a_reference_among_the_frames_is_told(
     assert list(plan_notes(config, left_out)) == []
 
 
-def test_a_pattern_that_reaches_into_the_run_folder_finds_no_frames_there(
-    tmp_path: Path, weights: WeightsFile
-) -> None:
+def test_a_pattern_finds_no_frames_in_the_run_folder(tmp_path: Path, weights: WeightsFile) -> None:
     config = sample_config(tmp_path, 2, source=str(tmp_path / "**/img*.png"))
     before = make_plan(config, weights=weights)
     write_png(config.run_dir / "frames/img7.png", picture(7))
