@@ -181,17 +181,17 @@ def _print(console: Console, found: Comparison) -> None:
 def lines(found: Comparison) -> list[str]:
     """Return a table of every metric's mean, line by line."""
     from batch_analogy.report.comparison.page import COMPARED_METRICS
-    from batch_analogy.report.evaluation.page import shown
+    from batch_analogy.report.document import format_number
 
     width = max(_CELL_WIDTH, *(len(method) + 2 for method in found.methods))
     head = "".ljust(_TITLE_WIDTH) + "".join(method.rjust(width) for method in found.methods)
     rows = [
-        figure.title.ljust(_TITLE_WIDTH)
+        metric.title.ljust(_TITLE_WIDTH)
         + "".join(
-            shown(found.values["summary"][m][figure.key], figure.form).rjust(width)
+            format_number(found.values["summary"][m][metric.key], metric.number_format).rjust(width)
             for m in found.methods
         )
-        for figure in COMPARED_METRICS
+        for metric in COMPARED_METRICS
     ]
     own = found.values["source_accuracy"]
     return [head, *rows, f"{100 * own:.0f} % of the source's own layout is recognised."]

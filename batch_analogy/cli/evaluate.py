@@ -100,15 +100,16 @@ def _print(console: Console, found: Evaluation) -> None:
 
 def lines(summary: Mapping[str, Any]) -> list[str]:
     """Return a short table and remarks on it, line by line."""
+    from batch_analogy.report.document import format_number
     from batch_analogy.report.evaluation.evaluator import AGAINST, INPUT, RUN
-    from batch_analogy.report.evaluation.page import METRIC_ROWS, remarks, shown
+    from batch_analogy.report.evaluation.page import METRIC_ROWS, remarks
 
     films = [name for name in (RUN, AGAINST, INPUT) if name in summary["films"]]
     ratio = summary.get("ratio")
     found = [_line("", [*films, *(["ratio"] if ratio else [])])]
     for row in METRIC_ROWS:
-        cells = [shown(summary["films"][name][row.key], row.form) for name in films]
-        cells += [shown(ratio[row.key], ".3f")] if ratio else []
+        cells = [format_number(summary["films"][n][row.key], row.number_format) for n in films]
+        cells += [format_number(ratio[row.key], ".3f")] if ratio else []
         found.append(_line(row.title, cells))
     return [*found, *remarks(summary)]
 

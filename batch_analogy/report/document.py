@@ -1,4 +1,4 @@
-"""What all HTML pages of reports share: one look, and everything inside one file."""
+"""Shared parts of the reports' HTML pages, each of which is a single file."""
 
 from __future__ import annotations
 
@@ -28,11 +28,16 @@ code{font-size:.92em}
 """
 
 
+def format_number(value: float | None, number_format: str = ".3g") -> str:
+    """Format a number for reading; a dash if there is none."""
+    return "–" if value is None else f"{value:{number_format}}"
+
+
 def document(title: str, body: str, style: str = "") -> str:
-    """A whole page: no font, nothing loaded from anywhere.
+    """Return an HTML page that loads nothing.
 
     Args:
-        title: its title, as plain text. body: HTML. style: CSS besides what all pages share.
+        title: plain text. body: HTML. style: CSS in addition to the shared style.
     """
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -42,11 +47,11 @@ def document(title: str, body: str, style: str = "") -> str:
     )
 
 
-def embedded(path: Path) -> str:
-    """A picture as a data address: its pixels alone, nothing that the file said of itself.
+def data_url(path: Path) -> str:
+    """Return a picture as a ``data:`` URL, with its pixels but without the file's metadata.
 
     Raises:
-        FrameError: it cannot be read.
+        FrameError: the picture cannot be read.
     """
     stream = io.BytesIO()
     pixels = np.ascontiguousarray(to_uint8(read_still(path)))

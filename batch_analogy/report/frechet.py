@@ -1,4 +1,4 @@
-"""How far two clouds of points are apart, each taken for a normal distribution."""
+"""Fréchet distance between two point clouds, each modelled as a normal distribution."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ Points = NDArray[np.float64]
 
 
 def frechet_distance(x: Points, y: Points) -> float:
-    """‖μx − μy‖² + tr(Σx + Σy − 2 (Σx Σy)^½), also where there are fewer points than values.
+    """Compute ‖μx − μy‖² + tr(Σx + Σy − 2 (Σx Σy)^½); N and M may be smaller than C.
 
     With R any root of a covariance (Σ = R Rᵀ), tr (Σx Σy)^½ is the sum of the singular values of
-    Rxᵀ Ry. So no root of a matrix is taken that is not symmetric, no eigenvalue below zero is
-    turned into an imaginary part, and covariances of low rank need no constant added to them.
+    Rxᵀ Ry. This avoids the root of a non-symmetric matrix and imaginary parts from negative
+    eigenvalues, and covariances of low rank need no regularisation.
 
     Args:
         x: (N, C) float64. y: (M, C) float64.
 
     Returns:
-        0 for equal clouds; the same whichever comes first, but for rounding.
+        0 for equal clouds; symmetric up to rounding.
 
     Raises:
-        ValueError: a cloud is empty, or the two have not as many values a point.
+        ValueError: a cloud is empty, or the numbers of values a point differ.
 
     Source: Dowson and Landau, The Fréchet distance between multivariate normal distributions, 1982.
 
@@ -39,10 +39,10 @@ def frechet_distance(x: Points, y: Points) -> float:
 
 
 def _normal(points: Points) -> tuple[Points, Points]:
-    """The mean (C,) and a root (C, K) of the covariance, K at most the smaller of N and C."""
+    """Compute the mean (C,) and a root (C, K) of the covariance, K ≤ min(N, C)."""
     mean = points.mean(axis=0)
-    away = (points - mean).T / np.sqrt(len(points))
-    if away.shape[1] <= away.shape[0]:
-        return mean, away
-    values, directions = np.linalg.eigh(away @ away.T)
+    centred = (points - mean).T / np.sqrt(len(points))
+    if centred.shape[1] <= centred.shape[0]:
+        return mean, centred
+    values, directions = np.linalg.eigh(centred @ centred.T)
     return mean, directions * np.sqrt(values.clip(min=0.0))

@@ -1,4 +1,4 @@
-"""Line plots over time as inline SVG: no script, no font, no file beside the page."""
+"""Draw line plots over time as inline SVG, without scripts, fonts or separate files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Literal
 
 Scale = Literal["zero", "own", "log"]
 
-LEAST = 1e-7  # of what is drawn by decades: frames of 8 bits tell no finer
+MIN_LOG_VALUE = 1e-7  # bottom of logarithmic plots; frames of 8 bits show no smaller changes
 
 WIDTH_PX, HEIGHT_PX = 560, 190
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 62, 12, 12, 30
-_MOST_POINTS = 1500  # more cannot be told apart; neighbours are then taken together
+_MAX_POINTS = 1500  # more cannot be distinguished; beyond, neighbours are merged
 
 COLOURS = {"run": "#c2410c", "against": "#64748b", "input": "#0f766e"}
-_GRID, _INK, _SEAM = "#e5e7eb", "#374151", "#cbd5e1"
+_GRID, _INK, _MARK = "#e5e7eb", "#374151", "#cbd5e1"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One film's figure over time; None where there is none."""
+    """A metric of one film over time; None where it has no value."""
 
     name: str
     colour: str
@@ -32,14 +32,14 @@ class Line:
 def plot(
     lines: Sequence[Line], frames: Sequence[int], marks: Sequence[int], *, scale: Scale = "zero"
 ) -> str:
-    """Lines over frame numbers.
+    """Plot lines over frame numbers.
 
     Args:
-        lines: one value for each frame.
-        frames: the frames' numbers, rising.
-        marks: frames at which a faint upright line is drawn: where segments begin.
-        scale: how values are laid out upright: ``"zero"`` evenly from 0, ``"own"`` evenly from
-            their lowest, ``"log"`` by decades, where values below ``LEAST`` lie at the bottom.
+        lines: with one value for each frame.
+        frames: rising frame numbers.
+        marks: frames at which a faint vertical line is drawn.
+        scale: of the vertical axis: ``"zero"`` linear from 0, ``"own"`` linear from the lowest
+            value, ``"log"`` logarithmic, where values below ``MIN_LOG_VALUE`` lie at the bottom.
 
     Returns:
         An ``<svg>`` element; it scales with the page.
@@ -65,7 +65,7 @@ def plot(
         written = f"{10.0**value:g}" if scale == "log" else f"{value:.4g}"
         parts.append(_grid_line(y(value), x(first), x(last)))
         parts.append(_text(_LEFT_PX - 6, y(value) + 4, written, "end"))
-    if len(marks) <= _MOST_POINTS // 4:
+    if len(marks) <= _MAX_POINTS // 4:
         parts += [_mark(x(frame), y(low), y(high)) for frame in marks if first < frame <= last]
     for frame in ticks(first, last):
         parts.append(_text(x(frame), HEIGHT_PX - _BOTTOM_PX + 16, str(frame), "middle"))
@@ -81,21 +81,21 @@ def plot(
 
 
 def axis(low: float, high: float) -> tuple[float, float, float]:
-    """Round limits around values, and the step between grid lines: about four of them.
+    """Return round limits around values, and the step of about four grid lines.
 
     >>> axis(0.2, 3.7), axis(0.0, 0.0)
     ((0.0, 4.0, 1.0), (0.0, 0.25, 0.25))
     """
-    span = high - low or abs(high) or 1.0
-    power = 10.0 ** math.floor(math.log10(span / 4))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power * 4 >= span * 0.999)
+    extent = high - low or abs(high) or 1.0
+    power = 10.0 ** math.floor(math.log10(extent / 4))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power * 4 >= extent * 0.999)
     bottom = math.floor(low / step + 1e-9) * step
     top = math.ceil(high / step - 1e-9) * step
     return bottom, max(top, bottom + step), step
 
 
 def decades(low: float, high: float) -> tuple[float, float, float]:
-    """Whole decades around logarithms, and the step between grid lines.
+    """Return whole decades around logarithms, and the step between grid lines.
 
     >>> decades(-5.2, -1.3), decades(-3.0, -3.0)
     ((-6.0, -1.0, 1.0), (-3.0, -2.0, 1.0))
@@ -105,29 +105,30 @@ def decades(low: float, high: float) -> tuple[float, float, float]:
 
 
 def _height(value: float, scale: Scale) -> float:
-    return math.log10(max(value, LEAST)) if scale == "log" else value
+    """Return a value's position on the vertical axis."""
+    return math.log10(max(value, MIN_LOG_VALUE)) if scale == "log" else value
 
 
 def ticks(first: int, last: int) -> list[int]:
-    """Frame numbers to be written: at most about ten, round ones."""
-    span = max(1, last - first)
-    power = 10 ** max(0, math.floor(math.log10(span / 10))) if span >= 10 else 1
-    step = next(m * power for m in (1, 2, 5, 10) if m * power * 10 >= span)
+    """Choose the frame numbers at the axis: at most about ten, and round."""
+    extent = max(1, last - first)
+    power = 10 ** max(0, math.floor(math.log10(extent / 10))) if extent >= 10 else 1
+    step = next(m * power for m in (1, 2, 5, 10) if m * power * 10 >= extent)
     return list(range(-(-first // step) * step, last + 1, step))
 
 
 def _thinned(line: Line, frames: Sequence[int]) -> list[tuple[float, float | None]]:
-    """(frame, value) pairs; of a long film the highest of each few, so that no peak is lost."""
-    each = -(-len(frames) // _MOST_POINTS)
+    """Return (frame, value) pairs; in a long film the maximum of each group, to keep all peaks."""
+    group = -(-len(frames) // _MAX_POINTS)
     found: list[tuple[float, float | None]] = []
-    for start in range(0, len(frames), each):
-        values = [v for v in line.values[start : start + each] if v is not None]
+    for start in range(0, len(frames), group):
+        values = [v for v in line.values[start : start + group] if v is not None]
         found.append((frames[start], max(values) if values else None))
     return found
 
 
 def _path(line: Line, points: list[tuple[float, float | None]]) -> str:
-    """Neighbouring values joined; a gap where a value is missing, a dot where one stands alone."""
+    """Draw a line, with a gap where a value is missing and a dot for a single value."""
     pieces: list[list[str]] = [[]]
     for x, y in points:
         if y is None:
@@ -153,7 +154,7 @@ def _grid_line(y: float, left: float, right: float) -> str:
 
 def _mark(x: float, bottom: float, top: float) -> str:
     return (
-        f'<line x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{bottom:.1f}" stroke="{_SEAM}" '
+        f'<line x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{bottom:.1f}" stroke="{_MARK}" '
         'stroke-dasharray="3 3"/>'
     )
 

@@ -1,4 +1,4 @@
-"""Sheets that show several pictures at once, for looking at a pair."""
+"""Draw contact sheets: several pictures side by side with labels."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from batch_analogy.errors import ConfigError
 
 Pixels = NDArray[np.uint8]
 
-_PAPER = 245  # background, 0 … 255
+_BACKGROUND = 245  # 0 … 255
 _INK = (30, 30, 30)
 _GAP_PX = 8
-_LABEL_SHARE = 14  # the label strip is this part of a cell's height …
-_LABEL_MIN_PX = 16  # … but never too small to read
+_PICTURE_TO_LABEL = 14  # ratio of the heights of a picture and its label
+_LABEL_MIN_PX = 16  # smaller labels are not readable
 
 
 def side_by_side(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
-    """Put pictures in one row at one height, each under its label.
+    """Draw pictures in one row at one height, each below its label.
 
     Args:
         pictures: (H, W, 3) uint8 RGB each, of any sizes; none is enlarged.
-        labels: one line of text for each picture.
+        labels: a line of text for each picture.
 
     Returns:
         (H', W', 3) uint8 RGB.
 
     Raises:
-        ConfigError: no picture, or not one label for each.
+        ConfigError: there is no picture, or not one label for each.
     """
     _check(pictures, labels)
     height = min(picture.shape[0] for picture in pictures)
     scaled = [_resize(p, height, max(1, round(p.shape[1] * height / p.shape[0]))) for p in pictures]
     strip = _label_height(height)
-    sheet = _paper(
+    sheet = _blank(
         strip + height + 2 * _GAP_PX, sum(p.shape[1] + _GAP_PX for p in scaled) + _GAP_PX
     )
     left = _GAP_PX
@@ -58,8 +58,8 @@ def _check(pictures: Sequence[Pixels], labels: Sequence[str]) -> None:
         )
 
 
-def _paper(height: int, width: int) -> Pixels:
-    return np.full((height, width, 3), _PAPER, dtype=np.uint8)
+def _blank(height: int, width: int) -> Pixels:
+    return np.full((height, width, 3), _BACKGROUND, dtype=np.uint8)
 
 
 def _resize(picture: Pixels, height: int, width: int) -> Pixels:
@@ -71,11 +71,11 @@ def _resize(picture: Pixels, height: int, width: int) -> Pixels:
 
 
 def _label_height(picture_height: int) -> int:
-    return max(_LABEL_MIN_PX, picture_height // _LABEL_SHARE)
+    return max(_LABEL_MIN_PX, picture_height // _PICTURE_TO_LABEL)
 
 
 def _label(text: str, height: int, width: int) -> Pixels:
-    strip = Image.new("RGB", (width, height), (_PAPER, _PAPER, _PAPER))
+    strip = Image.new("RGB", (width, height), (_BACKGROUND, _BACKGROUND, _BACKGROUND))
     font = ImageFont.load_default(size=max(8, height * 2 // 3))
     ImageDraw.Draw(strip).text((2, height // 2), text, fill=_INK, font=font, anchor="lm")
     return np.asarray(strip, dtype=np.uint8)

@@ -138,20 +138,20 @@ def test_bad_input(call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Pa
     call("compare", disc[0], small, maps, *out).assert_failed(1, "40×40 px", "48×40 px")
     shutil.copy(disc[0], made / "map000.png")
     lacking = call("compare", *disc, maps, *out, "--results", f"other={made}")
-    lacking.assert_failed(1, "results of other", "lack map001", "called as the map is")
+    lacking.assert_failed(1, "results of other", "lack map001", "with the map's name")
     Image.open(disc[0]).resize((40, 40)).save(made / "map001.png")
     wrong = call("compare", *disc, maps, *out, "--results", f"other={made}")
-    wrong.assert_failed(1, "map001.png is 40×40 px", "proportions")
+    wrong.assert_failed(1, "map001.png is 40×40 px", "aspect ratio")
     colours = tmp_path / "colours.png"
     Image.new("RGB", (48, 40), "yellow").save(colours)
     call("compare", *disc, colours, *out).assert_failed(1, "colours.png", "#ffff00")
     for words, *arguments in (
-        ("no method is called spade", "--methods", "spade"),
-        ("no method is compared", "--methods", "none"),
+        ("unknown method spade", "--methods", "spade"),
+        ("no methods to compare", "--methods", "none"),
         ("is no NAME=FOLDER", "--results", "made"),
-        ("cannot be called 'deep'", "--results", f"deep={made}"),
-        ("must have a name of its own", "--methods", "deep,deep"),
-        ("lies between 32 and 512 px", "--size", "600"),
+        ("cannot be named 'deep'", "--results", f"deep={made}"),
+        ("each name may occur only once", "--methods", "deep,deep"),
+        ("must lie between 32 and 512 px", "--size", "600"),
     ):
         call("compare", *disc, maps, *out, *arguments).assert_failed(2, words)
     assert not (tmp_path / "out").exists()

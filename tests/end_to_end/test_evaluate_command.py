@@ -62,6 +62,6 @@ def test_refuses_what_it_cannot_measure(call: Call, tmp_path: Path) -> None:
     call("evaluate", tmp_path / "nothing.run").assert_failed(2, "there is no run in")
     call("evaluate", run_dir, "--against", tmp_path).assert_failed(2, str(tmp_path), "no run")
     (tmp_path / "frames" / "img1.png").unlink()
-    call("evaluate", run_dir).assert_failed(1, "frame 1", "img1.png", "is gone", "put it back")
+    call("evaluate", run_dir).assert_failed(1, "frame 1", "img1.png", "is missing", "put it back")
     (run_dir / "journal.jsonl").write_text("")
     call("evaluate", run_dir).assert_failed(1, "0 of 2 frames", "batch-analogy resume")

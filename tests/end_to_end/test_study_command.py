@@ -277,6 +277,6 @@ def test_what_study_refuses(call: Call, tmp_path: Path) -> None:
     values = {"kind": "batch-analogy study answers", "format": 1, "study": "other", "person": "p"}
     answers.write_text(json.dumps(values))
     add = ["study", "add", tmp_path / "compared", answers]
-    call(*add).assert_failed(2, "answers.json", "study other", "not made of this comparison")
+    call(*add).assert_failed(2, "answers.json", "study other", "not made from this comparison")
     answers.write_text("[")
-    call(*add).assert_failed(1, "cut short")
+    call(*add).assert_failed(1, "truncated")

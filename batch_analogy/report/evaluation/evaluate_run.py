@@ -1,7 +1,7 @@
-"""Judging a run: its finished frames beside its input and beside another run of the same frames.
+"""Evaluate a run's finished frames, compared with its input and with another run.
 
 Writes ``evaluate.json`` and ``evaluate.html``. Frames are read one after the other and only their
-figures are kept, so the memory does not grow with the film.
+metrics are kept, so memory does not grow with the film.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from batch_analogy.report.evaluation.finished_run import (
 )
 from batch_analogy.report.evaluation.frame_metrics import Picture, luma, warp
 from batch_analogy.report.evaluation.masked_flow import masked_flow_between
-from batch_analogy.report.evaluation.page import Section, WorstFrame, page
+from batch_analogy.report.evaluation.page import Section, WorstFrame, evaluation_page
 from batch_analogy.report.evaluation.style_distance import StyleDistance
 from batch_analogy.report.sheets import side_by_side
 
-STYLE_SAMPLES = 8  # frames whose style distance is taken; each costs a pass of VGG-19
+STYLE_SAMPLES = 8  # frames whose style distance is measured; each takes a pass of VGG-19
 WORST_FRAMES = 5
 _SHEET_AREA_PX = 120_000  # of each picture on a sheet
 _JPEG_QUALITY = 88
-_DIFFERENCE_TOP = 0.5  # a change of luma that is drawn white
+_WHITE_DIFFERENCE = 0.5  # change of luma that is drawn as white
 _TITLES = {
     "a_prime": "The frames in the reference's look",
     "b": "The reference in their looks",
@@ -64,11 +64,11 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found, and where it was written."""
+    """Results of an evaluation, and the files they were written to."""
 
     json: Path
     page: Path
-    values: dict[str, Any]  # what the JSON file holds
+    values: dict[str, Any]  # content of the JSON file
 
 
 def evaluate(
@@ -79,19 +79,19 @@ def evaluate(
     device: str = "cpu",
     on_event: OnEvent = ignore,
 ) -> Evaluation:
-    """FrameEvaluator what is finished of a run.
+    """Evaluate the finished frames of a run.
 
     Args:
         run_dir: the run folder.
-        against: another run's folder: of the same frames and reference, with other settings.
-        folder: where the results go; by default ``evaluate`` in the run folder.
+        against: folder of another run of the same frames and reference, with other settings.
+        folder: for the results; by default ``evaluate`` in the run folder.
         device: computes the style distance, ``"cpu"`` or ``"cuda"``.
-        on_event: told of the progress.
+        on_event: called with progress events.
 
     Raises:
-        UsageError: a folder holds no run, or the runs cannot be compared.
-        JobError: too little of a run is finished.
-        InputError: the input is gone or has changed.
+        UsageError: a folder is not a run folder, or the runs cannot be compared.
+        JobError: too few frames of a run are finished.
+        InputError: the input is missing or has changed.
         WeightsError: the weights are missing.
         OutputDiskError: the results cannot be written.
     """
@@ -103,7 +103,7 @@ def evaluate(
     folder = folder or run.store.evaluation
     with input_available(run, on_event):
         films = [_Film(run, other, output, network, on_event) for output in run.outputs]
-        sections = [film.judged() for film in films]
+        sections = [film.evaluate() for film in films]
     values = _values(run, other, sections, run.outputs)
     names = run.store.evaluation_values.name, run.store.evaluation_page.name
     written = Evaluation(folder / names[0], folder / names[1], values)
@@ -113,13 +113,15 @@ def evaluate(
         AGAINST: other.store.run_dir.name if other else "",
         INPUT: "input",
     }
-    title = f"{run.store.run_dir.name}: how steady, how sharp, how near"
-    atomic_write_text(written.page, page(title, _facts(run, other), labels, sections))
+    title = f"{run.store.run_dir.name}: stability, sharpness, style"
+    atomic_write_text(
+        written.page, evaluation_page(title, _description(run, other), labels, sections)
+    )
     return written
 
 
 class _Film:
-    """One output of a run, with what it is compared to."""
+    """One output of a run, and the films it is compared with."""
 
     def __init__(
         self,
@@ -131,14 +133,15 @@ class _Film:
     ) -> None:
         self._run, self._other, self._output = run, other, output
         self._network, self._on_event = network, on_event
-        self._also = frozenset(other.done if other else ())
+        self._compared = frozenset(other.done if other else ())
         self._references = run.plan.all_references
         self._reference = self._read_reference(0)
-        self._styled: dict[int, StyleDistance] = {}
+        self._distances: dict[int, StyleDistance] = {}
 
-    def judged(self) -> Section:
+    def evaluate(self) -> Section:
+        """Evaluate all finished frames and draw the worst ones."""
         run = self._run
-        judge = FrameEvaluator(run.config.analogy.max_area_px)
+        evaluator = FrameEvaluator(run.config.analogy.max_area_px)
         samples = {run.done[k] for k in spread(len(run.done), STYLE_SAMPLES)}
         shot_of = _by_frame(run.plan.shots)
         starts = {segment.start for segment in run.plan.segments}
@@ -146,17 +149,19 @@ class _Film:
         for count, index in enumerate(run.done, start=1):
             position = FramePosition(index, shot_of[index], index in starts)
             style = self._style(index) if index in samples else None
-            frames.append(judge.take(position, self._content(index), self._films(index), style))
+            frames.append(
+                evaluator.evaluate(position, self._content(index), self._films(index), style)
+            )
             self._on_event(PlanProgress("checking", count, len(run.done)))
-        shown = [self._worst(frame) for frame in worst(frames, WORST_FRAMES)]
-        return Section(_TITLES[self._output], summary(frames), frames, shown)
+        worst_frames = [self._worst(frame) for frame in worst(frames, WORST_FRAMES)]
+        return Section(_TITLES[self._output], summary(frames), frames, worst_frames)
 
     def _content(self, index: int) -> Picture:
-        """Whose structure the film has: the frame's, or the reference's where that is styled."""
+        """Return the picture whose structure the film keeps: the frame or, for B, the reference."""
         return self._reference if self._output == "b" else self._frame(index)
 
     def _frame(self, index: int) -> Picture:
-        """A frame of the input as the worker saw it: flicker taken out, RAW developed alike."""
+        """Read a frame of the input as the worker did: deflickered, RAW with the same settings."""
         plan = self._run.plan
         pixels = read_still(Path(plan.frames[index].source), white_balance=plan.white_balance)
         return apply_exposure(pixels, self._run.exposures[index])
@@ -167,27 +172,28 @@ class _Film:
 
     def _films(self, index: int) -> dict[str, Picture]:
         films = {RUN: read_still(self._run.store.frame(self._output, index))}
-        if self._other is not None and index in self._also:
+        if self._other is not None and index in self._compared:
             films[AGAINST] = read_still(self._other.store.frame(self._output, index))
         return films
 
     def _style(self, index: int) -> StyleDistance:
-        config = dataclasses.replace(self._run.config.analogy, ratio=1.0)  # as large as matched
+        config = dataclasses.replace(self._run.config.analogy, ratio=1.0)  # at matching size
         if self._output == "b":
             return StyleDistance(self._network, self._frame(index), config)
         mix = mix_at([reference.frame for reference in self._references], index)
-        number = mix.references[round(mix.share)]  # of several the one that it has more of
-        if number not in self._styled:
+        number = mix.references[round(mix.share)]  # of two, that with the larger share
+        if number not in self._distances:
             reference = self._read_reference(number)
-            self._styled[number] = StyleDistance(self._network, reference, config)
-        return self._styled[number]
+            self._distances[number] = StyleDistance(self._network, reference, config)
+        return self._distances[number]
 
     def _worst(self, frame: EvaluatedFrame) -> WorstFrame:
+        """Draw a sheet of a frame, its predecessor and the change between them."""
         index = frame.position.index
         now, before = (self._small(at) for at in (index, index - 1))
-        move = masked_flow_between(before[INPUT], now[INPUT])
-        change = np.abs(luma(before[RUN]) - luma(warp(now[RUN], move.flow))) / _DIFFERENCE_TOP
-        change[~move.visible] = 0
+        flow = masked_flow_between(before[INPUT], now[INPUT])
+        change = np.abs(luma(before[RUN]) - luma(warp(now[RUN], flow.flow))) / _WHITE_DIFFERENCE
+        change[~flow.visible] = 0
         pictures = {
             f"input {index}": now[INPUT],
             f"run {index - 1}": before[RUN],
@@ -209,7 +215,7 @@ class _Film:
 
 
 def spread(total: int, count: int) -> list[int]:
-    """At most ``count`` places of ``total``, evenly spread, the first and the last among them.
+    """Return at most ``count`` evenly spaced indices of ``total``, including first and last.
 
     >>> spread(9, 3)
     [0, 4, 8]
@@ -218,32 +224,34 @@ def spread(total: int, count: int) -> list[int]:
 
 
 def _by_frame(shots: Sequence[Any]) -> dict[int, int]:
+    """Map each frame's index to the index of its shot."""
     return {index: shot.index for shot in shots for index in range(shot.start, shot.stop)}
 
 
-def _facts(run: FinishedRun, other: FinishedRun | None) -> list[str]:
-    """What was judged, in sentences."""
+def _description(run: FinishedRun, other: FinishedRun | None) -> list[str]:
+    """Describe in sentences what was evaluated."""
     config = run.config
     changed = any(run.exposures.values())
-    facts = [
-        f"{config.command} of {config.source} after {config.reference}: {len(run.done)} of "
-        f"{run.plan.total} frames."
-        + (" The input is shown with its flicker evened out, as in the run." if changed else ""),
-        "Flow is estimated on the input (OpenCV's DIS); figures of two runs compare only where "
-        f"input and size are the same. Errors are taken at up to "
+    sentences = [
+        f"{config.command} of {config.source} in the style of {config.reference}: {len(run.done)} "
+        f"of {run.plan.total} frames."
+        + (" The input is shown deflickered, as in the run." if changed else ""),
+        "Flow is estimated on the input (OpenCV's DIS); values of two runs are comparable only if "
+        f"input and size are the same. Errors are measured at up to "
         f"{config.analogy.max_area_px:,} pixels, sharpness at the frames' own size.",
     ]
     if other is not None:
         differences = _differences(run, other)
-        facts.append(
-            f"Against {other.store.run_dir}, which has "
+        sentences.append(
+            f"Compared with {other.store.run_dir}, which has "
             + (", ".join(differences) if differences else "the same settings")
-            + ". Ratio: this run's figure over that one's, of the frames that both have."
+            + ". Ratio: this run's value divided by that one's, over the frames that both have."
         )
-    return facts
+    return sentences
 
 
 def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
+    """Name the settings in which the other run differs."""
     own, theirs = (_settings(r.plan.pixels) for r in (run, other))
     return [
         f"{name} {theirs.get(name)} instead of {own.get(name)}"
@@ -253,7 +261,7 @@ def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
 
 
 def _settings(pixels: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a run's pixels, in one table."""
+    """Flatten the settings that determine a run's pixels into one table."""
     return {**{k: v for k, v in pixels.items() if k != "analogy"}, **pixels["analogy"]}
 
 

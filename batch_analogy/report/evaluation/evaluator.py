@@ -1,7 +1,7 @@
-"""Judging films frame by frame: every frame is looked at once, and only its figures are kept.
+"""Evaluate films frame by frame, keeping only the metrics of each frame.
 
-Several films of one content are judged together, by one flow: a run, the same without coherence,
-and the content itself, which tells how much of an error is not the styling's.
+Several films of one content are evaluated together, with one flow: a run, another run to compare it
+with, and the content itself, whose own error is not caused by the styling.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ Distance = Callable[[Picture], float]
 
 @dataclass
 class FrameMetrics:
-    """What one frame of one film is judged by; None where there is nothing to compare it with."""
+    """Metrics of one frame of one film; None if there is nothing to compare the frame with."""
 
     sharpness: float
-    warp_error: float | None = None  # from the frame before
-    drift: float | None = None  # the same from the first frame of the shot
-    texture_displacement_px: float | None = None  # from the frame before
+    warp_error: float | None = None  # from the previous frame
+    drift: float | None = None  # warp error from the first frame of the shot
+    texture_displacement_px: float | None = None  # from the previous frame
     edge_f1: float | None = None  # against the content
     contrast_structure: float | None = None  # against the content
-    vgg19_gram: float | None = None  # to the style; taken of a few frames
+    vgg19_gram: float | None = None  # to the style; measured for a few frames
 
 
 @dataclass(frozen=True)
 class FramePosition:
-    """Where a frame stands in its film."""
+    """Position of a frame in its film."""
 
     index: int
     shot: int
@@ -53,100 +53,105 @@ class FramePosition:
 
 @dataclass
 class EvaluatedFrame:
-    """One frame of all films."""
+    """Metrics of one frame in all films."""
 
     position: FramePosition
-    masked_share: float | None  # of the frame before, from which it is reached
+    masked_share: float | None  # of the previous frame's pixels; None without one
     films: dict[str, FrameMetrics] = field(default_factory=dict)
 
 
 class FrameEvaluator:
-    """Takes frames in order and gives their figures; it holds three frames of each film."""
+    """Compute metrics of frames given in order; three frames of each film are in memory."""
 
     def __init__(self, area_px: int) -> None:
-        """FrameEvaluator at this size.
+        """Set the size at which frames are evaluated.
 
         Args:
-            area_px: larger frames are reduced to this many pixels; sharpness alone is taken at
+            area_px: larger frames are reduced to this many pixels; only sharpness is measured at
                 the frames' own size.
         """
         self._area_px = area_px
-        self._before: _Shown | None = None
-        self._first: _Shown | None = None
+        self._previous: _PreparedFrame | None = None
+        self._first: _PreparedFrame | None = None
 
-    def take(
+    def evaluate(
         self,
         position: FramePosition,
         content: Picture,
         films: Mapping[str, Picture],
         style: Distance | None,
     ) -> EvaluatedFrame:
-        """FrameEvaluator the next frame.
+        """Evaluate the next frame.
 
         Args:
-            position: where it stands; errors are taken from the frame with the index before.
-            content: whose structure the films should have, (H, W, 3) float32 RGB in [0, 1].
+            position: of the frame; errors are measured from the frame with the previous index.
+            content: picture whose structure the films should keep, (H, W, 3) float32 RGB in [0, 1].
             films: name → this frame of a film, of the content's size.
-            style: the distance to the style, if it is to be taken.
+            style: distance to the style, if it is to be measured.
         """
         pictures = {INPUT: content, **films}
-        figures = {name: FrameMetrics(frame_metrics.sharpness(p)) for name, p in pictures.items()}
+        metrics = {name: FrameMetrics(frame_metrics.sharpness(p)) for name, p in pictures.items()}
         small = {name: reduced(p, self._area_px) for name, p in pictures.items()}
-        now = _Shown(position, small)
+        now = _PreparedFrame(position, small)
         for name in films:
-            figures[name].edge_f1 = _number(frame_metrics.edge_f1(small[name], small[INPUT]))
-            figures[name].contrast_structure = frame_metrics.contrast_structure(
+            metrics[name].edge_f1 = _without_nan(frame_metrics.edge_f1(small[name], small[INPUT]))
+            metrics[name].contrast_structure = frame_metrics.contrast_structure(
                 small[name], small[INPUT]
             )
         if style is not None:
             for name, picture in small.items():
-                figures[name].vgg19_gram = style(picture)
-        masked = self._follow(now, figures)
-        self._before = now
-        return EvaluatedFrame(position, masked, figures)
+                metrics[name].vgg19_gram = style(picture)
+        masked_share = self._measure_change(now, metrics)
+        self._previous = now
+        return EvaluatedFrame(position, masked_share, metrics)
 
-    def _follow(self, now: _Shown, figures: dict[str, FrameMetrics]) -> float | None:
-        """Errors from the frame before and from the shot's first; the share that is masked."""
-        before, first = self._before, self._first
+    def _measure_change(
+        self, now: _PreparedFrame, metrics: dict[str, FrameMetrics]
+    ) -> float | None:
+        """Measure errors from the previous frame and the shot's first; return the masked share."""
+        previous, first = self._previous, self._first
         if first is None or first.position.shot != now.position.shot:
             self._first = now
             return None
-        long_way = masked_flow_between(first.pictures[INPUT], now.pictures[INPUT])
-        for name, value in _errors(first, now, long_way):
-            figures[name].drift = value
-        if before is None or before.position.index != now.position.index - 1:
+        from_first = masked_flow_between(first.pictures[INPUT], now.pictures[INPUT])
+        for name, value in _warp_errors(first, now, from_first):
+            metrics[name].drift = value
+        if previous is None or previous.position.index != now.position.index - 1:
             return None
-        step = masked_flow_between(before.pictures[INPUT], now.pictures[INPUT])
-        for name, value in _errors(before, now, step):
-            figures[name].warp_error = value
+        step = masked_flow_between(previous.pictures[INPUT], now.pictures[INPUT])
+        for name, value in _warp_errors(previous, now, step):
+            metrics[name].warp_error = value
             if name != INPUT:
-                pair = before.pictures[name], now.pictures[name]
-                figures[name].texture_displacement_px = _number(
+                pair = previous.pictures[name], now.pictures[name]
+                metrics[name].texture_displacement_px = _without_nan(
                     texture_displacement_px(*pair, step)
                 )
         return step.masked_share
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A frame of every film, at the size at which they are judged."""
+class _PreparedFrame:
+    """A frame of every film, at the size at which it is evaluated."""
 
     position: FramePosition
     pictures: dict[str, Picture]
 
 
-def _errors(before: _Shown, now: _Shown, move: MaskedFlow) -> Iterable[tuple[str, float | None]]:
-    for name in before.pictures.keys() & now.pictures.keys():
-        pair = before.pictures[name], now.pictures[name]
-        yield name, _number(frame_metrics.warp_error(*pair, move.flow, move.visible))
+def _warp_errors(
+    earlier: _PreparedFrame, now: _PreparedFrame, flow: MaskedFlow
+) -> Iterable[tuple[str, float | None]]:
+    """Yield the warp error of each film that has both frames."""
+    for name in earlier.pictures.keys() & now.pictures.keys():
+        pair = earlier.pictures[name], now.pictures[name]
+        yield name, _without_nan(frame_metrics.warp_error(*pair, flow.flow, flow.visible))
 
 
-def _number(value: float) -> float | None:
+def _without_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
 def reduced(picture: Picture, area_px: int) -> Picture:
-    """A picture of at most so many pixels, the aspect kept."""
+    """Scale a picture down to at most this many pixels, keeping its aspect ratio."""
     height, width = picture.shape[:2]
     scale = math.sqrt(area_px / (height * width))
     if scale >= 1:
@@ -156,14 +161,14 @@ def reduced(picture: Picture, area_px: int) -> Picture:
 
 
 def summary(frames: Sequence[EvaluatedFrame]) -> dict[str, object]:
-    """What a film comes to: means over its frames, and what they mean beside the other films.
+    """Average metrics over all frames and compare the run with the other films.
 
     Args:
         frames: all of them, in order.
 
     Returns:
-        Plain JSON values. ``films``: name → means. ``ratio``: the run's over the film's that it is
-        judged against. ``excess_warp_error``: the run's less the input's.
+        JSON values. ``films``: name → means. ``ratio``: the run's means divided by those of the
+        film it is compared with. ``excess_warp_error``: the run's warp error minus the input's.
     """
     names = [name for name in (RUN, AGAINST, INPUT) if any(name in f.films for f in frames)]
     films = {name: _means(frames, name) for name in names}
@@ -185,7 +190,7 @@ def summary(frames: Sequence[EvaluatedFrame]) -> dict[str, object]:
 
 
 def _ratio(frames: Sequence[EvaluatedFrame], figure: str) -> float | None:
-    """Mean over mean of the frames that both films have."""
+    """Divide the run's mean by the other film's, over the frames that both have."""
     both = zip(series(frames, RUN, figure), series(frames, AGAINST, figure), strict=True)
     known = [(run, against) for run, against in both if run is not None and against is not None]
     return _over(_mean(run for run, _ in known), _mean(against for _, against in known))
@@ -197,14 +202,14 @@ def _means(frames: Sequence[EvaluatedFrame], film: str) -> dict[str, float | Non
 
 
 def series(frames: Sequence[EvaluatedFrame], film: str, figure: str) -> list[float | None]:
-    """One figure of one film over time."""
+    """Return one metric of one film over time."""
     return [getattr(f.films[film], figure) if film in f.films else None for f in frames]
 
 
 def segment_starts(frames: Sequence[EvaluatedFrame]) -> dict[str, float | None] | None:
-    """E_warp where a segment begins within a shot, beside the film's median.
+    """Compare E_warp at the first frames of segments within a shot with the film's median.
 
-    None where no segment, or every frame, begins there.
+    Returns None if there are no such frames, or only such frames.
     """
     errors = [
         (frame.position.starts_segment, error)
@@ -219,9 +224,9 @@ def segment_starts(frames: Sequence[EvaluatedFrame]) -> dict[str, float | None] 
 
 
 def drift(frames: Sequence[EvaluatedFrame], film: str) -> dict[str, float | None] | None:
-    """E of the longest shot's first frame to its twelfth and to its last, and their ratio.
+    """Return E of the longest shot's first frame to its twelfth and to its last, and their ratio.
 
-    None where it has no more than twelve.
+    None if the shot has no more than twelve frames.
     """
     by_shot: dict[int, list[EvaluatedFrame]] = {}
     for frame in frames:
@@ -235,7 +240,7 @@ def drift(frames: Sequence[EvaluatedFrame], film: str) -> dict[str, float | None
 
 
 def worst(frames: Sequence[EvaluatedFrame], count: int, apart: int = 3) -> list[EvaluatedFrame]:
-    """The frames with the highest E_warp, none within ``apart`` frames of a worse one."""
+    """Select the frames with the highest E_warp, at least ``apart`` frames apart."""
     ranked = sorted(
         (frame for frame in frames if frame.films[RUN].warp_error is not None),
         key=lambda frame: -(frame.films[RUN].warp_error or 0.0),

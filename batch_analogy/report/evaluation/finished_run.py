@@ -1,4 +1,4 @@
-"""What a run was made of, read again: its frames, extracted from the video anew if need be."""
+"""Read a finished run and its input; a video's frames are extracted again if necessary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batch_analogy.errors import InputError, JobError, UsageError
 from batch_analogy.jobs.drive.open_run import read_config
 from batch_analogy.jobs.events import OnEvent
 from batch_analogy.jobs.folder.journal import read_history
-from batch_analogy.jobs.plan.fingerprints import fingerprint_file
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
@@ -25,17 +25,17 @@ from batch_analogy.json_files import read_json
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run folder as far as it is finished."""
+    """The finished part of a run."""
 
     store: RunStore
     config: RunConfig
-    plan: Plan  # its frames' sources lie where the run folder lies now
-    done: tuple[int, ...]  # finished frames that are wanted and still there, in order
-    exposures: Mapping[int, float]  # of these: EV that was added before they were matched
+    plan: Plan  # with paths of its frames below the run folder's present place
+    done: tuple[int, ...]  # indices of finished frames that are in the plan and on disk, in order
+    exposures: Mapping[int, float]  # EV that was added to each of these before matching
 
     @property
     def wide_gamut(self) -> bool:
-        """Whether its pictures have the primaries of BT.2020."""
+        """Whether the pictures have the primaries of BT.2020."""
         return self.plan.colours.is_wide_gamut
 
     @property
@@ -45,11 +45,11 @@ class FinishedRun:
 
 
 def read_run(run_dir: Path) -> FinishedRun:
-    """Read a run folder; nothing is locked or changed.
+    """Read a run folder without locking or changing it.
 
     Raises:
-        UsageError: it holds no run.
-        JobError: no two neighbouring frames are finished.
+        UsageError: it is not a run folder.
+        JobError: no two consecutive frames are finished.
     """
     config, store = read_config(run_dir), RunStore(run_dir)
     plan = read_plan(store.plan)
@@ -72,45 +72,46 @@ def read_run(run_dir: Path) -> FinishedRun:
     )  # fmt: skip
     if not any(after - before == 1 for before, after in itertools.pairwise(done)):
         raise JobError(
-            f"the run in {run_dir} has {len(done)} of {plan.total} frames finished and no two in a "
-            f"row, so nothing can be compared; let it do some more: batch-analogy resume {run_dir}"
+            f"the run in {run_dir} has {len(done)} of {plan.total} frames finished, but no two in "
+            "a row, so there is nothing to compare; continue it with "
+            f"batch-analogy resume {run_dir}"
         )
     exposures = {index: records[index].exposure_ev for index in done}
     return FinishedRun(store, config, plan, done, exposures)
 
 
 def check_same_input(run: FinishedRun, other: FinishedRun) -> None:
-    """Refuse to compare runs of other frames or after another reference.
+    """Check that two runs have the same frames and references.
 
     Raises:
-        UsageError: it says what differs.
+        UsageError: they differ.
     """
     plans = run.plan, other.plan
     content = [p.video.blake2b if p.video else [f.blake2b for f in p.frames] for p in plans]
     differ = []
     if content[0] != content[1]:
         differ.append("other frames")
-    looks = [(p.reference.blake2b, [r.frame for r in p.references]) for p in plans]
-    if looks[0] != looks[1]:
+    references = [(p.reference.blake2b, [r.frame for r in p.references]) for p in plans]
+    if references[0] != references[1]:
         differ.append("another reference")
     if not set(run.outputs) <= set(other.outputs):
         differ.append(f"another target ({other.config.target}, not {run.config.target})")
     if differ:
         raise UsageError(
-            f"the run in {other.store.run_dir} has {' and '.join(differ)} than that in "
-            f"{run.store.run_dir}; --against takes a run of the same frames and reference with "
+            f"the run in {other.store.run_dir} has {' and '.join(differ)} than the run in "
+            f"{run.store.run_dir}; --against needs a run of the same frames and reference with "
             "other settings"
         )
 
 
 @contextlib.contextmanager
 def input_available(run: FinishedRun, on_event: OnEvent) -> Iterator[None]:
-    """Have the input's frames on the disk; what had to be extracted is deleted afterwards.
+    """Make the input's frames available on disk; extracted frames are deleted afterwards.
 
     Raises:
-        InputError: the input is gone or has changed since the run was made.
-        RunLockedError: frames must be extracted and another driver works in the folder.
-        OutputDiskError: they do not fit on the disk.
+        InputError: the input is missing or has changed since the run.
+        RunLockedError: frames must be extracted, and another driver works in the folder.
+        OutputDiskError: the frames do not fit on the disk.
     """
     _check_reference(run)
     if run.plan.video is None:
@@ -131,32 +132,38 @@ def input_available(run: FinishedRun, on_event: OnEvent) -> Iterator[None]:
 
 
 def _check_reference(run: FinishedRun) -> None:
-    for mark in (reference.fingerprint for reference in run.plan.all_references):
-        _check_content(Path(mark.path), mark.bytes, mark.mtime_ns, mark.blake2b, "the reference")
+    for reference in run.plan.all_references:
+        _check_file(reference.fingerprint, "the reference")
 
 
 def _check_still(frame: FramePlan) -> None:
-    what = f"frame {frame.index}"
-    _check_content(Path(frame.source), frame.bytes, frame.mtime_ns, frame.blake2b, what)
+    name = f"frame {frame.index}"
+    _check_content(Path(frame.source), frame.bytes, frame.mtime_ns, frame.blake2b, name)
 
 
-def _check_content(path: Path, size: int, mtime_ns: int, blake2b: str | None, what: str) -> None:
-    """Compare a file with what it was; its content is only read if its time or size is another."""
+def _check_file(file: FileFingerprint, name: str) -> None:
+    _check_content(Path(file.path), file.bytes, file.mtime_ns, file.blake2b, name)
+
+
+def _check_content(path: Path, size: int, mtime_ns: int, blake2b: str | None, name: str) -> None:
+    """Check that a file is unchanged; its content is read only if its time or size differs."""
     if not path.is_file():
         raise InputError(
-            f"{what} of the run, {path}, is gone; put it back, as a film is judged by its input"
+            f"{name} of the run, {path}, is missing; put it back, as films are compared "
+            "with their input"
         )
-    facts = path.stat()
-    if (facts.st_size, facts.st_mtime_ns) == (size, mtime_ns):
+    stat = path.stat()
+    if (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns):
         return
     if fingerprint_file(path).blake2b != blake2b:
         raise InputError(
-            f"{what} of the run, {path}, has another content than when the run was made; put back "
-            "what was there, as a film is judged by its input"
+            f"{name} of the run, {path}, has changed since the run; put the old file back, as "
+            "films are compared with their input"
         )
 
 
 def _extracted(run: FinishedRun) -> bool:
+    """Return whether the video's frames are still in the run folder."""
     video = run.plan.video
     owner = read_json(run.store.input_record) or {}
     return (

@@ -1,8 +1,8 @@
-"""How good a film is, in numbers: pure functions of pictures, flow and masks.
+"""Metrics of frames and pairs of frames: pure functions of pictures, flow and masks.
 
-Pictures are (H, W, 3) float32 RGB in [0, 1]. Flow is (H, W, 2) float32 (x, y) in pixels: where
-each pixel of one frame lies in another, minus its own place. Masks are (H, W) bool, True where a
-pixel of the one frame is visible in the other.
+Pictures are (H, W, 3) float32 RGB in [0, 1]. Flow is (H, W, 2) float32 (x, y) in pixels: the
+position of each pixel of one frame in another, minus its own position. Masks are (H, W) bool, True
+where a pixel of the one frame is visible in the other.
 
 Source: docs/method.md, "Film metrics".
 """
@@ -24,8 +24,8 @@ _LUMA = np.array(LUMA_BT601, dtype=np.float32)
 
 EDGE_TOLERANCE_PX = 2
 EDGE_SIGMA_PX = 1.4
-EDGE_SHARES = (0.80, 0.92)  # of all pixels: weak edges lie above the first, strong above the second
-_SOBEL_TOP = 8000.0  # the largest slope as a whole number; Canny takes those alone
+EDGE_QUANTILES = (0.80, 0.92)  # of the slopes: thresholds of Canny for weak and strong edges
+_MAX_INTEGER_SLOPE = 8000.0  # slopes are scaled to it, as Canny takes int16 only
 
 _SSIM_SIGMA_PX = 1.5
 _SSIM_SIDE_PX = 11
@@ -38,17 +38,17 @@ def luma(picture: Picture) -> Plane:
 
 
 def warp(picture: Picture, flow: Flow) -> Picture:
-    """What a later frame shows, moved back to where an earlier one showed it.
+    """Warp a later frame back to an earlier one.
 
-    Bicubic where Lai et al. interpolate linearly: that blurs detail by fractions of a pixel, and
+    Interpolates bicubically. Lai et al. do so linearly, which blurs detail at fractions of a pixel;
     the blur would count as flicker.
 
     Args:
         picture: the later frame.
-        flow: where each pixel of the earlier frame lies in the later one, minus its own place.
+        flow: from the earlier frame to the later one.
 
     Returns:
-        (H, W, 3) float32; pixels that lie outside the later frame repeat its border.
+        (H, W, 3) float32; outside the later frame, its border is repeated.
     """
     height, width = flow.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -61,18 +61,18 @@ def warp(picture: Picture, flow: Flow) -> Picture:
 
 
 def warp_error(before: Picture, later: Picture, flow: Flow, visible: Mask) -> float:
-    """E_warp of one pair of frames: the mean squared change of what is visible in both.
+    """Compute E_warp of two frames: the mean squared change of pixels that are visible in both.
 
     Σ M·(before − warp(later))² / ΣM over RGB. A film's E_warp is the mean over its pairs.
 
     Args:
-        before: the earlier frame of the film that is judged.
+        before: the earlier frame of the evaluated film.
         later: the later one.
         flow: from the earlier to the later frame of the *input*.
-        visible: which pixels of the earlier frame count.
+        visible: mask of the earlier frame's pixels that count.
 
     Returns:
-        At least 0; NaN where no pixel counts.
+        At least 0; NaN if no pixel counts.
 
     Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018, eq. (9) and (10).
     """
@@ -83,12 +83,12 @@ def warp_error(before: Picture, later: Picture, flow: Flow, visible: Mask) -> fl
 
 
 def mean_change(before: Picture, later: Picture) -> float:
-    """Mean |difference| of two pictures, all pixels and channels; for scenes that do not move."""
+    """Mean absolute difference of two pictures, for scenes that do not move."""
     return float(np.abs(later - before).mean(dtype=np.float64))
 
 
 def sharpness(picture: Picture) -> float:
-    """Variance of the luma's Laplacian; blur lowers it, and lowers E_warp as well.
+    """Variance of the Laplacian of luma; blur lowers it, and also lowers E_warp.
 
     Source: Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000.
     """
@@ -97,7 +97,7 @@ def sharpness(picture: Picture) -> float:
 
 
 def contrast_structure(x: Picture, y: Picture) -> float:
-    """SSIM without its term for brightness: whether two pictures vary alike, whatever the grade.
+    """Contrast-structure term of SSIM, which ignores differences of brightness.
 
     The mean over pixels of (2·cov(x, y) + C₂) / (var x + var y + C₂) of luma, Gaussian windows of
     11×11 px and σ 1.5 px, C₂ = 0.03².
@@ -122,9 +122,10 @@ def _window(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def edges(picture: Picture) -> Mask:
-    """Thinned edges after Canny: (H, W) bool.
+    """Detect edges with Canny: (H, W) bool, thin.
 
-    Thresholds are shares of pixels, as a grade may change all contrast. A plain picture has none.
+    Thresholds are quantiles of the slopes, as styling may change all contrasts. A uniform picture
+    has no edges.
     """
     soft = cv2.GaussianBlur(luma(picture), (0, 0), EDGE_SIGMA_PX)
     dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
@@ -132,17 +133,17 @@ def edges(picture: Picture) -> Mask:
     top = float(slope.max())
     if top <= 0:
         return np.zeros(slope.shape, dtype=np.bool_)
-    scale = _SOBEL_TOP / top
-    low, high = (float(t) for t in np.quantile(slope, EDGE_SHARES) * scale)
+    scale = _MAX_INTEGER_SLOPE / top
+    low, high = (float(t) for t in np.quantile(slope, EDGE_QUANTILES) * scale)
     x, y = (np.rint(d * scale).astype(np.int16) for d in (dx, dy))
     return np.asarray(cv2.Canny(x, y, low, high, L2gradient=True) > 0, dtype=np.bool_)
 
 
 def edge_f1(found: Picture, wanted: Picture) -> float:
-    """How well two pictures' edges agree, an edge being found within 2 px.
+    """Compare the edges of two pictures with a tolerance of 2 px.
 
     Returns:
-        F1 of precision and recall in [0, 1]; NaN where one has no edges.
+        F1 of precision and recall in [0, 1]; NaN if a picture has no edges.
     """
     side = 2 * EDGE_TOLERANCE_PX + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

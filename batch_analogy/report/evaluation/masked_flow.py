@@ -1,6 +1,6 @@
-"""What moves where between two frames of an input, and how far a styled texture strays from it.
+"""Flow between two frames of the input with a visibility mask, and displacement of a texture.
 
-Flow is ``motion.flow.optical_flow``'s; which pixels count is decided as Lai et al. do.
+Flow comes from ``motion.flow.optical_flow``; pixels are masked as Lai et al. do.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _BOUNDARY_SHARE, _BOUNDARY_PX2 = 0.01, 0.002
 
 @dataclass(frozen=True)
 class MaskedFlow:
-    """From an earlier frame to a later one."""
+    """Flow from an earlier frame to a later one."""
 
     flow: Flow  # of the earlier frame's pixels
-    visible: Mask  # which of them are visible in the later frame, and can be followed
+    visible: Mask  # pixels that are visible in the later frame and not at a motion boundary
 
     @property
     def masked_share(self) -> float:
-        """The share of the earlier frame that does not count."""
+        """Share of the earlier frame's pixels that do not count."""
         return float(1 - self.visible.mean())
 
 
 def masked_flow_between(before: Picture, later: Picture) -> MaskedFlow:
-    """How the input moves between two frames.
+    """Estimate flow between two frames of the input and mask unreliable pixels.
 
-    A pixel counts unless it is occluded (going there and back does not lead home) or lies at a
-    border of two motions, where flow is blurred.
+    A pixel is masked if it is occluded (forward and backward flow disagree) or lies at a motion
+    boundary, where flow is blurred.
 
     Args:
         before: the earlier frame, (H, W, 3) float32 RGB in [0, 1].
@@ -54,7 +54,7 @@ def masked_flow_between(before: Picture, later: Picture) -> MaskedFlow:
 
 
 def at_borders(flow: Flow) -> Mask:
-    """Where two motions meet: |∇u|² + |∇v|² > 0.01 |w|² + 0.002, by central differences."""
+    """Mark motion boundaries: |∇u|² + |∇v|² > 0.01 |w|² + 0.002, by central differences."""
     slopes = (np.gradient(flow[..., part], axis=axis) for part in (0, 1) for axis in (0, 1))
     steep = np.sum([np.square(slope) for slope in slopes], axis=0)
     length = np.square(flow).sum(axis=2)

@@ -1,6 +1,6 @@
-"""How far a picture's texture is from the reference's, by the Gram matrices of VGG-19.
+"""Distance between the textures of a picture and the reference, by Gram matrices of VGG-19.
 
-The figure is called ``vgg19_gram``: it is not LPIPS, ArtFID or SIFID, which need other weights.
+The metric is called ``vgg19_gram``. It is not LPIPS, ArtFID or SIFID, which need other weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from batch_analogy.report.evaluation.frame_metrics import Picture
 
 
 class StyleDistance:
-    """Distances of pictures to one reference."""
+    """Measure distances of pictures to one reference."""
 
     def __init__(
         self, network: FeatureExtractor, reference: Picture, config: AnalogyConfig
@@ -28,25 +28,25 @@ class StyleDistance:
         Args:
             network: VGG-19; its device is used.
             reference: (H, W, 3) float32 RGB in [0, 1].
-            config: the size at which pictures are matched, and so compared.
+            config: decides the size at which pictures are matched, and here compared.
         """
         self._network = network
         self._config = config
         self._wanted = self._grams(reference)
 
     def __call__(self, picture: Picture) -> float:
-        """``vgg19_gram``: the mean over conv1_1 … conv5_1 of ‖G(O) − G(S)‖_F / ‖G(S)‖_F.
+        """Compute ``vgg19_gram``: the mean over levels of ‖G(O) − G(S)‖_F / ‖G(S)‖_F.
 
-        G = F Fᵀ / N, the Gram matrix of a level's features over its number of cells, as the two
-        pictures may differ in size. The published loss adds ‖G(O) − G(S)‖²_F / (4C²) of the levels;
-        there conv4_1 alone decides, being a thousand times the others, so each level is taken
-        relative to the style's own here.
+        G = F Fᵀ / N is the Gram matrix of a level's features divided by its number of cells, as the
+        pictures may differ in size. The published loss is the sum of ‖G(O) − G(S)‖²_F / (4C²) over
+        levels. In it conv4_1 is a thousand times larger than the others and decides alone, so here
+        each level is relative to the style's own Gram matrix.
 
         Args:
             picture: (H, W, 3) float32 RGB in [0, 1].
 
         Returns:
-            0 for the reference itself; about 1 where nothing agrees.
+            0 for the reference itself; about 1 if nothing agrees.
 
         Source: Gatys et al., Image Style Transfer Using Convolutional Neural Networks, CVPR 2016,
         eq. (3) to (5).

@@ -1,5 +1,6 @@
-"""The user study: a page on which people rank what several methods made, and adding their answers.
+"""User study: a page on which people rank the results of several methods, and its evaluation.
 
-``page`` makes the page, one file that needs no network; ``key`` knows which method made which
-picture, which the page does not; ``answers`` reads what people send back, ``tally`` adds it up.
+``page`` makes the page, one file that needs no network. ``study_key`` records which method made
+which picture, which the page does not tell. ``answers`` reads the files that people send back, and
+``results`` summarises them.
 """

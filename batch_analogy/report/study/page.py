@@ -1,4 +1,4 @@
-"""The page of a user study: one file with its pictures inside, which loads and sends nothing."""
+"""Make the page of a user study: one file with all pictures, which loads and sends nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batch_analogy.files import atomic_write_text
 from batch_analogy.report.comparison.results_folder import Comparison
-from batch_analogy.report.document import embedded
+from batch_analogy.report.document import data_url
 from batch_analogy.report.study.study_key import FORMAT, StudyKey, make_key, write_key
 
 TITLE = "Which picture is best?"
@@ -20,12 +20,12 @@ QUESTION = (
     "Put the pictures in order. First comes the one that follows the new map best and looks most "
     "as if it had been taken in the same place as the first picture."
 )
-_PLACE = re.compile(r"\{\{(\w+)\}\}")  # of something in page.html
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")  # in page.html
 
 
 @dataclass(frozen=True)
 class StudyPage:
-    """What was written."""
+    """A study's page and key, and their files."""
 
     page: Path
     key_file: Path
@@ -40,23 +40,23 @@ def make_study(
     title: str = TITLE,
     question: str = QUESTION,
 ) -> StudyPage:
-    """Write a page on which people rank what the methods made, and the key to their answers.
+    """Write a page on which people rank the methods' results, and the key to their answers.
 
     Args:
-        comparison: what is ranked; the key is kept in its folder.
+        comparison: whose results are ranked; the key is written into its folder.
         page: the HTML file.
-        methods: which are shown; all by default.
+        methods: those to show; all by default.
         title: the page's heading.
-        question: what people are to judge by.
+        question: tells people what to rank by.
 
     Raises:
-        UsageError: the methods are too few, too many or unknown.
+        UsageError: there are too few or too many methods, or an unknown one.
         InputError: a picture cannot be read.
         OutputDiskError: the page or the key cannot be written.
     """
     key = make_key(comparison, methods or comparison.methods, question)
     text = _page(comparison, key, title)
-    key_file = write_key(comparison.folder, key)  # first: a page without its key is worth nothing
+    key_file = write_key(comparison.folder, key)  # first: a page without its key is useless
     atomic_write_text(page, text)
     return StudyPage(page, key_file, key)
 
@@ -66,9 +66,9 @@ def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
     cases = [
         {
             "id": case.id,
-            "map": embedded(folder.map(case.name)),
-            "pictures": [  # by id, so that their order tells nothing
-                {"id": name, "src": embedded(folder.picture(case.methods[name], case.name))}
+            "map": data_url(folder.map(case.name)),
+            "pictures": [  # sorted by id, so that the order does not tell the methods
+                {"id": name, "src": data_url(folder.picture(case.methods[name], case.name))}
                 for name in sorted(case.methods)
             ],
         }
@@ -77,8 +77,8 @@ def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
     study = {
         "format": FORMAT,
         "study": key.study,
-        "source": embedded(folder.source),
-        "label": embedded(folder.label),
+        "source": data_url(folder.source),
+        "label": data_url(folder.label),
         "cases": cases,
     }
     parts = {
@@ -88,8 +88,9 @@ def _page(comparison: Comparison, key: StudyKey, title: str) -> str:
         "script": _asset("page.js"),
         "study": json.dumps(study).replace("</", "<\\/"),
     }
-    return _PLACE.sub(lambda place: parts[place[1]], _asset("page.html"))
+    return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
 
 
 def _asset(name: str) -> str:
+    """Read a file of this package."""
     return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

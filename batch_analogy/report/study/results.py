@@ -1,7 +1,7 @@
-"""Adding up what people ranked: mean ranks, first places, who beats whom, and whether by chance.
+"""Summarise a study: mean ranks, first places, pairwise wins, and statistical tests.
 
-Tests count people, not answers: one person's answers go together, and ten cases ranked by two
-people are not twenty opinions. A person prefers X to Y if X stands before Y in more of their cases.
+The tests count people, not answers: ten cases ranked by two people are not twenty independent
+opinions. A person prefers X to Y if X precedes Y in more of their cases.
 """
 
 from __future__ import annotations
@@ -17,48 +17,48 @@ from batch_analogy.report.study.answers import Answers, Ranking
 from batch_analogy.report.study.study_key import StudyKey
 
 SIGNIFICANT = 0.05
-LEAST_FOR_FRIEDMAN = 3  # methods; two are what the sign test is for
+MIN_FRIEDMAN_METHODS = 3  # for two there is the sign test
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """How one method was ranked."""
+    """Ranks of one method."""
 
     method: str
     mean_rank: float  # 1: always first
-    first_share: float  # of all orders
-    ranks: tuple[int, ...]  # how often at each place, the first to the last
+    first_share: float  # share of rankings in which it is first
+    ranks: tuple[int, ...]  # number of rankings at each rank, from first to last
 
 
 @dataclass(frozen=True)
 class PairResult:
-    """One method against another."""
+    """Comparison of two methods."""
 
-    better: str  # stands before the other in more orders
+    better: str  # precedes the other in more rankings
     worse: str
-    wins: int  # orders in which it does
+    wins: int  # rankings in which the better one precedes
     losses: int
-    people_for: int  # who place it first more often than not
+    people_for: int  # people who prefer it
     people_against: int
     people_even: int
     p_value: float | None  # two-sided sign test over people; None: nobody prefers either
-    p_adjusted: float | None  # after Holm, over all pairs
+    p_adjusted: float | None  # Holm's correction over all pairs
 
     @property
     def significant(self) -> bool:
-        """Whether chance makes such a difference in fewer than one in twenty studies."""
+        """Whether the adjusted p-value is below 0.05."""
         return self.p_adjusted is not None and self.p_adjusted < SIGNIFICANT
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A whole study."""
+    """Results of a study."""
 
     study: str
     people: int
-    orders: int
-    untouched: int  # orders that were confirmed as they were shown
-    incomplete: int  # people who did not order all cases
+    orders: int  # rankings
+    untouched: int  # rankings that were confirmed as they were shown
+    incomplete: int  # people who did not rank all cases
     methods: tuple[MethodResult, ...]  # the lowest mean rank first
     pairs: tuple[PairResult, ...]
     friedman_statistic: float | None  # over people's mean ranks; None: too few people or methods
@@ -66,7 +66,7 @@ class StudyResult:
     by_case: Mapping[str, Mapping[str, float]]  # case → method → mean rank
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return the results as JSON values."""
         return {
             "kind": "batch-analogy study result",
             "format": 1,
@@ -84,20 +84,20 @@ class StudyResult:
 
 
 def summarise_answers(key: StudyKey, answers: Sequence[Answers]) -> StudyResult:
-    """Add up a study.
+    """Summarise a study.
 
     Args:
-        key: the study. answers: at least one person's, each person once.
+        key: of the study. answers: of at least one person, each person once.
 
     Source: Friedman 1937; the sign test with ties left out (Dixon and Mood 1946); Holm 1979.
     """
     rankings = [ranking for one in answers for ranking in one.rankings]
     methods = sorted(
-        (_method(method, rankings, len(key.methods)) for method in key.methods),
-        key=lambda tally: tally.mean_rank,
+        (_method_result(method, rankings, len(key.methods)) for method in key.methods),
+        key=lambda result: result.mean_rank,
     )
-    order = [tally.method for tally in methods]
-    pairs = [_pair(x, y, answers) for x, y in itertools.combinations(order, 2)]
+    order = [result.method for result in methods]
+    pairs = [_pair_result(x, y, answers) for x, y in itertools.combinations(order, 2)]
     statistic, p_value = _friedman(order, answers)
     return StudyResult(
         study=key.study,
@@ -117,9 +117,9 @@ def summarise_answers(key: StudyKey, answers: Sequence[Answers]) -> StudyResult:
     )
 
 
-def _method(method: str, rankings: Sequence[Ranking], count: int) -> MethodResult:
-    places = [ranking.methods.index(method) for ranking in rankings]
-    ranks = tuple(places.count(place) for place in range(count))
+def _method_result(method: str, rankings: Sequence[Ranking], count: int) -> MethodResult:
+    indices = [ranking.methods.index(method) for ranking in rankings]
+    ranks = tuple(indices.count(index) for index in range(count))
     return MethodResult(method, _mean_rank(method, rankings), ranks[0] / len(rankings), ranks)
 
 
@@ -127,8 +127,8 @@ def _mean_rank(method: str, rankings: Sequence[Ranking]) -> float:
     return float(np.mean([ranking.methods.index(method) + 1 for ranking in rankings]))
 
 
-def _pair(x: str, y: str, answers: Sequence[Answers]) -> PairResult:
-    from scipy import stats  # half a second
+def _pair_result(x: str, y: str, answers: Sequence[Answers]) -> PairResult:
+    from scipy import stats  # takes half a second
 
     margins = [sum(_before(x, y, ranking) for ranking in one.rankings) for one in answers]
     orders = sum(len(one.rankings) for one in answers)
@@ -146,34 +146,34 @@ def _pair(x: str, y: str, answers: Sequence[Answers]) -> PairResult:
 
 
 def _before(x: str, y: str, ranking: Ranking) -> int:
-    """1 where x stands before y, else -1."""
+    """Return 1 if x precedes y, else -1."""
     return 1 if ranking.methods.index(x) < ranking.methods.index(y) else -1
 
 
 def _adjusted(pairs: Sequence[PairResult]) -> list[PairResult]:
-    """The same with p-values that hold for all pairs together, after Holm."""
+    """Adjust p-values for all pairs with Holm's method."""
     tested = sorted(
-        (pair.p_value, place) for place, pair in enumerate(pairs) if pair.p_value is not None
+        (pair.p_value, index) for index, pair in enumerate(pairs) if pair.p_value is not None
     )
     adjusted: dict[int, float] = {}
     highest = 0.0
-    for rank, (p_value, place) in enumerate(tested):
+    for rank, (p_value, index) in enumerate(tested):
         highest = max(highest, min(1.0, p_value * (len(tested) - rank)))
-        adjusted[place] = highest
+        adjusted[index] = highest
     return [
-        PairResult(**(vars(pair) | {"p_adjusted": adjusted.get(place)}))
-        for place, pair in enumerate(pairs)
+        PairResult(**(vars(pair) | {"p_adjusted": adjusted.get(index)}))
+        for index, pair in enumerate(pairs)
     ]
 
 
 def _friedman(
     methods: Sequence[str], answers: Sequence[Answers]
 ) -> tuple[float | None, float | None]:
-    """Friedman's statistic and p-value over people's mean ranks; None where it says nothing."""
+    """Compute Friedman's statistic and p-value over people's mean ranks; None if not applicable."""
     from scipy import stats
 
     means = np.array([[_mean_rank(m, one.rankings) for one in answers] for m in methods])
-    if len(methods) < LEAST_FOR_FRIEDMAN or len(answers) < 2 or np.allclose(means, means[0]):
+    if len(methods) < MIN_FRIEDMAN_METHODS or len(answers) < 2 or np.allclose(means, means[0]):
         return None, None
     found = stats.friedmanchisquare(*means)
     return float(found.statistic), float(found.pvalue)

@@ -1,7 +1,7 @@
-"""Which method made which picture of a study: known in the comparison's folder, not on the page.
+"""Key of a study: which method made which picture. It stays in the comparison's folder.
 
-Pictures are named by hashes that nobody can work out from the page alone: they are keyed with the
-comparison's own figures, which the page does not hold.
+On the page pictures are named by keyed hashes. Their key is the hash of the comparison's results,
+which are not on the page, so the methods cannot be found out from the page alone.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from batch_analogy.json_files import read_json, write_json
 from batch_analogy.report.comparison.results_folder import Comparison, ComparisonFolder
 
 FORMAT = 1
-LEAST_METHODS, MOST_METHODS = 2, 12
+MIN_METHODS, MAX_METHODS = 2, 12
 
 _STUDY_BYTES, _ID_BYTES = 6, 6
 
 
 @dataclass(frozen=True)
 class StudyCase:
-    """One thing to be ranked."""
+    """A target map whose pictures are ranked."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class StudyCase:
 
 @dataclass(frozen=True)
 class StudyKey:
-    """A study, and what its ids stand for."""
+    """A study, and the meaning of its ids."""
 
     study: str
     methods: tuple[str, ...]
@@ -42,7 +42,7 @@ class StudyKey:
     cases: tuple[StudyCase, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that ``read_key`` restores."""
+        """Return JSON values that ``read_keys`` restores."""
         return {
             "kind": "batch-analogy study key",
             "format": FORMAT,
@@ -54,16 +54,16 @@ class StudyKey:
 
 
 def make_key(comparison: Comparison, methods: Sequence[str], question: str) -> StudyKey:
-    """Name everything of a study anew.
+    """Give a study and its pictures ids.
 
-    The same comparison, methods and question give the same names.
+    The same comparison, methods and question give the same ids.
 
     Args:
-        comparison: what is to be ranked. methods: those of it that are shown.
-        question: what people are asked.
+        comparison: whose results are ranked. methods: those that are shown.
+        question: that people are asked.
 
     Raises:
-        UsageError: too few or too many methods, one twice, or one that was not compared.
+        UsageError: there are too few or too many methods, or one is repeated or was not compared.
     """
     unknown = [method for method in methods if method not in comparison.methods]
     if unknown:
@@ -71,9 +71,9 @@ def make_key(comparison: Comparison, methods: Sequence[str], question: str) -> S
             f"{', '.join(unknown)} is not in {comparison.folder.root}; it compares "
             f"{', '.join(comparison.methods)}"
         )
-    if len(set(methods)) != len(methods) or not LEAST_METHODS <= len(methods) <= MOST_METHODS:
+    if len(set(methods)) != len(methods) or not MIN_METHODS <= len(methods) <= MAX_METHODS:
         raise UsageError(
-            f"a study ranks {LEAST_METHODS} to {MOST_METHODS} different methods, not "
+            f"a study ranks {MIN_METHODS} to {MAX_METHODS} different methods, not "
             f"{len(methods)} ({', '.join(methods)})"
         )
     secret = bytes.fromhex(hash_file(comparison.folder.values))
@@ -81,18 +81,18 @@ def make_key(comparison: Comparison, methods: Sequence[str], question: str) -> S
     content = [question, *methods, *comparison.cases, *map(hash_file, pictures)]
     study = _digest(secret, _STUDY_BYTES, *content)
 
-    def named(*what: str) -> str:
-        return _digest(secret, _ID_BYTES, study, *what)
+    def id_of(*names: str) -> str:
+        return _digest(secret, _ID_BYTES, study, *names)
 
     cases = tuple(
-        StudyCase(named(case), case, {named(case, method): method for method in methods})
+        StudyCase(id_of(case), case, {id_of(case, method): method for method in methods})
         for case in comparison.cases
     )
     return StudyKey(study, tuple(methods), question, cases)
 
 
 def write_key(folder: ComparisonFolder, key: StudyKey) -> Path:
-    """Keep a key in the comparison's folder.
+    """Write a key into the comparison's folder and return its path.
 
     Raises:
         OutputDiskError: it cannot be written.
@@ -103,16 +103,16 @@ def write_key(folder: ComparisonFolder, key: StudyKey) -> Path:
 
 
 def read_keys(root: Path) -> dict[str, StudyKey]:
-    """Study → its key, of all that were made of a comparison.
+    """Read the keys of all studies of a comparison: study → key.
 
     Raises:
-        UsageError: the folder holds none. InputError: one is damaged.
+        UsageError: the folder has none. InputError: a key is damaged.
     """
     paths = sorted(root.glob(ComparisonFolder(root).study_key("*").name))
     if not paths:
         raise UsageError(
-            f"{root} holds no study (study-….json); give the folder of the comparison that "
-            "batch-analogy study make made the page of"
+            f"{root} has no study (study-….json); give the folder of the comparison from which "
+            "batch-analogy study make made the page"
         )
     keys = [_read_key(path) for path in paths]
     return {key.study: key for key in keys}
@@ -122,7 +122,7 @@ def _read_key(path: Path) -> StudyKey:
     values = read_json(path, remedy="make the study's page again to renew it") or {}
     if values.get("format") != FORMAT:
         raise InputError(
-            f"{path} is no key of format {FORMAT}; make the study's page again to renew it"
+            f"{path} is not a key of format {FORMAT}; make the study's page again to renew it"
         )
     try:
         cases = tuple(

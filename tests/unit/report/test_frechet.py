@@ -25,13 +25,13 @@ def test_one_value_by_hand() -> None:
     assert frechet_distance(x, y) == pytest.approx((3 - 1) ** 2 + (2 - 0.5**0.5) ** 2)
 
 
-def test_it_is_the_formula_where_that_can_be_worked_out() -> None:
+def test_agrees_with_the_formula_for_regular_covariances() -> None:
     x, y = cloud(0, 400, 5), cloud(1, 300, 5)
     assert frechet_distance(x, y) == pytest.approx(by_the_formula(x, y), rel=1e-6)
 
 
 @pytest.mark.parametrize(("own", "other"), [(400, 300), (7, 300), (5, 9), (1, 1), (1, 50)])
-def test_equal_clouds_are_at_one_place_and_both_ways_are_as_long(own: int, other: int) -> None:
+def test_distance_is_zero_for_equal_clouds_and_symmetric(own: int, other: int) -> None:
     """Also where a cloud has fewer points than the sixteen values of each."""
     x, y = cloud(0, own, 16), cloud(1, other, 16)
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-7 * float(np.square(x).mean() + 1))
@@ -39,7 +39,7 @@ def test_equal_clouds_are_at_one_place_and_both_ways_are_as_long(own: int, other
     assert frechet_distance(x, y) > 0
 
 
-def test_which_point_comes_first_does_not_matter_nor_does_a_common_move() -> None:
+def test_order_of_points_and_a_common_shift_do_not_matter() -> None:
     x, y = cloud(0, 20, 16), cloud(1, 30, 16)
     distance = frechet_distance(x, y)
     assert frechet_distance(x[::-1], y) == pytest.approx(distance)
@@ -47,7 +47,7 @@ def test_which_point_comes_first_does_not_matter_nor_does_a_common_move() -> Non
     assert frechet_distance(2 * x, 2 * y) == pytest.approx(4 * distance)
 
 
-def test_what_cannot_be_compared() -> None:
+def test_rejects_clouds_that_cannot_be_compared() -> None:
     with pytest.raises(ValueError, match="cannot be compared"):
         frechet_distance(np.zeros((4, 2)), np.zeros((4, 3)))
     with pytest.raises(ValueError, match="cannot be compared"):

@@ -26,7 +26,7 @@ def test_values_are_drawn_in_order_and_to_scale() -> None:
     assert x2 < WIDTH_PX
 
 
-def test_by_decades_a_tenth_is_as_far_as_the_next() -> None:
+def test_logarithmic_scale() -> None:
     line = Line("film", "red", [0.1, 0.01, 0.001, 0.0])
     root = ET.fromstring(plot([line], [0, 1, 2, 3], [], scale="log"))
     (drawn_line,) = root.iter(f"{SVG}polyline")
@@ -37,7 +37,7 @@ def test_by_decades_a_tenth_is_as_far_as_the_next() -> None:
     assert {"0.1", "0.001", "1e-07"} <= set(written)
 
 
-def test_a_missing_value_is_a_gap_and_a_lone_one_a_dot() -> None:
+def test_a_missing_value_is_a_gap_and_a_single_one_a_dot() -> None:
     found = drawn([1.0, 2.0, None, 3.0, None, 1.0, 1.0])
     assert len(list(found.iter(f"{SVG}polyline"))) == 2
     assert len(list(found.iter(f"{SVG}circle"))) == 1
@@ -61,7 +61,7 @@ def test_a_long_film_keeps_its_peaks() -> None:
     assert min(heights) < HEIGHT_PX / 4
 
 
-def test_one_frame_and_no_value_can_be_drawn() -> None:
+def test_draws_one_frame_without_values() -> None:
     assert list(drawn([2.0]).iter(f"{SVG}circle"))
     assert not list(drawn([None]).iter(f"{SVG}polyline"))
 

@@ -11,7 +11,7 @@ def colour(height: int, width: int, value: int) -> np.ndarray:
     return np.full((height, width, 3), value, dtype=np.uint8)
 
 
-def test_pictures_stand_in_order_at_the_smallest_height() -> None:
+def test_pictures_are_in_order_at_the_smallest_height() -> None:
     sheet = side_by_side([colour(40, 60, 10), colour(80, 40, 200)], ["A", "B"])
     assert sheet.dtype == np.uint8
     row = sheet[sheet.shape[0] - 8 - 20, :, 0].astype(int)
@@ -33,7 +33,7 @@ def test_inputs_are_not_changed() -> None:
     assert (picture == 77).all()
 
 
-def test_a_label_for_each_picture_is_wanted() -> None:
+def test_rejects_a_missing_label() -> None:
     with pytest.raises(ConfigError, match="2 pictures and 1 labels"):
         side_by_side([colour(9, 9, 0), colour(9, 9, 0)], ["A"])
     with pytest.raises(ConfigError, match="0 pictures"):

@@ -1,4 +1,4 @@
-"""Comparisons by the library: stopped and gone on with, and what the page shows."""
+"""Comparisons that are interrupted and resumed, and their page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def content(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*.png")}
 
 
-def test_stopped_twice_and_gone_on_with_is_the_same(tmp_path: Path) -> None:
+def test_a_comparison_resumed_twice_gives_the_same_results(tmp_path: Path) -> None:
     """After the first picture; and in training, after the second."""
     whole = compare(job(tmp_path, "whole"))
     assert whole is not None
@@ -53,7 +53,7 @@ def test_stopped_twice_and_gone_on_with_is_the_same(tmp_path: Path) -> None:
             assert there["seconds"] > 0  # also of those that were made before
 
 
-def test_the_best_of_each_figure() -> None:
+def test_best_methods_of_each_metric() -> None:
     sifd, _, layout, seconds = COMPARED_METRICS
     figures = {
         "x": {"vgg19_sifd": 1.0, "layout_accuracy": 0.9, "seconds": 1.0},

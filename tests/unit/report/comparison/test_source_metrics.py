@@ -1,4 +1,4 @@
-"""Figures of pictures made from a source: of itself, of what was spoilt, of what lies elsewhere."""
+"""Metrics of the source itself, of damaged pictures, and of other layouts."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def moved(measures: SourceMetrics) -> SourceMetricValues:
     return measures(painted(THERE), THERE)
 
 
-def test_the_source_is_its_own_best_picture(measures: SourceMetrics) -> None:
+def test_the_source_itself_has_the_best_values(measures: SourceMetrics) -> None:
     own = measures(painted(HERE), HERE)
     assert own.vgg19_sifd == pytest.approx(0, abs=1e-6)
     assert own.patch_coherence > 0.995
     assert own.layout_accuracy > 0.98
 
 
-def test_a_perfect_picture_of_another_layout_is_near(moved: SourceMetricValues) -> None:
+def test_a_perfect_picture_of_another_layout_has_good_values(moved: SourceMetricValues) -> None:
     assert moved.layout_accuracy > 0.97
     assert moved.patch_coherence > 0.5
 
 
-def test_the_layout_that_was_not_made_is_seen(measures: SourceMetrics) -> None:
+def test_a_wrong_layout_lowers_the_accuracy(measures: SourceMetrics) -> None:
     """A method that gives the source back has its look, but only the layout that both share."""
     kept = measures(painted(HERE), THERE)
     shared = float((HERE == THERE).mean())
@@ -70,7 +70,7 @@ def test_the_layout_that_was_not_made_is_seen(measures: SourceMetrics) -> None:
     assert kept.vgg19_sifd == pytest.approx(0, abs=1e-6)
 
 
-def test_blur_and_noise_are_further_the_more_there_is(
+def test_blur_and_noise_increase_the_distance(
     measures: SourceMetrics, moved: SourceMetricValues
 ) -> None:
     right = painted(THERE)
@@ -86,7 +86,7 @@ def test_blur_and_noise_are_further_the_more_there_is(
     assert noisy[-1].vgg19_sifd > 3 * moved.vgg19_sifd
 
 
-def test_colours_alone_have_the_layout_but_not_the_look(
+def test_flat_colours_have_the_layout_but_not_the_texture(
     measures: SourceMetrics, moved: SourceMetricValues
 ) -> None:
     means = np.stack([painted(HERE)[k == HERE].mean(axis=0) for k in range(2)])
@@ -96,11 +96,11 @@ def test_colours_alone_have_the_layout_but_not_the_look(
     assert flat.patch_coherence < 0.5 * moved.patch_coherence
 
 
-def test_how_well_the_source_can_be_read_is_told(measures: SourceMetrics) -> None:
+def test_accuracy_of_the_classifier_on_the_source(measures: SourceMetrics) -> None:
     assert 0.9 < measures.source_accuracy() <= 1
 
 
-def test_a_layout_that_says_nothing_is_not_read(network: Vgg19) -> None:
+def test_a_layout_unrelated_to_the_picture_has_low_accuracy(network: Vgg19) -> None:
     """Classes without any look of their own: strips are read no better than by guessing."""
     generator = np.random.default_rng(3)
     same = generator.random((SIDE, SIDE, 3), dtype=np.float32)
@@ -108,7 +108,7 @@ def test_a_layout_that_says_nothing_is_not_read(network: Vgg19) -> None:
     assert SourceMetrics(network, same, classes).source_accuracy() < 0.65
 
 
-def test_other_sizes_than_the_source(measures: SourceMetrics) -> None:
+def test_accepts_other_sizes_than_the_source(measures: SourceMetrics) -> None:
     figures = measures(painted(THERE)[8:72, 16:], THERE[8:72, 16:])
     assert figures.layout_accuracy > 0.95
     assert set(metrics_as_json(figures)) == {"vgg19_sifd", "patch_coherence", "layout_accuracy"}
@@ -116,7 +116,7 @@ def test_other_sizes_than_the_source(measures: SourceMetrics) -> None:
         measures(painted(THERE), THERE[1:])
 
 
-def test_equal_patches_are_as_good_as_each_other(network: Vgg19) -> None:
+def test_equal_patches_are_interchangeable(network: Vgg19) -> None:
     """A plain picture has one patch only, so every patch of it continues."""
     plain = np.full((48, 64, 3), 0.4, np.float32)
     classes = np.zeros((48, 64), np.int64)
@@ -126,7 +126,7 @@ def test_equal_patches_are_as_good_as_each_other(network: Vgg19) -> None:
     assert measures(half[:, 8:56], classes[:, 8:56]).patch_coherence > 0.9
 
 
-def test_pieces_that_do_not_fit_lower_coherence(network: Vgg19) -> None:
+def test_seams_lower_coherence(network: Vgg19) -> None:
     """The source cut into tiles that are laid out anew: only seams break, so fewer with large."""
     source = np.random.default_rng(2).random((64, 64, 3), dtype=np.float32)
     classes = np.zeros((64, 64), np.int64)
@@ -144,6 +144,6 @@ def test_pieces_that_do_not_fit_lower_coherence(network: Vgg19) -> None:
     assert found[-1] < 0.6
 
 
-def test_distances_by_hand() -> None:
+def test_squared_distances_by_hand() -> None:
     found = torch.cat(list(_squares(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))))
     assert found.tolist() == [[25.0]]

@@ -1,4 +1,4 @@
-"""Real runs judged: folders and videos, whole and in part, beside another run and without it."""
+"""Evaluations of real runs: stills and videos, finished and unfinished, with another run."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def judged(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     return found
 
 
-def test_what_is_written_of_every_frame(judged: Evaluation) -> None:
+def test_writes_metrics_of_every_frame(judged: Evaluation) -> None:
     values = json.loads(judged.json.read_text())
     assert values == json.loads(json.dumps(judged.values))
     assert (values["done"], values["total"]) == (FRAMES, FRAMES)
@@ -83,7 +83,7 @@ def test_what_is_written_of_every_frame(judged: Evaluation) -> None:
     assert all(frame["run"]["warp_error"] > 0 for frame in frames[1:])
 
 
-def test_what_a_run_comes_to_beside_another(judged: Evaluation) -> None:
+def test_writes_ratios_to_another_run(judged: Evaluation) -> None:
     output = judged.values["outputs"]["a_prime"]
     summary, means = output["summary"], output["summary"]["films"]
     own = np.mean([frame["run"]["warp_error"] for frame in output["frames"][1:]])
@@ -94,14 +94,14 @@ def test_what_a_run_comes_to_beside_another(judged: Evaluation) -> None:
     assert means["input"]["vgg19_gram"] > 0
 
 
-def test_the_reference_in_the_frames_looks_does_not_move(judged: Evaluation) -> None:
+def test_the_styled_reference_does_not_move(judged: Evaluation) -> None:
     summary = judged.values["outputs"]["b"]["summary"]
     assert summary["masked_share"] == 0
     assert summary["films"]["input"]["warp_error"] == 0
     assert summary["films"]["run"]["warp_error"] > 0  # its look changes with the frames
 
 
-def test_the_page_needs_nothing_beside_it(judged: Evaluation) -> None:
+def test_the_page_is_self_contained(judged: Evaluation) -> None:
     text = judged.page.read_text()
     assert text.count("<svg") == 14  # seven figures of both outputs
     assert text.count("data:image/jpeg;base64,") >= 2
@@ -111,7 +111,7 @@ def test_the_page_needs_nothing_beside_it(judged: Evaluation) -> None:
     assert "smoothness 0.9 instead of 0.15" in text
 
 
-def test_part_of_a_run(copied: Path) -> None:
+def test_evaluates_an_unfinished_run(copied: Path) -> None:
     forget(copied, {1, 4})
     values = evaluate(copied).values
     frames = values["outputs"]["a_prime"]["frames"]
@@ -121,7 +121,7 @@ def test_part_of_a_run(copied: Path) -> None:
     assert (copied / "evaluate" / "evaluate.html").is_file()
 
 
-def test_the_input_is_judged_as_the_workers_saw_it(tmp_path: Path) -> None:
+def test_the_input_is_deflickered_like_the_run(tmp_path: Path) -> None:
     for index, ev in enumerate((0.0, 0.3, -0.2, 0.25, -0.3)):
         write_png(tmp_path / "in" / f"img{index}.png", apply_exposure(picture(0), ev))
     write_png(tmp_path / "reference.png", picture(3, 70, 66))
@@ -132,11 +132,11 @@ def test_the_input_is_judged_as_the_workers_saw_it(tmp_path: Path) -> None:
         run_here(dataclasses.replace(config, output=tmp_path / f"{deflicker}.mp4"))
         found = evaluate(run_dir)
         errors[deflicker] = found.values["outputs"]["a_prime"]["summary"]["films"]["input"]
-        assert ("flicker evened out" in found.page.read_text()) == (deflicker == 1.0)
+        assert ("shown deflickered" in found.page.read_text()) == (deflicker == 1.0)
     assert errors[1.0]["warp_error"] < 0.2 * errors["off"]["warp_error"]
 
 
-def test_a_run_that_starts_afresh_keeps_no_page_of_the_old_one(tmp_path: Path) -> None:
+def test_a_run_that_starts_anew_deletes_the_old_page(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     run_here(config)
     evaluate(config.run_dir)
@@ -150,18 +150,18 @@ def test_a_run_that_starts_afresh_keeps_no_page_of_the_old_one(tmp_path: Path) -
     assert not notes.parent.exists()
 
 
-def test_too_little_of_a_run(copied: Path) -> None:
+def test_rejects_a_run_without_consecutive_frames(copied: Path) -> None:
     forget(copied, {1, 3})
-    with pytest.raises(JobError, match=r"3 of 5 frames finished and no two in a row.*resume"):
+    with pytest.raises(JobError, match=r"3 of 5 frames finished, but no two in a row.*resume"):
         evaluate(copied)
 
 
-def test_a_folder_without_a_run(tmp_path: Path) -> None:
+def test_rejects_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no run in"):
         evaluate(tmp_path)
 
 
-def test_a_run_of_other_frames(made: Path, tmp_path: Path) -> None:
+def test_rejects_a_run_of_other_frames(made: Path, tmp_path: Path) -> None:
     write_frames(tmp_path / "in", FRAMES - 1)
     write_png(tmp_path / "reference.png", picture(3, 70, 66))
     run_here(sample_config(tmp_path, FRAMES - 1))
@@ -175,13 +175,16 @@ Spoil = Callable[[Path], None]
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda root: (root / "in" / "img2.png").unlink(), r"frame 2 .*img2.png, is gone; put"),
-        (lambda root: write_png(root / "in" / "img2.png", picture(9)), "frame 2 .*another content"),
-        (lambda root: (root / "reference.png").unlink(), r"the reference .*is gone; put it back"),
+        (lambda root: (root / "in" / "img2.png").unlink(), r"frame 2 .*img2.png, is missing; put"),
+        (lambda root: write_png(root / "in" / "img2.png", picture(9)), "frame 2 .*has changed"),
+        (
+            lambda root: (root / "reference.png").unlink(),
+            r"the reference .*is missing; put",
+        ),
     ],
     ids=["gone", "changed", "no reference"],
 )
-def test_input_that_is_not_what_it_was(tmp_path: Path, spoil: Spoil, words: str) -> None:
+def test_rejects_changed_input(tmp_path: Path, spoil: Spoil, words: str) -> None:
     run_here(sample_config(tmp_path, 3))
     spoil(tmp_path)
     with pytest.raises(InputError, match=words):
@@ -189,7 +192,7 @@ def test_input_that_is_not_what_it_was(tmp_path: Path, spoil: Spoil, words: str)
     assert not (tmp_path / "film.run" / "evaluate").exists()
 
 
-def test_input_that_was_copied_back_is_the_same(tmp_path: Path) -> None:
+def test_accepts_input_that_was_copied_back(tmp_path: Path) -> None:
     run_here(sample_config(tmp_path, 3))
     frame = tmp_path / "in" / "img1.png"
     data = frame.read_bytes()
@@ -209,7 +212,7 @@ def of_video(tmp_path: Path) -> RunConfig:
     return config
 
 
-def test_a_video_is_unpacked_again_and_put_away(of_video: RunConfig) -> None:
+def test_extracts_a_video_again_and_deletes_its_frames(of_video: RunConfig) -> None:
     told: list[Any] = []
     found = evaluate(of_video.run_dir, on_event=told.append)
     assert found.values["done"] == 4
@@ -219,21 +222,21 @@ def test_a_video_is_unpacked_again_and_put_away(of_video: RunConfig) -> None:
     open_run(of_video).close()  # the lock was given back, and the run is as it was
 
 
-def test_frames_that_are_unpacked_already_stay(of_video: RunConfig) -> None:
+def test_keeps_frames_that_were_already_extracted(of_video: RunConfig) -> None:
     (of_video.run_dir / "frames/a_prime/000003.png").unlink()
     open_run(of_video).close()  # unpacks them for the frame that is missing
     assert evaluate(of_video.run_dir).values["done"] == 3
     assert len(list((of_video.run_dir / "input").glob("*.png"))) == 4
 
 
-def test_a_video_that_is_gone_or_another(of_video: RunConfig) -> None:
+def test_rejects_a_missing_or_changed_video(of_video: RunConfig) -> None:
     video = Path(of_video.source)
     data = video.read_bytes()
     video.unlink()
-    with pytest.raises(InputError, match=r"the video of the run, .*clip.mp4, is gone"):
+    with pytest.raises(InputError, match=r"the video of the run, .*clip.mp4, is missing"):
         evaluate(of_video.run_dir)
     video.write_bytes(data + b"\0")
-    with pytest.raises(InputError, match="another content"):
+    with pytest.raises(InputError, match="has changed"):
         evaluate(of_video.run_dir)
 
 
@@ -243,7 +246,7 @@ def test_a_moved_run_of_a_video(of_video: RunConfig, tmp_path: Path) -> None:
     assert not of_video.run_dir.exists()
 
 
-def test_nothing_is_unpacked_while_a_driver_works(of_video: RunConfig) -> None:
+def test_extracts_nothing_while_a_driver_works(of_video: RunConfig) -> None:
     store = RunStore(of_video.run_dir)
     store.open()
     try:

@@ -1,4 +1,4 @@
-"""What is made of frames' figures, worked by hand; and which frames are compared."""
+"""Summaries of metrics, computed by hand, and the frames that are compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from batch_analogy.report.evaluation.evaluator import (
     summary,
     worst,
 )
-from tests.unit.report.evaluation.test_masked_flow import texture
+from tests.support.textures import texture
 
 
 def frame(index: int, error: float | None, *, shot: int = 0, **figures: Any) -> EvaluatedFrame:
@@ -33,7 +33,7 @@ def frame(index: int, error: float | None, *, shot: int = 0, **figures: Any) -> 
     return EvaluatedFrame(FramePosition(index, shot, index % 3 == 0), masked, films)
 
 
-def test_means_and_what_they_mean() -> None:
+def test_summary_of_one_film() -> None:
     found: Any = summary([frame(0, None), frame(1, 0.2), frame(2, 0.4)])
     assert found["frames"] == 3
     assert found["pairs"] == 2
@@ -45,7 +45,7 @@ def test_means_and_what_they_mean() -> None:
     assert "ratio" not in found
 
 
-def test_ratios_are_of_the_frames_that_both_runs_have() -> None:
+def test_ratios_use_frames_that_both_runs_have() -> None:
     frames = [frame(0, None), frame(1, 0.2), frame(2, 0.4), frame(3, 5.0)]
     for at, error in ((0, None), (1, 1.0), (2, 0.5)):
         frames[at].films[AGAINST] = FrameMetrics(sharpness=8.0, warp_error=error)
@@ -55,7 +55,7 @@ def test_ratios_are_of_the_frames_that_both_runs_have() -> None:
     assert found["ratio"]["vgg19_gram"] is None
 
 
-def test_errors_where_segments_begin() -> None:
+def test_errors_at_starts_of_segments() -> None:
     errors = [None, 0.1, 0.1, 0.4, 0.1, 0.3, 0.2]  # segments begin at 0, 3 and 6
     found = segment_starts([frame(i, error) for i, error in enumerate(errors)])
     assert found is not None
@@ -65,7 +65,7 @@ def test_errors_where_segments_begin() -> None:
     assert segment_starts([frame(0, None), frame(3, 0.1), frame(6, 0.1)]) is None
 
 
-def test_drift_is_of_the_longest_shot() -> None:
+def test_drift_of_the_longest_shot() -> None:
     short = [frame(i, 0.1, drift=9.0) for i in range(5)]
     long = [frame(i, 0.1, shot=1, drift=i / 10) for i in range(5, 30)]
     found = drift([*short, *long], RUN)
@@ -76,22 +76,24 @@ def test_drift_is_of_the_longest_shot() -> None:
     assert drift(short, RUN) is None
 
 
-def test_the_worst_frames_are_not_neighbours() -> None:
+def test_worst_frames_are_not_adjacent() -> None:
     errors = [None, 0.1, 0.8, 0.9, 0.2, 0.1, 0.5, 0.3]
     found = worst([frame(i, error) for i, error in enumerate(errors)], 2)
     assert [one.position.index for one in found] == [3, 6]
     assert len(worst([frame(0, None), frame(1, 0.1)], 5)) == 1
 
 
-def take(judge: FrameEvaluator, index: int, shift: float, *, shot: int = 0) -> EvaluatedFrame:
+def evaluate(
+    evaluator: FrameEvaluator, index: int, shift: float, *, shot: int = 0
+) -> EvaluatedFrame:
     content = texture(1, (shift, 0))
     films = {RUN: (1 - content).astype(np.float32)}
-    return judge.take(FramePosition(index, shot, False), content, films, None)
+    return evaluator.evaluate(FramePosition(index, shot, False), content, films, None)
 
 
-def test_errors_come_from_the_frame_before_and_from_the_shots_first() -> None:
-    judge = FrameEvaluator(1_000_000)
-    first, second, third = (take(judge, i, 2.0 * i) for i in range(3))
+def test_errors_from_the_previous_frame_and_the_shots_first() -> None:
+    evaluator = FrameEvaluator(1_000_000)
+    first, second, third = (evaluate(evaluator, i, 2.0 * i) for i in range(3))
     assert (first.masked_share, first.films[RUN].warp_error) == (None, None)
     assert first.films[RUN].drift is None
     for found in (second, third):
@@ -108,28 +110,28 @@ def test_errors_come_from_the_frame_before_and_from_the_shots_first() -> None:
         assert (found.films[RUN].contrast_structure or 0) < -0.5
 
 
-def test_nothing_is_compared_across_gaps_and_cuts() -> None:
-    judge = FrameEvaluator(1_000_000)
-    take(judge, 0, 0)
-    after_gap = take(judge, 2, 2.0)
+def test_no_errors_across_gaps_and_cuts() -> None:
+    evaluator = FrameEvaluator(1_000_000)
+    evaluate(evaluator, 0, 0)
+    after_gap = evaluate(evaluator, 2, 2.0)
     assert after_gap.masked_share is None
     assert after_gap.films[RUN].warp_error is None
     assert after_gap.films[RUN].drift is not None  # still the same shot
-    after_cut = take(judge, 3, 4.0, shot=1)
+    after_cut = evaluate(evaluator, 3, 4.0, shot=1)
     assert after_cut.films[RUN].warp_error is None
     assert after_cut.films[RUN].drift is None
-    assert take(judge, 4, 6.0, shot=1).films[RUN].warp_error is not None
+    assert evaluate(evaluator, 4, 6.0, shot=1).films[RUN].warp_error is not None
 
 
-def test_style_is_taken_of_all_films_where_it_is_asked_for() -> None:
+def test_measures_the_style_of_all_films_on_request() -> None:
     content = texture(1)
     position = FramePosition(0, 0, True)
-    found = FrameEvaluator(1_000_000).take(
+    found = FrameEvaluator(1_000_000).evaluate(
         position, content, {RUN: content}, lambda p: float(p.shape[0])
     )
     assert [found.films[name].vgg19_gram for name in (RUN, INPUT)] == [120.0, 120.0]
 
 
-def test_large_frames_are_judged_small() -> None:
+def test_reduces_large_frames() -> None:
     assert reduced(texture(1), 120 * 160).shape == (120, 160, 3)
     assert reduced(texture(1), 120 * 160 // 4).shape == (60, 80, 3)

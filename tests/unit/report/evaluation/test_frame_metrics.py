@@ -1,4 +1,4 @@
-"""The measures, worked by hand on pictures small enough for that."""
+"""Metrics of small pictures, computed by hand."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bars(*columns: int) -> Picture:
     return picture
 
 
-def test_a_pan_followed_exactly_is_no_error(noise: Picture) -> None:
+def test_a_pan_with_exact_flow_has_no_error(noise: Picture) -> None:
     later = np.roll(noise, (2, 3), axis=(0, 1))  # everything moves 3 px right and 2 px down
     flow = still() + np.float32([3, 2])
     visible = everywhere()
@@ -48,7 +48,7 @@ def test_a_pan_followed_exactly_is_no_error(noise: Picture) -> None:
     assert frame_metrics.warp_error(noise, later, -flow, visible) > 0.1
 
 
-def test_warp_error_is_the_mean_square_of_what_is_seen() -> None:
+def test_warp_error_is_the_mean_square_of_visible_pixels() -> None:
     later = plain(0.5)
     later[:, 30:] += 0.2
     assert frame_metrics.warp_error(plain(0.5), later, still(), everywhere()) == pytest.approx(0.02)
@@ -62,7 +62,7 @@ def test_warp_error_is_the_mean_square_of_what_is_seen() -> None:
     assert error == pytest.approx(0.03)
 
 
-def test_there_is_no_warp_error_where_nothing_is_seen(noise: Picture) -> None:
+def test_no_warp_error_without_visible_pixels(noise: Picture) -> None:
     assert math.isnan(frame_metrics.warp_error(noise, noise, still(), ~everywhere()))
 
 
@@ -80,7 +80,7 @@ def test_sharpness_of_a_single_bright_pixel() -> None:
     assert frame_metrics.sharpness(plain(0.7)) == 0
 
 
-def test_contrast_structure_is_blind_to_brightness_alone(noise: Picture) -> None:
+def test_contrast_structure_ignores_brightness(noise: Picture) -> None:
     dim = noise * np.float32(0.8)
     other = np.random.default_rng(2).random(noise.shape, dtype=np.float32)
     assert frame_metrics.contrast_structure(dim, dim) == pytest.approx(1)
@@ -94,7 +94,7 @@ def test_contrast_structure_is_blind_to_brightness_alone(noise: Picture) -> None
     assert half == pytest.approx(0.8, abs=0.02)
 
 
-def test_edges_found_by_half() -> None:
+def test_half_of_the_edges_found() -> None:
     two, one = bars(15, 40), bars(15)
     assert frame_metrics.edge_f1(two, two) == 1
     # The thresholds are shares of pixels, so the one bar's edges are drawn at both its sides.
@@ -115,7 +115,7 @@ def test_edges_do_not_depend_on_contrast() -> None:
     assert frame_metrics.edge_f1(bars(15, 40) * np.float32(0.3), bars(15, 40)) == 1
 
 
-def test_a_plain_picture_has_no_edges() -> None:
+def test_a_uniform_picture_has_no_edges() -> None:
     assert not frame_metrics.edges(plain(0.4)).any()
     assert math.isnan(frame_metrics.edge_f1(plain(0.4), bars(20)))
 

@@ -1,34 +1,22 @@
-"""Flow between frames as evaluations use it, on textures whose motion is known."""
+"""Masked flow and displacement of textures with known motion."""
 
 from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 import pytest
 
-from batch_analogy.report.evaluation.frame_metrics import Picture
 from batch_analogy.report.evaluation.masked_flow import (
     MaskedFlow,
     at_borders,
     masked_flow_between,
     texture_displacement_px,
 )
-
-HEIGHT, WIDTH = 120, 160
-
-
-def texture(seed: int, shift: tuple[float, float] = (0, 0)) -> Picture:
-    """Smooth noise; ``shift`` moves it by (x, y) pixels."""
-    large = np.random.default_rng(seed).random((HEIGHT + 40, WIDTH + 40, 3), dtype=np.float32)
-    large = cv2.GaussianBlur(large, (0, 0), 2.0)
-    large = (large - large.min()) / (large.max() - large.min())
-    view = np.float32([[1, 0, shift[0] - 20], [0, 1, shift[1] - 20]])
-    return np.asarray(cv2.warpAffine(large, view, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC))
+from tests.support.textures import HEIGHT, WIDTH, texture
 
 
-def test_a_pan_is_followed() -> None:
+def test_flow_of_a_pan() -> None:
     move = masked_flow_between(texture(1), texture(1, (3, -2)))
     inner = move.flow[20:-20, 20:-20]
     np.testing.assert_allclose(inner.mean(axis=(0, 1)), [3, -2], atol=0.1)
@@ -37,13 +25,13 @@ def test_a_pan_is_followed() -> None:
     assert 0.02 < move.masked_share < 0.25
 
 
-def test_equal_frames_are_seen_whole() -> None:
+def test_all_pixels_of_equal_frames_are_visible() -> None:
     move = masked_flow_between(texture(1), texture(1))
     assert not move.flow.any()
     assert move.masked_share == 0
 
 
-def test_borders_of_two_motions() -> None:
+def test_motion_boundaries() -> None:
     flow = np.zeros((10, 20, 2), dtype=np.float32)
     flow[:, 10:, 0] = 4
     borders = at_borders(flow)
@@ -63,7 +51,7 @@ def known(x: float, y: float) -> MaskedFlow:
     return MaskedFlow(flow, visible)
 
 
-def test_texture_that_goes_along_is_not_displaced() -> None:
+def test_texture_that_moves_with_the_scene_is_not_displaced() -> None:
     assert texture_displacement_px(texture(2), texture(2, (3, -2)), known(3, -2)) < 0.15
 
 
@@ -72,6 +60,6 @@ def test_texture_that_sticks_to_the_screen_is_displaced_by_the_motion() -> None:
     assert displaced == pytest.approx(math.hypot(3, 2), abs=0.2)
 
 
-def test_nothing_seen_nothing_displaced() -> None:
+def test_no_displacement_without_visible_pixels() -> None:
     unseen = MaskedFlow(known(1, 1).flow, np.zeros((HEIGHT, WIDTH), dtype=np.bool_))
     assert math.isnan(texture_displacement_px(texture(2), texture(2), unseen))

@@ -23,11 +23,11 @@ def distance(network: Vgg19) -> StyleDistance:
     return StyleDistance(network, stripes(0), SMALL)
 
 
-def test_a_picture_has_its_own_style(distance: StyleDistance) -> None:
+def test_distance_of_the_reference_to_itself_is_zero(distance: StyleDistance) -> None:
     assert distance(stripes(0)) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_same_texture_elsewhere_and_larger_is_near(distance: StyleDistance) -> None:
+def test_the_same_texture_shifted_and_larger_is_close(distance: StyleDistance) -> None:
     elsewhere, larger = distance(stripes(2.0)), distance(stripes(1.0, side=192))
     turned = distance(stripes(0, upright=True))
     noise = distance(np.random.default_rng(0).random((128, 128, 3), dtype=np.float32))
@@ -37,7 +37,7 @@ def test_the_same_texture_elsewhere_and_larger_is_near(distance: StyleDistance) 
     assert noise > 2 * larger
 
 
-def test_mixing_in_another_texture_goes_away_from_it(distance: StyleDistance) -> None:
+def test_mixing_in_another_texture_increases_the_distance(distance: StyleDistance) -> None:
     grey = np.full((128, 128, 3), 0.5, dtype=np.float32)
     steps = [distance((stripes(0) * (1 - k) + grey * k).astype(np.float32)) for k in (0.2, 0.5, 1)]
     assert steps == sorted(steps)

@@ -1,4 +1,4 @@
-"""The page of a study as a file: what it holds, and what it must not tell."""
+"""The file of a study's page: its content, and what it must not reveal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from batch_analogy.report.study.study_key import read_keys
 from tests.support.comparison import CASES, METHODS, picture, write_comparison
 
 
-def embedded(text: str) -> dict[str, Any]:
+def data_url(text: str) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="study">(.*?)</script>', text, re.S)
     assert found
     return dict(json.loads(found[1]))
@@ -33,10 +33,10 @@ def pixels(address: str) -> np.ndarray:
     return np.asarray(image)
 
 
-def test_all_pictures_are_inside_and_the_key_knows_them(tmp_path: Path) -> None:
+def test_all_pictures_are_embedded_and_in_the_key(tmp_path: Path) -> None:
     comparison = write_comparison(tmp_path / "compared")
     made = make_study(comparison, tmp_path / "study.html")
-    study = embedded(made.page.read_text())
+    study = data_url(made.page.read_text())
     assert np.array_equal(pixels(study["source"]), picture(0))
     keys = read_keys(tmp_path / "compared")
     key = keys[study["study"]]
@@ -55,7 +55,7 @@ def test_all_pictures_are_inside_and_the_key_knows_them(tmp_path: Path) -> None:
             assert np.array_equal(pixels(shown["src"]), picture(numbers[method, keyed.name]))
 
 
-def test_the_page_tells_no_method_and_needs_no_network(tmp_path: Path) -> None:
+def test_the_page_names_no_method_and_needs_no_network(tmp_path: Path) -> None:
     made = make_study(write_comparison(tmp_path / "compared"), tmp_path / "study.html")
     text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", made.page.read_text())
     for word in (*METHODS, *CASES, str(tmp_path)):
@@ -78,7 +78,7 @@ def test_the_same_comparison_gives_the_same_page(tmp_path: Path) -> None:
     assert len(read_keys(tmp_path / "compared")) == 2
 
 
-def test_methods_that_cannot_be_ranked(tmp_path: Path) -> None:
+def test_rejects_methods_that_cannot_be_ranked(tmp_path: Path) -> None:
     comparison = write_comparison(tmp_path / "compared")
     for methods, words in (
         (["semantic"], "2 to 12 different methods, not 1"),
@@ -90,21 +90,21 @@ def test_methods_that_cannot_be_ranked(tmp_path: Path) -> None:
     assert not (tmp_path / "study.html").exists()
 
 
-def test_folders_that_are_no_comparison(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no finished comparison"):
+def test_rejects_folders_without_a_comparison(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no finished comparison"):
         read_comparison(tmp_path)
     comparison = write_comparison(tmp_path / "compared")
-    with pytest.raises(UsageError, match="holds no study"):
+    with pytest.raises(UsageError, match="has no study"):
         read_keys(tmp_path / "compared")
     comparison.folder.picture("deep", "hill").unlink()
-    with pytest.raises(InputError, match=r"hill\.png is gone"):
+    with pytest.raises(InputError, match=r"hill\.png is missing"):
         read_comparison(tmp_path / "compared")
     comparison.folder.values.write_text('{"format": 99}')
     with pytest.raises(UsageError, match="has format 99"):
         read_comparison(tmp_path / "compared")
 
 
-def test_a_damaged_key(tmp_path: Path) -> None:
+def test_rejects_a_damaged_key(tmp_path: Path) -> None:
     made = make_study(write_comparison(tmp_path / "compared"), tmp_path / "study.html")
     values = json.loads(made.key_file.read_text())
     made.key_file.write_text(json.dumps({**values, "cases": [{"id": "x"}]}))

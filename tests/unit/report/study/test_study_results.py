@@ -1,4 +1,4 @@
-"""Answers of a study added up, worked by hand; and what must not be counted."""
+"""Summaries of answers, computed by hand, and answers that must be rejected."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_ranks_and_pairs_by_hand(key: StudyKey) -> None:
     assert tally.by_case[CASES[1]] == {S: 1.5, N: 2.0, D: 2.5}
 
 
-def test_the_sign_test_counts_people_and_not_orders(key: StudyKey) -> None:
+def test_the_sign_test_counts_people_not_rankings(key: StudyKey) -> None:
     """One person with three orders proves nothing; eight who agree do."""
     alone = summarise_answers(key, answers([(S, N, D)] * 3))
     assert [pair.p_value for pair in alone.pairs] == [1.0] * 3
@@ -77,7 +77,7 @@ def test_holm_by_hand(key: StudyKey) -> None:
     assert adjusted[S, N] == raw[S, N]
 
 
-def test_all_orders_once_prove_nothing(key: StudyKey) -> None:
+def test_balanced_rankings_are_not_significant(key: StudyKey) -> None:
     tally = summarise_answers(
         key, answers(*[[order] for order in itertools.permutations(METHODS)], moves=0)
     )
@@ -88,7 +88,7 @@ def test_all_orders_once_prove_nothing(key: StudyKey) -> None:
     json.dumps(tally.to_json())
 
 
-def test_who_likes_all_alike_has_no_test(key: StudyKey) -> None:
+def test_no_test_without_preferences(key: StudyKey) -> None:
     tally = summarise_answers(key, answers(*[[(S, N, D), (D, N, S)]] * 2))
     assert tally.friedman_p is None
     assert all(pair.p_value is None for pair in tally.pairs)
@@ -111,7 +111,7 @@ def saved(path: Path, key: StudyKey, person: str = "p", **changes: Any) -> Path:
     return path
 
 
-def test_what_was_saved_is_read(key: StudyKey, tmp_path: Path) -> None:
+def test_reads_saved_answers(key: StudyKey, tmp_path: Path) -> None:
     paths = [saved(tmp_path / f"{n}.json", key, f"p{n}") for n in range(2)]
     found_key, found = read_all(paths, {key.study: key})
     assert found_key is key
@@ -121,15 +121,15 @@ def test_what_was_saved_is_read(key: StudyKey, tmp_path: Path) -> None:
     assert read_all(paths, {key.study: key}) == (found_key, found)
 
 
-def test_two_files_of_one_person(key: StudyKey, tmp_path: Path) -> None:
+def test_rejects_two_files_of_one_person(key: StudyKey, tmp_path: Path) -> None:
     paths = [saved(tmp_path / f"{n}.json", key) for n in range(2)]
-    with pytest.raises(UsageError, match=r"0\.json and .*1\.json are of the same person"):
+    with pytest.raises(UsageError, match=r"0\.json and .*1\.json are from the same person"):
         read_all(paths, {key.study: key})
 
 
-def test_answers_of_two_studies(key: StudyKey, tmp_path: Path) -> None:
+def test_rejects_answers_of_two_studies(key: StudyKey, tmp_path: Path) -> None:
     paths = [saved(tmp_path / "0.json", key), saved(tmp_path / "1.json", key, study="other")]
-    with pytest.raises(UsageError, match=r"of 2 studies.*study other: .*1\.json"):
+    with pytest.raises(UsageError, match=r"to 2 studies.*study other: .*1\.json"):
         read_all(paths, {key.study: key})
     with pytest.raises(UsageError, match=r"answers study other, which was not made"):
         read_all(paths[1:], {key.study: key})
@@ -138,37 +138,37 @@ def test_answers_of_two_studies(key: StudyKey, tmp_path: Path) -> None:
 BROKEN = {
     "another format": ({"format": 2}, "has format 2"),
     "no person": ({"person": ""}, "no person"),
-    "no answers": ({"answers": []}, "holds no answer"),
+    "no answers": ({"answers": []}, "has no answers"),
     "something else": ({"kind": "recipe"}, "no answers of a study"),
-    "an unknown case": ({"answers": [{"case": "x"}]}, "does not have"),
-    "no object": ({"answers": [7]}, "does not have"),
+    "an unknown case": ({"answers": [{"case": "x"}]}, "unknown or repeated case"),
+    "no object": ({"answers": [7]}, "unknown or repeated case"),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_broken_files(case: str, key: StudyKey, tmp_path: Path) -> None:
+def test_rejects_damaged_files(case: str, key: StudyKey, tmp_path: Path) -> None:
     changes, words = BROKEN[case]
     path = saved(tmp_path / "a.json", key, **changes)
     with pytest.raises(InputError, match=words):
         read_all([path], {key.study: key})
 
 
-def test_an_order_that_leaves_one_out(key: StudyKey, tmp_path: Path) -> None:
+def test_rejects_an_order_without_one_picture(key: StudyKey, tmp_path: Path) -> None:
     case = key.cases[0]
     for ranked in (list(case.methods)[:2], [*list(case.methods)[:2], "x"], "abc", [1, 2, 3], [[]]):
         entry = {"case": case.id, "ranked": ranked, "moves": 0, "seconds": 1}
         path = saved(tmp_path / "a.json", key, answers=[entry])
-        with pytest.raises(InputError, match=f"order of {case.name} does not hold each"):
+        with pytest.raises(InputError, match=f"order of {case.name} does not contain each"):
             read_all([path], {key.study: key})
 
 
-def test_files_cut_short_or_gone(key: StudyKey, tmp_path: Path) -> None:
+def test_rejects_truncated_and_missing_files(key: StudyKey, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.json", key)
     path.write_text(path.read_text()[:-40])
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="truncated"):
         read_all([path], {key.study: key})
     path.write_text("[" * 100_000)
-    with pytest.raises(InputError, match="no JSON"):
+    with pytest.raises(InputError, match="not valid JSON"):
         read_all([path], {key.study: key})
     with pytest.raises(InputError, match="cannot read"):
         read_all([tmp_path / "none.json"], {key.study: key})
