@@ -68,7 +68,7 @@ def test_unequal_sizes_leave_no_stuck_border(
             assert int(nnf[0, axis].max()) < limit[axis]
     for picture in (result.a_prime, result.b):
         assert bool(picture.isfinite().all())
-        # A stuck border repeats one line; a living one varies along and across.
+        # A stuck border repeats one line; a matched one varies along and across.
         assert float((picture[..., -1, :] - picture[..., -12, :]).abs().mean()) > 1e-3
         assert float((picture[..., -1] - picture[..., -12]).abs().mean()) > 1e-3
         assert float(picture[..., -1].std()) > 1e-2
@@ -123,14 +123,14 @@ def test_batched_pictures_equal_single_ones(
 def test_rejects_a_batch_of_two_sizes_and_accepts_an_empty_one(
     cat: Tensor, astronaut: Tensor, network: Vgg19
 ) -> None:
-    with pytest.raises(ConfigError, match="one size"):
+    with pytest.raises(ConfigError, match="the same size"):
         deep_image_analogies([cat, astronaut], cat, config=config(), network=network)
     assert deep_image_analogies([], cat, config=config(), network=network) == []
 
 
 def test_finds_the_flow_of_a_shifted_picture(network: Vgg19) -> None:
     wide = small(skimage.data.coffee(), 3, 128, 150)
-    a, bp = wide[..., :138], wide[..., 12:]  # B' shows what lies 12 px further right
+    a, bp = wide[..., :138], wide[..., 12:]  # B' shows the scene 12 px further right
     result = deep_image_analogy(a.contiguous(), bp.contiguous(), config=config(), network=network)
     flow = result.flow_ab()[8:-8, 24:-8]
     assert np.median(flow[..., 0]) == pytest.approx(-12, abs=0.1)

@@ -30,12 +30,8 @@ from tests.support.tiny_extractor import layered_noise, tiny_extractor
 CONFIG = AnalogyConfig(quality="draft", min_side_px=48, precision="float32")
 SIZE = (72, 90)
 SHIFT = (9, 18)  # of B' against A, pixels down and to the right: whole cells of every level
-INSIDE = (
-    slice(None),
-    slice(None),
-    slice(9, -18),
-    slice(9, -27),
-)  # without edges that have no match
+INSIDE = (slice(None), slice(None), slice(9, -18), slice(9, -27))
+"""All cells but those near the edges, which have no match."""
 
 
 @pytest.fixture
@@ -68,7 +64,7 @@ def test_finds_a_shift_in_both_directions(network: FeatureExtractor, texture: Te
     identity = initial_nnf(SIZE, SIZE)
     assert found is bp
     assert share_equal(fields.ab, shifted(identity, SHIFT)) > 0.98
-    back = fields.ba.flip(2, 3)  # INSIDE then leaves out the edges that have no match
+    back = fields.ba.flip(2, 3)  # so INSIDE leaves out the edges without a match
     assert share_equal(back, shifted(identity, (-SHIFT[0], -SHIFT[1])).flip(2, 3)) > 0.98
     assert float(fields.cost_ab[INSIDE].mean()) < 0.01
 

@@ -51,7 +51,7 @@ def test_matches_stay_within_their_label(network: Vgg19, mirror: bool) -> None:
     cat = pixels.permute(2, 0, 1)[None].contiguous()
     height, width = cat.shape[2:]
     options = AnalogyConfig(quality="draft", min_side_px=64, mirror=mirror)
-    # Crosswise: the left half of A may only match the right half of B', against all likeness.
+    # Crosswise: the left half of A may only match the right half of B', however unlike they are.
     masks = halves(RED, BLUE, height, width), halves(BLUE, RED, height, width)
     result = deep_image_analogy(cat, cat, config=options, network=network, masks=masks)
     own_left = torch.arange(width).view(1, -1).expand(height, width) < width // 2

@@ -56,7 +56,7 @@ def test_kernel_equals_the_reference_with_a_prior(shape: tuple, generator: torch
     fast_nnf, fast_cost = cpu.search(source, target, initial, spec, prior)
     torch.testing.assert_close(fast_cost, cost, atol=1e-6, rtol=0)
     assert torch.equal(fast_nnf, nnf)
-    for b in range(2):  # what is reported is the patch's cost alone
+    for b in range(2):  # the returned cost is the patch's alone
         patch = reference.patch_cost(source[b], target[b], nnf[b].long(), spec.reach)
         torch.testing.assert_close(cost[b, 0], patch, atol=1e-5, rtol=0)
 

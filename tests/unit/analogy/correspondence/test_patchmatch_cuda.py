@@ -64,11 +64,11 @@ for line in sys.stdin:
 """
 
 CASES = [  # channels, size, target size, patch, radius, weight of the prior, maps, fine from, cells
-    (70, (5, 6), (7, 5), 3, 3, 0.0, "float32", 1 << 15),  # a row that no block's width divides
+    (70, (5, 6), (7, 5), 3, 3, 0.0, "float32", 1 << 15),  # a row that no block width divides
     (4, (2, 2), (1, 3), 5, 1, 0.0, "float32", 1 << 15),  # smaller than the patch
-    (5, (5, 6), (6, 4), 3, 0, 0.0, "float32", 0),  # no random search; several of the large tiles
-    (32, (5, 6), (6, 5), 5, 2, 0.05, "float32", 0),  # a prior that matters little
-    (70, (5, 6), (6, 5), 3, 2, 1.0, "float32", 1 << 15),  # one that matters most
+    (5, (5, 6), (6, 4), 3, 0, 0.0, "float32", 0),  # no random search; several large tiles
+    (32, (5, 6), (6, 5), 5, 2, 0.05, "float32", 0),  # a weak prior
+    (70, (5, 6), (6, 5), 3, 2, 1.0, "float32", 1 << 15),  # a strong prior
     (16, (5, 6), (6, 5), 5, 1, 0.1, "float16", 1 << 15),
     (16, (5, 6), (6, 5), 3, 1, 0.0, "bfloat16", 0),
 ]
@@ -100,7 +100,7 @@ def interpreted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
         yield compare
 
 
-QUICK = (CASES[1], CASES[6])  # the interpreter takes half a minute and more for each other one
+QUICK = (CASES[1], CASES[6])  # the interpreter takes half a minute or more for each of the others
 
 
 @pytest.mark.parametrize(

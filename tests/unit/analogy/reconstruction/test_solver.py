@@ -44,9 +44,9 @@ def test_loss_never_rises_on_a_kinked_problem(generator: torch.Generator) -> Non
 
 
 def kinked(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """A residual with a kink in every hidden variable, of another size for each item.
+    """Return a residual with a kink in every hidden variable, scaled differently for each item.
 
-    Items are worked on one by one: a matrix product of several may sum in another order.
+    Items are computed one by one: a matrix product of several may sum in another order.
     """
     first = torch.randn(count, 40, 30, generator=generator)
     second = torch.randn(count, 20, 40, generator=generator)

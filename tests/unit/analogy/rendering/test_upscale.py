@@ -19,7 +19,7 @@ from batch_analogy.analogy.rendering.upscale.spec import UpscaleSpec
 from batch_analogy.config.matching import AnalogyConfig
 
 CELLS = (22, 30)
-SIZE = (96, 131)  # 4.4 pixels a cell, nothing divisible
+SIZE = (96, 131)  # 4.4 pixels per cell, not divisible
 
 
 def random_field(size: tuple[int, int], target: tuple[int, int], seed: int) -> Tensor:
@@ -50,7 +50,7 @@ def search_case() -> tuple[Tensor, Tensor, Tensor, UpscaleSpec]:
     generator = torch.Generator().manual_seed(4)
     source = torch.randint(0, 256, (37, 41, 3), generator=generator, dtype=torch.uint8)
     target = torch.randint(0, 256, (29, 50, 3), generator=generator, dtype=torch.uint8)
-    target[4:24, 10:40] = source[8:28, 5:35]  # something to be found
+    target[4:24, 10:40] = source[8:28, 5:35]  # a part to find
     nnf = random_field((37, 41), (29, 50), 5)[0]
     spec = UpscaleSpec(
         iterations=2, radii=(3, 1), penalty=900, seed=77, top=1000, left=13, width=7680
@@ -92,7 +92,7 @@ def test_search_finds_near_matches_and_never_worse_ones(
 ) -> None:
     source, target, _, spec = search_case
     ys, xs = torch.meshgrid(torch.arange(37), torch.arange(41), indexing="ij")
-    nnf = torch.stack([(ys - 3).clamp(0, 28), (xs + 6).clamp(0, 49)]).int()  # one too far
+    nnf = torch.stack([(ys - 3).clamp(0, 28), (xs + 6).clamp(0, 49)]).int()  # off by one
     free = dataclasses.replace(spec, penalty=0)
     found = cpu.search(source, target, nnf, free).long()
     before = reference._difference(source, target, nnf.long())

@@ -37,7 +37,7 @@ def test_reads_a_smooth_picture_between_pixels() -> None:
 
 def test_kernel_equals_the_reference(generator: torch.Generator) -> None:
     picture = torch.rand(1, 3, 31, 27, generator=generator)
-    field = torch.rand(1, 2, 25, 33, generator=generator) * 40 - 5  # in disagreement, and outside
+    field = torch.rand(1, 2, 25, 33, generator=generator) * 40 - 5  # they disagree, some outside
     field[:, :, 5:15, 5:20] = shifted((10, 15), (2.25, 7.5))
     for moved in (True, False):
         warped = warp_picture(picture, field, moved=moved)
@@ -46,16 +46,16 @@ def test_kernel_equals_the_reference(generator: torch.Generator) -> None:
 
 def test_seams_move_by_fractions_of_a_pixel() -> None:
     picture = torch.full((1, 3, 8, 40), 0.5)
-    picture[..., 20:] = 0.52  # alike enough to be mixed
+    picture[..., 20:] = 0.52  # similar enough to be mixed
     field = shifted((8, 16), (0.0, 0.0))
     field[:, 1, :, 8:] += 16.0
     moved = [
         warp_picture(picture, field + torch.tensor([0.0, by]).view(1, 2, 1, 1)) for by in (0.0, 0.4)
     ]
-    brighter = (moved[1] - moved[0])[0, 0, 4].sum() / 0.02  # the border has moved to the left …
+    brighter = (moved[1] - moved[0])[0, 0, 4].sum() / 0.02  # the seam has moved to the left …
     assert 0.35 < brighter < 0.45
     still = warp_picture(picture, field + torch.tensor([0.0, 0.4]).view(1, 2, 1, 1), moved=False)
-    assert (still - moved[0])[0, 0, 4].abs().sum() < 1e-4  # … unless only its matches have
+    assert (still - moved[0])[0, 0, 4].abs().sum() < 1e-4  # … unless only the matches moved
 
 
 def test_picture_is_mirrored_beyond_its_edge(generator: torch.Generator) -> None:
@@ -107,5 +107,5 @@ def test_large_warp_field_renders_like_the_upscaled_vote() -> None:
     plain = render_full_size(picture, nnf, (20, 24), (40, 48), seed=4)
     assert (
         warp_picture(read, field) - plain
-    ).abs().mean() < 0.01  # they differ only where votes do
+    ).abs().mean() < 0.01  # they differ only where votes disagree
     assert field.frac().abs().max() == 0
