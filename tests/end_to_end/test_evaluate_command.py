@@ -1,4 +1,4 @@
-"""evaluate, as a person types it."""
+"""The command evaluate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("night"), 4)
 
 
-def test_a_table_and_a_page(call: Call, run_dir: Path) -> None:
+def test_prints_a_table_and_writes_a_page(call: Call, run_dir: Path) -> None:
     ended = call("evaluate", run_dir)
     ended.assert_ended(0, "Warp error", "Sharpness", "4 frames, 3 pairs", "checking frames: 1 of 4")
     lines = ended.out.splitlines()
@@ -39,7 +39,7 @@ def test_a_table_and_a_page(call: Call, run_dir: Path) -> None:
     assert str(run_dir / "evaluate" / "evaluate.json") in ended.err
 
 
-def test_json_beside_another_run(call: Call, run_dir: Path, tmp_path: Path) -> None:
+def test_writes_json_and_ratios_to_another_run(call: Call, run_dir: Path, tmp_path: Path) -> None:
     ended = call("evaluate", run_dir, "--against", run_dir, "-o", tmp_path / "out", "--json")
     ended.assert_ended(0)
     result = ended.json[-1]

@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run_example(name: str, *arguments: str | Path, folder: Path) -> str:
-    """Run one as a person with an activated .venv would; its output."""
+    """Run an example as with an activated .venv, and return its output."""
     path = EXAMPLES / name
     bin_folder = Path(sys.executable).parent
     if not (bin_folder / "batch-analogy").exists():  # not installed here: the same by module
@@ -44,7 +44,7 @@ def run_example(name: str, *arguments: str | Path, folder: Path) -> str:
 
 
 def make_bin(folder: Path) -> Path:
-    """A folder with the two commands that an activated .venv offers."""
+    """Make a folder with the two commands that an activated .venv offers."""
     folder.mkdir(exist_ok=True)
     for name, program in (("python", ""), ("batch-analogy", "-m batch_analogy")):
         script = folder / name
@@ -173,14 +173,14 @@ def test_python_films(tmp_path: Path) -> None:
     assert probe_video(tmp_path / "out" / "slow.mp4").fps == 6
 
 
-def test_what_an_artist_would_make(tmp_path: Path) -> None:
+def test_make_analogies(tmp_path: Path) -> None:
     pictures = ["--side", "64", "--frames", "2"]
     run_example("make_pictures.py", tmp_path / "pictures", *pictures, folder=tmp_path)
     run_example("make_analogies.py", tmp_path / "pictures", tmp_path / "made", folder=tmp_path)
     assert Image.open(tmp_path / "made" / "painted" / "img1.png").size == (64, 64)
 
 
-def test_the_maps(tmp_path: Path) -> None:
+def test_make_maps(tmp_path: Path) -> None:
     out = run_example("make_maps.py", tmp_path / "maps", "--side", "64", folder=tmp_path)
     assert [Path(line).name for line in out.splitlines()] == list(SEMANTIC_PRESETS)
     for line in out.splitlines():
@@ -189,13 +189,13 @@ def test_the_maps(tmp_path: Path) -> None:
         assert list((Path(line) / "cond").iterdir())
 
 
-def test_the_pictures(tmp_path: Path) -> None:
+def test_make_pictures(tmp_path: Path) -> None:
     out = run_example("make_pictures.py", tmp_path / "pictures", "--side", "64", folder=tmp_path)
     assert len(out.splitlines()) == 7
     assert all(max(Image.open(line).size) == 64 for line in out.splitlines())
 
 
-def test_the_example_flower_is_whole_at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_of_the_flower_is_whole_at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLES))  # "make_maps.py"
     from make_maps import THING, flower_map
     from make_pictures import sample_pictures

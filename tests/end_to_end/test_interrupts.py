@@ -18,13 +18,13 @@ FRAMES = 8
 
 
 def interrupt(run: Paced) -> str:
-    """Press Ctrl-C; what was said on stderr until the end."""
+    """Press Ctrl-C, and return stderr until the end."""
     os.kill(run.process.pid, signal.SIGINT)
     return ended(run)
 
 
 def ended(run: Paced) -> str:
-    """What an interrupted run said on stderr until its end."""
+    """Return stderr of an interrupted run until its end."""
     err = run.end()
     assert run.process.returncode == 130, err
     assert "Traceback" not in err
@@ -32,7 +32,7 @@ def ended(run: Paced) -> str:
 
 
 def wait_until_deep_in_work(pid: int) -> None:
-    """Until it has computed for two seconds, also where others leave it a tenth of the time."""
+    """Wait until a process has computed for two seconds, however busy the machine is."""
 
     def computed() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -45,7 +45,7 @@ def wait_until_deep_in_work(pid: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["timelapse", "stylize", "resume", "retry", "preview"])
-def test_control_c_ends_with_130_and_the_command_to_go_on(
+def test_control_c_exits_with_130_and_names_the_command_to_continue(
     command: str, call: Call, reference: Path, tmp_path: Path
 ) -> None:
     frames = write_frames(tmp_path / "frames", FRAMES)
@@ -89,7 +89,7 @@ def test_the_second_control_c_stops_at_once(call: Call, reference: Path, tmp_pat
     call("status", run_dir).assert_ended(0, "interrupted", "0 of 3 done")
 
 
-def test_control_c_leaves_a_watch_and_not_the_run(reference: Path, tmp_path: Path) -> None:
+def test_control_c_stops_watching_but_not_the_run(reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", FRAMES)
     command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
     run = start_and_wait(command)  # it waits to be read, so the watch finds it at work

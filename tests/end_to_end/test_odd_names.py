@@ -1,4 +1,4 @@
-"""Files whose names are no UTF-8, as old archives unpack them, and names full of HTML."""
+"""Files with names that are not UTF-8, as old archives unpack them, or that contain HTML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.command_line import COMMAND, HERE, Call, environment, write_f
 from tests.support.semantic import write_disc, write_maps
 
 LATIN = os.fsdecode(b"caf\xe9")
-"""As a German or French computer wrote it in 1998."""
+"""A name in Latin-1, as computers wrote it in 1998."""
 HTML = "<b onload=alert(1)>&amp;'\"}}"
 
 
@@ -29,7 +29,9 @@ def frames(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_of_such_names(call: Call, frames: Path, reference: Path, tmp_path: Path) -> None:
+def test_frames_may_have_such_names(
+    call: Call, frames: Path, reference: Path, tmp_path: Path
+) -> None:
     run_dir = tmp_path / "film.run"
     what = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
     ended = call(*what, "--json")
@@ -44,7 +46,7 @@ def test_a_run_of_such_names(call: Call, frames: Path, reference: Path, tmp_path
     call("evaluate", run_dir).assert_ended(0)
 
 
-def test_a_film_of_such_a_name_is_printed_as_it_is(
+def test_the_name_of_a_film_is_printed_byte_for_byte(
     frames: Path, reference: Path, tmp_path: Path
 ) -> None:
     film = tmp_path / f"{LATIN}.mp4"
@@ -58,7 +60,9 @@ def test_a_film_of_such_a_name_is_printed_as_it_is(
 
 
 @pytest.mark.parametrize("name", [LATIN, HTML])
-def test_a_comparison_and_a_study_of_such_names(call: Call, tmp_path: Path, name: str) -> None:
+def test_a_comparison_and_its_study_may_have_such_names(
+    call: Call, tmp_path: Path, name: str
+) -> None:
     picture, label = write_disc(tmp_path / "in", name)
     maps = write_maps(tmp_path / "maps", 2)
     try:

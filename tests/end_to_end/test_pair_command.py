@@ -53,7 +53,7 @@ def test_the_same_command_twice_gives_the_same_bytes(call: Call, tmp_path: Path)
         assert path.read_bytes() == (second / path.name).read_bytes(), path.name
 
 
-def test_json_lines_tell_levels_and_result(call: Call, tmp_path: Path) -> None:
+def test_json_lists_levels_and_result(call: Call, tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png")
     lines = call("pair", a, a, "-o", tmp_path / "out", "--json", *QUICK).json
     assert [line["level"] for line in lines if line["event"] == "level-done"] == [5, 4, 3, 2, 1]
@@ -70,7 +70,7 @@ def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_existing_output_is_refused_and_overwritten_on_request(call: Call, tmp_path: Path) -> None:
+def test_existing_output_is_overwritten_only_on_request(call: Call, tmp_path: Path) -> None:
     a, out = write_picture(tmp_path / "a.png"), tmp_path / "out"
     out.mkdir()
     (out / "b.png").write_text("precious")
@@ -88,14 +88,14 @@ def test_an_input_is_never_overwritten(call: Call, tmp_path: Path) -> None:
     assert a.read_bytes() == before
 
 
-def test_a_20000_pixel_panorama_keeps_its_size(call: Call, tmp_path: Path) -> None:
+def test_a_panorama_of_20000_pixels_keeps_its_size(call: Call, tmp_path: Path) -> None:
     a = write_picture(tmp_path / "panorama.png", 0, 40, 20_000)
     bp = write_picture(tmp_path / "bp.png", 9)
     call("pair", a, bp, "-o", tmp_path / "out", *QUICK).assert_ended(0)
     assert Image.open(tmp_path / "out" / "a_prime.png").size == (20_000, 40)
 
 
-def test_masks_scales_and_mirror_are_used(call: Call, tmp_path: Path) -> None:
+def test_masks_scales_and_mirror_change_the_result(call: Call, tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png")
     mask = np.zeros((*picture(0).shape[:2], 3), np.uint8)
     mask[:, : mask.shape[1] // 2] = (255, 0, 0)
@@ -111,7 +111,9 @@ def test_masks_scales_and_mirror_are_used(call: Call, tmp_path: Path) -> None:
     assert np.abs(ap - picture(0)).mean() < 4
 
 
-def test_a_mask_alone_and_masks_of_other_colours_are_refused(call: Call, tmp_path: Path) -> None:
+def test_rejects_a_single_mask_and_masks_without_a_common_colour(
+    call: Call, tmp_path: Path
+) -> None:
     a = write_picture(tmp_path / "a.png")
     for name, colour in (("red.png", (255, 0, 0)), ("blue.png", (0, 0, 255))):
         Image.new("RGB", (40, 30), colour).save(tmp_path / name)
@@ -123,7 +125,7 @@ def test_a_mask_alone_and_masks_of_other_colours_are_refused(call: Call, tmp_pat
 
 
 def deep_picture(path: Path, index: int) -> Path:
-    """``picture``'s waves with the 65536 levels that its bytes lack."""
+    """Write the waves of ``picture`` with 65536 levels."""
     noise = np.random.default_rng(index).uniform(0, 1, (64, 80, 3))
     write_png(path, ((picture(index) * 0.9 + noise * 20) / 255).astype(np.float32), 16)
     return path
@@ -133,7 +135,7 @@ def levels(path: Path) -> int:
     return len(np.unique(read_still(path)))
 
 
-def test_a_photos_sixteen_bits_are_kept(call: Call, tmp_path: Path) -> None:
+def test_the_16_bits_of_a_photo_are_kept(call: Call, tmp_path: Path) -> None:
     a, bp = deep_picture(tmp_path / "a.png", 0), write_picture(tmp_path / "bp.png", 9)
     photo = ["--preset", "photo-to-photo", *QUICK]
     call("pair", a, bp, "-o", tmp_path / "auto", *photo).assert_ended(0)
@@ -148,7 +150,7 @@ def test_a_photos_sixteen_bits_are_kept(call: Call, tmp_path: Path) -> None:
     assert np.abs(difference).max() <= 0.51 / 255
 
 
-def test_a_style_has_eight_bits_unless_asked_for_more(call: Call, tmp_path: Path) -> None:
+def test_a_style_has_8_bits_unless_more_are_requested(call: Call, tmp_path: Path) -> None:
     a, bp = deep_picture(tmp_path / "a.png", 0), deep_picture(tmp_path / "bp.png", 9)
     call("pair", a, bp, "-o", tmp_path / "auto", *QUICK).assert_ended(0)
     assert read_depth(tmp_path / "auto" / "a_prime.png") == 8

@@ -1,4 +1,4 @@
-"""plan, preview, retry, assemble and status, as a person types them."""
+"""The commands plan, preview, retry, assemble and status."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.support.command_line import (
 
 
 def edit(run_dir: Path, old: str, new: str) -> None:
-    """What a person does to plan.json in an editor."""
+    """Replace text in plan.json, as in an editor."""
     path = run_dir / "plan.json"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
 
 
-def test_a_night_from_plan_to_film(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_a_run_from_plan_to_film(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 6)
     run_dir, film = tmp_path / "night.run", tmp_path / "night.mp4"
     what = [reference, frames, "-o", film, *HERE]
@@ -69,7 +69,9 @@ def test_a_night_from_plan_to_film(call: Call, reference: Path, tmp_path: Path) 
     assert finished_frames(run_dir) == pixels
 
 
-def test_an_edit_that_makes_no_sense(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_an_impossible_edit_of_the_plan(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     frames = write_frames(tmp_path / "frames", 2)
     what = [reference, frames, "-o", tmp_path / "film.mp4", *HERE]
     call("plan", *what).assert_ended(0)
@@ -79,7 +81,7 @@ def test_an_edit_that_makes_no_sense(call: Call, reference: Path, tmp_path: Path
     call("plan", tmp_path / "film.run").assert_failed(2, "segment 2 reaches past the last frame")
 
 
-def test_plan_and_preview_take_a_reference_and_frames_or_a_run(
+def test_plan_and_preview_take_ref_and_frames_or_a_run(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
     frames = write_frames(tmp_path / "frames", 2)
@@ -114,7 +116,9 @@ def test_failed_frames_are_tried_again(call: Call, reference: Path, tmp_path: Pa
     call("retry", run_dir, "--failed", "--max-failed", "-1").assert_failed(2, "max failed is -1")
 
 
-def test_assembling(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_assemble_makes_films_of_finished_frames(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
     frames = write_frames(tmp_path / "frames", 4)
     what = [reference, frames, "-o", tmp_path / "film.mp4", *HERE]
     call("plan", *what).assert_ended(0)
@@ -140,13 +144,13 @@ def test_watching_a_run_until_it_ends(
     run = start_and_wait(command)
     look = status._read
 
-    def look_and_let_it_go_on(folder: Path) -> RunStatus:
+    def look_and_let_it_continue(folder: Path) -> RunStatus:
         found = look(folder)
         run.let_go()
         return found
 
     monkeypatch.setattr(status, "WATCH_SECONDS", 0.2)
-    monkeypatch.setattr(status, "_read", look_and_let_it_go_on)
+    monkeypatch.setattr(status, "_read", look_and_let_it_continue)
     try:
         ended = call("status", run_dir, "--watch")
     finally:

@@ -1,4 +1,4 @@
-"""A person ranks pictures in a real browser: drags, reloads, saves; then answers are added up."""
+"""The study in a real browser: drag, reload and save; then evaluate the answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.processes.paced import PATIENCE_SECONDS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NEEDED = "BATCH_ANALOGY_NEED_CHROMIUM"
-"""Where this is set, as in CI, nothing here is skipped for want of a browser."""
+"""If this is set, as in CI, no test is skipped for lack of a browser."""
 
 if os.environ.get(NEEDED):
     playwright = importlib.import_module("playwright.sync_api")
@@ -33,12 +33,12 @@ FLAGS = [
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 Open = Callable[..., Any]
-"""The fixture ``open_page``: a page of the study, by the rest of its address."""
+"""The fixture ``open_page``: opens the study, with the rest of its address."""
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium with a profile of its own."""
+    """Start a headless Chromium with its own profile."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         told = "no Chromium here; install Debian's package chromium"
@@ -55,7 +55,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def study(call: Call, tmp_path: Path) -> Path:
-    """A study's page; the comparison lies beside it."""
+    """Make the page of a study, beside its comparison."""
     write_comparison(tmp_path / "compared")
     page = tmp_path / "study.html"
     call("study", "make", tmp_path / "compared", "-o", page).assert_ended(0, str(page), "which is")
@@ -64,7 +64,7 @@ def study(call: Call, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_page(chromium: Any, study: Path) -> Iterator[Open]:
-    """Opens the study as a person of its own would; any error in the page fails the test."""
+    """Open the study as a new person; any error in the page fails the test."""
     errors: list[str] = []
     contexts: list[Any] = []
 
@@ -92,13 +92,13 @@ def _check_local(url: str, errors: list[str]) -> None:
 
 
 def order(page: Any) -> list[str]:
-    """The open case's pictures, the best first."""
+    """Return the pictures of the open case, the best first."""
     found = page.eval_on_selector_all("#ranking li", "all => all.map(one => one.dataset.picture)")
     return list(found)
 
 
 def assert_order(page: Any, expected: list[str]) -> None:
-    """Wait until the open case's pictures stand in this order."""
+    """Wait until the pictures of the open case are in this order."""
     page.wait_for_function(
         "expected => [...document.querySelectorAll('#ranking li')]"
         ".map(one => one.dataset.picture).join() === expected",
@@ -108,21 +108,21 @@ def assert_order(page: Any, expected: list[str]) -> None:
 
 
 def assert_text(page: Any, selector: str, expected: Any) -> None:
-    """Wait until an element shows this text (or what a pattern describes)."""
+    """Wait until an element shows this text, or matches a pattern."""
     playwright.expect(page.locator(selector)).to_have_text(
         expected, timeout=1000 * PATIENCE_SECONDS
     )
 
 
 def laid_out(page: Any) -> None:
-    """Wait until the open case's pictures are there: until then what is below them moves."""
+    """Wait until the pictures of the open case are loaded, because what is below them moves."""
     page.wait_for_function(
         "[...document.querySelectorAll('#case img')].every(one => one.complete && one.naturalWidth)"
     )
 
 
 def drag(page: Any, start: Any, picture: str, to: str) -> None:
-    """Drag by the mouse from somewhere in a picture's card onto another's."""
+    """Drag the card of a picture onto another with the mouse."""
     laid_out(page)
     box, there = (page.locator(f"[data-picture='{p}']").bounding_box() for p in (picture, to))
     x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]
@@ -134,7 +134,7 @@ def drag(page: Any, start: Any, picture: str, to: str) -> None:
 
 
 def save(page: Any, folder: Path) -> Path:
-    """Press the button and keep what the browser downloads."""
+    """Press the button, and store what the browser downloads."""
     with page.expect_download() as download:
         page.click("#save")
     path = folder / download.value.suggested_filename
@@ -200,7 +200,7 @@ def test_mouse_keyboard_reload_and_what_becomes_of_it(
     assert found == pytest.approx(ranks)
 
 
-def test_a_finger_drags_by_the_grip(open_page: Open) -> None:
+def test_a_touch_drags_by_the_grip(open_page: Open) -> None:
     page = open_page("#seed=3", touch=True)
     page.click("#begin")
     before = order(page)
@@ -224,7 +224,7 @@ def test_a_finger_drags_by_the_grip(open_page: Open) -> None:
     assert_order(page, [before[1], before[0], before[2]])
 
 
-def test_everybody_sees_another_order_and_a_seed_repeats_it(open_page: Open) -> None:
+def test_the_order_differs_between_people_and_repeats_with_a_seed(open_page: Open) -> None:
     def way(fragment: str) -> list[list[str]]:
         page = open_page(fragment)
         page.click("#begin")
@@ -242,7 +242,7 @@ def test_everybody_sees_another_order_and_a_seed_repeats_it(open_page: Open) -> 
     assert open_page().evaluate("sheet.seed") != open_page().evaluate("sheet.seed")
 
 
-def test_stopping_early_going_on_and_another_person(open_page: Open, tmp_path: Path) -> None:
+def test_stop_continue_and_start_as_another_person(open_page: Open, tmp_path: Path) -> None:
     page = open_page()
     page.click("#begin")
     page.click("#next")
@@ -264,7 +264,7 @@ def test_stopping_early_going_on_and_another_person(open_page: Open, tmp_path: P
     assert other["person"] != early["person"]
 
 
-def test_what_study_refuses(call: Call, tmp_path: Path) -> None:
+def test_rejects_bad_input(call: Call, tmp_path: Path) -> None:
     write_comparison(tmp_path / "compared")
     page = tmp_path / "study.html"
     make = ["study", "make", tmp_path / "compared", "-o"]

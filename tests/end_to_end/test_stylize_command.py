@@ -1,4 +1,4 @@
-"""Videos through the command line: what is kept of them, and awkward ones."""
+"""The command stylize: what is kept of a video, and awkward videos."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def make(path: Path, *options: str, source: str = "testsrc2=s=80x64:r=10:d=0.3")
     return path
 
 
-def test_rate_sound_and_part_through_the_command(
-    call: Call, reference: Path, tmp_path: Path
-) -> None:
+def test_rate_sound_and_time_range_are_kept(call: Call, reference: Path, tmp_path: Path) -> None:
     sound = ("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac")
     clip = make(tmp_path / "clip.mov", *sound, *H264, source="testsrc2=s=80x64:r=24000/1001:d=1")
     film = tmp_path / "film.mov"
@@ -42,7 +40,7 @@ def test_rate_sound_and_part_through_the_command(
     assert sorted(p.name for p in pictures.iterdir()) == [f"{n:06d}.png" for n in range(3)]
 
 
-def test_plan_tells_times_and_part(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_the_plan_shows_times_and_time_range(call: Call, reference: Path, tmp_path: Path) -> None:
     uneven = ("-vf", "select='not(eq(n,1))'", "-fps_mode", "vfr", *H264)
     clip = make(tmp_path / "clip.mp4", *uneven, source="testsrc2=s=80x64:r=10:d=0.6")
     command = ["plan", reference, clip, "--as", "stylize", "--dry-run", "-o", tmp_path / "f.mp4"]
@@ -51,7 +49,7 @@ def test_plan_tells_times_and_part(call: Call, reference: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["-clip.mp4", "http:clip.mp4", "concat:a|b.mp4", "a %03d.mp4"])
-def test_names_that_look_like_something_else(
+def test_file_names_may_look_like_options_or_patterns(
     call: Call, reference: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path / name)
@@ -72,7 +70,7 @@ def test_names_that_look_like_something_else(
         (["-o", "out/%d-%d.png"], ["more than one number"]),
     ],
 )
-def test_film_options_that_make_no_sense(
+def test_rejects_impossible_film_options(
     call: Call,
     reference: Path,
     tmp_path: Path,
@@ -86,13 +84,13 @@ def test_film_options_that_make_no_sense(
     assert not list(tmp_path.glob("*.run"))
 
 
-def test_addresses_are_not_opened(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_web_addresses_are_not_opened(call: Call, reference: Path, tmp_path: Path) -> None:
     command = ["stylize", *HERE, "-o", tmp_path / "film.mp4", reference]
     ended = call(*command, "http://localhost:1/clip.mp4")
     ended.assert_failed(2, "does not exist", "addresses are not opened")
 
 
-def test_a_video_without_frames(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_rejects_a_video_without_frames(call: Call, reference: Path, tmp_path: Path) -> None:
     clip = make(tmp_path / "clip.mkv", *H264, "-frames:v", "0")
     ended = call("stylize", reference, clip, *HERE, "-o", tmp_path / "film.mp4")
     ended.assert_failed(1, "clip.mkv", "cannot be decoded as a video")
@@ -123,7 +121,7 @@ def test_awkward_videos_become_films(
     assert probe_video(film).frame_count in (1, 2)
 
 
-def test_a_corrupt_packet_costs_its_frames_alone(
+def test_a_corrupt_packet_costs_only_its_frames(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
     every = ("-g", "2", *H264)
@@ -140,7 +138,7 @@ def test_a_corrupt_packet_costs_its_frames_alone(
     assert float(info.times.duration) == pytest.approx(0.6, abs=0.15)
 
 
-def test_a_size_that_changes_is_fitted_into_the_first(
+def test_frames_of_a_changing_size_are_scaled_to_the_first(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
     parts = [
@@ -155,9 +153,7 @@ def test_a_size_that_changes_is_fitted_into_the_first(
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_as_many_sounds_as_there_were(
-    call: Call, reference: Path, tmp_path: Path, count: int
-) -> None:
+def test_every_sound_track_is_kept(call: Call, reference: Path, tmp_path: Path, count: int) -> None:
     pitches = [f"sine=frequency={pitch}:d=0.3" for pitch in (440, 550, 660)[:count]]
     sounds = [word for pitch in pitches for word in ("-f", "lavfi", "-i", pitch)]
     maps = [word for stream in range(count + 1) for word in ("-map", str(stream))]

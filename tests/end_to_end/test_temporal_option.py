@@ -1,4 +1,4 @@
-"""Steady films as a person makes them: on by default, said in the plan, the same on a cluster."""
+"""The option --temporal: on by default, named in the plan, the same frames on a cluster."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_both_targets_come_from_one_run(call: Call, reference: Path, tmp_path: P
     assert Image.open(tmp_path / "film.run" / "frames" / "b" / "000000.png").size == (66, 70)
 
 
-def test_json_lines_alone_are_on_stdout(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_stdout_has_json_lines_alone(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write(tmp_path / "frames", 2)
     ended = call("timelapse", reference, frames, "-o", tmp_path / "film.mp4", "--json", *HERE)
     names = [line["event"] for line in ended.json]
@@ -96,9 +96,7 @@ def test_stylize_keeps_sound_and_duration(call: Call, reference: Path, tmp_path:
 
 
 @pytest.mark.smoke
-def test_a_killed_run_goes_on_and_ends_in_the_same_film(
-    call: Call, reference: Path, tmp_path: Path
-) -> None:
+def test_a_killed_run_resumes_to_the_same_film(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write(tmp_path / "frames", 6)
     whole = ["timelapse", reference, frames, "-o", tmp_path / "whole.mp4", *HERE]
     call(*whole).assert_ended(0)
@@ -114,9 +112,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_film(
     assert (tmp_path / "film.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
-def test_while_a_run_works_a_second_one_is_kept_out(
-    call: Call, reference: Path, tmp_path: Path
-) -> None:
+def test_a_second_driver_is_kept_out_of_a_run(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write(tmp_path / "frames", 1)
     working = RunStore(tmp_path / "film.run")
     working.open()
