@@ -308,8 +308,8 @@ def assemble_film(
         output: another film beside the run's own. By default the run's own film is made again.
         overwrite: whether a file that the run did not write may be replaced.
         on_event: called with each event.
-        film: other values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf`` or
-            ``on_missing``. For its own film the run keeps them.
+        film: other values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
+            ``on_missing`` or ``keep_audio``. For its own film the run keeps them.
 
     Raises:
         UsageError: the folder holds no run, or the output is in the way.

@@ -80,6 +80,9 @@ OnMissingOption = Annotated[
         help=f"What the film shows where frames are missing. {_UNCHANGED}", show_default=False
     ),
 ]
+NoAudioOption = Annotated[
+    bool, typer.Option("--no-audio", help="Leave out the sound and the subtitles of the video.")
+]
 
 
 @reports_failures
@@ -93,18 +96,21 @@ def assemble(
     depth: DepthOption = None,
     crf: CrfOption = None,
     on_missing: OnMissingOption = None,
+    no_audio: NoAudioOption = False,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make the film from the frames that are finished, without making any frame.
 
-    The input need not exist any more. The exit code is 3 if frames are missing.
+    The input need not exist any more; the sound of a video that is gone comes from the copy in the
+    run folder. The exit code is 3 if frames are missing.
     """
     from batch_analogy import api
 
     console = Console(json_lines)
     given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
+    given |= {"keep_audio": False if no_audio else None}
     with RunWatcher(console) as watcher:
         run = api.load_finished(
             general.absolute(run_dir),

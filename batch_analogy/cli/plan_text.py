@@ -131,6 +131,8 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     """Yield the warnings of a plan, without the rest of it."""
+    from batch_analogy.jobs.drive.assemble import needs_video
+
     if plan.video is None and len(plan.frames) > 1:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
@@ -138,6 +140,8 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for _, text in _depth_rows(plan))
     if config.temporal == "on" and not plan.coherent and len(plan.frames) > 1:
         yield f"WARNING: {_apart(config)}"
+    if plan.video is not None and needs_video(config, plan):
+        yield f"WARNING: keep {plan.video.path} until the film is made, which takes its sound"
     yield from (text for name, text in _painting_rows(plan) if name != "painted")
 
 

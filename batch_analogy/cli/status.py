@@ -108,7 +108,7 @@ class StatusWatch:
         return "\n".join(_lines(found, contact_sheet_of(self.run_dir)))
 
     def _tell(self, found: RunStatus) -> None:
-        news = (found.state, found.done, len(found.failed), found.workers)
+        news = (found.state, found.message, found.done, len(found.failed), found.workers)
         if news == self._told:
             return
         waited = self.clock() - self._told_at
@@ -121,6 +121,8 @@ class StatusWatch:
 
 def summary(found: RunStatus) -> str:
     """Return the state of a run in one line."""
+    if not found.total:  # it is being planned
+        return _state(found)
     failed = f", {len(found.failed)} failed" if found.failed else ""
     pace = _pace(found)
     return f"{found.state}: {found.done} of {found.total} done{failed}{pace and f', {pace}'}"
@@ -140,12 +142,11 @@ def _lines(found: RunStatus, sheet: Path | None) -> list[str]:
 
 def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     """Return everything that is shown of a run, as names and values."""
-    rows = [
-        ("state", found.state + (f": {found.message}" if found.message else "")),
-        ("frames", f"{found.done} of {found.total} done, {found.left} left"),
-        ("segments", _segments(found)),
-        ("command", f"{found.command} {found.source}"),
-    ]
+    rows = [("state", _state(found))]
+    if found.total:
+        rows.append(("frames", f"{found.done} of {found.total} done, {found.left} left"))
+        rows.append(("segments", _segments(found)))
+    rows.append(("command", f"{found.command} {found.source}"))
     if pace := _pace(found):
         rows.append(("rate", pace))
     # The driver notes when workers report, by its own clock, which may be another machine's.
@@ -169,6 +170,10 @@ def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     if len(found.failed) > MAX_SHOWN_FAILURES:
         rows.append(("", f"… and {len(found.failed) - MAX_SHOWN_FAILURES} more; --json lists all"))
     return rows
+
+
+def _state(found: RunStatus) -> str:
+    return found.state + (f": {found.message}" if found.message else "")
 
 
 def _segments(found: RunStatus) -> str:

@@ -273,7 +273,7 @@ def test_other_guides_or_pictures_need_a_fresh_start(clip: Path, tmp_path: Path)
     white = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
     write_png(tmp_path / "mask.png", white)
     masked = dataclasses.replace(config.painting, mask=str(tmp_path / "mask.png"))
-    with pytest.raises(PlanChangedError, match="A, A', guides or the mask are others"):
+    with pytest.raises(PlanChangedError, match="A, A', the guides or the mask have changed"):
         open_run(dataclasses.replace(config, painting=masked))
 
 

@@ -118,7 +118,7 @@ def test_another_reference_or_place_is_refused_and_nothing_is_lost(
         assert opened.resume_state.done == {0}
     for number in range(3):
         (looks / f"{number}.png").rename(looks / f"{number}@{number + 1}.png")
-    with pytest.raises(PlanChangedError, match=r"references stood at 0, 3, 6, stand at 1, 2, 3"):
+    with pytest.raises(PlanChangedError, match="placed at 0, 3, 6, are placed at 1, 2, 3"):
         open_run(config)
     for number, place in ((0, 3), (1, 0), (2, 6)):  # the same pictures at the same places, swapped
         (looks / f"{number}@{number + 1}.png").rename(looks / f"{number}@{place}.png")

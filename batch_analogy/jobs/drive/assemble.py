@@ -233,7 +233,7 @@ def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
     Raises:
         FilmError: the video is gone, and no copy of it was kept.
     """
-    if not takes_sound(config, plan) or plan.video is None or plan.video_properties is None:
+    if plan.video is None or plan.video_properties is None or not takes_sound(config, plan):
         return None
     video = Path(plan.video.path)
     kept = store.kept_video(video.suffix)
@@ -248,10 +248,18 @@ def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
 
 
 def takes_sound(config: RunConfig, plan: Plan) -> bool:
-    """Return True if the film has the sound of the video, if that has any."""
-    if not config.keep_audio or plan.video_properties is None:
+    """Return True if the film has the sound or the subtitles of the video."""
+    properties = plan.video_properties
+    if not config.keep_audio or properties is None or not properties.has_soundtrack:
         return False
-    return (config.hold, config.blend) == (1, 1) and plan.fps == plan.video_properties.fps
+    return (config.hold, config.blend) == (1, 1) and plan.fps == properties.fps
+
+
+def needs_video(config: RunConfig, plan: Plan) -> bool:
+    """Return True if the source video has to stay where it is until the film is made."""
+    if plan.video is None or not takes_sound(config, plan):
+        return False
+    return not RunStore(config.run_dir).kept_video(Path(plan.video.path).suffix).exists()
 
 
 def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None]:

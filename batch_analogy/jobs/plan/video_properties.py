@@ -20,6 +20,7 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     time_range: TimeRange = WHOLE_VIDEO  # what was asked for
     constant_rate: bool = True
     high_bit_depth: bool = False  # the frames have more than 8 bits a channel
+    has_soundtrack: bool = False  # there is sound, or there are subtitles
 
 
 def describe_time_range(time_range: TimeRange) -> str:

@@ -100,10 +100,12 @@ def keep_video(plan: Plan, store: RunStore) -> bool:
     A hard link needs no room as long as the video itself is there.
 
     Returns:
-        False if the disk does not allow it, or the folder is on another one: then the video has to
-        stay where it is until the film is made.
+        True if it is kept. Otherwise there is no sound, or the disk does not allow it: then the
+        video has to stay where it is until the film is made.
     """
-    if plan.video is None:
+    if plan.video is None or plan.video_properties is None:
+        return False
+    if not plan.video_properties.has_soundtrack:
         return False
     video = Path(plan.video.path)
     kept = store.kept_video(video.suffix)
@@ -164,6 +166,7 @@ def _properties(
         time_range=time_range,
         constant_rate=not varies,
         high_bit_depth=info.tags.is_deep,
+        has_soundtrack=bool(info.audio_codecs or info.subtitle_codecs),
     )
 
 

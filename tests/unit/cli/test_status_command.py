@@ -18,7 +18,13 @@ import typer
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.outcome import note_dashboard
 from batch_analogy.cli.run_watcher import QUIET_SECONDS, RunWatcher
-from batch_analogy.cli.status import WATCH_SECONDS, StatusWatch, status
+from batch_analogy.cli.status import (
+    WATCH_SECONDS,
+    StatusWatch,
+    status,
+    summary,
+    summary_rows,
+)
 from batch_analogy.config.run import ExecutionConfig, RunConfig
 from batch_analogy.jobs.events import PoolStarted
 from batch_analogy.jobs.folder.journal import DoneLine, Journal
@@ -180,3 +186,12 @@ def test_the_dashboard_is_also_named_at_the_end(
         assert ("http://h:8265" in capsys.readouterr().err) == (address != "none")
         note_dashboard(Console(), config, watcher)
     assert capsys.readouterr().err.splitlines() == expected
+
+
+def test_a_run_that_is_planned_shows_how_far_it_is(tmp_path: Path) -> None:
+    night = Night(tmp_path / "film.run")
+    night.say("planning", message="checking 40 of 300 frames", total=0)
+    found = read_status(night.store.run_dir)
+    assert summary(found) == "planning: checking 40 of 300 frames"
+    names = [name for name, _ in summary_rows(found, None)]
+    assert names[:2] == ["state", "command"]
