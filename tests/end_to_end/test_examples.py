@@ -165,7 +165,6 @@ def test_python_api(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a_prime.png").is_file()
 
 
-@pytest.mark.slow
 def test_python_films(tmp_path: Path) -> None:
     out = run_example("python_films.py", tmp_path / "out", "--side", "80", folder=tmp_path)
     assert "4 frames done, 0 failed" in out
