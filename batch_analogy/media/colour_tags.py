@@ -52,7 +52,7 @@ class ColourSpace:
 
     @property
     def is_wide_gamut(self) -> bool:
-        """Whether the primaries are those of BT.2020."""
+        """True if the primaries are those of BT.2020."""
         return self.primaries == "bt2020"
 
 
@@ -85,23 +85,23 @@ class ColourTags:
 
     @property
     def is_hdr(self) -> bool:
-        """Whether the video is HDR10 or HLG."""
+        """True for HDR10 and HLG."""
         return self.transfer in _HDR_TRANSFERS
 
     @property
     def is_deep(self) -> bool:
-        """Whether the video has more than 8 bits a channel."""
+        """True if the video has more than 8 bits a channel."""
         name = self.pixel_format
         return bool(_TWO_BYTES.match(name)) and not _PACKED.match(name)
 
     @property
     def has_alpha(self) -> bool:
-        """Whether the video has an alpha channel."""
+        """True if the video has an alpha channel."""
         return bool(_ALPHA.match(self.pixel_format))
 
     @property
     def is_rgb(self) -> bool:
-        """Whether the pixels are RGB, which has no matrix."""
+        """True if the pixels are RGB, which has no matrix."""
         return bool(_RGB.match(self.pixel_format))
 
 

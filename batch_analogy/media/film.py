@@ -287,7 +287,7 @@ def _check_same_size(path: Path, shape: tuple[int, ...], first: tuple[int, ...])
 def _is_deep(path: Path) -> bool:
     """Return whether a picture has more than 8 bits a channel."""
     try:
-        return read_depth(path) == 16
+        return read_depth(path) > 8
     except FrameError as error:
         raise FilmError(f"the film cannot be assembled: {error}") from error
 

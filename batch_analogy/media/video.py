@@ -65,7 +65,7 @@ class VideoInfo:
 
     @property
     def has_audio(self) -> bool:
-        """Whether the video has sound."""
+        """True if the video has sound."""
         return bool(self.audio_codecs)
 
     @property

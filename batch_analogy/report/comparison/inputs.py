@@ -133,8 +133,8 @@ def _results(name: str, folder: Path, maps: Mapping[str, Classes]) -> dict[str, 
 def _fitted(path: Path, classes: Classes) -> FloatPixels:
     pixels = read_still(path)
     (height, width), (wanted_height, wanted_width) = pixels.shape[:2], classes.shape
-    stretch = width * wanted_height / (height * wanted_width)
-    if not 1 / _MAX_ASPECT_RATIO <= stretch <= _MAX_ASPECT_RATIO:
+    ratio = width * wanted_height / (height * wanted_width)
+    if not 1 / _MAX_ASPECT_RATIO <= ratio <= _MAX_ASPECT_RATIO:
         raise InputError(
             f"{path} is {width}×{height} px and has another aspect ratio than its map "
             f"({wanted_width}×{wanted_height} px at the size of this comparison); make it with the "

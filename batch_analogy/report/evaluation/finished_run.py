@@ -35,7 +35,7 @@ class FinishedRun:
 
     @property
     def wide_gamut(self) -> bool:
-        """Whether the pictures have the primaries of BT.2020."""
+        """True if the pictures have the primaries of BT.2020."""
         return self.plan.colours.is_wide_gamut
 
     @property

@@ -33,7 +33,7 @@ _SSIM_C2 = 0.03**2  # for values in [0, 1]
 
 
 def luma(picture: Picture) -> Plane:
-    """Brightness: (H, W) float32 in [0, 1]."""
+    """Compute luma (BT.601): (H, W) float32 in [0, 1]."""
     return np.asarray(picture @ _LUMA, dtype=np.float32)
 
 

@@ -61,30 +61,31 @@ def at_borders(flow: Flow) -> Mask:
     return np.asarray(steep > _BOUNDARY_SHARE * length + _BOUNDARY_PX2)
 
 
-def texture_displacement_px(before: Picture, later: Picture, move: MaskedFlow) -> float:
-    """How far the styled texture moves from where the input carries it: pixels, the mean.
+def texture_displacement_px(before: Picture, later: Picture, flow: MaskedFlow) -> float:
+    """Measure the mean motion of the styled texture relative to the input's motion, in pixels.
 
-    The later frame is moved back by the input's flow; what flow is left between it and the
-    earlier frame is the texture's own. Texture that sticks to the screen while the scene moves
-    under it has the scene's own motion here.
+    The later frame is warped back by the input's flow. The flow that remains between it and the
+    earlier frame is the texture's own. A texture that sticks to the screen while the scene moves
+    has the scene's motion here.
 
     Args:
         before: the earlier frame of the styled film.
         later: the later one.
-        move: of the input between the two.
+        flow: flow of the input between the two.
 
     Returns:
-        At least 0; NaN where no pixel counts.
+        At least 0; NaN if no pixel counts.
 
     Source: after tOF of Chu et al., Learning Temporal Coherence via Self-Supervision for GAN-based
     Video Generation, 2020, which compares the flow of two films frame by frame.
     """
-    if not move.visible.any():
+    if not flow.visible.any():
         return float("nan")
-    carried = warp(later, move.flow)
-    left = dense_flow(_grey(before), _grey(carried))
-    return float(np.hypot(left[..., 0], left[..., 1])[move.visible].mean(dtype=np.float64))
+    warped = warp(later, flow.flow)
+    remaining = dense_flow(_luma_8_bits(before), _luma_8_bits(warped))
+    lengths = np.hypot(remaining[..., 0], remaining[..., 1])
+    return float(lengths[flow.visible].mean(dtype=np.float64))
 
 
-def _grey(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _luma_8_bits(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.asarray(cv2.convertScaleAbs(luma(picture).clip(0.0, 1.0), alpha=255.0))

@@ -46,7 +46,7 @@ class PairResult:
 
     @property
     def significant(self) -> bool:
-        """Whether the adjusted p-value is below 0.05."""
+        """True if the adjusted p-value is below 0.05."""
         return self.p_adjusted is not None and self.p_adjusted < SIGNIFICANT
 
 

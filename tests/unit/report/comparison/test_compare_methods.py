@@ -22,12 +22,12 @@ def job(root: Path, out: str, **changes: object) -> CompareJob:
 
 
 def content(root: Path) -> dict[str, bytes]:
-    """All pictures, and the page but for its times."""
+    """Read all pictures, and the page without times."""
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*.png")}
 
 
 def test_a_comparison_resumed_twice_gives_the_same_results(tmp_path: Path) -> None:
-    """After the first picture; and in training, after the second."""
+    """It is stopped after the first picture, and again while training after the second."""
     whole = compare(job(tmp_path, "whole"))
     assert whole is not None
     for after in (1, 2):

@@ -21,13 +21,13 @@ SIDE = 80
 
 
 def disc(x: float, radius: float = 20) -> Classes:
-    """A disc (1) on a ground (0)."""
+    """Draw a disc (1) on a ground (0)."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
     return ((rows - SIDE / 2) ** 2 + (columns - x) ** 2 < radius**2).astype(np.int64)
 
 
 def painted(classes: Classes) -> Picture:
-    """Blue stripes on the disc, rough orange around it; the same places look the same."""
+    """Draw blue stripes on the disc and rough orange around it, fixed in position."""
     noise = np.random.default_rng(1).normal(0, 1, (SIDE, SIDE)).astype(np.float32)
     rough = 0.5 + 0.4 * cv2.GaussianBlur(noise, (0, 0), 1)[..., None] * np.ones(3)
     rows = np.mgrid[:SIDE, :SIDE][0]
@@ -46,7 +46,7 @@ def measures(network: Vgg19) -> SourceMetrics:
 
 @pytest.fixture(scope="module")
 def moved(measures: SourceMetrics) -> SourceMetricValues:
-    """Of what a perfect method would make."""
+    """Measure the result of a perfect method."""
     return measures(painted(THERE), THERE)
 
 
@@ -63,7 +63,7 @@ def test_a_perfect_picture_of_another_layout_has_good_values(moved: SourceMetric
 
 
 def test_a_wrong_layout_lowers_the_accuracy(measures: SourceMetrics) -> None:
-    """A method that gives the source back has its look, but only the layout that both share."""
+    """The source itself has the texture, but only the part of the layout that both share."""
     kept = measures(painted(HERE), THERE)
     shared = float((HERE == THERE).mean())
     assert kept.layout_accuracy == pytest.approx(shared, abs=0.04)
@@ -101,7 +101,7 @@ def test_accuracy_of_the_classifier_on_the_source(measures: SourceMetrics) -> No
 
 
 def test_a_layout_unrelated_to_the_picture_has_low_accuracy(network: Vgg19) -> None:
-    """Classes without any look of their own: strips are read no better than by guessing."""
+    """Classes that do not differ in texture are classified no better than by chance."""
     generator = np.random.default_rng(3)
     same = generator.random((SIDE, SIDE, 3), dtype=np.float32)
     classes = np.kron(generator.integers(0, 2, (10, 10)), np.ones((8, 8), np.int64))
@@ -117,7 +117,7 @@ def test_accepts_other_sizes_than_the_source(measures: SourceMetrics) -> None:
 
 
 def test_equal_patches_are_interchangeable(network: Vgg19) -> None:
-    """A plain picture has one patch only, so every patch of it continues."""
+    """A uniform picture has only one patch, so every patch is coherent."""
     plain = np.full((48, 64, 3), 0.4, np.float32)
     classes = np.zeros((48, 64), np.int64)
     half = np.where(np.arange(64)[None, :, None] < 32, plain, plain + 0.3).astype(np.float32)
@@ -127,7 +127,7 @@ def test_equal_patches_are_interchangeable(network: Vgg19) -> None:
 
 
 def test_seams_lower_coherence(network: Vgg19) -> None:
-    """The source cut into tiles that are laid out anew: only seams break, so fewer with large."""
+    """Shuffled tiles of the source are incoherent at seams only, so less with larger tiles."""
     source = np.random.default_rng(2).random((64, 64, 3), dtype=np.float32)
     classes = np.zeros((64, 64), np.int64)
     measures = SourceMetrics(network, source, classes)

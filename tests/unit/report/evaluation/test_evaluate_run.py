@@ -30,7 +30,7 @@ FRAMES = 5
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run (film.run) and one of the same frames, smoother (other.run)."""
+    """Make a run (film.run) and another of the same frames with more smoothness (other.run)."""
     root = tmp_path_factory.mktemp("judged")
     config = sample_config(root, FRAMES, target="both")
     run_here(config)
@@ -45,12 +45,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(made: Path, tmp_path: Path) -> Path:
-    """The finished run in a folder of its own, to be spoilt; its input stays where it was."""
+    """Copy the finished run, to be damaged; its input stays in its place."""
     return Path(shutil.copytree(made / "film.run", tmp_path / "film.run"))
 
 
 def forget(run_dir: Path, indices: set[int]) -> None:
-    """Take frames out of the journal, as if they had never been done."""
+    """Delete frames from the journal, as if they had never been finished."""
     journal = run_dir / "journal.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(s for s in lines if json.loads(s).get("index") not in indices))
@@ -58,7 +58,7 @@ def forget(run_dir: Path, indices: set[int]) -> None:
 
 @pytest.fixture(scope="module")
 def judged(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """The one beside the other."""
+    """Evaluate the run against the other."""
     told: list[Any] = []
     before = {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()}
     found = evaluate(
@@ -90,7 +90,7 @@ def test_writes_ratios_to_another_run(judged: Evaluation) -> None:
     assert means["run"]["warp_error"] == pytest.approx(own)
     expected = means["run"]["warp_error"] / means["against"]["warp_error"]
     assert summary["ratio"]["warp_error"] == pytest.approx(expected)
-    assert summary["ratio"]["warp_error"] != 1  # the other run is another
+    assert summary["ratio"]["warp_error"] != 1  # the other run differs
     assert means["input"]["vgg19_gram"] > 0
 
 
@@ -98,12 +98,12 @@ def test_the_styled_reference_does_not_move(judged: Evaluation) -> None:
     summary = judged.values["outputs"]["b"]["summary"]
     assert summary["masked_share"] == 0
     assert summary["films"]["input"]["warp_error"] == 0
-    assert summary["films"]["run"]["warp_error"] > 0  # its look changes with the frames
+    assert summary["films"]["run"]["warp_error"] > 0  # its style changes with the frames
 
 
 def test_the_page_is_self_contained(judged: Evaluation) -> None:
     text = judged.page.read_text()
-    assert text.count("<svg") == 14  # seven figures of both outputs
+    assert text.count("<svg") == 14  # seven metrics of two outputs
     assert text.count("data:image/jpeg;base64,") >= 2
     loaded = re.findall(r'(?:src|href)="(?!data:)|url\(|@import|<script|<link', text)
     assert loaded == []
@@ -197,13 +197,13 @@ def test_accepts_input_that_was_copied_back(tmp_path: Path) -> None:
     frame = tmp_path / "in" / "img1.png"
     data = frame.read_bytes()
     frame.unlink()
-    frame.write_bytes(data)  # another time of writing
+    frame.write_bytes(data)  # with another modification time
     assert evaluate(tmp_path / "film.run").values["done"] == 3
 
 
 @pytest.fixture
 def of_video(tmp_path: Path) -> RunConfig:
-    """A finished run of a video; its frames were deleted with the film."""
+    """Make a run of a video; its extracted frames were deleted when the film was finished."""
     config = sample_config(tmp_path, 4, source=str(tmp_path / "clip.mp4"))
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "in/img%d.png")]
     subprocess.run([*command, str(tmp_path / "clip.mp4")], check=True)
@@ -219,12 +219,12 @@ def test_extracts_a_video_again_and_deletes_its_frames(of_video: RunConfig) -> N
     assert any(isinstance(e, PlanProgress) and e.step == "extracting" for e in told)
     assert not (of_video.run_dir / "input").exists()
     assert not (of_video.run_dir / "input.json").exists()
-    open_run(of_video).close()  # the lock was given back, and the run is as it was
+    open_run(of_video).close()  # the lock was released, and the run is unchanged
 
 
 def test_keeps_frames_that_were_already_extracted(of_video: RunConfig) -> None:
     (of_video.run_dir / "frames/a_prime/000003.png").unlink()
-    open_run(of_video).close()  # unpacks them for the frame that is missing
+    open_run(of_video).close()  # extracts the frames for the missing one
     assert evaluate(of_video.run_dir).values["done"] == 3
     assert len(list((of_video.run_dir / "input").glob("*.png"))) == 4
 

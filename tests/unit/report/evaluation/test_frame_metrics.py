@@ -31,7 +31,7 @@ def everywhere() -> Mask:
 
 
 def bars(*columns: int) -> Picture:
-    """Bright bars, five pixels wide, on dark."""
+    """Draw bright bars, five pixels wide, on a dark ground."""
     picture = plain(0.1)
     for column in columns:
         picture[:, column : column + 5] = 0.9

@@ -12,7 +12,7 @@ SMALL = AnalogyConfig(min_side_px=64)
 
 
 def stripes(phase: float, *, upright: bool = False, side: int = 128) -> Picture:
-    """Red and blue stripes, no multiple of the network's strides wide."""
+    """Draw red and blue stripes whose width is not a multiple of the network's strides."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     wave = 0.5 + 0.5 * np.sin((x if upright else y) * 2 * np.pi / 11 + phase)
     return np.stack([wave, 0.2 * wave, 1 - wave], axis=-1).astype(np.float32)

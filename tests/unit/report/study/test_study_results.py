@@ -25,7 +25,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> StudyKey:
 
 
 def answers(*people: list[tuple[str, ...]], moves: int = 1) -> list[Answers]:
-    """People who ranked the first cases so."""
+    """Return answers of people with these rankings of the first cases."""
     return [
         Answers(
             Path(f"{n}.json"),
@@ -54,7 +54,7 @@ def test_ranks_and_pairs_by_hand(key: StudyKey) -> None:
 
 
 def test_the_sign_test_counts_people_not_rankings(key: StudyKey) -> None:
-    """One person with three orders proves nothing; eight who agree do."""
+    """Three rankings of one person are not significant; eight people who agree are."""
     alone = summarise_answers(key, answers([(S, N, D)] * 3))
     assert [pair.p_value for pair in alone.pairs] == [1.0] * 3
     assert alone.friedman_p is None
@@ -95,7 +95,7 @@ def test_no_test_without_preferences(key: StudyKey) -> None:
 
 
 def saved(path: Path, key: StudyKey, person: str = "p", **changes: Any) -> Path:
-    """A file as the page saves it, every case in the key's order."""
+    """Write answers as the page saves them, every case in the key's order."""
     entries = [
         {
             "case": case.id, "shown": list(case.methods), "ranked": list(case.methods),
