@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -67,11 +68,15 @@ def _machine(machine: Mapping[str, Any]) -> str:
 
 
 def _digits(value: float, digits: int = 2) -> str:
-    """Write a number with so many significant digits, never with an exponent."""
+    """Write a number with so many significant digits, never with an exponent.
+
+    >>> _digits(0.000178), _digits(1.02), _digits(0)
+    ('0.00018', '1.0', '0')
+    """
     if value == 0:
         return "0"
-    rounded = float(f"{value:.{digits}g}")
-    return f"{rounded:.10f}".rstrip("0").rstrip(".")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
 
 
 def _gigabytes(count: float) -> str:
@@ -279,7 +284,7 @@ def _flow() -> str:
     results = _results("flow")
     rows = [
         (
-            name.split(",")[0],
+            name,
             f"{_digits(r['endpoint_error_px'])} px",
             f"{r['believed_share']:.3f}",
             f"{r['wrong_by_1_px_of_believed']:.4f}",
