@@ -181,7 +181,7 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     assert not config.output.exists()
     silent = "it has not answered for 5 s (Connection refused)"
     assert f"the Ray at {cluster.address} is lost: {silent}" in told
-    assert "Finished frames are kept: see that Ray runs and repeat the command" in told
+    assert "Finished frames are kept: start Ray again and repeat the command" in told
     assert f"to continue: batch-analogy resume {config.run_dir}" in told
     assert "Traceback" not in told
     assert "rpc_client" not in told, "Ray was quicker to end it"
@@ -192,7 +192,7 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     cluster.stop_ray(1)  # what is left there
     cluster.start_head()
     said, _ = patient.communicate(timeout=PATIENCE_SECONDS)
-    assert said.startswith(f"the Ray at {cluster.address} is lost: it was started afresh"), said
+    assert said.startswith(f"the Ray at {cluster.address} is lost: it was restarted"), said
     code, told = Command(cluster, config, tmp_path / "told again").ended()
     assert code == 0, told
     assert frame_identity(config.run_dir).items() >= finished.items()

@@ -135,7 +135,7 @@ def test_what_a_cluster_lacks_is_said_beside_what_it_has(
     pool = make_pool(9, gpus_per_worker=5, workers=3)
     pool.start()
     said = pool.describe_waiting()
-    assert said.startswith("workers asked for: 3, each with 1 CPU and 5 GPU; the cluster has ")
+    assert said.startswith("workers requested: 3, each with 1 CPU and 5 GPU; the cluster has ")
     assert "the largest with" in said
 
 

@@ -37,7 +37,7 @@ AT_THE_END = {
 }
 """Of three frames, one of which cannot be written; figures are served a while after they change."""
 
-TASKS = {"find a place", "load the model", "make frames"}
+TASKS = {"locate the worker", "load the model", "make frames"}
 """What a run's tasks are called. Ray keeps figures for each name: frames must not be among them."""
 
 GRAFANA = Path(__file__).parents[2] / "cluster" / "grafana.json"

@@ -72,7 +72,7 @@ def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) ->
     start_local(0, dashboard=False)
     try:
         execution = ExecutionConfig(workers=1, start_timeout_seconds=3.0)
-        said = r"within 3 s: workers asked for: 1, each with 1 CPU .* no machine .*--start-timeout"
+        said = r"within 3 s: workers requested: 1, each with 1 CPU .* no machine .*--start-timeout"
         with pytest.raises(ClusterError, match=said):
             open_run(sample_config(tmp_path, 1, execution=execution)).execute()
     finally:

@@ -1,5 +1,5 @@
-"""Everything that knows Ray, and nothing else imports it: ``pool`` is what the driver uses.
+"""All that uses Ray; no other package imports it. ``pool`` is what the driver uses.
 
-``actor`` is what runs on the workers' machines, ``cluster`` finds and describes a Ray, ``metrics``
-are the figures that its dashboard serves.
+``actor`` runs on the workers' machines, ``cluster`` finds and describes a Ray, ``metrics`` has the
+figures that its dashboard serves, ``semantic_training`` trains many pictures at once.
 """

@@ -1,4 +1,4 @@
-"""The worker inside a Ray actor."""
+"""A worker in a Ray actor."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 _NOT_COMPARED = ("python", "ray")  # Ray itself requires the same ones
 
-CACHE_SECONDS = 5.0  # a network disk may show for so long what an earlier driver wrote
+CACHE_SECONDS = 5.0  # how long a network disk may show what an earlier driver wrote
 
 
 @dataclass(frozen=True)
 class ActorLocation:
-    """Where an actor is."""
+    """Location of an actor."""
 
-    node: str  # Ray's id of it
+    node: str  # its id in Ray
     address: str
     pid: int
 
@@ -40,12 +40,12 @@ class ActorLocation:
 class StylerActor:
     """A ``FrameWorker`` on a machine of the cluster.
 
-    The constructor does nothing that can fail: an error in ``load`` arrives with its type, and the
-    driver knows by then on which node it happened.
+    The constructor does nothing that can fail. An error in ``load`` arrives with its type, when the
+    driver knows the node on which it happened.
 
     Args:
-        spec: what the worker is told; paths, never pixels.
-        expected: versions of the packages that touch pixels, on the driver's machine.
+        spec: of the worker; paths, never pixels.
+        expected: versions of the packages that affect pixels, on the driver's machine.
     """
 
     def __init__(self, spec: WorkerSpec, expected: Mapping[str, str]) -> None:
@@ -54,16 +54,16 @@ class StylerActor:
         self._worker: FrameWorker | None = None
         self._memory = MemoryGauge(spec.name)
 
-    def where(self) -> ActorLocation:
-        """Answering shows that the actor has got a place."""
+    def locate(self) -> ActorLocation:
+        """Return the actor's location; an answer shows that it was placed on a node."""
         node = ray.get_runtime_context().get_node_id()
         return ActorLocation(node, str(get_node_ip_address()), os.getpid())
 
     def load(self) -> None:
-        """Check this machine and load the model; answering shows that it is ready.
+        """Check this machine and load the model; an answer shows that the worker is ready.
 
         Raises:
-            ClusterError: other versions are installed here, or the run folder is not seen.
+            ClusterError: other versions are installed here, or the run folder cannot be seen.
             BatchAnalogyError: as ``FrameWorker``.
         """
         require_same_versions(self._expected, versions())
@@ -72,7 +72,7 @@ class StylerActor:
         self._memory.measure()
 
     def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
-        """Do frames, yielding each outcome."""
+        """Make frames, yielding each outcome."""
         if self._worker is None:
             raise RuntimeError("the worker has not been loaded")
         for outcome in self._worker.process(tasks):
@@ -81,14 +81,14 @@ class StylerActor:
 
 
 def end_process(pid: int) -> bool:
-    """Kill a worker of Ray on this machine that no longer listens; for ``pool.remove``.
+    """Kill a Ray worker on this machine that no longer responds; for ``pool.remove``.
 
     Returns:
         Whether there was one.
     """
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if not command.startswith(b"ray::"):  # another process has got its number since
+        if not command.startswith(b"ray::"):  # another process has its number now
             return False
         os.kill(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
@@ -102,7 +102,7 @@ def expected_versions() -> dict[str, str]:
 
 
 def require_same_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Check that a worker computes what the driver would.
+    """Check that a worker has the same packages as the driver.
 
     Raises:
         ClusterError: a package is missing or another version.
@@ -114,16 +114,16 @@ def require_same_versions(expected: Mapping[str, str], found: Mapping[str, str])
     ]
     if wrong:
         raise ClusterError(
-            f"this worker's machine has {', '.join(wrong)}; install on all machines what the "
-            "driver has, or frames would differ"
+            f"this worker's machine has {', '.join(wrong)}; install the driver's versions on all "
+            "machines, or frames would differ"
         )
 
 
 def require_shared(spec: WorkerSpec) -> None:
-    """Check that a worker sees the run folder that the driver made.
+    """Check that a worker sees the driver's run folder.
 
     Raises:
-        ClusterError: it sees none, or another.
+        ClusterError: it sees none, or another one.
     """
     path, deadline = RunStore(Path(spec.run_dir)).manifest, time.monotonic() + CACHE_SECONDS
     try:
@@ -131,7 +131,7 @@ def require_shared(spec: WorkerSpec) -> None:
             if found is None or time.monotonic() > deadline:
                 raise ClusterError(
                     f"this worker's machine does not see the run folder {spec.run_dir}; frames, "
-                    "reference and run folder must lie on storage that all machines share, under "
+                    "reference and run folder must be on storage that all machines share, under "
                     "the same path"
                 )
             time.sleep(CACHE_SECONDS / 10)

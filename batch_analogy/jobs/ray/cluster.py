@@ -1,4 +1,4 @@
-"""Finding a Ray, joining it, and saying what it has."""
+"""Find a Ray, join it, and describe what it has."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from batch_analogy.files import NON_UTF8_ERRORS
 
 TOKEN_HINT = "the dashboard may ask for a token: `ray get-auth-token` prints it"
 
-KNOCK_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 
 
 def join(address: str) -> str | None:
-    """Connect to the cluster at an address. Returns the dashboard's, None where there is none.
+    """Connect to the cluster at an address; return its dashboard's address, if it has one.
 
     Raises:
         ClusterError: there is no cluster.
@@ -35,11 +35,10 @@ def join(address: str) -> str | None:
 
 
 def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
-    """Start a Ray on this machine. Returns the dashboard's address, None where there is none.
+    """Start a Ray on this machine; return its dashboard's address, if it has one.
 
     Args:
-        cpus: how many cores it may give to workers; None: all.
-        dashboard: whether it has one.
+        cpus: number of cores for workers; None: all. dashboard: whether to start one.
 
     Raises:
         ClusterError: it does not start.
@@ -48,9 +47,9 @@ def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
     try:
         return _init(options, "on this machine")
     except ClusterError as error:
-        # Ray gives a node 30 s to start and has no setting for it, and its dashboard a minute. A
+        # Ray gives a node 30 s to start, its dashboard a minute, and has no setting for either. A
         # machine that is busy, or reads Ray from the disk for the first time, may need longer, and
-        # less the second time. Without a dashboard (None: where it does not start) all goes on.
+        # less the second time. A dashboard that does not start then (None) is done without.
         cause = error.__cause__
         if cause is None or not start_timed_out(cause):
             raise
@@ -60,37 +59,37 @@ def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
 
 
 def leave() -> None:
-    """Disconnect from the Ray that was joined here, or end the one that was started here."""
+    """Disconnect from a Ray that was joined, or end one that was started here."""
     ray.shutdown()
     _let_ray_print(True)
 
 
 def dashboard_here() -> str | None:
-    """The dashboard's address of the Ray that this process is connected to."""
+    """Return the dashboard's address of the Ray that this process is connected to."""
     return _dashboard_of(ray.get_runtime_context())
 
 
 def token_hint() -> str | None:
-    """How to log in to a dashboard, where this Ray asks for a token."""
+    """Return how to log in to a dashboard, if this version of Ray asks for a token."""
     major, minor = ray.__version__.split(".")[:2]
     return TOKEN_HINT if (int(major), int(minor)) >= (2, 59) else None
 
 
 def alive_nodes() -> dict[str, dict[str, float]]:
-    """Node id → what the node has, as ``{"CPU": 8.0, "GPU": 1.0, …}``."""
+    """Return node id → resources, such as ``{"CPU": 8.0, "GPU": 1.0, …}``."""
     return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
 
 
 def work_nodes() -> list[dict[str, float]]:
-    """What each node has that takes work; a head often takes none."""
+    """Return the resources of each node that takes work; a head often takes none."""
     return [has for has in alive_nodes().values() if has.get("CPU", 0) or has.get("GPU", 0)]
 
 
 def require_machines(what: str) -> None:
-    """Check that there is something to count by, where a number was left open.
+    """Check that the cluster has machines from which a number can be derived.
 
-    An autoscaler starts machines for what it is asked for; where there are none yet, nobody can
-    guess how many that should be.
+    An autoscaler starts machines for what it is asked for. Before there are any, nobody can guess
+    how many that should be.
 
     Args:
         what: the option that answers the question.
@@ -101,13 +100,13 @@ def require_machines(what: str) -> None:
     if work_nodes():
         return
     raise ClusterError(
-        f"this cluster has no machine for work yet, only a head, so there is nothing to count by: "
-        f"say {what}, and machines are started for what you ask for"
+        f"this cluster has no machine for work yet, only a head, so nothing can be counted: give "
+        f"{what}, and machines are started for what you ask for"
     )
 
 
 def count_gpus(address: str) -> int:
-    """Whole GPUs that a cluster has now.
+    """Return the number of whole GPUs that a cluster has now.
 
     Raises:
         ClusterError: there is no cluster at the address, or it has no machine for work yet.
@@ -127,7 +126,7 @@ def try_ray() -> str:
     """Start a local Ray and stop it again; for ``doctor``.
 
     Returns:
-        What it found: cores, GPUs and whether the dashboard started.
+        A description: seconds, cores, GPUs and whether the dashboard started.
 
     Raises:
         ClusterError: it does not start.
@@ -145,7 +144,7 @@ def try_ray() -> str:
 
 
 def _init(options: dict[str, Any], where: str) -> str | None:
-    """Start or join Ray. Returns the dashboard's address, None where there is none."""
+    """Start or join Ray; return the dashboard's address, if there is one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # older Rays advertise coming defaults
@@ -159,23 +158,23 @@ def _init(options: dict[str, Any], where: str) -> str | None:
     return _dashboard_of(context)
 
 
-def shown(path: Path) -> str:
-    """A folder's name for Ray, which takes text alone: a file's name may be none."""
+def printable_name(path: Path) -> str:
+    """Return a folder's name as text, as Ray needs it: a file name may hold other bytes."""
     return path.name.encode(errors=NON_UTF8_ERRORS).decode()
 
 
 def start_timed_out(error: BaseException) -> bool:
     """Whether Ray gave up waiting for a node, or for its dashboard.
 
-    It raises no class of its own then, and of a dashboard the last words of its log.
+    It raises a plain ``Exception`` then, for a dashboard with the end of its log.
     """
     return type(error) is Exception
 
 
 def kill_late_node(error: BaseException) -> None:
-    """End the processes of a node that Ray gave up; it would leave them until this process ends.
+    """Kill the processes of a node that Ray gave up; it leaves them running until this one ends.
 
-    Only where it failed is the node still known.
+    Only the frames of the traceback still know the node.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         node = frame.f_locals.get("self")
@@ -185,25 +184,25 @@ def kill_late_node(error: BaseException) -> None:
 
 
 def _let_ray_print(allowed: bool) -> None:
-    """Whether Ray writes to stdout, where films and JSON belong, of nodes and raylets that end.
+    """Set whether Ray writes about ended nodes and raylets to stdout, where films and JSON belong.
 
-    It does so even with ``log_to_driver=False`` and has no setting for it; its debugger uses this.
+    It does so even with ``log_to_driver=False``. There is no setting; Ray's debugger does the same.
     """
     ray._private.worker._worker_logs_enabled = allowed
 
 
 def _require_reachable(address: str) -> None:
-    """Knock at host:port first: Ray itself goes on knocking for minutes, whoever is there."""
+    """Connect to host:port first: Ray itself goes on trying for minutes, whatever is there."""
     if address.startswith("ray://"):
         raise ClusterError(
-            f"{address} is a Ray Client address, through which results cannot stream; run this "
-            "on the cluster itself with `ray job submit … --address auto`"
+            f"{address} is a Ray Client address, which cannot stream results; run this on the "
+            "cluster itself with `ray job submit … --address auto`"
         )
     host, _, port = address.rpartition(":")
     if not (host and port.isdigit()):
         return  # "auto" and the like, which Ray resolves without a network
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS) as connection:
             if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
                 _require_http2(connection)
     except (OSError, OverflowError) as error:
@@ -211,12 +210,12 @@ def _require_reachable(address: str) -> None:
 
 
 def _require_http2(connection: socket.socket) -> None:
-    """Greet as HTTP/2 does, which Ray's head speaks, and look for its greeting.
+    """Send the greeting of HTTP/2, which Ray's head speaks, and check the answer.
 
-    Both sides begin with a SETTINGS frame (RFC 9113, section 3.4); its kind is the fourth byte.
+    Both sides begin with a SETTINGS frame (RFC 9113, section 3.4); its type is the fourth byte.
 
     Raises:
-        OSError: something else is there, or nothing comes.
+        OSError: something else is there, or nothing answers.
     """
     connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
     greeting = b""

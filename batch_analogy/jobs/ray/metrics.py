@@ -1,7 +1,7 @@
 """Figures for the dashboard's Prometheus endpoint; ``cluster/grafana.json`` shows them.
 
-Ray exports each name with ``ray_`` in front, and counters with ``_total`` behind. Nothing reads
-them back: the journal is the truth about a run.
+Ray exports each name with the prefix ``ray_``, and counters with the suffix ``_total``. Nothing
+reads them back: the journal is the record of a run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SECONDS = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 300
 
 
 class RayMetrics:
-    """What the driver knows; Ray must be connected already."""
+    """Metrics of the driver; Ray must be connected already."""
 
     def __init__(self) -> None:
         self._done = Counter("batch_analogy_frames_done", "Frames finished.")
@@ -34,26 +34,26 @@ class RayMetrics:
         )
 
     def frame_done(self, stages: Mapping[str, float]) -> None:
-        """A frame is finished; its stages took so many seconds."""
+        """Count a finished frame, with the seconds of each stage."""
         self._done.inc()
         for stage, seconds in stages.items():
             self._seconds.observe(seconds, {"stage": stage})
 
     def frame_failed(self) -> None:
-        """A frame was given up."""
+        """Count a frame that was given up."""
         self._failed.inc()
 
     def frame_retried(self) -> None:
-        """A try of a frame failed, and it is tried again."""
+        """Count a failed attempt that is repeated."""
         self._retried.inc()
 
     def queue(self, frames: int) -> None:
-        """So many frames are neither done nor given up."""
+        """Set the number of frames that are neither done nor given up."""
         self._queue.set(frames)
 
 
 class MemoryGauge:
-    """What a worker alone knows: the GPU memory that its process holds; 0 on a CPU."""
+    """GPU memory that a worker's process has reserved; 0 on a CPU."""
 
     def __init__(self, worker: str) -> None:
         self._gauge = Gauge(
@@ -64,5 +64,5 @@ class MemoryGauge:
         self._gauge.set_default_tags({"worker": worker})
 
     def measure(self) -> None:
-        """Take the present figure."""
+        """Report the present figure."""
         self._gauge.set(torch.cuda.memory_reserved())

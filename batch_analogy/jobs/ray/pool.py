@@ -1,29 +1,30 @@
 """Workers as Ray actors.
 
-How it uses Ray, and why:
+How this uses Ray, and why:
 
-* An actor gets paths and configuration, and loads everything on its own machine. Pixels never
-  pass through the object store; what streams back is under a kilobyte a frame.
-* ``max_restarts=0`` and ``max_task_retries=0``: a dead actor stays dead and the driver starts
-  another one under a new name, which goes on from the last frame on the disk. Ray's own restarts
-  were left out for four reasons. Deaths are counted, journaled and limited in one place, the
-  scheduler. A replacement may go to another node, away from the blocklist; a restart keeps its
-  first placement's wishes. Nothing is computed twice behind the driver's back. And an actor that
-  restarts looks alive for a while, with the work of its former life lost.
-* Ray notices after a minute that a node is gone. Until then it may send new actors there; those
-  never get a place, and are lost with the node too.
+* An actor gets paths and configuration, and loads everything on its own machine. Pixels never pass
+  through the object store; what streams back is less than a kilobyte per frame.
+* ``max_restarts=0`` and ``max_task_retries=0``: a dead actor stays dead, and the driver starts
+  another one under a new name, which continues after the last frame on the disk. There are four
+  reasons against Ray's own restarts. Deaths are counted, journaled and limited in one place, the
+  scheduler. A replacement may go to another node, away from the blocklist; a restart keeps the
+  first placement. Nothing is computed twice without the driver's knowledge. And an actor that
+  restarts looks alive for a while, although its work is lost.
+* Ray notices only after a minute that a node is gone. Until then it may send new actors there.
+  They are never placed, and are lost with the node.
 * An actor whose state is unknown (``ActorUnavailableError``) is killed before it is replaced.
-* What went wrong is told apart by type and state, never by text: ``RayTaskError`` is an error of
-  our own code, ``ActorUnavailableError`` silence, everything else the end of a process, and that
-  of a node where the node is gone.
-* Actors are asked for all at once. Those without a place make an autoscaler start nodes, and
-  start themselves when one comes; ``grow`` asks for more where the number was left open.
-* Tasks have few names. Ray keeps counts for every name that it has met: a name for each frame made
-  the driver grow by 38 KB a frame. Which frames a worker does is in ``status.json`` and its log.
-* Nothing asks the head before ``Lifeline.require``: without a head it would block until Ray ends
-  this process.
-* A Ray that is already initialised in this process is used and left alone; a cluster that this
-  file did not start is only ever disconnected from.
+* Errors are told apart by type and state, never by text: ``RayTaskError`` is an error of our own
+  code, ``ActorUnavailableError`` is silence, anything else is the end of a process, or the loss of
+  its node if the node is gone.
+* All actors are requested at once. Those that cannot be placed make an autoscaler start nodes, and
+  start when a node comes; ``grow`` requests more if the number was left open.
+* Tasks have few names. Ray keeps counts for every name that it has seen: a name for each frame
+  made the driver grow by 38 KB a frame. ``status.json`` and the worker's log say which frames a
+  worker makes.
+* Nothing asks the head before ``Lifeline.require``: without a head the call would block until Ray
+  ends this process.
+* A Ray that is already initialised in this process is used and left running; a cluster that this
+  module did not start is only disconnected from.
 """
 
 from __future__ import annotations
@@ -83,18 +84,18 @@ _NODE_LABEL = "ray.io/node-id"  # Ray gives it to every node
 @dataclass
 class _Actor:
     handle: Any
-    placing: Any  # reference of where it is
-    loading: Any  # reference of its being ready
+    locating: Any  # reference of its location
+    loading: Any  # reference that is ready when its model is loaded
     nodes: frozenset[str]  # those that it may have been sent to
     ready: bool = False
-    place: ActorLocation | None = None
-    stream: Any | None = None  # generator of the work in hand
+    location: ActorLocation | None = None
+    stream: Any | None = None  # generator of its outcomes
 
     @property
     def waited_for(self) -> Any | None:
-        """What will be heard of it next."""
-        if self.place is None:
-            return self.placing
+        """Reference of the next answer."""
+        if self.location is None:
+            return self.locating
         return self.stream if self.ready else self.loading
 
 
@@ -108,7 +109,7 @@ class RayPool:
         self._segments = segments
         self._share = execution.gpus_per_worker or 0.0
         self._expected = expected_versions()
-        self._suffix = f"{cluster.shown(Path(spec.run_dir))} {uuid.uuid4().hex[:6]}"
+        self._suffix = f"{cluster.printable_name(Path(spec.run_dir))} {uuid.uuid4().hex[:6]}"
         self._actors: dict[str, _Actor] = {}
         self._avoided: set[str] = set()
         self._started = self._asked = 0
@@ -116,10 +117,10 @@ class RayPool:
         self._cpus_per_worker = 1
 
     def start(self) -> PoolFacts:
-        """Start or find Ray and create the actors; they report when they are ready.
+        """Start or join Ray and create the actors, which report when they are ready.
 
         Raises:
-            ClusterError: there is no cluster at the address, or nothing like the GPUs asked for.
+            ClusterError: there is no cluster at the address, or it lacks the requested GPUs.
         """
         dashboard_url = self._connect()
         self._lifeline = Lifeline(self._execution.address)
@@ -137,13 +138,13 @@ class RayPool:
         )
 
     def submit(self, worker: str, tasks: Sequence[FrameTask]) -> None:
-        """Give an actor frames to do; their outcomes stream back."""
+        """Give an actor frames to make; their outcomes stream back."""
         actor = self._actors[worker]
         options = {"num_returns": "streaming", "name": "make frames"}
         actor.stream = actor.handle.process.options(**options).remote(list(tasks))
 
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
-        """Wait until an actor is ready, has an outcome, is through or is gone.
+        """Wait until an actor is ready, has an outcome, has ended its work or is gone.
 
         Raises:
             ClusterError: the cluster is gone.
@@ -157,7 +158,7 @@ class RayPool:
         if not waiting:
             time.sleep(timeout_seconds)
             return []
-        asked = list(waiting)  # asking after a thousand takes milliseconds: once is enough if busy
+        asked = list(waiting)  # waiting on a thousand takes milliseconds: do it once if busy
         ready, _ = ray.wait(asked, num_returns=len(asked), timeout=0, fetch_local=False)
         if not ready:
             ready, _ = ray.wait(asked, num_returns=1, timeout=timeout_seconds, fetch_local=False)
@@ -165,17 +166,17 @@ class RayPool:
         return [event for event in events if event is not None]
 
     def remove(self, worker: str, *, stuck: bool = False) -> None:
-        """Kill an actor; one that is stuck by a task on its node, for Ray asks politely."""
+        """Kill an actor; a stuck one does not respond to Ray, so a task kills its process."""
         actor = self._actors.pop(worker, None)
         if actor is None:
             return
         ray.kill(actor.handle, no_restart=True)
-        if stuck and actor.place is not None:
-            there = NodeAffinitySchedulingStrategy(actor.place.node, soft=False)
+        if stuck and actor.location is not None:
+            there = NodeAffinitySchedulingStrategy(actor.location.node, soft=False)
             ending = ray.remote(end_process).options(
                 name="end a stuck worker", num_cpus=0, max_retries=0, scheduling_strategy=there
             )
-            ending.remote(actor.place.pid)
+            ending.remote(actor.location.pid)
 
     def replace(self) -> str:
         """Create one more actor.
@@ -186,7 +187,7 @@ class RayPool:
         return self._create(self._lifeline.require())
 
     def grow(self, waiting: int) -> None:
-        """Create an actor for each place that the cluster has got since; never on a local Ray."""
+        """Create actors where the cluster has gained room; never on a local Ray."""
         if self._execution.workers is not None or self._execution.address is None:
             return
         nodes = self._lifeline.require()
@@ -196,11 +197,11 @@ class RayPool:
             self._create(nodes)
 
     def avoid(self, node: str) -> None:
-        """Create no actor on a node from now on."""
+        """Create no more actors on a node."""
         self._avoided.add(node)
 
     def describe_waiting(self) -> str:
-        """How many workers were asked for, what each needs and what the cluster has."""
+        """Describe the workers requested, what each needs, and what the cluster has."""
         nodes = cluster.work_nodes()
         free = ray.available_resources()
         there = "no machine for work"
@@ -214,14 +215,14 @@ class RayPool:
             )
         blocked = f" {len(self._avoided)} nodes are on the blocklist." if self._avoided else ""
         return (
-            f"workers asked for: {self._asked}, each with {self._cpus_per_worker} CPU and "
-            f"{self._share:g} GPU; the cluster has {there}.{blocked} Look whether machines are "
-            "coming and allow them more time with --start-timeout, or ask for less with --workers "
-            "and --gpus-per-worker; finished frames are kept"
+            f"workers requested: {self._asked}, each with {self._cpus_per_worker} CPU and "
+            f"{self._share:g} GPU; the cluster has {there}.{blocked} Check whether machines are "
+            "starting and allow them more time with --start-timeout, or request less with "
+            "--workers and --gpus-per-worker; finished frames are kept"
         )
 
     def close(self) -> None:
-        """Kill the actors; stop the local Ray, or leave the cluster, that ``start`` went to."""
+        """Kill the actors; stop the local Ray, or leave the cluster, of ``start``."""
         for name in list(self._actors):
             if ray.is_initialized():
                 self.remove(name)
@@ -248,7 +249,7 @@ class RayPool:
         handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
         self._actors[name] = _Actor(
             handle,
-            handle.where.options(name="find a place").remote(),
+            handle.locate.options(name="locate the worker").remote(),
             handle.load.options(name="load the model").remote(),
             nodes,
         )
@@ -261,18 +262,18 @@ class RayPool:
         except ray.exceptions.RayError as error:
             self.remove(name)
             alive = self._lifeline.require()
-            cause, place = _cause_of(error, actor, alive), actor.place
-            message = _lost_with(place) if cause == "node lost" else _describe(error)
-            return Died(name, message, cause, place.node if place else None)
+            cause, location = _cause_of(error, actor, alive), actor.location
+            message = _lost_with(location) if cause == "node lost" else _describe(error)
+            return Died(name, message, cause, location.node if location else None)
 
     def _take_next(self, name: str, actor: _Actor) -> PoolEvent | None:
-        if actor.place is None:
-            actor.place = ray.get(actor.placing)
+        if actor.location is None:
+            actor.location = ray.get(actor.locating)
             return None
         if not actor.ready:
             ray.get(actor.loading)
             actor.ready = True
-            return Ready(name, actor.place.node, actor.place.address)
+            return Ready(name, actor.location.node, actor.location.address)
         reference = next(iter(actor.stream or ()), None)
         if reference is None:
             actor.stream = None
@@ -280,7 +281,7 @@ class RayPool:
         return Outcome(name, ray.get(reference))
 
     def _connect(self) -> str | None:
-        """Returns the dashboard's address, None where there is none."""
+        """Connect to Ray; return the dashboard's address, if there is one."""
         if ray.is_initialized():
             return cluster.dashboard_here()
         address = self._execution.address
@@ -292,7 +293,7 @@ class RayPool:
         return url
 
     def _choose_workers(self) -> int:
-        """Settle how many workers there are and how many cores each has."""
+        """Choose the number of workers and the cores of each."""
         local = self._execution.address is None
         nodes = list(cluster.alive_nodes().values())
         on_gpus = sum(self._on_gpus_of(node) for node in nodes)
@@ -316,7 +317,7 @@ class RayPool:
         return workers
 
     def _cores_beside(self, nodes: Sequence[dict[str, float]]) -> int:
-        """Cores that one worker may have on every node that is fit for workers."""
+        """Return the cores that one worker may have on every node that fits workers."""
         if self._share > 0:
             fit = [
                 int(node.get("CPU", 0)) // self._on_gpus_of(node)
@@ -331,7 +332,7 @@ class RayPool:
         return workers_on_gpus(int(node.get("GPU", 0)), self._share)
 
     def _room(self) -> int:
-        """How many workers fit on the nodes that there are now."""
+        """Return the number of workers that fit on the present nodes."""
         room = 0
         for identity, node in cluster.alive_nodes().items():
             if identity not in self._avoided:
@@ -343,21 +344,23 @@ class RayPool:
 def _cause_of(error: ray.exceptions.RayError, actor: _Actor, alive: frozenset[str]) -> LossCause:
     if isinstance(error, ray.exceptions.RayTaskError):
         return "broke"
-    # One without a place was on its way to a node that is gone, if any is gone since it was sent.
-    lost = not actor.nodes <= alive if actor.place is None else actor.place.node not in alive
+    # An unplaced one was being sent to a node that is gone, if any is gone since.
+    lost = not actor.nodes <= alive if actor.location is None else actor.location.node not in alive
     if lost and not isinstance(error, ray.exceptions.RuntimeEnvSetupError):
         return "node lost"
     return "unreachable" if isinstance(error, ray.exceptions.ActorUnavailableError) else "died"
 
 
-def _lost_with(place: ActorLocation | None) -> str:
-    """What a person is told when a worker is gone with its node; Ray tells of heartbeats."""
-    node = f"its node {place.address or place.node}" if place else "the node it was to start on"
+def _lost_with(location: ActorLocation | None) -> str:
+    """Return a message about a worker that is gone with its node; Ray's is about heartbeats."""
+    node = "the node it was to start on"
+    if location is not None:
+        node = f"its node {location.address or location.node}"
     return f"{node} was stopped or cut off"
 
 
 def _describe(error: ray.exceptions.RayError) -> str:
-    """One line of an error that comes with a page of traceback.
+    """Shorten an error with a page of traceback to one line.
 
     Ray gives the error of a constructor, and the reason of a death, as the last line of a text.
     """

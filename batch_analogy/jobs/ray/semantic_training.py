@@ -159,7 +159,7 @@ class _ActorSet:
         actor = (
             ray.remote(TrainerActor)
             .options(
-                name=f"trainer {cluster.shown(job.folder)} {id(job)}-{deaths}",
+                name=f"trainer {cluster.printable_name(job.folder)} {id(job)}-{deaths}",
                 **self._needs,
                 max_restarts=0,
                 max_concurrency=2,  # so that ``stop`` can run meanwhile

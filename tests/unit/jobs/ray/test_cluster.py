@@ -45,7 +45,7 @@ def listening(answer: bytes | None) -> Iterator[str]:
 def test_what_is_no_ray_is_said_so(
     answer: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "KNOCK_SECONDS", 0.5 if answer is None else 60.0)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5 if answer is None else 60.0)
     with (
         listening(answer) as address,
         pytest.raises(ClusterError, match=rf"no Ray at {address}: .*{said}.*--address none"),
