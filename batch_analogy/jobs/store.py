@@ -22,7 +22,7 @@ ALL_OUTPUTS = (*_OUTPUTS["both"], *_PAINTED_OUTPUTS)
 
 
 class _MakesPictures(Protocol):
-    """A run's configuration, or what a worker is told of it."""
+    """A run's configuration, or a worker's specification."""
 
     @property
     def target(self) -> Target: ...

@@ -42,7 +42,7 @@ class DoneRecord(
     output_bytes: dict[str, int]  # output → size of its file
     seconds: float
     exposure_ev: float = 0.0  # that was added to the frame
-    shot_start: int | None = None  # of a steady film: the first frame of the frame's shot
+    shot_start: int | None = None  # of a coherent film: the first frame of the frame's shot
     misfit: float | None = None  # of a painted frame: how badly the paintings serve it, 0 to 1
     provenance: str | None = None  # a hash of what it was made from, see ``provenance_of``
 
@@ -86,7 +86,7 @@ class FailedLine(FailedRecord, frozen=True, kw_only=True):
 class ResetRecord(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="reset"
 ):
-    """A frame of which earlier lines no longer hold: it is done again."""
+    """A frame whose earlier lines are no longer valid: it is made again."""
 
     index: int
     replaced: dict[str, str] = {}  # on a retry: output → BLAKE2b of the file that was deleted

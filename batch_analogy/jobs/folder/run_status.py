@@ -1,4 +1,4 @@
-"""``status.json``: how a run is going, for whoever looks into its folder; and its pace."""
+"""``status.json``: the progress of a run, its pace, and the end it came to."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def written_status(store: RunStore) -> RunStatus | None:
 
 
 def read_status(run_dir: Path) -> RunStatus:
-    """Return how the run in a folder is going, or how it ended.
+    """Return the status of the run in a folder, which may be going on or have ended.
 
     Counts come from the journal, which is always up to date; the rest from ``status.json``. No
     lock is taken, so this may be called while the run is going on.
@@ -240,9 +240,9 @@ def _last_words(store: RunStore) -> tuple[RunStatus | None, bool]:
 def _driver_lives(store: RunStore, written: RunStatus) -> bool:
     """Return True if the driver that wrote a status is still at work.
 
-    Its lock tells, unless the driver is on another machine and the locks of the shared disk do not
-    reach that far. Then the age of its status tells, and if that is too high or negative, whether
-    the status changes: the clocks of the two machines may differ by any amount.
+    Its lock shows that, unless the driver is on another machine and the shared disk has no common
+    locks. Then the age of its status is used, and if that is too high or negative, whether the
+    status changes: the clocks of the two machines may differ by any amount.
     """
     if store.has_driver():
         return True

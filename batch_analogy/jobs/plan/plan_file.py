@@ -40,7 +40,7 @@ HOW_TO_EDIT = (
     "frame's exposure_ev (what is added to its exposure); then run the same command again, or "
     "batch-analogy resume. Both ends of a range belong to it. Each frame is in one shot and, "
     "unless left out, in one segment; a segment lies within a shot. "
-    'With "segments": [] they are cut anew from the shots.'
+    'With "segments": [] they are cut from the shots again.'
 )
 _REMEDY = "put back what was there, or delete the run folder to start afresh"
 
@@ -53,7 +53,7 @@ class PlanFile(PlanFacts, frozen=True, kw_only=True):
     leave_out: str | int
     shots: tuple[str | int, ...]
     segments: tuple[str | int, ...]
-    fixed_hash: str  # tells edits that are allowed from those that are not
+    fixed_hash: str  # shows edits that are not allowed
     frames: tuple[FramePlan, ...]
 
 
@@ -211,7 +211,7 @@ def _check_within_shots(segments: list[range], shots: Sequence[Shot]) -> None:
         if segment.stop > shot.stop:
             raise UsageError(
                 f"segment {_text(segment)} crosses the cut before frame {shot.stop}; end it "
-                'there, or write "segments": [] to have them cut anew'
+                'there, or write "segments": [] to have them cut again'
             )
 
 

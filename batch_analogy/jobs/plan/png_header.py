@@ -90,7 +90,7 @@ def _is_plain(data: bytes) -> bool:
     while at + _CHUNK.size <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
         content, at = at + _CHUNK.size, at + 12 + length
-        if kind == b"IDAT":  # its CRC is for whoever decodes it
+        if kind == b"IDAT":  # the decoder checks its CRC
             has_pixels = True
             continue
         if at > len(data) or _CRC.unpack_from(data, at - 4)[0] != zlib.crc32(

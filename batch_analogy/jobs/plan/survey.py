@@ -78,9 +78,9 @@ def make_plan(
         config: the run; its precision is resolved already.
         weights: the resolved weights.
         video: the frames of the source where that is a video.
-        previous: the plan that the run folder holds; files with the size and time they had then
-            are not hashed again.
-        on_frame: called now and then with (frames looked at, all frames).
+        previous: the plan in the run folder; files whose size and time have not changed are not
+            hashed again.
+        on_frame: called now and then with (frames read, all frames).
 
     Raises:
         InputError: the reference or all frames cannot be used, or no frame size prevails.
