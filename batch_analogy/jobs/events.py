@@ -1,4 +1,4 @@
-"""What a run tells whoever is watching: small facts, one class each, no text formatting."""
+"""Events of a run for whoever is watching: small facts, one class each, without formatted text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PlanProgress:
 
 @dataclass(frozen=True)
 class RunOpened:
-    """The plan stands. Sent once, before any work."""
+    """The plan is complete. Sent once, before any work."""
 
     run_dir: Path
     total: int
@@ -37,7 +37,7 @@ class PoolStarted:
     workers: int
     threads_per_worker: int | None
     dashboard_url: str | None
-    token_hint: str | None  # how to log in to the dashboard, where it asks for a token
+    token_hint: str | None  # how to log in to the dashboard, if it asks for a token
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class FrameFailed:
-    """A try of a frame failed; ``will_retry`` is False when it is given up."""
+    """An attempt at a frame failed; ``will_retry`` is False when it is given up."""
 
     index: int
     name: str
@@ -81,7 +81,7 @@ class FrameFailed:
 LossCause = Literal["died", "broke", "unreachable", "node lost", "stalled", "retired", "blocked"]
 """Why a worker is gone: its process ended; its own code raised an error before or between frames;
 it did not answer; its node is gone; it was silent for too long; it failed frames that others can
-do; its node did."""
+make; its node was put on the blocklist."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class NodeBlocked:
 
 @dataclass(frozen=True)
 class WorkersMissing:
-    """Some workers did not start in good time; the others go on without them. Sent once."""
+    """Some workers did not start in time; the others go on without them. Sent once."""
 
     ready: int
     wanted: int
@@ -114,9 +114,9 @@ class WorkersMissing:
 
 @dataclass(frozen=True)
 class Stopping:
-    """The first Ctrl-C was received; the frames in hand are being finished."""
+    """The first Ctrl-C was received; workers finish the frames that they are making."""
 
-    in_hand: int  # workers that have some
+    in_hand: int  # workers that are making frames
 
 
 @dataclass(frozen=True)
@@ -159,4 +159,4 @@ OnEvent = Callable[[RunEvent], None]
 
 
 def ignore(event: RunEvent) -> None:
-    """A listener that does nothing."""
+    """Do nothing with an event."""

@@ -67,13 +67,13 @@ class RunProgress:
         """Count a new finished frame."""
         self.done.add(index)
         self.given_up.pop(index, None)
-        self._segments.settle(index)
+        self._segments.close_frame(index)
         self.pace.add(seconds)
         self._latest = index
 
     def frame_given_up(self, index: int, message: str) -> None:
         """Count a frame that is not tried again in this execution."""
-        self._segments.settle(index)
+        self._segments.close_frame(index)
         self.given_up[index] = message
 
     def refresh(self, *, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""How many segments of a plan are through."""
+"""Count the finished segments of a plan."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from batch_analogy.jobs.plan.run_plan import Plan
 
 
 class SegmentCounter:
-    """Counts the segments in which no wanted frame is left, frame by frame."""
+    """Number of segments in which no wanted frame is left, counted frame by frame.
 
-    def __init__(self, plan: Plan, settled: Iterable[int] = ()) -> None:
+    Args:
+        plan: of the run. closed: frames that are done or given up already.
+    """
+
+    def __init__(self, plan: Plan, closed: Iterable[int] = ()) -> None:
         self._starts = [segment.start for segment in plan.segments]
         self._stops = [segment.stop for segment in plan.segments]
         self._left = [segment.stop - segment.start for segment in plan.segments]
-        self._settled: set[int] = set()
+        self._closed: set[int] = set()
         self.total = len(self._starts)
         self.done = 0
         for index in plan.leave_out | {frame.index for frame in plan.broken}:
-            self.settle(index)
-        for index in settled:
-            self.settle(index)
+            self.close_frame(index)
+        for index in closed:
+            self.close_frame(index)
 
-    def settle(self, index: int) -> None:
-        """A frame is done or given up; one that was so before counts once."""
-        if index in self._settled:
+    def close_frame(self, index: int) -> None:
+        """Note that a frame is done or given up; a second time makes no difference."""
+        if index in self._closed:
             return
-        self._settled.add(index)
+        self._closed.add(index)
         place = bisect_right(self._starts, index) - 1
         if place >= 0 and index < self._stops[place]:
             self._left[place] -= 1

@@ -1,4 +1,4 @@
-"""What each worker has been doing, put together from the events that the driver tells."""
+"""State of each worker, put together from the driver's events."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ KEPT_LOST = 20
 
 
 class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One worker as status.json shows it."""
+    """State of one worker, as status.json shows it."""
 
     name: str
     node: str
     device: str
     done: int = 0
-    failed: int = 0  # tries
+    failed: int = 0  # attempts
     last_frame: int | None = None
     last_seconds: float | None = None  # how long its last finished frame took
-    heard_at: float = 0.0  # seconds since 1970, when it last said something
+    heard_at: float = 0.0  # seconds since 1970, when it last reported
     lost: str | None = None  # why it is gone
 
 
 class WorkerStates:
-    """The workers of one execution."""
+    """States of the workers of one execution."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._states: dict[str, WorkerState] = {}
 
     def observe(self, event: RunEvent) -> None:
-        """Take an event into account; most are not about a worker."""
+        """Take an event into account; most are not about workers."""
         if isinstance(event, WorkersReady):
             self._states.setdefault(
                 event.worker, WorkerState(event.worker, event.node, event.device)
@@ -54,7 +54,7 @@ class WorkerStates:
             self._forget_long_lost()
 
     def states(self) -> tuple[WorkerState, ...]:
-        """All workers in the order of their start, and the last ones that were lost."""
+        """Return all workers in the order of their start, and those that were lost last."""
         return tuple(self._states.values())
 
     def _of(self, name: str) -> WorkerState:

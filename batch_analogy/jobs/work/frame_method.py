@@ -24,15 +24,14 @@ class MadeFrame:
     """The outputs of a frame, and what is to be journaled of it."""
 
     pictures: dict[str, Tensor]  # output -> (1, 3, H, W) float32 in [0, 1]
-    misfit: float | None = None  # how badly the painted pictures serve it, 0 … 1
-    notes: tuple[str, ...] = ()  # what else happened, such as a batch lowered for want of memory
+    misfit: float | None = None  # of a painted frame: 0, all as painted, to 1, nothing fits
+    notes: tuple[str, ...] = ()  # what else happened, such as a batch reduced to fit the memory
 
 
 class FrameMethod(Protocol):
     """Make frames: matched alone, along motion, or painted.
 
-    A method decides nothing about files: the worker reads the frames that are to be made, and
-    writes what it is given.
+    The worker reads the frames that are to be made, and writes the pictures that it gets back.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""What a worker is told, and what it says: plain data, that travels to other machines."""
+"""What a worker is given, and what it reports: plain data that travels between machines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Status = Literal["done", "failed", "disk"]
 
 @dataclass(frozen=True)
 class PaintSpec:
-    """What a worker needs to know to paint; paths must be reachable from its machine."""
+    """Specification of painting, for workers; paths must be reachable from their machines."""
 
     config: PaintConfig
     inputs: PaintInputs
@@ -26,7 +26,7 @@ class PaintSpec:
 
 
 def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
-    """Return what the workers of a run need to know to paint; None where nothing is painted."""
+    """Return the specification of painting of a run; None if nothing is painted."""
     if config is None or plan.painting is None:
         return None
     frames = [None if k.frame is None else plan.frames[k.frame] for k in plan.painting.keys]
@@ -35,7 +35,7 @@ def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """All that a worker needs to know; every path must be reachable from its machine."""
+    """Specification of a worker; every path must be reachable from its machine."""
 
     name: str
     run_dir: str
@@ -46,13 +46,13 @@ class WorkerSpec:
     target: Target
     analogy: AnalogyConfig  # with its precision resolved
     device: str  # "cpu" or "cuda"
-    threads: int | None  # None: as many as PyTorch takes by itself
-    frames_at_once: int | None = None  # None: as suits the device
-    plan_hash: str = ""  # equal ones, equal frames: whose anchors are believed
+    threads: int | None  # None: PyTorch's own number
+    frames_at_once: int | None = None  # None: the device's default
+    plan_hash: str = ""  # equal hashes, equal frames: anchors of another one are ignored
     coherent: bool = False  # frames are made along the motion between them
-    wide_gamut: bool = False  # frames are in BT.2020, and the reference has to be too
+    wide_gamut: bool = False  # frames are in BT.2020, so the reference is converted to it
     white_balance: WhiteBalance | None = None  # of RAW frames
-    painting: PaintSpec | None = None  # what frames are painted after; None: they are matched
+    painting: PaintSpec | None = None  # None: frames are matched
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class FrameOutcome:
-    """What became of one frame.
+    """Outcome of one frame.
 
-    ``disk``: it could not be written, and no other frame could be; the worker has stopped.
+    Status ``disk``: it could not be written, nor could any other; the worker has stopped.
     """
 
     index: int
@@ -94,7 +94,7 @@ class FrameOutcome:
     message: str = ""
     retryable: bool = False
     traceback: str = ""
-    notes: tuple[str, ...] = ()  # what else happened, as a batch lowered for want of memory
+    notes: tuple[str, ...] = ()  # what else happened, such as a batch reduced to fit the memory
     stages: dict[str, float] = field(default_factory=dict)  # "read", "analogy", "write" → seconds
-    left_in_batch: int = 0  # frames that were in hand with it and whose outcomes come next
-    misfit: float | None = None  # how badly the painted pictures serve it, 0 … 1
+    left_in_batch: int = 0  # frames of its batch whose outcomes come next
+    misfit: float | None = None  # of a painted frame: 0, all as painted, to 1, nothing fits
