@@ -119,10 +119,14 @@ def check_writable(path: Path) -> None:
 
     Raises:
         OutputDiskError: the disk is full or read-only, or the user may not write there.
-        UsageError: a part of the path is a file, or a name is too long.
+        UsageError: a part of the path is a file or a dead link, or a name is too long.
     """
     with disk_errors(path):
         folder = next(parent for parent in path.parents if os.path.lexists(parent))
+        if not folder.exists():
+            raise UsageError(
+                f"cannot write {path}: {folder} is a link to nothing; choose another output"
+            )
         longest = os.pathconf(folder, "PC_NAME_MAX")
         if any(len(os.fsencode(name)) > longest for name in path.relative_to(folder).parts):
             raise UsageError(
