@@ -26,7 +26,7 @@ from batch_analogy.media.stills import FloatPixels, read_still
 from batch_analogy.report.comparison.methods import TITLES, Method, Source
 from batch_analogy.report.comparison.source_metrics import Classes
 
-LEAST_SIZE_PX, MOST_SIZE_PX = 32, 512
+MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
 """Limits of the longer side; the metrics compare all pairs of patches."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -69,10 +69,10 @@ class CompareJob:
         twice = [stem for stem in stems if stems.count(stem) > 1]
         if twice:
             raise UsageError(f"two target maps are named {twice[0]}; rename one")
-        if not LEAST_SIZE_PX <= self.config.size <= MOST_SIZE_PX:
+        if not MIN_SIZE_PX <= self.config.size <= MAX_SIZE_PX:
             raise UsageError(
-                f"size is {self.config.size}; it must lie between {LEAST_SIZE_PX} and "
-                f"{MOST_SIZE_PX} px"
+                f"size is {self.config.size}; it must lie between {MIN_SIZE_PX} and "
+                f"{MAX_SIZE_PX} px"
             )
 
 

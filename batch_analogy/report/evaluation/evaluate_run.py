@@ -56,8 +56,8 @@ _SHEET_AREA_PX = 120_000  # of each picture on a sheet
 _JPEG_QUALITY = 88
 _WHITE_DIFFERENCE = 0.5  # change of luma that is drawn as white
 _TITLES = {
-    "a_prime": "The frames in the reference's look",
-    "b": "The reference in their looks",
+    "a_prime": "The frames in the style of the reference",
+    "b": "The reference in the style of the frames",
     "b_prime": "The frames, painted",
 }
 
