@@ -148,7 +148,7 @@ def test_rejects_bad_input(call: Call, disc: tuple[Path, Path], maps: Path, tmp_
     for words, *arguments in (
         ("unknown method spade", "--methods", "spade"),
         ("no methods to compare", "--methods", "none"),
-        ("is no NAME=FOLDER", "--results", "made"),
+        ("not of the form NAME=FOLDER", "--results", "made"),
         ("cannot be named 'deep'", "--results", f"deep={made}"),
         ("each name may occur only once", "--methods", "deep,deep"),
         ("must lie between 32 and 512 px", "--size", "600"),
