@@ -181,7 +181,7 @@ def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
     assert not config.output.exists()
     silent = "it has not answered for 5 s (Connection refused)"
     assert f"the Ray at {cluster.address} is lost: {silent}" in told
-    assert "Finished frames are kept: start Ray again and repeat the command" in told
+    assert "Finished frames are kept: make sure that Ray runs, and repeat the command" in told
     assert f"to continue: batch-analogy resume {config.run_dir}" in told
     assert "Traceback" not in told
     assert "rpc_client" not in told, "Ray was quicker to end it"

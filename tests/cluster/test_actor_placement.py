@@ -1,4 +1,4 @@
-"""Where the pool puts its actors: shares of GPUs, nodes that join late, nodes to avoid."""
+"""Placement of the pool's actors: shares of GPUs, nodes that join late, nodes to avoid."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tests.support.runs import INLINE, on_ray, sample_config
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """One node of 2 CPU and 1 GPU that exists in name only: work is done on the CPU."""
+    """Start one node of 2 CPUs and a GPU that Ray only believes in: work is done on the CPU."""
     with cluster_of({"num_cpus": 2, "num_gpus": 1}) as made:
         yield made
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> WorkerSpec:
-    """What a worker of a run of two frames is told."""
+    """Plan a run of two frames, and return what its workers need."""
     config = sample_config(tmp_path, 2, execution=INLINE)
     open_run(config).close()
     manifest = read_json(RunStore(config.run_dir).manifest)
@@ -60,7 +60,7 @@ def spec(tmp_path: Path) -> WorkerSpec:
 
 @pytest.fixture
 def make_pool(cluster: Cluster, spec: WorkerSpec) -> Iterator[Callable[..., RayPool]]:
-    """Pools on the cluster, closed afterwards."""
+    """Return a function that makes pools on the cluster; they are closed afterwards."""
     made: list[RayPool] = []
 
     def make(segments: int, **settings: Any) -> RayPool:
@@ -76,7 +76,7 @@ def make_pool(cluster: Cluster, spec: WorkerSpec) -> Iterator[Callable[..., RayP
 
 
 def wait_ready(pool: RayPool, count: int) -> dict[str, str]:
-    """Worker → node, once so many more workers are ready."""
+    """Wait until ``count`` more workers are ready: worker → node."""
     ready: dict[str, str] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(ready) < count:
@@ -88,7 +88,7 @@ def wait_ready(pool: RayPool, count: int) -> dict[str, str]:
 
 
 def wait_for_free_gpus(wanted: Callable[[float], bool]) -> None:
-    """Ray tells of what is free a moment later."""
+    """Wait until the number of free GPUs is as wanted; Ray reports it with a delay."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not wanted(free := ray.available_resources().get("GPU", 0)):
         assert time.monotonic() < deadline, f"{free} GPU are free"
@@ -105,7 +105,7 @@ def test_two_workers_share_one_gpu(cluster: Cluster, make_pool: Callable[..., Ra
     assert pool.poll(0.1) == [], "there is no room for a third"
 
 
-def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
+def test_uses_a_node_that_joins_late_and_spares_one_to_avoid(
     cluster: Cluster, make_pool: Callable[..., RayPool]
 ) -> None:
     pool = make_pool(9, gpus_per_worker=1)
@@ -113,7 +113,7 @@ def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
     ((first, old),) = wait_ready(pool, 1).items()
     node = add_node(cluster, num_cpus=4, num_gpus=2)
     pool.grow(1)
-    pool.grow(1)  # the one that is on its way is not asked for again
+    pool.grow(1)  # an actor that is starting is not requested again
     assert set(wait_ready(pool, 1).values()) == {node.node_id}
     pool.grow(9)
     assert set(wait_ready(pool, 1).values()) == {node.node_id}
@@ -124,12 +124,12 @@ def test_a_node_that_joins_late_is_used_and_one_that_is_avoided_is_not(
     pool.replace()
     assert set(wait_ready(pool, 1).values()) == {old}
     pool.replace()
-    wait_for_free_gpus(lambda free: free >= 1)  # there is room, where none may be
-    assert "1 nodes are on the blocklist" in pool.describe_waiting()
+    wait_for_free_gpus(lambda free: free >= 1)  # there is room, but only on the node to avoid
+    assert "Nodes on the blocklist: 1." in pool.describe_waiting()
     assert not any(isinstance(event, Ready) for event in pool.poll(3.0))
 
 
-def test_what_a_cluster_lacks_is_said_beside_what_it_has(
+def test_describes_the_request_beside_what_the_cluster_has(
     make_pool: Callable[..., RayPool],
 ) -> None:
     pool = make_pool(9, gpus_per_worker=5, workers=3)
@@ -139,13 +139,13 @@ def test_what_a_cluster_lacks_is_said_beside_what_it_has(
     assert "the largest with" in said
 
 
-def test_a_cluster_without_machines_is_asked_for_a_number_and_waited_for(tmp_path: Path) -> None:
-    """As an autoscaler's at the beginning: only a head, until somebody asks for workers."""
+def test_a_cluster_without_machines_needs_a_number_of_workers(tmp_path: Path) -> None:
+    """A cluster with an autoscaler begins like this: only a head, until workers are requested."""
     with cluster_of() as cluster:
-        with pytest.raises(ClusterError, match=r"no machine for work yet.*say --gpus-per-worker 1"):
+        with pytest.raises(ClusterError, match=r"no machine for work.*give --gpus-per-worker 1"):
             count_gpus(cluster.address)
         address = {"address": cluster.address}
-        with pytest.raises(ClusterError, match=r"no machine for work yet.*say --workers N"):
+        with pytest.raises(ClusterError, match=r"no machine for work.*give --workers N"):
             open_run(on_ray(tmp_path, 4, **address)).execute()
 
         def come(event: RunEvent) -> None:

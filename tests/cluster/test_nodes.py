@@ -1,4 +1,4 @@
-"""Clusters whose nodes come, go and fail."""
+"""Clusters whose nodes join, leave and fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.processes.drivers import freezer, wait_until_gone, worker_pid
 from tests.support.runs import on_ray
 
 
-def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
+def test_frames_of_a_lost_node_are_made_elsewhere_and_the_cluster_is_left_running(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
     with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as cluster, freezer() as frozen:
@@ -41,9 +41,9 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
                 frozen.go_on()
             if isinstance(event, FrameDone) and event.done == 3:
                 stop_the_other(frozen, config.run_dir, event.worker)
-                # The worker that has just worked: the other one may still be starting. A machine
-                # that loses its power takes all processes along; by itself a worker outlives its
-                # raylet for seconds, in which it would do all it was given and not be missed.
+                # End the node of the worker that has just worked, as the other one may still be
+                # starting. A machine that loses power loses all its processes at once. A worker
+                # outliving its raylet for seconds could finish its work, and no loss would be seen.
                 pid = worker_pid(config.run_dir, event.worker)
                 os.kill(pid, signal.SIGSTOP)
                 cluster.remove_node(
@@ -53,8 +53,8 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
                     os.kill(pid, signal.SIGKILL)
 
         result = open_run(config).execute(lose_node)
-        assert lost[0].cause in ("died", "unreachable", "node lost"), "which is noticed first"
-        # Until Ray has noticed too, it may send replacements to where the node was.
+        assert lost[0].cause in ("died", "unreachable", "node lost"), "Ray may notice any first"
+        # Until Ray has noticed it too, it may send replacements to the lost node.
         assert {event.cause for event in lost[1:]} <= {"node lost"}
         worked = {line["worker"] for line in journal_lines(config.run_dir, "done")}
         assert len(worked & {event.worker for event in lost}) == 1
@@ -64,13 +64,13 @@ def test_a_lost_node_of_a_cluster_costs_nothing_and_the_cluster_is_left_running(
         assert ray.cluster_resources()["CPU"] >= 1
 
 
-def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
+def test_ends_a_stalled_worker_and_a_node_that_joins_takes_its_frames(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
-    """The only worker is stopped where it stands; then a node comes on which there is room.
+    """Stop the only worker half-way, and add a node with room for another.
 
-    On a machine that is busy with other things, one that is well may be silent for as long, and is
-    ended too: that costs nothing either.
+    On a busy machine a healthy worker may be silent for as long. It is then ended too, which does
+    no harm.
     """
     lost: list[WorkerLost] = []
     stopped, joined = [], []
@@ -99,7 +99,7 @@ def test_a_stalled_worker_is_ended_and_a_node_that_joins_takes_its_frames(
     assert joined[0] in {nodes[line["worker"]] for line in journal_lines(config.run_dir, "done")}
 
 
-def test_a_node_with_other_versions_is_said_so_before_any_frame(tmp_path: Path) -> None:
+def test_reports_a_node_with_other_versions_before_any_frame(tmp_path: Path) -> None:
     old = tmp_path / "old" / "numba-0.0.1.dist-info"
     old.mkdir(parents=True)
     (old / "METADATA").write_text("Metadata-Version: 2.1\nName: numba\nVersion: 0.0.1\n")

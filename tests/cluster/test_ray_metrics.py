@@ -1,4 +1,4 @@
-"""What the dashboard's Prometheus endpoint serves of a run."""
+"""Metrics that the dashboard's Prometheus endpoint serves for a run."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ AT_THE_END = {
     "ray_batch_analogy_vram_bytes": [0.0],
     "ray_batch_analogy_queue_frames": [0.0],
 }
-"""Of three frames, one of which cannot be written; figures are served a while after they change."""
+"""Values after a run of three frames, one of which cannot be written."""
 
 TASKS = {"locate the worker", "load the model", "make frames"}
-"""What a run's tasks are called. Ray keeps figures for each name: frames must not be among them."""
+"""Names of a run's tasks. Ray keeps metrics for each name, so there must be none per frame."""
 
 GRAFANA = Path(__file__).parents[2] / "cluster" / "grafana.json"
 
@@ -48,7 +48,7 @@ Served = dict[str, list[tuple[str, float]]]
 
 
 def served() -> Served:
-    """Our figures at the node's endpoint, and Ray's of tasks; none while it does not answer."""
+    """Read our metrics and Ray's of tasks; an endpoint that does not answer serves none."""
     (port,) = [node["MetricsExportPort"] for node in ray.nodes()]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -64,7 +64,7 @@ def served() -> Served:
 
 
 def wait_for(enough: Callable[[Served], bool]) -> Served:
-    """What was served until it was enough: a worker that is gone is not served for ever."""
+    """Collect metrics until they are enough; those of a dead worker disappear after a while."""
     found: Served = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not enough(found):
@@ -75,26 +75,24 @@ def wait_for(enough: Callable[[Served], bool]) -> Served:
 
 
 def values_of(found: Served) -> dict[str, list[float]]:
-    """The values alone."""
+    """Drop the labels."""
     return {name: [value for _, value in rows] for name, rows in found.items()}
 
 
 def task_names(found: Served) -> set[str]:
-    """What the tasks of our actors are called."""
+    """Return the names of our actors' tasks."""
     labels = "\n".join(label for label, _ in found.get("ray_tasks", []))
     names = re.findall(r'\bName="([^"]*)"', labels)
     return {name for name in names if not name.endswith("StylerActor.__init__")}
 
 
-def test_the_figures_are_served_under_the_names_that_grafana_asks_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_serves_every_metric_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_metrics_report_interval_ms", "1000")  # instead of ten seconds
     start_local(1, dashboard=False)
     of_the_worker: Served = {}
 
     def hold(event: RunEvent) -> None:
-        """A worker tells of itself once a second, and may be through in less."""
+        """Wait for the worker's metric, reported once a second: the worker may end sooner."""
         if isinstance(event, FrameDone) and not of_the_worker:
             of_the_worker.update(wait_for(lambda found: "ray_batch_analogy_vram_bytes" in found))
 
@@ -120,6 +118,6 @@ def test_the_figures_are_served_under_the_names_that_grafana_asks_for(
     assert task_names(found) == TASKS
 
 
-def test_grafana_asks_for_nothing_else() -> None:
+def test_grafana_queries_only_metrics_that_are_served() -> None:
     asked = set(re.findall(r"ray_batch_analogy_\w+", json.dumps(json.loads(GRAFANA.read_text()))))
     assert asked <= NAMES

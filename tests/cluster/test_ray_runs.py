@@ -54,21 +54,21 @@ def test_any_number_of_workers_gives_the_same_bytes(
         ("ray://127.0.0.1:10001", "Ray Client"),
     ],
 )
-def test_no_cluster_at_the_address_is_said_so(tmp_path: Path, address: str, message: str) -> None:
+def test_reports_an_address_without_a_cluster(tmp_path: Path, address: str, message: str) -> None:
     config = sample_config(tmp_path, 1, execution=ExecutionConfig(address=address))
     with pytest.raises(ClusterError, match=message):
         open_run(config).execute()
     assert not ray.is_initialized()
 
 
-def test_a_gpu_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_reports_that_gpus_are_missing(tmp_path: Path) -> None:
     execution = ExecutionConfig(gpus_per_worker=64)
     with pytest.raises(ClusterError, match="64 GPU per worker were asked for"):
         open_run(sample_config(tmp_path, 1, execution=execution)).execute()
     assert not ray.is_initialized()
 
 
-def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) -> None:
+def test_describes_a_cluster_that_stays_too_small(tmp_path: Path) -> None:
     start_local(0, dashboard=False)
     try:
         execution = ExecutionConfig(workers=1, start_timeout_seconds=3.0)
@@ -80,7 +80,7 @@ def test_a_cluster_too_small_is_waited_for_and_then_described(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(
+def test_uses_a_running_ray_and_leaves_it_running(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
     config = on_ray(tmp_path, FRAMES, workers=1)
@@ -90,7 +90,7 @@ def test_a_ray_that_is_running_in_this_process_is_used_and_left_alone(
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_folders_whose_names_are_no_text(tmp_path: Path) -> None:
+def test_accepts_folder_names_that_are_not_valid_text(tmp_path: Path) -> None:
     odd = os.fsdecode(b"caf\xe9")
     config = on_ray(tmp_path, 2, workers=1, run={"run_dir": tmp_path / f"{odd}.run"})
     assert open_run(config).execute().done == 2
@@ -105,7 +105,7 @@ def test_folders_whose_names_are_no_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_workers_that_cannot_start_are_said_so(tmp_path: Path) -> None:
+def test_reports_workers_that_cannot_start(tmp_path: Path) -> None:
     config = on_ray(tmp_path, 4, workers=2)
     opening = open_run(config)
     (tmp_path / "reference.png").write_bytes(b"gone")

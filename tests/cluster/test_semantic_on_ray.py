@@ -47,7 +47,7 @@ def weights_of(job: TrainJob) -> bytes:
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_killed_workers_change_nothing(tmp_path: Path) -> None:
+def test_killed_workers_do_not_change_the_models(tmp_path: Path) -> None:
     alone = jobs_in(tmp_path / "alone", iterations=12)
     train_all(alone, ExecutionConfig(address="none"))
     jobs, told, killed = jobs_in(tmp_path / "ray", iterations=12), [], []
@@ -88,7 +88,7 @@ def test_does_not_replace_a_worker_that_dies_after_its_last_event(
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_stopped_trainings_continue_later(tmp_path: Path) -> None:
+def test_a_stopped_training_can_be_continued(tmp_path: Path) -> None:
     jobs = jobs_in(tmp_path, iterations=100_000)[:1]
     heard: list[SemanticEvent] = []
     trained = train_all(
@@ -101,6 +101,6 @@ def test_stopped_trainings_continue_later(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_refuses_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+def test_reports_that_gpus_are_missing(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="2 GPU per worker were asked for"):
         train_all(jobs_in(tmp_path), ExecutionConfig(gpus_per_worker=2))

@@ -1,5 +1,6 @@
-"""All that uses Ray; no other package imports it. ``pool`` is what the driver uses.
+"""Workers on Ray; no other package imports ``ray``.
 
-``actor`` runs on the workers' machines, ``cluster`` finds and describes a Ray, ``metrics`` has the
-figures that its dashboard serves, ``semantic_training`` trains many pictures at once.
+``pool`` holds the workers of a film, and ``actor`` is the worker on its machine.
+``semantic_training`` trains several pictures at once. ``cluster`` starts or joins Ray, ``lifeline``
+detects that it has died, and ``metrics`` supplies figures to its dashboard.
 """

@@ -21,11 +21,11 @@ from batch_analogy.jobs.work.worker import FrameWorker
 from batch_analogy.json_files import read_json
 
 IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Environment of workers, as ``cli.main`` sets it for this process."""
+"""Environment variables of workers; the command line sets the same ones for its own process."""
 
-_NOT_COMPARED = ("python", "ray")  # Ray itself requires the same ones
+_NOT_COMPARED = ("python", "ray")  # Ray itself refuses other versions
 
-CACHE_SECONDS = 5.0  # how long a network disk may show what an earlier driver wrote
+CACHE_SECONDS = 5.0  # for this long, a network disk may still show an earlier driver's file
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class ActorLocation:
 class StylerActor:
     """A ``FrameWorker`` on a machine of the cluster.
 
-    The constructor does nothing that can fail. An error in ``load`` arrives with its type, when the
-    driver knows the node on which it happened.
+    The constructor does nothing that can fail. Errors in ``load`` reach the driver with their type,
+    and by then the driver knows the node.
 
     Args:
-        spec: of the worker; paths, never pixels.
-        expected: versions of the packages that affect pixels, on the driver's machine.
+        spec: settings and paths, never pixels.
+        expected: versions of the packages that decide pixels, on the driver's machine.
     """
 
     def __init__(self, spec: WorkerSpec, expected: Mapping[str, str]) -> None:
@@ -63,8 +63,8 @@ class StylerActor:
         """Check this machine and load the model; an answer shows that the worker is ready.
 
         Raises:
-            ClusterError: other versions are installed here, or the run folder cannot be seen.
-            BatchAnalogyError: as ``FrameWorker``.
+            ClusterError: package versions differ, or the run folder is not visible here.
+            BatchAnalogyError: for the reasons of ``FrameWorker``.
         """
         require_same_versions(self._expected, versions())
         require_shared(self._spec)
@@ -72,7 +72,7 @@ class StylerActor:
         self._memory.measure()
 
     def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
-        """Make frames, yielding each outcome."""
+        """Process frames in order, and yield the outcome of each."""
         if self._worker is None:
             raise RuntimeError("the worker has not been loaded")
         for outcome in self._worker.process(tasks):
@@ -81,14 +81,14 @@ class StylerActor:
 
 
 def end_process(pid: int) -> bool:
-    """Kill a Ray worker on this machine that no longer responds; for ``pool.remove``.
+    """Kill a Ray worker on this machine that no longer responds; ``RayPool.remove`` runs this.
 
     Returns:
-        Whether there was one.
+        True if there was such a process.
     """
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if not command.startswith(b"ray::"):  # another process has its number now
+        if not command.startswith(b"ray::"):  # another process has its id now
             return False
         os.kill(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
@@ -97,15 +97,15 @@ def end_process(pid: int) -> bool:
 
 
 def expected_versions() -> dict[str, str]:
-    """Return the versions of this process that workers must have too."""
+    """Return the package versions of this process that workers must have too."""
     return {name: found for name, found in versions().items() if name not in _NOT_COMPARED}
 
 
 def require_same_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Check that a worker has the same packages as the driver.
+    """Check that a worker has the driver's package versions, and so computes the same pixels.
 
     Raises:
-        ClusterError: a package is missing or another version.
+        ClusterError: a package is missing or has another version.
     """
     wrong = [
         f"{package} {found.get(package, 'none')} instead of {version}"
@@ -123,7 +123,7 @@ def require_shared(spec: WorkerSpec) -> None:
     """Check that a worker sees the driver's run folder.
 
     Raises:
-        ClusterError: it sees none, or another one.
+        ClusterError: the folder is missing or unreadable here, or belongs to another run.
     """
     path, deadline = RunStore(Path(spec.run_dir)).manifest, time.monotonic() + CACHE_SECONDS
     try:

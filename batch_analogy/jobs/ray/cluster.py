@@ -1,4 +1,4 @@
-"""Find a Ray, join it, and describe what it has."""
+"""Start, join and leave Ray, and describe its nodes."""
 
 from __future__ import annotations
 
@@ -25,91 +25,98 @@ CONNECT_SECONDS = 10.0
 
 
 def join(address: str) -> str | None:
-    """Connect to the cluster at an address; return its dashboard's address, if it has one.
+    """Connect to the cluster at an address.
+
+    Returns:
+        Address of its dashboard; None if it has none.
 
     Raises:
-        ClusterError: there is no cluster.
+        ClusterError: no cluster answers there.
     """
     _require_reachable(address)
     return _init({"address": address}, f"at {address}")
 
 
 def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
-    """Start a Ray on this machine; return its dashboard's address, if it has one.
+    """Start Ray on this machine.
 
     Args:
-        cpus: number of cores for workers; None: all. dashboard: whether to start one.
+        cpus: number of cores that it may give to workers; None: all.
+        dashboard: start a dashboard too.
+
+    Returns:
+        Address of the dashboard; None if there is none.
 
     Raises:
-        ClusterError: it does not start.
+        ClusterError: Ray does not start.
     """
     options = {"address": "local", "num_cpus": cpus, "include_dashboard": dashboard}
     try:
         return _init(options, "on this machine")
     except ClusterError as error:
         # Ray gives a node 30 s to start, its dashboard a minute, and has no setting for either. A
-        # machine that is busy, or reads Ray from the disk for the first time, may need longer, and
-        # less the second time. A dashboard that does not start then (None) is done without.
+        # busy machine, or one that reads Ray from the disk for the first time, may need longer, and
+        # less the second time. None: start a dashboard if possible, as a run can do without.
         cause = error.__cause__
         if cause is None or not start_timed_out(cause):
             raise
         kill_late_node(cause)
-        as_it_may = {"include_dashboard": None if dashboard else False}
-        return _init({**options, **as_it_may}, "on this machine")
+        optional = {"include_dashboard": None if dashboard else False}
+        return _init({**options, **optional}, "on this machine")
 
 
 def leave() -> None:
-    """Disconnect from a Ray that was joined, or end one that was started here."""
+    """Disconnect from the cluster that was joined, or stop the Ray that was started."""
     ray.shutdown()
     _let_ray_print(True)
 
 
 def dashboard_here() -> str | None:
-    """Return the dashboard's address of the Ray that this process is connected to."""
+    """Return the dashboard's address of the Ray that this process is connected to, if any."""
     return _dashboard_of(ray.get_runtime_context())
 
 
 def token_hint() -> str | None:
-    """Return how to log in to a dashboard, if this version of Ray asks for a token."""
+    """Return a hint on how to log in, if dashboards of this version of Ray ask for a token."""
     major, minor = ray.__version__.split(".")[:2]
     return TOKEN_HINT if (int(major), int(minor)) >= (2, 59) else None
 
 
 def alive_nodes() -> dict[str, dict[str, float]]:
-    """Return node id → resources, such as ``{"CPU": 8.0, "GPU": 1.0, …}``."""
+    """Return the resources of each live node: id → ``{"CPU": 8.0, "GPU": 1.0, …}``."""
     return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
 
 
 def work_nodes() -> list[dict[str, float]]:
-    """Return the resources of each node that takes work; a head often takes none."""
+    """Return the resources of each node that accepts work; a head often accepts none."""
     return [has for has in alive_nodes().values() if has.get("CPU", 0) or has.get("GPU", 0)]
 
 
 def require_machines(what: str) -> None:
-    """Check that the cluster has machines from which a number can be derived.
+    """Check that some node accepts work, before a number is derived from the nodes.
 
-    An autoscaler starts machines for what it is asked for. Before there are any, nobody can guess
-    how many that should be.
+    An autoscaler starts machines on request. If there are none yet, the number to request cannot
+    be derived from them.
 
     Args:
-        what: the option that answers the question.
+        what: option by which the user can give the number instead.
 
     Raises:
-        ClusterError: no node of this cluster takes work.
+        ClusterError: no node of this cluster accepts work.
     """
     if work_nodes():
         return
     raise ClusterError(
-        f"this cluster has no machine for work yet, only a head, so nothing can be counted: give "
-        f"{what}, and machines are started for what you ask for"
+        "this cluster has no machine for work yet, only a head, so the number of workers cannot be "
+        f"chosen automatically: give {what}, and the cluster starts machines for them"
     )
 
 
 def count_gpus(address: str) -> int:
-    """Return the number of whole GPUs that a cluster has now.
+    """Count the whole GPUs that a cluster has now.
 
     Raises:
-        ClusterError: there is no cluster at the address, or it has no machine for work yet.
+        ClusterError: no cluster answers at the address, or none of its nodes accepts work yet.
     """
     joined = not ray.is_initialized()
     if joined:
@@ -126,10 +133,10 @@ def try_ray() -> str:
     """Start a local Ray and stop it again; for ``doctor``.
 
     Returns:
-        A description: seconds, cores, GPUs and whether the dashboard started.
+        Time to start, cores, GPUs and the dashboard's address, in words.
 
     Raises:
-        ClusterError: it does not start.
+        ClusterError: Ray does not start.
     """
     began = time.monotonic()
     url = start_local(None)
@@ -147,7 +154,7 @@ def _init(options: dict[str, Any], where: str) -> str | None:
     """Start or join Ray; return the dashboard's address, if there is one."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # older Rays advertise coming defaults
+            warnings.simplefilter("ignore", FutureWarning)  # older versions announce new defaults
             context = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:
         known = (RuntimeError, ValueError, OSError, ray.exceptions.RayError)
@@ -159,22 +166,23 @@ def _init(options: dict[str, Any], where: str) -> str | None:
 
 
 def printable_name(path: Path) -> str:
-    """Return a folder's name as text, as Ray needs it: a file name may hold other bytes."""
+    """Return a folder's name as valid text, for Ray; names on disk may contain any bytes."""
     return path.name.encode(errors=NON_UTF8_ERRORS).decode()
 
 
 def start_timed_out(error: BaseException) -> bool:
-    """Whether Ray gave up waiting for a node, or for its dashboard.
+    """Tell whether Ray gave up waiting for a node or for its dashboard.
 
-    It raises a plain ``Exception`` then, for a dashboard with the end of its log.
+    Ray then raises a plain ``Exception``, whose text is, for a dashboard, the end of its log.
     """
     return type(error) is Exception
 
 
 def kill_late_node(error: BaseException) -> None:
-    """Kill the processes of a node that Ray gave up; it leaves them running until this one ends.
+    """Kill the processes of a node that Ray gave up waiting for.
 
-    Only the frames of the traceback still know the node.
+    Ray itself would leave them running until this process ends. The traceback of the error is the
+    only place that still refers to the node.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         node = frame.f_locals.get("self")
@@ -184,15 +192,16 @@ def kill_late_node(error: BaseException) -> None:
 
 
 def _let_ray_print(allowed: bool) -> None:
-    """Set whether Ray writes about ended nodes and raylets to stdout, where films and JSON belong.
+    """Allow or forbid Ray's messages on stdout, which is meant for results alone.
 
-    It does so even with ``log_to_driver=False``. There is no setting; Ray's debugger does the same.
+    Ray reports nodes and raylets that end there, even with ``log_to_driver=False``, and has no
+    setting for it. Its debugger uses this switch.
     """
     ray._private.worker._worker_logs_enabled = allowed
 
 
 def _require_reachable(address: str) -> None:
-    """Connect to host:port first: Ray itself goes on trying for minutes, whatever is there."""
+    """Check that a head answers at host:port; Ray itself would go on trying for minutes."""
     if address.startswith("ray://"):
         raise ClusterError(
             f"{address} is a Ray Client address, which cannot stream results; run this on the "
@@ -210,12 +219,12 @@ def _require_reachable(address: str) -> None:
 
 
 def _require_http2(connection: socket.socket) -> None:
-    """Send the greeting of HTTP/2, which Ray's head speaks, and check the answer.
+    """Check that the other side speaks HTTP/2, as Ray's head does.
 
-    Both sides begin with a SETTINGS frame (RFC 9113, section 3.4); its type is the fourth byte.
+    Both sides begin with a SETTINGS frame (RFC 9113, section 3.4), whose type is its fourth byte.
 
     Raises:
-        OSError: something else is there, or nothing answers.
+        OSError: the other side is another server, or does not answer.
     """
     connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
     greeting = b""
@@ -225,16 +234,16 @@ def _require_http2(connection: socket.socket) -> None:
         except TimeoutError:
             more = b""
         if not more:
-            raise OSError("something accepts connections there and does not answer as Ray does")
+            raise OSError("a server accepts connections there but does not answer as Ray does")
         greeting += more
     if greeting[3] != 4:
-        raise OSError("what answers there is not Ray")
+        raise OSError("the server that answers there is not Ray")
 
 
 def _no_ray(where: str, error: Exception) -> ClusterError:
     return ClusterError(
-        f"no Ray {where}: {error}. Start one with `ray start --head`, give its --address, or use "
-        "--address none to work in this process"
+        f"no Ray {where}: {error}. Start it with `ray start --head` and give its --address, or "
+        "use --address none to work in this process"
     )
 
 

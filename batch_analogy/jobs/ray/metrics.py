@@ -1,7 +1,7 @@
-"""Figures for the dashboard's Prometheus endpoint; ``cluster/grafana.json`` shows them.
+"""Metrics for the dashboard's Prometheus endpoint; ``cluster/grafana.json`` shows them.
 
-Ray exports each name with the prefix ``ray_``, and counters with the suffix ``_total``. Nothing
-reads them back: the journal is the record of a run.
+Ray exports each name with the prefix ``ray_``, and counters with the suffix ``_total``. Metrics are
+never read back: the journal alone is the record of a run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class RayMetrics:
         self._done = Counter("batch_analogy_frames_done", "Frames finished.")
         self._failed = Counter("batch_analogy_frames_failed", "Frames given up.")
         self._retried = Counter(
-            "batch_analogy_frames_retried", "Tries of frames that failed and were repeated."
+            "batch_analogy_frames_retried", "Failed attempts at frames that were repeated."
         )
         self._seconds = Histogram(
             "batch_analogy_frame_seconds",
@@ -44,7 +44,7 @@ class RayMetrics:
         self._failed.inc()
 
     def frame_retried(self) -> None:
-        """Count a failed attempt that is repeated."""
+        """Count a failed attempt at a frame that will be repeated."""
         self._retried.inc()
 
     def queue(self, frames: int) -> None:
@@ -64,5 +64,5 @@ class MemoryGauge:
         self._gauge.set_default_tags({"worker": worker})
 
     def measure(self) -> None:
-        """Report the present figure."""
+        """Report the memory that is reserved now."""
         self._gauge.set(torch.cuda.memory_reserved())

@@ -1,30 +1,29 @@
 """Workers as Ray actors.
 
-How this uses Ray, and why:
+Rules for the use of Ray, and their reasons:
 
-* An actor gets paths and configuration, and loads everything on its own machine. Pixels never pass
-  through the object store; what streams back is less than a kilobyte per frame.
+* An actor gets paths and configuration, and loads everything on its own machine. Pixels never
+  pass through the object store; an outcome that streams back is under a kilobyte.
 * ``max_restarts=0`` and ``max_task_retries=0``: a dead actor stays dead, and the driver starts
-  another one under a new name, which continues after the last frame on the disk. There are four
-  reasons against Ray's own restarts. Deaths are counted, journaled and limited in one place, the
-  scheduler. A replacement may go to another node, away from the blocklist; a restart keeps the
-  first placement. Nothing is computed twice without the driver's knowledge. And an actor that
-  restarts looks alive for a while, although its work is lost.
-* Ray notices only after a minute that a node is gone. Until then it may send new actors there.
-  They are never placed, and are lost with the node.
+  another one under a new name, which continues after the last frame on disk. Ray's own restarts
+  are not used, for four reasons. Deaths are counted, journaled and limited in one place, the
+  scheduler. A replacement may go to a node outside the blocklist, whereas a restart keeps the
+  constraints of the first placement. Nothing is computed twice without the driver knowing. And a
+  restarting actor looks alive for a while, although its work is lost.
+* Ray takes a minute to notice that a node is gone. Until then it may send new actors there; they
+  are never placed, and are lost with the node.
 * An actor whose state is unknown (``ActorUnavailableError``) is killed before it is replaced.
-* Errors are told apart by type and state, never by text: ``RayTaskError`` is an error of our own
-  code, ``ActorUnavailableError`` is silence, anything else is the end of a process, or the loss of
-  its node if the node is gone.
-* All actors are requested at once. Those that cannot be placed make an autoscaler start nodes, and
-  start when a node comes; ``grow`` requests more if the number was left open.
-* Tasks have few names. Ray keeps counts for every name that it has seen: a name for each frame
-  made the driver grow by 38 KB a frame. ``status.json`` and the worker's log say which frames a
-  worker makes.
-* Nothing asks the head before ``Lifeline.require``: without a head the call would block until Ray
-  ends this process.
-* A Ray that is already initialised in this process is used and left running; a cluster that this
-  module did not start is only disconnected from.
+* Failures are told apart by type and state, never by text. ``RayTaskError`` is an error in our own
+  code, and ``ActorUnavailableError`` means that the actor is silent. Any other error means that its
+  process ended, or the whole node if that is gone.
+* All actors are requested at once. Those without a place make an autoscaler start nodes, and start
+  once a node is ready; ``grow`` requests more if the number of workers was left open.
+* Tasks have few names. Ray keeps counts for every name it has seen: with a name for each frame, the
+  driver grew by 38 KB per frame. ``status.json`` and the worker's log say which frames it makes.
+* No call goes to the head before ``Lifeline.require``: without a head it would block until Ray ends
+  this process.
+* A Ray that is already initialised in this process is used and left running. The pool stops only a
+  Ray that it started; it disconnects from any other cluster that it joined.
 """
 
 from __future__ import annotations
@@ -84,16 +83,16 @@ _NODE_LABEL = "ray.io/node-id"  # Ray gives it to every node
 @dataclass
 class _Actor:
     handle: Any
-    locating: Any  # reference of its location
-    loading: Any  # reference that is ready when its model is loaded
-    nodes: frozenset[str]  # those that it may have been sent to
+    locating: Any  # reference to the result of ``locate``
+    loading: Any  # reference to the result of ``load``
+    nodes: frozenset[str]  # alive when it was created, so it may have been sent to any
     ready: bool = False
     location: ActorLocation | None = None
-    stream: Any | None = None  # generator of its outcomes
+    stream: Any | None = None  # generator of outcomes; None: it has no work
 
     @property
-    def waited_for(self) -> Any | None:
-        """Reference of the next answer."""
+    def next_reference(self) -> Any | None:
+        """Reference that becomes ready next; None if the actor has no work."""
         if self.location is None:
             return self.locating
         return self.stream if self.ready else self.loading
@@ -120,7 +119,8 @@ class RayPool:
         """Start or join Ray and create the actors, which report when they are ready.
 
         Raises:
-            ClusterError: there is no cluster at the address, or it lacks the requested GPUs.
+            ClusterError: no cluster answers at the address, this machine lacks the GPUs that were
+                asked for, or the number of workers was left open and no node accepts work yet.
         """
         dashboard_url = self._connect()
         self._lifeline = Lifeline(self._execution.address)
@@ -138,13 +138,13 @@ class RayPool:
         )
 
     def submit(self, worker: str, tasks: Sequence[FrameTask]) -> None:
-        """Give an actor frames to make; their outcomes stream back."""
+        """Give an actor frames to process; their outcomes stream back."""
         actor = self._actors[worker]
         options = {"num_returns": "streaming", "name": "make frames"}
         actor.stream = actor.handle.process.options(**options).remote(list(tasks))
 
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
-        """Wait until an actor is ready, has an outcome, has ended its work or is gone.
+        """Wait until an actor is ready, has an outcome, has finished its work or has died.
 
         Raises:
             ClusterError: the cluster is gone.
@@ -153,12 +153,12 @@ class RayPool:
         waiting = {
             waited: name
             for name, actor in self._actors.items()
-            if (waited := actor.waited_for) is not None
+            if (waited := actor.next_reference) is not None
         }
         if not waiting:
             time.sleep(timeout_seconds)
             return []
-        asked = list(waiting)  # waiting on a thousand takes milliseconds: do it once if busy
+        asked = list(waiting)  # waiting for a thousand takes milliseconds: do it once if busy
         ready, _ = ray.wait(asked, num_returns=len(asked), timeout=0, fetch_local=False)
         if not ready:
             ready, _ = ray.wait(asked, num_returns=1, timeout=timeout_seconds, fetch_local=False)
@@ -166,7 +166,7 @@ class RayPool:
         return [event for event in events if event is not None]
 
     def remove(self, worker: str, *, stuck: bool = False) -> None:
-        """Kill an actor; a stuck one does not respond to Ray, so a task kills its process."""
+        """Kill an actor; a stuck one by a task on its node, as it does not obey ``ray.kill``."""
         actor = self._actors.pop(worker, None)
         if actor is None:
             return
@@ -179,7 +179,7 @@ class RayPool:
             ending.remote(actor.location.pid)
 
     def replace(self) -> str:
-        """Create one more actor.
+        """Create one more actor, and return its name.
 
         Raises:
             ClusterError: the cluster is gone.
@@ -187,12 +187,18 @@ class RayPool:
         return self._create(self._lifeline.require())
 
     def grow(self, waiting: int) -> None:
-        """Create actors where the cluster has gained room; never on a local Ray."""
+        """Create actors for the room that the cluster has gained.
+
+        Nothing is done on a local Ray, or if the number of workers was given.
+
+        Args:
+            waiting: number of segments that wait for a worker.
+        """
         if self._execution.workers is not None or self._execution.address is None:
             return
         nodes = self._lifeline.require()
         starting = sum(not actor.ready for actor in self._actors.values())
-        room = self._room() - len(self._actors)
+        room = self._count_room() - len(self._actors)
         for _ in range(min(room, waiting - starting)):
             self._create(nodes)
 
@@ -201,7 +207,7 @@ class RayPool:
         self._avoided.add(node)
 
     def describe_waiting(self) -> str:
-        """Describe the workers requested, what each needs, and what the cluster has."""
+        """Describe the workers that were requested, and the resources of the cluster."""
         nodes = cluster.work_nodes()
         free = ray.available_resources()
         there = "no machine for work"
@@ -213,16 +219,16 @@ class RayPool:
                 f"({free.get('GPU', 0):g} free) on {len(nodes)} machines, the largest with "
                 f"{most.get('CPU', 0):g} CPU and {most.get('GPU', 0):g} GPU"
             )
-        blocked = f" {len(self._avoided)} nodes are on the blocklist." if self._avoided else ""
+        blocked = f" Nodes on the blocklist: {len(self._avoided)}." if self._avoided else ""
         return (
             f"workers requested: {self._asked}, each with {self._cpus_per_worker} CPU and "
             f"{self._share:g} GPU; the cluster has {there}.{blocked} Check whether machines are "
-            "starting and allow them more time with --start-timeout, or request less with "
+            "starting, and allow them more time with --start-timeout, or request less with "
             "--workers and --gpus-per-worker; finished frames are kept"
         )
 
     def close(self) -> None:
-        """Kill the actors; stop the local Ray, or leave the cluster, of ``start``."""
+        """Kill the actors; stop the Ray that ``start`` started, or leave the cluster it joined."""
         for name in list(self._actors):
             if ray.is_initialized():
                 self.remove(name)
@@ -235,7 +241,7 @@ class RayPool:
         name = f"styler-{self._started}"
         self._started += 1
         options: dict[str, Any] = {
-            "name": f"{name} {self._suffix}",  # names must be unique, and a killed actor's lingers
+            "name": f"{name} {self._suffix}",  # unique, as that of a killed actor lingers
             "num_cpus": self._cpus_per_worker,
             "num_gpus": self._share,
             "max_restarts": 0,
@@ -243,7 +249,7 @@ class RayPool:
         }
         if self._avoided:
             options["label_selector"] = {_NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}
-        if self._execution.address is not None:  # a local Ray's workers have our environment
+        if self._execution.address is not None:  # on a local Ray, workers inherit ours
             options["runtime_env"] = {"env_vars": IDLE_THREADS_SLEEP}
         spec = dataclasses.replace(self._spec, name=name, threads=self._cpus_per_worker)
         handle = ray.remote(StylerActor).options(**options).remote(spec, self._expected)
@@ -263,7 +269,8 @@ class RayPool:
             self.remove(name)
             alive = self._lifeline.require()
             cause, location = _cause_of(error, actor, alive), actor.location
-            message = _lost_with(location) if cause == "node lost" else _describe(error)
+            lost = cause == "node lost"
+            message = _describe_lost_node(location) if lost else _describe_error(error)
             return Died(name, message, cause, location.node if location else None)
 
     def _take_next(self, name: str, actor: _Actor) -> PoolEvent | None:
@@ -281,7 +288,7 @@ class RayPool:
         return Outcome(name, ray.get(reference))
 
     def _connect(self) -> str | None:
-        """Connect to Ray; return the dashboard's address, if there is one."""
+        """Start or join Ray if necessary, and return the dashboard's address, if any."""
         if ray.is_initialized():
             return cluster.dashboard_here()
         address = self._execution.address
@@ -293,13 +300,13 @@ class RayPool:
         return url
 
     def _choose_workers(self) -> int:
-        """Choose the number of workers and the cores of each."""
+        """Return the number of workers, and set the number of cores of each."""
         local = self._execution.address is None
         nodes = list(cluster.alive_nodes().values())
-        on_gpus = sum(self._on_gpus_of(node) for node in nodes)
+        on_gpus = sum(self._workers_on_gpus(node) for node in nodes)
         if self._share > 0 and not on_gpus and local:
             raise ClusterError(
-                f"{self._share:g} GPU per worker were asked for, this machine has "
+                f"{self._share:g} GPU per worker were asked for, but this machine has "
                 f"{sum(node.get('GPU', 0) for node in nodes):g}; use --gpus-per-worker 0, or give "
                 "the --address of a cluster with GPUs"
             )
@@ -313,56 +320,56 @@ class RayPool:
         else:
             memory = available_memory_bytes() if local else None
             workers = default_workers(self._segments, cores=cpus, memory_bytes=memory)
-        self._cpus_per_worker = max(1, min(cpus // workers, self._cores_beside(nodes)))
+        self._cpus_per_worker = max(1, min(cpus // workers, self._most_cores(nodes)))
         return workers
 
-    def _cores_beside(self, nodes: Sequence[dict[str, float]]) -> int:
-        """Return the cores that one worker may have on every node that fits workers."""
+    def _most_cores(self, nodes: Sequence[dict[str, float]]) -> int:
+        """Return the most cores that a worker can have on each node that accepts workers."""
         if self._share > 0:
             fit = [
-                int(node.get("CPU", 0)) // self._on_gpus_of(node)
+                int(node.get("CPU", 0)) // self._workers_on_gpus(node)
                 for node in nodes
-                if self._on_gpus_of(node)
+                if self._workers_on_gpus(node)
             ]
         else:
             fit = [int(node.get("CPU", 0)) for node in nodes]
         return min((cores for cores in fit if cores > 0), default=1)
 
-    def _on_gpus_of(self, node: dict[str, float]) -> int:
+    def _workers_on_gpus(self, node: dict[str, float]) -> int:
         return workers_on_gpus(int(node.get("GPU", 0)), self._share)
 
-    def _room(self) -> int:
-        """Return the number of workers that fit on the present nodes."""
+    def _count_room(self) -> int:
+        """Count the workers that fit on the nodes that are alive now."""
         room = 0
         for identity, node in cluster.alive_nodes().items():
             if identity not in self._avoided:
                 by_cores = int(node.get("CPU", 0)) // self._cpus_per_worker
-                room += min(by_cores, self._on_gpus_of(node)) if self._share > 0 else by_cores
+                room += min(by_cores, self._workers_on_gpus(node)) if self._share > 0 else by_cores
         return room
 
 
 def _cause_of(error: ray.exceptions.RayError, actor: _Actor, alive: frozenset[str]) -> LossCause:
     if isinstance(error, ray.exceptions.RayTaskError):
         return "broke"
-    # An unplaced one was being sent to a node that is gone, if any is gone since.
+    # An actor without a place was sent to a node that is gone, if any has gone since its creation.
     lost = not actor.nodes <= alive if actor.location is None else actor.location.node not in alive
     if lost and not isinstance(error, ray.exceptions.RuntimeEnvSetupError):
         return "node lost"
     return "unreachable" if isinstance(error, ray.exceptions.ActorUnavailableError) else "died"
 
 
-def _lost_with(location: ActorLocation | None) -> str:
-    """Return a message about a worker that is gone with its node; Ray's is about heartbeats."""
+def _describe_lost_node(location: ActorLocation | None) -> str:
+    """Describe the loss of a node to a person; Ray's own message is about heartbeats."""
     node = "the node it was to start on"
     if location is not None:
         node = f"its node {location.address or location.node}"
     return f"{node} was stopped or cut off"
 
 
-def _describe(error: ray.exceptions.RayError) -> str:
-    """Shorten an error with a page of traceback to one line.
+def _describe_error(error: ray.exceptions.RayError) -> str:
+    """Shorten an error of Ray, which comes with a page of traceback, to one line.
 
-    Ray gives the error of a constructor, and the reason of a death, as the last line of a text.
+    The last line of its text is the error of a constructor, or the reason of a death.
     """
     text = _COLOURS.sub("", str(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -2,7 +2,7 @@
 
 An actor gets paths and settings, and streams small events back. Checkpoints lie in the training
 folder, on storage that all machines share. An actor that dies is replaced by another, which
-continues from the last checkpoint and comes to the same result.
+continues from the last checkpoint and reaches the same result.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class TrainerActor:
         """Train, and yield events as they come.
 
         Raises:
-            ClusterError: other versions are installed here.
-            BatchAnalogyError: as ``jobs.semantic.training.train``.
+            ClusterError: package versions differ from the driver's.
+            BatchAnalogyError: for the reasons of ``jobs.semantic.training.train``.
         """
         require_same_versions(self._expected, versions())
         events: deque[SemanticEvent] = deque()
@@ -64,7 +64,7 @@ class TrainerActor:
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 failure.append(error)
 
-        # A thread of its own, as ``train`` calls back while a stream is asked for events.
+        # ``train`` reports by callbacks, so it runs in a thread while this generator yields.
         thread = threading.Thread(target=work, name=f"train {self._job.name}")
         thread.start()
         while thread.is_alive() or events:
@@ -75,7 +75,7 @@ class TrainerActor:
             raise failure[0]
 
     def stop(self) -> None:
-        """Write a checkpoint after the current iteration, and end."""
+        """Ask ``train`` to write a checkpoint after the current iteration, and end."""
         self._stop.set()
 
 
@@ -98,7 +98,7 @@ def train_on_ray(
     """Train pictures on Ray; see ``jobs.semantic.train_many.train_all``.
 
     Raises:
-        ClusterError: there is no cluster at the address, or it died.
+        ClusterError: no cluster answers at the address, or it died.
         BatchAnalogyError: something is wrong with this machine or disk, not with one picture.
     """
     owned, dashboard = _connect(execution)
@@ -114,7 +114,7 @@ def train_on_ray(
 
 
 class _ActorSet:
-    """Runs some actors at once, until all pictures are done."""
+    """Runs a fixed number of actors at once, until all pictures are trained."""
 
     def __init__(
         self,
@@ -127,19 +127,19 @@ class _ActorSet:
         self._execution, self._lifeline, self._needs = execution, lifeline, needs
         self._at_once, self._on_event = at_once, on_event
         self._expected = expected_versions()
-        self._running: dict[Any, _Running] = {}  # by the stream of their events
+        self._running: dict[Any, _Running] = {}  # key: the stream of its events
         self._ended: list[TrainingEnded] = []
         self._failed: list[TrainingFailed] = []
 
     def train(self, jobs: Sequence[TrainJob], stopped: Callable[[], bool]) -> TrainingResults:
-        """Train all pictures, or until told to stop."""
+        """Train until all pictures are done, or ``stopped`` is true."""
         waiting = deque((job, 0) for job in jobs)
-        told = False
+        stopping = False
         try:
             while waiting or self._running:
                 self._lifeline.require()
-                if stopped() and not told:
-                    told = True
+                if stopped() and not stopping:
+                    stopping = True
                     waiting.clear()
                     for one in self._running.values():
                         one.actor.stop.remote()
@@ -147,8 +147,8 @@ class _ActorSet:
                     self._start(*waiting.popleft())
                 ready, _ = ray.wait(list(self._running), timeout=POLL_SECONDS, fetch_local=False)
                 for stream in ready:
-                    again = self._hear(stream)
-                    if again is not None and not told:
+                    again = self._take_event(stream)
+                    if again is not None and not stopping:
                         waiting.appendleft(again)
         finally:
             for one in self._running.values():
@@ -170,20 +170,20 @@ class _ActorSet:
         stream = actor.train.options(num_returns="streaming").remote()
         self._running[stream] = _Running(job, actor, stream, deaths)
 
-    def _hear(self, stream: Any) -> tuple[TrainJob, int] | None:
-        """Take the next event of a training; if its actor died, return what to start again."""
+    def _take_event(self, stream: Any) -> tuple[TrainJob, int] | None:
+        """Take the next event of a training; if its actor died, return the job to start again."""
         one = self._running[stream]
         try:
             event = ray.get(next(stream))
         except StopIteration:
-            self._let_go(one)
+            self._remove(one)
             return None
         except ray.exceptions.RayTaskError as error:
-            self._let_go(one)
+            self._remove(one)
             self._fail(one, error.cause)
             return None
         except ray.exceptions.RayError as error:
-            self._let_go(one)
+            self._remove(one)
             return None if one.ended else self._replace(one, error)
         if isinstance(event, TrainingEnded):
             one.ended = True
@@ -191,12 +191,12 @@ class _ActorSet:
         self._on_event(event)
         return None
 
-    def _let_go(self, one: _Running) -> None:
+    def _remove(self, one: _Running) -> None:
         del self._running[one.stream]
         ray.kill(one.actor)
 
     def _fail(self, one: _Running, error: BaseException) -> None:
-        """Record what is wrong with one picture; raise what is wrong with the machine."""
+        """Record an error that concerns one picture; raise any other."""
         if isinstance(error, InputError | JobError | UsageError):
             self._record(one, error)
         elif isinstance(error, BatchAnalogyError):
@@ -213,9 +213,9 @@ class _ActorSet:
             return one.job, deaths
         said = str(error).splitlines()[0]
         message = (
-            f"the worker that trained {one.job.picture} died {deaths} times, last with: {said}. "
-            "The usual reason is memory: train fewer pictures at once with --workers, or at a "
-            "smaller --size"
+            f"the worker that trained {one.job.picture} died {deaths} times; the last error: "
+            f"{said}. The usual cause is lack of memory: train fewer pictures at once with "
+            "--workers, or at a smaller --size"
         )
         self._record(one, JobError(message))
         return None
@@ -226,7 +226,7 @@ class _ActorSet:
 
 
 def _connect(execution: ExecutionConfig) -> tuple[bool, str | None]:
-    """Join or start Ray unless this process has it; return whether to leave it, and its page."""
+    """Join or start Ray if necessary; return True if so, and the dashboard's address, if any."""
     if ray.is_initialized():
         return False, cluster.dashboard_here()
     if execution.address is not None:
@@ -235,7 +235,7 @@ def _connect(execution: ExecutionConfig) -> tuple[bool, str | None]:
 
 
 def _needs(job: TrainJob, execution: ExecutionConfig) -> dict[str, float]:
-    """Return the resources of one training, with at most the cores of the largest node.
+    """Return the resources of one training; its cores are limited to those of the largest node.
 
     Raises:
         ClusterError: GPUs were asked for, and this machine has none.
@@ -244,7 +244,7 @@ def _needs(job: TrainJob, execution: ExecutionConfig) -> dict[str, float]:
     most = max((node.get("CPU", 0) for node in nodes), default=job.config.threads)
     if share and execution.address is None and not any(node.get("GPU", 0) for node in nodes):
         raise ClusterError(
-            f"{share:g} GPU per worker were asked for, and this machine has none; use "
+            f"{share:g} GPU per worker were asked for, but this machine has none; use "
             "--gpus-per-worker 0, or give the --address of a cluster with GPUs"
         )
     return {"num_cpus": 1 if share else max(1, min(job.config.threads, most)), "num_gpus": share}

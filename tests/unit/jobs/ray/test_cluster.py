@@ -1,4 +1,4 @@
-"""Addresses at which something is, but no Ray: said at once, where Ray itself waits for minutes."""
+"""Joining and starting Ray: addresses without Ray are reported at once, slow starts repeated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batch_analogy.jobs.ray import cluster
 
 @contextlib.contextmanager
 def listening(answer: bytes | None) -> Iterator[str]:
-    """The address of something that gives everybody this answer; None: it only listens."""
+    """Yield the address of a server that gives every client this answer; None: it only listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -38,11 +38,11 @@ def listening(answer: bytes | None) -> Iterator[str]:
     [
         (None, "does not answer as Ray does"),
         (b"", "does not answer as Ray does"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "what answers there is not Ray"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is not Ray"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the server that answers there is not Ray"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the server that answers there is not Ray"),
     ],
 )
-def test_what_is_no_ray_is_said_so(
+def test_reports_a_server_that_is_not_ray(
     answer: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5 if answer is None else 60.0)
@@ -54,13 +54,13 @@ def test_what_is_no_ray_is_said_so(
 
 
 class _Starts:
-    """Stands for ``ray.init``: comes up late some times, and then as it should."""
+    """Stand-in for ``ray.init``: times out a few times, then starts."""
 
     dashboard_url = "127.0.0.1:8265"
 
     def __init__(self, late: int, said: str = "The current node timed out during startup.") -> None:
         self.late, self.said = late, said
-        self.dashboards: list[object] = []  # whether there was to be one, try by try
+        self.dashboards: list[object] = []  # the argument of each call
 
     def __call__(self, *, include_dashboard: object, **options: object) -> _Starts:
         self.dashboards.append(include_dashboard)
@@ -72,16 +72,14 @@ class _Starts:
 @pytest.mark.parametrize(
     "said", ["The current node timed out during startup.", "Failed to start a dashboard."]
 )
-def test_what_is_slow_to_start_is_started_once_more(
-    monkeypatch: pytest.MonkeyPatch, said: str
-) -> None:
+def test_starts_once_more_after_a_time_out(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     starts = _Starts(late=1, said=said)
     monkeypatch.setattr("ray.init", starts)
     assert cluster.start_local(1) == "http://127.0.0.1:8265"
-    assert starts.dashboards == [True, None], "a run needs none"
+    assert starts.dashboards == [True, None], "the second try must not insist on a dashboard"
 
 
-def test_doctor_is_as_patient_as_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_starts_once_more_too(monkeypatch: pytest.MonkeyPatch) -> None:
     starts = _Starts(late=1)
     monkeypatch.setattr("ray.init", starts)
     monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 3.0})
@@ -89,7 +87,7 @@ def test_doctor_is_as_patient_as_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(starts.dashboards) == 2
 
 
-def test_a_node_that_does_not_start_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_second_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     starts = _Starts(late=9)
     monkeypatch.setattr("ray.init", starts)
     with pytest.raises(ClusterError, match=r"no Ray on this machine: .*timed out during startup"):
@@ -97,7 +95,7 @@ def test_a_node_that_does_not_start_is_said_so(monkeypatch: pytest.MonkeyPatch) 
     assert len(starts.dashboards) == 2
 
 
-def test_an_error_of_our_own_is_not_taken_for_a_cluster_that_is_not_there(
+def test_does_not_report_a_programming_error_as_a_missing_cluster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ray.init", lambda: None)
