@@ -37,7 +37,7 @@ SLOW = dataclasses.replace(DRAFT, min_side_px=160)  # long enough to be disturbe
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Machines]:
-    """A head and two nodes of one core. A node whose Ray ends is started again; so must a head."""
+    """Start a head and two nodes of one core. A node whose Ray ends is started again."""
     with machines(1 + len(NODES)) as made:
         made.start_head()
         for machine in NODES:
@@ -47,14 +47,14 @@ def cluster() -> Iterator[Machines]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """The frames and the film of ``planned``, made in one process."""
+    """Return the frames and the film of ``planned``, made in one process."""
     config = planned(tmp_path_factory.mktemp("undisturbed"))
     assert open_run(config).execute().done == FRAMES
     return frame_bytes(config.run_dir), config.output.read_bytes()
 
 
 class Command(Paced):
-    """batch-analogy running on the head, where it goes on with the run of a configuration."""
+    """batch-analogy on the head, continuing the run of a configuration."""
 
     def __init__(self, cluster: Machines, config: RunConfig, told: Path) -> None:
         self.told = told  # what it writes for the person
@@ -65,20 +65,20 @@ class Command(Paced):
         cluster.started.append(self.process)
 
     def ended(self) -> tuple[int, str]:
-        """Let it go on to its end: exit code, stderr."""
+        """Let it end; return exit code and stderr."""
         self.end()
         return self.process.returncode, self.told.read_text()
 
 
 def planned(root: Path) -> RunConfig:
-    """A run that has only been planned: ``resume`` does it with settings no option has."""
+    """Plan a run with settings that no option has; ``resume`` makes it."""
     config = sample_config(root, FRAMES, analogy=SLOW)
     open_run(config).close()
     return config
 
 
 def assert_each_done_once(run_dir: Path) -> None:
-    """No frame is done twice, or given up; none is missing; each is what its worker wrote."""
+    """Assert that each frame was made once, none given up, and each as its worker wrote it."""
     done = journal_lines(run_dir, "done")
     assert sorted(line["index"] for line in done) == list(range(FRAMES))
     for line in done:
@@ -88,7 +88,7 @@ def assert_each_done_once(run_dir: Path) -> None:
 
 
 def lost_by(command: Command) -> set[str]:
-    """The workers that it has said are lost, while a frame was waited for too."""
+    """Return the workers reported lost while a frame was waited for."""
     return {event["worker"] for event in command.events if event["event"] == "worker-lost"}
 
 
@@ -151,7 +151,7 @@ ray.shutdown()
 
 
 def start_patient(cluster: Machines) -> subprocess.Popen[str]:
-    """A driver on the head that waits for minutes where a ``Command`` waits for seconds."""
+    """Start a driver on the head that waits for minutes where a ``Command`` waits for seconds."""
     patient = subprocess.Popen(
         cluster.on(1, sys.executable, "-c", PATIENT, cluster.address),
         stdout=subprocess.PIPE,
@@ -164,7 +164,7 @@ def start_patient(cluster: Machines) -> subprocess.Popen[str]:
     return patient
 
 
-def test_a_cluster_that_dies_is_said_so_and_a_new_one_finishes(
+def test_reports_a_cluster_that_dies_and_continues_on_a_new_one(
     tmp_path: Path, undisturbed: Undisturbed, cluster: Machines
 ) -> None:
     config = planned(tmp_path)

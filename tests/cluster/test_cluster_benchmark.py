@@ -1,4 +1,4 @@
-"""The cluster benchmark itself: what it reads out of run folders, and its smallest real run."""
+"""The cluster benchmark: what it reads from run folders, and its smallest real run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_times_are_those_of_the_workers(tmp_path: Path) -> None:
     assert (told["median_seconds"], told["median_frame_seconds"]) == (7.0, 2.0)
 
 
-def test_a_frame_done_twice_or_never_is_told(tmp_path: Path) -> None:
+def test_reports_a_frame_that_was_made_twice_or_never(tmp_path: Path) -> None:
     lines = [{"event": "done", "index": index} for index in (0, 1, 1, 3, 9)]
     write_lines(tmp_path / "journal.jsonl", [{"event": "started"}, *lines])
     with (tmp_path / "journal.jsonl").open("a") as journal:

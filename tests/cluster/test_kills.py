@@ -67,7 +67,7 @@ def test_a_frame_that_always_kills_its_worker_is_given_up(tmp_path: Path) -> Non
     assert result.done == 2
 
 
-def test_a_killed_driver_is_continued_without_doing_a_finished_frame_again(
+def test_continues_after_a_killed_driver_without_making_a_finished_frame_again(
     tmp_path: Path, uninterrupted: Undisturbed, start_driver: StartDriver
 ) -> None:
     config = on_ray(tmp_path, FRAMES, workers=2)

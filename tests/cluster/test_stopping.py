@@ -1,4 +1,4 @@
-"""Ctrl-C. That a second one stops at once is tested with the command line."""
+"""Ctrl-C on Ray. A second one, which stops at once, is tested with the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.runs import INLINE, frame_identity, sample_config
 
 
 @pytest.mark.parametrize("execution", [INLINE, ExecutionConfig(workers=2, gpus_per_worker=0)])
-def test_ctrl_c_finishes_the_frames_in_hand(
+def test_ctrl_c_lets_workers_finish_their_frames(
     tmp_path: Path,
     uninterrupted: Undisturbed,
     start_driver: StartDriver,

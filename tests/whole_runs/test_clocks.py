@@ -1,4 +1,4 @@
-"""Machines whose clocks differ by hours: nothing is lost, done again or called dead."""
+"""Machines whose clocks differ by hours: nothing is lost, made again or called dead."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def driven_elsewhere(config: RunConfig, *, skew: float, frames: int) -> Iterator
 
 @pytest.fixture
 def other_names() -> None:
-    """Skips where a process cannot have a host name of its own."""
+    """Skip if a process cannot have a host name of its own."""
     tried = subprocess.run([*ELSEWHERE, "hostname elsewhere"], capture_output=True, check=False)
     if tried.returncode != 0:
         pytest.skip(f"no host name of its own: {tried.stderr.decode().strip()}")
@@ -99,7 +99,7 @@ def test_a_run_continues_on_a_machine_with_another_clock(
 
 
 @pytest.mark.parametrize("skew", [2 * HOURS, -2 * HOURS])
-def test_without_shared_locks_a_changing_status_is_alive(
+def test_without_shared_locks_a_changing_status_shows_a_driver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
     config = sample_config(tmp_path, 1)
@@ -131,10 +131,10 @@ def test_without_shared_locks_a_changing_status_is_alive(
 
 
 @pytest.mark.parametrize("last", [("finished",), ("encoding", "finished")])
-def test_a_driver_that_ends_meanwhile_is_not_taken_for_a_killed_one(
+def test_a_driver_that_ends_between_two_reads_is_not_taken_for_a_killed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: tuple[RunState, ...]
 ) -> None:
-    """It writes its last words after the first look and gives the lock back before the second."""
+    """It writes its last status after the first read and releases the lock before the second."""
     config = sample_config(tmp_path, 1)
     open_run(config).close()
     store, planned = RunStore(config.run_dir), read_status(config.run_dir)
@@ -155,7 +155,7 @@ def test_a_driver_that_ends_meanwhile_is_not_taken_for_a_killed_one(
     assert read_status(config.run_dir).state == "finished"
 
 
-def test_the_lock_shows_a_driver(tmp_path: Path) -> None:
+def test_the_lock_shows_that_there_is_a_driver(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "film.run")
     assert not store.has_driver()
     store.open()

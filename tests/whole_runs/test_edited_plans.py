@@ -1,4 +1,4 @@
-"""Exposures edited in a steady film: what depends on them is done again, and nothing else."""
+"""An edited exposure in a coherent film: what depends on it is made again, and nothing else."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_an_orphaned_worker_does_not_write_into_a_run_begun_afresh(tmp_path: Pat
 
 
 def test_an_orphaned_worker_never_spoils_a_finished_frame(tmp_path: Path) -> None:
-    """Its driver died, a frame was replaced by another, a second driver did it all: too late."""
+    """Its driver died, a frame was replaced, and a second driver finished the run."""
     config = sample_config(tmp_path, 3)
     with open_run(config) as first:
         orphan = FrameWorker(first._spec())
@@ -146,7 +146,7 @@ def test_an_orphaned_worker_never_spoils_a_finished_frame(tmp_path: Path) -> Non
             assert hash_file(RunStore(config.run_dir).frame(output, line["index"])) == digest
 
 
-def test_a_source_that_changes_while_running_is_a_failed_frame(tmp_path: Path) -> None:
+def test_a_source_that_changes_during_a_run_fails_the_frame(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     with open_run(config) as opening:
         write_png(tmp_path / "in/img1.png", picture(9))

@@ -1,4 +1,4 @@
-"""What whole runs keep of a video, and the films and pictures they can end in."""
+"""Whole runs over videos, and runs that end in films and numbered pictures."""
 
 from __future__ import annotations
 

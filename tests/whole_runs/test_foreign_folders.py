@@ -1,4 +1,4 @@
-"""Run folders that another version or another hand has written: refused by name, left alone."""
+"""Run folders written by another version or edited by hand are refused and left unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Painted runs: keyframes are kept, motion carries them, and nobody's order changes a byte."""
+"""Painted runs: keyframes are kept and carried along motion, in any order of frames."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_keyframes_are_shown_as_they_were_painted(whole: RunConfig) -> None:
         )
 
 
-def test_what_was_painted_moves_with_what_it_was_painted_on(whole: RunConfig) -> None:
-    """The grain of the painting, which no frame holds, is found again where the camera went."""
+def test_paint_moves_with_what_it_was_painted_on(whole: RunConfig) -> None:
+    """The grain of the painting, which is in no frame, moves as the camera does."""
     for index, key in ((0, 1), (3, 1), (8, 7)):
         dx, dy = (round((key - index) * step) for step in PAN)
         inner = slice(16, SIZE[1] - 16), slice(16, SIZE[0] - 16)
@@ -110,7 +110,7 @@ def test_order_and_interruptions_change_no_byte(
     assert not state.exists()
 
 
-def test_a_pair_that_is_not_of_the_clip(clip: Path, tmp_path: Path) -> None:
+def test_paints_after_a_pair_that_is_not_from_the_clip(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     example = tmp_path / "example.png"
     write_png(example, camera_frame(4)[:48, :64])
@@ -125,7 +125,7 @@ def test_a_pair_that_is_not_of_the_clip(clip: Path, tmp_path: Path) -> None:
 
 
 def maps_of(root: Path) -> RunConfig:
-    """Texture by numbers: on the map two labels lie beside each other, on the frame above."""
+    """Write a map with two labels side by side, and a frame with one above the other."""
     labels = np.array([[230, 30, 30], [200, 60, 40]], np.uint8)  # alike, but not the same
     dark, light = (shade + np.arange(48) % 3 * 20 for shade in (20, 180))
     where = np.arange(48) >= 24
@@ -147,7 +147,7 @@ def test_texture_by_numbers(tmp_path: Path) -> None:
     assert float(np.mean(made[24:] > 0.6)) > 0.95
 
 
-def test_a_photograph_has_no_numbers(clip: Path, tmp_path: Path) -> None:
+def test_refuses_a_photograph_as_a_map_of_numbers(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     write_png(tmp_path / "photo.png", camera_frame(1))
     key = PaintedKeyframe(
@@ -158,7 +158,7 @@ def test_a_photograph_has_no_numbers(clip: Path, tmp_path: Path) -> None:
         dry_plan(dataclasses.replace(config, painting=painting))
 
 
-def test_what_synthesis_is_told_changes_what_it_makes(clip: Path, tmp_path: Path) -> None:
+def test_settings_of_synthesis_change_the_result(clip: Path, tmp_path: Path) -> None:
     made = {}
     for number, settings in enumerate(({}, {"kappa": 3.0}, {"patch": 9}, {"uniformity": 0.0})):
         config = keyed(clip, tmp_path / str(number), 1, temporal="off")
@@ -170,7 +170,7 @@ def test_what_synthesis_is_told_changes_what_it_makes(clip: Path, tmp_path: Path
     assert len(set(made.values())) == 4
 
 
-def test_each_frame_by_itself(clip: Path, tmp_path: Path, whole: RunConfig) -> None:
+def test_paints_each_frame_by_itself(clip: Path, tmp_path: Path, whole: RunConfig) -> None:
     alone = keyed(clip, tmp_path, 1, 7, temporal="off")
     run(alone)
     np.testing.assert_array_equal(shown(alone, 7), shown(whole, 7))
@@ -204,18 +204,18 @@ def test_transparent_paint_and_masks_leave_the_frame(clip: Path, tmp_path: Path)
 
 
 def repainted(config: RunConfig, *frames: int) -> RunConfig:
-    """The same run with these keyframes."""
+    """Return the same run with these keyframes."""
     assert config.painting is not None
     painted = dataclasses.replace(config.painting, keys=keys(Path(config.source).parent, *frames))
     return dataclasses.replace(config, painting=painted, reference=Path(painted.keys[0].painted))
 
 
 def kept(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> list[int]:
-    """Frames whose file was not written again."""
+    """Return the frames whose file was not written again."""
     return sorted(int(Path(name).stem) for name, mark in before.items() if after[name] == mark)
 
 
-def test_another_keyframe_costs_no_frame_that_is_not_made_from_it(
+def test_a_new_keyframe_makes_again_only_the_frames_that_depend_on_it(
     clip: Path, tmp_path: Path, whole: RunConfig
 ) -> None:
     config = keyed(clip, tmp_path, 1)
@@ -229,7 +229,7 @@ def test_another_keyframe_costs_no_frame_that_is_not_made_from_it(
     assert worked_on(run_here(more)[1]) == []
 
 
-def test_a_keyframe_that_is_painted_over_or_taken_away(
+def test_a_keyframe_may_be_repainted_or_removed(
     clip: Path, tmp_path: Path, whole: RunConfig
 ) -> None:
     config = keyed(clip, tmp_path, 1, 7)
@@ -244,10 +244,8 @@ def test_a_keyframe_that_is_painted_over_or_taken_away(
     assert frame_bytes(fewer.run_dir) == run(alone)
 
 
-def test_frames_that_nobody_journaled_are_not_taken_for_new_ones(
-    clip: Path, tmp_path: Path
-) -> None:
-    """The driver died with frame 8 on the disk; its keyframe is another now."""
+def test_does_not_adopt_frames_of_an_earlier_keyframe(clip: Path, tmp_path: Path) -> None:
+    """The driver died with frame 8 on the disk, and its keyframe has changed since."""
     config = keyed(clip, tmp_path, 1)
     run_here(config)
     store = RunStore(config.run_dir)
@@ -257,7 +255,7 @@ def test_frames_that_nobody_journaled_are_not_taken_for_new_ones(
     assert worked_on(run_here(repainted(config, 1, 7))[1]) == [5, 6, 7, 8]
 
 
-def test_another_keyframe_for_frames_made_one_by_one(clip: Path, tmp_path: Path) -> None:
+def test_a_new_keyframe_for_frames_painted_one_by_one(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1, temporal="off")
     with open_run(config) as opened:
         opened.only({0, 1, 3, 6, 8}).execute()
@@ -265,7 +263,9 @@ def test_another_keyframe_for_frames_made_one_by_one(clip: Path, tmp_path: Path)
         assert opened.resume_state.done == {0, 1, 3}
 
 
-def test_other_guides_or_pictures_need_a_fresh_start(clip: Path, tmp_path: Path) -> None:
+def test_refuses_other_guides_or_pictures_in_the_same_run_folder(
+    clip: Path, tmp_path: Path
+) -> None:
     config = keyed(clip, tmp_path, 1)
     with open_run(config) as opened:
         opened.only({1}).execute()
@@ -278,7 +278,9 @@ def test_other_guides_or_pictures_need_a_fresh_start(clip: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("frame", ["img99.png", "99", "nothing"])
-def test_a_keyframe_that_names_no_frame(clip: Path, tmp_path: Path, frame: str) -> None:
+def test_refuses_a_keyframe_of_a_frame_that_does_not_exist(
+    clip: Path, tmp_path: Path, frame: str
+) -> None:
     config = keyed(clip, tmp_path, 1)
     key = PaintedKeyframe(painted=str(tmp_path / "painted01.png"), frame=frame)
     config = dataclasses.replace(config, painting=PaintConfig(keys=(key,)))
@@ -287,14 +289,14 @@ def test_a_keyframe_that_names_no_frame(clip: Path, tmp_path: Path, frame: str) 
         dry_plan(config)
 
 
-def test_sizes_that_do_not_lie_on_each_other(clip: Path, tmp_path: Path) -> None:
+def test_refuses_painted_pictures_of_another_size(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     write_png(tmp_path / "painted01.png", paint(camera_frame(1))[:40])
     with pytest.raises(InputError, match=r"72×40 px, but img01\.png.*is 72×56"):
         dry_plan(config)
 
 
-def test_guides_that_are_missing_for_some_frames(clip: Path, tmp_path: Path) -> None:
+def test_refuses_guides_that_are_missing_for_some_frames(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     source, targets = tmp_path / "source.png", tmp_path / "targets"
     write_png(source, camera_frame(1))
@@ -307,7 +309,7 @@ def test_guides_that_are_missing_for_some_frames(clip: Path, tmp_path: Path) -> 
         dry_plan(dataclasses.replace(config, painting=painting))
 
 
-def test_one_frame_painted_twice(clip: Path, tmp_path: Path) -> None:
+def test_refuses_two_paintings_of_one_frame(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     shutil.copy(tmp_path / "painted01.png", tmp_path / "again.png")
     twice = (*keys(tmp_path, 1), PaintedKeyframe(painted=str(tmp_path / "again.png"), frame="1"))
@@ -315,8 +317,8 @@ def test_one_frame_painted_twice(clip: Path, tmp_path: Path) -> None:
         dry_plan(dataclasses.replace(config, painting=PaintConfig(keys=twice)))
 
 
-def test_guides_by_hand_lead(clip: Path, tmp_path: Path) -> None:
-    """Where nothing else weighs anything, the guide alone says what goes where."""
+def test_follows_guides_made_by_hand(clip: Path, tmp_path: Path) -> None:
+    """With all other weights at 0, the guide alone decides the matches."""
     shutil.copytree(clip, tmp_path, dirs_exist_ok=True)
     columns = np.broadcast_to(np.arange(SIZE[0]) < SIZE[0] // 2, SIZE[::-1])
     sides = np.repeat(np.where(columns, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -336,7 +338,7 @@ def test_guides_by_hand_lead(clip: Path, tmp_path: Path) -> None:
     assert made[:, SIZE[0] // 2 + 4 :].mean() < 0.35
 
 
-def test_what_is_painted_is_in_the_plan_and_read_back(whole: RunConfig) -> None:
+def test_the_plan_stores_the_painted_pictures(whole: RunConfig) -> None:
     plan = read_plan(whole.run_dir / "plan.json")
     assert plan is not None
     assert plan.keyframes == {1: 0, 7: 1}
@@ -344,7 +346,7 @@ def test_what_is_painted_is_in_the_plan_and_read_back(whole: RunConfig) -> None:
     assert Path(plan.painting.keys[1].painted.path).name == "painted07.png"
 
 
-def test_the_best_next_keyframe_is_where_most_fits_badly() -> None:
+def test_suggests_the_keyframe_where_most_frames_fit_badly() -> None:
     plan = sample_plan(60)
     misfits = {i: 0.0 for i in range(60)} | {i: 0.5 for i in range(30, 50)} | {5: 0.9}
     best = best_keyframes(plan, misfits, 2)
@@ -353,7 +355,7 @@ def test_the_best_next_keyframe_is_where_most_fits_badly() -> None:
     assert abs(best[1].index - best[0].index) >= MIN_SPACING_FRAMES
 
 
-def test_a_shot_without_a_keyframe_is_told(clip: Path, tmp_path: Path) -> None:
+def test_reports_a_shot_without_a_keyframe(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1, shots=(0, 6))
     plan = dry_plan(config)
     (text,) = [text for text in plan_notes(config, plan) if "WARNING" in text]
@@ -364,7 +366,7 @@ def test_a_shot_without_a_keyframe_is_told(clip: Path, tmp_path: Path) -> None:
     assert np.abs(shown(config, 7) - wanted).mean() < 0.2  # by what it shows
 
 
-def test_transparency_of_a_alone_is_told(clip: Path, tmp_path: Path) -> None:
+def test_reports_transparency_of_a_alone(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     half = np.full((SIZE[1], SIZE[0], 1), 255, np.uint8)
     half[:20] = 0

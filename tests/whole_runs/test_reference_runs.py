@@ -1,4 +1,4 @@
-"""Films after several references: the same bytes by whatever way; bad folders told in a line."""
+"""Films after several references: the same bytes in any order, and clear errors for bad folders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERY = 4  # frames from one anchor to the next
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A slow pan, and three references: their names tell no places."""
+    """Write a slow pan and three references without a position in their names."""
     root = tmp_path_factory.mktemp("camera")
     cat = skimage.data.chelsea()
     for index in range(FRAMES):
@@ -42,7 +42,7 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def film(camera: Path, root: Path, **settings: Any) -> RunConfig:
-    """A run after the folder of references, over a copy of everything."""
+    """Return a run after the folder of references, over a copy of everything."""
     shutil.copytree(camera, root, dirs_exist_ok=True)
     usual = {"temporal": "on", "segment_frames": EVERY, "anchor_frames": EVERY}
     usual |= {"reference": root / "looks"}
@@ -62,7 +62,7 @@ def name(index: int) -> str:
 @pytest.mark.parametrize(
     ("temporal", "refine"), [("on", "none"), ("on", "affine"), ("off", "none")]
 )
-def test_no_pixel_depends_on_who_does_which_frame_in_which_order(
+def test_no_pixel_depends_on_the_order_of_frames_or_on_their_worker(
     camera: Path, tmp_path: Path, temporal: str, refine: str
 ) -> None:
     look = dataclasses.replace(DRAFT, refine=refine)
@@ -79,7 +79,7 @@ def test_no_pixel_depends_on_who_does_which_frame_in_which_order(
     assert frame_bytes(alone.run_dir) == {name(0): whole[name(0)]}
 
 
-def test_where_one_reference_matters_nothing_is_done_for_another(
+def test_uses_only_the_references_that_contribute_to_a_frame(
     camera: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = film(camera, tmp_path)
@@ -107,7 +107,7 @@ def test_where_one_reference_matters_nothing_is_done_for_another(
     assert encoded == [0, 1, 2]
 
 
-def test_another_reference_or_place_is_refused_and_nothing_is_lost(
+def test_refuses_another_reference_or_position_and_loses_nothing(
     camera: Path, tmp_path: Path
 ) -> None:
     config = film(camera, tmp_path)
@@ -126,7 +126,7 @@ def test_another_reference_or_place_is_refused_and_nothing_is_lost(
         open_run(config)
 
 
-def test_a_damaged_file_of_references_is_told_by_a_worker_too(camera: Path, tmp_path: Path) -> None:
+def test_a_worker_too_reports_a_damaged_reference(camera: Path, tmp_path: Path) -> None:
     config = film(camera, tmp_path)
     with open_run(config) as opened:
         shutil.copy(tmp_path / "looks" / "0.png", tmp_path / "looks" / "1.png")
@@ -134,7 +134,7 @@ def test_a_damaged_file_of_references_is_told_by_a_worker_too(camera: Path, tmp_
             opened.execute()
 
 
-def test_folders_of_references_that_cannot_be_used(camera: Path, tmp_path: Path) -> None:
+def test_refuses_unusable_folders_of_references(camera: Path, tmp_path: Path) -> None:
     config = film(camera, tmp_path)
     looks = tmp_path / "looks"
 
@@ -157,7 +157,7 @@ def test_folders_of_references_that_cannot_be_used(camera: Path, tmp_path: Path)
         dry_plan(config)
 
 
-def test_a_folder_with_one_reference_is_that_reference(camera: Path, tmp_path: Path) -> None:
+def test_a_folder_with_one_reference_equals_that_reference(camera: Path, tmp_path: Path) -> None:
     config = film(camera, tmp_path / "a", temporal="off")
     for number in (1, 2):
         (tmp_path / "a" / "looks" / f"{number}.png").unlink()
@@ -171,7 +171,7 @@ def test_a_folder_with_one_reference_is_that_reference(camera: Path, tmp_path: P
     assert frame_bytes(config.run_dir) == frame_bytes(alone.run_dir)
 
 
-def test_the_plan_says_where_each_reference_stands(
+def test_the_plan_shows_the_position_of_each_reference(
     camera: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = film(camera, tmp_path, hold=2, blend=3)

@@ -1,4 +1,4 @@
-"""Edited plans, previews, retries and films of what there is: whole runs in this process."""
+"""Edited plans, previews, retries, and films of finished frames: whole runs in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steady runs: the same bytes by whatever way, and a film that goes on over bad frames."""
+"""Coherent runs: the same bytes in any order, also around frames that cannot be read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAN = (1.3, 0.4)  # pixels to the right and down, from frame to frame
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A slow pan over a cat."""
+    """Write a slow pan over a cat."""
     root = tmp_path_factory.mktemp("camera")
     cat = skimage.data.chelsea()
     for index in range(FRAMES):
@@ -37,7 +37,7 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def film(camera: Path, root: Path, **settings: Any) -> RunConfig:
-    """A steady run over a copy of the frames."""
+    """Return a coherent run over a copy of the frames."""
     shutil.copytree(camera, root, dirs_exist_ok=True)
     short = {"segment_frames": EVERY, "anchor_frames": EVERY}
     return sample_config(root, FRAMES, **{"temporal": "on", **short, **settings})
@@ -51,7 +51,7 @@ def run(config: RunConfig, **settings: Any) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def whole(camera: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The frames of an undisturbed run, and nothing left of its memory."""
+    """Return the frames of an undisturbed run, which leaves no cache behind."""
     config = film(camera, tmp_path_factory.mktemp("whole"))
     frames = run(config)
     assert len(frames) == FRAMES
@@ -59,11 +59,13 @@ def whole(camera: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
     return frames
 
 
-def test_segments_decide_no_pixel(camera: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_segments_do_not_affect_pixels(
+    camera: Path, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
     assert run(film(camera, tmp_path, segment_frames=3)) == whole
 
 
-def test_frames_from_the_middle_first(
+def test_frames_may_be_made_from_the_middle_first(
     camera: Path, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
     config = film(camera, tmp_path)
@@ -76,11 +78,11 @@ def test_frames_from_the_middle_first(
 
 
 class EndedError(Exception):
-    """Ends a run from within, as a kill would."""
+    """An error that ends a run from within, as a kill would."""
 
 
 @pytest.mark.parametrize("frames", [2, 6])
-def test_a_run_that_ended_half_way_goes_on_to_the_same_bytes(
+def test_a_run_that_ended_half_way_continues_to_the_same_bytes(
     camera: Path, tmp_path: Path, whole: dict[str, bytes], frames: int
 ) -> None:
     config = film(camera, tmp_path)
@@ -95,7 +97,7 @@ def test_a_run_that_ended_half_way_goes_on_to_the_same_bytes(
     assert run(config) == whole
 
 
-def test_the_memory_of_anchors_may_be_lost_or_damaged(
+def test_cached_anchors_may_be_lost_or_damaged(
     camera: Path, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
     config = film(camera, tmp_path)
@@ -107,8 +109,8 @@ def test_the_memory_of_anchors_may_be_lost_or_damaged(
     assert run(config) == whole
 
 
-def test_a_photographs_film_goes_on_from_its_memory(camera: Path, tmp_path: Path) -> None:
-    """In light that turns blue: an anchor knows what the one before it looked like."""
+def test_a_film_of_photographs_continues_from_cached_anchors(camera: Path, tmp_path: Path) -> None:
+    """In light that turns blue, an anchor depends on the look of the one before."""
     look = AnalogyConfig(**{**sample_config(tmp_path, FRAMES).analogy.__dict__, "refine": "affine"})
     at_once, later = (film(camera, tmp_path / name, analogy=look) for name in ("a", "b"))
     for index in range(EVERY, FRAMES):
@@ -121,7 +123,7 @@ def test_a_photographs_film_goes_on_from_its_memory(camera: Path, tmp_path: Path
     assert run(later) == run(at_once)
 
 
-def test_a_frame_that_cannot_be_decoded_is_passed_over(camera: Path, tmp_path: Path) -> None:
+def test_skips_a_frame_that_cannot_be_decoded(camera: Path, tmp_path: Path) -> None:
     config = film(camera, tmp_path)
     torn = tmp_path / "in" / f"img{EVERY:02d}.png"  # an anchor
     torn.write_bytes(torn.read_bytes()[:-2000])
@@ -138,7 +140,7 @@ def test_equal_frames_give_equal_pictures(camera: Path, tmp_path: Path) -> None:
     assert len(alike) == 1
 
 
-def test_an_era_begins_the_same_from_both_sides(
+def test_an_independent_anchor_is_the_same_from_both_sides(
     camera: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, bytes]
 ) -> None:
     monkeypatch.setattr(dependencies, "SPANS_PER_RESET", 2)
@@ -153,7 +155,7 @@ def test_an_era_begins_the_same_from_both_sides(
 
 
 @pytest.mark.parametrize("refine", ["none", "affine"])
-def test_both_targets_are_steadied(camera: Path, tmp_path: Path, refine: str) -> None:
+def test_both_targets_are_coherent(camera: Path, tmp_path: Path, refine: str) -> None:
     plain = sample_config(tmp_path, FRAMES).analogy
     look = AnalogyConfig(**{**plain.__dict__, "refine": refine})
     few = tmp_path / "few"
@@ -168,10 +170,10 @@ def test_both_targets_are_steadied(camera: Path, tmp_path: Path, refine: str) ->
 
 
 @pytest.mark.parametrize("refine", ["none", "affine"])
-def test_the_references_scene_holds_still_and_takes_each_look(
+def test_the_references_scene_is_still_and_takes_the_look_of_each_frame(
     camera: Path, tmp_path: Path, refine: str
 ) -> None:
-    """Frames of one scene go on from each other; that of another is as if it stood alone."""
+    """Frames of one scene follow each other; a frame of another scene is matched alone."""
     mixed, foreign = tmp_path / "mixed", EVERY + 2
     shutil.copytree(camera, mixed)
     other = cv2.resize(skimage.data.rocket(), (80, 64), interpolation=cv2.INTER_AREA)
@@ -197,7 +199,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def change(frames: dict[str, bytes], output: str, moved: tuple[float, float]) -> float:
-    """Mean square change from picture to picture beside its known motion in pixels."""
+    """Return the mean square change from picture to picture apart from its known motion."""
     pictures = [
         pixels(data) for name, data in sorted(frames.items()) if name.startswith(f"{output}/")
     ]

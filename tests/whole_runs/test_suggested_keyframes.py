@@ -1,4 +1,4 @@
-"""What ``suggest`` names really is worth painting: something comes into view after the keyframe."""
+"""A suggested keyframe improves the film: something comes into view after the first one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMES, STOPS = 5, 13  # frames in which a disc moves into the picture
 
 
 def frame(index: int) -> Picture:
-    """A still scene; after a while a cup lies on it."""
+    """Return a frame of a still scene on which a cup appears after a while."""
     picture = camera_frame(0).copy()
     x = SIZE[0] + 14 - 4 * (min(index, STOPS) - COMES)
     cup = np.roll(skimage.data.coffee()[100:156, 200:272], x - SIZE[0] // 2, axis=1)
@@ -42,7 +42,7 @@ def with_keys(root: Path, *frames: int) -> RunConfig:
 
 
 def error(config: RunConfig) -> float:
-    """How far all frames are from what the painter would have made of them."""
+    """Return the difference of all frames from what the painter would have made of them."""
     assert open_run(config, overwrite=True).execute().done == FRAMES
     frames = config.run_dir / "frames" / "b_prime"
     return sum(

@@ -1,4 +1,4 @@
-"""How much speaks against a worker or a node, and how little does by chance."""
+"""Failures that count against a worker or a node, and those that happen by chance."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_node_needs_more_against_it_than_a_worker(
     assert told(node_blame(), course) is node
 
 
-def test_one_in_a_hundred_by_chance_speaks_against_hardly_any_node_all_night() -> None:
+def test_one_failure_in_a_hundred_blocks_hardly_any_node_in_a_night() -> None:
     chance = random.Random(0)
     tries, blocked = 500_000, 0
     blame = node_blame()
@@ -56,7 +56,7 @@ def test_one_in_a_hundred_by_chance_speaks_against_hardly_any_node_all_night() -
     assert blocked == 0  # three among six would have blocked it three times
 
 
-def test_every_second_frame_is_soon_enough() -> None:
+def test_a_worker_that_fails_every_second_frame_is_soon_suspect() -> None:
     chance = random.Random(1)
     for _ in range(200):
         blame, index = node_blame(), 0

@@ -1,4 +1,4 @@
-"""The real driver with workers that are scripted and a clock that is told."""
+"""The real driver with scripted workers and a simulated clock."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_longest_piece_goes_first_and_every_frame_is_done_once(tmp_path: Pat
     assert stage.clock() == pytest.approx(START_SECONDS + 9 * FRAME_SECONDS)
 
 
-def test_no_worker_has_more_than_one_piece_in_hand(tmp_path: Path) -> None:
+def test_no_worker_has_more_than_one_piece_of_work(tmp_path: Path) -> None:
     stage = Stage(tmp_path, [range(i, i + 3) for i in range(0, 30, 3)], workers=3)
     most = 0
 
@@ -88,7 +88,7 @@ def test_a_frame_is_given_up_after_three_tries_and_the_rest_is_done(tmp_path: Pa
     assert stage.heard(WorkerLost) == []
 
 
-def test_a_run_goes_on_without_the_node_that_fails_what_others_can_do(tmp_path: Path) -> None:
+def test_a_run_continues_without_a_node_that_fails_where_others_succeed(tmp_path: Path) -> None:
     def life(worker: str, avoided: frozenset[str]) -> Life:
         node = ("good", "bad", "fair")[int(worker[7:]) % 3]
         return Life("spare" if node in avoided else node, START_SECONDS)
@@ -131,7 +131,7 @@ def test_a_worker_that_arrives_on_a_blocked_node_is_sent_away(tmp_path: Path) ->
     assert stage.done() == list(range(20))
 
 
-def test_a_silent_worker_is_ended_after_the_stall_time_out(tmp_path: Path) -> None:
+def test_kills_a_silent_worker_after_the_stall_time_out(tmp_path: Path) -> None:
     def ends(worker: str, node: str, index: int, attempt: int) -> End:
         return "silence" if (index, attempt) == (0, 1) else "done"
 
@@ -147,7 +147,7 @@ def test_a_silent_worker_is_ended_after_the_stall_time_out(tmp_path: Path) -> No
     assert stage.done() == list(range(12))
 
 
-def test_without_a_time_out_the_frames_tell_how_long_silence_may_last(tmp_path: Path) -> None:
+def test_derives_the_stall_limit_from_finished_frames(tmp_path: Path) -> None:
     def ends(worker: str, node: str, index: int, attempt: int) -> End:
         return "silence" if (index, attempt) == (1, 1) else "done"
 
@@ -176,7 +176,7 @@ def test_more_failed_frames_than_allowed_end_the_run(
     assert stage.pool.hours[0].gone_at > 0, "the workers are stopped"
 
 
-def test_a_worker_that_comes_late_is_used_and_its_absence_told(tmp_path: Path) -> None:
+def test_reports_a_late_worker_and_uses_it(tmp_path: Path) -> None:
     lives = {"styler-1": Life("far", 400.0)}
     stage = Stage(tmp_path, singles(60), lives=lives, start_timeout_seconds=300.0).run()
     (missing,) = stage.heard(WorkersMissing)
@@ -200,7 +200,7 @@ def test_workers_are_added_where_there_is_room_for_waiting_work(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("cause", "attempt"), [("node lost", 1), ("died", 2), ("unreachable", 2), ("broke", 2)]
 )
-def test_a_worker_that_goes_is_replaced_and_its_frames_are_done(
+def test_replaces_a_lost_worker_and_makes_its_frames(
     tmp_path: Path, cause: LossCause, attempt: int
 ) -> None:
     lives = {"styler-0": Life("near", START_SECONDS, 2.5 * FRAME_SECONDS, cause)}
@@ -214,7 +214,7 @@ def test_a_worker_that_goes_is_replaced_and_its_frames_are_done(
     assert stage.clock() == pytest.approx(2 * START_SECONDS + 5.5 * FRAME_SECONDS)
 
 
-def test_a_frame_that_ends_its_workers_is_told_from_one_that_cannot_be_read(
+def test_tells_a_frame_that_kills_its_workers_from_an_unreadable_one(
     tmp_path: Path,
 ) -> None:
     def ends(worker: str, node: str, index: int, attempt: int) -> End:
@@ -242,7 +242,7 @@ def test_a_worker_that_fails_frame_after_frame_is_retired(tmp_path: Path) -> Non
     assert len(stage.done_by("styler-3")) > 3
 
 
-def test_workers_that_are_lost_without_a_finished_frame_end_the_run(tmp_path: Path) -> None:
+def test_too_many_lost_workers_without_a_finished_frame_end_the_run(tmp_path: Path) -> None:
     lives = {f"styler-{n}": Life("near", START_SECONDS, 1.0) for n in range(99)}
     stage = Stage(tmp_path, singles(30), workers=1, lives=lives, max_worker_deaths=4)
     with pytest.raises(JobError, match=r"5 workers were lost.*it was lost"):
@@ -260,7 +260,7 @@ def test_nodes_that_come_and_go_do_not_end_the_run(tmp_path: Path) -> None:
     assert len(stage.heard(WorkerLost)) == 29
 
 
-def test_workers_that_are_cut_off_do_not_end_the_run_but_a_frame_among_them_is_watched(
+def test_workers_that_are_cut_off_do_not_end_the_run_but_their_frame_is_watched(
     tmp_path: Path,
 ) -> None:
     lives = {
@@ -298,7 +298,7 @@ def test_a_full_disk_ends_the_run_at_once(tmp_path: Path) -> None:
     assert stage.journaled("failed") == []
 
 
-def test_the_journal_is_brought_to_the_disk_now_and_then_and_at_the_end(
+def test_syncs_the_journal_now_and_then_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[tuple[float, int]] = []
@@ -317,7 +317,7 @@ def test_the_journal_is_brought_to_the_disk_now_and_then_and_at_the_end(
     assert len(synced) > 2
 
 
-def test_the_first_request_to_stop_lets_the_frames_in_hand_be_finished(tmp_path: Path) -> None:
+def test_the_first_request_to_stop_lets_workers_finish_their_frames(tmp_path: Path) -> None:
     lives = {"styler-1": Life("near", START_SECONDS + 3.0)}
     stage = Stage(tmp_path, [range(0, 10), range(10, 20), range(20, 30)], lives=lives)
     hear = stage.driver.on_event
@@ -336,7 +336,7 @@ def test_the_first_request_to_stop_lets_the_frames_in_hand_be_finished(tmp_path:
     assert stage.clock() == pytest.approx(until, abs=POLL_SECONDS)
 
 
-def test_status_tells_of_the_run_while_it_goes_on(tmp_path: Path) -> None:
+def test_status_is_up_to_date_during_a_run(tmp_path: Path) -> None:
     stage = Stage(tmp_path, singles(20), workers=3, shown=True)
     hear = stage.driver.on_event
     seen: list[dict[str, object]] = []

@@ -1,4 +1,4 @@
-"""The rules of who does what, without Ray and without a clock."""
+"""The scheduler's rules, without Ray and without a clock."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_frame_is_given_up_after_its_last_attempt() -> None:
     assert s.finished
 
 
-def test_a_frame_that_cannot_succeed_is_given_up_at_once_and_the_rest_goes_on() -> None:
+def test_gives_up_a_frame_that_cannot_succeed_at_once() -> None:
     s = scheduler(range(0, 2))
     s.next_work("a")
     assert s.frame_failed("a", 0, retryable=False) is Verdict.GIVE_UP
@@ -119,7 +119,7 @@ def test_one_frame_that_fails_again_and_again_does_not_make_its_worker_suspect()
 
 
 def fail_everywhere(s: Scheduler, name: str, count: int) -> list[Suspect | None]:
-    """Let a worker fail so many pieces of work of one frame each."""
+    """Let a worker fail a number of pieces of work of one frame each."""
     seen = []
     for _ in range(count):
         work = s.next_work(name)
@@ -138,7 +138,7 @@ def test_frames_that_fail_on_two_workers_are_to_blame_themselves() -> None:
     # a took 0, b took 0 again and so on: whatever failed once failed on the other as well
 
 
-def test_a_node_whose_workers_fail_what_others_can_do_is_blocked_with_all_its_workers() -> None:
+def test_blocks_a_node_whose_workers_fail_where_others_succeed() -> None:
     s = Scheduler([[i] for i in range(30)], max_attempts=3, max_worker_deaths=1)
     for name, node in (("a", "good"), ("b", "bad"), ("c", "bad"), ("d", "bad")):
         s.add_worker(name, node)
@@ -176,7 +176,7 @@ def test_a_node_on_which_no_worker_starts_is_blocked() -> None:
     assert not s.should_block("good")
 
 
-def test_workers_that_leave_with_their_node_do_not_end_the_run_nor_blame_a_frame() -> None:
+def test_blames_nobody_for_workers_that_leave_with_their_node() -> None:
     s = Scheduler([[0, 1]], max_attempts=3, max_worker_deaths=1)
     for number in range(20):
         s.add_worker(f"a{number}", f"node{number}")
@@ -186,7 +186,7 @@ def test_workers_that_leave_with_their_node_do_not_end_the_run_nor_blame_a_frame
     assert s.attempts(0) == 0
 
 
-def test_workers_that_are_cut_off_end_the_run_no_more_than_a_frame_goes_round_for_ever() -> None:
+def test_workers_that_are_cut_off_do_not_end_the_run_but_their_frame_is_given_up() -> None:
     s = Scheduler([[0], [1]], max_attempts=3, max_worker_deaths=1)
     for number in range(DEATHS_PER_FRAME):
         s.add_worker(f"a{number}", "far")
@@ -196,7 +196,7 @@ def test_workers_that_are_cut_off_end_the_run_no_more_than_a_frame_goes_round_fo
     assert not s.too_many_deaths
 
 
-def test_a_finished_frame_shows_that_the_deaths_before_it_were_no_disaster() -> None:
+def test_a_finished_frame_resets_the_count_of_deaths() -> None:
     s = scheduler(*(range(i, i + 1) for i in range(9)), deaths=1, workers="")
     for number in range(1, 9):
         s.worker_died("x")
@@ -229,7 +229,7 @@ def test_a_failed_frame_is_tried_before_new_work() -> None:
     assert s.next_work("b") == (10,)
 
 
-def test_a_retired_workers_frames_go_to_another_without_blame() -> None:
+def test_hands_a_retired_workers_frames_to_another_without_blame() -> None:
     s = scheduler(range(0, 3))
     s.next_work("a")
     s.frame_done("a", 0)
@@ -247,7 +247,7 @@ def test_a_dead_workers_unfinished_frames_are_handed_out_again() -> None:
     assert s.next_work("b") == (1, 2, 3)
 
 
-def test_a_frame_that_keeps_killing_is_given_up_and_its_neighbours_are_not() -> None:
+def test_gives_up_a_frame_that_keeps_killing_but_not_its_neighbours() -> None:
     s = scheduler(range(0, 3), workers="a")
     for death in range(1, DEATHS_PER_FRAME + 1):
         work = s.next_work("a")
@@ -276,7 +276,7 @@ def test_a_worker_that_died_before_it_was_ready_counts() -> None:
     assert s.too_many_deaths
 
 
-def test_frames_that_a_worker_said_nothing_about_are_handed_out_again() -> None:
+def test_hands_out_again_frames_without_an_outcome() -> None:
     s = scheduler(range(0, 3))
     s.next_work("a")
     s.frame_done("a", 0)
@@ -293,7 +293,7 @@ def test_works_are_the_open_parts_of_segments(done: set[int], expected: list[lis
 
 
 class RandomNight:
-    """Workers that do, fail, die and leave by chance, as the scheduler tells them."""
+    """Workers that succeed, fail, die and leave at random."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -358,7 +358,7 @@ class RandomNight:
 
 
 @pytest.mark.parametrize("seed", range(90))
-def test_any_course_of_events_settles_every_frame_once(seed: int) -> None:
+def test_any_order_of_events_finishes_or_gives_up_every_frame_once(seed: int) -> None:
     night = RandomNight(seed)
     for _ in range(10_000):
         if night.s.finished:

@@ -1,11 +1,11 @@
-"""When a worker counts as stalled, with a clock that is told."""
+"""Detection of stalled workers, with a simulated clock."""
 
 from __future__ import annotations
 
 from batch_analogy.jobs.drive.stalls import FIRST_FRAME_SECONDS, LEAST_SECONDS, MEDIANS, StallWatch
 
 
-def test_a_given_limit_holds_from_the_beginning() -> None:
+def test_a_given_limit_applies_from_the_beginning() -> None:
     watch = StallWatch(30.0)
     watch.heard("a", now=100.0)
     watch.heard("b", now=110.0)
@@ -23,7 +23,7 @@ def test_a_worker_without_work_is_never_overdue() -> None:
     assert watch.overdue(now=1e9) == []
 
 
-def test_slow_work_is_given_time() -> None:
+def test_the_limit_grows_with_slow_frames() -> None:
     watch = StallWatch(None)
     assert watch.limit_seconds == FIRST_FRAME_SECONDS
     watch.frame_took(0.5)
@@ -33,7 +33,7 @@ def test_slow_work_is_given_time() -> None:
     assert watch.limit_seconds == MEDIANS * 900.0
 
 
-def test_the_slow_first_frame_of_a_stretch_is_given_time() -> None:
+def test_the_limit_allows_for_the_slow_first_frame_of_a_span() -> None:
     watch = StallWatch(None, span=24)
     watch.frame_took(900.0)
     for _ in range(23):

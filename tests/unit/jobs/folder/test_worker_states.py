@@ -1,4 +1,4 @@
-"""What status.json says of workers and segments."""
+"""States of workers, and numbers of finished segments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def done(name: str, index: int) -> FrameDone:
     return FrameDone(index, f"{index}.png", name, 2.0, 1, 0, 9, None, None)
 
 
-def test_what_each_worker_did_is_known() -> None:
+def test_counts_the_frames_of_each_worker() -> None:
     failed = FrameFailed(7, "7.png", "styler-1", "torn", 1, will_retry=True)
     worker_states = crew_of(ready("styler-0"), ready("styler-1"), done("styler-0", 4), failed)
     first, second = worker_states.states()
@@ -30,7 +30,7 @@ def test_what_each_worker_did_is_known() -> None:
     assert (second.done, second.failed, second.lost) == (0, 1, None)
 
 
-def test_a_lost_worker_is_shown_until_it_is_back() -> None:
+def test_shows_a_lost_worker_until_it_is_back() -> None:
     worker_states = crew_of(
         ready("inline"), done("inline", 0), WorkerLost("inline", "killed", 1, "inline")
     )
@@ -39,7 +39,7 @@ def test_a_lost_worker_is_shown_until_it_is_back() -> None:
     assert [(state.lost, state.done) for state in worker_states.states()] == [(None, 1)]
 
 
-def test_only_the_last_lost_workers_are_kept() -> None:
+def test_keeps_only_the_workers_lost_last() -> None:
     events = [WorkerLost(f"styler-{n}", "gone", n, None) for n in range(3 * KEPT_LOST)]
     names = [state.name for state in crew_of(ready("alive"), *events).states()]
     assert len(names) == KEPT_LOST + 1

@@ -1,5 +1,4 @@
-"""DependencyGraph: cut by frame index, whole though frames are missing, and no anchor kept for
-nothing."""
+"""Spans are cut by frame index, missing frames do not break them, unneeded anchors are found."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from tests.support.plans import plan as sample_plan
 
 
 def plan_of(sizes: list[int], cuts: tuple[int, ...] = ()) -> Plan:
-    """Frames of these widths; 0 is one that cannot be used."""
+    """Return a plan of frames of these widths; 0 is an unusable one."""
     frames = tuple(
         FramePlan(k, f"f{k}", f"f{k}", 8, width, 1, 1, "x", None if width else "broken")
         for k, width in enumerate(sizes)
@@ -37,7 +36,7 @@ def names(context: SpanContext) -> tuple[list[int], int, int | None]:
     return [span.start for span in context.leading], context.own.start, following
 
 
-def test_stretches_are_cut_by_index_inside_shots() -> None:
+def test_cuts_spans_by_index_inside_shots() -> None:
     film = dependencies(plan_of([8] * 14, cuts=(6,)))
     assert names(film.context(1)) == ([], 0, 4)
     assert names(film.context(5)) == ([0], 4, None)  # the shot ends
@@ -45,7 +44,7 @@ def test_stretches_are_cut_by_index_inside_shots() -> None:
     assert names(film.context(13)) == ([6], 10, None)
 
 
-def test_what_leads_to_a_stretch_begins_at_an_anchor_that_is_known() -> None:
+def test_a_context_begins_at_an_existing_anchor() -> None:
     film = dependencies(plan_of([8] * 20), 8)
     assert names(film.context(17)) == ([8, 12], 16, None)
     assert names(film.context(9)) == ([], 8, 12)
@@ -53,7 +52,7 @@ def test_what_leads_to_a_stretch_begins_at_an_anchor_that_is_known() -> None:
     assert film.context(5).leading[0].independent
 
 
-def test_after_many_stretches_one_begins_anew() -> None:
+def test_an_anchor_is_independent_after_many_spans() -> None:
     film = dependencies(plan_of([8] * (4 * SPANS_PER_RESET + 8)))
     last = 4 * SPANS_PER_RESET + 5
     assert names(film.context(last)) == ([4 * SPANS_PER_RESET], 4 * SPANS_PER_RESET + 4, None)
@@ -61,7 +60,7 @@ def test_after_many_stretches_one_begins_anew() -> None:
     assert begins == [0, 4 * SPANS_PER_RESET]
 
 
-def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
+def test_hands_out_first_what_depends_on_fewest_anchors() -> None:
     film = dependencies(plan_of([8] * (4 * SPANS_PER_RESET + 8)))
     works = [range(first, first + 4) for first in range(0, 4 * SPANS_PER_RESET + 8, 4)]
     scheduler = Scheduler(works, max_attempts=3, max_worker_deaths=8, depth=film.depth)
@@ -75,7 +74,7 @@ def test_work_is_handed_out_where_anchors_do_not_wait_for_each_other() -> None:
 
 
 def edited(frames: int, index: int, ev: float = 0.5) -> set[int]:
-    """Frames whose provenance is another once the exposure of this one is."""
+    """Return the frames whose provenance changes with the exposure of this one."""
     before = plan_of([8] * frames)
     changed = msgspec.structs.replace(before.frames[index], exposure_ev=ev)
     after = msgspec.structs.replace(
@@ -85,7 +84,7 @@ def edited(frames: int, index: int, ev: float = 0.5) -> set[int]:
     return {k for k in range(frames) if was.provenance(k) != now.provenance(k)}
 
 
-def test_an_edited_exposure_concerns_its_stretch_and_what_later_anchors_lead_to() -> None:
+def test_an_edited_exposure_concerns_its_span_and_all_that_depends_on_it() -> None:
     era = 4 * SPANS_PER_RESET
     assert edited(era + 8, 0, 0.0) == set()
     assert edited(era + 8, 9) == set(range(9, era)), "not the anchor of its own span"
@@ -94,12 +93,12 @@ def test_an_edited_exposure_concerns_its_stretch_and_what_later_anchors_lead_to(
     assert edited(era + 8, era + 5) == set(range(era + 5, era + 8))
 
 
-def test_a_shot_that_ends_earlier_concerns_the_stretch_that_is_followed_by_none() -> None:
+def test_a_shot_that_ends_earlier_concerns_its_last_span() -> None:
     was, now = dependencies(plan_of([8] * 16)), dependencies(plan_of([8] * 16, cuts=(10,)))
     assert {k for k in range(10) if was.provenance(k) != now.provenance(k)} == {9}
 
 
-def test_frames_of_one_stretch_share_their_course() -> None:
+def test_frames_of_a_span_share_their_context() -> None:
     asked: list[int] = []
 
     def known(start: int) -> bool:
@@ -112,7 +111,7 @@ def test_frames_of_one_stretch_share_their_course() -> None:
     assert asked == [4, 8]
 
 
-def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
+def test_leaves_unusable_frames_out_of_spans() -> None:
     film = dependencies(plan_of([8, 8, 0, 8, 0, 0, 8, 8, 8]))
     assert [frame.index for frame in film.context(3).own.frames] == [0, 1, 3]
     assert names(film.context(7)) == ([0], 6, 8)
@@ -120,19 +119,19 @@ def test_frames_that_cannot_be_used_are_not_in_a_stretch() -> None:
         dependencies(plan_of([8, 0])).context(1)
 
 
-def test_a_stretch_without_a_usable_frame_is_none() -> None:
+def test_makes_no_span_without_usable_frames() -> None:
     film = dependencies(plan_of([8] * 4 + [0] * 4 + [8] * 4))
     assert names(film.context(9)) == ([0], 8, None)
     assert names(film.context(2)) == ([], 0, 8)
 
 
-def test_where_frames_change_their_size_one_begins_anew() -> None:
+def test_begins_a_new_chain_where_frames_change_their_size() -> None:
     film = dependencies(plan_of([8] * 3 + [16] * 6))
     assert names(film.context(2)) == ([], 0, None)
     assert names(film.context(4)) == ([], 3, 7)
 
 
-def test_anchors_are_given_up_when_nothing_leads_over_them() -> None:
+def test_an_anchor_is_unneeded_when_nothing_depends_on_it() -> None:
     film = dependencies(plan_of([8] * 16), 0, 4, 8, 12)
     assert film.unneeded_anchors(3, {0, 1, 2, 3}) == [0]
     assert film.unneeded_anchors(7, {4, 5, 6, 7}) == []  # the span before it is not done
@@ -145,14 +144,14 @@ def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:
 
 
 def keyed(plan: Plan, *frames: int) -> Plan:
-    """The same with these frames painted."""
+    """Return the plan with these frames painted."""
     mark = FileFingerprint("/p.png", 1, 1, "x")
     return msgspec.structs.replace(
         plan, painting=PaintInputs(tuple(PaintedPicture(mark, k) for k in frames))
     )
 
 
-def test_keyframes_are_anchors_and_others_come_from_the_nearer_one() -> None:
+def test_keyframes_are_anchors_and_the_others_depend_on_the_nearer_one() -> None:
     film = dependencies(keyed(plan_of([8] * 24), 6, 18))
     spans = film.spans()
     assert [(s.start, s.backward, s.independent) for s in spans] == [
@@ -172,7 +171,7 @@ def test_keyframes_are_anchors_and_others_come_from_the_nearer_one() -> None:
     assert [s.start for s in film.context(0).spans] == [0, 2, 6]
 
 
-def test_an_anchor_made_backwards_is_kept_until_what_comes_from_it_is_known() -> None:
+def test_keeps_an_anchor_until_the_earlier_one_made_from_it_exists() -> None:
     plan = keyed(plan_of([8] * 12), 11)
     assert [s.start for s in dependencies(plan).spans()] == [0, 3, 7, 11]
     everything = set(range(12))
@@ -180,7 +179,7 @@ def test_an_anchor_made_backwards_is_kept_until_what_comes_from_it_is_known() ->
     assert 3 in dependencies(plan, 0, 3, 7).unneeded_anchors(4, everything)
 
 
-def test_a_shot_without_a_keyframe_takes_the_nearest_ones_paint() -> None:
+def test_a_shot_without_a_keyframe_uses_the_nearest_one() -> None:
     spans = dependencies(keyed(plan_of([8] * 12, cuts=(6,)), 1)).spans()
     assert [(s.start, s.key, s.independent) for s in spans if s.start >= 6] == [
         (6, 0, True),
@@ -189,8 +188,8 @@ def test_a_shot_without_a_keyframe_takes_the_nearest_ones_paint() -> None:
     ]
 
 
-def test_another_keyframe_moves_no_anchor_near_the_others() -> None:
-    """What is nearer to one keyframe, by whole spans, stays as it was made."""
+def test_a_new_keyframe_moves_no_anchor_near_the_others() -> None:
+    """Frames that are nearer to another keyframe, by whole spans, are not made again."""
     plan = plan_of([8] * 60)
     was, now = dependencies(keyed(plan, 10)), dependencies(keyed(plan, 10, 50))
     changed = {k for k in range(60) if was.provenance(k) != now.provenance(k)}
@@ -200,14 +199,14 @@ def test_another_keyframe_moves_no_anchor_near_the_others() -> None:
 
 
 @pytest.mark.parametrize("gap", range(2, 40))
-def test_between_keyframes_no_stretch_is_long_and_the_middle_is_not_short(gap: int) -> None:
+def test_no_span_between_keyframes_is_long_and_the_middle_one_is_not_short(gap: int) -> None:
     chain = dependencies(keyed(plan_of([8] * (gap + 1)), 0, gap)).spans()
     assert all(len(span.frames) <= 4 for span in chain)
     (crossing,) = [a for a, b in itertools.pairwise(chain) if (a.key, b.key) == (0, 1)]
     assert len(crossing.frames) >= min(gap, 2)
 
 
-def test_paint_is_part_of_what_a_frame_is_made_from() -> None:
+def test_the_painted_picture_is_part_of_the_provenance() -> None:
     plan = keyed(plan_of([8] * 24), 6, 18)
     assert plan.painting is not None
     first, second = plan.painting.keys

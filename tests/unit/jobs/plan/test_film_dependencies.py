@@ -1,4 +1,4 @@
-"""DependencyGraph with several references: anchors only where one is seen, and no worker's own."""
+"""Dependencies with several references: each has anchors only where it contributes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def film(total: int, *places: int, cut: int | None = None) -> Plan:
 
 
 def starts(dependencies: FilmDependencies, index: int) -> list[list[int]]:
-    """The spans that one comes to a frame by, for each of its references."""
+    """Return the spans that lead to a frame, for each of its references."""
     return [
         [span.start for span in (*context.leading, context.own)]
         for context in dependencies.contexts([index])[0]
     ]
 
 
-def test_a_frame_has_a_course_for_each_reference_that_it_has_something_of() -> None:
+def test_a_frame_has_a_context_for_each_reference_that_contributes() -> None:
     dependencies = FilmDependencies(film(40, 0, 14, 30))
     assert starts(dependencies, 0) == [[0]]
     assert starts(dependencies, 9) == [[0, 4, 8], [0, 4, 8]]
@@ -38,12 +38,12 @@ def test_a_frame_has_a_course_for_each_reference_that_it_has_something_of() -> N
     assert starts(dependencies, 39) == [[*range(12, 40, 4)]]
 
 
-def test_one_reference_has_the_courses_of_the_whole_film() -> None:
+def test_one_reference_has_the_contexts_of_the_whole_film() -> None:
     assert starts(FilmDependencies(film(40)), 9) == [[0, 4, 8]]
     assert starts(FilmDependencies(film(40, 20)), 9) == [[0, 4, 8]]
 
 
-def test_no_anchor_is_made_where_a_reference_is_not_seen() -> None:
+def test_makes_no_anchor_where_a_reference_does_not_contribute() -> None:
     dependencies = FilmDependencies(film(40, 0, 14, 30))
     assert dependencies.contexts([13])[0][0].following is None  # the first is gone after that
     per_reference = [[*range(0, 14, 4)], [*range(0, 30, 4)], [*range(12, 40, 4)]]
@@ -51,13 +51,13 @@ def test_no_anchor_is_made_where_a_reference_is_not_seen() -> None:
     assert made == [start for part in per_reference for start in part]
 
 
-def test_cuts_hold_for_every_reference() -> None:
+def test_cuts_apply_to_every_reference() -> None:
     dependencies = FilmDependencies(film(40, 0, 39, cut=10))
     assert starts(dependencies, 9) == [[0, 4, 8], [0, 4, 8]]
     assert starts(dependencies, 12) == [[10], [10]]
 
 
-def test_anchors_are_given_up_for_each_reference_by_itself() -> None:
+def test_finds_unneeded_anchors_for_each_reference_by_itself() -> None:
     known: set[AnchorId] = {(start, number) for start in range(0, 40, 4) for number in (0, 1)}
     known.discard((4, 1))
     dependencies = FilmDependencies(film(40, 0, 39), known.__contains__)

@@ -1,4 +1,4 @@
-"""Where references stand over a film, and how much of which a frame has."""
+"""Positions of references in a film, and their mix for each frame."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ FRAMES = stills(*(f"IMG_{number}.jpg" for number in range(100, 121)))
 
 
 def places(*names: str, frames: list[FramePlan] = FRAMES, fps: Fraction | None = None) -> list[int]:
-    """Where references of these names stand, in the order of the film."""
+    """Return the frames of references of these names, in the order of the film."""
     paths = [Path("/looks") / name for name in names]
     return [frame for frame, _ in place_references(paths, frames, fps)]
 
 
-def test_without_places_references_are_spread_from_the_first_frame_to_the_last() -> None:
+def test_spreads_references_without_a_position_over_the_film() -> None:
     assert places("a.jpg") == [0]
     assert places("a.jpg", "b.jpg") == [0, 20]
     assert places("a.jpg", "b.jpg", "c.jpg", "d.jpg") == [0, 7, 13, 20]
 
 
-def test_a_name_says_the_frame_by_its_name_its_number_or_a_share_of_the_film() -> None:
+def test_reads_a_position_as_frame_name_number_or_share_of_the_film() -> None:
     paths = [Path(f"/looks/{name}.png") for name in ("noon@IMG_110", "dusk@100%", "dawn@2")]
     placed = [(frame, path.stem) for frame, path in place_references(paths, FRAMES, None)]
     assert placed == [(2, "dawn@2"), (10, "noon@IMG_110"), (20, "dusk@100%")]
     assert places("a@b@37.5%.jpg") == [8]
 
 
-def test_a_frame_called_like_a_number_is_meant_by_its_name() -> None:
+def test_prefers_the_name_of_a_frame_to_its_number() -> None:
     assert places("x@7.jpg", frames=stills("5.jpg", "6.jpg", "7.jpg")) == [2]
 
 
-def test_a_name_says_a_time_of_a_video() -> None:
+def test_reads_a_position_as_a_time_of_a_video() -> None:
     frames = stills(*(f"{number:06d}" for number in range(200)))
     assert places("x@1.5s.jpg", "y@0m3s.jpg", frames=frames, fps=Fraction(24)) == [36, 72]
     uneven = [msgspec.structs.replace(f, time=str(Fraction(f.index**2, 100))) for f in frames]
@@ -80,7 +80,7 @@ def test_refuses_a_name_that_two_frames_have() -> None:
         places("x@1.jpg", frames=stills("a/1.jpg", "b/1.jpg"))
 
 
-def test_a_film_goes_smoothly_from_reference_to_reference() -> None:
+def test_a_film_changes_smoothly_from_reference_to_reference() -> None:
     shares = []
     for index in range(25):
         mix = mix_at([4, 14, 20], index)

@@ -1,4 +1,4 @@
-"""What a painted run remembers of its anchors comes back whole, or not at all."""
+"""Anchors of a painted run are loaded whole, or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HALF = FRAMES // 2
 
 
 def frame(number: int) -> torch.Tensor:
-    """(1, 3, H, W): a texture that moves by parts of a pixel."""
+    """Return a frame (1, 3, H, W) of a texture that moves by parts of a pixel."""
     noise = np.random.default_rng(3).random((SIZE[0], SIZE[1] + 8, 3), np.float32)
     soft = cv2.GaussianBlur(noise, (0, 0), 2.0)
     soft = (soft - soft.min()) / (soft.max() - soft.min())
@@ -43,7 +43,7 @@ def frame(number: int) -> torch.Tensor:
 
 
 def anchors() -> tuple[PaintedState, PaintedState, NDArray[np.float32]]:
-    """Two anchors after a keyframe, and how far the second one's places are from where it is."""
+    """Return two anchors after a keyframe, and the displacement of the second one's matches."""
     first = frame(0)
     painting = Painting(first, torch.cat([first, torch.ones_like(first[:, :1])], dim=1))
     keys = (PaintedKeyframe(painted="p.png", frame="0"),)
@@ -60,7 +60,7 @@ def anchors() -> tuple[PaintedState, PaintedState, NDArray[np.float32]]:
     return one, two, moved[0, 1, 16:-16, 16:-16].numpy()
 
 
-def test_anchors_follow_from_their_root() -> None:
+def test_anchors_do_not_drift_from_their_origin() -> None:
     one, two, moved = anchors()
     assert one.from_origin is not None
     assert two.from_origin is not None
@@ -71,7 +71,7 @@ def test_anchors_follow_from_their_root() -> None:
     assert abs(float(since) - float(moved.mean())) < 0.02, "places are as the root says"
 
 
-def test_an_anchor_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_loads_an_anchor_as_it_was_saved(tmp_path: Path) -> None:
     _, two, _ = anchors()
     kept = AnchorCache(RunStore(tmp_path), "plan", "cpu", PAINTED_FORMAT)
     kept.save(3, two)
@@ -89,8 +89,8 @@ def test_an_anchor_comes_back_as_it_was(tmp_path: Path) -> None:
     )
 
 
-def test_an_anchor_of_another_form_is_not_believed(tmp_path: Path) -> None:
-    """As an earlier version wrote it, without what this one needs."""
+def test_deletes_an_anchor_of_another_version(tmp_path: Path) -> None:
+    """An earlier version wrote it without a tensor that this one needs."""
     _, two, _ = anchors()
     store = RunStore(tmp_path)
     kept = AnchorCache(store, "plan", "cpu", PAINTED_FORMAT)

@@ -1,4 +1,4 @@
-"""The frame methods by themselves: matched alone, matched along motion, painted."""
+"""Frame methods: matched alone, matched along motion, painted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def network() -> FeatureExtractor:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A pan over a cat, with anchors at frames 0 and 3, and painted frames 0 to 3 beside it."""
+    """Plan a pan over a cat, with anchors at frames 0 and 3 and painted frames 0 to 3 beside it."""
     root = tmp_path_factory.mktemp("clip")
     frames = []
     for index in range(FRAMES):
@@ -68,7 +68,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 def spec_of(clip: Plan, root: Path, *at: int, **changes: Any) -> WorkerSpec:
-    """A worker's specification, with references (painted frames) placed at these frames."""
+    """Return a worker's specification, with painted frames as references at these frames."""
     folder = Path(clip.frames[0].source).parent
     references = tuple(
         PlacedReference(fingerprint_file(folder / f"painted{index}.png"), index) for index in at
@@ -216,9 +216,7 @@ def test_a_painted_frame_follows_its_keyframe_along_motion(
     assert made[1].misfit < 0.1
 
 
-def test_a_changed_painting_is_refused(
-    clip: Plan, tmp_path: Path, network: FeatureExtractor
-) -> None:
+def test_refuses_a_changed_painting(clip: Plan, tmp_path: Path, network: FeatureExtractor) -> None:
     painting = painting_of(clip, 1)
     (picture,) = painting.inputs.keys
     changed = tmp_path / "painted1.png"

@@ -1,4 +1,4 @@
-"""The worker's batches: what one frame, or want of memory, does to the others."""
+"""A worker's batches, with a frame that fails and with too little memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAMES = 4
 
 @pytest.fixture
 def tasks(tmp_path: Path) -> list[FrameTask]:
-    """A planned run of four frames in ``tmp_path``, nothing of it done."""
+    """Plan a run of four frames in ``tmp_path``; none is made."""
     with open_run(sample_config(tmp_path, FRAMES)) as run:
         return [FrameTask(frame) for frame in run.plan.frames]
 
@@ -63,7 +63,7 @@ Analogies = Callable[..., list[AnalogyResult]]
 def interfere(
     monkeypatch: pytest.MonkeyPatch, check: Callable[[Sequence[torch.Tensor]], None]
 ) -> None:
-    """Let the real analogy be preceded by a check that may raise."""
+    """Run a check, which may raise, before the real analogy."""
     real: Analogies = matched_frames.deep_image_analogies
 
     def checked(frames: Sequence[torch.Tensor], *args: Any, **options: Any) -> list[AnalogyResult]:
@@ -89,7 +89,7 @@ def test_frames_matched_together_are_those_matched_alone(
         assert outcome.notes == ()
 
 
-def test_want_of_memory_lowers_the_batch_and_is_noted(
+def test_reduces_the_batch_when_memory_runs_out_and_notes_it(
     tmp_path: Path, tasks: list[FrameTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = hashes(list(make_worker(tmp_path, 1).process(tasks)))
@@ -122,7 +122,7 @@ def test_a_frame_that_fits_no_gpu_fails_alone_and_says_what_to_do(
     assert all(outcome.traceback == "" for outcome in outcomes)
 
 
-def test_one_frame_that_fails_in_a_batch_spoils_no_other(
+def test_a_frame_that_fails_in_a_batch_does_not_affect_the_others(
     tmp_path: Path, tasks: list[FrameTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = make_worker(tmp_path, 1)
@@ -144,7 +144,7 @@ def test_one_frame_that_fails_in_a_batch_spoils_no_other(
     ]
 
 
-def test_a_frame_that_cannot_be_read_leaves_the_rest_of_its_batch(
+def test_makes_the_rest_of_a_batch_if_a_frame_cannot_be_read(
     tmp_path: Path, tasks: list[FrameTask]
 ) -> None:
     broken = FrameTask(msgspec.structs.replace(tasks[1].frame, height=1))
