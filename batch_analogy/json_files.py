@@ -8,6 +8,7 @@ standard library writes as escapes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -132,7 +133,7 @@ def _unknown_field(value: object, known: object, where: str) -> str | None:
         if missing is not None:
             return f"{where}.{missing}"
         fields = ((name, f"{where}.{name}") for name in value)
-    elif isinstance(value, list) and isinstance(known, list | tuple):
+    elif isinstance(value, list | tuple) and isinstance(known, list | tuple):
         fields = ((index, f"{where}[{index}]") for index in range(len(value)))
     else:
         return None
@@ -200,7 +201,8 @@ def read_struct(
     try:
         value = decode(data)
     except msgspec.ValidationError as error:
-        _check_format(path, decode_json(data, _FORMATS).format, version)
+        with contextlib.suppress(ValueError, RecursionError):  # unless it is not an object
+            _check_format(path, decode_json(data, _FORMATS).format, version)
         raise damaged(f"{path}: {describe(error)}; {remedy}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read ({error}); {remedy}") from error
