@@ -6,9 +6,9 @@ const shelf = `batch-analogy-study-${study.study}`;
 const find = (id) => document.getElementById(id);
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-// ---- who ranks what in which order ----------------------------------------------------------
+// ---- order of cases and pictures ------------------------------------------------------------
 
-/** Numbers from 0 to 1 that a 32-bit seed decides (mulberry32). */
+/** Return a random number generator in [0, 1), seeded with 32 bits (mulberry32). */
 function drawsOf(seed) {
   let state = seed >>> 0;
   return () => {
@@ -19,7 +19,7 @@ function drawsOf(seed) {
   };
 }
 
-/** A seed for one purpose (FNV-1a of its name), so that a case's order depends on no other. */
+/** Derive a seed from a name (FNV-1a), so that the orders of cases are independent. */
 function seedFor(seed, name) {
   let hash = 0x811c9dc5 ^ seed;
   for (const letter of name) hash = Math.imul(hash ^ letter.codePointAt(0), 0x01000193);
@@ -41,7 +41,7 @@ function randomHex(bytes) {
   return [...values].map((value) => value.toString(16).padStart(2, "0")).join("");
 }
 
-/** A person's sheet with nothing on it. #seed=N in the address decides all orders. */
+/** Return an empty answer sheet for a new person; #seed=N in the URL fixes all orders. */
 function newSheet() {
   const asked = /[#&]seed=(\d+)/.exec(location.hash);
   const seed = asked ? Number(asked[1]) >>> 0 : parseInt(randomHex(4), 16);
@@ -50,12 +50,12 @@ function newSheet() {
     seed,
     started: new Date().toISOString(),
     order: shuffled([...cases.keys()], seedFor(seed, "cases")),
-    at: -1, // the case that is open; -1: the welcome; order.length: the end
+    at: -1, // index of the open case; -1: the welcome page; order.length: the last page
     answers: {},
   };
 }
 
-/** What was answered for a case so far; pictures lie as they were shown until they are moved. */
+/** Return the answer to a case so far; at first pictures are ranked in the order shown. */
 function answerOf(id) {
   if (!sheet.answers[id]) {
     const shown = shuffled(cases.get(id).pictures.map((one) => one.id), seedFor(sheet.seed, id));
@@ -64,7 +64,7 @@ function answerOf(id) {
   return sheet.answers[id];
 }
 
-// ---- keeping it -----------------------------------------------------------------------------
+// ---- saving in the browser ------------------------------------------------------------------
 
 function keep() {
   try {
@@ -74,7 +74,7 @@ function keep() {
   }
 }
 
-/** Whether what lies on the shelf is a sheet of this study. */
+/** Return whether a stored value is an answer sheet of this study. */
 function isSheet(kept) {
   return (
     kept !== null && typeof kept === "object" && Array.isArray(kept.order) &&
@@ -94,7 +94,7 @@ function taken() {
 
 let sheet = taken() ?? newSheet();
 
-// ---- showing it -----------------------------------------------------------------------------
+// ---- drawing --------------------------------------------------------------------------------
 
 let since = Date.now(); // when the open case was shown
 
@@ -133,7 +133,7 @@ function showCase() {
   layOut();
 }
 
-/** The cards of the open case, in the order they have. */
+/** Draw the cards of the open case in their present order. */
 function layOut() {
   const id = sheet.order[sheet.at];
   const answer = answerOf(id);
@@ -203,7 +203,7 @@ const itemOf = (picture) => find("ranking").querySelector(`[data-picture="${pict
 
 // ---- ranking --------------------------------------------------------------------------------
 
-/** Put a picture of the open case at a place. */
+/** Move a picture of the open case to a rank. */
 function put(picture, place) {
   const answer = answerOf(sheet.order[sheet.at]);
   const from = answer.ranked.indexOf(picture);
@@ -234,15 +234,15 @@ find("ranking").addEventListener("keydown", (event) => {
   itemOf(item.dataset.picture).focus();
 });
 
-// While a card is dragged the list stays as it is: cards are only drawn elsewhere. So nothing that
-// the pointer holds leaves the page, and the places that were measured at the start hold.
+// While a card is dragged the list does not change; cards are only drawn at other positions. So the
+// dragged element stays in the page, and the positions measured at the start remain valid.
 
 let drag = null;
 
 find("ranking").addEventListener("pointerdown", (event) => {
   const item = event.target.closest("li");
   if (!item || drag || event.button !== 0 || event.target.closest("button")) return;
-  if (event.pointerType === "touch" && !event.target.closest(".grip")) return; // that scrolls
+  if (event.pointerType === "touch" && !event.target.closest(".grip")) return; // touching a card scrolls
   const items = [...find("ranking").children];
   drag = {
     pointer: event.pointerId,
@@ -325,7 +325,7 @@ function drop(event, commit) {
 window.addEventListener("pointerup", (event) => drop(event, true));
 window.addEventListener("pointercancel", (event) => drop(event, false));
 
-// ---- through the cases, and out -------------------------------------------------------------
+// ---- navigation and export ------------------------------------------------------------------
 
 function leave(done) {
   const answer = answerOf(sheet.order[sheet.at]);
