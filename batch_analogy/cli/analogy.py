@@ -52,10 +52,11 @@ Pictures = Annotated[
 @takes_groups()
 def analogy(
     pictures: Pictures,
+    *,
+    preset: PresetOption = DEFAULT_PRESET,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
-    preset: PresetOption = DEFAULT_PRESET,
     seed: look.SeedOption = AnalogyConfig.seed,
     size: look.SizeOption = None,
     weights: look.WeightsOption = RunConfig.weights,

@@ -11,7 +11,7 @@ from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, INTERRUPTED, reports_failures
 from batch_analogy.cli.options import general, look
 from batch_analogy.cli.options.groups import takes_groups
-from batch_analogy.cli.options.machine import GpusOption
+from batch_analogy.cli.options.machine import OneGpuOption
 from batch_analogy.cli.options.training import (
     ImageArgument,
     LabelArgument,
@@ -89,7 +89,7 @@ def compare(
     methods: MethodsOption = _METHODS,
     results: ResultsOption = None,
     model: ModelOption = None,
-    gpus_per_worker: GpusOption = None,
+    gpus_per_worker: OneGpuOption = None,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:

@@ -11,7 +11,7 @@ import typer
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, reports_failures
 from batch_analogy.cli.options import general
-from batch_analogy.cli.options.machine import GpusOption
+from batch_analogy.cli.options.machine import OneGpuOption
 from batch_analogy.cli.run_watcher import RunWatcher
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    gpus_per_worker: GpusOption = None,
+    gpus_per_worker: OneGpuOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Measure the finished frames of a run: flicker, drift, sharpness, structure, style distance.

@@ -14,7 +14,7 @@ from batch_analogy.cli.failures import DONE, reports_failures
 from batch_analogy.cli.options import general
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LOOK, LookOptions, weights_choice
-from batch_analogy.cli.options.machine import GpusOption
+from batch_analogy.cli.options.machine import OneGpuOption
 from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
@@ -121,7 +121,7 @@ def pair(
     depth: DepthOption = "auto",
     mask_a: MaskAOption = None,
     mask_b: MaskBOption = None,
-    gpus_per_worker: GpusOption = None,
+    gpus_per_worker: OneGpuOption = None,
     dry_run: general.DryRunOption = False,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,

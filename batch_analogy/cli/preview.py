@@ -57,7 +57,7 @@ def preview(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make a few frames before the night, and show them before and after on one sheet.
+    """Make a few frames of a run, and show them before and after on one sheet.
 
     They are frames of the run, which does not make them again.
     """

@@ -51,8 +51,8 @@ BlendWeightOption = Annotated[
 RatioOption = Annotated[
     float | None,
     typer.Option(
-        help="Shrink the pictures by this factor (0.1 to 1) before they are matched, so that "
-        f"larger structures are. The output keeps its size. {_default('ratio')}",
+        help="Shrink the pictures by this factor (0.1 to 1) before matching, to match larger "
+        f"structures. The output keeps its size. {_default('ratio')}",
         show_default=False,
         rich_help_panel=LOOK,
     ),

@@ -30,6 +30,17 @@ GpusOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+OneGpuOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        help="1 for a GPU, 0 for the CPU. Default: a GPU where PyTorch can use one.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+"""As for a run, in commands that do all work in this process."""
+
 AddressOption = Annotated[
     str | None,
     typer.Option(

@@ -140,8 +140,8 @@ class PaintOptions:
     position: Annotated[
         float | None,
         _number(
-            "Weight of the place in the painting: what comes into view continues it where it would "
-            "lie.",
+            "Weight of position: what comes into view is compared by where it would lie if the "
+            "painting continued.",
             "position",
         ),
     ] = None
@@ -172,8 +172,8 @@ class PaintOptions:
     labels: Annotated[
         float | None,
         _number(
-            "Weight of flat colours: each counts as the nearest one of A, and two of them are "
-            "simply different, however alike they look.",
+            "Weight of flat colours: each pixel counts as the nearest of A's colours, and two "
+            "colours are either equal or different, however similar they look.",
             "labels",
         ),
     ] = None
