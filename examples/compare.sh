@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Methods beside each other on one picture and new maps of it, and a page on which people rank them.
-# usage: examples/compare.sh [FOLDER]     SIDE=64 ITERATIONS=20 is quicker, and worse
+# Several methods on one picture and new maps of it, and a page on which people rank the results.
+# usage: examples/compare.sh [FOLDER]     SIDE=64 ITERATIONS=20 is faster and worse
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${1:-out/compare}

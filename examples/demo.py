@@ -1,4 +1,4 @@
-"""The main job on real photographs: a portrait filmed by a slow camera, styled after another.
+"""A film of real photographs: a portrait filmed by a slow camera, styled after another portrait.
 
     make demo
 
@@ -19,7 +19,7 @@ from batch_analogy.media.stills import write_png
 
 
 def main() -> int:
-    """Make the pictures, run the command that a user would type, and say where things are."""
+    """Make the pictures, run the command as a user would, and print where the results are."""
     parser = argparse.ArgumentParser(description="Run the main job on sample photographs.")
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where to put it all")
     parser.add_argument("--frames", type=int, default=12)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Is this machine ready, and which network compares the pictures?
+# Is this machine ready, and which weights compare the pictures?
 set -euo pipefail
 
 batch-analogy doctor

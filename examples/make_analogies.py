@@ -24,7 +24,7 @@ LABELS = np.array([[230, 30, 30], [30, 200, 50]], np.uint8)
 
 
 def painted(frame: Picture) -> Picture:
-    """Flat colours with dark outlines, on rough paper."""
+    """Return a picture in flat colours with dark outlines, on rough paper."""
     flat = frame
     for _ in range(4):
         flat = np.asarray(cv2.bilateralFilter(flat, 7, 40, 5), np.uint8)
@@ -40,7 +40,7 @@ def painted(frame: Picture) -> Picture:
 
 
 def embossed(picture: Picture) -> Picture:
-    """Light from the upper left, on grey."""
+    """Return a picture as a grey relief, lit from the upper left."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     kernel = np.array([[-1, 0, 0], [0, 0, 0], [0, 0, 1]], np.float32)
     relief = cv2.filter2D(grey, cv2.CV_32F, kernel, delta=128)
@@ -48,7 +48,7 @@ def embossed(picture: Picture) -> Picture:
 
 
 def land(side: int) -> tuple[Picture, Picture]:
-    """A map of two labels, and the textures that it stands for, (side, side, 3) each."""
+    """Return a map of two labels and the textures that they stand for, (side, side, 3) each."""
     where = np.arange(side) >= side // 2
     grass, gravel = (
         cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA)[..., None]
@@ -60,14 +60,14 @@ def land(side: int) -> tuple[Picture, Picture]:
 
 
 def new_map(side: int) -> Picture:
-    """Other places for the same labels: a round island, (side, 3/2 side, 3)."""
+    """Return another map of the same labels: a round island, (side, 3/2 side, 3)."""
     y, x = np.mgrid[:side, : side * 3 // 2]
     inside = (y - side / 2) ** 2 + (x - side * 0.7) ** 2 < (side / 3) ** 2
     return LABELS[inside.astype(int)]
 
 
 def main() -> None:
-    """Write what an artist would."""
+    """Write the pictures that an artist would make."""
     parser = argparse.ArgumentParser(description="Write painted pictures for examples/analogy.sh.")
     parser.add_argument("pictures", type=Path)
     parser.add_argument("folder", type=Path)

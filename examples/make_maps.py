@@ -31,7 +31,7 @@ PAPER, INK = 4, 5
 
 @dataclass(frozen=True)
 class Use:
-    """A picture, its label map, and other maps to make it after."""
+    """A picture, its label map, and other maps for the same picture."""
 
     picture: Picture
     label: Classes
@@ -39,7 +39,7 @@ class Use:
 
 
 def uses(side: int, frames: int) -> dict[str, Use]:
-    """Preset → an example of it; the longer side of each picture has ``side`` pixels."""
+    """Return preset → an example of it, in pictures whose longer side has ``side`` pixels."""
     photos = {name: fit(picture, side) for name, picture in sample_pictures().items()}
     flowers = flower_map(sample_pictures()["flower"], side)
     flower = np.where(flowers == THING, THING, GROUND)
@@ -64,7 +64,7 @@ def uses(side: int, frames: int) -> dict[str, Use]:
 
 
 def flower_map(picture: Picture, side: int) -> Classes:
-    """The flower, the one below that is cut off, and the leaves around them.
+    """Return the map of the flower, the cut-off one below it, and the leaves around them.
 
     Found in the whole picture, where the two do not touch yet, and then reduced as it is.
     """
@@ -79,7 +79,7 @@ def flower_map(picture: Picture, side: int) -> Classes:
 
 
 def face(picture: Picture) -> Use:
-    """Background, hair, face and mouth, drawn roughly; a wider mouth, and longer hair."""
+    """Return roughly drawn maps of a face: as it is, with a wider mouth, and with longer hair."""
     shape = picture.shape[:2]
     label, smile, long_hair = (np.zeros(shape, np.uint8) for _ in range(3))
     for drawn, mouth, hair in ((label, 0.11, 0.36), (smile, 0.16, 0.36), (long_hair, 0.11, 0.46)):
@@ -92,7 +92,7 @@ def face(picture: Picture) -> Use:
 
 
 def sky_map(picture: Picture) -> Classes:
-    """Sky is as bright as the upper edge, and everything else is not."""
+    """Return a map of sky, which is as bright as the upper edge, and everything else."""
     smooth = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 2)
     _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     sky = bright == round(float(bright[0].mean()))
@@ -100,13 +100,13 @@ def sky_map(picture: Picture) -> Classes:
 
 
 def lines(picture: Picture) -> Classes:
-    """A drawing of the picture's edges: ink on paper."""
+    """Return a line drawing of the edges of a picture."""
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.5)
     return np.where(cv2.Canny(grey, 30, 80) > 0, INK, PAPER).astype(np.int64)
 
 
 def bent(picture: Picture) -> Picture:
-    """The picture as seen in a bent mirror."""
+    """Return the picture as seen in a curved mirror."""
     height, width = picture.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     moved = x + 0.06 * width * np.sin(y / height * np.pi)
@@ -114,7 +114,7 @@ def bent(picture: Picture) -> Picture:
 
 
 def placed(classes: Classes, right: float, down: float, size: float) -> Classes:
-    """The thing elsewhere, shifted by shares of the width, larger or smaller."""
+    """Return the thing shifted by shares of the width, and larger or smaller."""
     height, width = classes.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 0, size)
     turn[:, 2] += right * width, down * width
@@ -123,12 +123,12 @@ def placed(classes: Classes, right: float, down: float, size: float) -> Classes:
 
 
 def two_of(classes: Classes) -> Classes:
-    """The thing twice, smaller."""
+    """Return the thing twice, and smaller."""
     return np.maximum(placed(classes, -0.22, 0.05, 0.6), placed(classes, 0.22, -0.02, 0.5))
 
 
 def cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without specks and holes of a few pixels."""
+    """Remove specks and holes of a few pixels."""
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, around)
     return cv2.morphologyEx(opened, cv2.MORPH_CLOSE, around) > 0
@@ -137,7 +137,7 @@ def cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def ellipse(
     drawn: NDArray[np.uint8], centre: tuple[float, float], radii: tuple[float, float], label: int
 ) -> None:
-    """Draw one, placed by shares of width and height."""
+    """Draw an ellipse, placed by shares of width and height."""
     height, width = drawn.shape
     at = round(centre[0] * width), round(centre[1] * height)
     axes = max(1, round(radii[0] * width)), max(1, round(radii[1] * height))
@@ -145,7 +145,7 @@ def ellipse(
 
 
 def write_uses(folder: Path, side: int, frames: int) -> dict[str, Path]:
-    """Write all; preset → its folder."""
+    """Write all examples; return preset → its folder."""
     written = {}
     for preset, use in uses(side, frames).items():
         place = written[preset] = folder / preset
@@ -158,7 +158,7 @@ def write_uses(folder: Path, side: int, frames: int) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Write what was asked for and print where it is."""
+    """Write the maps and print their folders."""
     parser = argparse.ArgumentParser(description="Write label maps; nothing is downloaded.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--side", type=int, default=160, help="longer side, pixels")

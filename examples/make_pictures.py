@@ -25,11 +25,11 @@ from batch_analogy.media.stills import read_still, write_png
 
 Picture = NDArray[np.uint8]
 Window = tuple[float, float, float]
-"""What the camera sees: centre x, centre y and height, each as a share of the picture's height."""
+"""The view of the camera: centre x, centre y and height, as shares of the picture's height."""
 
 
 def sample_pictures() -> dict[str, Picture]:
-    """Name → (H, W, 3) uint8 RGB photograph."""
+    """Return name → (H, W, 3) uint8 RGB photograph."""
     return {
         "astronaut": data.astronaut(),
         "hopper": packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
@@ -42,7 +42,7 @@ def sample_pictures() -> dict[str, Picture]:
 
 
 def packaged(package: str, name: str) -> Picture:
-    """A picture in an installed package, which need not be imported for it."""
+    """Read a picture in an installed package, without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{package} is not installed; it has a sample picture")
@@ -57,7 +57,7 @@ def camera_move(
     start: Window = (0.45, 0.45, 0.85),
     stop: Window = (0.42, 0.38, 0.65),
 ) -> list[Picture]:
-    """Frames as a slowly moving camera would see them over a still photograph.
+    """Return the frames of a camera that moves slowly over a photograph.
 
     Args:
         picture: (H, W, 3) uint8 RGB.
@@ -75,12 +75,12 @@ def camera_move(
 
 
 def _look_through(picture: Picture, window: NDArray[np.float64], size: tuple[int, int]) -> Picture:
-    """Sample a window (centre x, centre y, height in pixels) at sub-pixel places, unaliased."""
+    """Sample a window (centre x, centre y, height; pixels) at sub-pixel positions, without aliasing."""
     height, width = size
     centre_x, centre_y, window_px = window
     step = window_px / height  # picture pixels from one frame pixel to the next
     source = picture.astype(np.float32)
-    if step > 1.0:  # what the frame's grid cannot carry is blurred away before it is sampled
+    if step > 1.0:  # blur what the frame's grid cannot represent
         source = cv2.GaussianBlur(source, (0, 0), 0.5 * float(np.sqrt(step**2 - 1.0)) + 1e-3)
     to_picture = np.array(
         [
@@ -106,14 +106,14 @@ def fit(picture: Picture, longer_px: int) -> Picture:
 
 
 def write_frames(folder: Path, frames: list[Picture]) -> None:
-    """Write frames as img0.png, img1.png …: natural order puts img2 before img10."""
+    """Write frames as img0.png, img1.png, …; in natural order img2 comes before img10."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, frame in enumerate(frames):
         write_png(folder / f"img{index}.png", frame)
 
 
 def write_pictures(folder: Path, longer_px: int = 512) -> dict[str, Path]:
-    """Write every sample picture as NAME.png; name → file."""
+    """Write every sample picture as NAME.png; return name → file."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for name, picture in sample_pictures().items():
@@ -123,7 +123,7 @@ def write_pictures(folder: Path, longer_px: int = 512) -> dict[str, Path]:
 
 
 def write_clip(path: Path, frames: list[Picture], rate: str = "24000/1001") -> None:
-    """Write frames as a video with a tone for its sound, as a camera would."""
+    """Write frames as a video whose sound is a tone."""
     height, width = frames[0].shape[:2]
     seconds = len(frames) / float(Fraction(rate))
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
@@ -134,7 +134,7 @@ def write_clip(path: Path, frames: list[Picture], rate: str = "24000/1001") -> N
 
 
 def main() -> None:
-    """Write what was asked for and print where it is."""
+    """Write the pictures and print their paths."""
     parser = argparse.ArgumentParser(description="Write sample pictures; nothing is downloaded.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--side", type=int, default=512, help="longer side, pixels")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Before the night: plan a run, leave a frame out, look at two frames, do the rest, film it again.
+# Plan a run, leave a frame out, preview two frames, make the rest, and make another film.
 # usage: examples/plan_and_preview.sh [FOLDER]     SIDE=128 makes it smaller
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,8 +13,8 @@ batch-analogy plan "$out/pictures/hopper.png" "$out/pictures/frames" -o "$out/fi
 sed -i.bak 's/"leave_out": ""/"leave_out": "1"/' "$out/film.run/plan.json" # as in an editor
 
 batch-analogy preview "$out/film.run" --frames 2
-batch-analogy plan "$out/film.run" # now it knows how long a frame takes
+batch-analogy plan "$out/film.run" # now the time per frame is known
 batch-analogy resume "$out/film.run"
-batch-analogy retry "$out/film.run" --frames 0 # a frame that one wants to have done again
+batch-analogy retry "$out/film.run" --frames 0 # make one frame again
 batch-analogy assemble "$out/film.run" -o "$out/slow.mp4" --fps 6
 batch-analogy status "$out/film.run"

@@ -28,11 +28,11 @@ from batch_analogy.config.painting import PaintConfig, PaintedKeyframe, PaintPre
 from batch_analogy.media.stills import write_png
 
 Analogy = tuple[PaintPreset, Picture, Picture, Picture]
-"""What the example is, A, A' and B, each (H, W, 3)."""
+"""The preset, A, A' and B; the pictures are (H, W, 3)."""
 
 
 def analogies(side: int) -> dict[str, Analogy]:
-    """Name → one analogy of each kind; the longer side of a photograph has ``side`` pixels."""
+    """Return name → one analogy of each kind, in photographs whose longer side is ``side``."""
     photos = {name: fit(picture, side) for name, picture in sample_pictures().items()}
     cat, flower, coffee, man = (photos[n] for n in ("cat", "flower", "coffee", "hopper"))
     left, right = coffee[:, : side // 2], coffee[:, side // 2 :]
@@ -51,7 +51,7 @@ def analogies(side: int) -> dict[str, Analogy]:
 
 
 def made(analogy: Analogy) -> Picture:
-    """B' of an analogy."""
+    """Compute B' of an analogy."""
     preset, *pictures = analogy
     a, ap, b = map(to_tensor, pictures)
     key = PaintedKeyframe(painted="a-prime.png", example="a.png")
@@ -62,37 +62,37 @@ def made(analogy: Analogy) -> Picture:
 
 
 def more_of(texture: Picture, height: int, width: int) -> Picture:
-    """A texture of any size: a guide that weighs nothing only says how large."""
+    """Synthesise a texture of any size. Its guide has no weight, and only says how large."""
     ap = to_tensor(texture)
     anywhere = Guide(ap[:, :1], ap.new_zeros((1, 1, height, width)), weight=0.0)
     return to_picture(synthesise(ap, [anywhere], GuidedConfig(coherence=0.5)).picture)
 
 
 def blurred(picture: Picture) -> Picture:
-    """The mean of 7×7 pixels."""
+    """Return a picture blurred by the mean of 7×7 pixels."""
     mean = functional.avg_pool2d(to_tensor(picture), 7, 1, 3, count_include_pad=False)
     return to_picture(mean)
 
 
 def coarse(picture: Picture) -> Picture:
-    """Shrunk to half its sides, and enlarged again."""
+    """Return a picture shrunk to half its sides and enlarged again."""
     height, width = picture.shape[:2]
     half = functional.interpolate(to_tensor(picture), (height // 2, width // 2), mode="area")
     return to_picture(functional.interpolate(half, (height, width), mode="bicubic").clamp(0, 1))
 
 
 def to_tensor(picture: Picture) -> Tensor:
-    """(H, W, 3) uint8 → (1, 3, H, W) float32 in [0, 1]."""
+    """Convert (H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
 
 
 def to_picture(image: Tensor) -> Picture:
-    """(1, 3, H, W) float32 in [0, 1] → (H, W, 3) uint8."""
+    """Convert (1, 3, H, W) float32 in [0, 1] to (H, W, 3) uint8."""
     return np.asarray((image[0].permute(1, 2, 0) * 255).round().byte().numpy(), np.uint8)
 
 
 def side_by_side(pictures: list[Picture]) -> Picture:
-    """Pictures in a row, on white."""
+    """Return pictures in a row, on white."""
     height = max(picture.shape[0] for picture in pictures)
     rows = [((0, height - p.shape[0]), (0, 4), (0, 0)) for p in pictures]
     padded = [np.pad(p, room, constant_values=255) for p, room in zip(pictures, rows, strict=True)]
@@ -100,7 +100,7 @@ def side_by_side(pictures: list[Picture]) -> Picture:
 
 
 def main() -> None:
-    """Make all of them."""
+    """Make every analogy and write its sheet."""
     parser = argparse.ArgumentParser(description="One picture of each application.")
     parser.add_argument("folder", type=Path, nargs="?", default=Path("out/presets"))
     parser.add_argument("--side", type=int, default=160, help="longer side, pixels")

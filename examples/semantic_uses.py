@@ -1,4 +1,4 @@
-"""What Semantic Image Analogy is used for, each with its preset, from Python.
+"""The uses of Semantic Image Analogy, each with its preset, from Python.
 
     python examples/semantic_uses.py [FOLDER] [--side 96] [--iterations 120]
 
@@ -33,28 +33,28 @@ SHOWN = 3
 def trained(
     use: Use, preset: SemanticPreset, network: FeatureExtractor, iterations: int
 ) -> SemanticModel:
-    """A network that knows one picture."""
+    """Train a network on one picture."""
     config = SemanticConfig.for_quality("draft", preset, iterations=iterations)
     colours = COLOURS[np.unique(use.label)]
     palette = Palette(tuple((int(r), int(g), int(b)) for r, g, b in colours))
     classes = read_classes(COLOURS[use.label], palette, name=preset)
     image = torch.from_numpy(use.picture.astype(np.float32) / 255).permute(2, 0, 1)[None]
     trainer = Trainer(image.contiguous(), torch.from_numpy(classes)[None], palette, config, network)
-    torch.set_num_threads(config.threads)  # gradients round differently by their number
+    torch.set_num_threads(config.threads)  # rounding of gradients depends on their number
     while not trainer.finished:
         trainer.step()
     return trainer.model()
 
 
 def made(model: SemanticModel, target: Picture) -> Picture:
-    """The picture of another map, sharp."""
+    """Make the picture of another map, with its detail."""
     classes = torch.from_numpy(model.read(target))[None]
     image = Detail(model).add(model.apply(classes), classes)
     return to_uint8(np.ascontiguousarray(image[0].permute(1, 2, 0).numpy()))
 
 
 def sheet(columns: list[tuple[Picture, Picture]]) -> Picture:
-    """Pictures over their maps, side by side, as large as the first."""
+    """Return pictures above their maps, side by side, as large as the first."""
     height, width = columns[0][0].shape[:2]
     shown = np.full((2 * height, len(columns) * width, 3), 255, np.uint8)
     for index, pair in enumerate(columns):
@@ -66,7 +66,7 @@ def sheet(columns: list[tuple[Picture, Picture]]) -> Picture:
 
 
 def main() -> None:
-    """Write a sheet for each preset and print where it is."""
+    """Write a sheet for each preset and print its path."""
     parser = argparse.ArgumentParser(description="Semantic Image Analogy, use by use.")
     parser.add_argument("folder", type=Path, nargs="?", default=Path("out/semantic-uses"))
     parser.add_argument("--side", type=int, default=96, help="longer side, pixels")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Interrupt a run half-way, look at it, go on with it.
+# Interrupt a run, look at its status, and resume it.
 # usage: examples/status_and_resume.sh [FOLDER]     SIDE=128 makes it smaller
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A short video with sound in the look of a picture; the sound and the duration stay.
+# A short video with sound in the look of a picture; it keeps its sound and duration.
 # usage: examples/stylize.sh [FOLDER]     SIDE=128 makes it smaller
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A folder of frames against one picture, both ways round, on a Ray on this machine.
+# A folder of frames and one picture, each in the look of the other, on a Ray on this machine.
 # usage: examples/timelapse.sh [FOLDER]     SIDE=128 makes it smaller
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
