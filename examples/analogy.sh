@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two painted frames and a clip that follows them; then two of Hertzmann's applications on one picture each.
+# Two painted frames and a clip that follows them; then a filter, and texture by numbers.
 # usage: examples/analogy.sh [FOLDER]     SIDE=128 makes it smaller
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

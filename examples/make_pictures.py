@@ -75,7 +75,7 @@ def camera_move(
 
 
 def _look_through(picture: Picture, window: NDArray[np.float64], size: tuple[int, int]) -> Picture:
-    """Sample a window (centre x, centre y, height; pixels) at sub-pixel positions, without aliasing."""
+    """Sample a window (centre x, centre y, height in pixels) without aliasing."""
     height, width = size
     centre_x, centre_y, window_px = window
     step = window_px / height  # picture pixels from one frame pixel to the next
