@@ -53,7 +53,7 @@ class Blame:
         self._failed_on[index].add(party)
 
     def is_suspect(self, party: str) -> bool:
-        """Whether too many different frames count against a party."""
+        """Return whether too many different frames count against a party."""
         against = self._against(party)
         return sum(against) >= self._failures or (
             len(against) >= self._in_row and all(against[-self._in_row :])

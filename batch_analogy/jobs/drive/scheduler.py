@@ -105,7 +105,7 @@ class Scheduler:
 
     @property
     def finished(self) -> bool:
-        """Whether every frame is done or given up."""
+        """True when every frame is done or given up."""
         return not self._left
 
     @property
@@ -125,7 +125,7 @@ class Scheduler:
 
     @property
     def too_many_deaths(self) -> bool:
-        """Whether the run should be given up."""
+        """True when the run should be given up."""
         return self._losses_in_row > self._max_worker_deaths
 
     def attempts(self, index: int) -> int:
@@ -206,7 +206,7 @@ class Scheduler:
         return Suspect.WORKER if self._blame_workers.is_suspect(name) else None
 
     def should_block(self, node: str) -> bool:
-        """Whether a node's record calls for the blocklist, and there are workers on other nodes."""
+        """Return whether a node belongs on the blocklist; never if no other node has workers."""
         others = any(other != node for other in self._on_node)
         wasted = self._wasted_on[node] >= WASTED_PER_NODE
         return others and (wasted or self._blame_nodes.is_suspect(node))

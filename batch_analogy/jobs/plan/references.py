@@ -89,14 +89,14 @@ def place_references(
         UsageError: a position names no frame, is beyond the film or taken twice; or some names
             have a position and others have none.
     """
-    told = [path for path in paths if "@" in path.stem]
-    if told and len(told) < len(paths):
+    positioned = [path for path in paths if "@" in path.stem]
+    if positioned and len(positioned) < len(paths):
         other = next(path for path in paths if "@" not in path.stem)
         raise UsageError(
-            f"{told[0].name} has a position in its name and {other.name} has none; give one to all "
+            f"{positioned[0].name} has a position in its name and {other.name} has none; give one to all "
             f"references or to none: {_HOW}"
         )
-    if not told:
+    if not positioned:
         return _spread(paths, len(frames))
     film = _Film(frames, fps)
     placed = sorted((film.place(path), number) for number, path in enumerate(paths))

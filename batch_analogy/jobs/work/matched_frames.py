@@ -31,17 +31,17 @@ from batch_analogy.motion.temporal.crossfade import (
 )
 from batch_analogy.motion.temporal.matcher import MatchedState, TemporalMatcher
 
-CACHED_REFERENCES = 2  # as many as a frame can be a mix of: each takes the memory of its features
+CACHED_REFERENCES = 2  # a frame is a mix of two at most; each takes the memory of its features
 FRAMES_AT_ONCE = {"cpu": 1, "cuda": 8}  # a batch keeps a GPU busy; a CPU gains nothing by it
 
 Prepared = TypeVar("Prepared")
 
 
 class ReferenceCache(Generic[Prepared]):
-    """References prepared when they are first needed; the one unused for longest is dropped.
+    """Cache of prepared references; the one unused for longest is dropped.
 
     Args:
-        prepare: gives what is kept of the reference of this number.
+        prepare: prepares the reference of this number.
     """
 
     def __init__(self, prepare: Callable[[int], Prepared]) -> None:
@@ -49,7 +49,7 @@ class ReferenceCache(Generic[Prepared]):
         self._kept: OrderedDict[int, Prepared] = OrderedDict()
 
     def get(self, number: int) -> Prepared:
-        """Return what was prepared of a reference."""
+        """Return a prepared reference; prepare it if it is not in the cache."""
         if number not in self._kept:
             while len(self._kept) >= CACHED_REFERENCES:  # before another takes memory
                 self._kept.popitem(last=False)
@@ -59,15 +59,15 @@ class ReferenceCache(Generic[Prepared]):
 
 
 class _ReferenceMethod:
-    """What both methods need: the references, and the crossfade from one to the next."""
+    """The references that frames are matched with, and the crossfade from one to the next."""
 
     def __init__(self, spec: WorkerSpec, network: FeatureExtractor, reader: FrameReader) -> None:
         self._spec = spec
         self._network = network
         self._reader = reader
         self._placed_at = [reference.frame for reference in spec.references]
-        self._sizes: dict[int, Size] = {}  # of references once encoded, as they are matched
-        self._spots: tuple[int, Tensor] | None = None  # of the reference of this number
+        self._sizes: dict[int, Size] = {}  # matching size of each reference that was encoded
+        self._spots: tuple[int, Tensor] | None = None  # for the reference of this number
 
     def _encode(self, number: int) -> EncodedPicture:
         picture = self._reader.read_picture(Path(self._spec.references[number].fingerprint.path))
@@ -85,11 +85,13 @@ class _ReferenceMethod:
         pictures: Sequence[Tensor],
         lay_over: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """Fade a frame from one reference's look to the next one's.
+        """Blend the pictures of a frame that lies between two references.
 
         Args:
-            mix: of the two. a: the frame. pictures: A' after each of them.
-            lay_over: lays a map of the first reference over the frame, at matching size.
+            mix: of the two. a: the frame, (1, 3, H, W) float32.
+            pictures: A' after each of them, (1, 3, H, W) float32.
+            lay_over: maps values over the first reference, (1, 1, h', w') float32, to the frame,
+                (1, 1, h, w), both at matching size.
 
         Returns:
             (1, 3, H, W) float32 in [0, 1].
@@ -111,11 +113,11 @@ class MatchedAlone(_ReferenceMethod):
         super().__init__(spec, network, reader)
         self._batch = BatchSize(spec.frames_at_once or FRAMES_AT_ONCE[spec.device])
         self._references = ReferenceCache(self._encode)
-        self._references.get(0)  # what is wrong with it is reported before a frame is begun
+        self._references.get(0)  # errors in it are reported before any frame is begun
 
     @property
     def frames_at_once(self) -> int:
-        """As many as fit the memory."""
+        """Number of frames matched together; reduced when the GPU's memory runs out."""
         return self._batch.items
 
     def make(self, frames: Sequence[LoadedFrame]) -> list[MadeFrame]:
@@ -158,7 +160,7 @@ class MatchedAlone(_ReferenceMethod):
 
 @dataclass(frozen=True)
 class _FollowedReference:
-    """A reference, and the frames that follow each other in its look."""
+    """A reference's matcher, and the frames matched by it along motion."""
 
     matcher: TemporalMatcher
     frames: AnchoredFrames[MatchedState]
@@ -175,7 +177,7 @@ class MatchedAlongMotion(_ReferenceMethod):
         super().__init__(spec, network, reader)
         self._store = store
         self._references = ReferenceCache(self._follow)
-        self._references.get(0)  # what is wrong with it is reported before a frame is begun
+        self._references.get(0)  # errors in it are reported before any frame is begun
 
     def make(self, frames: Sequence[LoadedFrame]) -> list[MadeFrame]:
         """Make frames, each in the context of its span."""

@@ -1,4 +1,4 @@
-"""What a worker is given, and what it reports: plain data that travels between machines."""
+"""Data that a worker is given and reports; it travels between machines."""
 
 from __future__ import annotations
 
