@@ -93,8 +93,8 @@ def place_references(
     if positioned and len(positioned) < len(paths):
         other = next(path for path in paths if "@" not in path.stem)
         raise UsageError(
-            f"{positioned[0].name} has a position in its name and {other.name} has none; give one to all "
-            f"references or to none: {_HOW}"
+            f"{positioned[0].name} has a position in its name and {other.name} has none; give one "
+            f"to all references or to none: {_HOW}"
         )
     if not positioned:
         return _spread(paths, len(frames))
