@@ -39,7 +39,7 @@ OneGpuOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
-"""As for a run, in commands that do all work in this process."""
+"""The option of a run, for commands that do all work in this process."""
 
 AddressOption = Annotated[
     str | None,
@@ -86,7 +86,7 @@ MaxFailedOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions:
-    """Where and how a run is executed; None leaves the decision to the run."""
+    """The place and limits of a run's execution; None leaves the decision to the run."""
 
     workers: WorkersOption = None
     gpus_per_worker: GpusOption = None
