@@ -1,6 +1,6 @@
-"""Colours as numbers: luma, and sRGB to and from linear light.
+"""Compute luma, and convert sRGB to and from linear light.
 
-Exposures multiply linear light, and a shutter adds it up.
+A change of exposure multiplies linear light, and an open shutter accumulates it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LUMA_BT601 = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601)."""
 
 LUMA_BT709 = (0.2126, 0.7152, 0.0722)
-"""Weights of red, green and blue (ITU-R BT.709); of linear light, they give luminance."""
+"""Weights of red, green and blue (ITU-R BT.709); applied to linear light, they give luminance."""
 
 _SRGB_TOE, _LINEAR_TOE = 0.04045, 0.0031308
 
@@ -28,7 +28,7 @@ _SRGB_TOE, _LINEAR_TOE = 0.04045, 0.0031308
 def luma_of_planes(red: _Plane, green: _Plane, blue: _Plane) -> _Plane:
     """Compute the BT.601 luma of three planes, arrays or tensors, float32 of one shape.
 
-    It is no matrix product: that would round by the number of threads.
+    A matrix product is avoided: its rounding depends on the number of threads.
     """
     weights = LUMA_BT601
     total: _Plane = red * weights[0] + green * weights[1] + blue * weights[2]

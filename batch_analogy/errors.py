@@ -14,17 +14,17 @@ class into an exit code (``cli/failures.py``); library callers catch the class t
     │   └── RunLockedError      another driver is working in the same run folder
     └── MachineError            this machine or cluster cannot do it                     (4)
         ├── WeightsError        the VGG-19 weights are missing or damaged
-        ├── OutputDiskError     the output disk is full or may not be written to
+        ├── OutputDiskError     the output disk is full or not writable
         ├── FilmError           the film could not be encoded or did not verify
         ├── DeviceMemoryError   the GPU's memory does not hold even one pair
-        └── ClusterError        no Ray, no cluster, or too little of what was asked for
+        └── ClusterError        Ray, the cluster or the resources asked for are missing
 """
 
 from __future__ import annotations
 
 
 class BatchAnalogyError(Exception):
-    """Base of every deliberate error; its text is fit to be shown to a person."""
+    """Base class of the errors that are raised on purpose; the message is written for users."""
 
 
 class UsageError(BatchAnalogyError):
@@ -68,7 +68,7 @@ class WeightsError(MachineError):
 
 
 class OutputDiskError(MachineError):
-    """The output disk is full or may not be written to."""
+    """The output disk is full or not writable."""
 
 
 class FilmError(MachineError):
@@ -80,4 +80,4 @@ class DeviceMemoryError(MachineError):
 
 
 class ClusterError(MachineError):
-    """No Ray, no cluster, or too little of what was asked for."""
+    """Ray, the cluster or the resources asked for are missing."""

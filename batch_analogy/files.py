@@ -1,4 +1,4 @@
-"""Write files so that a reader never sees half of one, and hash them."""
+"""Write files atomically, and hash them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import IO
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
 
 TEMPORARY_PREFIX = ".tmp-"
-"""Prefix of every temporary name, by which files that a killed process left are recognised."""
+"""Prefix of temporary file names; it identifies files that a killed process left behind."""
 
 NON_UTF8_ERRORS = "backslashreplace"
 """Error handler for encoding text that may hold file names that are not valid UTF-8.
 
-Old archives have such names. Python represents their bytes as lone surrogates; these become
+Old archives contain such names. Python represents their bytes as lone surrogates; these become
 escapes, which JSON reads back.
 """
 
@@ -31,20 +31,20 @@ _DISK_REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again",
     errno.EDQUOT: "your disk quota is used up; free some space and run the same command again",
     errno.EROFS: "the disk is mounted read-only; choose another output folder",
-    errno.EACCES: "you may not write there; change the permissions or choose another folder",
-    errno.EPERM: "you may not write there; change the permissions or choose another folder",
+    errno.EACCES: "you do not have permission; change the permissions or choose another folder",
+    errno.EPERM: "you do not have permission; change the permissions or choose another folder",
     errno.EIO: "the disk reports a hardware or network error; choose another output folder",
-    errno.EFBIG: "that is larger than the disk or your limits allow; choose another output folder",
+    errno.EFBIG: "it is larger than the disk or your limits allow; choose another output folder",
     # Errors of a shared or removable disk that was disconnected.
     **dict.fromkeys(
         (errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO),
-        "the disk is not connected any more; connect it and run the same command again",
+        "the disk is no longer connected; connect it and run the same command again",
     ),
 }
-_SHAPE_REASONS = {
+_PATH_REASONS = {
     errno.ENOTDIR: "part of that path is a file, not a folder",
     errno.EEXIST: "part of that path is a file, not a folder",
-    errno.EISDIR: "there is a folder of that name",
+    errno.EISDIR: "a folder of that name exists",
     errno.ENAMETOOLONG: "the name is too long for this disk",
 }
 
@@ -57,7 +57,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         path: the file or folder being written, named in the message.
 
     Raises:
-        OutputDiskError: the disk is full, read-only or broken, or the user may not write there.
+        OutputDiskError: the disk is full, read-only or broken, or the user lacks permission.
         UsageError: the path cannot be a file.
     """
     try:
@@ -65,28 +65,28 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if reason := _DISK_REASONS.get(error.errno or 0):
             raise OutputDiskError(f"cannot write {path}: {reason}") from error
-        if reason := _SHAPE_REASONS.get(error.errno or 0):
+        if reason := _PATH_REASONS.get(error.errno or 0):
             raise UsageError(f"cannot write {path}: {reason}; choose another output") from error
         raise
 
 
 def temporary_path(path: Path) -> Path:
-    """Return a new path beside ``path``, of the same suffix, to write to before ``os.replace``."""
+    """Return an unused path in the same folder, with the same suffix, for ``os.replace``."""
     return path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
 
 
 def move_into_place(unfinished: Path, path: Path) -> None:
-    """Rename a finished file to its path, replacing what is there; also between mount points.
+    """Move a finished file into place, replacing any old one, even across mount points.
 
     Raises:
-        OSError: the disk refuses it.
+        OSError: the file cannot be moved.
     """
     try:
         os.replace(unfinished, path)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        beside = temporary_path(path)  # one disk may be mounted twice
+        beside = temporary_path(path)  # the same disk may be mounted twice
         try:
             shutil.copyfile(unfinished, beside)
             os.replace(beside, path)
@@ -118,7 +118,7 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing; its folder is created if it is missing.
+    """Write a file atomically, creating its folder if necessary.
 
     Args:
         path: the file; an existing one is replaced.
@@ -132,7 +132,7 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
 
 
 def atomic_write_text(path: Path, data: str) -> None:
-    """Write a whole UTF-8 text file or nothing; otherwise like ``atomic_write_bytes``."""
+    """Write a UTF-8 text file atomically; otherwise like ``atomic_write_bytes``."""
     atomic_write_bytes(path, data.encode(errors=NON_UTF8_ERRORS))
 
 
@@ -140,7 +140,7 @@ def hash_file(path: Path) -> str:
     """Compute the BLAKE2b hash of a file's content.
 
     Args:
-        path: the file, of any size; it is read in pieces.
+        path: the file, of any size; it is read in chunks.
 
     Returns:
         40 hexadecimal digits.

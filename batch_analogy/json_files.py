@@ -1,9 +1,9 @@
-"""Read and write JSON files that are never seen half-written, and check what they contain.
+"""Write JSON files atomically, and read and validate them.
 
-What a file contains is declared once, as a ``msgspec.Struct``; versions, unknown fields and fields
-of another type are all refused here. Fractions and paths are written as text. Names of files that
-are not UTF-8 are kept: Python has their bytes as lone surrogates, which msgspec refuses and the
-standard library writes as escapes.
+The content of a file is declared once, as a ``msgspec.Struct``. A wrong version, an unknown field
+or a field of the wrong type is refused here. Fractions and paths are written as text. File names
+that are not valid UTF-8 are preserved: Python represents their bytes as lone surrogates, which
+msgspec refuses and the standard library writes as escapes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Format(msgspec.Struct):
 def _to_text(value: Any) -> str:
     if isinstance(value, Fraction | Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is not written to JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written to JSON")
 
 
 def _from_text(kind: type[Any], value: Any) -> Any:
@@ -47,22 +47,22 @@ _FORMATS = msgspec.json.Decoder(_Format)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object so that a reader finds the old one or the new one, never a part.
+    """Write a JSON object atomically: a reader finds either the old file or the new one.
 
     Raises:
-        OutputDiskError: the disk is full or may not be written to.
+        OutputDiskError: the disk is full or not writable.
     """
     atomic_write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write a JSON object with one line for each element of its lists; otherwise as ``write_json``.
+    """Write a JSON object like ``write_json``, but with one line for each element of its lists.
 
-    A million elements are written one by one and never held as one text.
+    Elements are written one by one, so that a million of them are never held in memory as text.
 
     Args:
         path: the file.
-        entries: its values, structs among them; an iterator is written as a list.
+        entries: the object's fields; values may be structs, and an iterator is written as a list.
     """
     with atomic_writer(path) as stream:
         stream.writelines(_pieces(entries))
@@ -91,7 +91,7 @@ def read_json(
 
     Args:
         path: the file.
-        remedy: what to do if the file is damaged, for the message.
+        remedy: advice for the error message, if the file is damaged.
 
     Raises:
         UsageError: the file does not contain a JSON object.
@@ -108,19 +108,19 @@ def read_json(
 
 
 def to_plain(value: object) -> Any:
-    """Return a struct or dataclass as plain JSON values."""
+    """Convert a struct or dataclass to plain JSON values."""
     return msgspec.to_builtins(value, enc_hook=_to_text)
 
 
 def from_plain(value: object, kind: type[T]) -> T:
-    """Return plain JSON values as a struct or dataclass.
+    """Convert plain JSON values to a struct or dataclass.
 
     Raises:
-        msgspec.ValidationError: a field is missing, unknown or of another type.
+        msgspec.ValidationError: a field is missing, unknown or of the wrong type.
     """
     found = msgspec.convert(value, kind, dec_hook=_from_text)
     unknown = _unknown_field(value, to_plain(found), "$")
-    if unknown is not None:  # msgspec passes over them in dataclasses
+    if unknown is not None:  # msgspec ignores them in dataclasses
         raise msgspec.ValidationError(f"Object contains unknown field - at `{unknown}`")
     return found
 
@@ -142,7 +142,7 @@ def _unknown_field(value: object, known: object, where: str) -> str | None:
 
 
 def encode_json(value: object) -> bytes:
-    """Encode a value on one line."""
+    """Encode a value as one line of JSON."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
@@ -158,15 +158,15 @@ def decode_json(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """Decode and check JSON.
 
     Raises:
-        msgspec.ValidationError: a field is missing, unknown or of another type; the message says
-            where.
-        ValueError, RecursionError: it is not JSON.
+        msgspec.ValidationError: a field is missing, unknown or of the wrong type; the message
+            says where.
+        ValueError, RecursionError: the data is not valid JSON.
     """
     try:
         return decoder.decode(data)
     except msgspec.ValidationError:
         raise
-    except msgspec.DecodeError:  # it is not JSON, or has escapes of lone surrogates
+    except msgspec.DecodeError:  # not JSON, or with escapes of lone surrogates
         values: T = msgspec.convert(json.loads(data), decoder.type, dec_hook=decoder.dec_hook)
         return values
 
@@ -179,18 +179,19 @@ def read_struct(
     remedy: str,
     damaged: type[UsageError] = UsageError,
 ) -> T | None:
-    """Read a JSON file whose content is declared; return None if there is no such file.
+    """Read a JSON file as a struct; return None if there is no such file.
 
     Args:
         path: the file.
-        decode: returns its content, a struct with a field ``format``, or raises as ``decode_json``.
-        version: the only value of ``format`` that is read.
-        remedy: what to do if its content is refused, for the message.
-        damaged: the error for content that is refused.
+        decode: decodes the content to a struct with a field ``format``, or raises as
+            ``decode_json`` does.
+        version: the only value of ``format`` that is accepted.
+        remedy: advice for the error message, if the content is refused.
+        damaged: class of the error that is raised for invalid content.
 
     Raises:
         PlanChangedError: another version of batch-analogy wrote it.
-        UsageError: it is not JSON, or a field is missing, unknown or of another type.
+        UsageError: it is not valid JSON, or a field is missing, unknown or of the wrong type.
     """
     try:
         data = path.read_bytes()
@@ -219,7 +220,7 @@ def _check_format(path: Path, found: object, version: int) -> None:
 
 
 def describe(error: msgspec.ValidationError) -> str:
-    """Say where in a file something is wrong, and what.
+    """Describe a validation error: the field concerned, and what is wrong with it.
 
     >>> describe(msgspec.ValidationError("Expected `int`, got `str` - at `$.frames[3].height`"))
     'frames[3].height: expected int, got str'

@@ -1,4 +1,4 @@
-"""Process items in batches that fit the GPU's memory; the size is found by trial."""
+"""Process items in batches that fit the GPU's memory; the size is found by trial and error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class BatchSize:
-    """Number of items processed at once; lowered for good where they did not fit."""
+    """Number of items processed at once; lowered permanently when a batch does not fit."""
 
     items: int
 
@@ -38,8 +38,8 @@ def in_batches(
     Args:
         items: anything, in order.
         work: returns one result for each item of a batch. It may be called again for the same
-            items after it ran out of memory, so it must have no lasting effect before it returns.
-        size: initial size. Afterwards it holds the size that fitted: pass the same object again.
+            items after it ran out of memory, so it must have no side effects before it returns.
+        size: the size to start from, updated to the one that fits: pass the same object again.
 
     Returns:
         One result for each item, in their order.

@@ -93,7 +93,7 @@ def deep_image_analogy(
         for any number of threads.
 
     Raises:
-        ConfigError: a picture has another shape or type, or the masks do not fit together.
+        ConfigError: a picture has the wrong shape or type, or the masks do not fit together.
         WeightsError: no network was given and the default weights are missing.
 
     >>> import torch
@@ -125,9 +125,9 @@ def deep_image_analogies(
 ) -> list[AnalogyResult]:
     """Match several pictures A of one size with one B' at once.
 
-    That keeps a GPU busy where one picture's coarse levels would not. Every result equals that of
-    ``deep_image_analogy`` bit for bit, so batches may be formed in any way. If B' has transformed
-    copies, each A chooses among them for itself, and the pictures are matched one after another.
+    A batch keeps a GPU busy where the coarse levels of one picture would not. Every result equals
+    that of ``deep_image_analogy`` bit for bit, so batches may be formed in any way. If B' has
+    transformed copies, each A chooses its own among them, so the pictures are matched one by one.
 
     Args:
         frames: pictures A, (1, 3, H, W) float32 RGB in [0, 1] each, all of one size.
@@ -138,7 +138,7 @@ def deep_image_analogies(
 
     Raises:
         ConfigError: as for ``deep_image_analogy``, or the pictures differ in size.
-        torch.cuda.OutOfMemoryError: they do not fit the GPU together (``batching.in_batches``).
+        torch.cuda.OutOfMemoryError: the batch does not fit the GPU; see ``batching.in_batches``.
     """
     if len({tuple(frame.shape) for frame in frames}) > 1:
         raise ConfigError("pictures of one batch must have the same size")
@@ -209,7 +209,7 @@ def _assemble(
 
 
 def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
-    """Render the other picture through a field; a refinement only needs its colours, so small."""
+    """Render the other picture through a field; small if refined, as only colours are needed."""
     if config.refine == "none":
         return render_full_size(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
     return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
@@ -218,7 +218,7 @@ def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: Analo
 def _vote_from_tiles(
     atlas: AtlasPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig
 ) -> Tensor:
-    """Render A' from the copies of B', each pixel from the copy that its match lies in."""
+    """Render A' from the copies of B', each pixel from the copy that contains its match."""
     tiles = atlas.tile_of(nnf).float()
     result: Tensor | None = None
     for tile, picture in enumerate(atlas.tiles):

@@ -1,8 +1,8 @@
 """Operations whose bits do not depend on the number of threads.
 
-On a CPU, PyTorch computes the last few elements of each thread's share differently from the rest
-(another exponential, another order of products). So the number of threads changes its results by a
-rounding. It does not change those of the operations here.
+On a CPU, PyTorch computes the last few elements of each thread's share by different code (another
+exponential, another order of multiplication). So its results depend on the number of threads, by a
+rounding error. The results of the operations here do not.
 
 Source: docs/method.md, "Thread count on a CPU".
 """
@@ -29,9 +29,9 @@ def exp(x: Tensor) -> Tensor:
 
 
 def resize_bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize maps bilinearly, with pixels as areas.
+    """Resize maps bilinearly; pixel centres lie at half-integers.
 
-    Each step is an elementary operation on whole tensors, and every one of them rounds exactly.
+    Each step is elementary arithmetic on whole tensors, which is always correctly rounded.
 
     Args:
         x: (N, C, H, W) float.

@@ -1,7 +1,7 @@
-"""Nearest-neighbour fields (NNF): start, upsample and compare them, convert them to flow.
+"""Create, upsample and compare nearest-neighbour fields (NNF), and convert them to flow.
 
-A field has shape (B, 2, H, W), int32, and holds for each cell of one map the absolute (y, x) of
-its match, in cells of the other map at the same level.
+A field, (B, 2, H, W) int32, holds the match of each cell of one map: its absolute (y, x), in cells
+of the other map at the same level.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Size = tuple[int, int]
 def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu") -> Tensor:
     """Return the identity scaled to the other map: each cell at the same relative position.
 
-    The published program starts from the unscaled identity, which leaves cells beyond a smaller map
-    without a valid match for ever.
+    The published program starts from the unscaled identity, which never gives a valid match to
+    cells beyond the edge of a smaller map.
 
     Returns:
         (1, 2, H, W) int32.
@@ -38,10 +38,11 @@ def initial_nnf(size: Size, target_size: Size, device: torch.device | str = "cpu
 def initial_position(
     size: Size, target_size: tuple[float, float], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Locate each cell's centre in the other map, between cells, when both maps cover the same.
+    """Compute each cell's position in the other map, assuming that both maps show the same area.
 
     Returns:
-        (1, 2, H, W) float32: absolute (y, x), whole numbers at the target cells' centres.
+        (1, 2, H, W) float32: absolute (y, x) of the cell's centre; whole numbers are the centres of
+        target cells.
     """
     axes = []
     for count, target_count in zip(size, target_size, strict=True):
@@ -81,14 +82,14 @@ def upsample_nnf(nnf: Tensor, target_size: Size, size: Size, finer_target_size: 
 
 
 def _parents(count: int, coarse_count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return each fine cell's parent, and its centre's offset from the parent's, in parents."""
+    """Return each fine cell's parent, and its offset from the parent's centre, in parent cells."""
     centres = (torch.arange(count, device=device, dtype=torch.float64) + 0.5) * coarse_count / count
     parents = centres.floor().clamp(0, coarse_count - 1)
     return parents.long(), centres - parents - 0.5
 
 
 def consistency(nnf: Tensor, back: Tensor) -> Tensor:
-    """Compute the distance from each cell to its match's own match, in cells.
+    """Compute the forward-backward error: each cell's distance to its match's match, in cells.
 
     Args:
         nnf: (B, 2, H, W) field from this map. back: (B, 2, H', W') field of the other map.
@@ -110,7 +111,7 @@ def consistency(nnf: Tensor, back: Tensor) -> Tensor:
 
 
 HALF_CONFIDENCE_CELLS = 4.0
-"""Distance between both directions at which half the confidence is left."""
+"""Forward-backward error at which half the confidence is left."""
 
 
 def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float) -> Tensor:
@@ -119,7 +120,7 @@ def match_confidence(nnf: Tensor, back: Tensor, cost: Tensor, half_cells: float)
     Args:
         nnf: (B, 2, H, W) field from this map. back: (B, 2, H', W') field of the other map.
         cost: (B, 1, H, W) float32, costs of the matches.
-        half_cells: distance between both directions at which half is left.
+        half_cells: forward-backward error at which half the confidence is left, in cells.
 
     Returns:
         (B, 1, H, W) float32 in [0, 1].
@@ -143,7 +144,7 @@ def nnf_to_flow(
         full_size: (H, W) of this picture in pixels. full_target_size: of the other picture.
 
     Returns:
-        (H, W, 2) float32: (dx, dy) in pixels, match − self; both in their own picture's pixels.
+        (H, W, 2) float32: (dx, dy), match − self; each position in pixels of its own picture.
     """
     cells = (int(nnf.shape[2]), int(nnf.shape[3]))
     position = []

@@ -1,4 +1,4 @@
-"""JSON files are read whole or refused by name."""
+"""JSON files: complete after a kill, and refused by name if damaged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ for number in range(10**9):
 """
 
 
-def test_a_file_is_whole_after_a_kill_at_any_moment(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_a_complete_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     for _ in range(5):
         path.unlink(missing_ok=True)

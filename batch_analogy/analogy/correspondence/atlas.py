@@ -25,7 +25,7 @@ from batch_analogy.analogy.nnf import Size, initial_position
 _GAP_PX = 32  # between copies, filled with their edges: no patch sees two copies
 _NEIGHBOURHOOD_CELLS = 9  # side of the window over which a copy's costs are averaged
 _COPY_PENALTY = 0.02  # cost by which a transformed copy must be better than B' itself
-_LEAST_SHARE = 0.05  # share of A's cells that must choose a copy for it to be kept
+_MIN_SHARE = 0.05  # share of A's cells that must choose a copy for it to be kept
 _NOWHERE = -(1 << 20)  # a match that no vote accepts
 
 
@@ -49,11 +49,11 @@ class AtlasPicture(EncodedPicture):
     lefts: tuple[int, ...]  # left edge of each tile, px at matching size
 
     def frame_size(self, level: int) -> Size:
-        """Return the size of the one frame that all copies show."""
+        """Return the size of B' itself, which all copies show."""
         return self.base.size(level)
 
     def positions_in(self, other: EncodedPicture, level: int) -> Tensor:
-        """Locate each cell in the other frame: each copy covers it as a copy of B's size would."""
+        """Compute each cell's position in the other frame, from its copy's corner at B''s scale."""
         own, target = self.base.size(level), other.frame_size(level)
         ratio = [t / o for t, o in zip(target, own, strict=True)]
         slots = [
@@ -101,12 +101,12 @@ class AtlasPicture(EncodedPicture):
         return [left // self.strides[level] for left in self.lefts]
 
     def tile_of(self, nnf: Tensor) -> Tensor:
-        """Return the tile that each match of a finest field lies in, (1, 1, h, w) int64."""
+        """Return the tile that contains each match of a finest field, (1, 1, h, w) int64."""
         borders = torch.tensor(self._lefts_at(1)[1:], device=nnf.device, dtype=nnf.dtype)
         return torch.bucketize(nnf[:, 1:].contiguous(), borders, right=True)
 
     def own_field(self, nnf: Tensor, tile: int) -> Tensor:
-        """Return A's finest field in one tile's cells; matches in other tiles lead nowhere."""
+        """Convert A's finest field to one tile's cells; matches in other tiles become invalid."""
         height, width = self.tiles[tile].size(1)
         own = nnf.clone()
         own[:, 0].clamp_(0, height - 1)
@@ -114,7 +114,7 @@ class AtlasPicture(EncodedPicture):
         return own.masked_fill(self.tile_of(nnf) != tile, _NOWHERE)
 
     def back_field(self, values: Tensor, tile: int) -> Tensor:
-        """Cut one tile's part out of a finest map over the atlas."""
+        """Crop one tile from a finest map over the atlas."""
         height, width = self.tiles[tile].size(1)
         left = self._lefts_at(1)[tile]
         return values[:, :, :height, left : left + width]
@@ -152,7 +152,7 @@ class AtlasPicture(EncodedPicture):
         return field.to(torch.int32), confidences.gather(0, best[None])[0], best
 
     def _upright(self, values: Tensor, tile: int) -> Tensor:
-        """Return one tile's part of a finest map over the atlas, in B''s own cells."""
+        """Crop one tile from a finest map over the atlas, and convert it to B''s own cells."""
         own = self.back_field(values, tile)
         own = own.flip(3) if self.tiles[tile].transform.mirrored else own
         return F.interpolate(own, size=self.base.size(1), mode="nearest-exact")
@@ -171,7 +171,7 @@ def choose_copies(candidates: Sequence[Candidate]) -> tuple[list[Candidate], Ten
         [_smooth(c.cost_ab) + _COPY_PENALTY * (k > 0) for k, c in enumerate(candidates)], dim=1
     )
     shares = torch.bincount(costs.argmin(dim=1).flatten(), minlength=len(candidates))
-    kept = [k for k, share in enumerate((shares / shares.sum()).tolist()) if share >= _LEAST_SHARE]
+    kept = [k for k, share in enumerate((shares / shares.sum()).tolist()) if share >= _MIN_SHARE]
     return [candidates[k] for k in kept], costs[:, kept].argmin(dim=1, keepdim=True)
 
 

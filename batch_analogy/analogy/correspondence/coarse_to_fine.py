@@ -36,14 +36,14 @@ from batch_analogy.analogy.nnf import (
 from batch_analogy.analogy.reconstruction.latent import WeightedField, reconstruct_latent
 from batch_analogy.config.matching import SEARCH_ITERATIONS, AnalogyConfig
 
-_COARSE_RADIUS_SHARE = 16  # radius None: this part of the picture's longer side, in cells
-_LEAST_VOTE_WEIGHT = 0.02  # of a cell without confidence: where no cell has any, all still vote
-_MUCH_UNKNOWN = 0.08  # share of A's cells; above it, coarse levels are searched again too
+_COARSE_RADIUS_DIVISOR = 16  # radius None: the longer side in pixels by this, in cells
+_MIN_VOTE_WEIGHT = 0.02  # above 0, so that cells vote even where none has any confidence
+_MAX_UNKNOWN_SHARE = 0.08  # of A's cells; above it, coarse levels are searched again too
 
 
 @dataclass(frozen=True)
 class LevelDone:
-    """Progress of one pair: the matches of one level are found."""
+    """Progress report of one pair: one level has been matched."""
 
     level: int  # coarsest … 1
     cost_ab: float  # mean cost of A→B, 0 (identical) … 1
@@ -110,7 +110,7 @@ class _PyramidSearch:
         )
 
     def search_finer(self, fields: MatchFields, level: int, last: int) -> MatchFields:
-        """Search the levels after ``level``, whose matches are given, down to ``last``."""
+        """Search the levels from ``level - 1`` down to ``last``, given the matches at ``level``."""
         while level > last:
             starts = self._starts(fields, level)
             if self.temporal is not None:
@@ -150,7 +150,7 @@ class _PyramidSearch:
         return latents[0], latents[1]
 
     def _vote_weight(self, nnf: Tensor, back: Tensor, cost: Tensor) -> Tensor | None:
-        """Weigh each cell's vote for its latent features by its confidence.
+        """Return the weight of each cell's vote for latent features: its confidence.
 
         A departure from the published method, so not in paper quality (docs/method.md,
         "Confidence as vote weight").
@@ -158,7 +158,7 @@ class _PyramidSearch:
         if self.config.quality == "paper":
             return None
         confidence = match_confidence(nnf, back, cost, HALF_CONFIDENCE_CELLS)
-        return confidence.clamp_min_(_LEAST_VOTE_WEIGHT)
+        return confidence.clamp_min_(_MIN_VOTE_WEIGHT)
 
     def _match(
         self, latents: tuple[Tensor, Tensor], starts: tuple[_Start, _Start], level: int
@@ -230,7 +230,7 @@ class _PyramidSearch:
         if radius is not None:
             return radius
         longer_px = max(source.shape[2:]) * self.network.stride(level)
-        return max(1, min(longer_px // _COARSE_RADIUS_SHARE, max(target.shape[2:])))
+        return max(1, min(longer_px // _COARSE_RADIUS_DIVISOR, max(target.shape[2:])))
 
     def _in_search_dtype(self, maps: Tensor) -> Tensor:
         """Convert maps to float16 on a GPU, where reading them takes nearly all of the time.
@@ -243,7 +243,7 @@ class _PyramidSearch:
         return maps
 
     def _cost_scale(self) -> float:
-        """Return the factor by which comparing labels too scales the costs of features."""
+        """Return the factor by which the costs of features shrink if labels are compared too."""
         return 1.0 / (1.0 + LABEL_WEIGHT) if self.a.labels else 1.0
 
 
@@ -258,14 +258,14 @@ def match(
 
     Args:
         network: the feature extractor.
-        a: A, or a batch of several (``stack_pictures``); a single one where B' has copies.
+        a: A, or a batch of several (``stack_pictures``) if B' has no copies.
         bp: B', with its transformed copies if they are wanted.
         config: quality, blend weight and so on.
         on_level: called after each level.
 
     Returns:
-        The finest fields, and the picture that they refer to: B' itself, or the atlas of those of
-        its copies that are used.
+        The fields at the finest level, and the picture that they refer to: B' itself, or the atlas
+        of the copies in use.
     """
     coarsest, finest = network.levels[0], network.levels[-1]
     if not bp.copies:
@@ -298,14 +298,14 @@ def match_with_prior(
         network: the feature extractor.
         a: A, encoded from level 1 to ``first`` at least.
         bp: B'; its copies are ignored.
-        config: as for the earlier frame, or of a lower quality: what was solved there is carried
-            along.
+        config: as for the earlier frame, or of lower quality, because the solution found there is
+            carried along.
         priors: A→B and B→A at level 1.
         first: the coarsest level searched; all levels by default.
 
     Returns:
-        The finest fields in whole cells; and both between cells, (1, 2, H, W) float32, equal to
-        the prior where the search stayed at it.
+        The fields at the finest level in whole cells, and both fields at fractional positions,
+        (1, 2, H, W) float32, equal to the prior wherever the search kept it.
     """
     coarsest, finest = network.levels[0], network.levels[-1]
     first = coarsest if first is None else first
@@ -318,8 +318,8 @@ def match_with_prior(
 
 
 def first_level(network: FeatureExtractor, prior: TemporalPrior) -> int:
-    """Return the coarsest level to search again, by how much of A has no prior."""
-    return network.levels[0] if prior.unknown_share > _MUCH_UNKNOWN else network.restart_level
+    """Return the coarsest level to search again, given the share of A that has no prior."""
+    return network.levels[0] if prior.unknown_share > _MAX_UNKNOWN_SHARE else network.restart_level
 
 
 def _expanded(maps: Tensor, batch: int) -> Tensor:
@@ -328,6 +328,6 @@ def _expanded(maps: Tensor, batch: int) -> Tensor:
 
 
 def _both_terms(first: Tensor, second: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-    """Expand both terms of one side to the batch; one tensor twice where the two are the same."""
+    """Expand both terms of one side to the batch; if they are one tensor, so are the results."""
     one = _expanded(first, batch)
     return one, one if first is second else _expanded(second, batch)

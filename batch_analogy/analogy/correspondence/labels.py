@@ -1,7 +1,7 @@
-"""Masks: pictures in flat colours that restrict what matches what (sky with sky only).
+"""Masks: pictures in flat colours that restrict matches to areas of one label (sky to sky).
 
-A mask becomes one soft map per colour. The search compares these maps like additional channels of
-the features, so no kernel knows of masks.
+A mask becomes one soft map per colour. The search compares these maps as additional channels of
+the features, so the kernels need no support for masks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from batch_analogy.errors import ConfigError
 
 MAX_LABELS = 16
 LABEL_WEIGHT = 1.0  # a match across labels costs as much as one without any common feature
-_LEAST_SHARE = 0.002  # of a mask; rarer colours are edges between two labels
+_MIN_SHARE = 0.002  # of a mask; rarer colours are edges between two labels
 _SAME_COLOUR = 40 / 255  # largest channel difference within a label, from JPEG or antialiasing
 
 
@@ -37,7 +37,7 @@ def label_maps(mask_a: Tensor, mask_bp: Tensor) -> tuple[Tensor, Tensor]:
     if not common:
         raise ConfigError(
             f"the masks of A and B' have no colour in common: A's are {_names(own)}, B''s are "
-            f"{_names(other)}; paint what belongs together in the same colour"
+            f"{_names(other)}; paint areas that should match in the same colour"
         )
     palette = own + [d for d in other if not any(_alike(c, d) for c in own)]
     return _one_hot(mask_a, palette), _one_hot(mask_bp, palette)
@@ -65,7 +65,7 @@ def _colours(mask: Tensor, name: str) -> list[Tensor]:
     found, counts = torch.unique(pixels, dim=0, return_counts=True)
     colours: list[Tensor] = []
     for index in counts.argsort(descending=True, stable=True).tolist():
-        if counts[index] < _LEAST_SHARE * len(pixels) and colours:
+        if counts[index] < _MIN_SHARE * len(pixels) and colours:
             break
         colour = found[index].float() / 255
         if not any(_alike(colour, c) for c in colours):

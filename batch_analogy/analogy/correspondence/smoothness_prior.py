@@ -20,10 +20,10 @@ from batch_analogy.analogy.correspondence.patchmatch import Prior
 from batch_analogy.analogy.deterministic import resize_bilinear
 from batch_analogy.analogy.nnf import Size, match_confidence, sides
 
-_AGREEMENT_CELLS = 2.0  # distance between both directions at which half the weight is left
-_PULL = 0.1  # weight of the coarser mean everywhere, in confident cells
+_AGREEMENT_CELLS = 2.0  # forward-backward error at which half the weight is left
+_PULL = 0.1  # weight of the coarser mean; a fully confident cell has weight 1
 _DISTINCT_SHARE = 1 / 16  # of the map's longer side
-_LEAST_DISTINCT_CELLS = 4.0
+_MIN_DISTINCT_CELLS = 4.0
 
 
 def smoothness_prior(
@@ -39,8 +39,8 @@ def smoothness_prior(
     Args:
         nnf: (B, 2, h, w) int32, field of this level. back: (B, 2, h', w'), of the other direction.
         cost: (B, 1, h, w) float32, costs of the field's matches.
-        positions: (1, 2, h, w) and (1, 2, H, W) float32, where this level's and the finer level's
-            cells lie in the other map when both cover the same; displacements are relative to it.
+        positions: (1, 2, h, w) and (1, 2, H, W) float32, ``EncodedPicture.positions_in`` of this
+            level and of the finer one; displacements are relative to them.
         target_size: (H', W') of the other map at the finer level.
         smoothness: penalty of a match far from the expected one, in patch cost.
 
@@ -69,7 +69,7 @@ def smoothness_prior(
 def _mean_and_agreement(
     displacement: Tensor, confidence: Tensor, distinct: float
 ) -> tuple[Tensor, Tensor]:
-    """Compute the surrounding cells' mean displacement and, in [0, 1], how well they agree."""
+    """Compute the mean displacement around each cell, and its agreement in [0, 1]."""
     squares = displacement.square().sum(dim=1, keepdim=True)
     spread = pull_push(torch.cat([displacement, squares], dim=1), confidence)
     mean, mean_square = spread[:, :2], spread[:, 2:]
@@ -80,8 +80,8 @@ def _mean_and_agreement(
 def pull_push(values: Tensor, confidence: Tensor) -> Tensor:
     """Fill cells of low confidence from the confident cells nearest to them.
 
-    A pyramid of weighted means is built, then read back from its top: each cell takes its own mean
-    as far as it is confident, and for the rest that of the coarser cell around it.
+    A pyramid of weighted means is built, then evaluated from its top down: each cell mixes its own
+    mean, in proportion to its confidence, with that of the coarser cells around it.
 
     Args:
         values: (B, C, H, W) float32. confidence: (B, 1, H, W) float32 in [0, 1].
@@ -104,7 +104,7 @@ def pull_push(values: Tensor, confidence: Tensor) -> Tensor:
 
 def distinct_distance(size: Size) -> float:
     """Return the distance in cells beyond which two matches in a map of this size differ."""
-    return max(_LEAST_DISTINCT_CELLS, _DISTINCT_SHARE * max(size))
+    return max(_MIN_DISTINCT_CELLS, _DISTINCT_SHARE * max(size))
 
 
 def _halve(x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Temporal prior: matches known from an earlier frame, carried along its motion.
 
 A carried match lies between cells, so that motion of less than a cell is not lost. The search works
-on whole cells and pays for leaving the carried match, as by a temporal term in its distance. A
-result within about a cell of the carried match is taken to be that match itself.
+on whole cells and pays a penalty for leaving the carried match, like a temporal term in its cost. A
+result within about a cell of the carried match is replaced by that match itself.
 
 Source: the propagation of nearest-neighbour fields along flow of Jamriška et al. 2019;
 docs/method.md, "Temporal prior".
@@ -21,7 +21,7 @@ from batch_analogy.analogy.correspondence.smoothness_prior import distinct_dista
 from batch_analogy.analogy.nnf import Size, initial_position, sides
 
 _KNOWN = 0.5  # confidence above which a cell pays for leaving its carried match
-FIRM = 0.3  # penalty one cell beyond the slack: more than right and wrong matches differ by
+FIRM = 0.3  # penalty one cell beyond the slack; right and wrong matches differ by less
 _SAME_CELLS = SLACK_CELLS + 0.75  # distance that the search may move at no cost, plus rounding
 
 
@@ -35,7 +35,7 @@ class TemporalPrior:
 
     @property
     def known(self) -> Tensor:
-        """(1, 1, H, W) bool: cells that pay for leaving their expected match."""
+        """Cells that pay for leaving their expected match, (1, 1, H, W) bool."""
         return self.confidence > _KNOWN
 
     @property
@@ -44,7 +44,7 @@ class TemporalPrior:
         return 1.0 - int(self.known.sum()) / self.known.numel()
 
     def at_level(self, size: Size, target_fine: Size, target_size: Size) -> TemporalPrior:
-        """Read the prior at a coarser level, at each coarse cell's centre.
+        """Sample the prior at the centres of a coarser level's cells.
 
         Args:
             size: (H, W) of this map at the coarser level. target_fine: (H', W') of the other map
@@ -67,8 +67,8 @@ class TemporalPrior:
         """Return a complete field to start from; unknown cells follow the known ones around them.
 
         Args:
-            positions: (1, 2, H, W) float32, where each cell lies in the other map when both cover
-                the same. target_size: (H', W') of the other map.
+            positions: (1, 2, H, W) float32, ``EncodedPicture.positions_in`` the other picture.
+            target_size: (H', W') of the other map.
 
         Returns:
             (1, 2, H, W) int32 inside the other map.
@@ -93,7 +93,7 @@ class TemporalPrior:
         )
 
     def snap(self, nnf: Tensor) -> Tensor:
-        """Replace matches of a field (1, 2, H, W) that stayed at the expected match by that match.
+        """Snap matches of a field (1, 2, H, W) that stayed near the expected match to it exactly.
 
         Returns:
             (1, 2, H, W) float32.

@@ -67,7 +67,7 @@ class FeatureExtractor(Protocol):
 
     @property
     def restart_level(self) -> int:
-        """Coarsest level that is searched again where a prior knows nearly all matches."""
+        """Coarsest level that is searched again if a prior provides nearly all matches."""
 
     def stride(self, level: int) -> int:
         """Return the pixels per cell of a level; a side of n pixels has ceil(n / stride) cells."""

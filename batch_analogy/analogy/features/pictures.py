@@ -24,7 +24,7 @@ _NORM_EPSILON = 1e-8  # keeps an all-zero cell at zero instead of NaN
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A picture and everything that matching needs of it, computed once."""
+    """A picture and the data that matching needs from it, computed once."""
 
     image: Tensor  # (1, 3, H, W) float32 RGB [0, 1], full resolution
     network_input: Tensor  # (1, 3, h, w) float32: the picture at matching size, preprocessed
@@ -32,16 +32,16 @@ class EncodedPicture:
     strides: Mapping[int, int]  # level → pixels of the input per cell, encoded or not
     transform: Transform = UNCHANGED  # of a copy: how it differs from the picture
     labels: dict[int, Tensor] = field(default_factory=dict)  # level → (1, K, h, w); empty: no mask
-    copies: tuple[EncodedPicture, ...] = ()  # matched in its place, if any; itself is the first
+    copies: tuple[EncodedPicture, ...] = ()  # matched in its place; the first is itself
 
     @property
     def full_size(self) -> Size:
-        """(height, width) of the picture itself, pixels."""
+        """Size of the picture itself, (height, width) in pixels."""
         return int(self.image.shape[2]), int(self.image.shape[3])
 
     @property
     def input_size(self) -> Size:
-        """(height, width) at which the extractor sees the picture, pixels."""
+        """Size at which the extractor sees the picture, (height, width) in pixels."""
         return int(self.network_input.shape[2]), int(self.network_input.shape[3])
 
     def size(self, level: int) -> Size:
@@ -55,7 +55,7 @@ class EncodedPicture:
         return self.size(level)
 
     def positions_in(self, other: EncodedPicture, level: int) -> Tensor:
-        """Locate each cell in the other picture's frame, when both frames cover the same.
+        """Compute each cell's position in the other frame, assuming both frames show the same area.
 
         Returns:
             (1, 2, h, w) float32 (y, x) in the other picture's cells.
@@ -81,7 +81,7 @@ def encode_picture(
         coarsest: the coarsest level computed; all levels by default.
 
     Raises:
-        ConfigError: the image has another shape or type.
+        ConfigError: the image has the wrong shape or type.
     """
     _check(image)
     image = image.to(network.device)
@@ -103,9 +103,9 @@ def encode_reference(
     copies = [base]
     for transform in config.transforms[1:]:
         size = max(1, round(height * transform.scale)), max(1, round(width * transform.scale))
-        turned = base.image.flip(3) if transform.mirrored else base.image
-        copy = _encode_at(network, turned, size, config)
-        copies.append(dataclasses.replace(copy, image=turned, transform=transform))
+        flipped = base.image.flip(3) if transform.mirrored else base.image
+        copy = _encode_at(network, flipped, size, config)
+        copies.append(dataclasses.replace(copy, image=flipped, transform=transform))
     return dataclasses.replace(base, copies=tuple(copies))
 
 
@@ -158,7 +158,7 @@ def matching_size(height: int, width: int, config: AnalogyConfig) -> Size:
     """Return the (height, width) in pixels at which a picture of this size is matched.
 
     Pictures above the area or side limit are reduced. Small ones are enlarged to the smallest
-    side, as far as the limits allow. Both axes have one scale, so the aspect ratio is kept.
+    side, as far as the limits allow. Both axes are scaled equally, so the aspect ratio is kept.
 
     Source: docs/method.md, "Input sizes", with the departures named there.
     """
@@ -187,7 +187,7 @@ def cell_norms(features: Tensor) -> Tensor:
 
 
 def _energy(features: Tensor) -> Tensor:
-    """Σ_c F² of each cell; a few rows at a time, so that no second map as large is allocated."""
+    """Compute Σ_c F² of each cell, a few rows at a time, to avoid a second map of this size."""
     tops = range(0, int(features.shape[2]), _ROWS_AT_ONCE)
     parts = [features[:, :, top : top + _ROWS_AT_ONCE] for top in tops]
     return torch.cat([part.square().sum(dim=1, keepdim=True) for part in parts], dim=2)
@@ -216,7 +216,7 @@ def resolve_precision(config: AnalogyConfig, device: str | torch.device) -> Anal
     """Replace ``precision="auto"`` by the fastest precision of a device.
 
     That is bfloat16 on a GPU and on CPUs with instructions for it (AMX tiles give 8 times
-    float32's speed, AVX-512 twice), float32 elsewhere. Whoever starts the work resolves it once,
+    float32's speed, AVX-512 twice), float32 elsewhere. Resolve it once before distributing work,
     so that all workers compute the same pixels.
     """
     if config.precision != "auto":

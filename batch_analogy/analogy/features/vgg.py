@@ -27,7 +27,7 @@ LEVEL_SPECS: Mapping[int, LevelSpec] = {
         stride=16,
         patch=3,
         radius=None,
-        smoothness_share=0.0,  # no coarser level to expect matches from
+        smoothness_share=0.0,  # no coarser level provides expected matches
         alphas={1: 1.0, 2: 1.0, 3: 1.0},
         solve_iterations={"standard": 3, "paper": 100},
     ),
@@ -67,13 +67,13 @@ LEVEL_SPECS: Mapping[int, LevelSpec] = {
 }
 """Settings of the method at each level of VGG-19.
 
-Patches, radii and alphas are those of the published program; paper quality solves as often.
+Patches, radii, alphas and the iterations of paper quality are those of the published program.
 
-- Standard quality solves only the coarsest level, three times. That mended what was seen to be
-  torn; more iterations or finer levels changed next to nothing and take most of a pair's time.
+- Standard quality solves only the coarsest level, three times. That repaired the visible
+  tears; more iterations or finer levels changed almost nothing and take most of a pair's time.
 - Coarse levels decide what matches what and need freedom, so the smoothness prior has a fifth of
-  its weight there. At full weight a galloping horse's forearm took the paper behind the standing
-  horse's.
+  its weight there. At full weight the forearm of a galloping horse was matched to the paper behind
+  that of a standing horse.
 - With the search channels, the matches' cost over all channels stays within 0.1 % of the full
   search's (benchmarks/kernel).
 
@@ -109,8 +109,8 @@ class Vgg19:
 
         Args:
             tensors: weights and biases as ``load_tensors`` returns them.
-            preprocessing: value range that they were trained on.
-            device: where features are computed.
+            preprocessing: the input values that they were trained on.
+            device: the device that features are computed on.
             specs: level → settings of the method.
         """
         self.preprocessing: Preprocessing = preprocessing
@@ -124,7 +124,7 @@ class Vgg19:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """5 … 1: conv5_1 … conv1_1."""
+        """All levels, coarse to fine: 5 … 1 for conv5_1 … conv1_1."""
         return tuple(sorted(self.specs, reverse=True))
 
     def stride(self, level: int) -> int:
@@ -189,7 +189,7 @@ class Vgg19:
 
 
 def load_network(weights: WeightsFile, device: str | torch.device = "cpu") -> Vgg19:
-    """Read resolved weights onto a device.
+    """Load the network with resolved weights onto a device.
 
     Raises:
         WeightsError: the file is missing or damaged.

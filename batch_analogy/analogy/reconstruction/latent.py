@@ -41,13 +41,13 @@ def reconstruct_latent(
     """Reconstruct a latent picture's features one level finer than the field.
 
     For A', ``own`` is A, ``other`` is B' and ``found`` is A→B; for B they are B', A and B→A. A
-    batch of B fields is reconstructed at once; either picture may then be one for all (1).
+    batch of fields is processed at once; a picture of batch size 1 is shared by all of them.
 
     Args:
         network: the feature extractor.
         own: the picture whose structure the latent picture has.
         other: the picture whose appearance it takes.
-        found: the matches of ``own`` in ``other`` at ``level``, for each of a batch of B.
+        found: the matches of ``own`` in ``other`` at ``level``, a batch of B fields.
         level: any but the finest; the result is at ``level - 1``.
         config: blend weight, quality and solve precision.
 
@@ -69,9 +69,9 @@ def reconstruct_latent(
 
 
 def blend(own: Tensor, rebuilt: Tensor, alpha: float) -> Tensor:
-    """Mix a picture's own features into a reconstruction where they respond.
+    """Mix a picture's own features into a reconstruction where their response is high.
 
-    The gate is hard, as in the published program; the paper's sigmoid (κ = 300) is nearly that.
+    The gate is hard, as in the published program; the paper's sigmoid (κ = 300) is nearly a step.
     """
     weight = alpha * (response(own) >= RESPONSE_GATE).to(own.dtype)
     return (own - rebuilt).mul_(weight).add_(rebuilt)
@@ -107,7 +107,7 @@ def _solve(
     iterations: int,
     config: AnalogyConfig,
 ) -> Tensor:
-    """Find activations two levels finer that yield the warped features, then step one level up.
+    """Find activations two levels finer that yield the warped features, and step up to the finer.
 
     Two levels, not the paper's one, keep the result on the network's natural distribution, as an
     author explains (docs/method.md, "Latent features").
@@ -149,8 +149,8 @@ def _each(step: Step, x: Tensor) -> Tensor:
     """Run a step item by item.
 
     Convolutions round differently in batches of different size, and a picture's result must not
-    depend on its batch. A CPU loses no time by it, and a GPU little: one picture's convolutions
-    are large enough.
+    depend on its batch. This costs a CPU no time and a GPU little, because the convolutions
+    of one picture are large enough.
     """
     if len(x) == 1:
         return step(x)

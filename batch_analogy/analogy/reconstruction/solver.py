@@ -1,12 +1,12 @@
 """Nonlinear least squares by a small L-BFGS, for the latent solve.
 
-A batch of problems is solved at once, each with its own steps, curvature and end, as if it were
-alone. No iteration waits for a value from the GPU: ``torch.where`` chooses what differs between
-items.
+A batch of problems is solved at once, each with its own step lengths, curvature and stopping point,
+independently of the others. No iteration waits for a value from the GPU: where items differ,
+``torch.where`` selects.
 
 The residual is nearly linear along a search direction (convolutions, ReLU and max-pooling are
 piecewise linear), so the two residuals of a trial yield the best step length in closed form. A
-trial that does not lower the loss is rejected, and the next one along its direction has that
+trial that does not lower the loss is rejected, and the next one along the same direction has that
 length. No scaling of variables is needed; a plain L-BFGS on raw activations stalls in its first
 line search.
 
@@ -25,8 +25,8 @@ from torch import Tensor
 HISTORY = 4  # pairs kept, as published
 TOLERANCE = 1e-4  # stop when ‖gradient‖ < tolerance · max(‖x‖, 1), as published
 _FIRST_STEP = 0.05  # first trial: this share of ‖x‖
-_SHORTER = (0.05, 0.5)  # a rejected trial is followed by one of this share of its length
-_LEAST_CURVATURE = 1e-10  # of a pair that is kept, as a share of ‖y‖²
+_SHORTER = (0.05, 0.5)  # range of the next trial's length, as a share of a rejected one's
+_MIN_CURVATURE = 1e-10  # of a pair that is kept, as a share of ‖y‖²
 _BLOCK = 1024
 
 Residual = Callable[[Tensor], Tensor]
@@ -60,7 +60,7 @@ def least_squares(residual: Residual, start: Tensor, iterations: int) -> tuple[T
         iterations: L-BFGS steps, of a forward and a backward pass each.
 
     Returns:
-        The best points found (B, …), and the losses (steps + 1, B) float64 on start's device: of
+        The best points found (B, …), and the losses (steps + 1, B) float64 on start's device: at
         the start and after each step, never rising. An item's result is independent of its batch
         if ``residual`` is.
     """
@@ -70,13 +70,13 @@ def least_squares(residual: Residual, start: Tensor, iterations: int) -> tuple[T
     scale = torch.zeros_like(point.loss)  # s·y / y·y of an item's last pair; 0 before its first
     length = _first_length(point)
     for step in range(1, iterations + 1):
-        going = _is_going(point)
-        if _may_stop(going):
+        active = _is_active(point)
+        if _all_finished(active):
             break
         direction = _direction(point.gradient, pairs, scale)
         goal = _along(point.x, length, direction)
         trial = _evaluate(residual, goal, differentiate=step < iterations)
-        better = going & (trial.loss < point.loss)
+        better = active & (trial.loss < point.loss)
         following = _choose(better, trial, point)
         losses.append(following.loss)
         pair, curvature = _pair(point, following)
@@ -129,14 +129,14 @@ def _first_length(point: _Point) -> Tensor:
 
 
 def _best_multiple(origin: Tensor, tried: Tensor) -> Tensor:
-    """Compute the best step along a direction for a linear residual, in lengths of the trial."""
+    """Compute the best step for a linear residual, as a multiple of the trial step."""
     change = tried - origin
     multiple = -dot(origin, change) / dot(change, change)
     return torch.where(multiple.isfinite(), multiple, 0.5)
 
 
-def _is_going(point: _Point) -> Tensor:
-    """Return which items' gradients have not vanished yet, (B,) bool."""
+def _is_active(point: _Point) -> Tensor:
+    """Return True for items whose gradient has not vanished yet, (B,) bool."""
     norm_x, norm_g = _norms(point)
     return norm_g > TOLERANCE * norm_x.clamp_min(1.0)
 
@@ -146,9 +146,9 @@ def _norms(point: _Point) -> tuple[Tensor, Tensor]:
     return dot(point.x, point.x).sqrt(), dot(point.gradient, point.gradient).sqrt()
 
 
-def _may_stop(going: Tensor) -> bool:
-    """Return whether no item continues; always False on a GPU, where asking would wait."""
-    return going.device.type == "cpu" and not bool(going.any())
+def _all_finished(active: Tensor) -> bool:
+    """Return whether no item is active; always False on a GPU, to avoid synchronising with it."""
+    return active.device.type == "cpu" and not bool(active.any())
 
 
 def _direction(gradient: Tensor, pairs: deque[_Pair], scale: Tensor) -> Tensor:
@@ -169,8 +169,8 @@ def _pair(point: _Point, following: _Point) -> tuple[_Pair, Tensor]:
     """Return a step with its gradient change, and s·y / y·y; rho is 0 without curvature."""
     s, y = following.x - point.x, following.gradient - point.gradient
     curvature, change = dot(s, y), dot(y, y)
-    shown = (curvature > _LEAST_CURVATURE * change) & (change > 0)
-    return _Pair(s, y, torch.where(shown, 1.0 / curvature, 0.0)), curvature / change
+    usable = (curvature > _MIN_CURVATURE * change) & (change > 0)
+    return _Pair(s, y, torch.where(usable, 1.0 / curvature, 0.0)), curvature / change
 
 
 def _choose(better: Tensor, trial: _Point, point: _Point) -> _Point:

@@ -10,8 +10,8 @@ from batch_analogy.analogy.deterministic import exp
 from batch_analogy.analogy.nnf import Size
 
 _TOLERANCE = 0.05  # votes that differ by this much more than the nearest lose weight (values 0…1)
-_NO_VOTE = 1e6  # difference that stands for a vote that does not count
-_LEAST_WEIGHT = 1e-12
+_NO_VOTE = 1e6  # difference assigned to a vote that does not count
+_MIN_WEIGHT = 1e-12
 _PIXELS_AT_ONCE = 1 << 20  # output pixels voted together: bounds memory at any resolution
 
 
@@ -29,7 +29,7 @@ def vote_picture(
     Every pixel averages the votes of the patches around it. They read the other picture at its own
     full resolution, between pixels where a cell covers several. At scale 1 this is the published
     final vote; above it, a cell's weight falls off at its patch's edge so that no cell borders
-    show.
+    are visible.
 
     Args:
         picture: (B, 3, H', W') float32, the picture that is read, at its full resolution, or one
@@ -38,7 +38,7 @@ def vote_picture(
         target_cells: (h', w'), the size at which ``picture`` was matched.
         size: (H, W) of the result in pixels.
         patch: odd side, cells.
-        sharp: whether votes that agree prevail over those that differ from their mean.
+        sharp: whether votes near the mean outweigh those that differ from it.
 
     Returns:
         (B, 3, H, W) float32.
@@ -99,7 +99,7 @@ def _weighted_mean(votes: list[tuple[Tensor, Tensor]]) -> Tensor:
     for weight, value in votes[1:]:
         total += weight * value
         weight_sum += weight
-    return total / weight_sum.clamp_min(_LEAST_WEIGHT)
+    return total / weight_sum.clamp_min(_MIN_WEIGHT)
 
 
 def _sharpened(
@@ -132,7 +132,7 @@ def _cells_of(pixels: Tensor, count: int, cells: int) -> tuple[Tensor, Tensor]:
 
 
 def _falloff(distance: Tensor, reach: int) -> Tensor:
-    """Weight 1 up to ``reach`` cells from a patch's centre, falling to 0 half a cell beyond."""
+    """Compute weights: 1 up to ``reach`` cells from a patch's centre, 0 from half a cell beyond."""
     return ((reach + 0.5 - distance.abs()) * 2.0).clamp(0.0, 1.0)
 
 

@@ -1,11 +1,11 @@
-"""Correct drift from anchor to anchor by motion estimated from an earlier one, the origin anchor.
+"""Correct drift between anchors, by motion estimated directly from an earlier origin anchor.
 
-Every motion from one anchor to the next has a small error, and carried from anchor to anchor these
-errors add up: a pan of 0.3 px a frame is 0.05 px off after 24 frames and 0.18 px after 96.
-Estimated directly between the first frame and the 97th, starting from the composed flow, it is
-0.04 px off. So each anchor keeps its motion from the origin anchor, the first anchor of which it
-still shows half, and the next motion is corrected until both agree. Regions that are static as
-seen from the origin anchor stay exactly in place from anchor to anchor.
+Every motion from one anchor to the next has a small error, and these errors add up from anchor to
+anchor: a pan of 0.3 px a frame is 0.05 px off after 24 frames and 0.18 px after 96. Estimated
+directly between the first frame and the 97th, starting from the composed flow, it is 0.04 px off.
+So each anchor keeps its motion from the origin anchor, the earliest anchor that is still half
+visible in it, and the next motion is corrected until both agree. Regions that have not moved since
+the origin anchor stay exactly in place from anchor to anchor.
 
 Source: loop closure against keyframes in visual odometry (Klein and Murray 2007); docs/method.md,
 "Drift correction".
@@ -33,7 +33,7 @@ _SOFT_PX = 9  # width of the transition between corrected and uncorrected flow
 def motion_between_anchors(
     from_origin: Motion | None, motions: Sequence[Motion]
 ) -> tuple[Motion, Motion | None]:
-    """Compose the motions from frame to frame between two anchors, and ``correct_drift``."""
+    """Compose the motions from frame to frame between two anchors; return as ``correct_drift``."""
     motion = motions[0]
     for onward in motions[1:]:
         motion = motion.then(onward)
@@ -49,7 +49,7 @@ def correct_drift(from_origin: Motion | None, motion: Motion) -> tuple[Motion, M
 
     Returns:
         The corrected motion, and the motion from the origin anchor to the later anchor; None if
-        that shows too little of the origin, so that it becomes the next origin anchor.
+        the later anchor shows too little of the origin and becomes the next origin anchor itself.
     """
     if motion.still:
         return motion, from_origin
@@ -69,12 +69,12 @@ def correct_drift(from_origin: Motion | None, motion: Motion) -> tuple[Motion, M
 
 
 def _if_visible(whole: Motion) -> Motion | None:
-    """Return a motion from the origin anchor, or None if too little of that is visible."""
+    """Return a motion from the origin anchor, or None if too little of the anchor is visible."""
     return whole if (whole.confidence > _TRUSTED).mean() >= _MIN_VISIBLE_SHARE else None
 
 
 def _corrected_backward(from_origin: Motion, motion: Motion, whole: Motion) -> Flow:
-    """Correct the flow to the earlier anchor by way of the origin anchor."""
+    """Correct the flow to the earlier anchor via the origin anchor."""
     in_origin = destinations(whole.backward)
     in_earlier = _inverse(from_origin.backward, in_origin, destinations(motion.backward))
     confidence = np.minimum(whole.confidence, sample(from_origin.confidence, in_earlier))
@@ -84,7 +84,7 @@ def _corrected_backward(from_origin: Motion, motion: Motion, whole: Motion) -> F
 
 
 def _corrected_forward(from_origin: Motion, motion: Motion, whole: Motion) -> Flow:
-    """Correct the flow to the later anchor by way of the origin anchor."""
+    """Correct the flow to the later anchor via the origin anchor."""
     own = destinations(np.zeros_like(motion.forward))
     in_origin = _inverse(from_origin.forward, own, destinations(from_origin.backward))
     in_later = in_origin + sample(whole.forward, in_origin)
@@ -103,7 +103,7 @@ def _keep_static(flow: Flow, *from_origin: Flow) -> Flow:
 def _inverse(
     flow: Flow, goal: NDArray[np.float32], guess: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Find the positions, (H, W, 2) as (x, y), from which a flow leads to ``goal``."""
+    """Find the positions, (H, W, 2) as (x, y), that a flow maps to ``goal``."""
     start = guess
     for _ in range(_INVERSE_ROUNDS):
         start = start + (goal - start - sample(flow, start))

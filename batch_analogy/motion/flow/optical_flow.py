@@ -79,8 +79,8 @@ class Motion:
         """Compose this motion with the one that follows it: from the first frame to the third.
 
         Small errors of composed steps add up. So flow is estimated once more between the two end
-        frames, starting from the composed flow, and each pixel keeps the more confident of both.
-        Confidence is judged between the end frames alone.
+        frames, starting from the composed flow, and each pixel keeps the more confident of the
+        two. Confidence is computed from the end frames only.
 
         Source: docs/method.md, "Confidence of composed flow".
         """
@@ -94,7 +94,7 @@ class Motion:
         return _more_confident(composed, _estimate(self.before, onward.now, composed))
 
     def refined(self) -> Motion:
-        """Refine the flow to a smaller fraction of a pixel, where confidence does not suffer.
+        """Refine the flow to a smaller fraction of a pixel, unless that lowers confidence.
 
         DIS works at half the resolution, and its errors would add up over many motions in a row.
         """
@@ -109,11 +109,11 @@ class Motion:
         return _more_confident(refined, self, _REFINE_TOLERANCE)
 
     def match_exposure(self, before: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring a picture of the earlier frame, (H, W[, C]), to the exposure of the later one."""
+        """Adjust a picture of the earlier frame, (H, W[, C]), to the exposure of the later one."""
         return apply_exposure(before, self._exposure())
 
     def global_light_change(self) -> float:
-        """Return the change of mean luma plus contrast over pixels visible in both frames."""
+        """Return the change of mean luma plus that of contrast, over pixels visible in both."""
         visible = self.confidence > 0
         if self.still or visible.mean() < MIN_VISIBLE_SHARE:
             return 0.0
@@ -124,7 +124,7 @@ class Motion:
         return abs(mean) + abs(contrast)
 
     def local_light_change(self) -> Luma:
-        """Return the absolute change of luma by region, (H, W); 0 where nothing is known.
+        """Return the absolute change of luma by region, (H, W); 0 where it is unknown.
 
         A vignette, a flare or a shadow may leave the brightness of the whole frame unchanged.
         """
@@ -172,7 +172,7 @@ def _estimate(before: Luma, now: Luma, guess: Motion | None = None) -> Motion:
 def _in_both_directions(
     work: Callable[..., Result], backward: Any, forward: Any
 ) -> tuple[Result, Result]:
-    """Call ``work`` with two sets of arguments at once, the second on the helper thread."""
+    """Call ``work`` with two sets of arguments in parallel, the second on the helper thread."""
     other = _helper_thread().submit(work, *forward)
     try:
         own = work(*backward)
@@ -187,7 +187,7 @@ def _helper_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "flow")
 
 
-os.register_at_fork(after_in_child=_helper_thread.cache_clear)  # a forked child has no such thread
+os.register_at_fork(after_in_child=_helper_thread.cache_clear)  # a forked child lacks this thread
 
 
 def _more_confident(a: Motion, b: Motion, tolerance: float = 0.0) -> Motion:
@@ -257,7 +257,7 @@ def forward_backward_consistent(flow: Flow, backward: Flow) -> NDArray[np.bool_]
         flow: from this frame to the other. backward: from the other frame to this one.
 
     Returns:
-        (H, W) bool: |w + ŵ|² ≤ 0.01 (|w|² + |ŵ|²) + 0.5, at most 3² px, and inside the other frame.
+        (H, W) bool: |w + ŵ|² ≤ min(0.01 (|w|² + |ŵ|²) + 0.5, 3²), and inside the other frame.
     """
     return _consistent(flow, backward, destinations(flow))
 
@@ -282,7 +282,7 @@ def _squared_length(flow: Flow) -> NDArray[np.float32]:
 def _confidence(
     positions: NDArray[np.float32], visible: NDArray[np.bool_], own: Luma, other: Luma
 ) -> ConfidenceMap:
-    """Compare a frame with the other one at its pixels' positions there; 0 if not visible."""
+    """Compute confidence from each pixel's similarity to its match; 0 if it is not visible."""
     difference = remove_light_change(denoise(sample(other, positions) - own), visible)
     similarity = np.exp(-np.square(difference / np.float32(SIMILARITY_SCALE)))
     confidence = (similarity * visible).astype(np.float32)

@@ -41,7 +41,7 @@ def denoise(difference: Luma) -> Luma:
 def remove_light_change(difference: Luma, visible: NDArray[np.bool_]) -> Luma:
     """Subtract the change of light by region from differences of luma.
 
-    Light says nothing about where a pixel comes from; a wrong match differs in its pattern.
+    A change of light does not make a match wrong; a wrong match differs in its pattern.
 
     Args:
         difference: (H, W) float32.
@@ -51,7 +51,7 @@ def remove_light_change(difference: Luma, visible: NDArray[np.bool_]) -> Luma:
 
 
 def regional_light_change(difference: Luma, visible: NDArray[np.bool_]) -> Luma:
-    """Return what differences have in common by region: lenses darken corners, the sun moves."""
+    """Estimate the change of light by region from differences of luma: vignettes, a moving sun."""
     small = tuple(-(-side // _LIGHT_DOWNSCALE) for side in difference.shape[::-1])
     side = 2 * round(_LIGHT_RADIUS_SHARE * math.sqrt(small[0] * small[1])) + 1
     limited = np.where(visible, difference.clip(-_LIGHT_LIMIT, _LIGHT_LIMIT), 0)
@@ -76,7 +76,7 @@ def exposure_along(
 ) -> tuple[float, float]:
     """Measure ``exposure_between`` over the pixels visible in both frames.
 
-    Frames far apart show different things, which says nothing about their exposure.
+    Frames far apart show different content, which must not count as a change of exposure.
 
     Args:
         before: the earlier frame. now: the later one.

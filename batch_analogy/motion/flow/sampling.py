@@ -1,4 +1,4 @@
-"""Dense maps over a frame (luma, flow, confidence) and reading them along a flow."""
+"""Dense maps over a frame (luma, flow, confidence), and functions that read them along a flow."""
 
 from __future__ import annotations
 

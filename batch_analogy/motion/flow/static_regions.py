@@ -1,8 +1,8 @@
 """Detect static regions: noise alone produces up to a pixel of spurious flow.
 
-A painted texture carried along that flow would jitter where the scene is static. So for every
-window it is tested how much of the difference of two frames a shift explains. Of noise a shift
-explains next to nothing; where that is so, although a shift of a tenth of a pixel would have been
+A painted texture carried along that flow would jitter where the scene is static. So each window is
+tested for how much of the difference between two frames a shift explains. A shift explains almost
+nothing of noise. If it explains so little, although a shift of a tenth of a pixel would have been
 detected, the flow is set to zero. Windows with too little texture to decide follow those around
 them.
 
@@ -81,7 +81,7 @@ def _static_regions(motion: Motion) -> NDArray[np.float32]:
     moving = count * explained > _THRESHOLD * power
     decided = count * (mean - deviation - noise) * _DETECTABLE_PX**2 > _THRESHOLD * power
     static = _spread(~moving, moving | decided)
-    # A window beside a moving object sees little of its motion, so regions end a window earlier.
+    # A window beside a moving object sees little of its motion, so static regions shrink by one.
     static = cv2.erode(static, np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE)
     full = cv2.resize(static, now.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(full > 0.5, np.float32)

@@ -1,10 +1,10 @@
 """Find the cuts of a film.
 
-Two frames are compared by their ``FrameStats``: after one has been given the tones of the other,
-each block of it is searched for near its place there, so that neither camera motion nor a change
-of exposure counts. A cut is where two frames differ by far more than those around them do, and
-where no frame shortly before resembles one shortly after: a flash, or something that passes the
-lens, is not a cut.
+Two frames are compared by their ``FrameStats``: the histogram of one is matched to the other's, and
+each block of the other is searched for near its position in the first, so that neither camera
+motion nor a change of exposure counts. A cut lies where two frames differ far more than those
+around them do, and where no frame shortly before resembles one shortly after: a flash, or something
+that passes the lens, is not a cut.
 
 Slow dissolves are not found: their frames never differ enough from one to the next.
 
@@ -39,7 +39,7 @@ class CutRule:
     """Threshold for a difference to be a cut; chosen with ``benchmarks/shots.py``."""
 
     base: float = 0.19  # threshold where nothing moves
-    activity_weight: float = 0.7  # of the activity around, which is added to it
+    activity_weight: float = 0.7  # of the activity around the frame, which is added to it
     colour_weight: float = 0.15  # of colours in a difference
 
 
@@ -60,17 +60,17 @@ def find_cuts(stats: Sequence[FrameStats | None], rule: CutRule = CutRule()) -> 
     for k, step in enumerate(steps, start=1):  # from usable[k - 1] to usable[k]
         threshold = rule.base + rule.activity_weight * _activity(steps, k - 1)
         if step > threshold and _separated(usable, k, threshold, rule):
-            if cuts and k - cuts[-1] < GUARD:  # of two cuts so close, keep the clearer one
+            if cuts and k - cuts[-1] < GUARD:  # of two cuts this close, keep the clearer one
                 if step <= steps[cuts[-1] - 1]:
                     continue
                 cuts.pop()
             cuts.append(k)
-    # Between two shots there may be black frames: cut in their middle.
+    # There may be black frames between two shots: cut in the middle of them.
     return [(indices[k - 1] + 1 + indices[k]) // 2 for k in cuts]
 
 
 def are_one_scene(stats: Sequence[FrameStats | None]) -> bool:
-    """Return whether most frames resemble the one before, as in a time-lapse but not an album.
+    """Return whether most frames resemble the one before: true of a time-lapse, not of an album.
 
     Args:
         stats: of one shot's frames in order; None for frames that cannot be read.
@@ -101,7 +101,7 @@ def _contrast(stats: FrameStats) -> float:
 
 
 def _activity(steps: npt.NDArray[np.float64], place: int) -> float:
-    """Return the median difference around one, on the side where there is more activity."""
+    """Return the median difference before or after a position, whichever is larger."""
     sides = steps[max(0, place - WINDOW) : place], steps[place + 1 : place + 1 + WINDOW]
     medians = [float(np.median(side)) for side in sides if len(side) >= GUARD]
     few = np.concatenate(sides)
@@ -115,9 +115,9 @@ def _separated(usable: Sequence[FrameStats], k: int, threshold: float, rule: Cut
 
 
 def _unmatched(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> float:
-    """Measure what remains of the target when its blocks are taken from the source, 0 to about 1.
+    """Measure how much of the target blocks of the source cannot reproduce, from 0 to about 1.
 
-    Two pictures with nothing in common but their tones leave about 1.
+    Two pictures with nothing in common but their histograms give about 1.
     """
     matched = _match_histogram(source, target)
     wanted = target.astype(np.float32)

@@ -30,7 +30,7 @@ HIGHLIGHT_KNEE = 0.8
 def exposure_corrections(
     log2_light: Series, camera_ev: Series, *, strength: float, least_ev: float = 0.0
 ) -> Series:
-    """Compute the correction of each frame of one shot that makes its light change smoothly.
+    """Compute exposure corrections that make the light of one shot change smoothly.
 
     Slow changes are kept: a ramp from day to night is followed, not flattened. Where the camera's
     settings are known, their steps are turned into ramps exactly, and only the rest is estimated.
@@ -75,7 +75,7 @@ def flicker_ev(log2_light: Series) -> float:
 
 
 def _camera_steps(light: Series, camera_ev: Series) -> Series:
-    """Return the camera's settings, less their mean, if they explain the light; else zeros."""
+    """Return the camera's settings minus their mean if they explain the light, else zeros."""
     if not np.isfinite(camera_ev).all() or np.ptp(camera_ev) < MIN_CHANGE_EV:
         return np.zeros(len(light))
     rest = light - camera_ev

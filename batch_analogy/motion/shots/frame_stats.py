@@ -1,4 +1,4 @@
-"""Statistics of a frame that finding cuts and deflickering need, in about three kilobytes.
+"""Statistics of a frame for cut detection and deflickering, in about three kilobytes.
 
 One pass over all frames computes them, so that pixels need not be kept.
 """
@@ -20,7 +20,7 @@ STATS_WIDTH_PX = 256
 """Width at which statistics are computed: frames may be decoded at this size."""
 
 _LUMA_BT709 = np.array(LUMA_BT709, np.float32)
-_MIDDLE = (0.4, 0.6)  # ranks whose mean is the light: a median that is smooth from frame to frame
+_MIDDLE = (0.4, 0.6)  # quantiles averaged as the light: a median that varies smoothly over time
 _DARKEST = 2.0**-13  # light added before the logarithm: black is noise
 _SHARE_LOW, _SHARE_RANGE = 0.15, 0.4  # of red and green in the sum; 1/3 and 1/3 is grey
 
@@ -53,7 +53,7 @@ def compute_frame_stats(pixels: FloatPixels, camera_ev: float | None = None) -> 
 def log2_light(pixels: FloatPixels) -> float:
     """Measure the light of a picture: log2 of the mean of the middle fifth of linear luminances.
 
-    Half of the picture may clip, or be hidden by somebody who walks past, before this moves much.
+    It changes little even if two fifths of the picture clip or are hidden by a passer-by.
 
     Args:
         pixels: (H, W, 3) float32 sRGB in [0, 1].

@@ -1,4 +1,4 @@
-"""Read lists of shots made elsewhere: plain text, JSON, or PySceneDetect's table."""
+"""Parse lists of shots from other sources: plain text, JSON, or PySceneDetect's table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from batch_analogy.errors import UsageError
 
 _FORMATS = (
-    "write the first frame of each shot, counted from 0, or its range like 120-299, one to a "
+    "write the first frame of each shot, counted from 0, or its range like 120-299, one per "
     'line; or JSON like [0, 120] or {"shots": ["0-119", "120-299"]}; or use the scene list (CSV) '
     "written by PySceneDetect"
 )
@@ -72,7 +72,7 @@ def _parse_range(entry: object) -> tuple[int, int | None]:
         raise UsageError(f"{str(entry).strip()!r} is not a frame number or range; {_FORMATS}")
     first, last = int(match[1]), int(match[2]) if match[2] else None
     if last is not None and last < first:
-        raise UsageError(f"the shot {first}-{last} runs backwards")
+        raise UsageError(f"the shot {first}-{last} ends before it begins")
     return first, last
 
 
@@ -80,7 +80,7 @@ def _first_frames(ranges: Iterable[tuple[int, int | None]]) -> tuple[int, ...]:
     """Sort shots, check that none overlap or leave gaps, and return their first frames."""
     found = sorted(ranges)
     if not found:
-        raise UsageError(f"it names no shots; {_FORMATS}")
+        raise UsageError(f"it lists no shots; {_FORMATS}")
     for (first, last), (following, _) in itertools.pairwise(found):
         if following == first:
             raise UsageError(f"two shots begin at frame {first}")

@@ -1,12 +1,12 @@
-"""Smooth a series robustly, with the stiffness and the spread of the errors chosen by likelihood.
+"""Smooth a series robustly; likelihood chooses the stiffness and the distribution of the errors.
 
 The smooth curve is a penalised fit: it minimises the sum of weight · |value − curve|^power / power
 plus half the stiffness times the sum of its squared second differences. Power 2 is Whittaker's
 smoother and fits normally distributed errors. A higher power fits errors with hard bounds, such as
-the play of a shutter or an aperture, and comes far nearer to the truth there, because the outermost
-values say most. Both the power and the stiffness are those that make the values most likely, when
-every curve is thought possible, stiff ones more than bent ones. Errors that are normal or have long
-tails get power 2 by that.
+the mechanical play of a shutter or an aperture, and is far more accurate there, because the extreme
+values carry most information. The power and the stiffness are chosen by marginal likelihood, under
+a prior that allows every curve and prefers stiff ones. Errors that are normal or have long tails
+then get power 2.
 
 Source: Whittaker 1923; restricted likelihood of Wahba 1985 and Wood 2011, by Laplace's method; the
 error distribution of Subbotin 1923, with its power chosen from the data as in robust regression
@@ -27,17 +27,17 @@ Series = npt.NDArray[np.float64]
 POWERS = (2.0, 4.0, 8.0)
 
 STIFFNESSES = 10.0 ** np.arange(9.0, 1.4, -0.25)
-"""From about 400 frames on either side to about 5, for values with a standard deviation of 1."""
+"""Stiffnesses to try: averaging over about 400 frames on either side to 5, for a deviation of 1."""
 
 PILOT_HALF_WINDOW = 15
 """Frames on either side over which outliers are detected in the first rounds."""
 
 _PILOT_ROUNDS, _ROUNDS = 4, 3
-_OUTLIER = 6.0  # in medians of the distances to the curve
+_OUTLIER = 6.0  # distance of an outlier to the curve, in median distances
 _MIN_ROBUST_WEIGHT = 1e-3
 _WINDOWS_AT_ONCE = 1 << 14  # frames whose windows are in memory together
 _MIN_BEND_GAIN = 4.0  # of twice the log-likelihood, over that of the straight line
-_HOPELESS = 20.0  # curves softer than one that is less likely by this are not tried
+_HOPELESS = 20.0  # the search for softer curves ends at one that is less likely by this
 _HEAD_START = 3  # entries of STIFFNESSES by which a higher power starts before the last best one
 _MIN_CURVATURE = 1e-3  # keeps a step finite where all values lie on the curve
 _STEPS, _HALVINGS = 40, 8
@@ -92,8 +92,8 @@ def likelihood_smooth(values: Series, weights: Series) -> Series:
     """Fit the smooth curve that makes the values most likely.
 
     Args:
-        values: (N,) on consecutive frames; any number where there is none.
-        weights: (N,) of the values; 0 where there is none. At least five are above 0.
+        values: (N,) on consecutive frames; arbitrary where missing.
+        weights: (N,) of the values; 0 where missing. At least five are above 0.
 
     Returns:
         (N,) the curve; a straight line unless a bent one is clearly more likely.
@@ -123,7 +123,7 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Values:
-    """Values on consecutive frames, in units in which they are about 1 from their curve."""
+    """Values on consecutive frames, scaled so that they are about 1 away from their curve."""
 
     values: Series
     weights: Series  # 0 where there is no value
@@ -135,7 +135,7 @@ class _Values:
         return int(np.count_nonzero(self.weights))
 
     def derivatives(self, curve: Series) -> tuple[Series, Series]:
-        """Return the misfit's second derivative at a curve, and minus its first.
+        """Return the misfit's second derivative at a curve, and its negative first derivative.
 
         For power 2 the second derivative is the same everywhere.
         """
@@ -150,7 +150,7 @@ class _Values:
         return float((self.weights * apart**self.power).sum() / self.power)
 
     def surprise(self, cost: float, log_volume: float) -> float:
-        """Return minus twice the log-likelihood, integrated over all curves around the best one.
+        """Return minus twice the marginal log-likelihood, integrated around the best curve.
 
         Args:
             cost: the minimised cost, without the scale of the errors.
@@ -169,8 +169,8 @@ def _search(given: _Values, curve: Series, place: int) -> _Fit:
 
     Args:
         given: the values.
-        curve: where to begin.
-        place: its stiffness.
+        curve: the initial curve.
+        place: index of its stiffness in ``STIFFNESSES``.
     """
     found = _straight_fit(given)
     best = _Fit(found.curve, found.surprise - _MIN_BEND_GAIN, -1)
@@ -186,7 +186,7 @@ def _search(given: _Values, curve: Series, place: int) -> _Fit:
 
 def _bent_fit(given: _Values, curve: Series, place: int) -> _Fit:
     """Find the best curve of one stiffness by Newton's method, starting from another curve."""
-    from scipy.linalg import cho_solve_banded, cholesky_banded  # every worker would import it
+    from scipy.linalg import cho_solve_banded, cholesky_banded  # slow, and not needed by workers
 
     stiffness = float(STIFFNESSES[place])
     penalty = stiffness * _second_differences(len(curve))
@@ -208,7 +208,7 @@ def _bent_fit(given: _Values, curve: Series, place: int) -> _Fit:
 def _step(
     given: _Values, curve: Series, aim: Series, stiffness: float, cost: float
 ) -> tuple[Series, float]:
-    """Move towards ``aim``, with a smaller step while the cost rises; also return the cost."""
+    """Step towards ``aim``, halving the step while the cost rises; return curve and cost."""
     for halving in range(_HALVINGS):
         moved = curve + 0.5**halving * (aim - curve)
         reached = _cost(given, moved, stiffness)
@@ -238,7 +238,7 @@ def _straight_fit(given: _Values) -> _Fit:
 
 
 def _line(values: Series, weights: Series) -> Series:
-    """Fit the straight line of least squares."""
+    """Fit a straight line by weighted least squares."""
     at = np.arange(len(values)) - (weights * np.arange(len(values))).sum() / weights.sum()
     slope = (weights * at * values).sum() / (weights * at * at).sum()
     return np.asarray((weights * values).sum() / weights.sum() + slope * at)
@@ -256,7 +256,7 @@ def _second_differences(count: int) -> Series:
 
 
 def _pilot_weights(frames: Series, values: Series) -> Series:
-    """Compute robust weights by a curve of fixed width."""
+    """Compute robust weights from a local linear fit of fixed width."""
     weights = np.ones(len(values))
     for _ in range(_PILOT_ROUNDS):
         curve = local_linear_fit(frames, values, PILOT_HALF_WINDOW, weights)

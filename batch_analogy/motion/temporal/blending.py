@@ -2,10 +2,10 @@
 
 A plain mean of two textures is flatter than either. So the deviations of the mean from its
 surroundings are amplified until they are as strong as in the two pictures, but never to values
-lighter or darker than either has nearby: else fine grain would turn to salt and pepper.
+lighter or darker than either has nearby, because fine grain would become salt-and-pepper noise.
 
-Source: the idea of the contrast-preserving blend of Jamriška et al. 2019, with local statistics of
-luma instead of theirs of whole pictures in Lab, so that places do not affect each other's contrast.
+Source: the idea of the contrast-preserving blend of Jamriška et al. 2019. Local statistics of luma
+replace theirs of whole pictures in Lab, so that regions do not affect each other's contrast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def blend_keeping_contrast(first: Tensor, second: Tensor, share: Tensor) -> Tens
     """Blend two pictures by their shares, with as much local contrast as they have.
 
     Args:
-        first: (1, C, H, W) float32, of which the first three channels are RGB. second: likewise.
+        first: (1, C, H, W) float32; the first three channels are RGB. second: likewise.
         share: of the second, (1, 1, H, W) float32 in [0, 1].
 
     Returns:

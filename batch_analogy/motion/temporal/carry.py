@@ -1,8 +1,8 @@
 """Carry fields and colour transforms of one frame along the motion to another.
 
-A field A→B moves in its domain: a pixel takes the match from where it was. A field B→A moves in its
-range: a match moves to where its pixel goes. Both keep fractions of a cell, so that a motion of a
-third of a pixel per frame is one pixel after three frames.
+A field A→B moves in its domain: a pixel takes the match from its earlier position. A field B→A
+moves in its range: a match moves along with the pixel that it points to. Both keep fractions of a
+cell, so that a motion of a third of a pixel per frame is one pixel after three frames.
 
 Source: docs/method.md, "Fields between cells"; docs/method.md, "Colours over time".
 """
@@ -23,15 +23,15 @@ from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.flow.sampling import Flow
 
 SOFT_CELLS = 9  # width of the transition between two sets of colour transforms
-_KNOWN_FROM = 0.5  # a cell of transforms moves as most of it does: half confident is known
+_KNOWN_FROM = 0.5  # confidence above which a cell of transforms is fully known: most of it is
 
 
 def carry_domain(field: Tensor, motion: Motion) -> TemporalPrior:
     """Carry a field A→B to the next frame.
 
-    Fields start on whole pixels, so their fraction is how far they were carried beyond their cell.
-    Without using it, borders between pieces would move by whole cells and fall behind: by 1 px
-    after four times 7.2 px.
+    Fields start on whole pixels, so the fraction of a match is the distance it was carried beyond
+    its cell. If that were ignored, borders between pieces would move by whole cells and lag behind:
+    by 1 px after four steps of 7.2 px.
 
     Args:
         field: (1, C, H, W) float32: (y, x), and further channels that belong to a match.
@@ -83,7 +83,8 @@ def carry_grid(
 
     Args:
         grid: (1, C, D, h, w) float32 over the frame. cells: height and width of the frame in cells.
-        motion: between the frames, at any size. size: of the frame at which cells are whole pixels.
+        motion: between the frames, at any size.
+        size: of the frame, such that each cell is a whole number of pixels.
 
     Returns:
         The grid, each cell moved by its mean motion, and its confidence, (1, 1, h, w) in [0, 1].
@@ -120,11 +121,11 @@ def average_over_cells(
 
 
 def extend_transforms(carried: Tensor, new: Tensor, confidence: Tensor) -> Tensor:
-    """Extend carried colour transforms by new ones that are bent to meet them.
+    """Extend carried colour transforms by new ones, adjusted so that both meet without a seam.
 
     New transforms come from another fit, so their border with carried ones would be visible.
     Fading across it would change known cells too, and again at the next anchor. Instead, the
-    difference at the border continues beyond it, less and less.
+    difference at the border continues beyond it and fades out.
 
     Args:
         carried: (1, C, D, h, w) float32. new: likewise.

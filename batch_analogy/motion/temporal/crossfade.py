@@ -1,9 +1,9 @@
 """Cross-fade a frame from one reference to the next.
 
-Where a photograph is wanted, both pictures are the frame itself under colour transforms, and mixing
-the pictures is mixing the transforms: nothing can appear twice.
+For photographic results, both pictures are the frame itself under colour transforms, and mixing the
+pictures is mixing the transforms: nothing can appear twice.
 
-Two painted textures must not lie over each other, so each pixel takes its texture from one of them.
+Two painted textures must not be superimposed, so each pixel takes its texture from one of them.
 A noise pattern over the earlier *reference* decides which pixels have switched; it is read through
 the frame's matches, as the texture is, so it moves with the scene. But two paintings differ in
 colour too, and switching that pixel by pixel would make the frame blotchy. So the smooth part of
@@ -36,7 +36,7 @@ _OCTAVES = ((1, 1.0), (2, 0.5), (4, 0.25))
 
 
 def transition_noise(size: Size, seed: int) -> Tensor:
-    """Make smooth noise over a reference: the share at which each cell switches to the next one.
+    """Make smooth noise over a reference: the share at which each cell switches to the next.
 
     Args:
         size: of the reference at matching resolution. seed: of the noise.
@@ -80,10 +80,11 @@ def transition_progress(share: float, noise: Tensor, frames: int) -> Tensor:
 def crossfade_textures(
     first: Tensor, second: Tensor, share: float, a: Tensor, noise: Tensor, frames: int
 ) -> Tensor:
-    """Cross-fade one frame painted after two references, without laying one over the other.
+    """Cross-fade one frame in the style of two references, without superimposing their textures.
 
     Args:
-        first: after the earlier reference, (1, 3, H, W) float32 in [0, 1]. second: after the later.
+        first: the frame in the earlier reference's style, (1, 3, H, W) float32 in [0, 1].
+        second: the frame in the later reference's style.
         share: of the second one, in [0, 1]. a: the frame, of the same size.
         noise: share at which each pixel switches, (1, 1, h, w) float32 at matching size.
         frames: from one reference's frame to the other's.

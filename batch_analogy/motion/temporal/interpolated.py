@@ -1,9 +1,9 @@
-"""Frames interpolated between matched ones: which of those each pixel takes its match from.
+"""Interpolate frames between matched ones, by choosing a matched frame for each pixel.
 
-A pixel that can be followed to one matched frame alone takes its match from that one. Where both
-are possible, the earlier one prevails in the first half of the span and the later one in the
-second, with a cross-fade over a few frames around the middle. Equal frames count as one, so that
-they come out equal.
+A pixel that can be followed to only one matched frame takes its match from that one. If both are
+possible, the earlier one prevails in the first half of the span and the later one in the second,
+with a cross-fade over a few frames around the middle. Equal frames count as one, so that their
+results are equal.
 
 Source: docs/method.md, "Temporal scheme"; docs/method.md, "Colours over time".
 """
@@ -43,7 +43,7 @@ _UNKNOWN_WEIGHT = 1e-3  # added to the confidence of a cell of colour transforms
 _BLUR_PX = 5
 
 FieldRole = Literal["domain", "range"]
-"""Whether the frame is the domain of a field (it leads out of it) or its range (into it)."""
+"""Role of a frame in a field: ``"domain"`` if matches lead from it, ``"range"`` if to it."""
 
 State = TypeVar("State")
 
@@ -58,13 +58,13 @@ class FromAnchor(Generic[State]):
 
 @dataclass(frozen=True)
 class Interpolated(Generic[State]):
-    """A frame that follows one matched frame and may lead to another."""
+    """A frame interpolated from an earlier matched frame and, if there is one, a later one."""
 
     earlier: FromAnchor[State]
     later: FromAnchor[State] | None = None
     share: NDArray[np.float32] | None = None  # (H, W) of the later one, at the size of the motion
     position: float = 0.0  # from 0 at the earlier matched frame to 1 at the later one
-    fade: float = 0.0  # the same, but all of the change lies around the middle
+    fade: float = 0.0  # like position, but changing only around the middle of the span
 
     @property
     def anchors(self) -> list[FromAnchor[State]]:
@@ -81,8 +81,8 @@ class Interpolated(Generic[State]):
             role: of the frame in the fields. size: of the frame in the units of the fields.
 
         Returns:
-            Both fields, and the share of the later one, (1, 1, H, W) float32; None for a later
-            one that does not exist.
+            Both fields, and the share of the later one, (1, 1, H, W) float32; the last two are None
+            if there is no later frame.
         """
         earlier = _carry_field(fields[0], self.earlier.motion, role, size)
         if self.later is None or self.share is None or fields[1] is None:
@@ -96,7 +96,7 @@ class Interpolated(Generic[State]):
     def carry_selected(
         self, fields: tuple[Tensor, Tensor | None], role: FieldRole, size: Size
     ) -> TemporalPrior:
-        """Carry fields as ``carry_both``, and select for each pixel the one of the larger share."""
+        """Carry fields like ``carry_both``, and select the larger share for each pixel."""
         earlier, later, share = self.carry_both(fields, role, size)
         if later is None or share is None:
             return earlier
@@ -119,7 +119,7 @@ class Interpolated(Generic[State]):
             grids: of the earlier and the later matched frame, (1, C, D, h, w) float32.
             cells: height and width of the picture in cells.
             role: of the frame. ``"range"`` means that the grid belongs to the reference, which
-                does not move: it is as confident as the frame on average.
+                does not move: its confidence is the frame's mean confidence.
             size: of the frame in pixels; a cell covers a whole number of them, the last ones fewer.
 
         Returns:
@@ -161,7 +161,7 @@ def interpolate(
 
     Args:
         earlier: the matched frame before it. later: the one after it, if there is one.
-        ages: changes of the picture since the earlier one, and until the later one.
+        ages: number of picture changes since the earlier one, and until the later one.
     """
     if later is None:
         return Interpolated(earlier)
@@ -179,7 +179,7 @@ def _share(
     near = np.float32(_MIN_WEIGHT + (1 - 2 * _MIN_WEIGHT) * fade)
     weight = near * (later_confidence + np.float32(_UNTRUSTED_WEIGHT))
     share = weight / (weight + (1 - near) * (confidence + np.float32(_UNTRUSTED_WEIGHT)))
-    # The seam lies where the nearer frame cannot be followed; else it would be seen to approach.
+    # The seam must lie where the nearer frame cannot be followed; elsewhere it would seem to move.
     share = (cv2.dilate if fade > 0.5 else cv2.erode)(share, np.ones((_BLUR_PX, _BLUR_PX)))
     share = cv2.blur(share, (_BLUR_PX, _BLUR_PX), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(((share - 0.2) / 0.6).clip(0.0, 1.0), np.float32)

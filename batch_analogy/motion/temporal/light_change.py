@@ -1,4 +1,4 @@
-"""Detect a change of the light between frames, by which colours carried from one are refreshed.
+"""Detect changes of light between frames, to decide how far carried colours are refreshed.
 
 Motion is estimated from luma, which does not show a change of colour: dusk can turn from gold to
 blue at equal brightness. So each matched frame keeps the mean colours of its blocks; carried along
@@ -17,10 +17,10 @@ from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.flow.photometry import MIN_VISIBLE_SHARE
 from batch_analogy.motion.temporal.carry import carry_grid
 
-_BLOCK_PX = 8  # large enough that noise is an eighth of a pixel's
+_BLOCK_PX = 8  # averaging reduces noise to an eighth of a pixel's
 _REFRESH_PER_FRAME = 0.15  # share of new colours one frame after a matched one, in changing light …
 _MAX_REFRESH = 0.5  # … and many frames after it
-_CHANGED_LIGHT = 0.03  # change of luma or colour that counts in full; constant light refreshes none
+_CHANGED_LIGHT = 0.03  # change of luma or colour that counts in full; less refreshes less
 
 
 def block_means(picture: Tensor) -> Tensor:
@@ -48,12 +48,12 @@ def colour_change(before: Tensor, picture: Tensor, motion: Motion) -> float:
 
 
 def refresh_share(age: int, change: Tensor) -> Tensor:
-    """Compute how much of its own colour transforms a matched frame takes on.
+    """Compute the share of its own colour transforms that a matched frame adopts.
 
     Colours must not change unless the light does.
 
     Args:
-        age: changes of the picture since the matched frame that it follows.
+        age: number of picture changes since the matched frame that it follows.
         change: of the light since then, any shape.
     """
     most = min(_MAX_REFRESH, 1.0 - (1.0 - _REFRESH_PER_FRAME) ** age)

@@ -1,14 +1,14 @@
 """Match a few frames of a shot, and carry their matches to the frames between them.
 
-A shot has an *anchor* every so many frames. The first anchor is matched by itself; each later one
+A shot has *anchors* at regular intervals. The first anchor is matched by itself; each later one
 starts from the matches of the one before, carried along the motion, and leaves them only where
 others are clearly better. The frames between two anchors (a *span*) take each pixel's match from
-the anchor that it can be followed to, from the nearer one if both will do. A frame of which too
-little can be followed to either is matched as well. In photographs, colour transforms are carried
-and cross-faded instead of pixels, so that nothing that moves leaves a ghost.
+the anchor that it can be followed to, or from the nearer one if both are possible. A frame is
+matched as well if too little of it can be followed to either. In photographs, colour transforms are
+carried and cross-faded instead of pixels, so that nothing that moves leaves a ghost.
 
-A span depends on its own frames and its two anchors alone, so spans can be processed in any order
-by any worker.
+A span depends only on its own frames and its two anchors, so spans can be processed in any order by
+any worker.
 
 Source: the forward and backward passes of Jamriška et al. 2019 (Stylizing Video by Example), here
 between matched frames instead of painted ones; docs/method.md, "Temporal scheme".
@@ -72,16 +72,16 @@ from batch_analogy.motion.temporal.walk import Rendered, digest, motion_picture
 _VOTE_PATCH = 3
 _MATCH_ABOVE = {"none": 0.08, "affine": 0.5}  # unknown share above which a frame is matched
 _FULL_QUALITY_ABOVE = 0.5  # unknown share above which it is matched at full quality
-_NEW_SCENE_ABOVE = 0.9  # unknown share of another scene, of which 0.5 % is followed by chance
+_NEW_SCENE_ABOVE = 0.9  # unknown share of a new scene, though 0.5 % may be followed by chance
 _ANCHOR_PENALTY = 0.06  # for leaving a match of the anchor before; cf. ``temporal_prior.FIRM``
-_TAPER_CELLS = 6  # around what is new in an anchor; matches are not held there
+_TAPER_CELLS = 6  # around new regions of an anchor; matches are not held there
 _SAME_MATCH = 1e-3
 _FIELD_ROLES: dict[str, FieldRole] = {"a_prime": "domain", "b": "range"}
 
 
 @dataclass(frozen=True)
 class MatchedState:
-    """Matches of a frame, and what renders its outputs, for other frames to follow.
+    """Matches of a frame and the data that renders its outputs, for other frames to follow.
 
     Fields keep fractions of a cell.
     """
@@ -101,7 +101,7 @@ Frame = MatchedState | Interpolated[MatchedState]
 
 @dataclass
 class TemporalMatcher:
-    """Matches the frames of one shot with one reference.
+    """Match the frames of one shot with one reference.
 
     Attributes:
         network: extracts the features.
@@ -157,7 +157,7 @@ class TemporalMatcher:
 
         Args:
             frame: interpolated between matched ones. a: the frame itself, (1, 3, H, W) float32.
-            age: changes of the picture since the earlier matched frame.
+            age: number of picture changes since the earlier matched frame.
         """
         carried = self._carry_matches(frame, a)
         if carried[0].unknown_share <= _MATCH_ABOVE[self.config.refine]:
@@ -252,12 +252,12 @@ class TemporalMatcher:
         coarsest: int,
         age: int,
     ) -> MatchedState:
-        """Match a frame; where it can be followed it keeps what was carried.
+        """Match a frame, keeping the carried matches wherever it can be followed.
 
         Args:
             a: the frame. frame: as interpolated. carried: its matches, A→B and B→A.
             config: of the matching. coarsest: level to start from.
-            age: changes of the picture since the earlier matched frame.
+            age: number of picture changes since the earlier matched frame.
         """
         encoded = encode_picture(self.network, a, self.config, coarsest=coarsest)
         fields, (ab, ba) = match_with_prior(
@@ -286,7 +286,7 @@ class TemporalMatcher:
         a: EncodedPicture,
         colours: ColourTransforms,
     ) -> Tensor:
-        """Measure the change of light since an earlier frame: overall or by region, if larger.
+        """Measure the change of light since an earlier frame: the larger of overall and regional.
 
         Returns:
             (1, 1, 1, h, w) over the cells of an output's colour transforms, or (1, 1, 1, 1, 1).
@@ -315,7 +315,7 @@ class TemporalMatcher:
     def _with_renderings(
         self, state: MatchedState, a: EncodedPicture, fields: MatchFields
     ) -> MatchedState:
-        """Add what renders each output to a frame's matches, ignoring its neighbours."""
+        """Add the field or transforms that render each output, independently of other frames."""
         both = {
             "a_prime": (a, self.reference, fields.ab, fields.ba, fields.cost_ab),
             "b": (self.reference, a, fields.ba, fields.ab, fields.cost_ba),
@@ -349,13 +349,13 @@ class TemporalMatcher:
 def _of_both(
     frame: Interpolated[MatchedState], part: Callable[[MatchedState], Tensor]
 ) -> tuple[Tensor, Tensor | None]:
-    """Return one part of the states of both matched frames."""
+    """Return the same tensor from the states of both matched frames."""
     later = None if frame.later is None else part(frame.later.state)
     return part(frame.earlier.state), later
 
 
 def _loosen(carried: TemporalPrior) -> TemporalPrior:
-    """Let an anchor leave carried matches for better ones, and do without them near new regions.
+    """Lower the penalty for leaving carried matches, and drop them near new regions.
 
     If matches were held up to the border of what was visible before, that border would show.
     """

@@ -1,10 +1,11 @@
 """Paint the frames of a clip: paint is carried along the motion, and the rest is synthesised.
 
-A painted keyframe is an anchor whose field is known: every pixel is where it was painted. Anchors
-further away are made from it step by step: what can be followed keeps its position in the painting,
-and only new regions are synthesised, guided by the frames. The frames between two anchors are
-carried from both, as in ``matcher``, and filled in where they can be followed to neither. Every
-frame is rendered from the paintings themselves, at fractional positions, so it is resampled once.
+A painted keyframe is an anchor whose field is the identity: every pixel is where it was painted.
+Anchors further away are made from it step by step: regions that can be followed keep their position
+in the painting, and only new regions are synthesised, guided by the frames. The frames between two
+anchors are carried from both, as in ``matcher``, and filled in where they can be followed to
+neither. Every frame is rendered from the paintings themselves, at fractional positions, so it is
+resampled once.
 
 Source: Jamriška et al. 2019 (Stylizing Video by Example), with fields carried along composed flow
 instead of pictures synthesised frame by frame; docs/method.md, "Keyframes along a film".
@@ -43,7 +44,7 @@ _WIDENED_PX = 7  # side of the window by which a hole is widened, so that its bo
 _BAD_RMS = 0.1  # root mean square difference of guides at which a match counts half
 _SOFT_PX = 5
 _VISIBLE = 0.5  # confidence above which an anchor shows a pixel
-_SYNTHESIS_MISFIT = 0.3  # misfit of synthesised pixels, however well they match
+_SYNTHESIS_MISFIT = 0.3  # least misfit of synthesised pixels, however well they match
 _MIN_COST = 1e-6  # of synthesised pixels, which distinguishes them from painted ones
 
 
@@ -61,7 +62,7 @@ class PaintedState:
 
 
 class KeyframePainter:
-    """Paints the frames of a clip.
+    """Paint the frames of a clip.
 
     Args:
         synthesis: fills holes, and holds the paintings and the configuration.
@@ -76,7 +77,7 @@ class KeyframePainter:
         return brightness(self._motion_picture(a))
 
     def clean_motion(self, anchor: FromAnchor[PaintedState], a: Tensor) -> FromAnchor[PaintedState]:
-        """Correct the motion from an anchor up to the outlines of moving objects."""
+        """Correct the motion from an anchor near the outlines of moving objects."""
         motion = sharpen_boundaries(anchor.motion, self._motion_picture(a), anchor.state.colours)
         return dataclasses.replace(anchor, motion=motion)
 
@@ -88,7 +89,7 @@ class KeyframePainter:
 
         Args:
             a: (1, C, H, W) float32. key: number of the painting.
-            painted: whether it was painted over this very frame.
+            painted: whether the painting was made over this very frame.
         """
         if painted:
             field = initial_position(sides(a), sides(a), a.device)
@@ -145,7 +146,7 @@ class KeyframePainter:
         return self.render(a, self.begin(a, key, painted=False))
 
     def _lay_over(self, a: Tensor, paint: Tensor) -> Tensor:
-        """Lay paint (1, 4, H, W) over a frame, as far as it is to be painted."""
+        """Composite paint (1, 4, H, W) over a frame, within the mask of what is to be painted."""
         image, mask = a[:, :3], self._synthesis.channels.mask_of(a)
         whole = paint[:, :3] + (1.0 - paint[:, 3:]) * image
         whole = whole if mask is None else image.lerp(whole, mask)
@@ -189,8 +190,8 @@ class KeyframePainter:
     def _weight_by_cost(self, frame: Interpolated[PaintedState]) -> Interpolated[PaintedState]:
         """Give the anchor whose matches cost less a larger share of each pixel.
 
-        A pixel visible in one anchor alone is taken from that one alone: a mix would also show
-        what hides it in the other. Where one anchor is synthesised and the other painted, the
+        A pixel visible in only one anchor is taken from that one only: a mix would also show what
+        hides it in the other. Where one anchor is synthesised and the other painted, the
         share changes to the painting slowly, over the whole span.
 
         Source: docs/method.md, "Choosing between two keyframes".
@@ -261,7 +262,7 @@ class KeyframePainter:
     ) -> tuple[TemporalPrior, Tensor]:
         """Carry fields and costs, preferring the earlier anchor wherever it is visible.
 
-        So the frames that follow this one change to the later anchor as if nothing was filled in.
+        So the frames after this one change to the later anchor as if nothing had been filled in.
         """
         earlier, later, _ = frame.carry_both(_fields(frame), "domain", size)
         costs = [carry_map(anchor.state.cost, anchor.motion) for anchor in frame.anchors]

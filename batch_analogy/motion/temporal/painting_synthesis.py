@@ -1,7 +1,8 @@
 """Synthesise a frame from a painting: all of it, or only a hole in it.
 
-Pictures are compared by the guides of ``analogy.guided.guides``, by guides made by hand, and in a
-hole also by its surroundings in the film: the positions that would continue there, and the colours.
+Pictures are compared by the guides of ``analogy.guided.guides`` and by guides made by hand. A hole
+is also compared by its surroundings in the film: their positions continued into it, and their
+colours.
 
 Source: Jamriška et al. 2019 (Stylizing Video by Example) for the guides of position, mask and the
 frame before; docs/method.md, "Guide weights"; docs/method.md, "The film so far as a guide".
@@ -49,10 +50,10 @@ class Painting:
 
 @dataclass(frozen=True)
 class ExtraChannels:
-    """The channels of a frame's tensor (1, C, H, W) after its three colours."""
+    """Channels of a frame's tensor (1, C, H, W) after its three colours."""
 
     guides: tuple[int, ...] = ()  # channels of each guide made by hand
-    mask: bool = False  # whether the last channel says how far each pixel is to be painted
+    mask: bool = False  # whether the last channel is the share of paint in each pixel
 
     def split_guides(self, a: Tensor) -> list[Tensor]:
         """Return the guides made by hand, (1, C, H, W) each."""
@@ -83,7 +84,7 @@ class _ReducedPainting:
 
 
 class PaintingSynthesiser:
-    """Synthesises frames, or holes in them, from paintings.
+    """Synthesise frames, or holes in them, from paintings.
 
     Args:
         network: extracts features for the guide of meaning; None if that has no weight.

@@ -27,21 +27,21 @@ from batch_analogy.motion.temporal.interpolated import (
 )
 
 MOTION_AREA_PX = 250_000
-"""Area at which motion is estimated: more gains little, and a span's flow is all in memory."""
+"""Area at which motion is estimated: more gains little, and a span's flow must fit in memory."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """The outputs of a frame, and how badly a painted one fits."""
+    """Outputs of a frame, and the misfit of a painted one."""
 
     pictures: dict[str, Tensor]  # output → (1, 3, H, W) float32 in [0, 1]
     misfit: float | None = None  # of a painted frame: from 0 (all as painted) to 1 (nothing fits)
 
 
 class TemporalMethod(Protocol[State]):
-    """The steps by which frames follow each other: ``TemporalMatcher`` or ``KeyframePainter``.
+    """Steps by which frames follow each other; see ``TemporalMatcher`` and ``KeyframePainter``.
 
-    A *state* is what a finished frame passes on to others: its matches, or its paint.
+    A *state* is the data that a finished frame passes on to others: its matches, or its paint.
     """
 
     def motion_luma(self, a: Tensor) -> Luma:
@@ -66,12 +66,12 @@ class TemporalMethod(Protocol[State]):
 class MatchedFrame(Generic[State]):
     """A matched frame of a span; a walk can be resumed from it as from the anchor."""
 
-    number: int  # of motions from the span's first frame to it
+    number: int  # number of motions from the span's first frame to it
     state: State
 
 
 class Walk(Generic[State]):
-    """A walk through one span, in order; frames that are not needed are skipped.
+    """A walk through the frames of one span, in order.
 
     Args:
         method: matches or paints the frames.
@@ -108,12 +108,12 @@ class Walk(Generic[State]):
     def step(self, number: int, a: Tensor) -> State | Interpolated[State]:
         """Step to a frame of the span.
 
-        Every frame must be stepped to, in order, because the next frames follow one that is
-        matched. If a step fails, the frame is skipped as if it did not exist.
+        Call this for every frame in order, because the next frames follow the last matched one.
+        If a step fails, the frame is skipped as if it did not exist.
 
         Args:
-            number: of motions from the span's first frame, at least 1 and above that of the last
-                step. a: the frame, (1, 3, H, W) float32.
+            number: number of motions from the span's first frame, at least 1 and above that of the
+                last step. a: the frame, (1, 3, H, W) float32.
         """
         while self._reached < number:
             motion = self._motions[self._reached]
@@ -136,7 +136,7 @@ class Walk(Generic[State]):
 
 
 def digest(a: Tensor) -> str:
-    """Hash the pixels of a frame: equal frames get equal pictures."""
+    """Hash the pixels of a frame, to recognise equal frames."""
     return hashlib.blake2b(a.cpu().contiguous().numpy().tobytes(), digest_size=16).hexdigest()
 
 

@@ -74,7 +74,7 @@ def test_unequal_sizes_leave_no_stuck_border(
         assert float(picture[..., -1].std()) > 1e-2
 
 
-def test_result_does_not_depend_on_threads(
+def test_result_does_not_depend_on_the_number_of_threads(
     cat: Tensor, astronaut: Tensor, network: Vgg19, restore_threads: None
 ) -> None:
     results = []

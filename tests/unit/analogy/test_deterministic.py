@@ -25,7 +25,7 @@ def test_resizing_equals_pytorchs_bilinear(
 
 @pytest.mark.usefixtures("restore_threads")
 @pytest.mark.parametrize(("size", "wanted"), SIZES)
-def test_resizing_does_not_depend_on_threads(
+def test_resizing_does_not_depend_on_the_number_of_threads(
     size: tuple[int, int], wanted: tuple[int, int], generator: torch.Generator
 ) -> None:
     x = torch.rand(2, 3, *size, generator=generator)

@@ -54,7 +54,7 @@ def project_terms(
 
     Returns:
         (B, channels, H, W) and (B, channels, H', W') float32, channels-last. Each pair of a batch
-        is projected on directions of its own, as if it were alone.
+        is projected on its own directions, independently of the others.
     """
     count = a[0].shape[1]
     if channels is None or channels >= 2 * count:
@@ -64,7 +64,7 @@ def project_terms(
 
 
 def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
-    """Take evenly spread cells of a two-term map, (B, cells, 2C) float64."""
+    """Take evenly spaced cells of a two-term map, (B, cells, 2C) float64."""
     parts = []
     for term in terms:
         cells = term.permute(0, 2, 3, 1).flatten(1, 2)

@@ -15,7 +15,7 @@ _ROUNDS = 6  # of subspace iteration
 
 
 def principal_directions(cells: Tensor, count: int) -> Tensor:
-    """Find orthonormal directions that span the strongest ones, by subspace iteration.
+    """Find an orthonormal basis of the principal subspace, by subspace iteration.
 
     Args:
         cells: (N, C) float64. count: number of directions.
@@ -45,7 +45,7 @@ def _second_moment(cells):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _times(a, b):  # type: ignore[no-untyped-def]
-    """Multiply matrices in one fixed order; BLAS sums by its number of threads."""
+    """Multiply matrices in one fixed order; that of BLAS depends on its number of threads."""
     product = np.zeros((a.shape[0], b.shape[1]))
     for i in range(a.shape[0]):
         for k in range(a.shape[1]):
@@ -60,7 +60,7 @@ def _orthonormalise(rows):  # type: ignore[no-untyped-def]
     count, channels = rows.shape
     for k in range(count):
         before = np.sqrt((rows[k] ** 2).sum())
-        for _ in range(2):  # the second pass removes what rounding left of the first
+        for _ in range(2):  # the second pass removes the rounding errors of the first
             for j in range(k):
                 along = (rows[k] * rows[j]).sum()
                 for c in range(channels):

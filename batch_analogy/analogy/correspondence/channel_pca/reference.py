@@ -13,8 +13,8 @@ def principal_directions(cells: Tensor, count: int) -> Tensor:
         cells: (N, C) float64. count: number of directions, at most C.
 
     Returns:
-        (count, C) float32, by rising energy.
+        (count, C) float32, in order of increasing energy.
     """
-    _, vectors = torch.linalg.eigh(cells.T @ cells)  # by rising eigenvalue
+    _, vectors = torch.linalg.eigh(cells.T @ cells)  # by increasing eigenvalue
     strongest: Tensor = vectors[:, -count:].T.float()
     return strongest

@@ -1,7 +1,7 @@
 """PatchMatch: nearest-neighbour fields between feature maps.
 
-``patchmatch`` is the public function. ``search`` is for maps whose cells are already scaled. The
-kernel follows the tensors' device: Numba on the CPU, Triton on CUDA.
+``patchmatch`` is the public function. ``search`` is for maps whose cells are already normalised.
+The kernel follows the tensors' device: Numba on the CPU, Triton on CUDA.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def patchmatch(
 def search(
     source: Tensor, target: Tensor, initial: Tensor, spec: SearchSpec, prior: Prior | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Run ``reference.search`` by the fastest kernel for the tensors' device."""
+    """Run ``reference.search`` with the fastest kernel for the tensors' device."""
     kernel = _kernel_for(source.device)
     return kernel(source, target, initial, spec, prior)
 

@@ -1,6 +1,6 @@
 """PatchMatch on the CPU, compiled by Numba; the same candidates and answers as ``reference``.
 
-All that makes it fast is exact; no candidate that could win is left out:
+Every optimisation is exact; no candidate that could win is left out:
 
 - A patch row is one contiguous run of floats in (H, W, C) order, so its dot products are one
   long vector loop.
@@ -34,7 +34,7 @@ from batch_analogy.analogy.numba_threads import use_torch_threads
 JUMPS = (8, 4, 2, 1)
 _SLOTS = 16
 _TILE = 32  # cells: a tile's patches in both maps stay in the cache of one core
-_REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf keep meaning
+_REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf stay valid
 _SLACK = np.float32(SLACK_CELLS)
 
 
@@ -67,7 +67,7 @@ def _patch_cost(s, t, size, py, px, qy, qx, reach, best):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def _prior_cost(prior, y, x, qy, qx):  # type: ignore[no-untyped-def]
-    """Compute the cost of a match that is not the expected one; 0 without a prior."""
+    """Compute the cost of a match's distance from the expected one; 0 without a prior."""
     expected, weight, per_square = prior
     if weight.size == 0:
         return np.float32(0.0)
@@ -100,7 +100,7 @@ def _tile_bounds(tile, size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _is_new(tried, y, x, qy, qx, width):  # type: ignore[no-untyped-def]
-    """Return whether a candidate is not among those remembered as tried, and remember it."""
+    """Return False for a candidate that is remembered as tried; otherwise remember it."""
     slot = ((qy & 3) << 2) | (qx & 3)
     key = qy * width + qx
     if tried[y, x, slot] == key:
@@ -157,7 +157,7 @@ def _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, be
                         improved = True
                 cost_new[y, x], nnf_new[0, y, x], nnf_new[1, y, x] = best, by, bx
                 if improved:
-                    changed[y, x] = now  # a racing reader at most tries one candidate more, in vain
+                    changed[y, x] = now  # a racing reader at worst tries a losing candidate
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -239,15 +239,17 @@ def _search_one(
     new = (np.empty_like(nnf), np.empty((hs, ws), np.float32))
     tried = np.full((hs, ws, _SLOTS), -1, np.int32)
     changed = np.zeros((hs, ws), np.int32)  # the pass in which a cell's match last changed
-    asked = dict.fromkeys(JUMPS, 0)  # jump → the pass in which it was last tried
+    tried_in = dict.fromkeys(JUMPS, 0)  # jump → the pass in which it was last tried
     reach, radii = spec.reach, np.array(spec.radii, np.int64)
     _initial_costs(s, t, size, prior, reach, *old, tried)
     now = 0
     for iteration in range(spec.iterations):
         for jump in JUMPS:
             now += 1
-            _propagate(s, t, size, prior, reach, jump, old, new, tried, changed, now, asked[jump])
-            asked[jump] = now
+            _propagate(
+                s, t, size, prior, reach, jump, old, new, tried, changed, now, tried_in[jump]
+            )
+            tried_in[jump] = now
             old, new = new, old
         now += 1
         draw = iteration * radii.size

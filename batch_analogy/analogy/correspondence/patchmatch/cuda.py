@@ -6,7 +6,7 @@ not depend on timing, and no launch is long. (The published kernel runs all iter
 and in place: docs/method.md, "PatchMatch random numbers and races".) The random search of an
 iteration is one launch, as a cell's search needs no other cell.
 
-Reading the maps takes nearly all of the time. It is kept low:
+Reading the maps takes nearly all of the time. It is reduced as follows:
 
 - A patch row is one contiguous run of numbers in (H, W, C) order, read in wide loads; products
   stay in their lanes until the row is complete, then are summed once.
@@ -35,8 +35,8 @@ from batch_analogy.analogy.correspondence.patchmatch.spec import SLACK_CELLS, Pr
 
 _SLACK = tl.constexpr(SLACK_CELLS)
 _MIX_1, _MIX_2, _STRIDE = (tl.constexpr(value) for value in (MIX_1, MIX_2, STRIDE))
-# Numbers that vary from launch to launch: special code for 1 and for multiples of 16 is not worth
-# compiling a kernel anew.
+# Arguments that vary from launch to launch. Specialising a kernel for 1 and for multiples of 16, as
+# Triton does by default, is not worth compiling it again.
 _SIZES = ["hs", "ws", "ht", "wt"]
 _STEPS = ["jump", "now", "before"]
 _DRAWS = ["radius_count", "first_draw", "now"]
@@ -276,15 +276,15 @@ def search(
     radii = torch.tensor(spec.radii, dtype=torch.int32, device=source.device)
     seeds = torch.tensor(spec.seeds(batch), dtype=torch.int64, device=source.device)
     _initial_costs[grid](*maps, old.nnf, old.cost, candidates, **shape)
-    now, asked = 0, dict.fromkeys(JUMPS, 0)  # jump → the pass in which it was last tried
+    now, tried_in = 0, dict.fromkeys(JUMPS, 0)  # jump → the pass in which it was last tried
     for iteration in range(spec.iterations):
         for jump in JUMPS:
             now += 1
             _propagate[grid](
                 *maps, old.nnf, old.cost, old.changed, new.nnf, new.cost, new.changed,
-                jump, now, asked[jump], **shape,
+                jump, now, tried_in[jump], **shape,
             )  # fmt: skip
-            asked[jump] = now
+            tried_in[jump] = now
             old, new = new, old
         now += 1
         if spec.radii:
@@ -317,7 +317,8 @@ def block_shape(cells: int, element_bytes: int) -> dict[str, int]:
     """Choose how much one program processes at once, for a map of this many cells.
 
     CELLS in tiles TILE_WIDTH wide; CHUNK numbers of a patch row. Chosen by the compiler's report
-    for compute capability 9.0: wider blocks need so many registers that few fit on a processor.
+    for compute capability 9.0: wider blocks need so many registers that few of them fit on a
+    multiprocessor.
     """
     if cells >= _FINE_MAP_CELLS:
         return {"CELLS": 16, "TILE_WIDTH": 4, "CHUNK": 64}
@@ -329,7 +330,7 @@ def _prior_arguments(
 ) -> tuple[Tensor, Tensor, Tensor, float]:
     """Return expected matches, their weight, their candidates, and 1 / radius².
 
-    Without a prior any tensors will do: the kernels are compiled not to read them.
+    Without a prior they are placeholders, which the compiled kernels never read.
     """
     if prior is None:
         nothing = nnf.new_empty(0, dtype=torch.float32)

@@ -2,11 +2,11 @@
 
 Every cell keeps one match and its cost. An iteration tries the matches of the four neighbours at
 distances 8, 4, 2 and 1, shifted back (propagation), then random cells around the best match at
-halving radii (random search). Each step sees only the step before, so the answer does not depend on
-the order of work.
+halving radii (random search). Each step reads only the result of the step before, so the answer
+does not depend on the order of execution.
 
 Source: Barnes et al. 2009 (PatchMatch); docs/method.md, "PatchMatch patches, radii and iterations"
-for jumps and radii, which are the published program's. Double-buffered, a departure from it.
+for jumps and radii, which are the published program's. Double buffering is a departure from it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def search(
         target: (B, C, H', W') float32, likewise.
         initial: (B, 2, H, W) int32, absolute (y, x) in target cells, inside the target.
         spec: patch, radius, iterations and seed.
-        prior: expected matches, which are the first candidates.
+        prior: expected matches; they are tried first.
 
     Returns:
         The field (B, 2, H, W) int32, and its cost (B, 1, H, W) float32: the mean of 1 − s·t over

@@ -1,8 +1,8 @@
 """Random numbers of PatchMatch: one counter-based hash, the same in every kernel.
 
 The published program seeds by column alone, so the cells of a column share their draws. Here each
-(seed, iteration, radius, cell) has draws of its own and no state is kept. So results depend neither
-on the number of threads nor on the order of work, and all kernels try the same candidates.
+(seed, iteration, radius, cell) has its own draws and no state is kept. So results depend neither on
+the number of threads nor on the order of execution, and all kernels try the same candidates.
 
 Source: docs/method.md, "PatchMatch random numbers and races".
 """
@@ -27,7 +27,7 @@ def derive_seed(*parts: int | str) -> int:
 
 
 def hash_cells(x: Tensor) -> Tensor:
-    """Hash 32-bit integers held as int64; products may wrap, their low 32 bits stay right."""
+    """Hash 32-bit integers held as int64; products may wrap, their low 32 bits stay correct."""
     x = ((x ^ (x >> 16)) * MIX_1) & MASK
     x = ((x ^ (x >> 15)) * MIX_2) & MASK
     return x ^ (x >> 16)

@@ -27,7 +27,7 @@ class SearchSpec:
         """Return the seed of every picture of a batch.
 
         Raises:
-            ConfigError: the number of seeds is not that of pictures.
+            ConfigError: the number of seeds differs from the number of pictures.
         """
         if isinstance(self.seed, int):
             return (self.seed,) * batch
@@ -52,12 +52,12 @@ class SearchSpec:
 
 
 SLACK_CELLS = 1.5
-"""Distance from the expected match up to which a match pays nothing."""
+"""Distance from the expected match up to which a match costs nothing extra."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Expected matches, and the cost of other ones.
+    """Expected matches, and the cost of deviating from them.
 
     A match at distance d (target cells) from the expected one costs weight · min(e² / radius², 1)
     more, with e = max(d − ``SLACK_CELLS``, 0): expected matches come from coarser levels and are no
@@ -74,7 +74,7 @@ class Prior:
         return Prior(self.expected[here], self.weight[here], self.radius)
 
     def cost(self, nnf: Tensor) -> Tensor:
-        """Compute the cost of the matches of a field (B, 2, H, W), (B, 1, H, W) float32."""
+        """Compute the prior's cost of a field (B, 2, H, W), as (B, 1, H, W) float32."""
         away = (nnf - self.expected).square().sum(dim=1, keepdim=True).sqrt()
         excess = (away - SLACK_CELLS).clamp_min(0.0)
         return self.weight * (excess / self.radius).square().clamp_max(1.0)

@@ -1,6 +1,6 @@
 """Reconstruct a feature map from another through a nearest-neighbour field, by patch voting.
 
-A cell is covered by the patches around all its neighbours. Each patch brings along a value of the
+A cell is covered by the patches around all its neighbours. Each patch contributes a value of the
 other map for this cell, and the cell takes their mean.
 """
 
@@ -14,10 +14,10 @@ from batch_analogy.analogy.reconstruction.vote import reference
 
 
 def vote(values: Tensor, nnf: Tensor, patch: int, weight: Tensor | None = None) -> Tensor:
-    """Average the values that the patches around each cell bring along.
+    """Average the values that overlapping patches contribute to each cell.
 
     Args:
-        values: (B, C, H', W') float32, the map that is read, or (1, C, H', W'): one for all.
+        values: (B, C, H', W') float32, the map that is read, or (1, C, H', W') for all items.
         nnf: (B, 2, H, W) int32, matches in ``values``.
         patch: odd side, cells.
         weight: (B, 1, H, W) float32 above 0, the weight of each neighbour's vote; all equal by

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def vote(values: Tensor, nnf: Tensor, patch: int, weight: Tensor | None = None) -> Tensor:
-    """Average the values that the patches around each cell bring along.
+    """Average the values that overlapping patches contribute to each cell.
 
     Arguments and result are those of ``vote`` of the package.
     """

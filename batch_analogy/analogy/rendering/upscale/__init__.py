@@ -1,10 +1,10 @@
-"""Render a picture much larger than it was matched at: the field is enlarged and searched again.
+"""Render a picture much larger than it was matched at, by enlarging and refining its field.
 
-A field of matching size tells where blocks of pixels come from. Simply enlarged, its blocks show.
-So it is enlarged octave by octave: in each, the enlarged field is searched a little against the
-coarser result, voted from B' at this size, searched again against that sharp vote, and voted again
-(maximisation and expectation by turns). The work is done in overlapping tiles, so that memory
-beyond the pictures themselves stays small; the tiles change no bit of the result.
+A field of matching size gives the origin of blocks of pixels. If it were simply enlarged, the
+blocks would be visible. So it is enlarged octave by octave. In each octave the enlarged field is
+refined by a short search against the coarser result, voted from B' at this size, refined again
+against that sharp vote, and voted again (alternating maximisation and expectation). Pictures are
+processed in overlapping tiles to bound memory; the tiles do not change the result.
 
 Source: Kwatra et al. 2005 (Texture Optimization) and Wexler et al. 2007, on PatchMatch's search.
 """
@@ -25,13 +25,13 @@ from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import reference
 from batch_analogy.analogy.rendering.upscale.spec import CHANNELS, UpscaleSpec
 
-_LEAST_SCALE = 1.3  # pixels per cell on an axis; up to it a plain vote shows no blocks
+_MIN_SCALE = 1.3  # pixels per cell on an axis, up to which a plain vote shows no blocks
 _SAME_SCALE = 0.02  # relative; a picture this near the wanted size is not resized
 _TILE_PX = 1024
 _ROWS_AT_ONCE = 512
 _FILLED_CELLS = 16  # around the valid matches; more than a search can reach
 _VOTE_REACH = 1
-_PENALTY = 2400  # of a neighbour that does not continue a match: 6/255 all over a patch
+_PENALTY = 2400  # of a neighbour that does not continue a match: about 6/255 over a whole patch
 _RADII = (2, 1)
 _ITERATIONS = 2  # of each search below full size
 _LAST_ITERATIONS = 1  # at full size, where most of the time goes and little is left to find
@@ -46,7 +46,7 @@ class _Octave:
 
     @property
     def target_size(self) -> Size:
-        """(height, width) of the picture that is read."""
+        """Size of the picture that is read, (height, width)."""
         return int(self.target.shape[0]), int(self.target.shape[1])
 
 
@@ -62,7 +62,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Step:
-    """The way from one octave to the next: its searches and tiles."""
+    """Step from one octave to the next: settings of its searches and tiles."""
 
     below: _Octave
     octave: _Octave
@@ -83,7 +83,7 @@ class _Step:
         )
 
     def windows(self) -> Iterator[_Window]:
-        """Yield the tiles, each with surroundings so wide that nothing beyond can change it."""
+        """Yield the tiles, each with surroundings wide enough that nothing beyond can change it."""
         halo = 2 * (self.spec(0, (0, 0), (0, 0)).reach + _VOTE_REACH)
         height, width = self.octave.size
         for top in range(0, height, self.tile_px):
@@ -163,9 +163,9 @@ def full_size_field(
 
 
 def needs_search(nnf: Tensor, size: Size) -> bool:
-    """Return whether a picture is so much larger than its field that the field's blocks show."""
+    """Return whether a picture is so much larger than its field that blocks would be visible."""
     cells = sides(nnf)
-    return max(size[0] / cells[0], size[1] / cells[1]) > _LEAST_SCALE
+    return max(size[0] / cells[0], size[1] / cells[1]) > _MIN_SCALE
 
 
 def _run_lower_octaves(
@@ -200,7 +200,7 @@ def _seeds(seed: int, octave: int) -> tuple[int, int]:
 def _sizes(size: Size, cells: Size) -> list[Size]:
     """List the octaves' sizes: the result's, halved while it stays well above the field's."""
     sizes = [size]
-    while max(sizes[0][0] / cells[0], sizes[0][1] / cells[1]) > 2 * _LEAST_SCALE:
+    while max(sizes[0][0] / cells[0], sizes[0][1] / cells[1]) > 2 * _MIN_SCALE:
         sizes.insert(0, (-(-sizes[0][0] // 2), -(-sizes[0][1] // 2)))
     return sizes
 
@@ -254,8 +254,8 @@ def _searched(step: _Step, field: Tensor, coarser: Tensor) -> Iterator[tuple[_Wi
 def _enlarged_field(step: _Step, field: Tensor, window: _Window) -> Tensor:
     """Enlarge the coarser field at a window, by scaled and rounded displacements.
 
-    Rounding displacements instead of positions gives children of equal parents equal ones, so that
-    they still continue each other.
+    Displacements are rounded instead of positions, so that where parents have equal displacements,
+    their children do too and still continue each other.
     """
     children = [torch.arange(*r, device=field.device) for r in (window.rows, window.columns)]
     own, target = step.octave.size, step.octave.target_size
@@ -344,7 +344,7 @@ def _rounded_bytes(values: Tensor) -> Tensor:
 
 
 def _search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Tensor:
-    """Run ``reference.search`` by the fastest kernel for the tensors' device."""
+    """Run ``reference.search`` with the fastest kernel for the tensors' device."""
     if source.device.type == "cpu":
         from batch_analogy.analogy.rendering.upscale import cpu  # Numba is slow to import
 
@@ -353,7 +353,7 @@ def _search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> T
 
 
 def _vote(values: Tensor, nnf: Tensor) -> Tensor:
-    """Run ``reference.vote`` by the fastest kernel for the tensors' device."""
+    """Run ``reference.vote`` with the fastest kernel for the tensors' device."""
     if values.device.type == "cpu":
         from batch_analogy.analogy.rendering.upscale import cpu
 

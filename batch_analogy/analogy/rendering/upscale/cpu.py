@@ -155,7 +155,7 @@ def search(source: Tensor, target: Tensor, nnf: Tensor, spec: UpscaleSpec) -> Te
     size = (source.shape[0], source.shape[1], target.shape[0], target.shape[1])
     penalty = np.float32(spec.penalty)
     frame = (spec.top, spec.left, spec.width, spec.seed)
-    field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the caller's stays as it was
+    field = np.array(nnf.numpy(), dtype=np.int32)  # a copy: the caller's field stays unmodified
     old = (field, np.empty(field.shape[1:], np.float32))
     new = (np.empty_like(field), np.empty(field.shape[1:], np.float32))
     _costs(s, t, size, *old)

@@ -3,7 +3,7 @@
 A search improves the field of one window of a picture. Every pixel tries the matches of its
 neighbours at a few distances, shifted back, then random positions around its own match. A match
 costs the squared difference of the patches, and a penalty for each neighbour that does not continue
-it, so that whole pieces are copied and the seams between them run where they show least.
+it, so that whole pieces are copied, with the seams between them where they are least visible.
 
 Source: Kwatra et al. 2005 (texture optimisation), Wexler et al. 2007, Barnes et al. 2009.
 """
@@ -118,7 +118,7 @@ def _random(field: Tensor, radius: int, draw: int, spec: UpscaleSpec, target: Te
 
 
 def vote(values: Tensor, nnf: Tensor, reach: int) -> Tensor:
-    """Average the values that neighbours' matches bring along, weighted by nearness.
+    """Average the values that neighbours' matches contribute, weighted by nearness.
 
     Args:
         values: (H', W', C) float32 or uint8.

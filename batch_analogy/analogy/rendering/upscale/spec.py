@@ -23,5 +23,5 @@ class UpscaleSpec:
 
     @property
     def reach(self) -> int:
-        """Largest distance in pixels over which anything can change a pixel's match."""
+        """Largest distance in pixels from which a pixel's match can be influenced."""
         return self.iterations * (sum(JUMPS) + len(self.radii)) + REACH

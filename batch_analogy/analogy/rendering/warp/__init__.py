@@ -1,9 +1,9 @@
-"""Warp a picture through a field that lies between pixels and has the result's own size.
+"""Warp a picture through a field of fractional positions that has the result's own size.
 
-In a film, matches found in one frame are carried to the next by fractions of a pixel. Rounded to
-whole pixels the texture would stick to the screen and then jump, so the picture is read between
-pixels, by the cubic spline through all pixels. At whole positions that equals the plain vote of
-``upscale``; half-way it is sharper than cubics through four pixels.
+In a film, matches found in one frame are carried to the next by fractions of a pixel. If they were
+rounded to whole pixels, the texture would stick to the screen and then jump. So the picture is read
+between pixels, by the cubic spline through all pixels. At whole positions this equals the plain
+vote of ``upscale``; half-way between them it is sharper than cubic interpolation of four pixels.
 
 Where neighbouring patches disagree, those nearest to their mean prevail (a step of mean shift, as
 in Wexler et al. 2007).
@@ -24,7 +24,7 @@ from batch_analogy.analogy.rendering.warp import reference
 def warp_field(
     picture: Tensor, nnf: Tensor, target_cells: Size, size: Size, *, seed: int = 0
 ) -> Tensor:
-    """Enlarge a field to the size of the picture that is warped through it.
+    """Enlarge a field to the size of the picture that is rendered through it.
 
     Args:
         picture: (1, 3, H', W') float32, the picture that is read, at its own size.
@@ -54,8 +54,8 @@ def warp_picture(
     Args:
         picture: (1, 3, H', W') float32, ``at_scale``. field: (1, 2, H, W) float32.
         mask: (1, 1, H, W) bool, the pixels that are wanted; all by default.
-        moved: whether matches lie between pixels because the field was moved over the result, and
-            not because they were moved over the picture that is read.
+        moved: whether matches are fractional because the field was moved over the result; False if
+            the matches themselves were moved over the picture that is read.
 
     Returns:
         (1, 3, H, W) float32 in [0, 1]; 0 outside the mask.

@@ -16,7 +16,7 @@ _ONE, _TWO = np.float32(1.0), np.float32(2.0)
 _SIXTH, _TWO_THIRDS = np.float32(1 / 6), np.float32(2 / 3)
 _POLE = np.float32(SPLINE_POLE)
 _GAIN = np.float32(6.0)
-_MIRRORED = 20  # pixels beyond an end that count: then the pole's power is below float precision
+_MIRRORED = 20  # pixels that count beyond an end; others are below float precision
 _COLUMNS = 96  # filtered by one thread at once
 _SHARPNESS = np.float32(SHARPNESS)
 

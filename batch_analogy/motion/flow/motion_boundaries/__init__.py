@@ -4,7 +4,7 @@ Dense flow is blurred where two motions meet: for some pixels on both sides it i
 trusted, and paint carried along it would tear off or swim. So near such boundaries the flow of a
 pixel becomes the median of the flow around it, weighted by the similarity of colours. It is
 trusted if enough of the similar pixels are trusted, if the earlier frame looks alike there, and if
-no other pixel from the same place fits better: what has just come into view comes from nowhere.
+no other pixel with the same origin fits better: a pixel that has just come into view has no origin.
 
 Source: weighted medians of flow by colour, Sun et al. 2010 (Secrets of Optical Flow and Their
 Principles), section 5; support weights of Yoon and Kweon 2006; docs/method.md, "Motion boundaries";
@@ -49,7 +49,7 @@ _ROW_LENGTH = 4096  # positions that are read together
 
 
 def sharpen_boundaries(motion: Motion, colours: Colours, before: Colours) -> Motion:
-    """Correct ``backward`` and ``confidence`` of a motion up to the outlines of moving objects.
+    """Correct ``backward`` and ``confidence`` of a motion near the outlines of moving objects.
 
     Args:
         motion: between two frames at any distance in time.
@@ -60,7 +60,7 @@ def sharpen_boundaries(motion: Motion, colours: Colours, before: Colours) -> Mot
     """
     if motion.still:
         return motion
-    # Flow compares luma, in which a red object may equal the green one that it hides.
+    # Flow compares luma, in which a red object may look like the green one that it hides.
     similar = _chroma_similarity(motion, before, colours)
     confidence = np.where(
         similar > _TRUSTED, motion.confidence, np.minimum(motion.confidence, similar)
@@ -77,7 +77,7 @@ def sharpen_boundaries(motion: Motion, colours: Colours, before: Colours) -> Mot
 
 
 def _chroma_similarity(motion: Motion, before: Colours, now: Colours) -> ConfidenceMap:
-    """Compare each pixel's chroma with that at its origin in the earlier frame, (H, W)."""
+    """Compute how similar each pixel's chroma is to that at its origin, (H, W) in [0, 1]."""
     visible = motion.confidence > 0
     was = sample(motion.match_exposure(before), destinations(motion.backward))
     change = (was - brightness(was)[..., None]) - (now - brightness(now)[..., None])
@@ -132,7 +132,7 @@ def _confidence_at(
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
 ) -> NDArray[np.float32]:
-    """Judge the flow of some pixels, (n,): 0 where another pixel fits their origin better."""
+    """Compute the confidence of some pixels, (n,): 0 if another one fits their origin better."""
     height, width = motion.confidence.shape
     x, y = columns + backward[rows, columns, 0], rows + backward[rows, columns, 1]
     difference = _patch_differences(motion, colours, rows, columns, (x, y))
@@ -165,7 +165,7 @@ def _patch_differences(
 ) -> NDArray[np.float32]:
     """Compare the patches around some pixels with those at their origins, (n,).
 
-    Pixels of a patch count by the similarity of their colour to the centre's.
+    Pixels of a patch are weighted by the similarity of their colour to the centre's.
 
     Args:
         motion: between the frames. colours: of the earlier and the later frame.

@@ -69,7 +69,7 @@ def test_field_found_with_few_channels_is_as_good_in_all_channels(
     assert float(found.mean()) < 1.02 * float(cost.mean())
 
 
-def test_keeps_all_channels_if_there_are_no_more() -> None:
+def test_keeps_all_channels_if_no_more_are_available() -> None:
     terms = (torch.rand(1, 8, 5, 6), torch.rand(1, 8, 5, 6))
     few, _ = project_terms(terms, terms, 16)
     assert torch.equal(few, two_terms(*terms))
@@ -82,7 +82,7 @@ def test_maps_of_low_rank_stay_finite() -> None:
     assert float(few.square().sum(dim=1).max()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_projection_does_not_depend_on_threads(network: Vgg19) -> None:
+def test_projection_does_not_depend_on_the_number_of_threads(network: Vgg19) -> None:
     a, b = real_terms(network, 1)
     threads = torch.get_num_threads()
     try:

@@ -135,7 +135,7 @@ def priors(shift: tuple[float, float], confidence: Tensor) -> tuple[TemporalPrio
 
 
 @pytest.mark.parametrize("first", [3, 2], ids=["all levels", "fine levels"])
-def test_a_correct_prior_is_kept_between_cells(
+def test_a_correct_prior_keeps_its_fractional_positions(
     network: FeatureExtractor, texture: Tensor, first: int
 ) -> None:
     a, bp = encoded(network, texture, texture.roll(SHIFT, dims=(2, 3)))

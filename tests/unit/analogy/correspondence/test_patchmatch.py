@@ -94,7 +94,7 @@ def test_returned_cost_is_the_cost_of_the_returned_match(
         torch.testing.assert_close(cost[b, 0], again, atol=1e-6, rtol=0)
 
 
-def test_result_does_not_depend_on_threads(
+def test_result_does_not_depend_on_the_number_of_threads(
     generator: torch.Generator, restore_threads: None
 ) -> None:
     source, target, initial = random_pair((12, (40, 37), (33, 50), 3, 16), generator)

@@ -28,7 +28,7 @@ def shifted(dy: int, dx: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def positions(size: tuple[int, int], target: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Locate this level's and a finer level's cells when both maps cover the same."""
+    """Compute the positions of this level's and a finer level's cells in the other map."""
     return initial_position(SIZE, SIZE), initial_position(size, target)
 
 
@@ -42,7 +42,7 @@ def scattered(field: Tensor, top: int, left: int, side: int) -> Tensor:
     return field
 
 
-def test_scattered_area_is_expected_where_its_confident_surroundings_point() -> None:
+def test_scattered_matches_are_expected_to_follow_confident_surroundings() -> None:
     there, back, cost = shifted(2, -3)
     prior = smoothness_prior(
         scattered(there, 8, 10, 8), back, cost, positions(SIZE, SIZE), SIZE, 0.1

@@ -17,7 +17,7 @@ from tests.support.tiny_extractor import layered_noise, tiny_extractor
 
 CONFIG = AnalogyConfig(quality="draft", min_side_px=48, precision="float32")
 STRIDES = [(9, 3, 1), (8, 4, 2)]
-"""With cells as fine as pixels, and with none that fine."""
+"""Strides whose finest level has cells of one pixel, and of two."""
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def texture(generator: torch.Generator) -> Tensor:
     return layered_noise((72, 90), generator)
 
 
-def test_vgg19s_pyramid_equals_its_steps(network: Vgg19) -> None:
+def test_vgg19_pyramid_equals_its_steps(network: Vgg19) -> None:
     picture = torch.rand(1, 3, 45, 62, generator=torch.Generator().manual_seed(3))
     found = network.pyramid(picture, (PIXELS, 2, 4))
     assert found.keys() == {PIXELS, 2, 4}
@@ -35,7 +35,7 @@ def test_vgg19s_pyramid_equals_its_steps(network: Vgg19) -> None:
     assert torch.equal(found[4], network.step(2, 4)(found[2]))
 
 
-def test_vgg19s_maps_have_the_sizes_of_its_strides(network: Vgg19) -> None:
+def test_vgg19_maps_have_the_sizes_given_by_its_strides(network: Vgg19) -> None:
     found = network.pyramid(torch.rand(1, 3, 45, 62), network.levels)
     assert network.levels == (5, 4, 3, 2, 1)
     for level, features in found.items():
@@ -43,7 +43,7 @@ def test_vgg19s_maps_have_the_sizes_of_its_strides(network: Vgg19) -> None:
         assert features.shape[2:] == (-(-45 // stride), -(-62 // stride))
 
 
-def test_vgg19s_pyramid_is_differentiable(network: Vgg19) -> None:
+def test_vgg19_pyramid_is_differentiable(network: Vgg19) -> None:
     picture = torch.rand(1, 3, 24, 24, requires_grad=True)
     found = network.pyramid(picture, (1, 3))
     (gradient,) = torch.autograd.grad(found[3].sum() + found[1].sum(), picture)
@@ -87,7 +87,7 @@ def test_another_extractor_matches_copies_and_masks(
     assert float((result.a_prime - texture).abs().mean()) < 0.02
 
 
-def test_latent_features_are_voted_where_an_extractor_has_no_step(texture: Tensor) -> None:
+def test_latent_features_are_voted_if_an_extractor_has_no_step(texture: Tensor) -> None:
     network = tiny_extractor()
     a, bp = (encode_picture(network, p, CONFIG) for p in (texture, texture.flip(2)))
     field = torch.zeros(1, 2, *a.size(3), dtype=torch.int32)

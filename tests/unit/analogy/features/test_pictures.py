@@ -45,7 +45,9 @@ def test_first_layer_is_the_published_preprocessing(network: Vgg19) -> None:
     torch.testing.assert_close(encoded.features[1][0, :, 20, 20], expected, atol=1e-3, rtol=1e-4)
 
 
-def test_features_do_not_depend_on_threads(network: Vgg19, restore_threads: None) -> None:
+def test_features_do_not_depend_on_the_number_of_threads(
+    network: Vgg19, restore_threads: None
+) -> None:
     picture = torch.rand(1, 3, 90, 121, generator=torch.Generator().manual_seed(1))
     found = []
     for threads in (1, 2):
@@ -87,7 +89,9 @@ def test_forward_in_steps_equals_forward_at_once(network: Vgg19) -> None:
         ((16, 16), (200, 200)),
     ],
 )
-def test_matching_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_matching_size_respects_the_limits(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
     assert matching_size(*size, AnalogyConfig()) == expected
 
 

@@ -50,7 +50,7 @@ def test_batched_fields_equal_single_ones(
     level: int,
     shared: str,
 ) -> None:
-    """A' of three A with one B', and B of one B' with three A, bit for bit."""
+    """Results are equal bit for bit: A' of three A with one B', and B of one B' with three A."""
     *many, one = pictures
     nnf = fields(level, generator)
     own, other = (together(many), one) if shared == "other" else (one, together(many))

@@ -59,8 +59,8 @@ def kinked(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]
     return residual
 
 
-def test_batched_items_are_solved_as_if_alone() -> None:
-    """Bit for bit, with a first item that ends at once and a last one that must step back."""
+def test_batched_items_equal_items_solved_separately() -> None:
+    """Equality is exact; the first item ends at once and the last one must shorten a step."""
     generator = torch.Generator().manual_seed(3)
     starts = torch.randn(3, 30, generator=generator)
     starts[2] *= 1000.0
@@ -92,7 +92,7 @@ def test_start_is_not_modified_and_a_solved_start_is_returned() -> None:
     assert losses.tolist() == [[0.0]]
 
 
-def test_host_reads_no_value_except_on_the_cpu() -> None:
+def test_solving_reads_values_only_on_the_cpu() -> None:
     """Tensors on "meta" have no values, so reading one, as ``bool`` or ``item`` do, fails."""
     start = torch.ones(2, 3, 8, 8, device="meta")
     kernel = torch.ones(4, 3, 3, 3, device="meta")
@@ -112,7 +112,9 @@ def test_a_step_costs_one_evaluation() -> None:
     assert evaluations == [True, True, True, True, False]
 
 
-def test_dot_does_not_depend_on_threads(generator: torch.Generator, restore_threads: None) -> None:
+def test_dot_does_not_depend_on_the_number_of_threads(
+    generator: torch.Generator, restore_threads: None
+) -> None:
     x = torch.randn(2, 64, 113, 117, generator=generator)
     y = torch.randn(2, 64, 113, 117, generator=generator)
     x, y = (t.contiguous(memory_format=torch.channels_last) for t in (x, y))

@@ -28,7 +28,7 @@ def test_kernel_equals_the_reference(
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
-def test_more_confident_cells_weigh_more() -> None:
+def test_more_confident_cells_have_more_weight() -> None:
     values = torch.tensor([[[[10.0, 20.0, 30.0]]]])
     nnf = torch.tensor([[[[0, 0, 0]], [[2, 1, 0]]]], dtype=torch.int32)  # as in the next test
     weight = torch.tensor([[[[3.0, 1.0, 1.0]]]])

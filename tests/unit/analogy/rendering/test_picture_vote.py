@@ -76,7 +76,7 @@ def test_sharp_vote_changes_nothing_where_all_agree(generator: torch.Generator) 
 
 
 @pytest.mark.parametrize("rows", [1, 7])
-def test_sharp_vote_does_not_depend_on_the_rows_at_once(
+def test_sharp_vote_does_not_depend_on_the_rows_per_piece(
     rows: int, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = torch.rand(1, 3, 40, 56, generator=generator)

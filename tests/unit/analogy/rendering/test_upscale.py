@@ -58,7 +58,7 @@ def search_case() -> tuple[Tensor, Tensor, Tensor, UpscaleSpec]:
     return source, target, nnf, spec
 
 
-def test_kernels_search_equals_the_references(
+def test_search_of_the_kernel_equals_the_reference(
     search_case: tuple[Tensor, Tensor, Tensor, UpscaleSpec],
 ) -> None:
     expected = reference.search(*search_case)
@@ -69,7 +69,7 @@ def test_kernels_search_equals_the_references(
 
 @pytest.mark.parametrize("reach", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_kernels_vote_equals_the_references(
+def test_vote_of_the_kernel_equals_the_reference(
     reach: int, dtype: torch.dtype, search_case: tuple[Tensor, Tensor, Tensor, UpscaleSpec]
 ) -> None:
     _, target, nnf, _ = search_case
@@ -79,7 +79,7 @@ def test_kernels_vote_equals_the_references(
 
 
 def test_reference_renders_the_same_as_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All octaves, as they run on other devices."""
+    """The reference renders all octaves on devices without a kernel."""
     other, nnf = picture((90, 140), 1), random_field(CELLS, (20, 32), 2)
     by_kernel = render_full_size(other, nnf, (20, 32), SIZE, seed=3)
     monkeypatch.setattr(cpu, "search", reference.search)
@@ -115,7 +115,7 @@ def test_penalty_leaves_fewer_and_larger_pieces(
 
 @pytest.mark.parametrize("other_size", [(96, 131), (200, 300), (40, 60)])
 @pytest.mark.parametrize("size", [SIZE, (23, 31), (64, 88)])
-def test_result_has_the_wanted_size_and_the_others_values(
+def test_result_has_the_given_size_and_the_range_of_the_other_picture(
     other_size: tuple[int, int], size: tuple[int, int]
 ) -> None:
     other = picture(other_size, 6)
@@ -134,8 +134,8 @@ def test_identity_field_returns_the_picture(size: tuple[int, int]) -> None:
     torch.testing.assert_close(voted, other, atol=1e-6, rtol=0)
 
 
-def test_copies_a_shifted_picture_whole() -> None:
-    """Whole displacements stay whole in all octaves: inside, every pixel is one of the other's."""
+def test_copies_a_shifted_picture_in_one_piece() -> None:
+    """Whole displacements stay whole in all octaves, so the interior is copied exactly."""
     other = picture((88, 120), 9)
     nnf = initial_nnf(CELLS, CELLS)
     nnf[:, 1] = (nnf[:, 1] + 3).clamp_max(CELLS[1] - 1)
@@ -143,7 +143,7 @@ def test_copies_a_shifted_picture_whole() -> None:
     torch.testing.assert_close(voted[..., :90], other[..., 12:102], atol=1e-6, rtol=0)
 
 
-def test_tiles_change_no_bit() -> None:
+def test_result_does_not_depend_on_the_tile_size() -> None:
     other, nnf = picture((150, 180), 10), random_field(CELLS, (24, 28), 11)
     size = (150, 205)
     whole = render_full_size(other, nnf, (24, 28), size, tile_px=4096)
@@ -152,7 +152,7 @@ def test_tiles_change_no_bit() -> None:
 
 
 @pytest.mark.usefixtures("restore_threads")
-def test_threads_change_no_bit() -> None:
+def test_result_does_not_depend_on_the_number_of_threads() -> None:
     other, nnf = picture((100, 130), 12), random_field(CELLS, CELLS, 13)
     results = []
     for threads in (1, 2, 4):

@@ -58,7 +58,7 @@ def boundary() -> NDArray[np.bool_]:
 
 
 def uncovered() -> NDArray[np.bool_]:
-    """Select what the square hid in the earlier frame."""
+    """Select the pixels that the square hid in the earlier frame."""
     mask = np.zeros(SIZE, np.bool_)
     mask[SQUARE, SQUARE.start : SQUARE.start + STEP] = True
     return mask
@@ -96,7 +96,7 @@ def test_a_hidden_region_is_recognised_by_colour_alone() -> None:
     assert (sharp.confidence[~hidden] > 0.5).mean() > 0.9
 
 
-def test_a_change_of_light_or_of_its_colour_lowers_no_confidence() -> None:
+def test_a_change_of_light_or_of_its_colour_does_not_lower_confidence() -> None:
     before = texture(1, 0.2, 0.6)
     now = before * np.array([0.85, 0.8, 0.72], np.float32)
     sharp = sharpen_boundaries(estimate_motion(brightness(before), brightness(now)), now, before)
@@ -109,7 +109,7 @@ def test_equal_frames_are_returned_unchanged() -> None:
     assert sharpen_boundaries(still, frame(0), frame(0)) is still
 
 
-def test_a_large_frame_of_boundaries_only() -> None:
+def test_accepts_a_large_frame_that_consists_of_boundaries() -> None:
     """These are more pixels than OpenCV reads in one row."""
     draw = np.random.default_rng(5)
     now = draw.random((200, 260, 3), np.float32)

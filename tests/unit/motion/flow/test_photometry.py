@@ -37,7 +37,7 @@ def test_exposure_is_a_gain_and_a_lift(texture: NDArray[np.float32]) -> None:
     np.testing.assert_allclose(apply_exposure(texture, (gain, lift)), now, atol=1e-4)
 
 
-def test_exposure_is_measured_where_both_frames_show_the_same(
+def test_exposure_is_measured_where_both_frames_show_the_same_content(
     texture: NDArray[np.float32],
 ) -> None:
     """A bright region that only the later frame shows does not count."""

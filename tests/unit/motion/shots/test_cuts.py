@@ -61,7 +61,7 @@ def test_a_fast_pan_is_not_a_cut() -> None:
     assert find_cuts(shot("astronaut", 15, speed=12.0)) == []
 
 
-def test_black_frames_between_two_scenes_are_one_cut_and_within_a_scene_none() -> None:
+def test_black_frames_make_one_cut_between_scenes_and_none_within_a_scene() -> None:
     fade = [*np.linspace(0, -6, 8), *[-14.0] * 4, *np.linspace(-6, 0, 8)]
     first, second = shot("coffee", 20, speed=0, ev=fade), shot("astronaut", 20, speed=0, ev=fade)
     assert find_cuts(first) == []
@@ -84,6 +84,6 @@ def test_a_few_frames_far_apart_are_one_shot(frames: int) -> None:
 
 
 def test_unrelated_pictures_are_one_shot() -> None:
-    """Where every frame is a different scene, no change stands out (``--help`` says so)."""
+    """No change stands out if every frame is a different scene, as ``--help`` says."""
     names = ["astronaut", "coffee", "chelsea", "rocket"]
     assert find_cuts([shot(names[k % 4], 1)[0] for k in range(16)]) == []

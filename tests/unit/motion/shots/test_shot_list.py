@@ -1,4 +1,4 @@
-"""Parsing lists of shots made elsewhere."""
+"""Parsing lists of shots from other sources."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_parses_every_format(text: str, firsts: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "names no shots"),
+        ("", "lists no shots"),
         ("first\n", "'first' is not a frame number"),
         ("12.5\n", "'12.5' is not a frame number"),
         ("[true]", "'True' is not a frame number"),
@@ -44,7 +44,7 @@ def test_parses_every_format(text: str, firsts: tuple[int, ...]) -> None:
         ("0-100\n120-200\n", "should be 101"),
         ("0-130\n120-200\n", "should be 131"),
         ("5\n5\n", "two shots begin at frame 5"),
-        ("9-5\n", "runs backwards"),
+        ("9-5\n", "ends before it begins"),
         (SCENES.replace("121", "x"), "contains something other than numbers"),
     ],
 )

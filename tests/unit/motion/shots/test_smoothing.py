@@ -108,7 +108,7 @@ def worst_error(truth: Series, seed: int, height: float) -> float:
     return float(np.abs(robust_smooth(AT, values) - truth).max())
 
 
-def test_nine_of_ten_noisy_lines_are_found_to_a_twentieth_even_at_their_ends() -> None:
+def test_nine_of_ten_noisy_lines_are_found_to_within_a_twentieth_even_at_their_ends() -> None:
     assert np.quantile([worst_error(LINE, seed, 0.3) for seed in range(40)], 0.9) < 0.05
 
 

@@ -21,7 +21,7 @@ def test_two_textures_blended_in_halves_keep_their_contrast() -> None:
     assert abs(blend_keeping_contrast(first, second, half).mean() - plain.mean()) < 0.01
 
 
-def test_pixels_of_one_picture_alone_are_unchanged() -> None:
+def test_pixels_taken_from_one_picture_are_unchanged() -> None:
     first, second = grain(1), grain(2)
     share = torch.zeros((1, 1, 60, 60))
     share[..., 30:] = 1.0

@@ -1,4 +1,4 @@
-"""Interpolated frames: which matched frame prevails, and that equal frames count as one."""
+"""Interpolated frames: choice of the matched frame, and equal frames, which count as one."""
 
 from __future__ import annotations
 

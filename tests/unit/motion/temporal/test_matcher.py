@@ -132,7 +132,7 @@ def test_a_pan_by_whole_pixels_moves_the_texture_exactly(
     )
 
 
-def test_a_pan_by_fractions_of_a_pixel_moves_the_matches_by_as_much(
+def test_a_pan_by_fractions_of_a_pixel_moves_the_matches_equally(
     textures: TemporalMatcher, anchor: MatchedState
 ) -> None:
     """A map of the reference's own coordinates shows where a frame is matched."""
@@ -148,10 +148,10 @@ def test_a_pan_by_fractions_of_a_pixel_moves_the_matches_by_as_much(
     assert moved[0, 0][INNER].abs().max() < 1e-3
 
 
-def test_four_quarters_of_a_pixel_are_one_pixel(
+def test_four_steps_of_a_quarter_pixel_move_the_texture_by_one_pixel(
     textures: TemporalMatcher, anchor: MatchedState
 ) -> None:
-    """Rounded in each step, the texture would not move at all."""
+    """The texture would not move at all if each step were rounded."""
     steps = [motion(textures, view(k / 4), view((k + 1) / 4), 0.25) for k in range(4)]
     whole = functools.reduce(Motion.then, steps)
     frame = follow(textures, anchor, whole, view(1))
@@ -180,7 +180,7 @@ def test_an_occluded_region_is_matched_and_the_rest_is_kept(
     assert kept[0, torch.from_numpy(hidden)].float().mean() < 0.5
 
 
-def test_little_that_is_hidden_leaves_a_frame_interpolated(
+def test_a_frame_with_few_hidden_pixels_stays_interpolated(
     textures: TemporalMatcher, anchor: MatchedState
 ) -> None:
     hidden = np.zeros(SIZE, np.bool_)
@@ -189,7 +189,7 @@ def test_little_that_is_hidden_leaves_a_frame_interpolated(
     assert isinstance(follow(textures, anchor, found, view(1)), Interpolated)
 
 
-def test_another_scene_is_matched_as_if_it_came_first(
+def test_a_new_scene_is_matched_like_a_first_frame(
     textures: TemporalMatcher, anchor: MatchedState
 ) -> None:
     photo = skimage.data.astronaut()[100 : 100 + SIZE[0], 200 : 200 + SIZE[1]]

@@ -71,7 +71,7 @@ def rendered(frame: Interpolated[PaintedState], age: int) -> Tensor:
 
 @pytest.mark.parametrize("ages", [(1, 7), (4, 4), (7, 1)])
 def test_a_pixel_visible_in_one_keyframe_is_not_mixed(ages: tuple[int, int]) -> None:
-    """Else what hides it in the other one would shine through."""
+    """Otherwise the object that hides it in the other one would shine through."""
     frame = interpolate(keyframe(0, columns(0, HALF)), keyframe(1, columns(HALF, WIDTH)), ages)
     found = rendered(frame, ages[0])
     assert torch.allclose(found[:, :HALF], torch.tensor(SHADES[0]), atol=1e-4)
@@ -94,7 +94,7 @@ def test_pixels_visible_in_both_keyframes_fade_around_the_middle() -> None:
 
 
 def test_the_keyframe_that_matches_better_has_the_larger_share() -> None:
-    """Half-way, the one whose matches cost more has little weight."""
+    """The one whose matches cost more has little weight half-way."""
     badly = interpolate(
         keyframe(0, everywhere(), cost=1.0), keyframe(1, everywhere(), cost=0.01), (10, 10)
     )
@@ -114,7 +114,7 @@ def test_a_filled_frame_fades_like_an_interpolated_one() -> None:
     assert float(filled.cost[..., WIDTH - 4 :].min()) > 0
 
 
-def test_paint_that_lies_where_it_was_painted_fits_perfectly() -> None:
+def test_paint_at_its_original_position_has_no_misfit() -> None:
     artist = painter()
     made = artist.render(FRAME, artist.begin(FRAME, 0, painted=True))
     assert made.misfit == 0.0
@@ -123,7 +123,7 @@ def test_paint_that_lies_where_it_was_painted_fits_perfectly() -> None:
     )
 
 
-def test_unknown_and_synthesised_pixels_are_a_misfit() -> None:
+def test_unknown_and_synthesised_pixels_count_as_misfit() -> None:
     """A quarter that neither keyframe shows counts in full; well matched synthesis counts 0.3."""
     artist = painter()
     quarter = interpolate(keyframe(0, columns(WIDTH // 4, WIDTH)), None, (1, 0))
@@ -143,7 +143,7 @@ def test_transparent_paint_shows_the_frame() -> None:
     torch.testing.assert_close(made, torch.full_like(FRAME, 0.4 + 0.5 * 0.5), atol=1e-4, rtol=0)
 
 
-def test_pixels_outside_the_mask_stay_as_they_are() -> None:
+def test_pixels_outside_the_mask_are_unchanged() -> None:
     config = PaintConfig(keys=(PaintedKeyframe(painted="0.png", frame="0"),), meaning=0.0)
     opaque = torch.cat([FRAME * 0, torch.ones(1, 1, HEIGHT, WIDTH)], dim=1)
     painting = Painting(FRAME, opaque, mask=torch.ones(1, 1, HEIGHT, WIDTH))

@@ -121,7 +121,7 @@ def test_frames_follow_the_last_matched_one(
     assert walk.matched == MatchedFrame(3, 5.0)  # matched twice, as the frames are equal
 
 
-def test_frames_that_are_skipped_change_nothing(motions: list[Motion]) -> None:
+def test_skipping_frames_changes_nothing(motions: list[Motion]) -> None:
     method, skipping = PanMethod(), PanMethod()
     whole = walk_through(method, Walk(method, 0.0, 8.0, motions), range(1, 5))
     parts = walk_through(skipping, Walk(skipping, 0.0, 8.0, motions), [2, 4])
@@ -152,7 +152,7 @@ def test_a_frame_is_reduced_for_its_motion() -> None:
     assert small.flags.c_contiguous
 
 
-def test_digests_are_equal_for_equal_frames_alone() -> None:
+def test_digests_are_equal_only_for_equal_frames() -> None:
     a = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(1))
     assert digest(a) == digest(a.clone())
     changed = a.clone()
