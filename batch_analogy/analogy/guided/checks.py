@@ -33,7 +33,7 @@ def check_inputs(
     channels = int(style.shape[1])
     if channels > _MOST_STYLE_CHANNELS:
         raise ConfigError(
-            f"style (A') has {channels} channels; one to {_MOST_STYLE_CHANNELS} can be made "
+            f"style (A') has {channels} channels; it must have 1 to {_MOST_STYLE_CHANNELS} "
             "(colours and alpha)"
         )
     if not guides:
@@ -60,7 +60,9 @@ def _check_guides(guides: Sequence[Guide], source_size: Size, config: GuidedConf
         channels = int(guide.source.shape[1])
         _check_map(f"guide {number}'s target", guide.target, size, torch.float32, channels)
         if not 0 <= guide.weight < float("inf"):
-            raise ConfigError(f"guide {number}'s weight is {guide.weight}; it cannot be negative")
+            raise ConfigError(
+                f"guide {number}'s weight is {guide.weight}; it must be finite and at least 0"
+            )
     if config.style_weight == 0 and all(guide.weight == 0 for guide in guides):
         raise ConfigError("all weights, of the style and of the guides, are 0; set at least one")
 

@@ -35,11 +35,11 @@ MOST_LABELS = 16
 
 _RARE = 0.001  # least share of the pixels that makes a colour a label
 _BETWEEN_LABELS = 0.2  # largest share of mixed pixels, which smoothing makes at borders
-_ALIKE = 24  # 8-bit levels within which colours are one label
+_ALIKE = 24  # 8-bit levels within which colours count as one label
 _DIRECTIONS = 8  # principal directions of the features; more add little
 _EDGE_TAPS = (1.0, 4.0, 7.0, 10.0, 7.0, 4.0, 1.0)  # a Gaussian of σ ≈ 1.6 px
 _LIGHT_TAPS = (1.0, 4.0, 11.0, 27.0, 49.0, 72.0, 82.0, 72.0, 49.0, 27.0, 11.0, 4.0, 1.0)  # 2 px
-_LARGEST_GAIN = 4.0  # of contrast, and its reciprocal the smallest
+_LARGEST_GAIN = 4.0  # of contrast; its reciprocal is the smallest
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ def brightness_guides(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def label_palette(image: Tensor) -> Tensor:
     """Find the flat colours of a picture, the most frequent first.
 
-    A colour close to a more frequent one is that one, changed by an encoder; a rare colour is a
-    mixture that smoothing makes between two.
+    A colour close to a more frequent one counts as that colour, changed by an encoder. A rare
+    colour counts as a mixture, made by smoothing between two others.
 
     Args:
         image: (1, 3, H, W) float32 in [0, 1].
@@ -176,7 +176,7 @@ def label_palette(image: Tensor) -> Tensor:
         (K, 3) float32, K from 1 to ``MOST_LABELS``.
 
     Raises:
-        InputError: the picture has many more colours than that.
+        InputError: too many pixels have none of these colours.
     """
     levels = (image[0].flatten(1).T * 255).round().cpu()
     colours, counts = torch.unique(levels, dim=0, return_counts=True)
@@ -189,7 +189,7 @@ def label_palette(image: Tensor) -> Tensor:
     left = float(counts.sum()) / len(levels)
     if left > _BETWEEN_LABELS:
         raise InputError(
-            f"{left:.0%} of the picture has none of its {len(palette)} flat colours; a label map "
+            f"{left:.0%} of the pixels have none of the {len(palette)} flat colours; a label map "
             f"has at most {MOST_LABELS} colours and no shades: paint such a map, or choose another "
             "preset"
         )

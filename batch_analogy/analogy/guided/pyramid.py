@@ -18,7 +18,7 @@ from batch_analogy.analogy.guided.quantisation import ChannelScales, quantise_gu
 from batch_analogy.analogy.guided.spec import GuidedConfig
 from batch_analogy.analogy.nnf import Size, sides
 
-_LEAST_SHARE = 0.5  # usable share of a coarse pixel, relative to the most usable one
+_LEAST_SHARE = 0.5  # of usable pixels in a usable coarse pixel, relative to the most usable one
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FullSizeInputs:
 
 
 def level_count(size: Size, source_size: Size, config: GuidedConfig) -> int:
-    """Return the number of sizes: the coarsest has room for two patches, unless configured less."""
+    """Return the number of sizes; the coarsest has room for two patches, or ``levels`` is fewer."""
     smallest, count = min(*size, *source_size), 1
     while -(-smallest // 2) >= 2 * config.patch + 1:
         smallest, count = -(-smallest // 2), count + 1

@@ -46,7 +46,7 @@ class _Estimate:
     """The field and B' so far, at one size."""
 
     field: Tensor  # (2, H, W) int32
-    picture: Tensor | None  # (H, W, S) float32: B'; None: nothing is known of it yet
+    picture: Tensor | None  # (H, W, S) float32: B'; None before the first vote
     difference: Tensor | None = None  # (H, W) int32, of the patches at the last search
 
 
@@ -93,7 +93,7 @@ def synthesise(
             sizes are then skipped.
         mask: (1, 1, H, W) bool, the pixels to make; all by default.
         base: (1, C, H, W) float32, B' outside the mask. Patches at the border of the mask continue
-            it. Without a base, what lies outside the mask is ignored and stays 0.
+            it. Without a base, pixels outside the mask are ignored and stay 0.
         usable: (1, 1, H', W') bool, the pixels of A' that may be used; all by default.
 
     Returns:
@@ -237,7 +237,7 @@ def _maps(stage: _Stage, picture: Tensor | None, *, guides_only: bool) -> tuple[
 
 
 def _unsettled(old: Tensor, new: Tensor, inputs: LevelInputs, config: GuidedConfig) -> Tensor:
-    """Mark as searched only the pixels whose patch holds a pixel that changed."""
+    """Restrict the search to pixels whose patch contains a pixel that changed."""
     if config.stop == 0:
         return inputs.active
     changed = ((new - old).abs().amax(dim=2) >= config.stop).float()

@@ -1,9 +1,9 @@
 """Photo-to-photo refinement: give A' the full-resolution detail and local contrast of A.
 
-A vote consists of patches and looks like it. For a photograph only its colours are taken: either as
-a smooth correction of A (``wls``, the published way) or as a colour transform of A that varies
-slowly over each object (``affine``, the default). The transform is faster, robust against wrong
-matches, and changes the contrast of details together with their surroundings.
+A vote consists of patches, which show. For a photograph only its colours are used: either as a
+smooth correction of A (``wls``, the published way) or as a colour transform of A that varies slowly
+over each object (``affine``, the default). The transform is faster, robust against wrong matches,
+and changes the contrast of details together with their surroundings.
 
 Source: docs/method.md, "WLS refinement", "Colour transforms instead of WLS".
 """

@@ -1,10 +1,10 @@
-"""Fit colour transforms that turn A into a vote, robustly, as votes are wrong in places.
+"""Fit colour transforms that turn A into a vote, robustly, as votes are partly wrong.
 
 At each position and brightness, a 3×3 matrix and an offset are fitted by weighted ridge regression.
 Fits go from the whole picture down to small windows. Each is pulled towards the fit of the wider
-window, and the more so the less its own window can be trusted: where matches have low confidence,
-contradict each other, or hardly any pixel lies. Pulling towards zero instead (a plain guided
-filter) would erase the texture of flat and mismatched windows.
+window, and more strongly the less its own window can be trusted: if its matches have low confidence
+or contradict each other, or if it contains hardly any pixels. Pulling towards zero instead (a plain
+guided filter) would erase the texture of flat and mismatched windows.
 
 Source: the locally affine transforms of Shih et al. 2013 and Laffont et al. 2014, in the bilateral
 grid of Chen et al. 2016; Cauchy's robust weights; docs/method.md, "Colour transforms instead of
@@ -86,8 +86,8 @@ def fit_transforms(
 def _without_grain(picture: Tensor, styled: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Smooth both pictures equally.
 
-    The hairs of matched fur do not lie exactly as those of A. To a regression that is noise: it
-    flattens the fit, and its scatter makes a correct match look wrong.
+    The hairs of matched fur do not lie exactly as those of A. To a regression this is noise: it
+    flattens the fit, and makes a correct match look wrong.
     """
     radius = max(1, round(_GRAIN_SHARE * math.sqrt(picture.shape[2] * picture.shape[3])))
     total = box(weight, radius)

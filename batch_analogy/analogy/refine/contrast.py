@@ -1,8 +1,8 @@
-"""Keep A's contrast where a fit would flatten it, as a photograph must not become hazy.
+"""Keep A's contrast where a fit would flatten it, so that a photograph does not become hazy.
 
-A fit to wrong matches is too flat, but a style may also really have less contrast. The two are told
-apart by the spread of brightness in both pictures, which does not depend on how pixels are matched.
-It is measured where confidence is high; elsewhere A's own contrast counts.
+A fit to wrong matches is too flat, but the style may also have less contrast than A. The spread of
+brightness in both pictures tells the two apart, as it does not depend on how pixels are matched. It
+counts where confidence is high; elsewhere A's own contrast does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from batch_analogy.analogy.refine.moments import Moments, smooth_cells
 
 _WINDOW = 8  # cells
 _OWN_WINDOW = 4  # cells, as the narrowest fit
-_NEARLY_EMPTY = 1e-3  # share of a window's pixels below which a plane's own grey is its colour
+_NEARLY_EMPTY = 1e-3  # share of a window's pixels below which a plane's grey serves as its colour
 _GAIN_SHARE = 0.9  # share of the measured gain that detail must keep, within …
 _LOWEST, _HIGHEST = 0.3, 0.8  # … these limits
 _EVEN_RIDGE = 0.01  # variance below which a window says little about contrast
@@ -80,14 +80,14 @@ def keep_contrast(grid: Tensor, moments: Moments, least: Tensor) -> Tensor:
     bright = luma_of(apply_to(matrix, nominal) + offset)
     ramp = least * planes
     # Weights of a wide window: with those of a narrow one, the same sky would change more beside a
-    # roof than away from it, which is a halo.
+    # roof than far from it, which shows as a halo.
     weight = smooth_cells(moments.count[None], _WINDOW)[0] + 1e-4
     raised = isotonic_regression(bright - ramp, weight) + ramp - bright
     return torch.cat([matrix.flatten(0, 1), offset + smooth_cells(raised[None], 2)])
 
 
 def isotonic_regression(values: Tensor, weight: Tensor) -> Tensor:
-    """Find the nearest sequence along dimension 0 that never falls, by weighted least squares.
+    """Find the nearest non-decreasing sequence along dimension 0, by weighted least squares.
 
     Source: the min-max formula of isotonic regression (Robertson, Wright, Dykstra 1988).
 

@@ -46,7 +46,7 @@ class Moments:
         return self._mean(slice(4, 7))
 
     def covariances(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return cov(x, x) and cov(y, x), (3, 3, D, h, w), and the total variance of y."""
+        """Return cov(x, x), cov(y, x), (3, 3, D, h, w), and the total variance of y, (D, h, w)."""
         x, y = self.mean_x, self.mean_y
         cov_xx = matrices(self._mean(slice(7, 16))) - x[:, None] * x[None]
         cov_yx = matrices(self._mean(slice(16, 25))) - y[:, None] * x[None]

@@ -37,7 +37,7 @@ def refine_by_wls(picture: Tensor, small: Tensor, styled: Tensor) -> Tensor:
 
 
 def wls_smooth(values: Tensor, guide: Tensor) -> Tensor:
-    """Edge-aware smoothing by weighted least squares.
+    """Smooth by weighted least squares, keeping edges.
 
     Args:
         values: (1, C, H, W) float32.

@@ -20,7 +20,7 @@ from batch_analogy.config.semantic import SemanticConfig
 
 _POINTS = tuple((y, x) for y in (-1.0, 0.0, 1.0) for x in (-1.0, 0.0, 1.0))
 _CORNERS = (0, 2, 6, 8)
-_STEPS = 100  # of the ramp, as published
+_STEPS = 100  # of the ramp from 0 to 1, as published
 _WAVES = 4  # in a random outline
 
 

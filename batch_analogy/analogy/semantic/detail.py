@@ -27,7 +27,7 @@ from batch_analogy.analogy.semantic.working_size import reduce_classes, scaled_s
 MADE_WEIGHT = 6.0  # of the network's pictures, relative to that of I itself, which is 1
 LABELS_WEIGHT = 4.0
 SEARCHED_PX = 400_000  # largest area during the search; pieces are then cut at full size
-_UNIFORMITY = 500.0  # in EbSynth's unit; low, as a thing may be larger than in I
+_UNIFORMITY = 500.0  # in EbSynth's unit; low, as a thing may become larger than in I
 _COHERENCE = 0.5
 _SEAM_PX = 3  # nearer to the seam, a piece would lie half in I and half in its mirror image
 
@@ -35,8 +35,8 @@ _SEAM_PX = 3  # nearer to the seam, a piece would lie half in I and half in its 
 class Detail:
     """Adds detail to the pictures of one model.
 
-    Pieces may be mirrored if training mirrored the picture: a thing that I shows cut off at one
-    side then has an outline at both.
+    Pieces may be mirrored if training mirrored the picture. A thing that the border of I cuts off
+    then gets an outline on both sides.
 
     Args:
         model: the model, with I and P.
@@ -65,30 +65,33 @@ class Detail:
         full, seed = sides(made), self._model.config.seed
         largest = max(math.prod(full), math.prod(sides(self._picture)))
         scale = min(1.0, math.sqrt(self._searched_px / largest))
-        there, here = scaled_size(*sides(self._picture), scale), scaled_size(*full, scale)
-        style = self._both_ways(resize(self._picture, there))
-        colours = self._both_ways(resize(self._made, there)), resize(made, here)
-        labels = self._both_ways(self._planes(self._classes, there)), self._planes(classes, here)
+        source, target = scaled_size(*sides(self._picture), scale), scaled_size(*full, scale)
+        style = self._add_mirrored(resize(self._picture, source))
+        colours = self._add_mirrored(resize(self._made, source)), resize(made, target)
+        labels = (
+            self._add_mirrored(self._planes(self._classes, source)),
+            self._planes(classes, target),
+        )
         found = synthesise(
             style,
             [Guide(*colours, MADE_WEIGHT), Guide(*labels, LABELS_WEIGHT)],
             GuidedConfig(uniformity=_UNIFORMITY, coherence=_COHERENCE, seed=seed),
-            usable=self._beside_the_seam(style),
+            usable=self._away_from_seam(style),
         )
         if scale == 1.0:
             return found.picture
-        pieces = self._both_ways(self._picture)
+        pieces = self._add_mirrored(self._picture)
         return render_full_size(pieces, found.field, sides(style), full, seed=seed).clamp(0.0, 1.0)
 
     def _planes(self, classes: Tensor, size: Size) -> Tensor:
         count = len(self._model.palette)
         return class_planes(reduce_classes(classes.to(self._picture.device), count, size), count)
 
-    def _both_ways(self, x: Tensor) -> Tensor:
+    def _add_mirrored(self, x: Tensor) -> Tensor:
         """Append the mirror image of a map over I on its right."""
         return torch.cat([x, x.flip(-1)], dim=-1) if self._mirrored else x
 
-    def _beside_the_seam(self, style: Tensor) -> Tensor:
+    def _away_from_seam(self, style: Tensor) -> Tensor:
         usable = torch.ones_like(style[:, :1], dtype=torch.bool)
         middle = style.shape[-1] // 2
         if self._mirrored and middle > 4 * _SEAM_PX:

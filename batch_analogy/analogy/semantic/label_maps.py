@@ -2,7 +2,7 @@
 
 The published code feeds label colours to its network as they are. Its example maps contain up to
 4,150 colours where two to five are meant: edges are antialiased, one map is a JPEG, and one target
-map uses other greens than its label map. Here pixels become classes first.
+map uses different greens from its label map. Here pixels become classes first.
 
 Source: docs/method.md, "Label maps".
 """
@@ -34,11 +34,11 @@ _ALIKE = 24  # largest difference, in any channel, within one flat colour (JPEG)
 _FLAT = 16  # largest difference, in any channel, within 3 × 3 pixels of a flat area
 _LEAST_SHARE = 0.002  # least share of the picture for a colour with flat areas to be a class
 _LEAST_LINES = 0.01  # least share for a colour that only has thin lines
-_CLOSELY = 8  # most pixels of a flat colour are this close to it, few of a photograph are
+_CLOSELY = 8  # most pixels are this close to a flat colour in a label map, few in a photograph
 _LEAST_CERTAIN = 0.7  # least share of a label map that is this close to a flat colour
 _BLEND = 20.0  # largest distance of a mixture from the line between its two colours
 _NEAR = 72.0  # largest distance of a target map's colour from a known one (other greens)
-_CLEARLY = 0.6  # … and the largest, as a share of the distance to the second nearest
+_CLEARLY = 0.6  # … and largest distance as a share of that to the second nearest colour
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _flat_colours(
 
     Args:
         labels: (H, W, 3) uint8.
-        known: colours that are listed however rare they are.
+        known: colours that are listed even if they are rare.
 
     Returns:
         The colours, the most frequent first.
@@ -212,12 +212,12 @@ def _modes(
     *,
     mixtures: bool,
 ) -> list[tuple[int, int, int]]:
-    """List the most frequent colours, each with those like it, until too few pixels are left.
+    """List the most frequent colours, merging similar ones, until too few pixels are left.
 
     Args:
         colours: (N, 3) uint8.
         counts: (N,), number of pixels of each colour.
-        least: least number of pixels of a colour and those like it.
+        least: least number of pixels of a colour and similar ones.
         found: colours found before, which come first.
         mixtures: accept mixtures of other colours, as a whole area of one is not an edge.
     """

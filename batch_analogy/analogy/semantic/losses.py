@@ -21,9 +21,10 @@ COHERENCE_LEVELS = {1: 3, 2: 1}
 
 PERCEPTUAL_LEVELS = (2, 3)
 
-NEAREST = (
-    5  # nearest patches that a patch is compared with: 5 in the published code, 1 in the paper
-)
+NEAREST = 5
+"""Number of nearest patches that a patch is compared with: 5 in the published code, 1 in the paper.
+"""
+
 _UNREACHABLE = 1e9
 _MOST_PATCHES = 8192  # of the picture, at each level
 
@@ -46,7 +47,7 @@ def reconstruction(made: Tensor, image: Tensor) -> Tensor:
 
 
 def fixed_point(translations: Sequence[Translation]) -> Tensor:
-    """L1 of γ against 1 and of β against 0, where P' is P and nothing is to change."""
+    """L1 of γ against 1 and of β against 0; used if P' is P, so that nothing should change."""
     off = [(t.gamma - 1.0).abs().mean() + t.beta.abs().mean() for t in translations]
     return torch.stack(off).mean()
 
@@ -66,7 +67,7 @@ def alignment(logits: Tensor, shares: Tensor) -> Tensor:
 
 
 def vgg_features(network: Vgg19, image: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
-    """Level → (B, C, h, w) post-ReLU activations, with gradients where the image has some."""
+    """Compute post-ReLU activations, level → (B, C, h, w); gradients reach the image."""
     found = network.pyramid(image, levels)
     if network.preprocessing != "caffe":
         return found
@@ -74,7 +75,7 @@ def vgg_features(network: Vgg19, image: Tensor, levels: Sequence[int]) -> dict[i
 
 
 def perceptual(made: dict[int, Tensor], real: dict[int, Tensor]) -> Tensor:
-    """L1 between VGG-19 features of a made picture and of the real one; off as published."""
+    """L1 between VGG-19 features of a made picture and the real one; weight 0 as published."""
     return torch.stack([F.l1_loss(made[k], real[k]) for k in PERCEPTUAL_LEVELS]).mean()
 
 

@@ -37,7 +37,7 @@ MODEL_VERSION = 2
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """All that a file of a model contains beside its tensors."""
+    """Content of a model file, apart from its tensors."""
 
     version: int
     colours: tuple[tuple[int, int, int], ...]  # of the classes, 8 bits per channel
@@ -124,7 +124,7 @@ class SemanticModel:
         """Predict the class of each pixel of a picture by the auxiliary segmenter.
 
         Args:
-            image: (1, 3, H, W) float32 in [0, 1]; things in it are as large as in I.
+            image: (1, 3, H, W) float32 in [0, 1]; things in it should be as large as in I.
 
         Returns:
             (1, H, W) int64.
@@ -154,7 +154,7 @@ class SemanticModel:
         return self
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return all tensors that a file of the model must contain, beside ``metadata``."""
+        """Return the tensors that a file of the model must contain; see also ``metadata``."""
         return {
             "image": self.image.cpu().contiguous(),
             "classes": self.classes.to(torch.uint8).cpu().contiguous(),
@@ -163,7 +163,7 @@ class SemanticModel:
         }
 
     def metadata(self) -> ModelMetadata:
-        """Return all that a file of the model must contain beside ``tensors``."""
+        """Return all that a file of the model must contain, apart from ``tensors``."""
         return ModelMetadata(MODEL_VERSION, self.palette.colours, self.config)
 
     @classmethod

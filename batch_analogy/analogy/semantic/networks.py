@@ -3,8 +3,8 @@
 Departures from the published code, each for a reason:
 
 * Features are normalised by their length at each pixel, not by batch norm. A batch is one picture,
-  and one end of it should not change colours at the other, nor from map to map of a film. Only the
-  translation takes statistics of a whole map, as published.
+  so batch norm would let one end of it change colours at the other, and colours would vary between
+  the maps of a film. Only the translation uses statistics of a whole map, as published.
 * The decoder enlarges and then convolves. Transposed convolution overlaps unevenly, which shows as
   a grid. Its last layer is linear, without norm and LeakyReLU.
 * Label features are positive and bounded away from zero, so that their ratio stays finite.
@@ -53,7 +53,7 @@ class Generated(NamedTuple):
 
 
 class ReflectedConv(nn.Module):
-    """A convolution with reflection padding, as zeros would show as a rim.
+    """A convolution with reflection padding; zero padding would show as a rim.
 
     The padding is made of slices: on a GPU the gradient of PyTorch's own is not deterministic.
     """

@@ -57,7 +57,7 @@ _LAST_RATE = 0.1  # share of the learning rates at the last iteration
 
 @dataclass(frozen=True)
 class IterationResult:
-    """Unweighted losses of one iteration, those of its last generator step."""
+    """Unweighted losses of one iteration; of several generator steps, those of the last."""
 
     iteration: int  # number of iterations done
     kind: Kind
@@ -71,7 +71,7 @@ class IterationResult:
 
 @dataclass(frozen=True)
 class TrainerState:
-    """All that a trainer must restore beside its tensors."""
+    """Values that a trainer must restore besides its tensors."""
 
     iteration: int
     best_score: float  # of the validations so far; infinite before the first
@@ -85,11 +85,11 @@ class _Task:
     kind: Kind
     source: Sample
     target: Tensor  # (1, H, W) classes
-    truth: Sample  # a real picture: of the target's layout, unless that is random
+    truth: Sample  # a real picture; it has the target's layout unless that is random
 
 
 class Trainer:
-    """Owns the networks, the optimisers and all else that changes during training.
+    """Owns the networks, the optimisers and everything else that changes during training.
 
     All random numbers come from the seed and the iteration. A trainer that restores ``state``
     therefore continues to the same bits, on one type of device and with ``config.threads`` threads.

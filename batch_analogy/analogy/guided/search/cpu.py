@@ -78,8 +78,8 @@ def _differences(maps, size, shape, nnf, difference):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def _better(maps, size, shape, costs, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
-    """Return a candidate's difference and total cost; inf if it is not usable or too expensive."""
+def _evaluate(maps, size, shape, costs, before, y, x, qy, qx, best):  # type: ignore[no-untyped-def]
+    """Return a candidate's difference and total cost, inf if it is not usable or too expensive."""
     if maps[2][qy, qx] == 0:
         return np.int32(0), np.inf
     factor, extra = _cost_terms(size, shape, costs, before, y, x, qy, qx)
@@ -111,7 +111,7 @@ def _propagate(maps, size, shape, costs, jump, before, difference, nnf_new, diff
                     qx = min(max(nnf[1, ny, nx] - dx, 0), wt - 1)
                     if qy == by and qx == bx:
                         continue
-                    found, total = _better(maps, size, shape, costs, before, y, x, qy, qx, best)
+                    found, total = _evaluate(maps, size, shape, costs, before, y, x, qy, qx, best)
                     if total < best:
                         by, bx, current, best = np.int32(qy), np.int32(qx), found, total
             nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, current
@@ -137,14 +137,14 @@ def _random_search(maps, size, shape, costs, draws, before, difference, nnf_new,
                     qx = draw_between(cell, number + 1, max(bx - r, 0), min(bx + r, wt - 1))
                     if qy == by and qx == bx:
                         continue
-                    found, total = _better(maps, size, shape, costs, before, y, x, qy, qx, best)
+                    found, total = _evaluate(maps, size, shape, costs, before, y, x, qy, qx, best)
                     if total < best:
                         by, bx, current, best = np.int32(qy), np.int32(qx), found, total
             nnf_new[0, y, x], nnf_new[1, y, x], difference_new[y, x] = by, bx, current
 
 
 @njit(cache=True, nogil=True)
-def _counted(nnf, active, count):  # type: ignore[no-untyped-def]
+def _count_matches(nnf, active, count):  # type: ignore[no-untyped-def]
     for y in range(active.shape[0]):
         for x in range(active.shape[1]):
             if active[y, x] > 0:
@@ -152,7 +152,7 @@ def _counted(nnf, active, count):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _boxed(count, reach, rows, used):  # type: ignore[no-untyped-def]
+def _box_sum(count, reach, rows, used):  # type: ignore[no-untyped-def]
     """Sum over the patch around each pixel, cut off at the borders."""
     height, width = count.shape
     for y in prange(height):
@@ -173,20 +173,20 @@ def _boxed(count, reach, rows, used):  # type: ignore[no-untyped-def]
                 used[y, x] += rows[ny, x]
 
 
-def _before(
+def _read_field(
     nnf: NDArray[np.int32],
     active: NDArray[np.int8],
     source: Size,
     reach: int,
     occurrence_cost: float,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Pair a field with the matches in each source patch; an empty array if these cost nothing."""
+    """Pair a field with the matches in each source patch, an empty array if their cost is 0."""
     if occurrence_cost == 0.0:
         return nnf, np.zeros((0, 0), np.int32)
     count = np.zeros(source, np.int32)
-    _counted(nnf, active, count)
+    _count_matches(nnf, active, count)
     rows, used = np.empty_like(count), np.empty_like(count)
-    _boxed(count, reach, rows, used)
+    _box_sum(count, reach, rows, used)
     return nnf, used
 
 
@@ -218,10 +218,10 @@ def search(
     radii = np.array(spec.radii, np.int64)
     for iteration in range(spec.iterations):
         for jump in JUMPS:
-            before = _before(old[0], states, size[2:], spec.reach, occurrence_cost)
+            before = _read_field(old[0], states, size[2:], spec.reach, occurrence_cost)
             _propagate(*job, jump, before, old[1], *new)
             old, new = new, old
-        before = _before(old[0], states, size[2:], spec.reach, occurrence_cost)
+        before = _read_field(old[0], states, size[2:], spec.reach, occurrence_cost)
         _random_search(*job, (radii, iteration * radii.size, spec.seed), before, old[1], *new)
         old, new = new, old
     return torch.from_numpy(old[0]), torch.from_numpy(old[1])

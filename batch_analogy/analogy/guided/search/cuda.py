@@ -208,7 +208,7 @@ def search(
         * triton.cdiv(hs, shape["CELLS"] // shape["TILE_WIDTH"]),
     )
     s, t = _padded(source, spec.reach), _padded(target, spec.reach)
-    can, states = usable.to(torch.int8).contiguous(), active.contiguous()
+    allowed, states = usable.to(torch.int8).contiguous(), active.contiguous()
     old = nnf.to(torch.int32).contiguous().clone(), nnf.new_zeros((hs, ws), dtype=torch.int32)
     new = torch.empty_like(old[0]), torch.empty_like(old[1])
     _differences[grid](s, t, states, *size, *old, **shape)
@@ -225,7 +225,7 @@ def search(
             used = old[0]  # any tensor will do where it is not read
             if occurrence_cost > 0:
                 used = patch_occurrences(old[0], states, (ht, wt), spec.reach).to(torch.int32)
-            maps = (s, t, used, can, states, costs, *size)
+            maps = (s, t, used, allowed, states, costs, *size)
             if step > 0:
                 _propagate[grid](*maps, *old, *new, step, **shape)
             else:

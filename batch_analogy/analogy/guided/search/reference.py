@@ -1,10 +1,10 @@
 """Guided search in plain PyTorch: the readable version that defines the answer.
 
 The cost of a match is the squared difference of the two patches over all channels, times
-1 + κ · (the share of the four neighbours whose matches do not continue this one), plus the cost of
-occurrence: how often the source patch is used already, relative to its fair share. Occurrences and
-neighbours are read from the field before the pass (propagation at one distance, or all random tries
-of one iteration), so the answer does not depend on the order in which pixels are visited.
+1 + κ · (share of the four neighbours whose matches do not continue this one), plus a cost of
+occurrence, which grows with the use of the source patch relative to its fair share. A pass is
+propagation at one distance, or all random tries of one iteration. Occurrences and neighbours are
+read from the field before the pass, so the result does not depend on the order of pixels.
 
 Source: Barnes et al. 2009 (PatchMatch); Fišer et al. 2016 and the EbSynth library (guides,
 uniformity), double-buffered instead of in scan order; Hertzmann et al. 2001 (κ); docs/method.md,
@@ -57,8 +57,8 @@ def search(
     for iteration in range(spec.iterations):
         for jump in JUMPS:
             offers = [job.shifted(field, dy * jump, dx * jump) for dy, dx in OFFSETS]
-            field, difference = _propagated(job, field, difference, offers)
-        field, difference = _searched_at_random(job, field, difference, iteration)
+            field, difference = _propagate(job, field, difference, offers)
+        field, difference = _random_search(job, field, difference, iteration)
     return field.to(torch.int32), (difference * (active > 0)).to(torch.int32)
 
 
@@ -92,7 +92,7 @@ class _Job:
         return total
 
     def shifted(self, field: Tensor, dy: int, dx: int) -> tuple[Tensor, Tensor]:
-        """Shift the neighbour's match back by (dy, dx); also return where it may be taken."""
+        """Return the neighbours' matches, shifted back by (dy, dx), and where they are allowed."""
         neighbour, inside = neighbours(field, dy, dx)
         there, _ = neighbours(self.active[None], dy, dx)
         qy = (neighbour[0] - dy).clamp(0, self.size[0] - 1)
@@ -100,7 +100,7 @@ class _Job:
         return torch.stack([qy, qx]), inside & (there[0] > 0) & self.usable[qy, qx]
 
     def random(self, field: Tensor, draw: int) -> tuple[Tensor, Tensor]:
-        """Draw a uniform position for each match from the clipped square window around it."""
+        """Draw a uniform position in the clipped square window around each match."""
         height, width = self.active.shape
         cells = torch.arange(height * width, device=field.device).view(height, width)
         radius = self.spec.radii[draw % len(self.spec.radii)]
@@ -109,12 +109,12 @@ class _Job:
 
 
 @dataclass(frozen=True)
-class _Before:
+class _FieldBefore:
     """The field before a pass, from which coherence and occurrences are read."""
 
     job: _Job
     field: Tensor
-    used: Tensor | None  # (H', W') int64: matches in each source patch; None: they cost nothing
+    used: Tensor | None  # (H', W') int64: matches in each source patch; None: their cost is 0
     share: float  # pixels to make, per usable pixel of the source
 
     def total(self, difference: Tensor, match: Tensor) -> Tensor:
@@ -122,12 +122,12 @@ class _Before:
         spec = self.job.spec
         total = difference.double()
         if spec.coherence > 0:
-            total = total * (1.0 + spec.coherence * 0.25 * self._alone(match).double())
+            total = total * (1.0 + spec.coherence * 0.25 * self._count_breaks(match).double())
         if self.used is not None:
             total = total + self._occurrence(match)
         return total
 
-    def _alone(self, match: Tensor) -> Tensor:
+    def _count_breaks(self, match: Tensor) -> Tensor:
         """Count the neighbours (of four) whose matches do not continue this one: (H, W) int64."""
         count = torch.zeros(match.shape[1:], dtype=torch.int64, device=match.device)
         for dy, dx in OFFSETS:
@@ -136,21 +136,21 @@ class _Before:
         return count
 
     def _occurrence(self, match: Tensor) -> Tensor:
-        """Cost of a patch by how often others use its pixels, relative to the fair share."""
+        """Cost of a patch: the use of its pixels by other matches, relative to the fair share."""
         assert self.used is not None
         reach, (height, width) = self.job.spec.reach, self.job.size
         own = ((match - self.field).abs() <= reach).all(dim=0) & (self.job.active > 0)
-        cells = _covered(match[0], height, reach) * _covered(match[1], width, reach)
+        cells = _clipped_length(match[0], height, reach) * _clipped_length(match[1], width, reach)
         others = (self.used[match[0], match[1]] - own.long()).double()
         return others * (self.job.spec.occurrence_cost / self.share) / cells.double()
 
 
-def _before(job: _Job, field: Tensor) -> _Before:
+def _read_field(job: _Job, field: Tensor) -> _FieldBefore:
     made = job.active > 0
     share = int(made.sum()) / max(1, int(job.usable.sum()))
     if job.spec.occurrence_cost == 0 or share == 0:
-        return _Before(job, field, None, 1.0)
-    return _Before(
+        return _FieldBefore(job, field, None, 1.0)
+    return _FieldBefore(
         job, field, patch_occurrences(field, job.active, job.size, job.spec.reach), share
     )
 
@@ -166,10 +166,10 @@ def patch_occurrences(field: Tensor, active: Tensor, size: Size, reach: int) -> 
     """
     places = (field[0].long() * size[1] + field[1])[active > 0]
     count = torch.bincount(places, minlength=size[0] * size[1]).view(size)
-    return _boxed(count, reach)
+    return _box_sum(count, reach)
 
 
-def _boxed(count: Tensor, reach: int) -> Tensor:
+def _box_sum(count: Tensor, reach: int) -> Tensor:
     """Sum over the patch around each pixel, cut off at the borders: (H, W)."""
     for axis in range(2):
         total = torch.zeros_like(count)
@@ -185,16 +185,16 @@ def _boxed(count: Tensor, reach: int) -> Tensor:
     return count
 
 
-def _covered(place: Tensor, count: int, reach: int) -> Tensor:
+def _clipped_length(place: Tensor, count: int, reach: int) -> Tensor:
     """Count the rows (or columns) of a patch that lie inside the source."""
     return (place + reach).clamp_max(count - 1) - (place - reach).clamp_min(0) + 1
 
 
-def _propagated(
+def _propagate(
     job: _Job, field: Tensor, difference: Tensor, offers: list[tuple[Tensor, Tensor]]
 ) -> tuple[Tensor, Tensor]:
     """Take the best of each searched pixel's own match and the matches offered to it."""
-    before = _before(job, field)
+    before = _read_field(job, field)
     best = before.total(difference, field)
     chosen = field
     for offer, allowed in offers:
@@ -207,11 +207,11 @@ def _propagated(
     return chosen, difference
 
 
-def _searched_at_random(
+def _random_search(
     job: _Job, field: Tensor, difference: Tensor, iteration: int
 ) -> tuple[Tensor, Tensor]:
     """Try one random position at every radius around each searched pixel's match."""
-    before = _before(job, field)
+    before = _read_field(job, field)
     best = before.total(difference, field)
     for k in range(len(job.spec.radii)):
         offer, allowed = job.random(field, iteration * len(job.spec.radii) + k)

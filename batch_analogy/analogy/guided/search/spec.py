@@ -14,7 +14,7 @@ class GuidedSearchSpec:
     radii: tuple[int, ...]  # of the random tries of one iteration, pixels
     seed: int  # 32 bits
     occurrence_cost: float = 0.0  # added to a patch that is used its fair share of times
-    coherence: float = 0.0  # an isolated match, continued by no neighbour, costs 1 + this times
+    coherence: float = 0.0  # κ: a match that no neighbour continues costs 1 + κ times as much
 
     @property
     def reach(self) -> int:

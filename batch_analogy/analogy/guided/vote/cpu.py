@@ -74,6 +74,6 @@ def vote(values: Tensor, nnf: Tensor, usable: Tensor, active: Tensor, reach: int
     """Compute ``reference.vote`` for tensors on the CPU."""
     use_torch_threads()
     out = np.zeros((*nnf.shape[1:], values.shape[2]), np.float32)
-    field, can = nnf.contiguous().numpy(), usable.numpy().view(np.uint8)
-    _vote(values.contiguous().numpy(), field, can, active.contiguous().numpy(), reach, out)
+    field, allowed = nnf.contiguous().numpy(), usable.numpy().view(np.uint8)
+    _vote(values.contiguous().numpy(), field, allowed, active.contiguous().numpy(), reach, out)
     return torch.from_numpy(out)

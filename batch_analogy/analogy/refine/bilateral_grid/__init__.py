@@ -1,9 +1,10 @@
 """Colour transforms in a bilateral grid, applied to a picture of any resolution.
 
 A cell of the grid stands for a position *and* a brightness, so transforms do not leak across strong
-edges: sky beside dark hair has its own, however near. Brightness is read from a guide that is
-smooth inside textures and keeps edges. A texture is therefore not spread over several cells, whose
-differences would change its contrast. ``reference`` defines the answer, ``cpu`` is fast.
+edges: dark hair and the sky right beside it have different ones. Brightness is read from a guide
+that is smooth inside textures and keeps edges. A texture is therefore not spread over several
+cells, whose differences would change its contrast. ``reference`` defines the result, ``cpu`` is
+fast.
 
 Source: Chen, Adams, Wadhwa, Hasinoff 2016 (bilateral guided upsampling), with the guide of
 He et al. 2013 (guided filter) applied at full resolution as in He and Sun 2015; docs/method.md,
@@ -30,7 +31,7 @@ class ColourTransforms:
     """Affine colour transforms over position and brightness."""
 
     grid: Tensor  # (1, 12, D, h, w) float32: a 3×3 matrix row by row, then an offset
-    cells: tuple[float, float]  # height and width of the picture in cells; the last may stick out
+    cells: tuple[float, float]  # height and width of the picture in cells
 
 
 def edge_guide(picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Applying colour transforms on the CPU, compiled by Numba; agrees with ``reference``."""
+"""Apply colour transforms on the CPU, compiled by Numba; agrees with ``reference``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applying colour transforms in plain PyTorch: the readable version that defines the answer."""
+"""Apply colour transforms in plain PyTorch: the readable version that defines the answer."""
 
 from __future__ import annotations
 
