@@ -1,7 +1,10 @@
 """Formats in which pictures are written, one record each, and the format of finished frames.
 
-To write frames in another format, add a record, name it in ``FRAME_FORMAT``, and make
-``stills.read_still`` and ``read_depth`` read it: resuming, films and previews read frames by these.
+Another format for numbered pictures and for ``pair`` is a record in ``PICTURE_FORMATS``, and its
+name in ``pair --format``. To keep finished frames in it, name the record in ``FRAME_FORMAT`` too,
+and make ``stills.read_still``, ``read_size`` and ``read_depth`` read it: resuming, films and
+previews read frames by these. Pixels are display values in [0, 1] throughout, whatever the format
+could hold.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ class PictureFormat:
     """A format in which pictures can be written."""
 
     suffixes: tuple[str, ...]  # lower case, the usual one first
-    depths: tuple[Depth, ...]  # bits a channel
     numbered_depth: Depth | None  # of numbered pictures by default; None: as the frames are
     write: Callable[[Path, FloatPixels | Uint8Pixels, Depth], None]
 
@@ -36,8 +38,8 @@ class PictureFormat:
         return f"{index:06d}{self.suffix}"
 
 
-PNG = PictureFormat((".png",), (8, 16), None, write_png)
-TIFF = PictureFormat((".tif", ".tiff"), (8, 16), 16, write_tiff)
+PNG = PictureFormat((".png",), None, write_png)
+TIFF = PictureFormat((".tif", ".tiff"), 16, write_tiff)
 
 PICTURE_FORMATS = {"png": PNG, "tiff": TIFF}
 """Name, as in ``pair --format``, → format."""

@@ -77,15 +77,18 @@ class TemporalPrior:
         whole = torch.where(self.known, self.expected, positions + moved)
         return _nearest_cells(whole, target_size)
 
-    def prior(self, smoothness: Prior | None, target_size: Size) -> Prior:
-        """Combine this prior with the smoothness prior, which applies to unknown cells only."""
-        radius = smoothness.radius if smoothness else distinct_distance(target_size)
+    def prior(self, elsewhere: Prior | None, target_size: Size) -> Prior:
+        """Return the prior of the known cells, joined with another one for the unknown cells.
+
+        A ``Prior`` holds one expected match a cell, so in a known cell this one replaces the other.
+        """
+        radius = elsewhere.radius if elsewhere else distinct_distance(target_size)
         # The cost of a Prior grows with the square of the distance over its radius.
         at_radius = self.penalty * radius**2
-        if smoothness is None:
+        if elsewhere is None:
             expected, weight = self.expected, torch.zeros_like(self.confidence)
         else:
-            expected, weight = smoothness.expected, smoothness.weight
+            expected, weight = elsewhere.expected, elsewhere.weight
         return Prior(
             expected=torch.where(self.known, self.expected, expected),
             weight=torch.where(self.known, at_radius * self.confidence, weight),

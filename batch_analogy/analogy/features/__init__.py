@@ -4,8 +4,9 @@ A feature extractor turns a picture into feature maps at several levels: coarse 
 things are, fine ones that tell where they are. Patch sides, search radii and blend weights are
 tuned to an extractor's levels, so each extractor brings its own table of ``LevelSpec``.
 
-``vgg.Vgg19`` is the extractor of the paper. Another one needs only the attributes and methods of
-``FeatureExtractor``.
+``vgg.Vgg19`` is the extractor of the paper, and the only one that commands and runs load
+(``vgg.load_network``). From Python, ``deep_image_analogy(..., network=...)`` takes any other one
+that has the attributes and methods of ``FeatureExtractor``.
 """
 
 from __future__ import annotations
