@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -347,7 +348,7 @@ def test_the_plan_stores_the_painted_pictures(whole: RunConfig) -> None:
 
 
 def test_suggests_the_keyframe_where_most_frames_fit_badly() -> None:
-    plan = sample_plan(60)
+    plan = msgspec.structs.replace(sample_plan(60), anchor_frames=24)
     misfits = {i: 0.0 for i in range(60)} | {i: 0.5 for i in range(30, 50)} | {5: 0.9}
     best = best_keyframes(plan, misfits, 2)
     assert 36 <= best[0].index <= 43
