@@ -42,8 +42,8 @@ def read_raw(
 
     Args:
         path: the file.
-        white_balance: that of the first frame, for all frames; None: the file's own.
-        at_least_px: a sufficient size of both sides; if half the size suffices, the picture is
+        white_balance: of the series' first frame; None: the file's own.
+        at_least_px: length that suffices for both sides; a picture of at least twice that size is
             developed at half size, without demosaicing.
 
     Returns:
@@ -76,7 +76,7 @@ def read_raw_size(path: Path) -> tuple[int, int]:
 
 
 def read_white_balance(path: Path) -> WhiteBalance:
-    """Read the white balance a RAW file was taken with; daylight's if it has none.
+    """Read the white balance that the camera stored; if it stored none, the one for daylight.
 
     Raises:
         FrameError: as for ``read_raw``.
@@ -108,8 +108,8 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _text(error: Exception) -> str:
     """Decode LibRaw's message, which comes as bytes."""
-    word = error.args[0] if error.args else error
-    return word.decode(errors="replace") if isinstance(word, bytes) else str(word)
+    text = error.args[0] if error.args else error
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
 
 
 def _upright_size(raw: Any) -> tuple[int, int]:

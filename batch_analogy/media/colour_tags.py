@@ -34,7 +34,7 @@ _USUAL: dict[str, tuple[str, str]] = {  # matrix → primaries and transfer, if 
     "smpte240m": ("smpte240m", "smpte240m"),
 }
 _BT601 = ("smpte170m", "bt470bg")
-_TWO_BYTES = re.compile(r"\w+(le|be)$")  # pixel formats stored in two bytes, but for packed ones:
+_TWO_BYTES = re.compile(r"\w+(le|be)$")  # two bytes a channel; some packed RGB formats match too:
 _PACKED = re.compile(r"(rgb|bgr)(565|555|444)")
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d|yaf|ayuv|vuya|uyva|pal8")
 _RGB = re.compile(r"rgb|bgr|gbr|argb|abgr|0rgb|0bgr|x2rgb|x2bgr|pal|bayer")
@@ -106,14 +106,14 @@ class ColourTags:
 
 
 def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
-    """Choose the colour space of a film made of a video's frames: the video's own.
+    """Choose the colour space of a film made from a video's frames: the video's own.
 
     HDR is mapped to BT.709 when it is read, since the reference picture has no HDR. Missing tags
     are filled in as players do.
 
     Args:
-        tags: of the video.
-        height: px, as shown. width: px.
+        tags: those of the video.
+        height: of the frames as displayed, px. width: px.
     """
     if tags.is_hdr:
         return ColourSpace()
@@ -130,7 +130,7 @@ def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
 
 
 def assumed_matrix(tags: ColourTags, height: int, width: int) -> str:
-    """Return the matrix that players assume for an untagged video; ffmpeg assumes BT.601 always."""
+    """Return the matrix that players assume for an untagged video; ffmpeg always assumes BT.601."""
     if tags.primaries == "bt2020":
         return "bt2020nc"
     if min(height, width) >= _HD_HEIGHT_PX:
@@ -140,8 +140,8 @@ def assumed_matrix(tags: ColourTags, height: int, width: int) -> str:
 
 
 def _bt601(height: int, width: int) -> str | None:
-    """Choose between the two systems of BT.601, and so their primaries, by the number of lines."""
-    lines = min(height, width)  # it may have been filmed upright
+    """Return the matrix of the BT.601 system with this many lines, PAL or NTSC; None if neither."""
+    lines = min(height, width)  # a portrait video is turned by 90°
     if lines in _PAL_LINES:
         return "bt470bg"
     return "smpte170m" if lines in _NTSC_LINES else None
@@ -195,7 +195,7 @@ def stored_colour_space(colours: ColourSpace, pixel_format: str) -> ColourSpace:
 def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
     """Convert pixels from sRGB to BT.2020 primaries.
 
-    Greys do not change. A display's light is taken to be the value to the power 2.4 (BT.1886).
+    Greys do not change. A display's light is the pixel value raised to the power 2.4 (BT.1886).
 
     Args:
         pixels: (H, W, 3) float32 in [0, 1].
@@ -211,7 +211,7 @@ def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
 
 
 def square(options: str) -> str:
-    """Return the filter that makes pixels square; ffmpeg rotates the frame before it."""
+    """Return the filter that makes pixels square; ffmpeg rotates frames before it runs."""
     return f"scale=w='max(1,round(iw*sar))':h=ih{options},setsar=1"
 
 

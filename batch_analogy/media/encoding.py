@@ -44,7 +44,7 @@ class EncodingOptions:
         """Return the film's bits a channel.
 
         Args:
-            deep: whether its frames have more than 8.
+            deep: True if the frames have more than 8 bits a channel.
         """
         if self.depth is not None and self.depth in self.spec.pixel_formats:
             return self.depth
@@ -55,7 +55,7 @@ class EncodingOptions:
         return self.spec.pixel_formats[self.bits(deep)]
 
     def options(self, suffix: str) -> list[str]:
-        """Return ffmpeg's options for the encoder, for a film of this suffix (lower case)."""
+        """Return ffmpeg's encoder options for a film with this suffix (lower case)."""
         return self.spec.encoder_options(self.crf, suffix)
 
 
@@ -77,7 +77,7 @@ def check_container(output: Path, codec: Codec) -> None:
     """Check that a film's suffix is that of a container that takes the codec.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the container does not take the codec.
     """
     spec = CODECS[codec]
     suffix = output.suffix.lower()
@@ -93,13 +93,13 @@ class Soundtrack:
     """Sound and subtitles of a video that go into a film."""
 
     video: VideoInfo
-    begin: Fraction  # of the film, in seconds after the begin of the video file
+    begin: Fraction  # of the film, in seconds after the start of the video file
 
     def options(self, suffix: str, duration: Fraction) -> list[str]:
-        """Return ffmpeg's second input, and its streams: all audio, and subtitles that fit.
+        """Return ffmpeg options that add the video's audio, and its subtitles if they fit.
 
-        Streams keep their language. The limit applies to reading: limiting the output could cost
-        the film its last frame.
+        Streams keep their language. The duration limits the input: limiting the output could drop
+        the film's last frame.
 
         Args:
             suffix: of the film, lower case.
@@ -112,11 +112,11 @@ class Soundtrack:
         if not streams:
             return ["-map", "0:v:0"]
         limits = ["-t", f"{float(duration):.6f}"]
-        if self.begin > 0:  # some AVIs deliver nothing after a seek to their begin
+        if self.begin > 0:  # some AVIs deliver nothing after a seek to their start
             limits = ["-ss", f"{float(self.begin):.6f}", *limits]
         source = [*FILES_ONLY, *limits, "-i", as_url(self.video.path)]
         if self.begin > 0 or suffix == ".mkv":
-            # Packets before the begin would delay the picture, or be hidden in a .mp4.
+            # Packets before the start would delay the picture, or be hidden in a .mp4.
             streams += ["-copypriorss:a", "0", "-copypriorss:s", "0"]
         return [*source, "-map", "0:v:0", *streams, "-map_metadata", "-1"]
 

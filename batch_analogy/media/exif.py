@@ -27,7 +27,7 @@ def read_exposure(path: Path) -> float | None:
         path: the picture. Only its EXIF data is read, so damage to the picture is not noticed.
 
     Returns:
-        log2(time · ISO / f-number²); one more is twice the light. None if the data is missing,
+        log2(time · ISO / f-number²); one more EV is twice the light. None if the data is missing,
         incomplete or damaged.
 
     Source: EXIF 2.32, tags ExposureTime, FNumber and PhotographicSensitivity.
@@ -53,7 +53,8 @@ def read_capture_time(path: Path | str) -> str | None:
 
     Returns:
         Text such as ``2026-03-01T18:30:05.250000``, followed by ``+01:00`` if the camera noted its
-        time zone. Texts without a zone sort by time. None if the data is missing or damaged.
+        time zone. Texts without a zone sort chronologically. None if the data is missing or
+        damaged.
 
     Source: EXIF 2.32, tags DateTimeOriginal, SubSecTimeOriginal and OffsetTimeOriginal.
     """
@@ -65,7 +66,7 @@ def read_capture_time(path: Path | str) -> str | None:
         clock = datetime.strptime(str(tags[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except (*_UNREADABLE, UnidentifiedImageError, Image.DecompressionBombError):
         return None
-    digits = str(tags.get(_TAKEN_FRACTION, "")).strip("\0 ")  # of the seconds' decimal fraction
+    digits = str(tags.get(_TAKEN_FRACTION, "")).strip("\0 ")  # decimals of the seconds
     fraction = digits[:6] if digits.isascii() and digits.isdigit() else ""
     zone = str(tags.get(_TAKEN_ZONE, "")).strip("\0 ")
     return f"{clock.isoformat()}.{fraction:0<6}{zone if _ZONE.fullmatch(zone) else ''}"

@@ -28,7 +28,7 @@ MARKER_NAME = "complete.json"
 
 _WRITER_THREADS = 4
 _MAX_QUEUED_FRAMES = 8
-_READ_AHEAD_SECONDS = 1.0  # past the end; the filter stops at the right frame
+_READ_AHEAD_SECONDS = 1.0  # past the end; the filter selects the exact frames
 _MIN_INTERVAL_SECONDS = Fraction(1, 500)  # closer frames would share a time in a .mkv
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class ExtractedFrames:
 
     paths: list[Path]  # in order
     times: FrameTimes  # after the first frame
-    begin: Fraction  # time of the first frame, in seconds after the begin of the file
+    begin: Fraction  # time of the first frame, in seconds after the start of the file
 
 
 def extract_frames(
@@ -54,7 +54,8 @@ def extract_frames(
 
     Frames with more than 8 bits a channel become pictures with 16. No frame is repeated or dropped
     to even out a variable rate. Transparent frames are composited over white. A folder that an
-    earlier call completed for the same file and range is reused; an incomplete one is begun anew.
+    earlier call completed for the same file and range is reused; if it is incomplete, extraction
+    starts again.
 
     Args:
         info: the video, from ``probe_video``.
@@ -87,7 +88,7 @@ def extract_frames(
 
 
 def _identity(info: VideoInfo, time_range: TimeRange) -> dict[str, Any]:
-    """Return the values by which a marker tells whether its frames are those of a request."""
+    """Return the values that identify a request; a folder is reused only if its marker has them."""
     try:
         stat = info.path.stat()
     except OSError as error:
@@ -102,7 +103,7 @@ def _identity(info: VideoInfo, time_range: TimeRange) -> dict[str, Any]:
 
 
 def _completed(marker: Path, identity: dict[str, Any], folder: Path) -> ExtractedFrames | None:
-    """Return the frames of an earlier call; None if they differ from the request or one is gone."""
+    """Return the frames of an earlier call; None if the request differs or a file is missing."""
     try:
         stored = json.loads(marker.read_text())
         if any(stored[name] != value for name, value in identity.items()):
@@ -126,7 +127,7 @@ def _decode_into(
     time_range: TimeRange,
     on_frame: Callable[[int], None] | None,
 ) -> ExtractedFrames:
-    """Decode through a pipe, so that ffmpeg dies with this process and writes no picture itself."""
+    """Decode through a pipe: ffmpeg writes no files and ends if this process is killed."""
     expected = info.times.within(time_range)
     if not expected.ticks:
         raise InputError(
@@ -228,7 +229,7 @@ def _read_times(
         info: the video. time_range: the part that was decoded.
 
     Returns:
-        The times, and the first frame's time in seconds after the begin of the file.
+        The times, and the first frame's time in seconds after the start of the file.
     """
     rows = [line.split() for line in listing.read_text().splitlines()]
     last = expected.end - expected.ticks[-1] if len(expected.ticks) == count else 0

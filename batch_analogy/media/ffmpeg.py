@@ -49,7 +49,7 @@ def as_url(path: Path) -> str:
 
 
 def run_ffmpeg(arguments: Sequence[str]) -> FfmpegResult:
-    """Run ffmpeg and wait for its end.
+    """Run ffmpeg and wait until it ends.
 
     Args:
         arguments: the command line after the program's name.
@@ -76,8 +76,15 @@ def is_disk_error(messages: str) -> bool:
 class FfmpegPipe:
     """A running ffmpeg process, connected by a pipe to its output or to its input.
 
-    Leaving the ``with`` block closes the pipe and waits for the process; leaving it by an exception
+    Leaving the ``with`` block closes the pipe and waits for the process; an exception in the block
     kills the process. Afterwards ``code`` and ``messages`` tell how it ended.
+
+    Args:
+        arguments: the command line after the program's name.
+        reads: True to read ffmpeg's output, False to write its input.
+
+    Raises:
+        MachineError: no ffmpeg was found.
     """
 
     def __init__(self, arguments: Sequence[str], *, reads: bool) -> None:
@@ -98,7 +105,7 @@ class FfmpegPipe:
 
     @property
     def code(self) -> int:
-        """Exit code, known once the block is left."""
+        """Exit code, available after the ``with`` block."""
         assert self._process.returncode is not None
         return self._process.returncode
 

@@ -94,7 +94,7 @@ def encode_film(
 
     Raises:
         UsageError: the output has a wrong suffix or is a folder, or the rate is not positive.
-        FilmError: a frame is unreadable or has another size, or the film did not verify.
+        FilmError: a frame is unreadable or has another size, or the film fails verification.
         OutputDiskError: the disk is full or read-only, or the user may not write there.
     """
     _check(frames, output, fps, encoding)
@@ -153,7 +153,7 @@ def _check(
 
 
 def _layout(first: FrameBlend, encoding: EncodingOptions) -> _Layout:
-    """Choose the film's size: at most the codec's, and even if the codec needs that."""
+    """Choose the film's size: within the codec's limit, and even where the codec requires it."""
     height, width = _read_frame(first).shape[:2]
     limit = encoding.spec.max_side_px
     scaled = max(height, width) > limit
@@ -166,7 +166,7 @@ def _layout(first: FrameBlend, encoding: EncodingOptions) -> _Layout:
 
 
 def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
-    """Yield when each frame begins, in seconds; at a constant rate without end."""
+    """Yield the start time of each frame in seconds; endlessly if the rate is constant."""
     if durations is None:
         return (index / fps for index in itertools.count())
     return itertools.accumulate(durations, initial=Fraction(0))
@@ -198,7 +198,7 @@ def _sound_options(sound: Soundtrack | None, output: Path, duration: Fraction) -
 
 
 def _clock_options(durations: Sequence[Fraction] | None, suffix: str) -> list[str]:
-    """Return options for a clock in which, if possible, every time is a whole number of ticks."""
+    """Return options for a clock that, if possible, represents every time exactly."""
     if durations is None:
         return []
     ticks = 1

@@ -27,7 +27,7 @@ class NumberedName(NamedTuple):
 
     series: tuple[str, str]  # the text before and after it, case-folded, suffix included
     number: int
-    digits: int  # how many it is written with
+    digits: int  # number of digits in the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def number_of(name: str) -> NumberedName | None:
 
 
 def find_wrap(found: Collection[NumberedName]) -> int | None:
-    """Return a camera's first number before its counter wrapped; None if it did not wrap.
+    """Return the lowest number used before a counter wrapped; None if it did not wrap.
 
     The counter wrapped if all names of a folder form one series with four digits, 9999 and 0000 or
     0001 are among them, and one gap holds nine tenths of the missing numbers (at least 100).
@@ -120,9 +120,9 @@ def are_lost(gaps: Sequence[Gap], frames: int) -> bool:
 
 
 def extra_holds(gaps: Sequence[Gap], frames: int) -> dict[int, int]:
-    """Map the index of a frame to the number of lost frames after it, for which it is held.
+    """Map the index of each frame that is held to the number of lost frames that it replaces.
 
-    Nothing is held if the gaps do not look like lost frames, nor for a gap of more than 24 frames:
+    No frame is held if the gaps do not look like lost frames, or for a gap of more than 24 frames:
     the film would stand still for a second.
     """
     if not are_lost(gaps, frames):
@@ -131,10 +131,10 @@ def extra_holds(gaps: Sequence[Gap], frames: int) -> dict[int, int]:
 
 
 def _counts(names: Sequence[str]) -> list[int] | None:
-    """Return the numbers of a sequence, unwrapped so that they rise; None if it is not one."""
+    """Return a sequence's numbers, unwrapped so that they rise; None if it is not numbered."""
     counts: list[int] = []
     before: NumberedName | None = None
-    lap = 0
+    offset = 0  # added after the counter wrapped
     for name in names:
         found = number_of(name)
         if found is None or (before is not None and found.series != before.series):
@@ -142,8 +142,8 @@ def _counts(names: Sequence[str]) -> list[int] | None:
         if before is not None and before.number == LAST_OF_CAMERA and found.number <= 1:
             if (before.digits, found.digits) != (4, 4):
                 return None
-            lap += LAST_OF_CAMERA + (found.number == 0)  # 0 or 1 follows 9999 directly
-        counts.append(lap + found.number)
+            offset += LAST_OF_CAMERA + (found.number == 0)  # 0 or 1 follows 9999 directly
+        counts.append(offset + found.number)
         if len(counts) > 1 and counts[-1] <= counts[-2]:
             return None
         before = found

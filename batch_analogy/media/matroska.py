@@ -24,22 +24,22 @@ class MatroskaWriter:
     def __init__(self, stream: IO[bytes], height: int, width: int, bits: int) -> None:
         """Begin a stream of (height, width, 3) pictures with 8 or 16 bits a channel."""
         self._stream = stream
-        self._begin = Fraction(0)
+        self._start = Fraction(0)
         stream.write(_header(height, width, bits))
 
     def write(self, pixels: bytes, duration: Fraction) -> None:
         """Add a picture (rows of RGB, 8 bits or 16 bits little-endian), shown for some seconds."""
-        shown = round(self._begin * NANOSECONDS)
-        self._begin += duration
-        over = round(self._begin * NANOSECONDS)
+        start = round(self._start * NANOSECONDS)
+        self._start += duration
+        end = round(self._start * NANOSECONDS)
         block = bytes([0x80 | _VIDEO_TRACK]) + struct.pack(">hB", 0, 0)
-        lasting = _number(_DURATION, over - shown)
+        shown_for = _number(_DURATION, end - start)
         block_size = len(block) + len(pixels)
-        group_size = _head_size(_BLOCK) + block_size + len(lasting)
-        time = _number(_CLUSTER_TIME, shown)
+        group_size = _head_size(_BLOCK) + block_size + len(shown_for)
+        time = _number(_CLUSTER_TIME, start)
         cluster_size = len(time) + _head_size(_GROUP) + group_size
         head = _head(_CLUSTER, cluster_size) + time
-        head += _head(_GROUP, group_size) + lasting + _head(_BLOCK, block_size) + block
+        head += _head(_GROUP, group_size) + shown_for + _head(_BLOCK, block_size) + block
         self._stream.write(head)
         self._stream.write(pixels)
 

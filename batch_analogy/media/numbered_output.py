@@ -53,7 +53,7 @@ def numbered(pattern: Path, index: int) -> Path:
 
 
 def find_numbered(pattern: Path) -> dict[int, Path]:
-    """Find the existing pictures of a pattern; return number → path."""
+    """Find the existing pictures of a pattern; return frame number → path."""
     if not pattern.parent.is_dir():
         return {}
     placeholder = _PLACEHOLDER.search(pattern.name)

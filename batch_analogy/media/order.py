@@ -4,7 +4,7 @@ The rule of ``auto``: if all pictures lie in one folder and their names differ i
 only, that number decides. Otherwise (several folders, a camera's counter that wrapped after 9999,
 copies such as ``a (1).jpg``, names without numbers) the EXIF capture time decides if all readable
 pictures have one, else the names. Times with different zones are converted to UTC if all pictures
-tell their zone. File dates are never used: copying changes them.
+record their zone. File dates are never used: copying changes them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def arrange(
 ) -> Arrangement:
     """Put pictures in order.
 
-    By name: in order of folders, then of names with runs of digits as numbers (``img2`` before
+    By name: in order of folders, then of names, with runs of digits as numbers (``img2`` before
     ``img10``). Copies follow their originals. If a camera's counter wrapped from 9999 to 0001
     (``frame_numbers.find_wrap``), the numbers before the wrap come first. By time: pictures with
     equal times stay in order of their names, and unreadable ones stay behind their predecessor.
@@ -63,13 +63,13 @@ def arrange(
         InputError: the order is ``time`` and pictures have no capture time.
     """
     named = _by_names(names)
-    timeless = [n for n in named.order if readable[n] and taken[n] is None]
-    if order == "time" and timeless:
+    without_time = [n for n in named.order if readable[n] and taken[n] is None]
+    if order == "time" and without_time:
         raise InputError(
-            f"the frames cannot be ordered by time: {len(timeless)} of {len(names)} have no EXIF "
-            f"capture time, the first is {names[timeless[0]]}; use --order name"
+            f"the frames cannot be ordered by time: {len(without_time)} of {len(names)} have no "
+            f"EXIF capture time, the first is {names[without_time[0]]}; use --order name"
         )
-    if timeless or not any(taken):
+    if without_time or not any(taken):
         return named
     by_time = _by_time(named.order, taken)
     if order == "name" or (order == "auto" and named.by == "number"):
@@ -79,7 +79,7 @@ def arrange(
 
 
 def _by_names(names: Sequence[str]) -> Arrangement:
-    """Order by name, or by number if that is all in which names differ."""
+    """Order by name, or by number if names differ in nothing else."""
     files = _files(names)
     wraps = _wraps(files)
     plain = not wraps and _is_plain(files)
@@ -136,7 +136,7 @@ def _wraps(files: Sequence[_File]) -> dict[str, int]:
 
 
 def _is_late(file: _File, wraps: dict[str, int]) -> bool:
-    """Return whether a file was counted after its camera's counter wrapped."""
+    """Return whether a file was numbered after its camera's counter wrapped."""
     first = wraps.get(file.folder)
     return first is not None and file.number is not None and file.number.number < first
 
@@ -187,7 +187,10 @@ def _key(file: _File, wraps: dict[str, int]) -> tuple[Any, ...]:
 
 
 def _is_plain(files: Sequence[_File]) -> bool:
-    """Return whether all names differ in their last number only; a copy has its original's."""
+    """Return whether all files are in one folder and their names differ only in the last number.
+
+    A copy has its original's number, so there must be no copies.
+    """
     numbers = [file.number for file in files if file.number is not None]
     return (
         len(numbers) == len(files)
@@ -210,9 +213,9 @@ def _by_time(by_name: Sequence[int], taken: Sequence[str | None]) -> tuple[int, 
 
 
 def _crosses_zones(times: Iterable[str]) -> bool:
-    """Return whether pictures have several time zones and all of them tell theirs.
+    """Return whether pictures have several time zones and all of them record theirs.
 
-    If one does not, times can be compared by the cameras' clocks only.
+    If one does not, only the cameras' clocks can be compared.
     """
     zones = {time[_CLOCK_LENGTH:] for time in times}
     return len(zones) > 1 and "" not in zones

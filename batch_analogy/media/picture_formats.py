@@ -1,10 +1,10 @@
 """Formats in which pictures are written, one record each, and the format of finished frames.
 
-Another format for numbered pictures and for ``pair`` is a record in ``PICTURE_FORMATS``, and its
-name in ``pair --format``. To keep finished frames in it, name the record in ``FRAME_FORMAT`` too,
-and make ``stills.read_still``, ``read_size`` and ``read_depth`` read it: resuming, films and
-previews read frames by these. Pixels are display values in [0, 1] throughout, whatever the format
-could hold.
+To add a format for numbered pictures and ``pair``, add a record to ``PICTURE_FORMATS`` and its name
+to ``pair --format``. To store finished frames in it, name the record in ``FRAME_FORMAT`` too, and
+make ``stills.read_still``, ``read_size`` and ``read_depth`` read it: resuming, films and previews
+read frames with these functions. Pixels are display values in [0, 1] throughout, even if the format
+could store others.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PNG = PictureFormat((".png",), None, write_png)
 TIFF = PictureFormat((".tif", ".tiff"), 16, write_tiff)
 
 PICTURE_FORMATS = {"png": PNG, "tiff": TIFF}
-"""Name, as in ``pair --format``, → format."""
+"""Formats by name, as in ``pair --format``."""
 
 FRAME_FORMAT = PNG
 """The format of a run's finished frames, and of frames extracted from a video."""

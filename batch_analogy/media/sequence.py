@@ -111,10 +111,8 @@ def would_find(source: str, path: Path) -> bool:
         return False
     if "**" not in source:
         return path.match(source)
-    patterns = (
-        source,
-        source.replace("**/", ""),
-    )  # ** matches no folder, or several as * does here
+    # ** may match no folder; * of fnmatch crosses folders.
+    patterns = (source, source.replace("**/", ""))
     return any(fnmatch.fnmatchcase(str(path), pattern) for pattern in patterns)
 
 
@@ -180,7 +178,7 @@ def _list_folder(folder: Path) -> list[str]:
 
 
 def _describe_nothing(source: str, found: Iterable[str]) -> str:
-    """Return an error message that tells what was found instead of pictures."""
+    """Return an error message that lists what was found instead of pictures."""
     visible = [path for path in map(Path, found) if not path.name.startswith(".")]
     if not visible:
         return f"{source} is empty; it must contain a picture, such as .jpg, .png or .tif"

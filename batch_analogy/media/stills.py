@@ -49,12 +49,12 @@ def read_still(
 
     Grey becomes RGB, transparency is composited over white, EXIF rotation is applied, and an
     embedded colour profile is converted to sRGB. Sixteen bits are kept, unless a profile other than
-    sRGB has to be converted. Of an animation the first frame is read.
+    sRGB has to be converted. Only the first frame of an animation is read.
 
     Args:
         path: the picture.
-        at_least_px: a sufficient size of both sides; JPEG and RAW files may then be decoded at a
-            reduced size, which is much faster.
+        at_least_px: length that suffices for both sides; JPEG and RAW files may then be decoded at
+            a reduced size, which is much faster.
         white_balance: for RAW files only (``camera_raw.read_raw``).
 
     Returns:
@@ -71,8 +71,8 @@ def read_still(
         if at_least_px is not None and image.format == "JPEG":
             image.draft(None, (at_least_px, at_least_px))
         deep = _depth(image) == 16
-        # First of all, since OpenCV ignores truncation, and reading the EXIF data of a PNG loads
-        # the picture and hides its damage (docs/method.md, "Times and formats of video").
+        # Load first: OpenCV ignores truncation, and reading the EXIF data of a PNG loads the
+        # picture and hides its damage (docs/method.md, "Times and formats of video").
         image.load()
         orientation = _orientation(image)
         pixels = _decode_deep(path, image) if deep else None

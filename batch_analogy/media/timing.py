@@ -14,7 +14,7 @@ from fractions import Fraction
 from batch_analogy.errors import UsageError
 
 ROUNDING_SECONDS = Fraction(1, 1000)
-"""Rounding of times in Matroska; a frame that is off its time by this much is on time."""
+"""Rounding of times in Matroska; an error of a frame's time up to this is ignored."""
 
 _MAX_ERROR_FRAMES = Fraction(1, 4)  # allowed error of a time stamp, however coarse the clock
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
@@ -37,7 +37,7 @@ class FrameTimes:
     """Presentation times of frames, in ticks after the first frame."""
 
     tick: Fraction  # seconds
-    ticks: tuple[int, ...]  # begin of each frame
+    ticks: tuple[int, ...]  # start of each frame
     end: int  # end of the last frame
 
     @classmethod
@@ -57,12 +57,12 @@ class FrameTimes:
 
     @property
     def seconds(self) -> list[Fraction]:
-        """Begin of each frame, in seconds."""
+        """Start of each frame, in seconds."""
         return [tick * self.tick for tick in self.ticks]
 
     @property
     def duration(self) -> Fraction:
-        """Seconds from the begin of the first frame to the end of the last."""
+        """Seconds from the start of the first frame to the end of the last."""
         return self.end * self.tick
 
     def within(self, time_range: TimeRange) -> FrameTimes:
@@ -75,7 +75,7 @@ class FrameTimes:
         return FrameTimes.of_ticks(self.tick, kept, after - kept[-1] if kept else 0)
 
     def tick_range(self, time_range: TimeRange) -> tuple[int, int | None]:
-        """Convert a time range to half-open ticks; a rounding error before a limit is ignored."""
+        """Convert a time range to half-open ticks; limits are lowered by the rounding error."""
         low, high = (
             None
             if time is None
@@ -88,7 +88,7 @@ class FrameTimes:
         """Return frames a second, and whether that is only an average of a variable rate.
 
         Args:
-            hints: rates that the file's header names, rounded, the likeliest first.
+            hints: rounded rates from the file's header, the most probable first.
         """
         candidates = [snap_rate(hint) for hint in hints if hint > 0]
         if len(self.ticks) > 1 and self.ticks[-1] > 0:
@@ -113,7 +113,7 @@ class FrameTimes:
 
 
 def snap_rate(rate: Fraction) -> Fraction:
-    """Return the exact rate behind a rounded one.
+    """Return the exact rate that a rounded one stands for.
 
     Args:
         rate: frames a second, to two decimals.

@@ -27,7 +27,7 @@ def verify_film(
     pixel_format: str,
     colours: ColourSpace,
 ) -> None:
-    """Decode the whole film and compare its frame count, times, size and tags with the expected.
+    """Decode the whole film and check its frame count, times, size and tags.
 
     Args:
         film: the file.
@@ -39,7 +39,7 @@ def verify_film(
         colours: colour space that the film is to be tagged with.
 
     Raises:
-        FilmError: something differs.
+        FilmError: the film cannot be decoded, or something differs.
     """
     command = ["-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-f", "framecrc", "-"]

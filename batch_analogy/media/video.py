@@ -46,7 +46,7 @@ class VideoInfo:
     fps: Fraction
     times: FrameTimes
     variable_rate: bool
-    start_seconds: float  # of the first frame, after the begin of the file
+    start_seconds: float  # of the first frame, after the start of the file
     has_pts: bool  # packets have presentation times, not decoding times alone as in AVI
     audio_codecs: tuple[str, ...]  # of each audio stream, such as "aac"
     subtitle_codecs: tuple[str, ...]
@@ -164,10 +164,10 @@ def _codecs(streams: list[tuple[str, str]], kind: str) -> tuple[str, ...]:
 def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
     """Read the times of all shown frames from ffmpeg's list of packets.
 
-    The list is read line by line: a film of a day has a million packets.
+    The list is read line by line: a long video has a million packets.
 
     Returns:
-        The times, the first frame's time in seconds after the begin of the file, and whether
+        The times, the first frame's time in seconds after the start of the file, and whether
         packets have presentation times.
     """
     tick = Fraction(1)
@@ -192,7 +192,7 @@ def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
 
 
 def _named_rates(stream: str) -> list[Fraction]:
-    """Return the rates in ffmpeg's line about a stream, the likelier first."""
+    """Return the frame rates in ffmpeg's line about a stream, the more reliable first."""
     named = {
         kind: Fraction(number) * (1000 if thousand else 1)
         for number, thousand, kind in _RATE.findall(stream)

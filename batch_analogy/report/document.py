@@ -29,12 +29,12 @@ code{font-size:.92em}
 
 
 def format_number(value: float | None, number_format: str = ".3g") -> str:
-    """Format a number for reading; a dash if there is none."""
+    """Format a number for reading; a dash for None."""
     return "–" if value is None else f"{value:{number_format}}"
 
 
 def document(title: str, body: str, style: str = "") -> str:
-    """Return an HTML page that loads nothing.
+    """Return an HTML page that loads no other file.
 
     Args:
         title: plain text. body: HTML. style: CSS in addition to the shared style.

@@ -23,7 +23,7 @@ def frechet_distance(x: Points, y: Points) -> float:
         0 for equal clouds; symmetric up to rounding.
 
     Raises:
-        ValueError: a cloud is empty, or the numbers of values a point differ.
+        ValueError: a cloud is empty, or the clouds have points of different dimension.
 
     Source: Dowson and Landau, The Fréchet distance between multivariate normal distributions, 1982.
 

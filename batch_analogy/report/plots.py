@@ -36,7 +36,7 @@ def plot(
 
     Args:
         lines: with one value for each frame.
-        frames: rising frame numbers.
+        frames: frame numbers in increasing order.
         marks: frames at which a faint vertical line is drawn.
         scale: of the vertical axis: ``"zero"`` linear from 0, ``"own"`` linear from the lowest
             value, ``"log"`` logarithmic, where values below ``MIN_LOG_VALUE`` lie at the bottom.
@@ -62,9 +62,9 @@ def plot(
     parts = []
     for k in range(round((high - low) / step) + 1):
         value = low + k * step
-        written = f"{10.0**value:g}" if scale == "log" else f"{value:.4g}"
+        label = f"{10.0**value:g}" if scale == "log" else f"{value:.4g}"
         parts.append(_grid_line(y(value), x(first), x(last)))
-        parts.append(_text(_LEFT_PX - 6, y(value) + 4, written, "end"))
+        parts.append(_text(_LEFT_PX - 6, y(value) + 4, label, "end"))
     if len(marks) <= _MAX_POINTS // 4:
         parts += [_mark(x(frame), y(low), y(high)) for frame in marks if first < frame <= last]
     for frame in ticks(first, last):
@@ -81,7 +81,7 @@ def plot(
 
 
 def axis(low: float, high: float) -> tuple[float, float, float]:
-    """Return round limits around values, and the step of about four grid lines.
+    """Return round limits around two values, and the step that gives about four grid lines.
 
     >>> axis(0.2, 3.7), axis(0.0, 0.0)
     ((0.0, 4.0, 1.0), (0.0, 0.25, 0.25))
@@ -95,7 +95,7 @@ def axis(low: float, high: float) -> tuple[float, float, float]:
 
 
 def decades(low: float, high: float) -> tuple[float, float, float]:
-    """Return whole decades around logarithms, and the step between grid lines.
+    """Return integer limits around two base-10 logarithms, and the step between grid lines.
 
     >>> decades(-5.2, -1.3), decades(-3.0, -3.0)
     ((-6.0, -1.0, 1.0), (-3.0, -2.0, 1.0))
@@ -110,7 +110,7 @@ def _height(value: float, scale: Scale) -> float:
 
 
 def ticks(first: int, last: int) -> list[int]:
-    """Choose the frame numbers at the axis: at most about ten, and round."""
+    """Choose round frame numbers for the axis, about ten at most."""
     extent = max(1, last - first)
     power = 10 ** max(0, math.floor(math.log10(extent / 10))) if extent >= 10 else 1
     step = next(m * power for m in (1, 2, 5, 10) if m * power * 10 >= extent)

@@ -271,15 +271,15 @@ def title_of(name: str) -> str:
 def _means(cases: Sequence[Mapping[str, Any]], method: str) -> dict[str, float | None]:
     """Average each metric over the cases that have it."""
     means: dict[str, float | None] = {}
-    for figure in COMPARED_METRICS:
-        values = [case["figures"][method][figure.key] for case in cases]
+    for metric in COMPARED_METRICS:
+        values = [case["figures"][method][metric.key] for case in cases]
         known = [value for value in values if value is not None]
-        means[figure.key] = round(float(np.mean(known)), 6) if known else None
+        means[metric.key] = round(float(np.mean(known)), 6) if known else None
     return means
 
 
 def _open_folder(job: CompareJob, folder: ComparisonFolder, size: int) -> _Progress:
-    """Return earlier progress; raise OutputExistsError if the folder has other contents."""
+    """Open the folder and return its progress; raise OutputExistsError if it has other contents."""
     identity = {
         "inputs": [hash_file(path) for path in (job.image, job.label, *job.targets)],
         "maps": [path.stem for path in job.targets],
@@ -321,7 +321,7 @@ def _remove_made(folder: ComparisonFolder, kept: Mapping[str, Any]) -> None:
     """Delete the files that an earlier comparison noted, and nothing else."""
     made = kept.get("seconds") or {}
     cases = {*(kept.get("identity") or {}).get("maps", ()), *(c for m in made.values() for c in m)}
-    pictures = [folder.picture(method, case) for method, of in made.items() for case in of]
+    pictures = [folder.picture(method, case) for method, done in made.items() for case in done]
     per_case = [path_of(case) for case in cases for path_of in (folder.map, folder.sheet)]
     for path in [*pictures, *per_case, folder.values, folder.page]:
         if path.is_relative_to(folder.root) and ".." not in path.parts:

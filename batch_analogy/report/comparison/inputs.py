@@ -30,7 +30,7 @@ MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
 """Limits of the longer side; the metrics compare all pairs of patches."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MAX_ASPECT_RATIO = 1.02  # of an external result to its map
+_MAX_ASPECT_RATIO = 1.02  # between an external result and its map
 _SAME_PICTURE = 0.01  # mean difference up to which a model's picture counts as the same
 
 
@@ -78,7 +78,7 @@ class CompareJob:
 
 @dataclass(frozen=True)
 class ComparisonInputs:
-    """FloatPixels, maps and external results at the working size."""
+    """Picture, maps and external results at the working size."""
 
     source: Source
     maps: Mapping[str, Classes]  # target map's name → its classes

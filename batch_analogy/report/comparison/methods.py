@@ -46,7 +46,7 @@ DEEP_PRESET: PresetName = "style-to-photo"
 """Preset of Deep Image Analogy: the flat colours of a map become a photograph."""
 
 Maker = Callable[[Classes], Tensor]
-"""(H, W) classes → (1, 3, H, W) float32 RGB in [0, 1]."""
+"""Function that makes a picture from a map: (H, W) classes → (1, 3, H, W) float32 RGB in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Source:
 
 
 def network_maker(model: SemanticModel) -> Maker:
-    """Return Semantic Image Analogy as published: the output of the trained network."""
+    """Return a maker for Semantic Image Analogy as published: the trained network's output."""
     return _at_its_size(model).apply
 
 
 def semantic_maker(model: SemanticModel) -> Maker:
-    """Return Semantic Image Analogy as ``semantic`` runs it: with detail of the picture."""
+    """Return a maker for Semantic Image Analogy as ``semantic`` runs it, with added detail."""
     own = _at_its_size(model)
     detail = Detail(own)
     return lambda classes: detail.add(own.apply(classes), torch.from_numpy(classes)[None])
@@ -92,7 +92,7 @@ def _at_its_size(model: SemanticModel) -> SemanticModel:
 
 
 def numbers_maker(source: Source, *, seed: int) -> Maker:
-    """Return Image Analogies, with the engine and preset of ``analogy --preset numbers``.
+    """Return a maker for Image Analogies, which works like ``analogy --preset numbers``.
 
     The map is A, the picture A', a target map B (Hertzmann et al. 2001, §4.5).
     """
@@ -111,7 +111,10 @@ def numbers_maker(source: Source, *, seed: int) -> Maker:
 
 
 def deep_maker(source: Source, network: FeatureExtractor, *, seed: int) -> Maker:
-    """Return Deep Image Analogy: a target map is A, the picture B', matched within classes."""
+    """Return a maker for Deep Image Analogy; the target map is A, the picture B'.
+
+    Matches are restricted to pixels of the same class.
+    """
     config = AnalogyConfig.for_preset(DEEP_PRESET, seed=seed)
     reference = encode_reference(network, source.image, config)
     label = source.drawn(source.classes)

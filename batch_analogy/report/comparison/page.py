@@ -92,7 +92,7 @@ def comparison_page(comparison: Comparison) -> str:
 
 
 def best_of(metric: ComparedMetric, results: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return the methods with the best value; none if the metric is not one of quality.
+    """Return the methods with the best value; an empty set if the metric does not measure quality.
 
     Args:
         metric: the metric. results: method → key of a metric → value.

@@ -52,7 +52,7 @@ Of the choices tried, these classified strips of a picture best from the rest of
 _STRIPS = 8  # of the source, for cross-validation of the classifier
 _GAP_STRIPS = 0.5  # excluded beside a strip, as receptive fields there overlap with it
 _MAX_PATCHES = 4096  # sampled on a regular grid, with their neighbours
-_TIE = 0.01  # difference of distances, relative to the patches' spread, that counts as none
+_TIE = 0.01  # tolerance of ties: a distance, relative to the patches' spread
 _ROWS_AT_ONCE = 1024
 _FEATURE_SCALE = 255.0  # features of the default weights are about as large as 8-bit values
 
@@ -130,7 +130,7 @@ class SourceMetrics:
         return _share(correct)
 
     def _encode(self, picture: FloatPixels) -> dict[int, Tensor]:
-        """Level → (1, C, h, w) float32, conv1_1 to conv4_1."""
+        """Compute features, conv1_1 to conv4_1: level → (1, C, h, w) float32."""
         image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
         with torch.no_grad():
             return self._network.pyramid(image.to(self._network.device), LAYOUT_LEVELS)
@@ -182,12 +182,15 @@ class SourceMetrics:
     def _continues(
         self, positions: Tensor, patches: Tensor, best: Tensor, step: tuple[int, int]
     ) -> Tensor:
-        """Return which patches are as similar to the source a step from positions as to their best.
+        """Return which patches match the source a step from a position as well as their best match.
 
         Args:
             positions: (N,) indices of source patches. patches: (N, C) features.
             best: (N,) index of each patch's nearest source patch.
             step: rows and columns.
+
+        Returns:
+            (N,) bool; False if the step leaves the source.
         """
         height, width = self._patch_grid
         rows, columns = positions // width + step[0], positions % width + step[1]

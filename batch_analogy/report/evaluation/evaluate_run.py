@@ -50,7 +50,7 @@ from batch_analogy.report.evaluation.page import Section, WorstFrame, evaluation
 from batch_analogy.report.evaluation.style_distance import StyleDistance
 from batch_analogy.report.sheets import side_by_side
 
-STYLE_SAMPLES = 8  # frames whose style distance is measured; each takes a pass of VGG-19
+STYLE_SAMPLES = 8  # frames whose style distance is measured; each needs a pass of VGG-19
 WORST_FRAMES = 5
 _SHEET_AREA_PX = 120_000  # of each picture on a sheet
 _JPEG_QUALITY = 88
@@ -85,7 +85,7 @@ def evaluate(
         run_dir: the run folder.
         against: folder of another run of the same frames and reference, with other settings.
         folder: for the results; by default ``evaluate`` in the run folder.
-        device: computes the style distance, ``"cpu"`` or ``"cuda"``.
+        device: where the style distance is computed, ``"cpu"`` or ``"cuda"``.
         on_event: called with progress events.
 
     Raises:
@@ -181,7 +181,7 @@ class _Film:
         if self._output == "b":
             return StyleDistance(self._network, self._frame(index), config)
         mix = mix_at([reference.frame for reference in self._references], index)
-        number = mix.references[round(mix.share)]  # of two, that with the larger share
+        number = mix.references[round(mix.share)]  # the one with the larger share
         if number not in self._distances:
             reference = self._read_reference(number)
             self._distances[number] = StyleDistance(self._network, reference, config)

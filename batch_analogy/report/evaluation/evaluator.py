@@ -189,44 +189,44 @@ def summary(frames: Sequence[EvaluatedFrame]) -> dict[str, object]:
     return found
 
 
-def _ratio(frames: Sequence[EvaluatedFrame], figure: str) -> float | None:
+def _ratio(frames: Sequence[EvaluatedFrame], metric: str) -> float | None:
     """Divide the run's mean by the other film's, over the frames that both have."""
-    both = zip(series(frames, RUN, figure), series(frames, AGAINST, figure), strict=True)
+    both = zip(series(frames, RUN, metric), series(frames, AGAINST, metric), strict=True)
     known = [(run, against) for run, against in both if run is not None and against is not None]
     return _over(_mean(run for run, _ in known), _mean(against for _, against in known))
 
 
 def _means(frames: Sequence[EvaluatedFrame], film: str) -> dict[str, float | None]:
-    names = [figure.name for figure in dataclasses.fields(FrameMetrics)]
+    names = [metric.name for metric in dataclasses.fields(FrameMetrics)]
     return {name: _mean(series(frames, film, name)) for name in names}
 
 
-def series(frames: Sequence[EvaluatedFrame], film: str, figure: str) -> list[float | None]:
+def series(frames: Sequence[EvaluatedFrame], film: str, metric: str) -> list[float | None]:
     """Return one metric of one film over time."""
-    return [getattr(f.films[film], figure) if film in f.films else None for f in frames]
+    return [getattr(f.films[film], metric) if film in f.films else None for f in frames]
 
 
 def segment_starts(frames: Sequence[EvaluatedFrame]) -> dict[str, float | None] | None:
     """Compare E_warp at the first frames of segments within a shot with the film's median.
 
-    Returns None if there are no such frames, or only such frames.
+    Returns None if no frames with an error, or all of them, are first frames of segments.
     """
     errors = [
         (frame.position.starts_segment, error)
         for frame in frames
         if (error := frame.films[RUN].warp_error) is not None
     ]
-    seams = [error for starts, error in errors if starts]
-    if not seams or len(seams) == len(errors):
+    at_starts = [error for starts, error in errors if starts]
+    if not at_starts or len(at_starts) == len(errors):
         return None
-    seam, median = statistics.fmean(seams), statistics.median(error for _, error in errors)
-    return {"warp_error": seam, "to_median": _over(seam, median)}
+    mean, median = statistics.fmean(at_starts), statistics.median(error for _, error in errors)
+    return {"warp_error": mean, "to_median": _over(mean, median)}
 
 
 def drift(frames: Sequence[EvaluatedFrame], film: str) -> dict[str, float | None] | None:
     """Return E of the longest shot's first frame to its twelfth and to its last, and their ratio.
 
-    None if the shot has no more than twelve frames.
+    Returns None if the shot has no more than twelve frames.
     """
     by_shot: dict[int, list[EvaluatedFrame]] = {}
     for frame in frames:

@@ -29,9 +29,9 @@ class FinishedRun:
 
     store: RunStore
     config: RunConfig
-    plan: Plan  # with paths of its frames below the run folder's present place
+    plan: Plan  # its frames' paths are below the run folder's current location
     done: tuple[int, ...]  # indices of finished frames that are in the plan and on disk, in order
-    exposures: Mapping[int, float]  # EV that was added to each of these before matching
+    exposures: Mapping[int, float]  # EV that was added to each finished frame before matching
 
     @property
     def wide_gamut(self) -> bool:
@@ -40,7 +40,7 @@ class FinishedRun:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of the pictures that each frame gave, see ``outputs_of``."""
+        """Names of the pictures that each frame has, see ``outputs_of``."""
         return outputs_of(self.config)
 
 
@@ -174,6 +174,6 @@ def _extracted(run: FinishedRun) -> bool:
 
 
 def _check_video(run: FinishedRun) -> None:
-    mark = run.plan.video
-    assert mark is not None
-    _check_content(Path(mark.path), mark.bytes, mark.mtime_ns, mark.blake2b, "the video")
+    video = run.plan.video
+    assert video is not None
+    _check_content(Path(video.path), video.bytes, video.mtime_ns, video.blake2b, "the video")

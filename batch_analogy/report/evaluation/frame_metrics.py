@@ -2,7 +2,7 @@
 
 Pictures are (H, W, 3) float32 RGB in [0, 1]. Flow is (H, W, 2) float32 (x, y) in pixels: the
 position of each pixel of one frame in another, minus its own position. Masks are (H, W) bool, True
-where a pixel of the one frame is visible in the other.
+where a pixel of one frame is visible in the other.
 
 Source: docs/method.md, "Film metrics".
 """
@@ -24,8 +24,8 @@ _LUMA = np.array(LUMA_BT601, dtype=np.float32)
 
 EDGE_TOLERANCE_PX = 2
 EDGE_SIGMA_PX = 1.4
-EDGE_QUANTILES = (0.80, 0.92)  # of the slopes: thresholds of Canny for weak and strong edges
-_MAX_INTEGER_SLOPE = 8000.0  # slopes are scaled to it, as Canny takes int16 only
+EDGE_QUANTILES = (0.80, 0.92)  # of gradient magnitudes: Canny's weak and strong thresholds
+_MAX_INTEGER_GRADIENT = 8000.0  # gradients are scaled to it, as Canny takes int16 only
 
 _SSIM_SIGMA_PX = 1.5
 _SSIM_SIDE_PX = 11
@@ -124,17 +124,17 @@ def _window(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def edges(picture: Picture) -> Mask:
     """Detect edges with Canny: (H, W) bool, thin.
 
-    Thresholds are quantiles of the slopes, as styling may change all contrasts. A uniform picture
-    has no edges.
+    Thresholds are quantiles of the gradient magnitude, as styling may change all contrasts. A
+    uniform picture has no edges.
     """
-    soft = cv2.GaussianBlur(luma(picture), (0, 0), EDGE_SIGMA_PX)
-    dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    slope = np.hypot(dx, dy)
-    top = float(slope.max())
-    if top <= 0:
-        return np.zeros(slope.shape, dtype=np.bool_)
-    scale = _MAX_INTEGER_SLOPE / top
-    low, high = (float(t) for t in np.quantile(slope, EDGE_QUANTILES) * scale)
+    smooth = cv2.GaussianBlur(luma(picture), (0, 0), EDGE_SIGMA_PX)
+    dx, dy = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    magnitude = np.hypot(dx, dy)
+    largest = float(magnitude.max())
+    if largest <= 0:
+        return np.zeros(magnitude.shape, dtype=np.bool_)
+    scale = _MAX_INTEGER_GRADIENT / largest
+    low, high = (float(t) for t in np.quantile(magnitude, EDGE_QUANTILES) * scale)
     x, y = (np.rint(d * scale).astype(np.int16) for d in (dx, dy))
     return np.asarray(cv2.Canny(x, y, low, high, L2gradient=True) > 0, dtype=np.bool_)
 

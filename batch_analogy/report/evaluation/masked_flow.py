@@ -56,17 +56,17 @@ def masked_flow_between(before: Picture, later: Picture) -> MaskedFlow:
 def at_borders(flow: Flow) -> Mask:
     """Mark motion boundaries: |∇u|² + |∇v|² > 0.01 |w|² + 0.002, by central differences."""
     slopes = (np.gradient(flow[..., part], axis=axis) for part in (0, 1) for axis in (0, 1))
-    steep = np.sum([np.square(slope) for slope in slopes], axis=0)
-    length = np.square(flow).sum(axis=2)
-    return np.asarray(steep > _BOUNDARY_SHARE * length + _BOUNDARY_PX2)
+    steepness = np.sum([np.square(slope) for slope in slopes], axis=0)
+    squared_length = np.square(flow).sum(axis=2)
+    return np.asarray(steepness > _BOUNDARY_SHARE * squared_length + _BOUNDARY_PX2)
 
 
 def texture_displacement_px(before: Picture, later: Picture, flow: MaskedFlow) -> float:
     """Measure the mean motion of the styled texture relative to the input's motion, in pixels.
 
     The later frame is warped back by the input's flow. The flow that remains between it and the
-    earlier frame is the texture's own. A texture that sticks to the screen while the scene moves
-    has the scene's motion here.
+    earlier frame is the texture's own. For a texture that sticks to the screen while the scene
+    moves, it is as large as the scene's motion.
 
     Args:
         before: the earlier frame of the styled film.

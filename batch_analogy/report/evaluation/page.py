@@ -25,7 +25,7 @@ class MetricRow:
     explanation: str
     number_format: str = ".3g"
     scale: Scale = "zero"  # of its plot
-    sampled: bool = False  # measured for a few frames, which the plot joins
+    sampled: bool = False  # measured for a few frames, which the plot connects
 
 
 METRIC_ROWS = (
@@ -146,7 +146,7 @@ def table(summary: Mapping[str, Any], labels: Mapping[str, str]) -> str:
 
 
 def remarks(summary: Mapping[str, Any]) -> list[str]:
-    """Describe in sentences what is not in the table."""
+    """Return sentences about the values that are not in the table."""
     sentences = [
         f"{summary['frames']} frames, {summary['pairs']} consecutive pairs; "
         f"{format_share(summary['masked_share'])} of the pixels are occluded in the next frame or "
@@ -172,7 +172,7 @@ def remarks(summary: Mapping[str, Any]) -> list[str]:
 
 
 def format_share(value: float | None) -> str:
-    """Format a share of one as a percentage; a dash if there is none."""
+    """Format a fraction as a percentage; a dash for None."""
     return "–" if value is None else f"{100 * value:.1f} %"
 
 

@@ -39,8 +39,8 @@ class StyleDistance:
 
         G = F Fᵀ / N is the Gram matrix of a level's features divided by its number of cells, as the
         pictures may differ in size. The published loss is the sum of ‖G(O) − G(S)‖²_F / (4C²) over
-        levels. In it conv4_1 is a thousand times larger than the others and decides alone, so here
-        each level is relative to the style's own Gram matrix.
+        levels. There conv4_1 is a thousand times larger than the other levels and dominates the
+        sum, so here each level is relative to the style's own Gram matrix.
 
         Args:
             picture: (H, W, 3) float32 RGB in [0, 1].
@@ -58,7 +58,7 @@ class StyleDistance:
         )
 
     def _grams(self, picture: Picture) -> list[Tensor]:
-        """(C, C) float64 of each level."""
+        """Compute the Gram matrix of each level, (C, C) float64."""
         image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
         size = matching_size(int(image.shape[2]), int(image.shape[3]), self._config)
         grams = []

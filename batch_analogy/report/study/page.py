@@ -43,11 +43,11 @@ def make_study(
     """Write a page on which people rank the methods' results, and the key to their answers.
 
     Args:
-        comparison: whose results are ranked; the key is written into its folder.
+        comparison: the one whose results are ranked; the key is written into its folder.
         page: the HTML file.
-        methods: those to show; all by default.
+        methods: the ones to show; all by default.
         title: the page's heading.
-        question: tells people what to rank by.
+        question: text that tells people what to rank by.
 
     Raises:
         UsageError: there are too few or too many methods, or an unknown one.

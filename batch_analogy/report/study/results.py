@@ -17,7 +17,7 @@ from batch_analogy.report.study.answers import Answers, Ranking
 from batch_analogy.report.study.study_key import StudyKey
 
 SIGNIFICANT = 0.05
-MIN_FRIEDMAN_METHODS = 3  # for two there is the sign test
+MIN_FRIEDMAN_METHODS = 3  # two methods are compared by the sign test
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class PairResult:
 
     better: str  # precedes the other in more rankings
     worse: str
-    wins: int  # rankings in which the better one precedes
+    wins: int  # rankings in which the better one comes first
     losses: int
-    people_for: int  # people who prefer it
+    people_for: int  # people who prefer the better one
     people_against: int
     people_even: int
     p_value: float | None  # two-sided sign test over people; None: nobody prefers either

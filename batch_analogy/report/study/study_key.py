@@ -1,7 +1,7 @@
 """Key of a study: which method made which picture. It stays in the comparison's folder.
 
 On the page pictures are named by keyed hashes. Their key is the hash of the comparison's results,
-which are not on the page, so the methods cannot be found out from the page alone.
+which are not on the page, so the page alone does not reveal the methods.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class StudyKey:
 
 
 def make_key(comparison: Comparison, methods: Sequence[str], question: str) -> StudyKey:
-    """Give a study and its pictures ids.
+    """Assign ids to a study and its pictures.
 
     The same comparison, methods and question give the same ids.
 
     Args:
-        comparison: whose results are ranked. methods: those that are shown.
-        question: that people are asked.
+        comparison: the one whose results are ranked. methods: the ones that are shown.
+        question: the one that people are asked.
 
     Raises:
         UsageError: there are too few or too many methods, or one is repeated or was not compared.
@@ -106,7 +106,8 @@ def read_keys(root: Path) -> dict[str, StudyKey]:
     """Read the keys of all studies of a comparison: study → key.
 
     Raises:
-        UsageError: the folder has none. InputError: a key is damaged.
+        UsageError: the folder has no key.
+        InputError: a key is damaged.
     """
     paths = sorted(root.glob(ComparisonFolder(root).study_key("*").name))
     if not paths:
