@@ -197,7 +197,7 @@ def apply(
 
 
 def default_output(name: str, maps: Sequence[Path]) -> Path:
-    """Return the output if none was named.
+    """Return the default output.
 
     >>> str(default_output("lake", [Path("m.png")]))
     'lake-m.png'
@@ -283,7 +283,7 @@ def _job(
     *,
     overwrite: bool,
 ) -> tuple[TrainJob, ExecutionConfig]:
-    """Return the training of a picture, and the settings with the number of GPUs decided."""
+    """Return the training on a picture, and the settings of execution with GPUs chosen."""
     from batch_analogy.jobs.drive.pool_choice import settle_gpus
     from batch_analogy.jobs.semantic.training import TrainJob
 
@@ -327,7 +327,7 @@ def _watched(
 def _report_trained(
     console: Console, trained: TrainingResults, total: int, *, stopped: bool
 ) -> int:
-    """Report which pictures are trained, and return the exit code."""
+    """Report the finished trainings, and return the exit code."""
     finished = [one for one in trained.ended if one.ending != "interrupted"]
     for one in finished:
         console.result(str(one.folder))

@@ -38,7 +38,7 @@ class SemanticWatcher(Watcher):
     ) -> None:
         super().__init__(console, terminal=terminal, clock=clock)
         self._alone = alone
-        self._told: dict[str, float] = {}
+        self._noted_at: dict[str, float] = {}
         self._bars: dict[str, TaskID] = {}
 
     def _make_bars(self) -> Progress:
@@ -59,16 +59,16 @@ class SemanticWatcher(Watcher):
             self._step(event)
         elif isinstance(event, events.MapDone):
             self._map(event)
-        elif (text := _text_of(event)) is not None:
+        elif (text := _describe(event)) is not None:
             self._console.note(text)
 
     def _step(self, event: events.TrainingStep) -> None:
         left = duration((event.total - event.iteration) * event.seconds)
-        said = f"{event.name}: {measures_text(event.measures)}" if event.measures else event.name
+        text = f"{event.name}: {measures_text(event.measures)}" if event.measures else event.name
         if self._bar(event.name, event.iteration, event.total):
             return
         if event.measures is not None or self._is_time(event.name):
-            self._console.note(f"{said}, iteration {event.iteration} of {event.total}, {left} left")
+            self._console.note(f"{text}, iteration {event.iteration} of {event.total}, {left} left")
 
     def _map(self, event: events.MapDone) -> None:
         shown = self._bar("maps", event.done, event.total)
@@ -86,9 +86,9 @@ class SemanticWatcher(Watcher):
 
     def _is_time(self, name: str) -> bool:
         now = self._clock()
-        if now - self._told.setdefault(name, now) < QUIET_SECONDS:
+        if now - self._noted_at.setdefault(name, now) < QUIET_SECONDS:
             return False
-        self._told[name] = now
+        self._noted_at[name] = now
         return True
 
 
@@ -100,7 +100,7 @@ def measures_text(measures: Mapping[str, Any]) -> str:
     )
 
 
-def _text_of(event: events.SemanticEvent) -> str | None:
+def _describe(event: events.SemanticEvent) -> str | None:
     if isinstance(event, events.WorkersStarted):
         where = f", dashboard: {event.dashboard_url}" if event.dashboard_url else ""
         return f"training {event.at_once} pictures at once on Ray{where}"

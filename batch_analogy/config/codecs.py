@@ -1,4 +1,4 @@
-"""The codecs that a film can have: one record each, read by the command line and by the encoder."""
+"""Table of the codecs of films, read by the command line and by the encoder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class CodecSpec:
 
     title: str
     summary: str  # for --help, following the codec's name
-    suffixes: tuple[str, ...]  # of the containers that take it, the usual one first
+    suffixes: tuple[str, ...]  # of its containers, the usual one first
     encoder: str
-    options: tuple[str, ...]  # {crf} stands for the quality
-    lossless_options: tuple[str, ...] | None = None  # instead, at crf 0; None: the same ones
-    suffix_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # further ones
-    pixel_formats: Mapping[int, str]  # bits a channel → pixel format
-    bits: int  # for frames of 8 bits a channel, unless the user chooses
-    deep_bits: int  # likewise for frames of 16
+    options: tuple[str, ...]  # {crf} is replaced by the quality
+    lossless_options: tuple[str, ...] | None = None  # at crf 0; None: ``options``
+    suffix_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by suffix
+    pixel_formats: Mapping[int, str]  # bits per channel → pixel format
+    bits: int  # per channel of a film of 8-bit frames, unless the user chooses
+    deep_bits: int  # the same for 16-bit frames
     even_sides: bool  # height and width must be even, because chroma is subsampled
     max_side_px: int
 
@@ -30,8 +30,8 @@ class CodecSpec:
         """Return ffmpeg's options for the encoder.
 
         Args:
-            crf: the quality, 0 (lossless) to 51, where the encoder has one.
-            suffix: of the film, lower case.
+            crf: quality from 0 (lossless) to 51, ignored by encoders without such a setting.
+            suffix: suffix of the film, in lower case.
         """
         lossless = crf == 0 and self.lossless_options is not None
         options = (self.lossless_options or ()) if lossless else self.options
@@ -107,4 +107,4 @@ else:
     Codec = Literal[tuple(CODECS)]
 
 SELECTABLE_BITS = (8, 10)
-"""Bits a channel that a user can choose for a film, where the codec has them."""
+"""Bits per channel that a user can choose for a film, if the codec has them."""

@@ -44,7 +44,7 @@ SEARCH_ITERATIONS: dict[Quality, int] = {"draft": 4, "standard": 6, "paper": 10}
 """Quality → PatchMatch iterations at every level; ten are published."""
 
 FLOAT32_ENCODING: frozenset[Quality] = frozenset({"paper"})
-"""Qualities whose pictures are encoded in float32 even where the solve is in bfloat16.
+"""Qualities whose pictures are encoded in float32 even if the solve is in bfloat16.
 
 The others match known pairs equally well in either precision (docs/method.md, "Reduced
 precision").
@@ -56,7 +56,7 @@ BLEND_WEIGHTS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Transform:
-    """Difference of a copy of B' from B' itself."""
+    """Transform that makes a copy of B' to match."""
 
     scale: float = 1.0
     mirrored: bool = False  # left to right
@@ -78,13 +78,13 @@ class AnalogyConfig:
     ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
     refine: Refine = "none"  # method that brings A's full-resolution detail into A'
     smoothness: float = 0.15  # weight of the smoothness prior; 0: the published method
-    scales: tuple[float, ...] = (1.0,)  # relative sizes of B' to match; 1 always is one
-    mirror: bool = False  # whether B' is also matched mirrored
+    scales: tuple[float, ...] = (1.0,)  # relative sizes of B' to match; 1 is always added
+    mirror: bool = False  # also match a mirrored copy of B'
     seed: int = 0
     max_area_px: int = 500_000  # largest matching area; 350,000 is published
     max_side_px: int = 2048  # longest matching side, for panoramas
     min_side_px: int = 200  # smaller pictures are enlarged for matching, as published
-    precision: Precision = "auto"  # of the network; auto is resolved on the machine
+    precision: Precision = "auto"  # of the network; auto: chosen for the machine
 
     def __post_init__(self) -> None:
         check_choice("quality", self.quality, Quality)

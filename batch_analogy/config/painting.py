@@ -43,8 +43,8 @@ class PaintedKeyframe:
     """A painted picture (A') and the frame or picture that it was painted over (A)."""
 
     painted: str  # a path
-    frame: str | None = None  # name or number of the frame that was painted over
-    example: str | None = None  # or the path of a picture that is not one of the frames
+    frame: str | None = None  # name or number of the frame that was painted over, …
+    example: str | None = None  # … or path of a picture that is not one of the frames
 
     def __post_init__(self) -> None:
         if (self.frame is None) == (self.example is None):
@@ -93,7 +93,7 @@ class PaintConfig:
     previous: float = 0.0  # the painted film so far, warped along the motion
     mask_weight: float = 2.0  # inside or outside the mask, if there is one
     brightness: float = 0.0  # blurred and matched by rank, without colour
-    slopes: float = 0.0  # gradient of brightness; its values are small, so 30 is not much
+    slopes: float = 0.0  # gradient of brightness; its values are small, so 30 is a usual weight
     labels: float = 0.0  # flat colours, compared as equal or different
     luminance: bool = False  # first bring A's mean and spread of brightness to B's
     kappa: float = KAPPA
@@ -170,7 +170,7 @@ class PaintConfig:
 
 
 def _alone(**weights: Any) -> dict[str, Any]:
-    """Return a preset whose other guides have weight 0; position keeps its own."""
+    """Return settings in which all other guides but position have weight 0."""
     return {"colour": 0.0, "edges": 0.0, "meaning": 0.0, **weights}
 
 

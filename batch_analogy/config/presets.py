@@ -11,7 +11,7 @@ from typing import Any
 class Preset:
     """One use of a method.
 
-    ``help`` completes the phrase "the preset is right where …" and is shown by ``--help``.
+    ``help`` says when to choose the preset; ``--help`` shows it after the preset's name.
     """
 
     help: str

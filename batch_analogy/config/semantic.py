@@ -43,16 +43,16 @@ class SemanticConfig:
     width: int = 16  # channels at full size; 2, 4 and 8 times as many at the coarser scales
     encoding: Encoding = "one-hot"  # "rgb": label colours, as published
     seed: int = 0
-    threads: int = 2  # of the CPU; their number decides how gradients are rounded
+    threads: int = 2  # on the CPU; their number affects how gradients are rounded
 
     iterations: int = 1500  # each with a new sample
     generator_steps: int = 1  # in each iteration
     learning_rate: float = 1e-3  # of generator and segmenter
     discriminator_rate: float = 4e-4
     constant_rate_share: float = 0.4  # of the iterations; then rates fall to a tenth
-    ema_decay: float = 0.99  # of the generator's averaged weights; 0: they are not averaged
+    ema_decay: float = 0.99  # of the average of the generator's weights; 0: no average
 
-    reconstruct_every: int = 5  # every so many iterations reconstruct, the others sample
+    reconstruct_every: int = 5  # one iteration in this many reconstructs, the others sample
     random_layouts: float = 0.5  # share of sampling iterations with a random layout
     by_label: bool = True  # judge realism and patches within each class
 
@@ -71,7 +71,7 @@ class SemanticConfig:
     patches: int = 64  # compared by the coherence loss at each level
 
     measure_every: int = 100  # iterations between two validations
-    patience: int = 6  # validations without gain after which training stops; 0: never early
+    patience: int = 6  # validations without gain before training stops early; 0: it never does
 
     def __post_init__(self) -> None:
         check_choice("encoding", self.encoding, Encoding)
@@ -151,4 +151,4 @@ SEMANTIC_PRESETS: dict[SemanticPreset, Preset] = {
     ),
     "animation": Preset(help="the maps are the frames of a film", settings={"bend": 0.04}),
 }
-"""Uses that the authors of the method show; they differ in how far target maps are from P."""
+"""Uses that the method's authors show; they differ in the distance of target maps from P."""

@@ -183,7 +183,7 @@ def apply_maps(
         model: the trained network.
         maps: target maps.
         paths: path of each map's picture.
-        film: path of the film; None if there is to be none.
+        film: path of the film; None: make no film.
         fps: frame rate of the film, frames per second.
         detail: add the picture's own detail (``analogy.semantic.detail``).
         on_event: called with each event.
@@ -191,7 +191,7 @@ def apply_maps(
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
-        FilmError: the film could not be encoded, for example as the maps differ in size.
+        FilmError: the film could not be encoded, for example because the maps differ in size.
     """
     done: list[Path] = []
     failed: list[tuple[Path, str]] = []
@@ -232,12 +232,12 @@ def _encode(
 ) -> bool:
     """Encode the film; return True once it is written."""
 
-    def go_on(count: int) -> None:
+    def check_stop(count: int) -> None:
         if stopped():
             raise StoppedEncodingError
 
-    go_on(0)
-    encode_film(pictures, film, fps=fps, encoding=EncodingOptions(), on_frame=go_on)
+    check_stop(0)
+    encode_film(pictures, film, fps=fps, encoding=EncodingOptions(), on_frame=check_stop)
     return True
 
 

@@ -49,7 +49,7 @@ class TrainingEnded:
 
 @dataclass(frozen=True)
 class TrainingFailed:
-    """One picture could not be trained; the others continue."""
+    """The training on one picture failed; the others continue."""
 
     name: str
     folder: Path
@@ -58,9 +58,9 @@ class TrainingFailed:
 
 @dataclass(frozen=True)
 class WorkersStarted:
-    """Pictures are trained on Ray."""
+    """Trainings run on Ray."""
 
-    at_once: int  # number of pictures
+    at_once: int  # number of trainings
     dashboard_url: str | None
 
 

@@ -1,7 +1,7 @@
 """Files of trained models and checkpoints, and label maps read from files.
 
-A model or checkpoint is one safetensors file, whose header contains all that is not a tensor as
-JSON. The file is replaced at once, so both always belong together.
+A model or checkpoint is one safetensors file. Its header contains everything else than tensors as
+JSON. The file is replaced atomically, so both always belong together.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def load_model(
     tensors, values = read_state(path)
     if values.get("version") != MODEL_VERSION:
         raise UsageError(
-            f"{path} is a model of version {values.get('version')}, and this batch-analogy reads "
+            f"{path} is a model of version {values.get('version')}, but this batch-analogy reads "
             f"version {MODEL_VERSION}: train again with --overwrite, or install the release that "
             "made it"
         )
@@ -70,7 +70,7 @@ def load_model(
         model = SemanticModel.from_parts(tensors, from_plain(values, ModelMetadata))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{path} is damaged, its parts do not fit together ({error}); train again with "
+            f"{path} is damaged: its parts do not fit together ({error}); train again with "
             "--overwrite"
         ) from error
     return model.to(device, half=half)

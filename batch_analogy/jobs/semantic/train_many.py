@@ -1,6 +1,6 @@
-"""Train the pictures of a folder: find them, and train one after the other in this process.
+"""Find the pictures of a folder, and train on one after the other in this process.
 
-``jobs.ray.semantic_training`` trains several at once, on one machine or a cluster.
+``jobs.ray.semantic_training`` trains on several at once, on one machine or a cluster.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def train_all(
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingResults:
-    """Train pictures in this process or on Ray; if one fails, the others continue.
+    """Train on pictures, in this process or on Ray; if one fails, the others continue.
 
     Args:
         jobs: the pictures.
@@ -115,7 +115,7 @@ def train_all(
 
 
 def _named(folder: Path, stem: str) -> Path | None:
-    """Find the picture of a name, with any suffix; of several, the first in order."""
+    """Find the picture of a name, with any suffix; of several, the first in alphabetical order."""
     found = [path for path in folder.glob(f"{stem}.*") if path.stem == stem and _is_still(path)]
     return min(found, default=None)
 

@@ -1,4 +1,4 @@
-"""Train one picture in a folder of its own, or continue an interrupted training of it."""
+"""Train on one picture in a folder of its own, or continue an interrupted training."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PROGRESS_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """One picture to be trained: paths and settings, never pixels."""
+    """Training on one picture: paths and settings, never pixels."""
 
     picture: Path
     label: Path
@@ -77,9 +77,9 @@ def train(
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingEnded:
-    """Train a picture, or continue an interrupted training of it.
+    """Train on a picture, or continue an interrupted training.
 
-    The result is the same, whether the training was interrupted or not.
+    An interruption does not change the result.
 
     Args:
         job: picture, label map, folder and settings.
@@ -89,7 +89,7 @@ def train(
     Raises:
         InputError: the picture or its label map cannot be used.
         PlanChangedError: the folder contains a training of something else.
-        RunLockedError: the picture is being trained already.
+        RunLockedError: another process is training in the folder.
         JobError: training diverged; the last good checkpoint is kept.
         OutputDiskError: the disk is full or may not be written to.
     """
@@ -120,7 +120,7 @@ class _Training:
     def __init__(self, job: TrainJob, folder: TrainingFolder, on_event: OnSemanticEvent) -> None:
         self._job, self._folder, self._on_event = job, folder, on_event
         self._curves = Curves()
-        self._told_at = self._began_at = time.monotonic()
+        self._reported_at = self._began_at = time.monotonic()
         self._began = 0  # iteration at which this process began
         self._saved: int | None = None  # iteration of the last checkpoint
 
@@ -155,7 +155,7 @@ class _Training:
         """Check that the folder is free or contains this training; clear it if told to overwrite.
 
         Returns:
-            Whether the training is finished.
+            True if the training is finished.
         """
         try:
             trained = self._is_finished(manifest)
@@ -216,8 +216,8 @@ class _Training:
         if result.iteration % self._job.config.measure_every == 0 or trainer.finished:
             measures = self._validate(trainer, result)
         now = time.monotonic()
-        if measures is not None or now - self._told_at >= PROGRESS_SECONDS:
-            self._told_at = now
+        if measures is not None or now - self._reported_at >= PROGRESS_SECONDS:
+            self._reported_at = now
             self._on_event(
                 TrainingStep(
                     self._job.name,
@@ -305,7 +305,7 @@ def _pixels(image: Tensor) -> Uint8Pixels:
 
 @contextlib.contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Train with a fixed number of threads, as it decides how gradients are rounded on a CPU."""
+    """Train with a fixed number of threads, as it affects how gradients are rounded on a CPU."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

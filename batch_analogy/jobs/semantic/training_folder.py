@@ -42,7 +42,7 @@ class TrainingManifest(
     tag_field="command",
     tag=SEMANTIC,
 ):
-    """All that decides a model, and where its picture lies: ``run.json``."""
+    """Everything that decides a model, with the paths of its pictures: ``run.json``."""
 
     format: int = TRAINING_FORMAT
     picture: str
@@ -59,7 +59,7 @@ class TrainingManifest(
         return self == moved
 
     def differences(self, wanted: TrainingManifest) -> str:
-        """Describe what differs: settings by name, else the files."""
+        """Describe the differences: settings by name, or if there are none, the input."""
         now = wanted.config.fields()
         settings = [
             f"{name} {earlier} (now {now[name]})"
@@ -118,7 +118,7 @@ class Curves(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Checkpoint(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The values of a checkpoint beside its tensors."""
+    """Values of a checkpoint besides its tensors."""
 
     trainer: TrainerState
     curves: Curves
@@ -140,7 +140,7 @@ class TrainingFolder(LockedFolder):
         self.last_preview = folder / "preview" / "last.jpg"
 
     def read_manifest(self) -> TrainingManifest | None:
-        """Read what is trained here; None if nothing was begun.
+        """Read ``run.json``; None if no training was begun here.
 
         Raises:
             PlanChangedError: another command or version made the folder.
@@ -152,7 +152,7 @@ class TrainingFolder(LockedFolder):
         return _read(self.manifest, TrainingManifest)
 
     def read_status(self) -> TrainingStatus | None:
-        """Read how far the training is; None if there is no status.
+        """Read ``status.json``; None if there is no status.
 
         Raises:
             PlanChangedError: another version wrote it.

@@ -1,4 +1,4 @@
-"""Record of the pictures made with a model, so that overwriting leaves none of earlier ones."""
+"""Record of the pictures made with a model, so that overwriting can delete earlier ones."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def record_written(
 ) -> list[Path]:
     """Record the pictures of an output, and delete those left from the output that it replaces.
 
-    A picture is deleted only if it still has the bytes that were recorded, so never one that a
-    person changed. If the model's folder may not be written to, nothing is recorded.
+    A picture is deleted only if its bytes are still those that were recorded, so never if a person
+    changed it. If the model's folder may not be written to, nothing is recorded.
 
     Args:
         model: the training folder.
         output: the output as it was named.
         done: the pictures that were made.
-        whole: whether all maps were tried; nothing is deleted after an interruption.
-        overwrite: whether an earlier output is replaced.
+        whole: all maps were tried; nothing is deleted after an interruption.
+        overwrite: an earlier output is replaced.
 
     Returns:
         The deleted pictures.
 
     Raises:
-        OutputDiskError: a picture may not be deleted.
+        OutputDiskError: a picture cannot be deleted.
     """
     path = model / WRITTEN
     try:
@@ -43,22 +43,22 @@ def record_written(
         known = {}
     earlier = known.get(str(output), {})
     written = {str(path): hash_file(path) for path in done}
-    gone = _delete(earlier, written) if whole and overwrite else []
+    deleted = _delete(earlier, written) if whole and overwrite else []
     recorded = written if whole and overwrite else {**earlier, **written}
     with contextlib.suppress(OutputDiskError, UsageError):
         write_json(path, {**known, str(output): recorded})
-    return gone
+    return deleted
 
 
 def _delete(earlier: dict[str, str], written: dict[str, str]) -> list[Path]:
-    gone = []
-    for name, wrote in earlier.items():
+    deleted = []
+    for name, recorded_hash in earlier.items():
         path = Path(name)
         if name in written or not path.is_file():
             continue
-        with contextlib.suppress(InputError):  # unreadable: nobody knows whose it is
-            if hash_file(path) == wrote:
+        with contextlib.suppress(InputError):  # unreadable, so it may be another file
+            if hash_file(path) == recorded_hash:
                 with disk_errors(path):
                     path.unlink()
-                gone.append(path)
-    return gone
+                deleted.append(path)
+    return deleted

@@ -68,7 +68,7 @@ def test_refuses_a_model_of_another_version(model: SemanticModel, tmp_path: Path
     path = tmp_path / "model.safetensors"
     later = dataclasses.replace(model.metadata(), version=MODEL_VERSION + 1)
     write_state(path, model.tensors(), later)
-    with pytest.raises(UsageError, match=rf"version {MODEL_VERSION + 1}, and .* train again"):
+    with pytest.raises(UsageError, match=rf"version {MODEL_VERSION + 1}, but .* train again"):
         load_model(tmp_path)
 
 
