@@ -52,7 +52,7 @@ def in_batches(
         batch = items[len(results) : len(results) + size.items]
         done = _try(work, batch)
         if done is None:
-            # Free memory here, where no traceback refers to the failed batch's tensors any more.
+            # Free memory here, where no traceback holds the failed batch's tensors.
             torch.cuda.empty_cache()
             _lower(size, len(batch))
             continue

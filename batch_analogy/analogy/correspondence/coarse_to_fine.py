@@ -323,7 +323,7 @@ def first_level(network: FeatureExtractor, prior: TemporalPrior) -> int:
 
 
 def _expanded(maps: Tensor, batch: int) -> Tensor:
-    """Repeat a map for each item of a batch, unless there is one for each."""
+    """Repeat a map for each item of a batch, unless each item has one already."""
     return maps if len(maps) == batch else maps.expand(batch, -1, -1, -1)
 
 

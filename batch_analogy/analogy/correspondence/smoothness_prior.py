@@ -4,7 +4,7 @@ In plain areas (sky, a wall, a cartoon's flat body) all matches are about equall
 as the method's authors warn. The confident matches around them are better evidence: a wall moves
 with its window. After each level the displacements on which both directions agree are spread over
 the other cells, and the next level pays a little for leaving them. That penalty is far below the
-difference between matches wherever there is texture, so it decides in plain areas alone. Where the
+difference between matches wherever there is texture, so it decides only in plain areas. Where the
 surrounding displacements disagree (one leaf matched here, the next one there) the penalty falls.
 
 Source: docs/method.md, "Smoothness prior".

@@ -1,8 +1,8 @@
 """Temporal prior: matches known from an earlier frame, carried along its motion.
 
-A carried match lies between cells, so that motion of less than a cell is not lost. The search works
-on whole cells and pays a penalty for leaving the carried match, like a temporal term in its cost. A
-result within about a cell of the carried match is replaced by that match itself.
+A carried match has a fractional position, so that motion of less than a cell is not lost. The
+search works on whole cells and pays a penalty for leaving the carried match, like a temporal term
+in its cost. A result within about a cell of the carried match is replaced by that match itself.
 
 Source: the propagation of nearest-neighbour fields along flow of Jamriška et al. 2019;
 docs/method.md, "Temporal prior".

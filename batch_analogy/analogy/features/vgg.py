@@ -69,7 +69,7 @@ LEVEL_SPECS: Mapping[int, LevelSpec] = {
 
 Patches, radii, alphas and the iterations of paper quality are those of the published program.
 
-- Standard quality solves only the coarsest level, three times. That repaired the visible
+- Standard quality solves only the coarsest level, in three iterations. That repaired the visible
   tears; more iterations or finer levels changed almost nothing and take most of a pair's time.
 - Coarse levels decide what matches what and need freedom, so the smoothness prior has a fifth of
   its weight there. At full weight the forearm of a galloping horse was matched to the paper behind

@@ -183,7 +183,7 @@ def _in_both_directions(
 
 @functools.lru_cache(maxsize=1)
 def _helper_thread() -> ThreadPoolExecutor:
-    """Return the one thread of all calls: OpenCV leaks a kilobyte for each thread it runs in."""
+    """Return the thread that all calls share: OpenCV leaks a kilobyte for each thread."""
     return ThreadPoolExecutor(1, "flow")
 
 

@@ -1,4 +1,4 @@
-"""Detect static regions: noise alone produces up to a pixel of spurious flow.
+"""Detect static regions, in which noise alone produces up to a pixel of spurious flow.
 
 A painted texture carried along that flow would jitter where the scene is static. So each window is
 tested for how much of the difference between two frames a shift explains. A shift explains almost

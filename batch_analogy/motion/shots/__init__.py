@@ -1,1 +1,1 @@
-"""Shots of a film: finding or reading where they begin, and evening out their exposure."""
+"""Shots of a film: detecting or reading their first frames, and evening out their exposure."""

@@ -115,7 +115,7 @@ def _separated(usable: Sequence[FrameStats], k: int, threshold: float, rule: Cut
 
 
 def _unmatched(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> float:
-    """Measure how much of the target blocks of the source cannot reproduce, from 0 to about 1.
+    """Measure the part of the target that blocks of the source cannot reproduce, 0 to about 1.
 
     Two pictures with nothing in common but their histograms give about 1.
     """
@@ -135,7 +135,7 @@ def _unmatched(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> 
 def _match_histogram(
     source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Give the source the target's histogram."""
+    """Match the source's histogram to the target's."""
     counts = np.bincount(source.ravel(), minlength=256)
     ranks = (np.cumsum(counts) - counts / 2) / source.size
     values = np.sort(target.ravel()).astype(np.float32)

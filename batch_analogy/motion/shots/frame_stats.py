@@ -64,7 +64,7 @@ def log2_light(pixels: FloatPixels) -> float:
 
 
 def _colour_histogram(pixels: FloatPixels) -> npt.NDArray[np.float32]:
-    """Count the shares of red and green, which do not depend on exposure."""
+    """Compute a histogram of the shares of red and green, which do not depend on exposure."""
     total = pixels.sum(axis=2)
     shares = pixels[..., :2] / np.maximum(total, 1e-3)[..., None]
     places = np.clip((shares - _SHARE_LOW) / _SHARE_RANGE, 0.0, 0.999) * COLOUR_BINS

@@ -37,7 +37,7 @@ _OUTLIER = 6.0  # distance of an outlier to the curve, in median distances
 _MIN_ROBUST_WEIGHT = 1e-3
 _WINDOWS_AT_ONCE = 1 << 14  # frames whose windows are in memory together
 _MIN_BEND_GAIN = 4.0  # of twice the log-likelihood, over that of the straight line
-_HOPELESS = 20.0  # the search for softer curves ends at one that is less likely by this
+_MAX_DEVIANCE_EXCESS = 20.0  # the search for softer curves ends at one that is less likely by this
 _HEAD_START = 3  # entries of STIFFNESSES by which a higher power starts before the last best one
 _MIN_CURVATURE = 1e-3  # keeps a step finite where all values lie on the curve
 _STEPS, _HALVINGS = 40, 8
@@ -79,11 +79,11 @@ def local_linear_fit(frames: Series, values: Series, half: int, weights: Series)
     for start in range(0, len(values), _WINDOWS_AT_ONCE):
         part = np.arange(start, min(start + _WINDOWS_AT_ONCE, len(values)))
         around = np.clip(part - half, 0, len(values) - len(window))[:, None] + window
-        apart = frames[around] - frames[part][:, None]
-        reach = np.abs(apart).max(axis=1, keepdims=True) + 1.0
-        weight = (1.0 - np.abs(apart / reach) ** 3) ** 3 * weights[around]
-        w0, w1, w2 = weight.sum(1), (weight * apart).sum(1), (weight * apart**2).sum(1)
-        y0, y1 = (weight * values[around]).sum(1), (weight * apart * values[around]).sum(1)
+        offsets = frames[around] - frames[part][:, None]
+        reach = np.abs(offsets).max(axis=1, keepdims=True) + 1.0
+        weight = (1.0 - np.abs(offsets / reach) ** 3) ** 3 * weights[around]
+        w0, w1, w2 = weight.sum(1), (weight * offsets).sum(1), (weight * offsets**2).sum(1)
+        y0, y1 = (weight * values[around]).sum(1), (weight * offsets * values[around]).sum(1)
         fitted[part] = (w2 * y0 - w1 * y1) / np.maximum(w0 * w2 - w1 * w1, 1e-12)
     return fitted
 
@@ -104,12 +104,12 @@ def likelihood_smooth(values: Series, weights: Series) -> Series:
         if power >= given.count:  # too few to judge their distribution
             break
         start = _Fit(_line(given.values, weights), math.inf, -1) if best is None else best
-        found = _search(given, start.curve if best is None else start.curve / unit, start.place)
-        if best is not None and found.surprise >= best.surprise:
+        found = _search(given, start.curve if best is None else start.curve / unit, start.index)
+        if best is not None and found.deviance >= best.deviance:
             break
-        best = _Fit(found.curve * unit, found.surprise, found.place)
-        apart = values - best.curve
-        unit = max(float(np.sqrt((weights * np.square(apart)).sum() / weights.sum())), 1e-6)
+        best = _Fit(found.curve * unit, found.deviance, found.index)
+        residuals = values - best.curve
+        unit = max(float(np.sqrt((weights * np.square(residuals)).sum() / weights.sum())), 1e-6)
     assert best is not None
     return best.curve
 
@@ -117,8 +117,8 @@ def likelihood_smooth(values: Series, weights: Series) -> Series:
 @dataclass(frozen=True)
 class _Fit:
     curve: Series
-    surprise: float  # minus twice the log-likelihood of the values
-    place: int  # in STIFFNESSES; -1 is the straight line
+    deviance: float  # minus twice the log-likelihood of the values
+    index: int  # in STIFFNESSES; -1 is the straight line
 
 
 @dataclass(frozen=True)
@@ -139,17 +139,17 @@ class _Values:
 
         For power 2 the second derivative is the same everywhere.
         """
-        apart = self.values - curve
-        weight = self.weights * np.abs(apart) ** (self.power - 2.0)
+        residuals = self.values - curve
+        weight = self.weights * np.abs(residuals) ** (self.power - 2.0)
         if self.power == 2.0:
-            return weight, weight * apart
-        return (self.power - 1.0) * weight + _MIN_CURVATURE, weight * apart
+            return weight, weight * residuals
+        return (self.power - 1.0) * weight + _MIN_CURVATURE, weight * residuals
 
     def misfit(self, curve: Series) -> float:
-        apart = np.abs(self.values - curve)
-        return float((self.weights * apart**self.power).sum() / self.power)
+        residuals = np.abs(self.values - curve)
+        return float((self.weights * residuals**self.power).sum() / self.power)
 
-    def surprise(self, cost: float, log_volume: float) -> float:
+    def deviance(self, cost: float, log_volume: float) -> float:
         """Return minus twice the marginal log-likelihood, integrated around the best curve.
 
         Args:
@@ -164,31 +164,31 @@ class _Values:
         return scale + log_volume - 2.0 * count * spread + units
 
 
-def _search(given: _Values, curve: Series, place: int) -> _Fit:
+def _search(given: _Values, curve: Series, index: int) -> _Fit:
     """Find the most likely curve for one power, from stiff to soft.
 
     Args:
         given: the values.
         curve: the initial curve.
-        place: index of its stiffness in ``STIFFNESSES``.
+        index: index of its stiffness in ``STIFFNESSES``.
     """
     found = _straight_fit(given)
-    best = _Fit(found.curve, found.surprise - _MIN_BEND_GAIN, -1)
-    for softer in range(max(place - _HEAD_START, 0), len(STIFFNESSES)):
+    best = _Fit(found.curve, found.deviance - _MIN_BEND_GAIN, -1)
+    for softer in range(max(index - _HEAD_START, 0), len(STIFFNESSES)):
         fit = _bent_fit(given, curve, softer)
         curve = fit.curve
-        if fit.surprise < best.surprise:
+        if fit.deviance < best.deviance:
             best = fit
-        elif fit.surprise > best.surprise + _HOPELESS and softer > place:
+        elif fit.deviance > best.deviance + _MAX_DEVIANCE_EXCESS and softer > index:
             break
     return best
 
 
-def _bent_fit(given: _Values, curve: Series, place: int) -> _Fit:
+def _bent_fit(given: _Values, curve: Series, index: int) -> _Fit:
     """Find the best curve of one stiffness by Newton's method, starting from another curve."""
     from scipy.linalg import cho_solve_banded, cholesky_banded  # slow, and not needed by workers
 
-    stiffness = float(STIFFNESSES[place])
+    stiffness = float(STIFFNESSES[index])
     penalty = stiffness * _second_differences(len(curve))
     cost = _cost(given, curve, stiffness)
     for _ in range(_STEPS):
@@ -202,7 +202,7 @@ def _bent_fit(given: _Values, curve: Series, place: int) -> _Fit:
         if given.power == 2.0 or before - cost <= _CONVERGED * before:
             break
     volume = 2.0 * np.log(factor[-1]).sum() - (len(curve) - 2) * math.log(stiffness)
-    return _Fit(curve, given.surprise(cost, float(volume)), place)
+    return _Fit(curve, given.deviance(cost, float(volume)), index)
 
 
 def _step(
@@ -234,7 +234,7 @@ def _straight_fit(given: _Values) -> _Fit:
         curve, cost = _step(given, curve, curve + move, 0.0, cost)
         if given.power == 2.0 or before - cost <= _CONVERGED * before:
             break
-    return _Fit(curve, given.surprise(cost, float(np.linalg.slogdet(system)[1])), -1)
+    return _Fit(curve, given.deviance(cost, float(np.linalg.slogdet(system)[1])), -1)
 
 
 def _line(values: Series, weights: Series) -> Series:
@@ -247,8 +247,8 @@ def _line(values: Series, weights: Series) -> Series:
 def _second_differences(count: int) -> Series:
     """Return DᵀD of the second differences as upper bands for ``cholesky_banded``, (3, N)."""
     bands = np.zeros((3, count))
-    for place, factor in enumerate((1.0, -2.0, 1.0)):
-        bands[2, place : count - 2 + place] += factor**2
+    for offset, factor in enumerate((1.0, -2.0, 1.0)):
+        bands[2, offset : count - 2 + offset] += factor**2
     bands[1, 1:-1] -= 2.0
     bands[1, 2:] -= 2.0
     bands[0, 2:] = 1.0
@@ -264,15 +264,15 @@ def _pilot_weights(frames: Series, values: Series) -> Series:
     return weights
 
 
-def _robust_weights(apart: Series) -> Series:
-    """Compute bisquare weights, (N,) in (0, 1], from distances to the curve.
+def _robust_weights(residuals: Series) -> Series:
+    """Compute bisquare weights, (N,) in (0, 1], from absolute residuals.
 
-    Distances are judged against those around them: where the curve bends, all may be large, and
-    that does not make outliers of them.
+    Residuals are judged against those around them: all of them may be large where the curve bends,
+    which does not make them outliers.
     """
-    usual = _running_median(apart, PILOT_HALF_WINDOW)
-    scale = np.maximum(_OUTLIER * np.maximum(usual, np.median(apart)), 1e-6)
-    inside = np.maximum(1.0 - np.square(apart / scale), 0.0)
+    usual = _running_median(residuals, PILOT_HALF_WINDOW)
+    scale = np.maximum(_OUTLIER * np.maximum(usual, np.median(residuals)), 1e-6)
+    inside = np.maximum(1.0 - np.square(residuals / scale), 0.0)
     return np.asarray(np.maximum(np.square(inside), _MIN_ROBUST_WEIGHT), np.float64)
 
 

@@ -263,9 +263,9 @@ class TemporalMatcher:
         fields, (ab, ba) = match_with_prior(
             self.network, encoded, self.reference, config, carried, first=coarsest
         )
-        alone = self._with_renderings(MatchedState(digest(a), ab, ba), encoded, fields)
+        independent = self._with_renderings(MatchedState(digest(a), ab, ba), encoded, fields)
         colours = {}
-        for name, new in alone.colours.items():
+        for name, new in independent.colours.items():
             old, confidence = self._transforms(name, a, frame)
             change = self._light_change(name, frame.earlier, encoded, new)
             grid = old.grid + refresh_share(age, change) * (new.grid - old.grid)
@@ -275,9 +275,9 @@ class TemporalMatcher:
         kept = {"a_prime": _is_carried(ab, carried[0]), "b": _is_carried(ba, carried[1])}
         rendered = {
             name: self._continue_field(name, new, frame, kept[name], a)
-            for name, new in alone.fields.items()
+            for name, new in independent.fields.items()
         }
-        return replace(alone, colours=colours, fields=rendered)
+        return replace(independent, colours=colours, fields=rendered)
 
     def _light_change(
         self,

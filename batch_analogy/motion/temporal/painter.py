@@ -142,7 +142,7 @@ class KeyframePainter:
         return Rendered({"b_prime": self._lay_over(a, paint)}, misfit)
 
     def render_alone(self, a: Tensor, key: int) -> Rendered:
-        """Render a frame that neither follows another nor was painted."""
+        """Render a frame by synthesis alone, without following another frame."""
         return self.render(a, self.begin(a, key, painted=False))
 
     def _lay_over(self, a: Tensor, paint: Tensor) -> Tensor:
@@ -200,12 +200,12 @@ class KeyframePainter:
             return frame
         visible, later_visible = (one.motion.confidence > _VISIBLE for one in frame.anchors)
         quality = [self._quality(anchor, frame.share.shape) for anchor in frame.anchors]
-        badness, made = zip(*quality, strict=True)
+        badness, synthesised = zip(*quality, strict=True)
         fade, position = np.float32(frame.fade), np.float32(frame.position)
         later = fade / (1.0 + badness[1])
         share = later / (later + (1.0 - fade) / (1.0 + badness[0]))
-        share = np.where(made[0] & ~made[1], np.maximum(share, position), share)
-        share = np.where(made[1] & ~made[0], np.minimum(share, position), share)
+        share = np.where(synthesised[0] & ~synthesised[1], np.maximum(share, position), share)
+        share = np.where(synthesised[1] & ~synthesised[0], np.minimum(share, position), share)
         share = cv2.blur(share, (_SOFT_PX, _SOFT_PX), borderType=cv2.BORDER_REPLICATE)
         share = np.where(visible == later_visible, share, later_visible)
         return dataclasses.replace(frame, share=np.asarray(share, np.float32))
@@ -219,8 +219,10 @@ class KeyframePainter:
         """
         cost = carry_map(anchor.state.cost, anchor.motion)
         maps = (self._rms(cost) / _BAD_RMS).square(), (cost > 0).float()
-        badness, made = (functional.adaptive_avg_pool2d(m, size)[0, 0].cpu().numpy() for m in maps)
-        return np.asarray(badness, np.float32), np.asarray(made > 0.5)
+        badness, synthesised = (
+            functional.adaptive_avg_pool2d(m, size)[0, 0].cpu().numpy() for m in maps
+        )
+        return np.asarray(badness, np.float32), np.asarray(synthesised > 0.5)
 
     def _rms(self, cost: Tensor) -> Tensor:
         """Convert a cost to the root mean square difference of guides and style."""
@@ -229,12 +231,12 @@ class KeyframePainter:
     def _misfit(self, cost: Tensor, known: Tensor) -> float:
         """Measure how badly the paintings fit a frame, from 0 to 1."""
         share = self._rms(cost) / (2 * _BAD_RMS)
-        made = (_SYNTHESIS_MISFIT + (1 - _SYNTHESIS_MISFIT) * share).clamp_max(1.0)
-        misfit = torch.where(cost > 0, made, torch.zeros_like(cost)) * known + (1.0 - known)
+        new = (_SYNTHESIS_MISFIT + (1 - _SYNTHESIS_MISFIT) * share).clamp_max(1.0)
+        misfit = torch.where(cost > 0, new, torch.zeros_like(cost)) * known + (1.0 - known)
         return round(float(misfit.cpu().double().numpy().mean()), 6)
 
     def _fill(self, a: Tensor, frame: Interpolated[PaintedState]) -> PaintedState:
-        """Keep what can be followed of a frame, and synthesise the rest."""
+        """Keep the regions of a frame that can be followed, and synthesise the rest."""
         size, key = sides(a), frame.earlier.state.key
         kept, cost = self._keep_earlier(frame, size)
         unknown = 1.0 - kept.known.float()
@@ -244,7 +246,7 @@ class KeyframePainter:
         positions, keys = kept.expected[:, :2], kept.expected[:, 2:]
         known = ~hole & (keys == key)
         painted = sides(self._paintings(key).a)
-        found, made = self._synthesis.fill(
+        found, new_cost = self._synthesis.fill(
             a,
             key,
             Hole(
@@ -254,7 +256,7 @@ class KeyframePainter:
             ),
         )
         field = torch.where(hole, _with_key(found, key), kept.expected)
-        filled = self._state(a, key, field, torch.where(hole, made.clamp_min(_MIN_COST), cost))
+        filled = self._state(a, key, field, torch.where(hole, new_cost.clamp_min(_MIN_COST), cost))
         return dataclasses.replace(filled, rendered_as=_fade_to_later(frame, filled, hole))
 
     def _keep_earlier(

@@ -178,7 +178,7 @@ class PaintingSynthesiser:
 
 
 def _reduced_size(picture: Size, other: Size, config: AnalogyConfig) -> Size:
-    """Return the size at which a picture is compared with another; both have the same scale."""
+    """Return the size at which a picture is compared with another; both are scaled equally."""
     scale = min(1.0, math.sqrt(config.max_area_px / max(math.prod(picture), math.prod(other))))
     return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
 

@@ -59,7 +59,7 @@ class _Pair:
     source: Tensor
     target: Tensor
     reach: int
-    prior: Prior | None  # of this picture alone
+    prior: Prior | None  # of this picture
 
     def cost(self, nnf: Tensor) -> Tensor:
         """Compute patch cost plus prior cost, (H, W)."""

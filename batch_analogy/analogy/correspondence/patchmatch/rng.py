@@ -1,6 +1,6 @@
 """Random numbers of PatchMatch: one counter-based hash, the same in every kernel.
 
-The published program seeds by column alone, so the cells of a column share their draws. Here each
+The published program seeds only by column, so the cells of a column share their draws. Here each
 (seed, iteration, radius, cell) has its own draws and no state is kept. So results depend neither on
 the number of threads nor on the order of execution, and all kernels try the same candidates.
 

@@ -54,14 +54,14 @@ def test_power_2_has_the_likelihood_of_second_differences(seed: int) -> None:
     for place in (0, 12, 30):
         found = _bent_fit(given, straight.curve, place)
         expected = dense(1 / STIFFNESSES[place]) - dense(0.0)
-        assert found.surprise - straight.surprise == pytest.approx(expected, abs=1e-5)
+        assert found.deviance - straight.deviance == pytest.approx(expected, abs=1e-5)
 
 
 def test_smoothing_does_not_depend_on_units() -> None:
     values = SUNSET + np.random.default_rng(0).uniform(-0.3, 0.3, FRAMES)
     for power in (2.0, 4.0):
         given = [_Values(values / unit, ALL, power, unit) for unit in (0.1, 0.3, 1.0)]
-        fits = [_straight_fit(each).surprise for each in given]
+        fits = [_straight_fit(each).deviance for each in given]
         np.testing.assert_allclose(fits, fits[0], atol=0.01)
     np.testing.assert_allclose(
         likelihood_smooth(10 * values, ALL), 10 * likelihood_smooth(values, ALL), atol=0.01
