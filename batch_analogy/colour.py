@@ -1,6 +1,6 @@
 """Compute luma, and convert sRGB to and from linear light.
 
-A change of exposure multiplies linear light, and an open shutter accumulates it.
+A change of exposure multiplies linear light; a longer exposure adds light up over time.
 """
 
 from __future__ import annotations

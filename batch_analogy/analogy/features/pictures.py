@@ -32,7 +32,7 @@ class EncodedPicture:
     strides: Mapping[int, int]  # level → pixels of the input per cell, encoded or not
     transform: Transform = UNCHANGED  # of a copy: how it differs from the picture
     labels: dict[int, Tensor] = field(default_factory=dict)  # level → (1, K, h, w); empty: no mask
-    copies: tuple[EncodedPicture, ...] = ()  # matched in its place; the first is itself
+    copies: tuple[EncodedPicture, ...] = ()  # matched instead, this picture first; empty: none
 
     @property
     def full_size(self) -> Size:

@@ -107,7 +107,7 @@ def _solve(
     iterations: int,
     config: AnalogyConfig,
 ) -> Tensor:
-    """Find activations two levels finer that yield the warped features, and step up to the finer.
+    """Find activations two levels finer that yield the warped features, then go up one level.
 
     Two levels, not the paper's one, keep the result on the network's natural distribution, as an
     author explains (docs/method.md, "Latent features").

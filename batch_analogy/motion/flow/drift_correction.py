@@ -3,8 +3,8 @@
 Every motion from one anchor to the next has a small error, and these errors add up from anchor to
 anchor: a pan of 0.3 px a frame is 0.05 px off after 24 frames and 0.18 px after 96. Estimated
 directly between the first frame and the 97th, starting from the composed flow, it is 0.04 px off.
-So each anchor keeps its motion from the origin anchor, the earliest anchor that is still half
-visible in it, and the next motion is corrected until both agree. Regions that have not moved since
+So each anchor keeps its motion from the origin anchor, an earlier anchor of which at least half is
+still visible, and the next motion is corrected until both agree. Regions that have not moved since
 the origin anchor stay exactly in place from anchor to anchor.
 
 Source: loop closure against keyframes in visual odometry (Klein and Murray 2007); docs/method.md,

@@ -2,7 +2,7 @@
 
 A plain mean of two textures is flatter than either. So the deviations of the mean from its
 surroundings are amplified until they are as strong as in the two pictures, but never to values
-lighter or darker than either has nearby, because fine grain would become salt-and-pepper noise.
+lighter or darker than either has nearby; otherwise fine grain would become salt-and-pepper noise.
 
 Source: the idea of the contrast-preserving blend of Jamriška et al. 2019. Local statistics of luma
 replace theirs of whole pictures in Lab, so that regions do not affect each other's contrast.

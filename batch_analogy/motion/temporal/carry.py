@@ -23,7 +23,7 @@ from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.flow.sampling import Flow
 
 SOFT_CELLS = 9  # width of the transition between two sets of colour transforms
-_KNOWN_FROM = 0.5  # confidence above which a cell of transforms is fully known: most of it is
+_KNOWN_FROM = 0.5  # confidence from which a cell counts as fully known: it moves as most of it does
 
 
 def carry_domain(field: Tensor, motion: Motion) -> TemporalPrior:

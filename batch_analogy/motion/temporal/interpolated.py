@@ -96,7 +96,7 @@ class Interpolated(Generic[State]):
     def carry_selected(
         self, fields: tuple[Tensor, Tensor | None], role: FieldRole, size: Size
     ) -> TemporalPrior:
-        """Carry fields like ``carry_both``, and select the larger share for each pixel."""
+        """Carry fields like ``carry_both``; each pixel takes its match from the larger share."""
         earlier, later, share = self.carry_both(fields, role, size)
         if later is None or share is None:
             return earlier

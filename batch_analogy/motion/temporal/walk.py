@@ -66,7 +66,7 @@ class TemporalMethod(Protocol[State]):
 class MatchedFrame(Generic[State]):
     """A matched frame of a span; a walk can be resumed from it as from the anchor."""
 
-    number: int  # number of motions from the span's first frame to it
+    number: int  # motions from the span's first frame to it
     state: State
 
 
