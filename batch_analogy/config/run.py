@@ -1,4 +1,4 @@
-"""Configuration of a run: which frames, which film, and where the work is done.
+"""Configuration of a run: its frames, its film and its execution.
 
 ``RunConfig`` holds what a whole run needs. Fields that cannot change a pixel (how many workers,
 where the cluster is) are kept apart in ``ExecutionConfig``, so that a run that began on one machine
@@ -65,7 +65,7 @@ made again to make one of them, and how long workers wait for each other.
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionConfig:
-    """Where and how a run is executed. Nothing here may change a pixel.
+    """Execution of a run: workers, attempts and time-outs. Nothing here may change a pixel.
 
     Raises:
         ConfigError: a value is outside its allowed range.

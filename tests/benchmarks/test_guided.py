@@ -1,4 +1,4 @@
-"""The benchmark of guided synthesis on tiny pictures: it measures what it says."""
+"""The benchmark of guided synthesis, on tiny pictures."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def test_labels_are_counted() -> None:
     assert bench("rounds=2").numbers()["own_label"] > 0.9
 
 
-def test_enlarged_pictures_are_judged_beside_what_they_are_made_from() -> None:
+def test_enlarged_pictures_are_compared_with_their_input() -> None:
     for found in bench("rounds=1").enlarged().values():
         assert found["right"]["psnr"] == 100
         assert found["bicubic"]["steepness"] < found["right"]["steepness"]
         assert found["made"]["steepness"] > found["bicubic"]["steepness"]
 
 
-def test_both_layouts_hold_every_label() -> None:
+def test_both_layouts_contain_every_label() -> None:
     _, labels, wanted = numbered(40)
     for layout in (labels, wanted):
         assert len(torch.unique(layout[0].flatten(1), dim=1).T) == 3
 
 
-def test_crowds_are_told_from_fair_shares() -> None:
-    """A source of four pixels, eight matches: two each are fair, one pixel has five."""
+def test_measures_how_often_pixels_are_used() -> None:
+    """Eight matches in a source of four pixels: a fair share is two, and one pixel has five."""
     field = torch.tensor([[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0, 1, 1]]).view(1, 2, 2, 4)
     made = Synthesis(torch.zeros(1, 1, 2, 4), field.int(), torch.zeros(1, 1, 2, 4))
     found = crowds(made, torch.zeros(1, 1, 2, 2), 1)

@@ -1,4 +1,4 @@
-"""The semantic benchmark's measures: they must fall where a picture is worse."""
+"""The semantic benchmark: its measures fall for a worse picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from benchmarks import semantic
 
 
-def test_colours_tell_the_picture_apart_as_its_labels_do() -> None:
+def test_mean_colours_separate_the_classes() -> None:
     known, own = semantic.picture(), semantic.disc()
     means = np.stack([known[own == label].mean(axis=0) for label in (0, 1)])
     assert (semantic.seen_as(known, means) == own).mean() > 0.98
@@ -18,7 +18,7 @@ def test_colours_tell_the_picture_apart_as_its_labels_do() -> None:
     assert (semantic.seen_as(known, means) == elsewhere).mean() < 0.85
 
 
-def test_the_whole_benchmark_in_small(capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_the_whole_benchmark_with_few_iterations(capsys: pytest.CaptureFixture[str]) -> None:
     quick = ["--iterations", "2", "--repeat-iterations", "2", "--side", "32", "--runs", "1"]
     semantic.main(quick)
     results = json.loads(capsys.readouterr().out)["results"]

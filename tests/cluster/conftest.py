@@ -15,13 +15,13 @@ from tests.support.runs import INLINE, frame_bytes, sample_config
 
 @pytest.fixture
 def start_driver() -> Iterator[StartDriver]:
-    """Starts a driver in a process group of its own; what is left of it is killed afterwards."""
+    """Return a function that starts a driver in its own process group; it is killed afterwards."""
     yield from starting_drivers()
 
 
 @pytest.fixture(scope="module")
 def running_ray() -> Iterator[None]:
-    """A Ray in this process, for all tests of a file from here on: runs use it, and leave it."""
+    """Start Ray in this process for the remaining tests of a file; runs leave it running."""
     start_local(2, dashboard=False)
     yield
     leave()
@@ -29,7 +29,7 @@ def running_ray() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """The frames and the film of a run of 12 frames in one process that nobody disturbed."""
+    """Make a run of 12 frames in one process without interruption; return its frames and film."""
     root = tmp_path_factory.mktemp("uninterrupted")
     config = sample_config(root, FRAMES, execution=INLINE)
     assert open_run(config).execute().done == FRAMES

@@ -1,4 +1,4 @@
-"""Where the cluster files are and what the versions in them should be."""
+"""Paths of the cluster files, and the versions that they should name."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ SHELL_FILES = [
 
 
 def read_yaml(path: Path) -> Any:
-    """The one document of a YAML file."""
+    """Read the only document of a YAML file."""
     return yaml.safe_load(path.read_text())
 
 
 def pinned(package: str) -> str:
-    """The version of a package in constraints.txt.
+    """Return the version of a package in constraints.txt.
 
     Raises:
         LookupError: it has none, or different ones for different machines.
@@ -51,13 +51,13 @@ def pinned(package: str) -> str:
 
 
 def project() -> dict[str, Any]:
-    """The [project] table of pyproject.toml."""
+    """Read the [project] table of pyproject.toml."""
     table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return table
 
 
 def understood_options(line: str) -> dict[str, Any]:
-    """The options of a `batch-analogy …` line as the command line's own parser reads them.
+    """Parse a `batch-analogy …` line with the command line's own parser, and return its options.
 
     Raises:
         click.ClickException: the command does not exist, or does not take such arguments.

@@ -1,4 +1,4 @@
-"""Machines that are not there: namespaces in which Slurm scripts and Ray's commands really run."""
+"""Simulated machines: namespaces in which Slurm scripts and Ray's commands really run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAKES = Path(__file__).parent / "fake_slurm"
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
-    """A folder for PATH: batch-analogy of this source, and the fake Slurm."""
+    """Make a folder for PATH with batch-analogy of this source and the fake Slurm."""
     folder = tmp_path / "bin"
     folder.mkdir()
     command = folder / "batch-analogy"
@@ -33,7 +33,7 @@ def commands(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path, commands: Path) -> dict[str, str]:
-    """What a job on a machine with one core and no GPU finds around it."""
+    """Return the environment of a job on a machine with one core and no GPU."""
     home = tmp_path / "home"
     home.mkdir()
     own = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "SLURM_"))}
@@ -49,7 +49,7 @@ def environment(tmp_path: Path, commands: Path) -> dict[str, str]:
 
 @pytest.fixture
 def on_machines(tmp_path: Path, environment: dict[str, str]) -> Iterator[OnMachines]:
-    """``on_machines(count, *command, **variables)`` runs a command beside so many machines."""
+    """Return a function that runs a command next to a number of simulated machines."""
     require_namespaces()
     short = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Ray's sockets want a short path
 

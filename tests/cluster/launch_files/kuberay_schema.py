@@ -1,4 +1,4 @@
-"""The fields of a RayJob, for refusing a manifest that has others.
+"""Schema of a RayJob, which refuses manifests with unknown fields.
 
 Names and types of KubeRay 1.6.2, from the API reference that the project generates out of the types
 its CRD is generated from (ray-project/kuberay, docs/reference/api.md; Apache License 2.0). The CRD
@@ -22,7 +22,7 @@ TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
 
 
 def object_of(required: tuple[str, ...] = (), /, **fields: Schema) -> Schema:
-    """An object with these fields and no others."""
+    """Return the schema of an object with these fields and no others."""
     return {
         "type": "object",
         "properties": fields,
@@ -32,22 +32,22 @@ def object_of(required: tuple[str, ...] = (), /, **fields: Schema) -> Schema:
 
 
 def list_of(items: Schema) -> Schema:
-    """An array."""
+    """Return the schema of an array."""
     return {"type": "array", "items": items}
 
 
 def one_of(*texts: str) -> Schema:
-    """One of some texts."""
+    """Return the schema of a text that is one of several."""
     return {"type": "string", "enum": list(texts)}
 
 
 def ref(name: str) -> Schema:
-    """A definition of this file or of Kubernetes."""
+    """Refer to a definition of this file or of Kubernetes."""
     return {"$ref": f"#/$defs/{name}"}
 
 
 def kubernetes_name(full: str) -> str:
-    """PodSpec of io.k8s.api.core.v1.PodSpec."""
+    """Shorten a name: io.k8s.api.core.v1.PodSpec to PodSpec."""
     return full.rpartition(".")[2]
 
 
@@ -156,6 +156,6 @@ RAY: dict[str, Schema] = {
 
 
 def schema_of(name: str) -> Schema:
-    """A whole JSON schema whose root is RayJob or one of Kubernetes' objects."""
+    """Return the whole JSON schema of RayJob or of one of Kubernetes' objects."""
     kubernetes = json.loads((Path(__file__).parent / "kubernetes.schema.json").read_text())
     return {**ref(name), "$defs": {**kubernetes["$defs"], **RAY}}

@@ -1,12 +1,12 @@
-"""Makes kubernetes.schema.json: as much of Kubernetes' own schema as our manifests reach.
+"""Write kubernetes.schema.json: the part of Kubernetes' own schema that our manifests use.
 
     pip install kubernetes-validate==1.37.0
-    python tests/unit/cluster/kubernetes_schema.py
+    python tests/cluster/launch_files/kubernetes_schema.py
 
-Kubernetes' schema has a megabyte and more. Kept are the objects that cluster/kuberay/*.yaml really
-use, each with the names of all of its fields; of a field that the manifests do not use no more than
-the name is kept. Every kept object refuses fields that it does not have. A manifest that begins to
-use another field needs this script run once more; the tests say so.
+Kubernetes' schema is larger than a megabyte. This script keeps only the objects that
+cluster/kuberay/*.yaml use, each with the names of all its fields. Fields that the manifests do not
+use keep their name alone. Every kept object refuses unknown fields. If a manifest begins to use
+another field, the tests ask for this script to be run again.
 
 kubernetes-validate carries the OpenAPI definitions of Kubernetes (Apache License 2.0).
 """
@@ -29,7 +29,7 @@ KEPT = ("type", "required", "enum", "additionalProperties", "oneOf", "anyOf")
 
 
 class Pruner:
-    """Copies from all definitions what the values of manifests lead to."""
+    """Copies the definitions that the values of manifests refer to."""
 
     def __init__(self, definitions: dict[str, Any]) -> None:
         self.definitions = definitions
@@ -37,7 +37,7 @@ class Pruner:
         self.kept: dict[str, Any] = {}
 
     def visit(self, name: str, value: Any) -> None:
-        """Keep a definition and follow the value that is meant to be one."""
+        """Keep a definition, and follow the value that should match it."""
         source = self.definitions[name]
         short = kubernetes_name(name)
         if self._full_names.setdefault(short, name) != name:
@@ -52,7 +52,7 @@ class Pruner:
                 fields[field] = self._shape(source["properties"][field], inner)
 
     def _shape(self, schema: dict[str, Any], value: Any) -> dict[str, Any]:
-        """The schema of one value, with references to kept definitions."""
+        """Return the schema of one value, with references to kept definitions."""
         if "$ref" in schema:
             name = schema["$ref"].removeprefix("#/$defs/")
             self.visit(name, value)
@@ -67,7 +67,7 @@ class Pruner:
 
 
 def follow_ray(pruner: Pruner, schema: dict[str, Any], value: Any) -> None:
-    """Go down a manifest by Ray's schema to where Kubernetes' begins."""
+    """Follow a manifest by Ray's schema down to the objects of Kubernetes."""
     reference = schema.get("$ref", "").removeprefix("#/$defs/")
     if reference in RAY:
         follow_ray(pruner, RAY[reference], value)
@@ -83,7 +83,7 @@ def follow_ray(pruner: Pruner, schema: dict[str, Any], value: Any) -> None:
 
 
 def full_name(pruner: Pruner, short: str) -> str:
-    """The full name of a definition of core or meta."""
+    """Return the full name of a definition of core or meta."""
     found = [
         name
         for name in pruner.definitions

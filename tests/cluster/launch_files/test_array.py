@@ -1,4 +1,4 @@
-"""array.sbatch: films shared out over tasks, each in its own process, and retried if incomplete."""
+"""array.sbatch: films are distributed over tasks, and incomplete ones are retried."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_task(
     )
 
 
-def test_incomplete_films_alone_are_done_again(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_repeats_only_incomplete_films(tmp_path: Path, environment: dict[str, str]) -> None:
     shots = [tmp_path / name for name in ("shot 1", "shot2", "shot3")]
     for shot in shots:
         write_frames(shot, 1)
@@ -64,7 +64,7 @@ def test_incomplete_films_alone_are_done_again(tmp_path: Path, environment: dict
     assert (tmp_path / "film1.mp4").stat().st_mtime_ns == before
 
 
-def test_every_line_is_one_tasks(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_each_line_goes_to_one_task(tmp_path: Path, environment: dict[str, str]) -> None:
     recorder = tmp_path / "bin" / "batch-analogy"
     recorder.write_text(
         f'#!/usr/bin/env bash\n[[ $1 == status ]] && exit 2\necho "$@" >>{tmp_path}/calls\n'
@@ -86,7 +86,7 @@ def test_every_line_is_one_tasks(tmp_path: Path, environment: dict[str, str]) ->
         ("film.run\n", "needs a run folder and a command"),
     ],
 )
-def test_a_wrong_line_is_said(
+def test_reports_an_invalid_line(
     tmp_path: Path, environment: dict[str, str], text: str, says: str
 ) -> None:
     (tmp_path / "films.txt").write_text(text)
@@ -95,7 +95,7 @@ def test_a_wrong_line_is_said(
     assert says in ended.stderr
 
 
-def test_a_missing_list_is_said(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_reports_a_missing_list(tmp_path: Path, environment: dict[str, str]) -> None:
     ended = run_task(environment, tmp_path, 0, 1, "nowhere.txt")
     assert ended.returncode == 2
     assert "'nowhere.txt' cannot be read" in ended.stderr

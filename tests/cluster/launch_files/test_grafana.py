@@ -1,4 +1,4 @@
-"""The dashboard shows metrics that there are, by labels that they have."""
+"""The Grafana dashboard queries only existing metrics and labels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VARIABLES = {"__range", "session", "datasource"}
 
 
 def names_in(expression: str) -> tuple[set[str], set[str]]:
-    """The metrics and the labels that an expression names.
+    """Return the metrics and the labels that an expression names.
 
     Raises:
         ValueError: it has a name that is neither, nor a known function.
@@ -47,7 +47,7 @@ def names_in(expression: str) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_it_names_metrics_and_labels_that_there_are(expression: str) -> None:
+def test_queries_existing_metrics_and_labels(expression: str) -> None:
     metrics, labels = names_in(expression)
     assert metrics
     for metric in metrics:
@@ -64,7 +64,7 @@ def test_it_names_metrics_and_labels_that_there_are(expression: str) -> None:
         'summ(ray_batch_analogy_frames_done_total{SessionName=~"$session"})',
     ],
 )
-def test_a_wrong_name_would_be_noticed(wrong: str) -> None:
+def test_the_check_notices_a_wrong_name(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"finished|summ"):
         names_in(wrong)
 
@@ -74,7 +74,7 @@ def test_every_metric_is_shown() -> None:
     assert shown == set(METRICS) - {"ray_batch_analogy_frame_seconds_count"}
 
 
-def test_panels_are_told_apart_and_do_not_cover_each_other() -> None:
+def test_panels_have_different_ids_and_do_not_overlap() -> None:
     ids = [panel["id"] for panel in PANELS]
     assert len(set(ids)) == len(ids) > 5
     for one, other in combinations([panel["gridPos"] for panel in PANELS], 2):
@@ -84,7 +84,7 @@ def test_panels_are_told_apart_and_do_not_cover_each_other() -> None:
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in PANELS)
 
 
-def test_any_prometheus_may_be_chosen() -> None:
+def test_the_data_source_can_be_chosen() -> None:
     variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource"
     assert variables["datasource"]["query"] == "prometheus"

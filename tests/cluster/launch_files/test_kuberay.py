@@ -1,4 +1,4 @@
-"""The Kubernetes manifests by their schemas with unknown fields refused, and what schemas miss."""
+"""Kubernetes manifests: strict validation by schema, and rules that schemas cannot express."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ UNITS = {"Mi": 2**20, "Gi": 2**30}
 
 
 def complaints(manifest: dict[str, Any], name: str) -> list[str]:
-    """What the schema has against a manifest."""
+    """Return the validation errors of a manifest."""
     validator = jsonschema.Draft202012Validator(schema_of(name))
     return [f"{e.json_path}: {e.message}" for e in validator.iter_errors(manifest)]
 
 
 def places(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
-    """Where the mappings in a manifest are."""
+    """Yield the paths of all mappings in a manifest."""
     if isinstance(value, dict):
         yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value)
@@ -41,7 +41,7 @@ def places(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
 
 
 def at(value: Any, path: tuple[str | int, ...]) -> Any:
-    """The part of a manifest that lies there."""
+    """Return the part of a manifest at a path."""
     for key in path:
         value = value[key]
     return value
@@ -53,17 +53,17 @@ def groups() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("manifest", "name"), MANIFESTS)
-def test_the_schema_accepts_it(manifest: dict[str, Any], name: str) -> None:
+def test_the_schema_accepts_the_manifest(manifest: dict[str, Any], name: str) -> None:
     assert complaints(manifest, name) == []
 
 
 def free_keys(path: tuple[str | int, ...]) -> bool:
-    """Whether any key is right there: labels, quantities, Ray's start parameters."""
+    """Tell whether any key is allowed there: labels, quantities, Ray's start parameters."""
     return path[-1:] in {("labels",), ("requests",), ("limits",), ("rayStartParams",)}
 
 
 @pytest.mark.parametrize(("manifest", "name"), MANIFESTS)
-def test_a_typo_is_refused_wherever_it_is(manifest: dict[str, Any], name: str) -> None:
+def test_the_schema_refuses_a_typo_anywhere(manifest: dict[str, Any], name: str) -> None:
     tried = [path for path in places(manifest) if not free_keys(path)]
     assert len(tried) >= 4
     for path in tried:
@@ -74,7 +74,7 @@ def test_a_typo_is_refused_wherever_it_is(manifest: dict[str, Any], name: str) -
 
 @pytest.mark.parametrize(("manifest", "name"), MANIFESTS)
 def test_the_schema_knows_every_field_that_is_used(manifest: dict[str, Any], name: str) -> None:
-    """A field kept only by name would take any value: run kubernetes_schema.py then."""
+    """Fields without a schema accept any value; if this fails, run kubernetes_schema.py."""
     for path in places(manifest):
         if free_keys(path):
             continue
@@ -88,20 +88,20 @@ def test_the_schema_knows_every_field_that_is_used(manifest: dict[str, Any], nam
     ("key", "wrong"),
     [("backoffLimit", "2"), ("submissionMode", "HttpMode"), ("shutdownAfterJobFinishes", "yes")],
 )
-def test_a_wrong_value_is_refused(key: str, wrong: object) -> None:
+def test_the_schema_refuses_an_invalid_value(key: str, wrong: object) -> None:
     spoiled = copy.deepcopy(RAYJOB)
     spoiled["spec"][key] = wrong
     assert complaints(spoiled, "RayJob")
 
 
-def test_quantities_are_quantities() -> None:
+def test_resource_quantities_are_valid() -> None:
     for path in places(RAYJOB):
         if path[-1:] in {("requests",), ("limits",)}:
             for name, amount in at(RAYJOB, path).items():
                 assert re.fullmatch(QUANTITY, amount), f"{name}: {amount}"
 
 
-def test_every_pod_has_the_shared_folder_and_room_in_dev_shm() -> None:
+def test_every_pod_mounts_the_shared_folder_and_a_large_dev_shm() -> None:
     for group in groups():
         pod = group["template"]["spec"]
         (container,) = pod["containers"]
@@ -117,7 +117,7 @@ def test_every_pod_has_the_shared_folder_and_room_in_dev_shm() -> None:
     assert STORAGE["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
-def test_the_head_does_no_frames_and_workers_come_and_go() -> None:
+def test_the_head_takes_no_work_and_workers_scale() -> None:
     head, worker = groups()
     assert head["rayStartParams"]["num-cpus"] == head["rayStartParams"]["num-gpus"] == "0"
     assert "nvidia.com/gpu" not in head["template"]["spec"]["containers"][0]["resources"]["limits"]
@@ -129,7 +129,7 @@ def test_the_head_does_no_frames_and_workers_come_and_go() -> None:
     assert cluster["authOptions"] == {"mode": "token"}
 
 
-def test_the_cluster_goes_away_and_a_retry_finds_the_run() -> None:
+def test_the_cluster_is_deleted_and_a_retry_finds_the_run() -> None:
     spec = RAYJOB["spec"]
     assert spec["shutdownAfterJobFinishes"] is True  # else ttlSecondsAfterFinished does nothing
     assert spec["ttlSecondsAfterFinished"] > 0

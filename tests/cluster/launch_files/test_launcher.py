@@ -1,4 +1,4 @@
-"""The launcher's files by Ray's own validator, and the rules that it does not know."""
+"""Files of the cluster launcher: Ray's own validator, and rules that it does not check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ by_cloud = pytest.mark.parametrize("path", CLOUDS, ids=lambda path: path.name)
 
 
 def validated(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with Ray's defaults filled in.
+    """Validate a config, and return it with Ray's defaults filled in.
 
     Raises:
         Exception: of whatever kind Ray's validator gives for what it does not accept.
@@ -44,7 +44,7 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @by_name
-def test_ray_accepts_it(path: Path) -> None:
+def test_ray_accepts_the_file(path: Path) -> None:
     prepared = validated(read_yaml(path))
     assert prepared["cluster_name"] == "batch-analogy"
     assert prepared["max_workers"] >= 1
@@ -67,7 +67,7 @@ def test_ray_refuses_a_typo_in_a_node_type(path: Path) -> None:
 
 
 @by_cloud
-def test_the_head_does_no_frames_and_workers_come_and_go(path: Path) -> None:
+def test_the_head_takes_no_work_and_workers_scale(path: Path) -> None:
     config = read_yaml(path)
     head, worker = (config["available_node_types"][name] for name in ("head", "worker"))
     assert config["head_node_type"] == "head"
@@ -78,8 +78,8 @@ def test_the_head_does_no_frames_and_workers_come_and_go(path: Path) -> None:
     assert config["idle_timeout_minutes"] > 0
 
 
-def test_a_head_of_ones_own_does_no_frames_either() -> None:
-    """Ray takes no resources from the file of a local cluster, so its command says them."""
+def test_a_local_head_takes_no_work() -> None:
+    """Ray ignores resources in the file of a local cluster, so the start command sets them."""
     (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
     assert "--num-cpus=0 --num-gpus=0" in config["head_start_ray_commands"][-1]
     node_type = validated(config)["available_node_types"]["local.cluster.node"]
@@ -114,7 +114,7 @@ def test_package_and_token_come_from_the_submitting_machine(path: Path) -> None:
 
 
 @by_name
-def test_bash_reads_every_command(path: Path) -> None:
+def test_bash_can_parse_every_command(path: Path) -> None:
     config = read_yaml(path)
     for kind in COMMANDS:
         for command in config.get(kind, []):
@@ -137,12 +137,12 @@ on "$head" ray job submit --address http://127.0.0.1:8265 -- \
 """
 
 
-def test_the_start_commands_make_a_cluster_that_does_a_job(
+def test_the_start_commands_start_a_working_cluster(
     on_machines: OnMachines, tmp_path: Path
 ) -> None:
-    """local.yaml's own commands on two machines that are namespaces, with Ray's token.
+    """Run the commands of local.yaml on two simulated machines, with Ray's token.
 
-    The job makes what the command makes here.
+    The job must make the same film as the command in this process.
     """
     (config,) = (read_yaml(path) for path in LAUNCHER_FILES if path.stem == "local")
     head, worker = (config[f"{who}_start_ray_commands"][-1] for who in ("head", "worker"))

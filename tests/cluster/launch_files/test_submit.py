@@ -1,4 +1,4 @@
-"""submit.sbatch on machines that are namespaces: real Ray, real run, fake srun and scontrol."""
+"""submit.sbatch on simulated machines: real Ray, real run, fake srun and scontrol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def done_frames(run: Path) -> list[str]:
-    """Names of the frames that a run's journal calls done."""
+    """Return the names of the frames that are done by the journal of a run."""
     entries = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     return [entry["name"] for entry in entries if entry["event"] == "done"]
 
@@ -33,7 +33,7 @@ def done_frames(run: Path) -> list[str]:
 def submit(
     on_machines: OnMachines, machines: int, *arguments: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run submit.sbatch as the batch step of a job on so many machines."""
+    """Run submit.sbatch as the batch step of a job on several machines."""
     return on_machines(
         machines,
         "bash",
@@ -46,7 +46,7 @@ def submit(
     )
 
 
-def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: Path) -> None:
+def test_one_machine_finishes_a_run_begun_on_two(on_machines: OnMachines, pictures: Path) -> None:
     run = pictures / "film.run"
     spoiled = pictures / "in" / "img1.png"
     good = spoiled.read_bytes()
@@ -69,7 +69,7 @@ def test_two_machines_begin_and_one_finishes(on_machines: OnMachines, pictures: 
 
 
 def test_a_ray_that_does_not_start_fails_the_job(on_machines: OnMachines, pictures: Path) -> None:
-    """symmetric-run itself exits 0 then."""
+    """Ray's symmetric-run itself exits with 0 then."""
     occupy = (
         "import socket, sys, subprocess; s = socket.create_server(('0.0.0.0', 6379));"
         "sys.exit(subprocess.call(sys.argv[1:]))"

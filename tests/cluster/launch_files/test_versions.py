@@ -1,4 +1,4 @@
-"""One version of Ray, Python, torch and of this package, wherever one is written."""
+"""All files name the same versions of Ray, Python, torch and this package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def versions(pattern: str, text: str) -> set[str]:
     return {match[1] for match in re.finditer(pattern, text, re.IGNORECASE)}
 
 
-def test_the_tests_run_on_the_ray_that_is_pinned() -> None:
+def test_the_rayjob_names_the_installed_ray() -> None:
     if ray.__version__ != pinned("ray"):
         pytest.skip(f"this is Ray {ray.__version__}; constraints.txt pins {pinned('ray')}")
     cluster = read_yaml(CLUSTER / "kuberay" / "rayjob.yaml")["spec"]["rayClusterSpec"]
@@ -35,7 +35,7 @@ def test_the_tests_run_on_the_ray_that_is_pinned() -> None:
 
 
 @by_name
-def test_what_a_file_says_is_what_is_pinned(path) -> None:
+def test_a_file_names_the_pinned_versions(path) -> None:
     text = path.read_text()
     assert versions(r"\bray(?:version)?[\"':= ]+(\d+\.\d+\.\d+)", text) <= {pinned("ray")}
     assert versions(r"\btorch[\"':= ]+(\d+\.\d+\.\d+)", text) <= {pinned("torch")}
@@ -44,8 +44,8 @@ def test_what_a_file_says_is_what_is_pinned(path) -> None:
     assert versions(r"\bpython(?:=|:| )?(3\.\d+)", text) <= {PYTHON}
 
 
-def test_the_versions_are_there_at_all() -> None:
-    """So that the test before this one compares something."""
+def test_files_contain_versions() -> None:
+    """Without any, the test before this one would compare nothing."""
     rayjob = (CLUSTER / "kuberay" / "rayjob.yaml").read_text()
     dockerfile = (CLUSTER / "Dockerfile").read_text()
     assert versions(r"\bray(?:version)?[\"':= ]+(\d+\.\d+\.\d+)", rayjob) == {pinned("ray")}
@@ -56,20 +56,20 @@ def test_the_versions_are_there_at_all() -> None:
         assert versions(r"\bpython(3\.\d+) -m venv", path.read_text()) == {PYTHON}, path.name
 
 
-def test_the_package_supports_that_python() -> None:
+def test_the_package_supports_the_pinned_python() -> None:
     low, high = re.findall(r"3\.(\d+)", project()["requires-python"])
     assert int(low) <= int(PYTHON.partition(".")[2]) < int(high)
 
 
-def test_torch_is_built_for_the_driver_that_the_files_ask_for() -> None:
-    """CUDA 13 wants driver 580; another CUDA in constraints.txt wants other words here."""
+def test_the_files_require_the_driver_of_torchs_cuda() -> None:
+    """CUDA 13 needs driver 580; adapt this test if constraints.txt names another CUDA."""
     assert pinned("cuda-toolkit").startswith("13.")
     for name in ("aws.yaml", "gcp.yaml", "Dockerfile", "README.md"):
         assert re.search(r"driver[^.]*?\b580\b|580[^.]*driver", (CLUSTER / name).read_text(), re.S)
 
 
-def test_installations_keep_to_the_constraints() -> None:
-    """Only what the autoscaler needs on the head may come as it is."""
+def test_installations_use_the_constraints() -> None:
+    """Only packages that the autoscaler needs on the head may be installed without them."""
     for path in FILES:
         for line in path.read_text().splitlines():
             if re.search(r"\bpip install\b", line) and "-c " not in line:
@@ -77,7 +77,7 @@ def test_installations_keep_to_the_constraints() -> None:
 
 
 @by_name
-def test_no_secret_and_no_registry_is_written_down(path) -> None:
+def test_files_contain_no_secret_and_no_registry(path) -> None:
     text = path.read_text()
     assert not re.search(r"AKIA[0-9A-Z]{16}|-----BEGIN|RAY_AUTH_TOKEN=\S|auth_token: \S", text)
     registries = r"\b(?:docker\.io|gcr\.io|ghcr\.io|quay\.io|\w+\.pkg\.dev|amazonaws\.com/[\w-]+:)"
@@ -85,7 +85,7 @@ def test_no_secret_and_no_registry_is_written_down(path) -> None:
     assert not re.search(r"--(?:extra-)?index-url|simple/", text)
 
 
-def test_the_repository_is_what_the_image_is_made_of() -> None:
+def test_the_image_copies_the_files_that_dockerignore_admits() -> None:
     copied = re.findall(r"^COPY (.+) \S+$", (CLUSTER / "Dockerfile").read_text(), re.MULTILINE)
     names = {name for line in copied for name in line.split()}
     sent = {
