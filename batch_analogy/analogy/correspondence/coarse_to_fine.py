@@ -36,7 +36,7 @@ from batch_analogy.analogy.nnf import (
 from batch_analogy.analogy.reconstruction.latent import WeightedField, reconstruct_latent
 from batch_analogy.config.matching import SEARCH_ITERATIONS, AnalogyConfig
 
-_COARSE_RADIUS_DIVISOR = 16  # radius None: the longer side in pixels by this, in cells
+_COARSE_RADIUS_DIVISOR = 16  # radius None: cells = longer side in pixels / this
 _MIN_VOTE_WEIGHT = 0.02  # above 0, so that cells vote even where none has any confidence
 _MAX_UNKNOWN_SHARE = 0.08  # of A's cells; above it, coarse levels are searched again too
 

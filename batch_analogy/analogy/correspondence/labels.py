@@ -1,4 +1,4 @@
-"""Masks: pictures in flat colours that restrict matches to areas of one label (sky to sky).
+"""Masks: pictures in flat colours that restrict matches to areas of the same label (sky to sky).
 
 A mask becomes one soft map per colour. The search compares these maps as additional channels of
 the features, so the kernels need no support for masks.

@@ -72,8 +72,8 @@ Patches, radii, alphas and the iterations of paper quality are those of the publ
 - Standard quality solves only the coarsest level, in three iterations. That repaired the visible
   tears; more iterations or finer levels changed almost nothing and take most of a pair's time.
 - Coarse levels decide what matches what and need freedom, so the smoothness prior has a fifth of
-  its weight there. At full weight the forearm of a galloping horse was matched to the paper behind
-  that of a standing horse.
+  its weight there. At full weight the forearm of a galloping horse was matched to the paper around
+  the forearm of a standing horse.
 - With the search channels, the matches' cost over all channels stays within 0.1 % of the full
   search's (benchmarks/kernel).
 

@@ -254,8 +254,8 @@ def _searched(step: _Step, field: Tensor, coarser: Tensor) -> Iterator[tuple[_Wi
 def _enlarged_field(step: _Step, field: Tensor, window: _Window) -> Tensor:
     """Enlarge the coarser field at a window, by scaled and rounded displacements.
 
-    Displacements are rounded instead of positions, so that where parents have equal displacements,
-    their children do too and still continue each other.
+    Displacements are rounded instead of positions, so that children of parents with equal
+    displacements have equal displacements too and still continue each other.
     """
     children = [torch.arange(*r, device=field.device) for r in (window.rows, window.columns)]
     own, target = step.octave.size, step.octave.target_size
