@@ -63,7 +63,7 @@ def test_reports_an_address_without_a_cluster(tmp_path: Path, address: str, mess
 
 def test_reports_that_gpus_are_missing(tmp_path: Path) -> None:
     execution = ExecutionConfig(gpus_per_worker=64)
-    with pytest.raises(ClusterError, match="64 GPU per worker were asked for"):
+    with pytest.raises(ClusterError, match="--gpus-per-worker is 64, but"):
         open_run(sample_config(tmp_path, 1, execution=execution)).execute()
     assert not ray.is_initialized()
 

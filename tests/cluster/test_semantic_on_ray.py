@@ -102,5 +102,5 @@ def test_a_stopped_training_can_be_continued(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("running_ray")
 def test_reports_that_gpus_are_missing(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match="2 GPU per worker were asked for"):
+    with pytest.raises(ClusterError, match="--gpus-per-worker is 2, but"):
         train_all(jobs_in(tmp_path), ExecutionConfig(gpus_per_worker=2))

@@ -306,9 +306,9 @@ class RayPool:
         on_gpus = sum(self._workers_on_gpus(node) for node in nodes)
         if self._share > 0 and not on_gpus and local:
             raise ClusterError(
-                f"{self._share:g} GPU per worker were asked for, but this machine has "
-                f"{sum(node.get('GPU', 0) for node in nodes):g}; use --gpus-per-worker 0, or give "
-                "the --address of a cluster with GPUs"
+                f"--gpus-per-worker is {self._share:g}, but this machine has "
+                f"{sum(node.get('GPU', 0) for node in nodes):g} GPUs; use --gpus-per-worker 0, or "
+                "give the --address of a cluster with GPUs"
             )
         if not local and self._execution.workers is None:
             cluster.require_machines("--workers N")

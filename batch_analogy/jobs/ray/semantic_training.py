@@ -1,4 +1,4 @@
-"""Train several pictures at once, each in a Ray actor.
+"""Train on several pictures at once, each in a Ray actor.
 
 An actor gets paths and settings, and streams small events back. Checkpoints lie in the training
 folder, on storage that all machines share. An actor that dies is replaced by another, which
@@ -41,7 +41,7 @@ POLL_SECONDS = 0.5
 
 
 class TrainerActor:
-    """Trains one picture; ``stop`` can be called meanwhile."""
+    """Trains on one picture; ``stop`` can be called meanwhile."""
 
     def __init__(self, job: TrainJob, expected: dict[str, str]) -> None:
         self._job, self._expected = job, expected
@@ -95,7 +95,7 @@ def train_on_ray(
     on_event: OnSemanticEvent,
     stopped: Callable[[], bool],
 ) -> TrainingResults:
-    """Train pictures on Ray; see ``jobs.semantic.train_many.train_all``.
+    """Train on pictures, on Ray; see ``jobs.semantic.train_many.train_all``.
 
     Raises:
         ClusterError: no cluster answers at the address, or it died.
@@ -238,13 +238,13 @@ def _needs(job: TrainJob, execution: ExecutionConfig) -> dict[str, float]:
     """Return the resources of one training; its cores are limited to those of the largest node.
 
     Raises:
-        ClusterError: GPUs were asked for, and this machine has none.
+        ClusterError: GPUs were requested, but this machine has none.
     """
     nodes, share = cluster.work_nodes(), execution.gpus_per_worker or 0.0
     most = max((node.get("CPU", 0) for node in nodes), default=job.config.threads)
     if share and execution.address is None and not any(node.get("GPU", 0) for node in nodes):
         raise ClusterError(
-            f"{share:g} GPU per worker were asked for, but this machine has none; use "
+            f"--gpus-per-worker is {share:g}, but this machine has no GPU; use "
             "--gpus-per-worker 0, or give the --address of a cluster with GPUs"
         )
     return {"num_cpus": 1 if share else max(1, min(job.config.threads, most)), "num_gpus": share}

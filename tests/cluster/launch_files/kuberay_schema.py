@@ -1,9 +1,9 @@
 """Schema of a RayJob, which refuses manifests with unknown fields.
 
-Names and types of KubeRay 1.6.2, from the API reference that the project generates out of the types
-its CRD is generated from (ray-project/kuberay, docs/reference/api.md; Apache License 2.0). The CRD
-itself is a megabyte, most of it Kubernetes' pod template three times over: those parts are
-references to kubernetes.schema.json here.
+Names and types are those of KubeRay 1.6.2. They come from its API reference, which is generated
+from the same types as its CRD (ray-project/kuberay, docs/reference/api.md; Apache License 2.0). The
+CRD itself is a megabyte, mostly three copies of Kubernetes' pod template. Here these parts refer to
+kubernetes.schema.json.
 """
 
 from __future__ import annotations
