@@ -2,8 +2,8 @@
 
 Departures from the published loop, each a field of ``SemanticConfig`` and off in ``paper`` quality:
 random layouts (``random_layouts``), realism by class (``by_label``), a perceptual loss, and
-averaged weights. In every quality the generator's learning rate is lower than published, as there
-is no batch norm.
+averaged weights. In every quality the learning rates are lower than published, as there is no batch
+norm.
 
 Source: docs/method.md, "Training samples", "Training loop", "Optimiser".
 """
