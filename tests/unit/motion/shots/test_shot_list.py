@@ -26,6 +26,7 @@ Scene Number,Start Frame,Start Timecode,Start Time (seconds),End Frame,End Timec
         (SCENES, (0, 120, 300)),
         (SCENES.partition("\n")[2], (0, 120, 300)),
         ("7", (7,)),
+        ("# Start Frame of each shot\n0\n120\n", (0, 120)),
     ],
 )
 def test_parses_every_format(text: str, firsts: tuple[int, ...]) -> None:
@@ -46,6 +47,7 @@ def test_parses_every_format(text: str, firsts: tuple[int, ...]) -> None:
         ("5\n5\n", "two shots begin at frame 5"),
         ("9-5\n", "ends before it begins"),
         (SCENES.replace("121", "x"), "contains something other than numbers"),
+        (SCENES.replace("1,1,", "1,0,"), "below 1"),
     ],
 )
 def test_rejects_text_that_is_not_a_list_of_shots(text: str, words: str) -> None:
