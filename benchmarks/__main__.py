@@ -1,4 +1,4 @@
-"""Run every benchmark and keep its JSON: ``python -m benchmarks [folder]``."""
+"""Run every benchmark and save its JSON: ``python -m benchmarks [folder]``."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""SHA-256 of what every command makes: shows that a change moved no pixel.
+"""SHA-256 of the outputs of every command, to show that a change altered no pixel.
 
     python -m benchmarks.checksums > before.json      # in a checkout of the older commit
     python -m benchmarks.checksums --against before.json
 
 Prints one JSON object: each output's name and the SHA-256 of its pixels, or of the file for a film.
-Equal hashes are expected on one kind of processor only.
+Hashes are comparable only between processors of one kind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FRAMES = 28
 
 def main() -> int:
     """Run every case and print its hashes; exit 1 if any differs from those of ``--against``."""
-    parser = argparse.ArgumentParser(description="SHA-256 of what the commands make.")
+    parser = argparse.ArgumentParser(description="SHA-256 of the commands' outputs.")
     parser.add_argument("--against", type=Path, help="the JSON of an earlier commit")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def measure(folder: Path) -> dict[str, str]:
-    """Make inputs in ``folder``, run every command there, and hash what each one made."""
+    """Make inputs in ``folder``, run every command there, and hash the outputs of each."""
     make_inputs(folder)
     found: dict[str, str] = {}
     for preset in PRESETS:
@@ -175,13 +175,13 @@ def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def save(path: Path, picture: np.ndarray) -> None:
-    """Write ``picture`` (H, W, 3) uint8 as a PNG, and its folder where there is none."""
+    """Write ``picture`` (H, W, 3) uint8 as PNG; create its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
 
 
 def run(folder: Path, *arguments: str) -> None:
-    """Run ``batch-analogy`` of this checkout in ``folder``; end with its words if it fails."""
+    """Run this checkout's ``batch-analogy`` in ``folder``; exit with its messages if it fails."""
     here = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "batch_analogy", *arguments],
@@ -204,7 +204,7 @@ def hash_run(folder: Path, name: str) -> dict[str, str]:
 
 
 def hash_pictures(folder: Path, name: str) -> dict[str, str]:
-    """Hash the pixels of every PNG below ``folder`` that is a result, by its path there."""
+    """Hash the pixels of every PNG below ``folder``; name the hashes after the files."""
     found = {}
     for path in sorted(folder.rglob("*.png")):
         with Image.open(path) as picture:

@@ -1,8 +1,8 @@
 """Short films of real photographs with known motion and occlusion.
 
-A clip is one photograph that a camera moves over, with another lying on it as a disc in one case.
-Frames are 8-bit pictures; between any two of them the exact flow and the pixels seen in both are
-known.
+In each clip a camera moves over one photograph; in one case a disc cut from another photograph
+moves on it. Frames are 8-bit pictures. For any two of them the exact flow and the pixels that are
+visible in both are known.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Photo = NDArray[np.float32]  # (h, w, 3), 0 … 255
 WIDTH, HEIGHT = 320, 224
 NOISE = 2.0  # standard deviation, of 255
 DISC_RADIUS_PX = 44.0
-_FINE_SIGMA_PX = 0.5  # a photograph's sharpest detail is taken off, so that cubics can follow it
+_FINE_SIGMA_PX = 0.5  # blurs the sharpest detail, so that cubic splines can interpolate it
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Camera:
-    """Map from a frame's pixels to a photograph's: p = corner + span·u, by frame number."""
+    """Map from a frame's pixels u to a photograph's, p = corner + span·u, for each frame number."""
 
     corner: Callable[[int], tuple[float, float]]  # x, y in the photograph's pixels
-    span: Callable[[int], float] = lambda t: 1.0  # the photograph's pixels in one of the frame
+    span: Callable[[int], float] = lambda t: 1.0  # photograph pixels per frame pixel
 
     def render(self, scene: Scene, t: int) -> Photo:
         """Render frame ``t`` (H, W, 3); a camera at whole pixels copies them.
@@ -82,7 +82,7 @@ class Clip:
     frames: tuple[Frame, ...]
     camera: Camera
     disc: Callable[[int], tuple[int, int]] | None = None  # its centre, x and y in the frame
-    still: bool = False  # whether nothing moves
+    still: bool = False  # nothing moves
 
     def truth(self, s: int, t: int) -> tuple[Flow, Mask]:
         """Return the flow from frame s to frame t and the mask of pixels of s visible in t."""
@@ -93,30 +93,30 @@ class Clip:
             flow = np.where(here[..., None], shift, flow)
         x, y = (flow + np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1)).T
         x, y = x.T, y.T
-        # A hair's breadth of grace: rounding must not put a border pixel outside.
-        seen = (x > -1e-3) & (y > -1e-3) & (x < WIDTH - 0.999) & (y < HEIGHT - 0.999)
+        # A small tolerance: rounding must not put a border pixel outside.
+        visible = (x > -1e-3) & (y > -1e-3) & (x < WIDTH - 0.999) & (y < HEIGHT - 0.999)
         if self.disc is not None:
             there = disc_mask(*self.disc(t))
             column = np.clip(np.rint(x), 0, WIDTH - 1).astype(int)
             row = np.clip(np.rint(y), 0, HEIGHT - 1).astype(int)
-            seen &= here | ~there[row, column]
-        return flow, seen
+            visible &= here | ~there[row, column]
+        return flow, visible
 
 
 def disc_mask(x: float, y: float) -> Mask:
-    """Mask (H, W) bool of the pixels that the disc covers."""
+    """Return the mask (H, W) bool of the pixels that the disc covers."""
     rows, columns = np.ogrid[:HEIGHT, :WIDTH]
     return np.asarray((columns - x) ** 2 + (rows - y) ** 2 <= DISC_RADIUS_PX**2)
 
 
 def photo(name: str) -> Photo:
-    """One of scikit-image's photographs, RGB."""
+    """Return one of scikit-image's photographs, RGB, slightly blurred."""
     pixels = getattr(skimage.data, name)().astype(np.float32)
     return np.asarray(ndimage.gaussian_filter(pixels, (_FINE_SIGMA_PX, _FINE_SIGMA_PX, 0)))
 
 
 def _pan(x: float, y: float, reach: int, name: str, count: int) -> Clip:
-    """Move the picture by (x, y) a frame, and back after ``reach``."""
+    """Move the picture by (x, y) a frame; reverse the direction every ``reach`` frames."""
     left, top = _middle(name, abs(x) * reach, abs(y) * reach)
     left, top = left + max(0.0, x) * reach, top + max(0.0, y) * reach
 
@@ -127,12 +127,12 @@ def _pan(x: float, y: float, reach: int, name: str, count: int) -> Clip:
 
 
 def _to_and_fro(t: int, reach: int) -> int:
-    """0 … reach … 0 … reach, by one a frame."""
+    """Return frame t of a triangle wave that counts from 0 to ``reach`` and back."""
     return reach - abs(t % (2 * reach) - reach)
 
 
 def _middle(name: str, extra_x: float, extra_y: float) -> tuple[int, int]:
-    """Return the corner of the part to show: the photograph's middle, or above it."""
+    """Return the corner of the part to show: centred horizontally, above the middle vertically."""
     height, width = photo(name).shape[:2]
     return (
         max(0, int((width - WIDTH - extra_x) / 2)),
@@ -179,7 +179,7 @@ def _identical(name: str, count: int) -> Clip:
 
 
 def _object(name: str, count: int) -> Clip:
-    """Move a disc of another photograph by (3, 1) a frame, to and fro, over a still scene."""
+    """Move a disc of another photograph by (3, 1) a frame, back and forth over a still scene."""
     corner = _middle(name, 0, 0)
     camera = Camera(lambda t: corner)
     scene, other = camera.render(Scene(photo(name)), 0), photo(OTHERS[name])
@@ -202,7 +202,7 @@ def _object(name: str, count: int) -> Clip:
 
 
 OTHERS = {"astronaut": "coffee", "chelsea": "rocket", "coffee": "chelsea", "rocket": "astronaut"}
-"""Photograph → the one that styles it, and of which its moving object is cut."""
+"""Photograph → the one that it is styled after, and that its moving object is cut from."""
 
 CASES: dict[str, Callable[[str, int], Clip]] = {
     "pan": lambda name, count: _pan(4, -2, 24, name, count),
@@ -212,4 +212,4 @@ CASES: dict[str, Callable[[str, int], Clip]] = {
     "static with noise": _static,
     "identical": _identical,
 }
-"""What moves → the clip of a photograph with so many frames."""
+"""Kind of motion → function that makes a clip from a photograph's name and a frame count."""

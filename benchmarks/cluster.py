@@ -2,15 +2,15 @@
 
     python -m benchmarks.cluster [--sections overhead two_nodes …] [--runs 3] [--seed 4] [--quick]
 
-All "machines" are processes of this one, so ``two_nodes`` needs two idle cores to mean anything.
+All nodes are processes on this machine, so ``two_nodes`` is meaningful only with two idle cores.
 
-* ``overhead``: one worker in a local Ray against the same work in one process, both with the same
-  threads. The ratio is of the time from the start of the first frame to the end of the last; the
-  time of the whole command, which has Ray's start in it, stands beside it.
-* ``two_nodes``: two workers on two nodes against one worker on one; nodes of one core, workers of
-  one thread. The ratio is of the same time. Once with frames made each by itself, once with a
-  steady film, whose frames are shared out in spans of 24.
-* ``first_frame``: from typing the command to the start of the first frame, Ray's start included.
+* ``overhead``: one worker in a local Ray, compared with the same work in one process with as many
+  threads. The ratio compares the time from the start of the first frame to the end of the last.
+  The time of the whole command, which includes the start of Ray, is given too.
+* ``two_nodes``: two workers on two nodes, compared with one worker on one; nodes have one core,
+  workers one thread. The ratio compares the same time, for independent frames and for a steady
+  film, whose frames are distributed in spans of 24.
+* ``first_frame``: time from the start of the command to the start of the first frame.
 * ``kills``: all processes of one of two nodes are killed at a random moment, in both kinds of film.
 * ``corrupt``: a film with corrupt frames, during which workers are killed.
 """
@@ -54,7 +54,7 @@ def overhead(folder: Path, sizes: Sizes) -> dict[str, Any]:
     """Compare one worker in a local Ray with one process."""
     source = make_source(folder, sizes.overhead_frames, sizes.overhead_side)
     settings = {"one_process": ("--address", "none"), "ray": ("--workers", "1")}
-    for label, words in settings.items():  # compiles, and fills the caches of the disk
+    for label, words in settings.items():  # compiles, and fills the disk cache
         Command(few(source, folder), folder / f"warm-{label}.mp4", *words, *ON_CPU, *SINGLE).wait()
     trials: dict[str, list[Trial]] = {label: [] for label in settings}
     for run in range(sizes.runs):
@@ -77,7 +77,7 @@ def overhead(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def two_nodes(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """Compare two one-core nodes with one, for independent and for coherent frames."""
+    """Compare two one-core nodes with one, for independent frames and a coherent film."""
     counts = {"single_frames": sizes.node_frames, "steady_film": sizes.steady_frames}
     return {
         "asked": "at least 1.8",
@@ -91,7 +91,7 @@ def two_nodes(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def gain_of_two_nodes(source: Source, runs: int, mode: tuple[str, ...]) -> dict[str, Any]:
-    """Make films on one node and on two, in turn."""
+    """Make films alternately on one node and on two, and compare their times."""
     folder = source.reference.parent
     trials: dict[str, list[Trial]] = {"one": [], "two": []}
     for run in range(runs):
@@ -116,7 +116,7 @@ def gain_of_two_nodes(source: Source, runs: int, mode: tuple[str, ...]) -> dict[
 
 
 def first_frame(folder: Path, sizes: Sizes) -> dict[str, Any]:
-    """Time from starting the command to the start of the first frame."""
+    """Measure the time from the start of the command to the start of the first frame."""
     source = make_source(folder, sizes.first_frames, sizes.first_side)
     steps: list[dict[str, float]] = []
     for run in range(sizes.runs + 1):
@@ -146,7 +146,7 @@ def first_frame(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def few(source: Source, folder: Path) -> Source:
-    """Copy the first two frames, for a warm-up."""
+    """Return the source with its first two frames only, for a warm-up."""
     return Source(source.reference, folder / "frames" / "img[12].png", 2)
 
 
@@ -166,9 +166,9 @@ SECTIONS: dict[str, Callable[[Path, Sizes], dict[str, Any]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--runs", type=int, help="of each kind, 3 by default; kills has 5")
-    parser.add_argument("--seed", type=int, help="of the moments of kills and the corrupt frames")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+    parser.add_argument("--runs", type=int, help="of each kind; default 3, kills always 5")
+    parser.add_argument("--seed", type=int, help="for the times of kills and the corrupt frames")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to test the benchmark")
     options = parser.parse_args()
     given = {k: v for k in ("runs", "seed") if (v := getattr(options, k)) is not None}
     sizes = dataclasses.replace(QUICK if options.quick else Sizes(), **given)

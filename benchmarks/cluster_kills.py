@@ -1,4 +1,4 @@
-"""Films that must be complete although nodes and workers are killed."""
+"""Sections of ``benchmarks.cluster`` that kill nodes and workers while films are made."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def run_on_two_nodes(
 def judge_kill(
     source: Source, trial: Trial, killing: Killing, expected: dict[str, str]
 ) -> dict[str, Any]:
-    """Return whether every frame is there exactly once, with the expected bytes."""
+    """Check that every frame was made exactly once with the expected bytes; return the facts."""
     journal = journal_of(trial.run_dir)
     frames = count_once(journal, range(source.count))
     same = trial.film.exists() and digests(trial.film) == expected
@@ -151,7 +151,7 @@ def corrupt(folder: Path, sizes: Sizes) -> dict[str, Any]:
 
 
 def spoil(source: Source, chance: random.Random, count: int) -> list[int]:
-    """Corrupt ``count`` frames, each in another way, and return their indices."""
+    """Corrupt ``count`` frames in four different ways, and return their indices."""
     bad = sorted(chance.sample(range(source.count), count))
     for way, index in enumerate(bad):
         path = source.frames / f"img{index + 1}.png"
@@ -172,7 +172,7 @@ def spoil(source: Source, chance: random.Random, count: int) -> list[int]:
 def kill_worker(command: Command, after: int, killed: Sequence[str]) -> dict[str, Any]:
     """Kill the worker that has just finished a frame, once ``after`` frames are journaled.
 
-    A worker that was killed before does not count, though its last frame may be the latest.
+    Workers that were killed earlier are skipped, even if one of them finished the latest frame.
     """
     while True:
         lines = command.wait_for_done(max(1, after))
@@ -191,8 +191,8 @@ def judge_corrupt(
 ) -> dict[str, Any]:
     good = [index for index in range(source.count) if index not in bad]
     words = [sys.executable, "-m", "batch_analogy", "status", str(trial.run_dir), "--json"]
-    told = subprocess.run(words, check=True, capture_output=True)
-    failures = json.loads(told.stdout)["status"]["failed"]
+    status = subprocess.run(words, check=True, capture_output=True)
+    failures = json.loads(status.stdout)["status"]["failed"]
     frames = count_once(journal_of(trial.run_dir), good)
     pictures = len(list((trial.run_dir / "frames" / "a_prime").glob("[0-9]*.png")))
     recorded = sorted(failure["index"] for failure in failures)

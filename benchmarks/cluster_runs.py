@@ -1,7 +1,7 @@
-"""Runs measured on a real Ray: commands, their run folders, and nodes to kill.
+"""Runs on a real Ray, measured from outside: commands, their run folders, and nodes to kill.
 
-The times come from the workers' logs and the journal. All processes are on one machine here, so
-their clocks are one clock.
+Times come from the workers' logs and the journal. All processes are on one machine and so share one
+clock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.02
 
 
 ON_CPU = ("--gpus-per-worker", "0")
-SINGLE = ("--temporal", "off")  # each frame is made by itself, as work that shares out evenly
+SINGLE = ("--temporal", "off")  # independent frames, which are distributed evenly
 MODES: dict[str, tuple[str, ...]] = {"single_frames": SINGLE, "steady_film": ()}
 
 
@@ -109,7 +109,7 @@ class Trial:
 
     @property
     def run_dir(self) -> Path:
-        """Its run folder."""
+        """The run folder."""
         return run_dir_of(self.film)
 
     @property
@@ -118,7 +118,7 @@ class Trial:
         return self.ended - self.began
 
     def frames(self) -> list[FrameTime]:
-        """All finished frames in order of time."""
+        """Return all finished frames in order of their start."""
         found = []
         for path in sorted((self.run_dir / "logs").glob("*.jsonl")):
             for line in map(json.loads, path.read_text().splitlines()):
@@ -128,7 +128,7 @@ class Trial:
         return sorted(found, key=lambda frame: frame.started)
 
     def work_seconds(self) -> float:
-        """Seconds from the start of the first frame to the end of the last one."""
+        """Return the seconds from the start of the first frame to the end of the last one."""
         frames = self.frames()
         return max(frame.ended for frame in frames) - min(frame.started for frame in frames)
 
@@ -155,12 +155,12 @@ def make_source(folder: Path, frames: int, side: int) -> Source:
 
 
 class Command:
-    """A ``timelapse`` that is running, as typed into a shell.
+    """A running ``timelapse``, started as from a shell.
 
     Args:
-        source: what it works on.
-        film: what it makes; its messages go beside it.
-        options: more words, as ``--workers 2``.
+        source: the reference and the frames.
+        film: the output; the command's messages are written beside it.
+        options: further arguments, such as ``--workers 2``.
     """
 
     def __init__(self, source: Source, film: Path, *options: str) -> None:
@@ -204,7 +204,7 @@ class Command:
         """Wait until the command ends.
 
         Raises:
-            RuntimeError: it ended with an exit code that was not expected.
+            RuntimeError: the exit code is not among the expected ones.
         """
         code = self._process.wait(PATIENCE_SECONDS)
         trial = Trial(self._film, self.began, time.time(), code)
@@ -249,7 +249,7 @@ def film_frames(film: Path) -> int | None:
 
 
 def digests(film: Path) -> dict[str, str]:
-    """SHA-256 of the film and of every frame of its run."""
+    """Return the SHA-256 of the film and of every frame of its run."""
     top = run_dir_of(film) / "frames"
     files = {"film": film, **{str(f.relative_to(top)): f for f in top.rglob("[0-9]*.png")}}
     return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in files.items()}
@@ -263,7 +263,7 @@ def worker_pid(run_dir: Path, worker: str) -> int:
 
 @contextlib.contextmanager
 def cluster_of(count: int) -> Iterator[tuple[Cluster, list[Any]]]:
-    """Start a head without work and one-core nodes, and stop them afterwards."""
+    """Start a head without cores and several one-core nodes, and stop them afterwards."""
     head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
@@ -300,7 +300,7 @@ def _descendants(tops: Sequence[int]) -> set[int]:
 
 
 def summary(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return medians over runs of one kind; idle time is between two frames of a worker."""
+    """Return medians over runs of one kind; a worker is idle between two of its frames."""
     frames = [trial.frames() for trial in trials]
     spans = [frame.ended - frame.started for one in frames for frame in one]
     work = [trial.work_seconds() for trial in trials]
@@ -314,7 +314,7 @@ def summary(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def idle_seconds(trials: Sequence[Trial]) -> float | None:
-    """Return the median time between a worker's end of one frame and start of the next."""
+    """Return the median time from the end of a worker's frame to the start of its next one."""
     gaps = []
     for trial in trials:
         latest: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Shared by all benchmarks: facts of the machine, timing, and the JSON that is printed.
+"""Parts shared by all benchmarks: facts of the machine, timing, and the printed JSON.
 
 Benchmarks print one JSON object. Times are medians of several runs after a warm-up; the kernels
 are compiled before anything is timed.
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine well enough to judge a number, without names or addresses."""
+    """Describe the machine that figures were measured on, without names or addresses."""
     cpu = "unknown"
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -59,7 +59,7 @@ def machine() -> dict[str, Any]:
 
 
 def timed(work: Callable[[], Any], runs: int) -> dict[str, Any]:
-    """Return the seconds of several runs: each one, their median and their spread."""
+    """Time several runs; return the seconds of each, their median, minimum and maximum."""
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()

@@ -1,17 +1,18 @@
-"""Flicker removed from a time-lapse, and how well its true change of light is kept.
+"""Removal of flicker from a time-lapse, and preservation of its true change of light.
 
     python -m benchmarks.deflicker [--frames 120] [--side 640] [--seeds 3] [--courses 500]
 
-Photographs are taken again by a camera that clips and rounds to 8 bits, over 120 frames and a ramp
-of 6 EV, each frame wrong by up to ±0.3 EV at random. The same frames without that error are the
-truth. Frames are looked at as a run does, changed as a worker does and looked
-at again: second differences say how much flicker is left, the truth how far the ramp was moved.
-One case has clouds, one a camera that steps by a third of a stop with EXIF, one no flicker.
+A simulated camera, which clips and rounds to 8 bits, films photographs over 120 frames with a ramp
+of 6 EV; each frame has a random exposure error of up to ±0.3 EV. The same frames without the error
+are the truth. Frames are measured as a run does, corrected as a worker does, and measured again.
+Second differences show how much flicker is left; the truth shows how far the ramp was altered. One
+case has clouds, one has a camera that changes its exposure in thirds of a stop and notes it in
+EXIF, and one has no flicker.
 
-``courses`` are numbers alone, so that many seeds can be tried: how far the course that is found
-lies from the true one, by quantiles over the seeds, for ramps of several shapes and errors of the
-same deviation that are spread evenly, normally, or with long tails (Student's t, 3 degrees).
-``known to be a line`` is the least-squares line through the same values.
+``courses`` simulates exposure values without pictures, so that many seeds can be tried. It reports
+quantiles over the seeds of the distance between the estimated and the true exposures, for ramps of
+several shapes. Errors have the same deviation and are uniform, normal, or long-tailed (Student's t,
+3 degrees of freedom). ``known to be a line`` fits a least-squares line to the same values.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def taken(scene: Pixels, ev: float) -> Pixels:
 
 
 class Scene:
-    """A photograph in linear light, still or under clouds that drift."""
+    """A photograph in linear light, constant or under drifting clouds."""
 
     def __init__(self, name: str, side: int, *, cloudy: bool, seed: int) -> None:
         photo = photograph(name)
@@ -72,7 +73,7 @@ class Scene:
 
 
 def ramp(kind: str, frames: int) -> Series:
-    """Return the true exposure in EV, one of ``RAMPS``."""
+    """Return the true exposure of each frame in EV; ``kind`` is one of ``RAMPS``."""
     return HIGHEST_EV - RANGE_EV * RAMPS[kind](np.linspace(0, 1, frames))
 
 
@@ -92,7 +93,7 @@ RAMPS: dict[str, Callable[[Series], Series]] = {
 
 
 def errors(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> Series:
-    """Return exposure errors (seeds, frames) in EV of one deviation from ``SPREADS``."""
+    """Draw exposure errors (seeds, frames) in EV; ``kind`` is one of ``SPREADS``."""
     deviation = NOISE_EV / np.sqrt(3.0)
     if kind == "even":
         return rng.uniform(-NOISE_EV, NOISE_EV, shape)
@@ -113,30 +114,33 @@ def measure(
 ) -> dict[str, Any]:
     """Film a scene, measure its flicker, correct it, and measure again."""
     wrong = [taken(scene.at(k), truth[k] + error[k]) for k in range(len(truth))]
-    seen = np.array([log2_light(frame) for frame in wrong])
+    before = np.array([log2_light(frame) for frame in wrong])
     camera = np.full(len(truth), np.nan) if camera_ev is None else camera_ev
-    change = exposure_corrections(seen, camera, strength=1.0, least_ev=least)
-    mended = [apply_exposure(p, ev) for p, ev in zip(wrong, change, strict=True)]
-    right = [taken(scene.at(k), truth[k]) for k in range(len(truth))]
-    after = np.array([log2_light(frame) for frame in mended])
-    aim = np.array([log2_light(frame) for frame in right])
-    off = after - aim
-    whole = [m.shape[0] * m.shape[1] for m in wrong]
+    change = exposure_corrections(before, camera, strength=1.0, least_ev=least)
+    corrected = [apply_exposure(p, ev) for p, ev in zip(wrong, change, strict=True)]
+    ideal = [taken(scene.at(k), truth[k]) for k in range(len(truth))]
+    after = np.array([log2_light(frame) for frame in corrected])
+    expected = np.array([log2_light(frame) for frame in ideal])
+    off = after - expected
+    areas = [m.shape[0] * m.shape[1] for m in wrong]
     return {
-        "flicker_before_ev": round(rms(np.diff(seen, 2)), 4),
+        "flicker_before_ev": round(rms(np.diff(before, 2)), 4),
         "flicker_after_ev": round(rms(np.diff(after, 2)), 4),
-        "flicker_of_truth_ev": round(rms(np.diff(aim, 2)), 4),
-        "flicker_left": round(rms(np.diff(after, 2)) / max(rms(np.diff(seen, 2)), 1e-9), 4),
-        "estimated_flicker_ev": round(flicker_ev(seen), 4),
+        "flicker_of_truth_ev": round(rms(np.diff(expected, 2)), 4),
+        "flicker_left": round(rms(np.diff(after, 2)) / max(rms(np.diff(before, 2)), 1e-9), 4),
+        "estimated_flicker_ev": round(flicker_ev(before), 4),
         "ramp_error_rms_ev": round(rms(off), 4),
         "ramp_error_highest_ev": round(float(np.abs(off).max()), 4),
-        "ramp_range_ev": [round(float(aim[0] - aim[-1]), 3), round(float(after[0] - after[-1]), 3)],
+        "ramp_range_ev": [
+            round(float(expected[0] - expected[-1]), 3),
+            round(float(after[0] - after[-1]), 3),
+        ],
         "frames_unchanged": int(np.sum(change == 0)),
         "clipped_share_highest": round(
-            max(float((f.max(axis=2) >= 1).sum() / n) for f, n in zip(wrong, whole, strict=True)), 3
+            max(float((f.max(axis=2) >= 1).sum() / n) for f, n in zip(wrong, areas, strict=True)), 3
         ),
         "black_share_highest": round(
-            max(float((f.max(axis=2) <= 0).sum() / n) for f, n in zip(wrong, whole, strict=True)), 3
+            max(float((f.max(axis=2) <= 0).sum() / n) for f, n in zip(wrong, areas, strict=True)), 3
         ),
     }
 
@@ -158,7 +162,14 @@ def courses(frames: int, seeds: int) -> dict[str, dict[str, Any]]:
 def course_error(
     truth: Series, spread: str, seeds: int, course: Callable[[Series, Series], Series]
 ) -> dict[str, Any]:
-    """Return the share of errors left, and the bias that smoothing adds to the truth."""
+    """Return the errors of the estimated exposures, and the share of the flicker that is left.
+
+    Args:
+        truth: EV of each frame.
+        spread: distribution of the errors, one of ``SPREADS``.
+        seeds: number of simulations.
+        course: estimates the exposures from frame numbers and measured exposures.
+    """
     at = np.arange(len(truth), dtype=np.float64)
     wrong = errors(spread, (seeds, len(truth)), np.random.default_rng(20240801))
     off = np.array([course(at, truth + error) - truth for error in wrong])
@@ -190,7 +201,7 @@ def cases(frames: int, side: int, seed: int) -> dict[str, dict[str, Any]]:
     cloudy = Scene(PHOTOS[0], side, cloudy=True, seed=seed)
     results["sunset"] = measure(still, ramp("sunset", frames), noise)
     results["clouds"] = measure(cloudy, ramp("straight", frames), noise)
-    # The scene goes down by 6 EV; the camera follows it by thirds of a stop.
+    # The scene darkens by 6 EV; the camera follows in thirds of a stop.
     fall = RANGE_EV * np.linspace(0, 1, frames)
     follow = np.floor(fall * 3) / 3
     steps = follow - fall - (follow - fall).mean()
@@ -207,7 +218,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--side", type=int, default=640)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--courses", type=int, default=500, help="seeds of numbers alone")
+    parser.add_argument("--courses", type=int, default=500, help="simulations without pictures")
     options = parser.parse_args()
     results: dict[str, Any] = {
         f"seed {seed}": cases(options.frames, options.side, seed) for seed in range(options.seeds)

@@ -1,14 +1,13 @@
-"""A painted frame half-way between two references, with three ways of crossfading.
+"""Three ways of crossfading between two references.
 
     python -m benchmarks.fade [--photos astronaut coffee] [--shares 0.25 0.5] [--keep FOLDER]
 
-Photographs are painted after two others, in draft quality. ``mixed``: the two pictures are mixed.
-``chosen``: each pixel comes from one of them. ``faded``: what films do, colours faded and textures
-chosen (``motion.temporal.crossfade``). Sharpness and texture are against the mean of the two
-pictures: mixed
-textures lie over each other and lose both. ``blotches``: how far colours in windows of 8 pixels
-are from the mixed picture's, as a share of how far the two pictures' are from each other; 0 is an
-even fade, and what is chosen pixel by pixel has as much as there can be.
+Photographs are styled after two painted references, in draft quality. ``mixed`` averages the two
+results. ``chosen`` takes each pixel from one of them. ``faded`` is what films use: colours are
+averaged and textures are chosen (``motion.temporal.crossfade``). Sharpness and texture are relative
+to the mean of the two results; averaging textures lowers both. ``blotches`` is the difference of
+local mean colours (windows of about 8 pixels) from the mixed picture's, divided by that between the
+two results: 0 is an even fade, and choosing pixel by pixel gives the maximum.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ from batch_analogy.report.evaluation.frame_metrics import Picture, sharpness
 from benchmarks import clips, restyle
 from benchmarks.common import report
 
-FRAMES = 96  # from one reference to the other
+FRAMES = 96  # length of the crossfade
 FRAME = slice(0, 320), slice(0, 448)  # of a photograph
 WINDOW_RADIUS = 4
 
 
 def pictures(name: str) -> tuple[Tensor, list[Tensor]]:
-    """A photograph, and the two others that follow it in ``clips.OTHERS``, painted."""
+    """Return a photograph, and the two that follow it in ``clips.OTHERS``, painted."""
     others = [clips.OTHERS[name], clips.OTHERS[clips.OTHERS[name]]]
     bytes_of = [np.rint(clips.photo(n)).clip(0, 255).astype(np.uint8) for n in (name, *others)]
     frame, *references = (picture[FRAME] for picture in bytes_of)
@@ -64,7 +63,7 @@ def pixels(picture: Tensor) -> Picture:
 
 
 def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str, Tensor]:
-    """Return the frame between both references, crossfaded in each way."""
+    """Crossfade the two results in each way."""
     first, second = (result.a_prime for result in results)
     when = sample_bilinear(transition_noise(sides(results[0].nnf_ba), 0), results[0].nnf_ab.float())
     turned = resize_bilinear(transition_progress(share, when, FRAMES), sides(a))
@@ -76,18 +75,18 @@ def ways(results: Sequence[AnalogyResult], a: Tensor, share: float) -> dict[str,
 
 
 def texture(picture: Tensor) -> float:
-    """Return the mean absolute deviation from a window's mean."""
+    """Return the root mean square deviation from the local mean."""
     return float((picture - box(picture, WINDOW_RADIUS)).square().mean().sqrt())
 
 
 def measure(made: Tensor, mixed: Tensor, results: Sequence[AnalogyResult]) -> dict[str, float]:
     ends = [result.a_prime for result in results]
-    apart = box(ends[1] - ends[0], WINDOW_RADIUS).abs().mean()
+    difference = box(ends[1] - ends[0], WINDOW_RADIUS).abs().mean()
     uneven = box(made - mixed, WINDOW_RADIUS).abs().mean()
     return {
         "sharpness": sharpness(pixels(made)) / mean(sharpness(pixels(end)) for end in ends),
         "texture": texture(made) / mean(map(texture, ends)),
-        "blotches": float(uneven / apart),
+        "blotches": float(uneven / difference),
     }
 
 
@@ -130,7 +129,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     one_of: Callable[..., Any] = parser.add_argument
     one_of("--photos", nargs="+", choices=list(clips.OTHERS), default=list(clips.OTHERS))
     one_of("--shares", nargs="+", type=float, default=[0.25, 0.5, 0.75])
-    one_of("--keep", type=Path, metavar="FOLDER", help="leave the pictures there")
+    one_of("--keep", type=Path, metavar="FOLDER", help="write the pictures there")
     return parser.parse_args(arguments)
 
 

@@ -1,10 +1,10 @@
-"""Time that a film takes on this machine: whole runs of 1280×720 frames by command line.
+"""Time that a film takes on this machine: whole runs of 1280×720 frames from the command line.
 
     python -m benchmarks.film_rate [--quality draft standard] [--steady 96] [--apart 6]
 
-Everything is in the time: Ray's start, planning, reading, matching, writing 720p PNGs, encoding.
-Steady films need whole spans to tell, frames made one by one (``--temporal off``) only a few:
-theirs is the rate from the first finished frame to the last.
+The time includes everything: Ray's start, planning, reading, matching, writing PNGs, encoding.
+Steady films are measured over whole spans. Independent frames (``--temporal off``) need only a few;
+their rate is measured from the first finished frame to the last.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quality", nargs="+", default=["draft", "standard"])
     parser.add_argument("--steady", type=int, default=96, help="frames of a steady film")
-    parser.add_argument("--apart", type=int, default=6, help="frames made one by one")
+    parser.add_argument("--apart", type=int, default=6, help="number of independent frames")
     options = parser.parse_args()
     results = {}
     for quality in options.quality:

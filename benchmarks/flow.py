@@ -1,12 +1,12 @@
-"""Optical flow as coherent films use it: its time, and its error against known motion.
+"""Time and accuracy of optical flow as coherent films use it.
 
     python -m benchmarks.flow [--runs 9] [--photos astronaut coffee]
 
-The step is flow from one frame to the next and back, and its trust both ways (``estimate_motion``);
-a walk through a span also joins such steps into one long one (``Motion.then``). Times are taken
-at 448 lines and at the size at which runs find the motion of such frames. Errors are those of the
-clips of ``benchmarks.clips``, whose motion is exactly known, and of pans over enlarged photographs
-at 448 lines: of the pixels that both frames show, and of those that are believed.
+A step is the flow from one frame to the next and back, with confidences (``estimate_motion``).
+Films also join consecutive steps (``Motion.then``). Times are measured at 448 lines, and at the
+size at which runs estimate the motion of such frames. Errors are measured on the clips of
+``benchmarks.clips`` and on pans over enlarged photographs at 448 lines, whose motion is known: for
+pixels that are visible in both frames, and for those of high confidence ("believed").
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchmarks.common import report, timed
 
 HEIGHT, WIDTH = 448, 796
 PANS_PX = {"pan of 8 px": (8.0, -3.0), "sub-pixel pan": (0.3, 0.1), "pan of 24 px": (24.0, 5.0)}
-GAIN, LIFT = 1.1, 6 / 255  # of the later frame, where the exposure changes
+GAIN, LIFT = 1.1, 6 / 255  # of the later frame, if the exposure changes
 BELIEVED = 0.5
 FRAMES = 4  # of a clip
 
@@ -47,7 +47,7 @@ def view(photo: npt.NDArray[np.float32], right: float, down: float) -> Luma:
 
 
 def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
-    """Time the whole step and its parts at a height and width."""
+    """Time a step and its parts at a size, (height, width)."""
     photo = clips.photo("astronaut")
     frames = [view(photo, 8.0 * k, -3.0 * k) for k in range(3)]
     greys = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in frames]
@@ -68,7 +68,7 @@ def speed(size: tuple[int, int], runs: int) -> dict[str, Any]:
 
 
 def processor_seconds(before: Luma, now: Luma, runs: int) -> float:
-    """Return the processor time of the step over all cores: steadier on a busy machine."""
+    """Return the processor time of a step on all cores, which varies less on a busy machine."""
     spent = []
     for _ in range(runs):
         start = time.process_time()
@@ -78,7 +78,7 @@ def processor_seconds(before: Luma, now: Luma, runs: int) -> float:
 
 
 def errors(motion: Motion, truth: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> Any:
-    """Return the endpoint error of the earlier frame's flow, in pixels."""
+    """Return endpoint errors of the earlier frame's flow in pixels, and shares of pixels."""
     away = np.linalg.norm(motion.forward - truth, axis=-1)
     believed = motion.confidence_before > BELIEVED
     return {

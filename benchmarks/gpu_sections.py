@@ -1,7 +1,7 @@
-"""The sections of ``benchmarks.gpu``. Each takes the setting and gives plain JSON values.
+"""The sections of ``benchmarks.gpu``. Each takes the setting and returns JSON values.
 
-A section's ``checks`` say what must hold; one that does not makes the benchmark fail. A section
-that measures for long looks at its budget and says what it left out.
+The benchmark fails if one of a section's ``checks`` is false. Sections with long measurements stop
+when their budget is used up and report what they left out.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _vote_apart(checks: dict[str, bool]) -> dict[str, float]:
 
 
 def _half_precision(spec: SearchSpec, checks: dict[str, bool]) -> dict[str, float]:
-    """Return the true mean cost of fields found in half precision, over float32's."""
+    """Return the true mean cost of fields found in half precision, relative to float32."""
     case = Search.random(512, 96, spec).on("cuda")
     _, cost = case()
     ratios = {}
@@ -114,7 +114,7 @@ def _half_precision(spec: SearchSpec, checks: dict[str, bool]) -> dict[str, floa
 
 
 def solve(setting: Setting) -> dict[str, Any]:
-    """The latent solve: loss in bfloat16 against float32, time, and that no step waits."""
+    """Measure the latent solve: loss in bfloat16 and float32, time, and waits for the GPU."""
     network = setting.network()
     config = setting.config("standard")
     a, bp = (encode_picture(network, p, config) for p in setting.pictures(2))
@@ -174,7 +174,7 @@ def _latent_problem(a: EncodedPicture, bp: EncodedPicture, level: int) -> tuple[
 
 
 def matching(setting: Setting) -> dict[str, Any]:
-    """Every level's search: time alone and in a batch, in float32 and half precision."""
+    """Time every level's search, alone and in a batch, in float32 and half precision."""
     results: dict[str, Any] = {}
     types = (torch.float32, torch.float16) if setting.gpu else (torch.float32,)
     for level in LEVEL_SPECS:
@@ -225,7 +225,7 @@ def blocks(setting: Setting) -> dict[str, Any]:
 
 
 def pairs(setting: Setting) -> dict[str, Any]:
-    """Run one cold pair at each quality: time, memory, work, and equal pixels twice."""
+    """Run a pair at each quality: time, memory, work, and whether a second run is equal."""
     network = setting.network()
     a, bp = setting.pictures(2)
     results: dict[str, Any] = {}
@@ -252,7 +252,7 @@ def pairs(setting: Setting) -> dict[str, Any]:
 def _pair_floor(
     setting: Setting, work: Callable[[], Any], config: AnalogyConfig, seconds: float
 ) -> dict[str, Any]:
-    """Return the least time a device could need for a pair, and the share of it reached."""
+    """Return the least time that a device needs for a pair, and its share of the measured time."""
     with FlopCounterMode(display=False) as counter:
         work()
     network = counter.get_total_flops()
@@ -322,7 +322,7 @@ def _in_batches(
 def _over_streams(
     some: Callable[[Sequence[Tensor]], Any], many: list[Tensor], streams: int
 ) -> Callable[[], None]:
-    """Work on all items, from as many threads as streams, each with a stream of its own."""
+    """Process all items in several threads, each with its own CUDA stream."""
 
     def share(first: int) -> None:
         with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]

@@ -1,20 +1,20 @@
-"""Guided synthesis: its error where the right answer is known, and its time.
+"""Guided synthesis: its error where the correct result is known, and its time.
 
     python -m benchmarks.guided [--cases identity filters …] [--height 240] [--runs 3]
                                 [--pictures FOLDER] [--set uniformity=3500 coherence=0.5 …]
 
 - ``identity``: A' = A and B = A; PSNR of B' against A.
-- ``filters``: A' is a filter of A, B the next part of the photograph, the other eye's view, or
-  another photograph; B' against the filter of B. ``attainable_psnr`` is what the same synthesis
-  makes of A' = A against B: the photographs' difference is in it, the filter is not.
-- ``texture``: a stationary texture made anew, twice as wide and high, with uniformity and without.
-  ``most_used_pixel`` is how many matches a pixel of A' has at most, ``most_used_patch`` how often
-  a patch's pixels are, both over the fair share.
-- ``numbers``: texture by numbers; share of the pixels whose match carries their own label.
-- ``enlarged``: super-resolution: A and B shrunk to a third and enlarged again, A' as A was; B'
-  against what B was, beside the bicubic enlargement that it is made from.
-- ``speed``: 480×360, three guides; ``warm`` starts from the field of a frame moved by 2 pixels.
-  Processor seconds of all threads beside those on the clock.
+- ``filters``: A' is A filtered. B is the other half of the photograph, the other view of a stereo
+  pair, or another photograph. B' is compared with B filtered. ``attainable_psnr`` compares the same
+  synthesis without a filter (A' = A) with B, so it shows the difference of the photographs alone.
+- ``texture``: a stationary texture is synthesised twice as wide and high, with uniformity and
+  without. ``most_used_pixel`` is the largest number of matches of a pixel of A', and
+  ``most_used_patch`` that of a patch, both relative to a uniform distribution.
+- ``numbers``: texture by numbers; share of the pixels whose match has their own label.
+- ``enlarged``: super-resolution. A and B are shrunk to a third and enlarged again; A' is the
+  original A. B' and the bicubic enlargement are compared with the original B.
+- ``speed``: 480×360, three guides; ``warm`` starts from the field of a frame shifted by 2 pixels.
+  Processor seconds of all threads are given beside elapsed seconds.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 TEXTURES = ("brick", "grass", "gravel")
 SPEED_SIZE = (360, 480)
 LABEL_COLOURS = ((0.9, 0.1, 0.1), (0.1, 0.8, 0.2), (0.1, 0.2, 0.9))
-GUIDE_WEIGHT = PAINT_PRESETS["filter"].settings["colour"]  # as against the style's 1
+GUIDE_WEIGHT = PAINT_PRESETS["filter"].settings["colour"]  # relative to the style's weight of 1
 SLOPES_WEIGHT = PAINT_PRESETS["emboss"].settings["slopes"]
 
 
 def photo(name: str, height: int) -> Tensor:
-    """One of scikit-image's photographs at a height, (1, 3, H, W)."""
+    """Return one of scikit-image's photographs, scaled to a height, (1, 3, H, W)."""
     pixels = getattr(skimage.data, name)()
     return scaled(as_tensor(pixels), height)
 
@@ -69,14 +69,14 @@ def blur(picture: Tensor) -> Tensor:
 
 
 def emboss(picture: Tensor) -> Tensor:
-    """Light from the upper left, on grey."""
+    """Draw a grey relief that is lit from the upper left."""
     grey = F.pad(luma(picture), (1, 1, 1, 1), mode="replicate")
     relief = grey[..., 2:, 2:] - grey[..., :-2, :-2]
     return (0.5 + relief).clamp(0.0, 1.0).expand(-1, 3, -1, -1).contiguous()
 
 
 def duotone(picture: Tensor) -> Tensor:
-    """Brightness from dark blue to cream."""
+    """Map brightness to colours from dark blue to cream."""
     dark, light = (
         picture.new_tensor(c).view(1, 3, 1, 1) for c in ((0.1, 0.1, 0.4), (1.0, 0.9, 0.7))
     )
@@ -94,7 +94,7 @@ SEEN: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "colours": (lambda picture: picture, GUIDE_WEIGHT),
     "slopes": (slopes, SLOPES_WEIGHT),
 }
-"""What a filter's guide shows of A and B, and its weight: emboss keeps slopes, not brightness."""
+"""Guides for filters: name → (guide of a picture, weight). Emboss keeps slopes, not brightness."""
 
 
 def psnr(x: Tensor, y: Tensor) -> float:
@@ -120,7 +120,7 @@ def steepness(picture: Tensor) -> float:
 
 
 class Bench:
-    """The options of one run, and the pictures it keeps."""
+    """The benchmark's cases, run with one set of options."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.height: int = options.height
@@ -227,7 +227,7 @@ class Bench:
 
 
 def views(height: int) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return pairs of real pictures that share a filter to be learnt."""
+    """Return pairs of real pictures, A and B, by name."""
     left, right, _ = skimage.data.stereo_motorcycle()
     coffee = photo("coffee", height)
     half = int(coffee.shape[3]) // 2
@@ -239,7 +239,7 @@ def views(height: int) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def crowds(made: Synthesis, ap: Tensor, patch: int) -> dict[str, float]:
-    """Return how often the most used pixel and patch of A' occur, over a uniform share."""
+    """Return how often the most used pixel and patch of A' are used, relative to uniform use."""
     height, width = int(ap.shape[2]), int(ap.shape[3])
     places = made.field[0, 0].long() * width + made.field[0, 1].long()
     count = torch.bincount(places.flatten(), minlength=height * width).float()
@@ -253,7 +253,7 @@ def crowds(made: Synthesis, ap: Tensor, patch: int) -> dict[str, float]:
 
 
 def numbered(height: int) -> tuple[Tensor, Tensor, Tensor]:
-    """A' of three textures, its labels, and other labels: stripes here, discs there."""
+    """Return A' of three textures in stripes, its labels, and labels of another layout."""
     parts = [texture(name, height) for name in TEXTURES]
     colours = torch.tensor(LABEL_COLOURS)
     ys, xs = torch.meshgrid(torch.arange(height), torch.arange(height), indexing="ij")
@@ -267,7 +267,7 @@ def numbered(height: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def filmed() -> tuple[Tensor, list[Guide], list[Guide]]:
-    """A', and guides (colours, edges, places) to another frame and to one 2 pixels on."""
+    """Return A', guides (colours, edges, positions) to a frame, and guides to the next frame."""
     height, width = SPEED_SIZE
     scene = F.interpolate(as_tensor(skimage.data.coffee()), size=(400, 600), mode="area")
     a, b, c = (scene[..., y : y + height, x : x + width] for y, x in ((8, 40), (14, 60), (15, 62)))

@@ -1,7 +1,7 @@
 """Large pictures with detail down to the pixel, painted and drawn: references for high resolution.
 
-No large painting comes with a package, and an enlarged one has no detail. So photographs of
-scikit-learn and scikit-image are painted and hatched stroke by stroke at the size that is wanted.
+No package contains a large painting, and an enlarged one has no detail. So photographs of
+scikit-learn and scikit-image are painted and hatched stroke by stroke at the requested size.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BRISTLES = 7
 
 
 def photo(name: str) -> Pixels:
-    """(H, W, 3) float32 in [0, 1]; china and flower are scikit-learn's."""
+    """Return a photograph, (H, W, 3) float32 in [0, 1]; china and flower are scikit-learn's."""
     if name in {"china", "flower"}:
         pixels = sklearn.datasets.load_sample_image(f"{name}.jpg")
     else:
@@ -30,7 +30,7 @@ def photo(name: str) -> Pixels:
 
 
 def cropped(picture: Pixels, width: int, height: int) -> Pixels:
-    """The picture's middle, enlarged to a size."""
+    """Return the picture's middle, enlarged to a size."""
     scale = max(width / picture.shape[1], height / picture.shape[0])
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
@@ -38,21 +38,21 @@ def cropped(picture: Pixels, width: int, height: int) -> Pixels:
 
 
 def grainy(picture: Pixels, seed: int) -> Pixels:
-    """A photograph with a camera's noise."""
+    """Add a camera's noise to a photograph."""
     noise = np.random.default_rng(seed).standard_normal(picture.shape, np.float32)
     return np.clip(picture + np.float32(GRAIN) * noise, 0, 1)
 
 
 def _direction(luma: Pixels, sigma: float) -> NDArray[np.float32]:
-    """Along the edges, in radians, from the smoothed structure tensor."""
-    soft = cv2.GaussianBlur(luma, (0, 0), sigma / 3)
-    x, y = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    """Return the direction of edges in radians, from the smoothed structure tensor."""
+    smooth = cv2.GaussianBlur(luma, (0, 0), sigma / 3)
+    x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     xx, yy, xy = (cv2.GaussianBlur(p, (0, 0), sigma) for p in (x * x, y * y, x * y))
     return np.asarray(0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2, np.float32)
 
 
 def brushed(picture: Pixels, seed: int) -> Pixels:
-    """Painted in layers of brush strokes along the edges, every bristle of its own brightness."""
+    """Paint in layers of brush strokes along the edges; bristles differ in brightness."""
     random = np.random.default_rng(seed)
     height, width, _ = picture.shape
     canvas = _bytes(cv2.GaussianBlur(picture, (0, 0), width / 60))
@@ -85,7 +85,7 @@ def _stroke(
     colour: NDArray[np.float32],
     random: np.random.Generator,
 ) -> None:
-    """One stroke onto the canvas, in place; smooth lines are drawn on bytes only."""
+    """Draw one stroke onto the canvas in place; OpenCV antialiases lines on 8-bit pictures only."""
     along = np.array([np.cos(angle), np.sin(angle)])
     across = np.array([-along[1], along[0]])
     lengths = brush * random.uniform(1.2, 2.0, _BRISTLES)
@@ -101,7 +101,7 @@ def _stroke(
 
 
 def hatched(picture: Pixels, seed: int) -> Pixels:
-    """Drawn in pencil: outlines, and hatching in three directions, denser where it is darker."""
+    """Draw in pencil: outlines, and hatching in three directions, denser in darker areas."""
     random = np.random.default_rng(seed)
     height, width, _ = picture.shape
     luma = cv2.GaussianBlur(picture @ _LUMA, (0, 0), width / 800)
@@ -115,9 +115,9 @@ def hatched(picture: Pixels, seed: int) -> Pixels:
         across += wobble * np.float32(width / 300 / wobble.std())
         lines = np.clip(np.sin(across * np.float32(2 * np.pi * 220 / width)) * 2 - 0.8, 0, 1)
         ink = np.maximum(ink, lines * np.clip((dark - luma) * 6, 0, 0.8))
-    soft = cv2.GaussianBlur(luma, (0, 0), width / 400)
-    slope = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
-    ink = np.maximum(ink, np.clip(slope * np.float32(width / 300) - 0.3, 0, 0.9))
+    smooth = cv2.GaussianBlur(luma, (0, 0), width / 400)
+    gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    ink = np.maximum(ink, np.clip(gradient * np.float32(width / 300) - 0.3, 0, 0.9))
     paper = random.standard_normal((height, width), np.float32)
     grey = 0.96 - ink * (0.85 + 0.1 * paper) + 0.015 * paper
     return np.clip(grey[..., None] * np.array([1.0, 0.98, 0.93], np.float32), 0, 1)

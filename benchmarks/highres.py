@@ -2,10 +2,10 @@
 
     python -m benchmarks.highres [--runs 3] [--quality draft] [--sizes 1920 3840 7680]
 
-Each pair runs in a process of its own. Sharpness is A''s share of the detail that B' has at the
-same scale: mean squared gradient, and energy above a Gaussian of 1.5 pixels. B' is painted and
-hatched at its full size, after the same photograph as A, bent. Widths above 4000 are measured once,
-with the fine vote only: they are for the memory.
+Each pair runs in its own process. Sharpness is measured as the detail of A' divided by that of B':
+the mean squared gradient, and the energy above a Gaussian of 1.5 pixels. B' is painted or hatched
+at its full size after a warped copy of A. Widths above 4000 are measured once and only with
+upscaling, as only their memory is of interest.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Pixels = NDArray[np.float32]
 
 REFERENCES = {"painting": ("china", brushed), "drawing": ("flower", hatched)}
 WAYS = ("fine", "plain")
-LARGEST_MADE_PX = 4000  # larger pictures are laid out of four mirrored ones
+LARGEST_MADE_PX = 4000  # larger pictures consist of four mirrored copies
 DETAIL_SIGMA_PX = 1.5
 
 
@@ -57,7 +57,7 @@ def make_pair(folder: Path, reference: str, width: int) -> None:
 
 
 def _four_of(pixels: Pixels) -> Pixels:
-    """Four mirrored copies: twice as wide and high, with detail as fine."""
+    """Tile four mirrored copies, which doubles width and height and keeps the detail as fine."""
     row = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
     return np.concatenate([row, row[::-1]])
 
@@ -65,22 +65,22 @@ def _four_of(pixels: Pixels) -> Pixels:
 def plain_vote(
     picture: Tensor, nnf: Tensor, target_cells: tuple[int, int], size: tuple[int, int], **_: Any
 ) -> Tensor:
-    """Vote at matching size and enlarge the picture: the method that upscaling replaced."""
+    """Vote at matching size and enlarge the picture, the method that upscaling replaced."""
     return vote_picture(picture, nnf, target_cells, size, sharp=True)
 
 
 def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
-    """One pair in this process."""
+    """Run and measure one pair in this process."""
     a, bp = (_tensor(read_still(folder / f"{name}.png")) for name in ("a", "bp"))
     config = AnalogyConfig.for_preset("photo-to-style", quality=quality)
     network = load_network(resolve_weights())
-    voted_seconds = []
+    vote_seconds = []
     work = {"fine": render_full_size, "plain": plain_vote}[way]
 
     def vote(*arguments: Any, **options: Any) -> Tensor:
         start = time.perf_counter()
         result = work(*arguments, **options)
-        voted_seconds.append(time.perf_counter() - start)
+        vote_seconds.append(time.perf_counter() - start)
         return result
 
     before = peak_memory_bytes()
@@ -90,7 +90,7 @@ def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     return {
         "pair_seconds": round(seconds, 2),
-        "vote_seconds": round(sum(voted_seconds) / len(voted_seconds), 2),  # of one picture
+        "vote_seconds": round(sum(vote_seconds) / len(vote_seconds), 2),  # of one picture
         "peak_memory_bytes": peak_memory_bytes(),
         "peak_memory_before_bytes": before,
         **detail(_pixels(result.a_prime), _pixels(bp)),
@@ -98,7 +98,7 @@ def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
 
 
 def detail(found: Pixels, wanted: Pixels) -> dict[str, float]:
-    """Return one picture's fine detail over another's of the same size."""
+    """Return one picture's fine detail divided by that of another of the same size."""
     shares = {}
     for name, energy in (("gradient_energy", _gradient), ("detail_energy", _high)):
         shares[f"{name}_of_bp"] = round(energy(found) / energy(wanted), 3)
@@ -123,7 +123,7 @@ def _pixels(picture: Tensor) -> Pixels:
 
 
 def run_apart(folder: Path, way: str, quality: str, runs: int) -> dict[str, Any]:
-    """Run several times, each in its own process; return the median seconds."""
+    """Run several times, each in its own process; return median seconds and peak memory."""
     command = [sys.executable, "-m", "benchmarks.highres", "--quality", quality]
     command += ["--one", str(folder), way]
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
@@ -141,7 +141,7 @@ def run_apart(folder: Path, way: str, quality: str, runs: int) -> dict[str, Any]
 
 
 def compare(folder: Path, width: int, quality: str, runs: int) -> dict[str, Any]:
-    """Run one pair in both ways, or upscaled only where just the memory is asked for."""
+    """Run one pair with and without upscaling; only with it at widths above 4000."""
     if width > LARGEST_MADE_PX:
         return {"fine": run_apart(folder, "fine", quality, 1)}
     results = {way: run_apart(folder, way, quality, runs) for way in WAYS}

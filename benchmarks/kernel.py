@@ -1,13 +1,14 @@
-"""The CPU PatchMatch kernel: against the reference, the machine's limit, and fewer channels.
+"""The CPU PatchMatch kernel, compared with the reference and the limit of the machine.
 
     python -m benchmarks.kernel [--side 448] [--runs 3]
 
-Limit: multiply-adds a second of a dot product whose numbers stay in the first-level cache, on all
-cores; measured, as clock and vector width of a virtual machine are not to be trusted. Work: the
-multiply-adds of the published search (cells × patch² × channels × candidates), all of which the
-PyTorch reference does; the kernel leaves out what provably cannot win, so its share of the limit
-counts avoided work as done and may exceed 1. Fewer channels: the cost in all channels of the
-field found with ``search_channels``, over that of the full search's field, and the time saved.
+Limit: multiply-adds a second of dot products within the first-level cache, on all cores. It is
+measured, as a virtual machine may report a wrong clock rate and vector width. Work: the
+multiply-adds of the published search (cells × patch² × channels × candidates), which the PyTorch
+reference performs in full. The kernel skips candidates that provably cannot win. Its share of the
+limit counts skipped work as done, so it may exceed 1. Fewer channels: a field found with
+``search_channels`` is compared with that of the full search, by its cost in all channels and by
+time.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ def _dots(s, t, times, out):  # type: ignore[no-untyped-def]
             for k in range(s.size):
                 dot += s[k] * t[k]
             total += dot
-            s[core] = -s[core]  # keeps the loop from being done once for all times
+            s[core] = -s[core]  # stops the compiler from hoisting the loop
         out[core] = total
 
 
 def limit_macs_per_second() -> float:
-    """Multiply-adds a second of cached dot products, on all threads."""
+    """Measure multiply-adds a second of cached dot products, on all threads."""
     s, t = np.ones(_DOT_LENGTH, np.float32), np.ones(_DOT_LENGTH, np.float32)
     out = np.zeros(torch.get_num_threads(), np.float32)
     _dots(s, t, 10, out)
@@ -65,7 +66,7 @@ def limit_macs_per_second() -> float:
 
 
 def against_reference() -> dict[str, Any]:
-    """Random features, all thread counts: the kernel's costs and field beside the reference's."""
+    """Compare the kernel with the reference on random features, and across thread counts."""
     generator = torch.Generator().manual_seed(0)
     source = unit_features(torch.rand(1, 32, 48, 40, generator=generator))
     target = unit_features(torch.rand(1, 32, 44, 52, generator=generator))
@@ -89,14 +90,14 @@ def against_reference() -> dict[str, Any]:
 
 
 def published_macs(source: Tensor, spec: SearchSpec) -> float:
-    """Multiply-adds of the search without any candidate left out."""
+    """Count the multiply-adds of the search if no candidate is skipped."""
     _, channels, height, width = source.shape
     candidates = 1 + spec.iterations * (16 + len(spec.radii))
     return float(height * width * spec.patch**2 * channels * candidates)
 
 
 def at_level(level: int, side: int, runs: int, limit: float) -> dict[str, Any]:
-    """The search of one level on two photographs' features, in all channels and in fewer."""
+    """Measure one level's search between photographs, in all channels and in fewer."""
     network = load_network(resolve_weights())
     config = AnalogyConfig(max_area_px=side * side)
     pictures = (

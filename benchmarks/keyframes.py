@@ -1,12 +1,13 @@
-"""One painted keyframe and a clip whose motion is known: how well the film follows.
+"""Stability of a film made from one painted keyframe, for clips with known motion.
 
     python -m benchmarks.keyframes [--cases pan object] [--photos astronaut] [--frames 24]
                                    [--paint painted] [--key 0] [--keep FOLDER]
 
-Real runs of ``analogy`` over synthetic moves (``benchmarks.clips``), in this process: with frames
-that go on from the keyframe (``on``), and with every frame synthesised by itself (``off``). Flow
-and masks are the known ones. ``texture_displacement_px`` is how far the painted texture lies from
-where the motion takes it, between frames in a row and from the keyframe to the last frame.
+Real runs of ``analogy`` over synthetic motion (``benchmarks.clips``), in this process: with frames
+propagated from the keyframe (``on``), and with every frame synthesised separately (``off``).
+Metrics use the exact flow and masks. ``texture_displacement_px`` is the distance of the painted
+texture from the position to which the motion takes it, between consecutive frames and from the
+keyframe to the frame at the far end.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ MODES: tuple[Temporal, ...] = ("off", "on")
 
 
 def write_input(folder: Path, clip: Clip, paint: str, key: int) -> PaintConfig:
-    """The frames, and one of them painted."""
+    """Write the frames, and one of them painted; return the painting's settings."""
     for t, frame in enumerate(clip.frames):
         write_png(folder / "in" / f"{t:04d}.png", frame)
     painted = folder / "painted.png"
@@ -49,7 +50,7 @@ def write_input(folder: Path, clip: Clip, paint: str, key: int) -> PaintConfig:
 def film(
     folder: Path, paint: PaintConfig, mode: Temporal
 ) -> tuple[list[frame_metrics.Picture], Any]:
-    """The frames of a real run, inline, and its history."""
+    """Run ``analogy`` in this process; return its frames and its history."""
     run_dir = folder / f"{mode}.run"
     result = open_run(
         RunConfig(
@@ -73,7 +74,7 @@ def film(
 
 
 def measure(clip: Clip, folder: Path, paint: PaintConfig, mode: Temporal, key: int) -> Any:
-    """What one film is judged by."""
+    """Make one film and measure it."""
     frames, history = film(folder, paint, mode)
     pairs = list(itertools.pairwise(range(len(frames))))
     seconds = [history.done[index].seconds for index in range(len(frames))]
@@ -100,7 +101,7 @@ def mean(values: Any) -> float:
 
 
 def study(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Every case of every photograph, both ways."""
+    """Measure every case of every photograph in both modes."""
     found: dict[str, Any] = {}
     for case, photo in itertools.product(options.cases, options.photos):
         clip = CASES[case](photo, options.frames)

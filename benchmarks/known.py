@@ -1,14 +1,14 @@
-"""Pairs whose dense correspondence is known, and how right the matches of each are.
+"""Accuracy of matches on pairs whose dense correspondence is known.
 
     python -m benchmarks.known [--quality draft standard] [--pairs plain|hard|all] [--sheet FOLDER]
 
-A is a view of a photograph; B' is another, warped view of the same photograph in another look, so
-where each pixel of A lies in B' is arithmetic. Plain pairs are bent and turned a little; one is a
-real stereo pair with measured disparity. Hard ones show the content at 0.7 or 1.4 times the size,
-or mirrored. Nothing is painted in: around each view the photograph goes on.
+A is a view of a photograph; B' is a warped view of the same photograph in another style, so the
+position of each pixel of A in B' can be computed. Plain pairs are slightly bent and rotated; one is
+a real stereo pair with measured disparity. Hard pairs show the content at 0.7 or 1.4 times the
+size, or mirrored. No view needs inpainting, as each lies within its photograph.
 
 Prints, for each quality and case, scores and seconds of every pair and their means. ``--sheet``
-also writes A, B', A', B' pulled back by the truth, and the error of each pixel, one PNG a pair.
+also writes A, B', A', B' warped to A by the truth, and the error of each pixel, one PNG a pair.
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ _HARD = (
     ("cat", ("sunset", "painted", "inverted")),
     ("coffee", ("woodcut", "duotone", "painted")),
     ("temple", ("night", "embossed", "sunset")),
-)  # the looks at 0.7x, at 1.4x and mirrored
+)  # photograph, and its styles at 0.7x, at 1.4x and mirrored
 _CHANGES = {"0.7x": (0.6, 0.7), "1.4x": (0.85, 1.4), "mirror": (0.78, 1.0)}
 """Change → (share of the photograph's width that A shows, size of the content in B')."""
 _UNKNOWN = 128  # grey, on sheets
-_VIEW_SHARE = 0.78  # of the photograph's width; the rest is where a warped view may reach
+_VIEW_SHARE = 0.78  # of the photograph's width; warped views may extend into the rest
 
 
 @dataclass(frozen=True)
 class KnownPair:
-    """A, B' and where each pixel of A lies in B'.
+    """A, B' and the position in B' of each pixel of A.
 
-    Warped pairs: A and B' are two views of one photograph, each rendered through its own map from
-    the frame to the photograph, B''s smooth and one to one; the truth is A's map followed by the
-    inverse of B''s, found to 0.001 px. The stereo pair: the left view's measured disparity,
-    without what the right view hides.
+    In warped pairs, A and B' are two views of one photograph, each rendered through its own map
+    from the frame to the photograph. The map of B' is smooth and one to one. The truth is the map
+    of A followed by the inverse of that of B', computed to 0.001 px. In the stereo pair, the truth
+    is the left view's measured disparity, without the pixels that are occluded in the right view.
     """
 
     name: str
@@ -79,7 +79,10 @@ class KnownPair:
 
 @cache
 def photographs() -> Mapping[str, tuple[Picture, tuple[float, float]]]:
-    """Name → (picture, where to look: (x, y) as shares of its sides), out of installed wheels."""
+    """Return photographs from installed packages: name → (picture, centre of interest).
+
+    The centre of interest is (x, y) as shares of width and height.
+    """
     hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     hopper = cv2.cvtColor(cv2.imread(str(hopper)), cv2.COLOR_BGR2RGB)
     return {
@@ -95,7 +98,7 @@ def photographs() -> Mapping[str, tuple[Picture, tuple[float, float]]]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A warped pair before it is rendered: two views of one photograph, and the look of B'."""
+    """A warped pair before it is rendered: two views of one photograph, and the style of B'."""
 
     name: str
     photo: str  # of ``photographs``
@@ -111,12 +114,12 @@ class Scene:
 
 
 def plain_pairs(width: int = 256) -> list[KnownPair]:
-    """The stereo pair, and views bent, turned, scaled and tilted a little; A's width in pixels."""
+    """Return the stereo pair and the slightly warped pairs; ``width`` is that of A in pixels."""
     return [stereo_pair(width), *(scene.pair() for scene in plain_scenes(width))]
 
 
 def hard_pairs(width: int = 256) -> list[KnownPair]:
-    """Content shown at 0.7 or 1.4 times the size, or mirrored left to right, and bent a little."""
+    """Return slightly bent pairs with content at 0.7 or 1.4 times the size, or mirrored."""
     return [scene.pair() for scene in hard_scenes(width)]
 
 
@@ -134,7 +137,7 @@ def plain_scenes(width: int) -> list[Scene]:
 
 
 def hard_scenes(width: int) -> list[Scene]:
-    """Three of each photograph: 0.7x, 1.4x and mirrored."""
+    """Return three scenes of each photograph: 0.7x, 1.4x and mirrored."""
     scenes = []
     for photo, styles in _HARD:
         for (change, (share, scale)), style in zip(_CHANGES.items(), styles, strict=True):
@@ -151,7 +154,7 @@ def hard_scenes(width: int) -> list[Scene]:
 
 
 def _straight_view(photo: str, width: int, share: float) -> tuple[View, tuple[float, float]]:
-    """An unbent view of this share of the photograph, and the point to look at, in its pixels."""
+    """Return an undistorted view of this share of the photograph, and its centre of interest."""
     picture, focus = photographs()[photo]
     h, w = picture.shape[:2]
     point = (focus[0] * (w - 1), focus[1] * (h - 1))
@@ -169,7 +172,7 @@ def _generator(name: str) -> np.random.Generator:
 
 
 def stereo_views(width: int) -> tuple[Picture, Picture, Field]:
-    """Left view, re-graded right view, and the left view's disparity in pixels (NaN: unknown).
+    """Return left view, re-graded right view, and the left view's disparity (px, NaN: unknown).
 
     scikit-image's motorcycle (Middlebury 2014); the right view gets a warm sunset's colours.
     """
@@ -183,7 +186,7 @@ def stereo_views(width: int) -> tuple[Picture, Picture, Field]:
 
 
 def stereo_pair(width: int) -> KnownPair:
-    """The motorcycle as a known pair; what the right view hides has no truth."""
+    """Return the motorcycle as a known pair; pixels occluded in the right view have no truth."""
     left, right, disparity = stereo_views(width)
     where = np.stack(np.broadcast_arrays(*np.ogrid[: left.shape[0], :width][::-1]), axis=-1)
     truth = where.astype(np.float32)
@@ -222,14 +225,16 @@ def scores(flow: Field, truth: Field) -> dict[str, float | int]:
         truth: (H, W, 2) float32 (x, y) in B' pixels, NaN where unknown.
 
     Returns:
-        The shares within 2 % and 5 % of A's width, median and mean endpoint error in pixels, and
-        how many pixels were counted.
+        The shares of pixels with an error up to 2 % and 5 % of A's width, median and mean endpoint
+        error in pixels, and the number of pixels.
 
     Raises:
-        ConfigError: the shapes differ, or nothing is known.
+        ConfigError: the shapes differ, or no pixel has a known match.
     """
     if flow.shape != truth.shape:
-        raise ConfigError(f"flow has shape {flow.shape} but truth {truth.shape}; give A's both")
+        raise ConfigError(
+            f"flow has shape {flow.shape} but truth {truth.shape}; both must have the size of A"
+        )
     error = endpoint_error(flow, truth)
     error = error[np.isfinite(truth).all(axis=-1)]
     if not error.size:
@@ -256,7 +261,7 @@ def evaluate(
     network: FeatureExtractor,
     on_pair: Callable[[KnownPair, AnalogyResult], None] | None = None,
 ) -> dict[str, dict[str, float | int]]:
-    """Match every pair: name → its scores and the seconds it took. ``on_pair`` sees each result."""
+    """Match every pair and return its scores and seconds by name; ``on_pair`` gets each result."""
     results = {}
     for pair in pairs:
         a, bp = (as_tensor(picture).to(network.device) for picture in (pair.a, pair.bp))
@@ -274,13 +279,13 @@ def evaluate(
 
 
 def means(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Return each score's mean over these pairs, all with equal weight."""
+    """Return the mean of each score over these pairs, with equal weights."""
     names = [name for name in next(iter(results.values())) if name != "known_px"]
     return {name: round(float(np.mean([r[name] for r in results.values()])), 4) for name in names}
 
 
 def write_sheet(path: Path, pair: KnownPair, result: AnalogyResult) -> None:
-    """Write A, B', A', B' pulled back by the truth and the error's colours as one PNG.
+    """Write A, B', A', B' warped to A by the truth, and a colour map of the error as one PNG.
 
     Colours run from blue (exact) to dark red (a tenth of A's width or more); grey: no truth.
     """
@@ -303,7 +308,7 @@ def write_sheet(path: Path, pair: KnownPair, result: AnalogyResult) -> None:
 def measure(
     config: AnalogyConfig, name: str, pairs: Sequence[KnownPair], folder: Path | None
 ) -> dict[str, Any]:
-    """Scores of every pair, and their means; sheets go into the folder."""
+    """Score every pair and average the scores; write sheets into the folder, if one is given."""
 
     def draw(pair: KnownPair, result: AnalogyResult) -> None:
         if folder is not None:
@@ -320,7 +325,7 @@ def cases(
 ) -> dict[str, tuple[AnalogyConfig, Sequence[KnownPair]]]:
     """Return the cases of one quality: name → configuration and pairs.
 
-    Plain pairs also without the surroundings prior, hard ones without and with transformed copies.
+    Plain pairs run also without the smoothness prior, hard ones also with transformed copies.
     """
     usual, plain, hard = AnalogyConfig(quality=quality), plain_pairs(width), hard_pairs(width)
     changed = dataclasses.replace(usual, scales=(0.7, 1.0, 1.4), mirror=True)
@@ -341,7 +346,7 @@ def main() -> None:
     parser.add_argument("--quality", nargs="+", choices=qualities, default=["draft", "standard"])
     parser.add_argument("--pairs", choices=["plain", "hard", "all"], default="all")
     parser.add_argument("--width", type=int, default=256, help="of every A and B', pixels")
-    parser.add_argument("--sheet", type=Path, metavar="FOLDER", help="where to put pictures")
+    parser.add_argument("--sheet", type=Path, metavar="FOLDER", help="write pictures there")
     options = parser.parse_args()
     if options.sheet is not None:
         options.sheet.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,14 @@
-"""Memory of a long job: a real run over many tiny frames, watched from outside.
+"""Memory use of a long job: a real run over many tiny frames, sampled by another process.
 
     python -m benchmarks.long_run [--frames 10000] [--temporal off on] [--address none local]
                                   [--source stills video] [--side 96]
 
-A slow camera over a photograph, frames of 96×72 pixels, draft, matched at their own size. Each run
-is a process of its own that does what the command does; its memory and that of every process below
-it is read from /proc beside the number of frames that ``status.json`` says are done. Given are the
-memory after a tenth, half and all of the frames, the slope from a tenth on, and the highest while
-the film was encoded. ``anonymous`` is what a process holds of its own: libraries, and what Ray's
-processes share with each other, are not in it.
+A camera moves slowly over a photograph; the frames have 96×72 pixels and are matched at their own
+size, in draft quality. Each run is a separate process that does what the command does. Its memory,
+and that of its descendants, is read from /proc together with the number of finished frames in
+``status.json``. The results are the memory after a tenth, half and all of the frames, the growth
+after the first tenth, and the maximum while the film is encoded. ``anonymous`` memory is private to
+a process: it excludes libraries and what Ray's processes share.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from batch_analogy.media.stills import write_png
 from benchmarks.common import report
 
 SAMPLE_SECONDS = 1.0
-NEAREST = 5  # samples whose median is given
+NEAREST = 5  # samples around a point, of which the median is reported
 KINDS = ("driver", "worker", "ray", "encoder")
 _MB = 1e6
 
@@ -52,13 +52,13 @@ class Sample:
 
     done: int  # frames
     state: str  # of the run
-    bytes: dict[str, int]  # kind of process → what they hold of their own, together
-    largest: dict[str, int]  # the same of the largest one of that kind
-    resident: int  # of all, shared pages counted each time
+    bytes: dict[str, int]  # kind of process → anonymous memory of all of them
+    largest: dict[str, int]  # kind of process → anonymous memory of the largest one
+    resident: int  # of all processes; shared pages are counted several times
 
 
 def make_stills(folder: Path, frames: int, side: int) -> Path:
-    """frame000000.png …: a camera that goes slowly to and fro over a cat."""
+    """Write frame000000.png …, seen by a camera that moves slowly back and forth over a cat."""
     cat = cv2.resize(skimage.data.chelsea(), None, fx=side / 160, fy=side / 160)
     height, width = side * 3 // 4, side
     reach = min(cat.shape[1] - width, cat.shape[0] - height) - 4
@@ -71,7 +71,7 @@ def make_stills(folder: Path, frames: int, side: int) -> Path:
 
 
 def make_video(stills: Path) -> Path:
-    """The same frames as H.264."""
+    """Encode the same frames as an H.264 video."""
     video = stills.with_suffix(".mp4")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(stills / "frame%06d.png")]
     subprocess.run([*command, "-pix_fmt", "yuv420p", str(video)], check=True)
@@ -79,7 +79,7 @@ def make_video(stills: Path) -> Path:
 
 
 def look(pid: int, status: Path) -> Sample | None:
-    """Return the memory of a process and its children, or None if it has ended."""
+    """Return the memory of a process and its descendants, or None if it has ended."""
     children = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (parent := _parent(entry)) is not None:
@@ -129,13 +129,13 @@ def _held(pid: int) -> tuple[int, int] | None:
     except OSError:
         return None
     values = dict(line.split(":", 1) for line in lines)
-    if "RssAnon" not in values:  # it has ended and waits to be buried
+    if "RssAnon" not in values:  # a zombie process
         return None
     return tuple(1024 * int(values[name].split()[0]) for name in ("RssAnon", "VmRSS"))  # type: ignore[return-value]
 
 
 def watched(command: Sequence[str], status: Path) -> tuple[list[Sample], float]:
-    """Run a command to its end, sampling its memory; return the seconds it took."""
+    """Run a command and sample its memory; return the samples and the seconds it took."""
     samples = []
     start = time.perf_counter()
     with tempfile.TemporaryFile() as messages:
@@ -173,7 +173,7 @@ def measure(folder: Path, source: Path, frames: int, temporal: str, address: str
 
 
 def run(reference: str, source: str, film: str, temporal: Temporal, address: str) -> None:
-    """Make a film in this process, as ``timelapse`` does but at the frames' own size."""
+    """Make a film in this process, as ``timelapse`` does, but match at the frames' own size."""
     config = RunConfig(
         command="stylize" if Path(source).is_file() else "timelapse",
         reference=Path(reference),
@@ -192,7 +192,7 @@ def run(reference: str, source: str, film: str, temporal: Temporal, address: str
 
 
 def _course(making: Sequence[Sample], kind: str, frames: int) -> dict[str, float | None]:
-    """Return the largest process of a kind, in MB, and its growth."""
+    """Return the memory of the largest process of a kind over the run, in MB, and its growth."""
     points = [(s.done, s.largest[kind] / _MB) for s in making if s.largest[kind]]
     course: dict[str, float | None] = {}
     for share in (0.1, 0.5, 1.0):

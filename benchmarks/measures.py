@@ -1,8 +1,9 @@
 """Check that the metrics of ``compare`` rank pictures correctly: textures, degraded in steps.
 
-Two textures by a map are a source; the same by another map, cut from other places, are what a
-perfect method would make. That picture is blurred, covered with noise, has the layout of another
-map, or in part another texture: by how much is known, so the order of the figures is too.
+The source is a picture of two textures laid out by a map. The right picture, which a perfect method
+would make, shows the same textures, cropped elsewhere, laid out by another map. It is degraded in
+known steps: by blur, by noise, by a shifted layout, and by a texture that the source does not have.
+Each metric should rank the steps in order.
 
     python -m benchmarks.measures [--side 96]
 
@@ -45,11 +46,11 @@ JUDGED_BY = {
     "layout_shift_of_side": ("layout_accuracy",),
     "share_of_other_texture": ("vgg19_sifd", "patch_coherence"),
 }
-"""Which figures should tell the steps of each kind apart."""
+"""Kind of degradation → metrics that should rank its steps."""
 
 
 def textures() -> Planes:
-    """Name → (512, 512, 3) float32 in [0, 1]."""
+    """Return the textures by name, (512, 512, 3) float32 in [0, 1]."""
     greys = {"grass": data.grass(), "gravel": data.gravel(), "brick": data.brick()}
     return {
         name: np.asarray(grey[..., None] / 255 * np.array(TINTS[name]), np.float32)
@@ -58,7 +59,7 @@ def textures() -> Planes:
 
 
 def disc(side: int, column: float) -> Classes:
-    """A disc (1) whose centre lies at a share of the width."""
+    """Return a map of a disc (1) on ground (0), centred at this share of the width."""
     y, x = np.mgrid[:side, :side]
     inside = (y - side * 0.5) ** 2 + (x - side * column) ** 2 < (side * 0.22) ** 2
     return np.asarray(inside, np.int64)
@@ -77,9 +78,7 @@ class Case:
     def __init__(self, planes: Planes, pair: tuple[str, str], side: int) -> None:
         self.planes, self.pair, self.side = planes, pair, side
         self.own, self.wanted = disc(side, 0.3), disc(side, 0.6)
-        self.corner = (
-            512 - side
-        )  # the source is cut out at 0: nothing of it is in the right picture
+        self.corner = 512 - side  # the source is cropped at 0, so the two share no pixels
         self.source = laid(planes, pair, self.own, 0)
         self.right = laid(planes, pair, self.wanted, self.corner)
 
@@ -94,7 +93,7 @@ class Case:
         return self.right if step == 0 else np.ascontiguousarray(makers[kind](step), np.float32)
 
     def flat(self) -> Picture:
-        """The layout in each class's mean colour."""
+        """Draw the layout in the mean colour of each class."""
         means = np.stack([self.source[self.own == k].mean(axis=0) for k in range(2)])
         return np.asarray(means[self.wanted], np.float32)
 
@@ -118,13 +117,13 @@ class Case:
 
 
 def judged(case: Case, measures: SourceMetrics) -> dict[str, Any]:
-    """Measure every step of every kind of damage, and check their order."""
+    """Measure every step of every degradation, and how well the metrics rank the steps."""
     found: dict[str, Any] = {}
     for kind, steps in STEPS.items():
         rows = [metrics_as_json(measures(case.spoilt(kind, s), case.wanted)) for s in steps]
         order = {}
         for name in JUDGED_BY[kind]:
-            sign = 1 if name == "vgg19_sifd" else -1  # the others fall as a picture gets worse
+            sign = 1 if name == "vgg19_sifd" else -1  # lower is worse for the others
             values = [sign * row[name] for row in rows]
             order[name] = round(float(stats.spearmanr(steps, values).statistic), 3)
         found[kind] = {"figures": dict(zip(map(str, steps), rows, strict=True)), "order": order}
@@ -161,13 +160,13 @@ def main() -> None:
 
 def summary(cases: dict[str, Any]) -> dict[str, Any]:
     """Return, per kind and metric, the median and lowest rank correlation with the steps."""
-    told: dict[str, Any] = {}
+    order: dict[str, Any] = {}
     for kind, names in JUDGED_BY.items():
-        told[kind] = {}
+        order[kind] = {}
         for name in names:
             values = [case["spoilt"][kind]["order"][name] for case in cases.values()]
-            told[kind][name] = {"median": statistics.median(values), "lowest": min(values)}
-    return told
+            order[kind][name] = {"median": statistics.median(values), "lowest": min(values)}
+    return order
 
 
 if __name__ == "__main__":

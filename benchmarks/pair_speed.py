@@ -1,9 +1,9 @@
-"""Time and memory of one 448×448 pair: both directions, five levels, per quality.
+"""Time and memory of one 448×448 pair at each quality: both directions, five levels.
 
     python -m benchmarks.pair_speed [--quality draft standard] [--runs 3]
 
-Each quality runs in a process of its own, so that peak memory is its own. Features of both
-pictures, matching, solve, vote and refinement are all inside the time; reading weights is not.
+Each quality runs in its own process, so that its peak memory is known. The time includes the
+features of both pictures, matching, solve, vote and refinement, but not the reading of weights.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
         print(json.dumps(measure(options.quality[0], options.inner, options.runs)))
         return
     cases = {quality: (quality, "auto") for quality in options.quality}
-    if "standard" in cases:  # what machines without matrix tiles do
+    if "standard" in cases:  # as on machines without matrix tiles
         cases["standard, float32 solve"] = ("standard", "float32")
     results: dict[str, Any] = {}
     for name, (quality, precision) in cases.items():

@@ -1,11 +1,11 @@
-"""Photo-to-photo at full resolution: time and memory at 4K, edges kept, exactness, levels kept.
+"""Photo-to-photo at full resolution: time and memory at 4K, and what of the photograph is kept.
 
     python -m benchmarks.photo [--runs 3] [--width 3840] [--quality standard]
 
-Each command runs in a process of its own, reading and writing included; ``working size`` is the
-same pair reduced to the size at which it is matched. Edges: of A' against A, where B' is a graded
-copy of A or of a warped A. The photographs are scikit-image's, enlarged with noise as fine as a
-camera's.
+Each command runs in its own process; the time includes reading and writing. ``working size`` is
+the same pair reduced to the size at which it is matched. Edges of A' are compared with those of A,
+where B' is a colour-graded copy of A or of a warped A. The photographs are scikit-image's, enlarged
+and covered with noise as fine as a camera's.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ PHOTOS = ("astronaut", "chelsea", "coffee")
 
 
 def photo(name: str) -> Pixels:
-    """(H, W, 3) float32 in [0, 1]."""
+    """Return one of scikit-image's photographs, (H, W, 3) float32 in [0, 1]."""
     pixels: Pixels = getattr(skimage.data, name)().astype(np.float32) / np.float32(255.0)
     return pixels
 
 
 def enlarged(name: str, width: int, height: int, seed: int) -> Pixels:
-    """A photograph's middle at another size, with detail down to the pixel."""
+    """Return a photograph's middle at another size, with noise as fine as a pixel."""
     picture = photo(name)
     scale = max(width / picture.shape[1], height / picture.shape[0])
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
@@ -90,7 +90,7 @@ GRADES: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def warped(x: Pixels) -> Pixels:
-    """Shift, enlarge a little and bend a picture."""
+    """Shift, bend and slightly enlarge a picture."""
     height, width = x.shape[:2]
     row, column = np.mgrid[:height, :width].astype(np.float32)
     u, v = column / width - 0.5, row / height - 0.5
@@ -186,7 +186,7 @@ def structure(network: FeatureExtractor, quality: str) -> dict[str, Any]:
 
 
 def identity(network: FeatureExtractor, quality: str) -> dict[str, float]:
-    """Return the PSNR of A' against A where B' is A."""
+    """Return the PSNR of A' against A if B' is A."""
     config = AnalogyConfig.for_preset("photo-to-photo", quality=quality)
     results = {}
     for name in PHOTOS:

@@ -1,15 +1,15 @@
-"""Planning a long film, and its journal: ``python -m benchmarks.planning [--frames 1000000]``.
+"""Planning of a long film, and its journal: ``python -m benchmarks.planning [--frames 1000000]``.
 
-The frames are real files, PNGs of 16×16 random pixels, in folders of 10,000; the files of a folder
-are hard links to one. So every file is opened, read, hashed and measured, and nearly all of it
-comes from the page cache: what is measured is the program's own time. A disk's is not in it: frames
-of 3 MB on a disk that reads 1 GB/s take 3 ms each, 50 minutes for a million.
+The frames are real files, PNGs of 16×16 random pixels, in folders of 10,000. All files of a folder
+are hard links to one file, so every file is opened, read and hashed, but nearly all data comes from
+the page cache. This measures the program's own time, without that of a disk: frames of 3 MB on a
+disk that reads 1 GB/s would take 3 ms each, 50 minutes for a million.
 
-Each part runs in a process of its own, whose peak memory is given, that of importing PyTorch (as
-every command does) included and named.
+Each part runs in its own process. Its peak memory includes that of importing PyTorch, as every
+command does, which is also given separately.
 
-The journal is written as the driver writes it, a line for each finished frame and ``fsync`` after
-each poll: with one line a poll, as when little happens, and with a hundred, as when much does.
+The journal is written as the driver writes it, with a line for each finished frame and an ``fsync``
+after each poll. It is measured with one line a poll, as in a small run, and with a hundred.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from benchmarks.common import peak_memory_bytes, report
 
 FOLDER_FRAMES = 10_000
 LINES_A_POLL = (1, 100)
-SYNCED_LINES = 20_000  # written with one line a poll: a slow disk would take an hour for a million
+SYNCED_LINES = 20_000  # written with one line a poll; on a slow disk a million would take an hour
 
 
 def make_frames(folder: Path, frames: int) -> dict[str, Any]:
-    """Tiny pictures in folders, and a reference."""
+    """Write tiny pictures in folders, and a reference."""
     draw = np.random.default_rng(0)
     for first in range(0, frames, FOLDER_FRAMES):
         inside = folder / "frames" / f"scene{first // FOLDER_FRAMES}"
@@ -53,7 +53,7 @@ def make_frames(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def plan_frames(folder: Path, frames: int) -> dict[str, Any]:
-    """Plan a run from a typed pattern to ``plan.json`` on the disk."""
+    """Plan a run of all frames and write ``plan.json``."""
     config = RunConfig(
         command="timelapse",
         reference=folder / "reference.png",
@@ -105,14 +105,14 @@ def write_journal(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def read_journal(folder: Path, frames: int) -> dict[str, Any]:
-    """Read the journal as every start does: cut off a torn line, then read all lines."""
+    """Read the journal as every start does: remove an incomplete line, then read all lines."""
     start = time.perf_counter()
     Journal(RunStore(folder).journal).close()
     opened = time.perf_counter()
     history = read_history(RunStore(folder).journal)
     seconds = time.perf_counter() - opened
     if len(history.done) != frames:
-        raise RuntimeError(f"the journal tells of {len(history.done)} of {frames} frames")
+        raise RuntimeError(f"the journal has {len(history.done)} of {frames} frames")
     return {
         "open_seconds": round(opened - start, 3),
         "read_seconds": round(seconds, 1),
@@ -121,7 +121,7 @@ def read_journal(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def measured(part: Callable[[Path, int], dict[str, Any]], folder: Path, frames: int) -> Any:
-    """Run a part in its own process and return its peak memory."""
+    """Run a part in its own process; return its results, time and peak memory."""
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         return alone.apply(_with_memory, (part, folder, frames))
 

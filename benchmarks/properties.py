@@ -1,4 +1,4 @@
-"""Properties of every pair: B' = A gives A back, and unequal sizes leave no stuck border.
+"""Properties that every pair should have: B' = A returns A, and no border gets stuck.
 
 python -m benchmarks.properties
 """
@@ -23,7 +23,7 @@ BORDER_CELLS = 12
 
 
 def psnr_db(x: Tensor, y: Tensor) -> float:
-    """PSNR of two pictures as written to a file, at 8 bits; 100 if they are equal."""
+    """Return the PSNR of two pictures rounded to 8 bits, in dB; 100 if they are equal."""
     x, y = ((t * 255).round() for t in (x, y))
     error = float((x - y).square().mean())
     return 100.0 if error == 0 else round(10 * math.log10(255**2 / error), 2)

@@ -1,8 +1,8 @@
-"""Other looks for a photograph, for pairs whose correspondence is known.
+"""Restyles of a photograph, for pairs whose correspondence is known.
 
-Every restyle takes a (H, W, 3) uint8 RGB picture, gives one of the same size, keeps everything
-where it is, and is a function of the picture alone. Brushes, lines and blurs are shares of the
-width, so that a picture looks alike at any size.
+Every restyle maps an (H, W, 3) uint8 RGB picture to one of the same size. It moves nothing and
+depends on the picture alone. Sizes of brushes, lines and blurs are shares of the width, so that a
+picture looks alike at any size.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def _bytes(values: Values) -> Picture:
 
 
 def _blur(x: Values, share: float) -> Values:
-    """Gaussian blur; its sigma is this share of the width."""
+    """Apply a Gaussian blur whose sigma is this share of the width."""
     return np.asarray(cv2.GaussianBlur(x, (0, 0), share * x.shape[1]), dtype=np.float32)
 
 
 def _between(t: Values, dark: list[float], light: list[float]) -> Values:
-    """t = 0 gives the dark colour, 1 the light one, RGB in [0, 1]."""
+    """Interpolate from the dark colour (t = 0) to the light one (t = 1), RGB in [0, 1]."""
     return t[..., None] * np.float32(light) + (1 - t[..., None]) * np.float32(dark)
 
 
 def sunset(picture: Picture) -> Picture:
-    """Re-grade to a warm sunset: reds lifted, blues sunk, brighter at the top, harder contrast."""
+    """Re-grade to a warm sunset: more red, less blue, brighter at the top, higher contrast."""
     x = picture.astype(np.float32) / 255.0
     x = x ** np.float32([0.75, 1.05, 1.5]) * np.float32([1.0, 0.82, 0.62]) + np.float32(
         [0.06, 0, 0]
@@ -48,7 +48,7 @@ def sunset(picture: Picture) -> Picture:
 
 
 def night(picture: Picture) -> Picture:
-    """Re-grade to moonlight: dark, blue, half its colour gone."""
+    """Re-grade to moonlight: dark, blue, half as saturated."""
     x = _values(picture)
     grey = (x @ _LUMA)[..., None]
     x = (0.5 * x + 0.5 * grey) ** np.float32(1.5)
@@ -62,14 +62,14 @@ def duotone(picture: Picture) -> Picture:
 
 
 def inverted(picture: Picture) -> Picture:
-    """Dark for light, with the colours kept."""
+    """Invert the lightness and keep the colours."""
     lab = cv2.cvtColor(_values(picture), cv2.COLOR_RGB2LAB)
     lab[..., 0] = 100 - lab[..., 0]
     return _bytes(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
 
 
 def painted(picture: Picture) -> Picture:
-    """Paint in flat, saturated strokes: a Kuwahara filter twice."""
+    """Paint in flat, saturated strokes by applying a Kuwahara filter twice."""
     x = _values(picture)
     radius = max(2, round(picture.shape[1] / 85))
     x = _kuwahara(_kuwahara(x, radius), radius)
@@ -78,7 +78,7 @@ def painted(picture: Picture) -> Picture:
 
 
 def _kuwahara(x: Values, radius: int) -> Values:
-    """Each pixel's mean over that one of its four quadrants whose luma varies least."""
+    """Replace each pixel by the mean of the quadrant around it whose luma varies least."""
     luma = x @ _LUMA
     side = radius + 1
     best, result = np.full(luma.shape, np.inf, dtype=np.float32), x
@@ -93,7 +93,7 @@ def _kuwahara(x: Values, radius: int) -> Values:
 
 
 def poster(picture: Picture) -> Picture:
-    """Draw as a comic: smoothed, four steps of brightness, hues turned, dark outlines."""
+    """Draw as a comic: smooth, four levels of brightness, rotated hues, dark outlines."""
     smooth = picture
     for _ in range(3):
         smooth = cv2.bilateralFilter(smooth, 9, 45, max(2.0, picture.shape[1] / 60))
@@ -106,15 +106,15 @@ def poster(picture: Picture) -> Picture:
 
 
 def _edges(luma: Values, share: float) -> Values:
-    """The strength of the slope at a scale that is this share of the width."""
-    soft = _blur(luma, share)
-    x = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=0.25)
-    y = cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=0.25)
+    """Return the gradient magnitude at a scale that is this share of the width."""
+    smooth = _blur(luma, share)
+    x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.25)
+    y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.25)
     return np.hypot(x, y)
 
 
 def pencil(picture: Picture) -> Picture:
-    """Draw lines in grey pencil on paper, shading almost gone."""
+    """Draw lines in grey pencil on paper, with little shading."""
     luma = _values(picture) @ _LUMA
     lines = np.clip(luma / np.maximum(_blur(luma, 0.012), 0.02), 0, 1) ** np.float32(2.5)
     shade = 0.85 + 0.15 * _blur(luma, 0.006)
@@ -122,7 +122,7 @@ def pencil(picture: Picture) -> Picture:
 
 
 def woodcut(picture: Picture) -> Picture:
-    """Cut in two colours: brown ink on cream, middle tones hatched."""
+    """Print as a woodcut: brown ink on cream, with hatched middle tones."""
     luma = _values(picture) @ _LUMA
     local = luma - _blur(luma, 0.05)
     rows = np.arange(luma.shape[0], dtype=np.float32)[:, None]
@@ -133,7 +133,7 @@ def woodcut(picture: Picture) -> Picture:
 
 
 def embossed(picture: Picture) -> Picture:
-    """Press into copper: the slope towards the upper left as light and shade."""
+    """Emboss in copper: the gradient towards the upper left becomes light and shade."""
     luma = _blur(_values(picture) @ _LUMA, 0.004)
     slope = cv2.Sobel(luma, cv2.CV_32F, 1, 0) + cv2.Sobel(luma, cv2.CV_32F, 0, 1)
     light = np.clip(0.5 + slope * np.float32(picture.shape[1] / 1200), 0, 1)
@@ -141,7 +141,7 @@ def embossed(picture: Picture) -> Picture:
 
 
 def grainy(picture: Picture) -> Picture:
-    """Blur hard and cover with coarse grain, in faded colours."""
+    """Blur strongly, fade the colours and add coarse grain."""
     x = _blur(_values(picture), 0.01)
     noise = np.random.default_rng(0).standard_normal(picture.shape[:2]).astype(np.float32)
     grain = _blur(noise, 0.004)
@@ -155,4 +155,4 @@ RESTYLES: dict[str, Callable[[Picture], Picture]] = {
         sunset, night, duotone, inverted, painted, poster, pencil, woodcut, embossed, grainy,
     )
 }  # fmt: skip
-"""Name → restyle."""
+"""Restyles by name."""

@@ -1,10 +1,10 @@
-"""Properties of every run, tried through the command line on a real local Ray.
+"""Reproducibility of runs, tested through the command line on a real local Ray.
 
     python -m benchmarks.runs [--frames 20] [--side 128]
 
-The same command twice, with one worker and with two, and once with its driver killed by SIGKILL
-half-way and then typed again: counts the frames and films that differ in any byte, and the
-finished frames that were written again.
+The same command runs twice with one worker, once with two, and once with its driver killed by
+SIGKILL half-way and then started again. Counts the frames and films that differ in any byte, and
+the finished frames that were written again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def command(reference: Path, frames: Path, film: Path, workers: int) -> list[str
 
 
 def digests(film: Path) -> dict[str, str]:
-    """SHA-256 of the film and of every frame."""
+    """Return the SHA-256 of the film and of every frame."""
     files = [film, *sorted((film.with_suffix(".run") / "frames").rglob("*.png"))]
     return {
         ("film" if f == film else str(f.relative_to(film.with_suffix(".run")))): hashlib.sha256(
@@ -70,14 +70,14 @@ def finished(run_dir: Path) -> Facts:
 
 
 def killed_halfway(words: list[str], film: Path, frames: int) -> Facts:
-    """Start a run, kill its driver once half of the frames are on the disk."""
+    """Start a run and kill its driver once half of the frames are finished; return these."""
     driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run_dir = film.with_suffix(".run")
     while driver.poll() is None and len(finished(run_dir)) < frames // 2:
         time.sleep(0.02)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    time.sleep(5)  # orphaned actors end, or finish the frame in hand
+    time.sleep(5)  # orphaned actors end, or finish their current frame
     return finished(run_dir)
 
 

@@ -3,24 +3,24 @@
     python -m benchmarks.scheduler [--frames 1000000] [--workers 1000] [--failing 0.01] …
 
 Driver, scheduler, recorder, journal and progress are those of a real run and write to a real disk;
-only the pool, the clock and the pictures are made up. The clock runs on while the driver works.
-Durations of frames are drawn from a seeded log-normal distribution; a share of the tries fails and
-may be tried again; a share of the workers is lost at some time of the night, every second one as
-its process dies, the others as their node goes, and another one is started in its place.
+only the pool, the clock and the pictures are simulated. The simulated clock also counts the real
+time that the driver takes. Durations of frames are drawn from a seeded log-normal distribution. A
+share of the attempts fails and may be repeated. A share of the workers is lost during the night,
+alternately because the process dies and because the node is lost; each is replaced.
 
-What counts as busy is the time from the beginning of a frame to its end, failed tries included:
+A worker is busy from the start of a frame to its end, failed attempts included:
 
-* ``busy_of_paid`` divides it by the number of workers times the whole run, as a bill would: the
-  start-up of the first workers and of the replacements, and the tail at the end, are idle time.
-  This is the figure that counts.
-* ``busy_of_ready`` divides it by the time in which workers were ready for work, up to the end.
-* ``useful_of_paid`` counts only tries that gave a frame.
+* ``busy_of_paid`` divides busy time by the number of workers times the duration of the run, as a
+  bill would: the start-up of the first workers and of replacements, and the wait at the end, are
+  idle time. This is the most important figure.
+* ``busy_of_ready`` divides busy time by the time in which workers were ready for work.
+* ``useful_of_paid`` counts only attempts that produced a frame.
 
-Idle time is told apart too: workers that are not ready, those for which nothing is left while the
-others do the last frames, and what remains: the time that the driver lets them wait.
+Idle time is divided into three parts: workers that are not ready, workers for which no frame is
+left at the end, and the rest, in which workers wait for the driver.
 
-What is not in it: Ray itself, networks, the command's progress bar, and the pictures (the preview
-is made of one picture of 1280×720 pixels).
+Not simulated are Ray, networks, the command's progress bar, and the pictures (the preview is made
+from one picture of 1280×720 pixels).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ from tests.support.simulated_pool import (
 )
 
 CAUSES: tuple[LossCause, ...] = ("died", "node lost")
-TRIES = 4  # of a frame whose luck is drawn
+TRIES = 4  # for which random numbers are drawn, for each frame
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class Night:
 
     frames: int = 1_000_000
     workers: int = 1000
-    failing: float = 0.01  # share of tries
-    lost: float = 0.05  # share of the workers that the night begins with
+    failing: float = 0.01  # share of attempts
+    lost: float = 0.05  # share of the initial workers
     seconds: float = 20.0  # mean of a frame
-    spread: float = 0.3  # of the logarithm of a frame's seconds
-    start_seconds: float = 60.0  # until a worker has loaded its model
+    spread: float = 0.3  # standard deviation of the logarithm of a frame's seconds
+    start_seconds: float = 60.0  # that a worker needs to load its model
     per_node: int = 8  # workers
     segment_frames: int = 1
     seed: int = 0
@@ -96,8 +96,8 @@ class Fortune:
 
     def __init__(self, night: Night) -> None:
         draw = np.random.default_rng(night.seed)
-        around = math.log(night.seconds) - night.spread**2 / 2  # so that the mean is as asked for
-        self._seconds = draw.lognormal(around, night.spread, night.frames)
+        location = math.log(night.seconds) - night.spread**2 / 2  # gives the requested mean
+        self._seconds = draw.lognormal(location, night.spread, night.frames)
         self._luck = draw.random((night.frames, TRIES))
         losers = draw.permutation(night.workers)[: round(night.lost * night.workers)]
         lasting = draw.uniform(0.0, night.expected_seconds, len(losers))
@@ -106,7 +106,7 @@ class Fortune:
         self._tries: Counter[int] = Counter()
 
     def life(self, worker: str, avoided: frozenset[str]) -> Life:
-        """Place a worker: nodes fill in order, and a blocked node is replaced."""
+        """Return a worker's node and lifetime; nodes fill in order, blocked ones are replaced."""
         number = int(worker.rpartition("-")[2])
         node = f"node-{number // self._night.per_node}"
         while node in avoided:
@@ -115,7 +115,7 @@ class Fortune:
         return Life(node, self._night.start_seconds, lasts, cause)
 
     def fate(self, worker: str, node: str, index: int) -> Fate:
-        """Draw the result of a try, whichever worker makes it."""
+        """Return the result of the next attempt at a frame, which does not depend on the worker."""
         luck = self._luck[index, self._tries[index] % TRIES]
         self._tries[index] += 1
         seconds = float(self._seconds[index])
@@ -123,7 +123,7 @@ class Fortune:
 
 
 def make_plan(night: Night) -> Plan:
-    """Make a plan of frames that are never read."""
+    """Make a plan whose frames are never read."""
     shots = (Shot(0, 0, night.frames),)
     return Plan(
         frames=tuple(
@@ -160,14 +160,14 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
     picture = np.random.default_rng(night.seed).random((720, 1280, 3), dtype=np.float32)
     write_png(store.frame("a_prime", 0), picture)
     clock = SimulatedClock()
-    course = Fortune(night)
-    pool = SimulatedPool(clock, night.workers, course.life, course.fate)
+    fortune = Fortune(night)
+    pool = SimulatedPool(clock, night.workers, fortune.life, fortune.fate)
     progress = RunProgress(config, store, plan, done=(), given_up={}, clock=clock)
-    told: Counter[str] = Counter()
+    events: Counter[str] = Counter()
 
-    def hear(event: RunEvent) -> None:
+    def count(event: RunEvent) -> None:
         progress.worker_states.observe(event)
-        told[_name(event)] += 1
+        events[_name(event)] += 1
 
     scheduler = Scheduler(
         works_of(((s.start, s.stop) for s in plan.segments), set(range(night.frames))),
@@ -177,7 +177,7 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
     began, began_at, cpu = time.perf_counter(), clock(), time.process_time()
     with Journal(store.journal) as journal:
         Driver(
-            pool, scheduler, plan, journal, progress, config.execution, StopRequest(), hear, clock
+            pool, scheduler, plan, journal, progress, config.execution, StopRequest(), count, clock
         ).run()
     lasted, driving = clock() - began_at, time.perf_counter() - began - clock.simulating
     cpu = time.process_time() - cpu
@@ -189,13 +189,13 @@ def simulate(night: Night, folder: Path) -> dict[str, Any]:
         "driver": driver_figures(pool, driving, lasted),
         "cpu_seconds_with_simulation": round(cpu, 1),
         "peak_memory_bytes": peak_memory_bytes(),
-        "told": dict(told),
+        "told": dict(events),
         "frames": count_frames(store.journal, night.frames),
     }
 
 
 def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any]:
-    """Return busy time over paid and over ready time, and the shares of the rest."""
+    """Return busy time divided by paid and by ready time, and the parts of idle time."""
     paid = night.workers * lasted
     ready = sum(h.gone_at - h.ready_at for h in hours)
     done, failed, cut_off, idle_last = (
@@ -209,14 +209,14 @@ def shares(night: Night, hours: Sequence[Hours], lasted: float) -> dict[str, Any
         "idle_of_paid": {
             "not_ready": round((paid - ready) / paid, 5),
             "ready_but_idle": round((ready - busy) / paid, 5),
-            "at_the_end": round(idle_last / paid, 5),  # of those: nothing was left to be handed out
+            "at_the_end": round(idle_last / paid, 5),  # part of ready_but_idle: no frame was left
         },
         "in_vain_of_paid": {"failed": round(failed / paid, 5), "cut_off": round(cut_off / paid, 5)},
     }
 
 
 def driver_figures(pool: SimulatedPool, driving: float, lasted: float) -> dict[str, Any]:
-    """Return the driver's real seconds, without the simulation's own."""
+    """Return the driver's real seconds, without those of the simulation."""
     events = sum(pool.events.values())
     return {
         "seconds": round(driving, 1),

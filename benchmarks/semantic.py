@@ -1,23 +1,24 @@
-"""Quality and speed of learning one picture and rendering it from other maps.
+"""Quality and speed of training on one picture and rendering it from other maps.
 
     python -m benchmarks.semantic [--quality draft] [--folder FOLDER … --size 128] [--keep FOLDER]
 
-``synthetic``: a striped disc on noise, 96 pixels. ``start`` and ``end`` are the mean L1 between the
-picture and what is made of its own map, before and after training. The disc is then moved to places
-and sizes that it never had: ``accuracy`` is the share of pixels that look as their label says, told
-by the mean colours of the picture's own two parts (nothing that was trained); ``untouched`` is the
-same for the picture as it is, which is what doing nothing would give; ``segmenter`` is what the
-trained one finds. ``colour_error`` is the largest difference of a channel between the mean of the
-moved disc and the true disc's. ``repeats`` and ``resumes``: whether a second training, and one that
-was interrupted, came to the same bits after some iterations.
+``synthetic``: a striped disc on noise, 96 pixels. ``start`` and ``end`` are the mean L1 error of
+the picture rendered from its own map, before and after training. Then the disc is rendered at
+positions and sizes that training did not contain. ``accuracy`` is the share of pixels whose colour
+is nearer to the mean colour of their label than to that of the other, a test that does not use the
+trained network. ``untouched`` is the same share for the unchanged picture, which is what doing
+nothing would give. ``segmenter`` is the accuracy according to the trained segmenter.
+``colour_error`` is the largest difference in a channel between the mean colours of the moved disc
+and the original one. ``repeats`` and ``resumes`` are true if a second training, and an interrupted
+one, give the same bits after some iterations.
 
 ``film``: the disc moves by a pixel a frame.
 
-``apply``: maps a second at 256 pixels, by precision; models are read to be applied in bfloat16
-where the machine is quick in it.
+``apply``: maps a second at 256 pixels, for each precision. Models are applied in bfloat16 on
+machines that are fast in it.
 
-``folders``: real pictures, one a folder with img, label and further maps in cond/, as the method's
-authors publish theirs. None come with this project.
+``folders``: real pictures, each in a folder with img, label and further maps in cond/, as the
+method's authors publish theirs. This project contains none.
 """
 
 from __future__ import annotations
@@ -59,20 +60,19 @@ SIDE = 96
 FRAMES = 8
 COLOURS = Palette(((4, 51, 255), (255, 147, 0)))
 PLACES = ((66, 30, 18), (30, 70, 18), (60, 60, 26), (48, 22, 12))
-"""Row, column and radius of discs in maps that training never sees; the picture's is the first of
-``disc``'s defaults."""
+"""Row, column and radius of discs in maps that are not used in training."""
 
 Pixels = NDArray[np.float32]
 
 
 def disc(row: int = 40, column: int = 38, radius: int = 20) -> Classes:
-    """(96, 96): 1 inside."""
+    """Return a map (96, 96) with label 1 inside a disc, by default that of the picture."""
     y, x = np.mgrid[:SIDE, :SIDE]
     return ((y - row) ** 2 + (x - column) ** 2 < radius**2).astype(np.int64)
 
 
 def picture() -> Pixels:
-    """Slanting orange stripes in the disc, smooth blue noise around it; (96, 96, 3)."""
+    """Draw slanting orange stripes in the disc and smooth blue noise around it, (96, 96, 3)."""
     y, x = np.mgrid[:SIDE, :SIDE]
     stripe = 0.5 + 0.5 * np.sin((x + 0.5 * y) * 2 * np.pi / 8)
     noise = cv2.GaussianBlur(np.random.default_rng(8).random((SIDE, SIDE)), (0, 0), 1.5)
@@ -90,7 +90,7 @@ def seen_as(made: Pixels, means: Pixels) -> Classes:
 
 
 def moved(model: SemanticModel) -> dict[str, Any]:
-    """Measure the disc rendered at other positions."""
+    """Measure the disc rendered at other positions and sizes."""
     known, own = picture(), disc()
     means = np.stack([known[own == label].mean(axis=0) for label in (0, 1)])
     found: list[dict[str, float]] = []
@@ -112,9 +112,9 @@ def moved(model: SemanticModel) -> dict[str, Any]:
 
 
 def film(model: SemanticModel) -> dict[str, float | None]:
-    """Return the mean change, of 255, where the maps of a moving disc stand still.
+    """Return the mean change, of 255, of pixels whose label stays the same while the disc moves.
 
-    ``network``: its own pictures; ``detail``: with pieces of I, for each map by itself.
+    ``network``: the network's output; ``detail``: with detail of the picture added to each frame.
     """
     detail, found = Detail(model), {"network": Flicker(), "detail": Flicker()}
     for step in range(FRAMES):
@@ -126,7 +126,7 @@ def film(model: SemanticModel) -> dict[str, float | None]:
 
 
 def synthetic(config: SemanticConfig, network: FeatureExtractor, options: Any) -> dict[str, Any]:
-    """Measure the synthetic picture."""
+    """Train on the synthetic picture and measure the model."""
     with tempfile.TemporaryDirectory() as folder:
         job = synthetic_job(Path(folder), config)
         image, classes, palette = read_pair(job.picture, job.label)
@@ -172,7 +172,7 @@ def synthetic_job(folder: Path, config: SemanticConfig) -> TrainJob:
 
 
 def timed_training(job: TrainJob) -> tuple[TrainingEnded, dict[str, float]]:
-    """Train, and return the wall-clock and processor time."""
+    """Train; return how training ended, and its wall-clock and processor time."""
     clock, processor = time.perf_counter(), time.process_time()
     ended = train(job)
     return ended, {
@@ -272,7 +272,7 @@ def pixels(image: torch.Tensor) -> Pixels:
 
 
 def keep(path: Path, *rows: Sequence[Any]) -> None:
-    """Write rows of pictures as one picture."""
+    """Write rows of pictures as one file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cells = [to_uint8(cell) for row in rows for cell in row]
     write_png(path, tile(cells, columns=max(len(row) for row in rows)))
@@ -285,9 +285,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeat-iterations", type=int, default=40)
     parser.add_argument("--folder", type=Path, nargs="*", default=[])
     parser.add_argument("--size", type=int, default=128, help="of the folders' pictures")
-    parser.add_argument("--side", type=int, default=256, help="of the maps whose speed is measured")
+    parser.add_argument("--side", type=int, default=256, help="of the maps of the speed test")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the pictures there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the pictures there")
     parser.add_argument("--only", choices=["synthetic", "apply", "folders"])
     return parser.parse_args(arguments)
 

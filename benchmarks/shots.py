@@ -2,11 +2,11 @@
 
     python -m benchmarks.shots [--films 6] [--side 256]
 
-Films: shots of 8 to 40 frames out of real photographs, the camera panning, zooming, turning and
-shaking, with noise; in some, exposure steps of ±1 EV, flashes, fades of exposure, and things that
-pass the lens. Time-lapses: one photograph each, with clouds, people, a ramp from day to night and
-gaps that let everything but the ground change. The rule's numbers were chosen on the photographs
-and seeds called "tuned"; "held_out" has other photographs and other seeds.
+Films consist of shots of 8 to 40 frames. In each shot a camera pans, zooms, turns and shakes over a
+real photograph, with noise. Some shots have exposure steps of ±1 EV, flashes, fades, or an object
+that passes in front of the lens. Time-lapses show one photograph each, with people, a ramp from day
+to night, and clouds that move by up to 60 pixels a frame. The detector's thresholds were chosen
+with the photographs and seeds of "tuned"; "held_out" has others.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CUTS_A_FILM = 10
 
 
 def photograph(name: str) -> Pixels:
-    """A sample picture, (H, W, 3) float32 in [0, 1]."""
+    """Return a sample picture, (H, W, 3) float32 in [0, 1]."""
     if name in ("china", "flower"):
         pixels = sklearn.datasets.load_sample_image(f"{name}.jpg")
     elif name == "grace_hopper":
@@ -59,7 +59,7 @@ def photograph(name: str) -> Pixels:
 
 @dataclass
 class Camera:
-    """A view that moves over a photograph: px of the film and of the photograph alike."""
+    """A camera that moves over a photograph, with motion drawn at random."""
 
     photo: Pixels
     rng: np.random.Generator
@@ -69,7 +69,7 @@ class Camera:
     def __post_init__(self) -> None:
         rng, (tall, wide) = self.rng, self.photo.shape[:2]
         most = min(tall / self.height, wide / self.width)
-        self.zoom = most * rng.uniform(0.35, 0.75)  # px of the photograph in one of the film
+        self.zoom = most * rng.uniform(0.35, 0.75)  # photograph pixels per film pixel
         self.zoom_rate = rng.choice([1.0, 1.0, 0.99, 1.01, 0.97, 1.03])
         self.place = np.array([rng.uniform(0.4, 0.6) * wide, rng.uniform(0.4, 0.6) * tall])
         speed = rng.choice([0.0, 0.003, 0.01, 0.03]) * self.width * self.zoom
@@ -81,7 +81,7 @@ class Camera:
         self.frame = 0
 
     def take(self) -> Pixels:
-        """The next frame, (height, width, 3)."""
+        """Return the next frame, (height, width, 3)."""
         at = self.place + self.speed * self.frame + self.rng.normal(0, 1, 2) * self.shake
         zoom = self.zoom * self.zoom_rate**self.frame
         angle = np.deg2rad(self.turn * self.frame)
@@ -101,7 +101,7 @@ class Camera:
 
 
 def exposed(pixels: Pixels, ev: float) -> Pixels:
-    """Expose a picture as a camera that clips would."""
+    """Change a picture's exposure as a camera would, with clipping."""
     return to_srgb(np.clip(to_linear(np.clip(pixels, 0, 1)) * np.float32(2.0**ev), 0, 1))
 
 
@@ -121,7 +121,7 @@ def exposures(kind: str, length: int, rng: np.random.Generator) -> npt.NDArray[n
 
 
 def passing(pixels: Pixels, share: float, rng: np.random.Generator) -> Pixels:
-    """Draw something dark before the lens, centred at this share of the width."""
+    """Draw a dark object in front of the lens, centred at this share of the width."""
     tall, wide = pixels.shape[:2]
     covered = pixels.copy()
     middle, half = round(share * wide), round(0.18 * wide)
@@ -155,7 +155,7 @@ def film(
 
 
 def clouds(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """A field of soft blobs with values in [0, 1], twice as wide as the picture."""
+    """Return a field of soft blobs with values in [0, 1], twice as wide as the picture."""
     field = np.zeros((height, 2 * width), np.float32)
     for cell in (4, 8, 16, 32):
         grid = rng.random((height // (4 * 32 // cell) + 2, 2 * width // (4 * 32 // cell) + 2))
@@ -165,13 +165,13 @@ def clouds(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def timelapse(name: str, seed: int, side: int, frames: int = 80) -> Iterator[FrameStats]:
-    """One photograph from day to night: clouds, shadows, people, light and its colour."""
+    """Yield a time-lapse of one photograph from day to night, with clouds, shadows and people."""
     rng = np.random.default_rng(seed)
     photo = photograph(name)
     width, height = side, side * 2 // 3
     ground = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
     sky = np.clip(1.4 - 2.4 * np.arange(height, dtype=np.float32) / height, 0, 1)[:, None, None]
-    drift = float(rng.choice([2, 10, 60]))  # px a frame; the last: everything new each time
+    drift = float(rng.choice([2, 10, 60]))  # px a frame
     people, range_ev = int(rng.integers(0, 12)), float(rng.choice([0.0, 3.0, 7.0]))
     layer, later = clouds(rng, height, width), clouds(rng, height, width)
     for k in range(frames):
@@ -191,7 +191,7 @@ def timelapse(name: str, seed: int, side: int, frames: int = 80) -> Iterator[Fra
 
 
 def score(found: list[int], wanted: list[int]) -> tuple[int, int, int]:
-    """Right, false and missed cuts; a cut counts if its very frame was named."""
+    """Count correct, false and missed cuts; a cut is correct if its exact frame was found."""
     right = len(set(found) & set(wanted))
     return right, len(found) - right, len(wanted) - right
 
@@ -228,7 +228,7 @@ def measure(names: tuple[str, ...], seeds: range, side: int) -> dict[str, Any]:
 
 
 def still_events(name: str, kind: str, seed: int, side: int) -> list[FrameStats]:
-    """One shot of 40 frames with an exposure step of ±1 EV, or a flash."""
+    """Return frame statistics of one shot of 40 frames with an exposure step or a flash."""
     rng = np.random.default_rng(seed)
     camera = Camera(photograph(name), rng, side * 9 // 16, side)
     ev = exposures(kind, 40, rng)

@@ -1,11 +1,11 @@
-"""Gain of the latent solve: known pairs at several iterations, levels and precisions.
+"""Gain by the latent solve: known pairs with several iteration counts and precisions.
 
     python -m benchmarks.solve_study [--variants NAME ...] [--pairs NAME ...] [--width 256]
 
-draft, standard and paper are the qualities as they are; every other variant replaces standard's
-iteration counts. Prints each variant's mean scores and seconds, its seconds as a multiple of
-standard's in the same run, and each variant as it is finished on stderr. What the numbers do not
-show, pictures do: docs/benchmarks.md has both.
+The variants draft, standard and paper are the unchanged qualities; every other variant is standard
+with other iteration counts. Prints each variant's mean scores and seconds, and its seconds as a
+multiple of standard's in the same run. Finished variants are also printed on stderr. Numbers do not
+show everything, so docs/benchmarks.md has pictures too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VARIANTS = (*QUALITIES, *COUNTS)
 def measure(
     variants: list[str], pairs: list[KnownPair], network: Vgg19
 ) -> dict[str, dict[str, Any]]:
-    """Scores and seconds of each variant, means over the pairs."""
+    """Return the scores and seconds of each variant, averaged over the pairs."""
     results: dict[str, dict[str, Any]] = {}
     for name in variants:
         scored = _evaluate(name, pairs, network)
@@ -74,7 +74,7 @@ def main() -> None:
     usual = [name for name in VARIANTS if name not in ("all: 25", "paper")]
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=usual)
     parser.add_argument(
-        "--pairs", nargs="+", help="names of known pairs; all plain ones if left out"
+        "--pairs", nargs="+", help="names of known pairs; by default all plain ones"
     )
     parser.add_argument("--width", type=int, default=256)
     options = parser.parse_args()

@@ -1,13 +1,13 @@
-"""Steadiness of films with known motion: temporal coherence on against off.
+"""Stability of films with known motion, with and without temporal coherence.
 
     python -m benchmarks.steady [--cases pan zoom] [--photos astronaut] [--frames 24]
                                 [--presets photo-to-style] [--quality draft] [--keep FOLDER]
 
-Real runs of synthetic moves over photographs (``benchmarks.clips``), in this process. Flow and
-masks are the known ones, so no error of a flow estimate is in the figures. E_warp and the other
-measures are those of ``batch_analogy.report.evaluation.frame_metrics``; ``ratio`` is coherence
-on over off. Style
-references are another photograph, painted; photo references another photograph, re-graded.
+Real runs over photographs with synthetic motion (``benchmarks.clips``), in this process. Metrics
+use the exact flow and masks, so they contain no error of a flow estimate. E_warp and the other
+metrics are those of ``batch_analogy.report.evaluation.frame_metrics``. ``ratio`` is the value with
+coherence divided by the value without. The reference is another photograph, painted for
+photo-to-style and re-graded for photo-to-photo.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ from benchmarks.clips import CASES, Clip
 from benchmarks.common import report
 
 MODES: tuple[Temporal, ...] = ("off", "on")
-GRAM_SAMPLES = 6  # frames of a film whose style distance is taken
+GRAM_SAMPLES = 6  # frames of a film whose style distance is measured
 DRIFT_FRAME = 11  # E(1, 12), counted from 0
-DRIFT_CYCLE = 10  # frames after which a pan of 0.3 and 0.1 px has come to whole pixels
+DRIFT_CYCLE = 10  # frames after which a pan of (0.3, 0.1) px a frame reaches whole pixels
 REFERENCES = {"photo-to-style": restyle.painted, "photo-to-photo": restyle.sunset}
 
 
 @dataclass(frozen=True)
 class Film:
-    """A finished run's frames and what its journal says of them."""
+    """Frames of a finished run, and their data in the plan and the journal."""
 
     folder: Path
     frames: Sequence[Picture]
@@ -70,7 +70,7 @@ def write_input(folder: Path, clip: Clip, photo: str, preset: PresetName) -> Non
 
 
 def run(folder: Path, config: AnalogyConfig, mode: Temporal, segment_frames: int | None) -> Film:
-    """Run inline; frames of an earlier run in the folder are reused."""
+    """Run in this process; frames of an earlier run in the folder are reused."""
     run_dir = folder / f"{mode}.run"
     opened = open_run(
         RunConfig(
@@ -80,7 +80,7 @@ def run(folder: Path, config: AnalogyConfig, mode: Temporal, segment_frames: int
             output=folder / f"{mode}.mp4",
             run_dir=run_dir,
             analogy=config,
-            shots="off",  # each clip is one, and the cuts are not what is judged
+            shots="off",  # each clip is one shot, and cuts are not tested here
             temporal=mode,
             segment_frames=segment_frames,
             execution=ExecutionConfig(address="none", gpus_per_worker=0),
@@ -164,12 +164,12 @@ def still_measures(film: Film, clip: Clip) -> dict[str, Any]:
 
 
 def drift(frames: Sequence[Picture], clip: Clip) -> dict[str, Any] | None:
-    """Return E of the first frame against the twelfth and the last, and their ratio.
+    """Return E of the first frame to the twelfth and to the last, and their ratio.
 
-    E also rises and falls with the part of a pixel that a frame is moved by, as what lies between
-    pixels is softer. So beside it are the means over the ten frames around each, which is once
-    through all parts for the pan of 0.3 px; and what the first frame would get if it were moved by
-    the known flow, by cubic splines.
+    E also varies with the subpixel part of the motion, as interpolated pixels are softer. So the
+    means over the ten frames around each are given too, which for the pan of 0.3 px contain all
+    subpixel positions; and the error that the first frame itself would have if it were warped by
+    the known flow with cubic splines. None if the clip is too short.
     """
     last = len(frames) - 1
     if last <= DRIFT_FRAME:
@@ -188,7 +188,7 @@ def drift(frames: Sequence[Picture], clip: Clip) -> dict[str, Any] | None:
 
 
 def ideal_error(first: Picture, clip: Clip, t: int) -> float:
-    """Return E of the first frame against itself, warped as the clip moves."""
+    """Return E between the first frame and itself warped by the known flow to frame t."""
     flow = clip.truth(t, 0)[0]
     at = np.stack(np.meshgrid(*map(np.arange, flow.shape[1::-1])), axis=-1) + flow
     where = [at[..., 1], at[..., 0]]
@@ -199,15 +199,15 @@ def ideal_error(first: Picture, clip: Clip, t: int) -> float:
 def at_starts(
     errors: Sequence[float], starts: Iterable[int], count: int
 ) -> dict[str, float] | None:
-    """Return E at segment borders over the film's median; None if all or no frames are borders."""
-    seams = [errors[start - 1] for start in sorted(starts) if start > 0]
-    if not seams or len(seams) == count - 1:
+    """Return E at segment starts, and its ratio to the median; None if all or none are starts."""
+    found = [errors[start - 1] for start in sorted(starts) if start > 0]
+    if not found or len(found) == count - 1:
         return None
-    return {"mean": mean(seams), "to_median": over(mean(seams), statistics.median(errors))}
+    return {"mean": mean(found), "to_median": over(mean(found), statistics.median(errors))}
 
 
 def floor(clip: Clip) -> dict[str, Any]:
-    """Measure the input itself, and the share occluded from one frame to the next."""
+    """Measure the input itself, and the share of pixels occluded in the next frame."""
     frames = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
     pairs = list(itertools.pairwise(range(len(frames))))
     return {
@@ -219,7 +219,7 @@ def floor(clip: Clip) -> dict[str, Any]:
 
 
 def compared(on: dict[str, Any], off: dict[str, Any]) -> dict[str, float | None]:
-    """Return each figure with coherence on over off."""
+    """Return the ratio of each figure with coherence to that without."""
     ratios = {
         name: over(on[name], off[name])
         for name in ("warp_error", "sharpness", "sharpness_last", "vgg19_gram", "vgg19_gram_last")
@@ -318,9 +318,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     one_of("--presets", nargs="+", choices=list(REFERENCES), default=list(REFERENCES))
     one_of("--modes", nargs="+", choices=MODES, default=MODES)
     one_of("--frames", type=int, default=24, help="of each clip; 96 for drift")
-    one_of("--segment-frames", type=int, help="frames that one worker does in order")
+    one_of("--segment-frames", type=int, help="frames that one worker makes in order")
     one_of("--quality", default="draft")
-    one_of("--keep", type=Path, metavar="FOLDER", help="leave input, runs and frames there")
+    one_of("--keep", type=Path, metavar="FOLDER", help="store input, runs and frames there")
     return parser.parse_args(arguments)
 
 

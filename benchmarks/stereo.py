@@ -2,9 +2,9 @@
 
     python -m benchmarks.stereo [--quality draft standard] [--width 256]
 
-scikit-image's motorcycle pair (Middlebury 2014) at a small width; the right view is re-graded to
-a warm sunset, so that colours alone no longer match. Counts the cells with a measured disparity
-whose match lies within 5 % of the width of it, and the median error in pixels.
+The pair is scikit-image's motorcycle (Middlebury 2014) at a small width. The right view is
+re-graded to a warm sunset, so that colours alone do not match. Reports the share of cells with a
+measured disparity whose match is off by at most 5 % of the width, and the errors in pixels.
 """
 
 from __future__ import annotations

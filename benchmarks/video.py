@@ -1,10 +1,10 @@
-"""Rate, sound, times and colours that a film keeps of its video, and the cost.
+"""Rate, sound, times and colours of a video after decoding and encoding, and the time it takes.
 
     python -m benchmarks.video [--seconds 10] [--frames 48]
 
-Frames are unpacked and encoded again as they are, by the functions that a run uses, so all that
-differs is what unpacking and encoding change. Colours are compared as 8-bit levels: ``areas`` is
-the middle of each bar, ``whole`` has the bars' edges in it, where coarser chroma mixes two colours.
+Frames are decoded and encoded again without change, by the functions that a run uses. So all
+differences come from decoding and encoding. Colours are compared as 8-bit levels: ``areas`` is the
+middle of each bar; ``whole`` includes the bars' edges, where subsampled chroma mixes two colours.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ CODINGS: dict[str, tuple[str, EncodingOptions]] = {
 
 
 def ffmpeg(*arguments: str | Path) -> bytes:
-    """Run ffmpeg directly, not through the code that is measured."""
+    """Run ffmpeg directly, without the code under test."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
@@ -84,7 +84,7 @@ def again(
 
 
 def flash_offsets(film: Path) -> list[float]:
-    """Seconds from each white frame to the beep that goes with it."""
+    """Return the seconds from each white frame to its beep."""
     info = probe_video(film)
     data = ffmpeg("-i", film, "-map", "0:v", "-fps_mode", "passthrough", "-vf", "scale=1:1",
                   "-f", "rawvideo", "-pix_fmt", "gray", "-")  # fmt: skip
@@ -100,7 +100,7 @@ def flash_offsets(film: Path) -> list[float]:
 
 
 def measure_sound(folder: Path, seconds: int) -> dict[str, Any]:
-    """Check that flashes and beeps stay in step at 23.976 frames a second."""
+    """Measure whether flashes and beeps stay in sync at 23.976 frames a second."""
     every = float(48 / FPS)
     picture = f"color=black:s=320x180:r=24000/1001:d={seconds},"
     picture += "drawbox=t=fill:color=white:enable='lt(mod(n,48),1)'"
@@ -180,14 +180,14 @@ def measure_colours(folder: Path) -> dict[str, Any]:
 
 
 def middles(picture: NDArray[Any]) -> NDArray[Any]:
-    """Return the colour at the middle of each of the seven upper bars."""
+    """Return the pixels in the middle of each of the seven upper bars."""
     height = picture.shape[0]
     columns = [c for bar in range(7) for c in range(BAR_PX * bar + 16, BAR_PX * (bar + 1) - 16)]
     return np.asarray(picture[height // 8 : height // 2, columns])
 
 
 def measure_work(frames: int) -> dict[str, Any]:
-    """Measure rates at 1280×720 and the memory of this program and of ffmpeg."""
+    """Measure frame rates at 1280×720, and the memory of this program and of ffmpeg."""
     command = [sys.executable, "-m", "benchmarks.video", "--work"]
     lengths = (frames, 4 * frames)
     return {

@@ -1,4 +1,4 @@
-"""Frames on a photograph: smooth maps that can be inverted, and pictures rendered through them."""
+"""Views of a photograph: smooth, invertible maps, and pictures rendered through them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _INVERSE_TOLERANCE_PX = 1e-4
 class View:
     """A view of a photograph: an invertible map from frame to photograph pixels.
 
-    In widths of the frame, from its centre: p = u + bend(u), bend a sum of slow waves; then a
-    projection; then the photograph's pixels.
+    A position u, in widths of the frame from its centre, is displaced by a sum of slow waves
+    (u + bend(u)), projected, and then scaled to the photograph's pixels.
     """
 
     size: tuple[int, int]  # frame's width and height, pixels
-    centre: tuple[float, float]  # where the frame's centre lies in the photograph, pixels
-    span_px: float  # photograph's pixels across the frame's width
+    centre: tuple[float, float]  # position of the frame's centre in the photograph, pixels
+    span_px: float  # photograph pixels across the frame's width
     projection: Points  # (3, 3)
     waves: Points  # (n, 5): wave vector (radians per width), phase, displacement (widths)
 
@@ -41,7 +41,7 @@ class View:
         """Invert ``to_photo`` by fixed-point iteration.
 
         Raises:
-            ConfigError: it does not converge, as the view's bend is not a contraction.
+            ConfigError: the iteration does not converge, as the bend is not a contraction.
         """
         p = _project(np.linalg.inv(self.projection), (xy - self.centre) / self.span_px)
         u = p
@@ -49,7 +49,7 @@ class View:
             u, before = p - self._bend(u), u
             if np.abs(u - before).max() * self.size[0] < _INVERSE_TOLERANCE_PX:
                 return u * self.size[0] + (np.array(self.size) - 1) / 2
-        raise ConfigError("a view bends too hard to be inverted; give its waves less displacement")
+        raise ConfigError("a view bends too hard to be inverted; reduce its waves' displacement")
 
     def _bend(self, u: Points) -> Points:
         total = np.zeros_like(u)
@@ -74,12 +74,16 @@ def _project(matrix: Points, u: Points) -> Points:
 
 
 def grid(width: int, height: int) -> Points:
-    """Return every pixel's own (x, y) as (height, width, 2) float64."""
+    """Return the (x, y) of every pixel as (height, width, 2) float64."""
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float64)
 
 
 def fit(view: View, w: int, h: int) -> View:
-    """Move the view until it lies in the photograph, and shrink it if that is not enough."""
+    """Move a view into the photograph; shrink it if necessary.
+
+    Raises:
+        ConfigError: the view does not fit even then.
+    """
     for _ in range(50):
         where = view.to_photo(grid(*view.size))
         low, high = where.min(axis=(0, 1)), where.max(axis=(0, 1))
@@ -96,7 +100,7 @@ def fit(view: View, w: int, h: int) -> View:
 def tilt(
     rng: np.random.Generator, *, turn: float, scale: float, perspective: float, shift: float
 ) -> Points:
-    """Draw a projection that turns, scales and tilts by half to all of the given limits."""
+    """Draw a random projection with rotation, scale and tilt of half to all of their limits."""
 
     def some(most: float, count: int = 1) -> Points:
         return rng.uniform(0.5, 1, count) * rng.choice([-1, 1], count) * most
@@ -108,7 +112,7 @@ def tilt(
 
 
 def waves(rng: np.random.Generator, most: float) -> Points:
-    """Four slow waves that together displace by at most this share of the width."""
+    """Draw four slow waves whose sum displaces by at most this share of the width."""
     direction = rng.uniform(0, 2 * np.pi, 4)
     length = 2 * np.pi * rng.uniform(0.4, 1.0, 4)
     phase = rng.uniform(0, 2 * np.pi, 4)
