@@ -157,7 +157,7 @@ def test_both_encodings_train_and_apply(pictured: TrainingSample, encoding: str)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"size": 8}, "size is 8; it must lie between 32 and"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
@@ -165,8 +165,8 @@ def test_both_encodings_train_and_apply(pictured: TrainingSample, encoding: str)
         ({"coherence": -1.0}, "coherence is -1; it must lie between 0"),
     ],
 )
-def test_rejects_invalid_settings(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_rejects_invalid_settings(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         SemanticConfig(**changes)  # type: ignore[arg-type]
 
 

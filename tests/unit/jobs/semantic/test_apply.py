@@ -28,21 +28,21 @@ def model() -> SemanticModel:
     return SemanticModel(torch.rand(1, 3, 40, 48), classes, TWO, config)
 
 
-def make(model: SemanticModel, root: Path, *, questions: int) -> ApplyResult:
-    """Make a film of some maps; ``stopped`` is true after ``questions`` questions."""
+def make(model: SemanticModel, root: Path, *, calls: int) -> ApplyResult:
+    """Make a film of some maps; ``stopped`` is true after ``calls`` calls."""
     maps = sorted(write_maps(root / "maps", MAPS).iterdir())
     places = [root / f"{index}.png" for index in range(MAPS)]
     asked: list[None] = []
 
     def stopped() -> bool:
         asked.append(None)
-        return len(asked) > questions
+        return len(asked) > calls
 
     return apply_maps(model, maps, places, film=root / "film.mp4", stopped=stopped)
 
 
 def test_makes_a_film_of_all_maps(model: SemanticModel, tmp_path: Path) -> None:
-    made = make(model, tmp_path, questions=1000)
+    made = make(model, tmp_path, calls=1000)
     assert (made.film, made.interrupted, len(made.pictures)) == (tmp_path / "film.mp4", False, MAPS)
     assert probe_video(tmp_path / "film.mp4").frame_count == MAPS
 
@@ -69,14 +69,14 @@ def test_makes_two_films_of_one_name_at_once(model: SemanticModel, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("questions", "pictures"),
+    ("calls", "pictures"),
     [(1, 1), (MAPS, MAPS), (MAPS + 2, MAPS)],
     ids=["between maps", "before the film", "within the film"],
 )
 def test_ctrl_c_leaves_no_film(
-    model: SemanticModel, tmp_path: Path, questions: int, pictures: int
+    model: SemanticModel, tmp_path: Path, calls: int, pictures: int
 ) -> None:
-    made = make(model, tmp_path, questions=questions)
+    made = make(model, tmp_path, calls=calls)
     assert (made.film, made.interrupted, len(made.pictures)) == (None, True, pictures)
     assert not (tmp_path / "film.mp4").exists()
 
@@ -89,5 +89,5 @@ def test_an_encoder_stopped_by_ctrl_c_is_not_an_error(
 
     monkeypatch.setattr(apply, "encode_film", ended)
     with pytest.raises(FilmError):
-        make(model, tmp_path, questions=1000)
-    assert make(model, tmp_path, questions=MAPS + 1).interrupted
+        make(model, tmp_path, calls=1000)
+    assert make(model, tmp_path, calls=MAPS + 1).interrupted

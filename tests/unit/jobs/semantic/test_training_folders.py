@@ -51,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def after(iterations: int) -> tuple[Callable[[SemanticEvent], None], Callable[[], bool]]:
-    """Return a listener, and a ``stopped`` that is true after ``iterations`` questions."""
+    """Return a listener, and a ``stopped`` that is true after ``iterations`` calls."""
     asked: list[None] = []
 
     def stopped() -> bool:
@@ -68,12 +68,12 @@ def assert_same_models(one: Path, other: Path) -> None:
 
 
 def test_writes_a_model_curves_and_a_preview(job: TrainJob) -> None:
-    told: list[SemanticEvent] = []
-    ended = train(job, on_event=told.append)
+    heard: list[SemanticEvent] = []
+    ended = train(job, on_event=heard.append)
     assert (ended.ending, ended.iteration, ended.name) == ("finished", 4, "disc")
     assert is_trained(job.folder)
-    assert isinstance(told[0], TrainingOpened)
-    assert [e.iteration for e in told if isinstance(e, TrainingStep) and e.measures] == [2, 4]
+    assert isinstance(heard[0], TrainingOpened)
+    assert [e.iteration for e in heard if isinstance(e, TrainingStep) and e.measures] == [2, 4]
     store = TrainingFolder(job.folder)
     points = json.loads(store.curves.read_text())["points"]
     assert [point["iteration"] for point in points] == [2, 4]
@@ -97,9 +97,9 @@ def test_interrupted_training_equals_uninterrupted_training(job: TrainJob, itera
 def test_does_not_repeat_a_finished_training(job: TrainJob) -> None:
     train(job)
     before = load_model(job.folder).tensors()
-    told: list[SemanticEvent] = []
-    assert train(job, on_event=told.append).ending == "finished before"
-    assert len(told) == 1
+    heard: list[SemanticEvent] = []
+    assert train(job, on_event=heard.append).ending == "finished before"
+    assert len(heard) == 1
     assert all(torch.equal(before[k], v) for k, v in load_model(job.folder).tensors().items())
 
 
@@ -116,10 +116,10 @@ def test_continues_after_pictures_and_folder_were_moved(job: TrainJob, tmp_path:
         label=moved / job.label.name,
         folder=moved / job.folder.name,
     )
-    told: list[SemanticEvent] = []
-    assert train(there, on_event=told.append).ending == "finished"
-    assert isinstance(told[0], TrainingOpened)
-    assert told[0].iteration == 2
+    heard: list[SemanticEvent] = []
+    assert train(there, on_event=heard.append).ending == "finished"
+    assert isinstance(heard[0], TrainingOpened)
+    assert heard[0].iteration == 2
 
 
 def test_refuses_the_folder_of_another_training(job: TrainJob) -> None:
@@ -169,8 +169,8 @@ def test_divergence_keeps_the_last_good_checkpoint(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     diverge(monkeypatch, 3)
-    said = r"iteration 3 \(adversarial is nan\).*of iteration 2, is kept.*--learning-rate.*0.00025"
-    with pytest.raises(JobError, match=said):
+    message = r"iteration 3 \(adversarial is nan\).*iteration 2, is kept.*--learning-rate.*0.00025"
+    with pytest.raises(JobError, match=message):
         train(job)
     tensors, facts = read_state(TrainingFolder(job.folder).checkpoint)
     assert facts["trainer"]["iteration"] == 2
@@ -227,14 +227,14 @@ DAMAGES: dict[str, tuple[str, Callable[[TrainingFolder], None], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_refuses_damaged_or_old_files_and_overwrites_them_if_told(
+def test_refuses_damaged_or_old_files_and_overwrites_them_on_request(
     job: TrainJob, whole: Path, damage: str
 ) -> None:
-    ending, spoiling, said = DAMAGES[damage]
+    ending, spoiling, message = DAMAGES[damage]
     stopped = after(2)[1] if ending == "interrupted" else lambda: False
     assert train(job, stopped=stopped).ending == ending
     spoiling(TrainingFolder(job.folder))
-    with pytest.raises((InputError, UsageError), match=rf"{said}.*(--overwrite|afresh)"):
+    with pytest.raises((InputError, UsageError), match=rf"{message}.*--overwrite"):
         train(job)
     assert train(dataclasses.replace(job, overwrite=True)).ending == "finished"
     assert_same_models(job.folder, whole)
