@@ -64,6 +64,7 @@ def test_rejects_a_text_file_named_jpg_as_reference(call: Call, tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_a_text_file_named_jpg_costs_one_frame(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 3)
     (frames / "img1.png").unlink()
@@ -76,6 +77,7 @@ def test_a_text_file_named_jpg_costs_one_frame(call: Call, reference: Path, tmp_
     assert probe_video(film).frame_count == 3  # the default holds its neighbour
 
 
+@pytest.mark.long
 def test_a_truncated_frame_can_be_repaired_later(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_picture_of_one_pixel_is_too_small(call: Call, reference: Path, tmp_pa
     ended.assert_failed(1, "img1.png", "1×1")
 
 
+@pytest.mark.long
 def test_a_panorama_of_20000_pixels_can_be_a_frame(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
@@ -242,6 +245,7 @@ def run_on_disk(options: str, arguments: list[str | Path], tmp_path: Path) -> En
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_the_run(reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 6)
     film = tmp_path / "disk" / "film.mp4"
@@ -256,6 +260,7 @@ def test_a_full_disk_ends_the_run(reference: Path, tmp_path: Path) -> None:
         Image.open(kept / "frames" / name).load()  # whole, not torn
 
 
+@pytest.mark.long
 def test_a_read_only_disk_ends_the_run(reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 1)
     disk = tmp_path / "disk"
@@ -263,6 +268,7 @@ def test_a_read_only_disk_ends_the_run(reference: Path, tmp_path: Path) -> None:
     run_on_disk("ro", command, tmp_path).assert_failed(4, "ead-only", str(disk))
 
 
+@pytest.mark.long
 def test_a_read_only_disk_ends_a_pair(reference: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     command = ["pair", reference, reference, "-o", disk / "out", *QUICK]

@@ -45,6 +45,7 @@ for patch, channels, occurrence_cost, coherence in [(3, 5, 0.0, 0.0), (5, 4, 1e5
 """
 
 
+@pytest.mark.long  # Triton's interpreter takes half a minute
 def test_interpreted_kernel_equals_the_reference() -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMPARE],
