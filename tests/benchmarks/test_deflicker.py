@@ -1,4 +1,4 @@
-"""What ``benchmarks.deflicker`` compares."""
+"""Simulated exposures of ``benchmarks.deflicker``, and the measures of their correction."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from benchmarks.deflicker import RAMPS, SPREADS, Series, course_error, errors, ramp
 
 
-def test_ramps_fall_by_about_six_stops() -> None:
+def test_ramps_span_about_six_stops() -> None:
     for kind in RAMPS:
         assert np.ptp(ramp(kind, 1000)) == pytest.approx(0 if kind == "no ramp" else 6, abs=0.6)
 
 
-def test_errors_have_one_deviation() -> None:
+def test_errors_of_all_distributions_have_the_same_deviation() -> None:
     for spread in SPREADS:
         wrong = errors(spread, (2000, 120), np.random.default_rng(0))
         assert wrong.std() == pytest.approx(0.3 / np.sqrt(3), rel=0.05)
@@ -25,7 +25,7 @@ def test_errors_have_one_deviation() -> None:
     ("course", "left", "within"),
     [("none", pytest.approx(1), 0.0), ("truth", pytest.approx(0, abs=1e-9), 1.0)],
 )
-def test_nothing_done_leaves_all_and_the_truth_nothing(
+def test_flicker_left_is_one_without_correction_and_zero_for_the_truth(
     course: str, left: object, within: float
 ) -> None:
     truth = ramp("sunset", 120)

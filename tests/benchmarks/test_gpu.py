@@ -1,4 +1,4 @@
-"""The GPU benchmark itself: all its code at tiny sizes, a section that fails, and no device."""
+"""The GPU benchmark itself: all code at tiny sizes, failed sections, and a missing device."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_section_runs_on_the_cpu() -> None:
         assert results["throughput"][f"draft, {way}"]["pairs_per_second"] > 0
 
 
-def test_a_section_that_fails_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+def test_records_a_failed_section_and_runs_the_others(tmp_path: Path) -> None:
     damaged = tmp_path / "vgg19.safetensors"
     damaged.write_bytes(b"not a file of tensors")
     only = ("--only", "solve", "blocks")
@@ -56,7 +56,7 @@ def test_a_section_that_fails_is_recorded_and_the_others_go_on(tmp_path: Path) -
     assert results["blocks"]["skipped"] == "tile shapes need CUDA"
 
 
-def test_a_section_out_of_time_is_recorded(tmp_path: Path) -> None:
+def test_records_a_section_that_exceeds_its_budget(tmp_path: Path) -> None:
     weights = tmp_path / "vgg19.bin"
     weights.touch()
     only = ("--only", "blocks")
@@ -66,7 +66,7 @@ def test_a_section_out_of_time_is_recorded(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device on this machine")
-def test_no_cuda_device_is_said(tmp_path: Path) -> None:
+def test_reports_a_missing_cuda_device(tmp_path: Path) -> None:
     done = run_benchmark("--weights", str(tmp_path / "any.bin"))
     assert done.returncode == 2
     assert "no CUDA device" in done.stderr

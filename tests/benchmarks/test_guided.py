@@ -23,12 +23,12 @@ def test_every_case_is_a_method() -> None:
     assert all(callable(getattr(Bench, case)) for case in CASES)
 
 
-def test_settings_are_read() -> None:
+def test_parses_settings() -> None:
     config = configured(["uniformity=500.5", "patch=7"])
     assert (config.uniformity, config.patch) == (500.5, 7)
 
 
-def test_labels_are_counted() -> None:
+def test_most_pixels_match_their_own_label() -> None:
     assert bench("rounds=2").numbers()["own_label"] > 0.9
 
 

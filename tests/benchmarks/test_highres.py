@@ -13,7 +13,7 @@ pictures = pytest.importorskip("benchmarks.high_pictures")
 
 
 @pytest.mark.parametrize("style", ["brushed", "hatched"])
-def test_a_reference_has_detail_that_blur_takes_away(style: str) -> None:
+def test_blurring_a_reference_lowers_its_detail(style: str) -> None:
     content = pictures.cropped(pictures.photo("flower"), 480, 270)
     made = getattr(pictures, style)(content, 1)
     assert made.shape == (270, 480, 3)
@@ -23,7 +23,7 @@ def test_a_reference_has_detail_that_blur_takes_away(style: str) -> None:
     assert max(highres.detail(cv2.GaussianBlur(made, (0, 0), 1.5), made).values()) < 0.6
 
 
-def test_large_pictures_are_laid_out_of_four(
+def test_large_pictures_consist_of_four_mirrored_copies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(highres, "LARGEST_MADE_PX", 200)

@@ -1,4 +1,4 @@
-"""The benchmarks' ground truth: exact, repeatable, and scored as it says."""
+"""The known pairs: their truth is exact and reproducible, and their scores are correct."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def known(truth: np.ndarray) -> np.ndarray:
 
 
 def pull(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """B' sampled where the truth says each pixel of A lies; zeros where it says nothing."""
+    """Sample B' at the true match of each pixel of A; zeros if it is unknown."""
     return cv2.remap(picture, np.nan_to_num(truth), None, cv2.INTER_LINEAR)
 
 
 @every_scene
-def test_both_views_of_a_smooth_picture_agree_where_the_truth_says(scene: Scene) -> None:
-    """The picture holds its own coordinates, so a wrong truth shows as a distance in pixels."""
+def test_both_views_of_a_smooth_picture_agree_at_true_matches(scene: Scene) -> None:
+    """The picture contains its own coordinates, so errors of the truth are distances in pixels."""
     h, w = photographs()[scene.photo][0].shape[:2]
     coordinates = grid(w, h).astype(np.float32)
     truth = truth_between(scene.a, scene.bp)
@@ -85,7 +85,7 @@ def test_hard_pairs_change_size_or_side(scene: Scene) -> None:
     assert area == pytest.approx(expected, rel=0.12)
 
 
-def test_there_are_enough_pairs_and_they_differ() -> None:
+def test_there_are_enough_different_pairs() -> None:
     assert len(plain_scenes(64)) + 1 >= 8
     assert len({scene.photo for scene in plain_scenes(64)}) >= 5
     assert {scene.style for scene in SCENES} == set(RESTYLES)
@@ -93,7 +93,7 @@ def test_there_are_enough_pairs_and_they_differ() -> None:
     assert len({scene.name for scene in SCENES}) == len(SCENES)
 
 
-def test_pairs_are_the_same_every_time() -> None:
+def test_pairs_are_reproducible() -> None:
     first_time, second_time = ([*plain_pairs(48), *hard_pairs(48)[:3]] for _ in range(2))
     for first, second in zip(first_time, second_time, strict=True):
         assert first.name == second.name
@@ -105,7 +105,7 @@ def test_pairs_are_the_same_every_time() -> None:
 
 @pytest.mark.parametrize("name", sorted(RESTYLES))
 def test_restyles_change_the_look_but_move_nothing(name: str) -> None:
-    """A disc on grey: what it changes in the restyled picture is centred on the disc."""
+    """The change that a disc makes to a restyled grey picture is centred on the disc."""
     flat = np.full((129, 129, 3), 90, dtype=np.uint8)
     disc = cv2.circle(flat.copy(), (64, 64), 30, (200, 160, 120), -1, cv2.LINE_AA)
     plain, styled = RESTYLES[name](flat), RESTYLES[name](disc)
@@ -117,7 +117,7 @@ def test_restyles_change_the_look_but_move_nothing(name: str) -> None:
     assert np.abs(centre - 64).max() < 0.2
 
 
-def test_hidden_finds_what_a_near_thing_covers() -> None:
+def test_pixels_behind_a_nearer_object_are_hidden() -> None:
     disparity = np.zeros((1, 12), dtype=np.float32)
     disparity[0, 6:9] = 4  # lands on columns 2, 3 and 4 of the right view, over what was there
     covered = hidden(disparity)[0]
@@ -126,7 +126,7 @@ def test_hidden_finds_what_a_near_thing_covers() -> None:
     assert not hidden(np.full((2, 5), np.nan, dtype=np.float32)).any()
 
 
-def test_stereo_truth_pulls_the_right_view_onto_the_left() -> None:
+def test_stereo_truth_aligns_the_right_view_with_the_left() -> None:
     pair = stereo_pair(128)
     ok = known(pair.truth)
 
@@ -143,7 +143,7 @@ def test_stereo_truth_pulls_the_right_view_onto_the_left() -> None:
 
 @pytest.fixture
 def truth() -> np.ndarray:
-    """Of a 100 px wide A: every pixel 7 px to the right and 3 down, the left half unknown."""
+    """Return the truth of an A 100 px wide: a shift by (7, 3) px, unknown in the left half."""
     truth = (grid(100, 40) + np.array([7, 3])).astype(np.float32)
     truth[:, :50] = np.nan
     return truth
@@ -160,7 +160,7 @@ def test_a_perfect_flow_scores_one(truth: np.ndarray) -> None:
     }
 
 
-def test_shifted_flows_score_what_they_are_off(truth: np.ndarray) -> None:
+def test_scores_of_flows_with_known_errors(truth: np.ndarray) -> None:
     flow = np.broadcast_to(np.float32([7, 3]), truth.shape).copy()
     flow[:, :50] = 1000  # unknown: must not count
     flow[:10] += [3, 4]  # a quarter off by 5 px: exactly 5 %
@@ -175,19 +175,19 @@ def test_shifted_flows_score_what_they_are_off(truth: np.ndarray) -> None:
     }
 
 
-def test_scores_refuse_what_they_cannot_judge(truth: np.ndarray) -> None:
+def test_scores_reject_other_shapes_and_unknown_truth(truth: np.ndarray) -> None:
     with pytest.raises(ConfigError, match="shape"):
         scores(np.zeros((40, 99, 2), dtype=np.float32), truth)
     with pytest.raises(ConfigError, match="known"):
         scores(np.zeros_like(truth), np.full_like(truth, np.nan))
 
 
-def test_means_count_every_pair_the_same() -> None:
+def test_means_weight_all_pairs_equally() -> None:
     results = {"x": {"a": 1.0, "known_px": 5}, "y": {"a": 0.0, "known_px": 500}}
     assert means(results) == {"a": 0.5}
 
 
-def test_views_refuse_what_they_cannot_do() -> None:
+def test_rejects_views_that_cannot_be_inverted_and_shrinks_large_ones() -> None:
     rng = np.random.default_rng(0)
     wild = View((64, 64), (50.0, 50.0), 60.0, np.eye(3), waves(rng, 0.8))
     with pytest.raises(ConfigError, match="bends too hard"):

@@ -1,4 +1,4 @@
-"""What ``benchmarks.long_run`` reads of processes and makes of it."""
+"""Memory of processes as ``benchmarks.long_run`` reads it, and its growth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sample(done: int, held_mb: float) -> Sample:
     return Sample(done, "running", held, held, 0)
 
 
-def test_a_leak_is_seen_and_what_comes_at_the_start_is_not() -> None:
+def test_growth_includes_leaks_but_not_the_start() -> None:
     start = [sample(done, 200 + done) for done in range(0, 100, 20)]  # before a tenth is done
     steady = [sample(done, 300) for done in range(100, 1001, 20)]
     leaking = [sample(done, 300 + 0.05 * done) for done in range(100, 1001, 20)]
@@ -36,7 +36,7 @@ def test_a_leak_is_seen_and_what_comes_at_the_start_is_not() -> None:
     assert _course(start + leaking, "worker", 1000)["at 100%"] is None
 
 
-def test_a_process_and_what_is_below_it_are_seen(tmp_path: Path) -> None:
+def test_measures_a_process_and_its_descendants(tmp_path: Path) -> None:
     status = tmp_path / "status.json"
     inner = [sys.executable, "-c", HOLD]
     outer = f"import subprocess; subprocess.run({inner!r}, check=True)"

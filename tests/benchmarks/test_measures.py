@@ -1,4 +1,4 @@
-"""The benchmark of compare's figures: what it spoils is spoilt, and the right picture is right."""
+"""The benchmark of the metrics of ``compare``: its degraded pictures, and their order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.measures import JUDGED_BY, PAIRS, STEPS, Case, judged, summary, 
 SIDE = 32
 
 
-def test_each_step_is_further_from_the_right_picture() -> None:
+def test_each_step_differs_more_from_the_right_picture() -> None:
     case = Case(textures(), PAIRS[0], SIDE)
     for kind, steps in STEPS.items():
         away = [float(np.abs(case.spoilt(kind, s) - case.right).mean()) for s in steps]
@@ -22,14 +22,14 @@ def test_each_step_is_further_from_the_right_picture() -> None:
         assert away[0] == 0 < away[1]
 
 
-def test_nothing_of_the_source_is_in_the_right_picture() -> None:
+def test_source_and_right_picture_share_no_pixels() -> None:
     case = Case(textures(), PAIRS[0], SIDE)
     assert case.corner >= SIDE  # the two are cut out of other places
     same = (case.source == case.right).all(axis=2)[case.own == case.wanted]
     assert same.mean() < 0.01
 
 
-def test_the_order_of_steps_is_told(network: Vgg19) -> None:
+def test_metrics_rank_the_steps(network: Vgg19) -> None:
     case = Case(textures(), PAIRS[0], SIDE)
     found = judged(case, SourceMetrics(network, case.source, case.own))
     assert found["layout_shift_of_side"]["order"]["layout_accuracy"] == 1

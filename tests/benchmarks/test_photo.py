@@ -1,4 +1,4 @@
-"""The photo benchmark's measures: they must fall where a picture is worse."""
+"""Measures of the photo benchmark, which must be lower for worse pictures."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def coffee() -> np.ndarray:
     return photo.photo("coffee")
 
 
-def test_a_picture_has_its_own_edges(coffee: np.ndarray) -> None:
+def test_a_picture_keeps_all_of_its_own_edges(coffee: np.ndarray) -> None:
     a = photo.tensor(coffee)
     assert photo.edges_kept(a, a) == 1.0
     assert photo.edges_kept(photo.tensor(photo.night(coffee)), a) > 0.9  # a grade is no loss
 
 
-def test_edges_that_moved_or_went_are_missed(coffee: np.ndarray) -> None:
+def test_moved_and_lost_edges_lower_the_score(coffee: np.ndarray) -> None:
     a = photo.tensor(coffee)
     near, far = np.roll(coffee, 1, axis=1), np.roll(coffee, 12, axis=1)
     assert photo.edges_kept(photo.tensor(near), a) > 0.97
@@ -40,14 +40,14 @@ def test_enlarged_photographs_have_detail(coffee: np.ndarray) -> None:
     assert np.array_equal(large, photo.enlarged("coffee", 900, 500, seed=1))
 
 
-def test_a_warped_copy_is_another_view_of_the_same(coffee: np.ndarray) -> None:
+def test_a_warped_copy_has_the_same_mean_colour(coffee: np.ndarray) -> None:
     moved = photo.warped(coffee)
     assert moved.shape == coffee.shape
     assert np.abs(moved - coffee).mean() > 0.02
     np.testing.assert_allclose(moved.mean(axis=(0, 1)), coffee.mean(axis=(0, 1)), atol=0.05)
 
 
-def test_a_command_is_measured(tmp_path: Path, coffee: np.ndarray) -> None:
+def test_measures_time_and_memory_of_a_command(tmp_path: Path, coffee: np.ndarray) -> None:
     for name in ("a.png", "bp.png"):
         photo.write_png(tmp_path / name, coffee[::4, ::4], 16)
     quick = ["--quality", "draft", "--size", "0.0041"]

@@ -13,7 +13,7 @@ from batch_analogy.jobs.store import RunStore
 from benchmarks import planning
 
 
-def test_every_part_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_write_and_read_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "FOLDER_FRAMES", 40)
     found = {name: part(tmp_path, 100) for name, part in planning.PARTS.items()}
     plan = read_plan(RunStore(tmp_path).plan)
@@ -29,7 +29,7 @@ def test_every_part_does_what_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found["read_journal"]["lines_a_second"] > 0
 
 
-def test_what_is_missing_is_no_result(tmp_path: Path) -> None:
+def test_rejects_missing_frames(tmp_path: Path) -> None:
     planning.make_frames(tmp_path, 10)
     with pytest.raises(RuntimeError, match="10 of 11 frames"):
         planning.plan_frames(tmp_path, 11)
@@ -38,7 +38,7 @@ def test_what_is_missing_is_no_result(tmp_path: Path) -> None:
         planning.read_journal(tmp_path, 11)
 
 
-def test_the_benchmark_prints_its_figures(
+def test_prints_the_results_of_every_part(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(planning, "measured", planning._with_memory)  # all in this process
@@ -49,7 +49,7 @@ def test_the_benchmark_prints_its_figures(
     assert all(results[part]["seconds"] >= 0 for part in planning.PARTS)
 
 
-def test_a_part_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+def test_measures_each_part_in_its_own_process(tmp_path: Path) -> None:
     found = planning.measured(planning.make_frames, tmp_path, 5)
     assert len(list((tmp_path / "frames").rglob("*.png"))) == 5
     assert found["peak_memory_bytes"] >= found["imported_memory_bytes"] > 10**7

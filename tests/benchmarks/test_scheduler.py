@@ -1,4 +1,4 @@
-"""The simulated night: its time adds up, and what it leaves is what a run would."""
+"""The simulated night: its times add up, and its journal is that of a real run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.simulated_pool import SimulatedClock
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_clock_runs_while_the_driver_works_and_not_while_the_simulation_does() -> None:
+def test_the_clock_counts_the_driver_but_not_the_simulation() -> None:
     real = [100.0]
     clock = SimulatedClock(lambda: real[0])
     real[0] += 2.0  # the driver
@@ -29,7 +29,7 @@ def test_the_clock_runs_while_the_driver_works_and_not_while_the_simulation_does
     assert clock() == 61.0
 
 
-def test_a_night_adds_up(tmp_path: Path) -> None:
+def test_shares_of_time_add_up(tmp_path: Path) -> None:
     night = Night(
         frames=900,
         workers=30,
@@ -59,14 +59,14 @@ def test_a_night_adds_up(tmp_path: Path) -> None:
     assert vain["cut_off"] > 0
 
 
-def test_nobody_waits_where_nothing_goes_wrong(tmp_path: Path) -> None:
+def test_workers_are_busy_if_nothing_fails(tmp_path: Path) -> None:
     night = Night(frames=400, workers=4, failing=0.0, lost=0.0, seconds=1.5, start_seconds=0.0)
     found = simulate(night, tmp_path)
     assert found["busy_of_paid"] > 0.5  # a disk that others keep busy makes the driver wait
     assert set(found["told"]) == {"done", "other"}
 
 
-def test_the_benchmark_prints_its_figures() -> None:
+def test_prints_the_results() -> None:
     command = [sys.executable, "-m", "benchmarks.scheduler", "--frames", "60", "--workers", "6"]
     command += ["--seconds", "0.5", "--start-seconds", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The semantic benchmark: its measures fall for a worse picture."""
+"""The semantic benchmark: its measures are lower for worse pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clips of known motion: what they say of themselves must be true."""
+"""Clips whose motion is known: their flow, masks and noise must be as stated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def error(clip: Clip, s: int, t: int) -> float:
 
 @pytest.mark.parametrize("case", ["pan", "object", "identical"])
 @pytest.mark.parametrize(("s", "t"), [(0, 1), (3, 9), (9, 3)])
-def test_whole_pixels_are_followed_exactly(
+def test_motion_by_whole_pixels_has_no_error(
     made: dict[str, Clip], case: str, s: int, t: int
 ) -> None:
     assert error(made[case], s, t) == 0
@@ -41,7 +41,7 @@ def test_whole_pixels_are_followed_exactly(
 
 @pytest.mark.parametrize("case", ["sub-pixel pan", "zoom"])
 @pytest.mark.parametrize(("s", "t"), [(0, 1), (0, 12), (12, 0)])
-def test_parts_of_pixels_are_followed_closely(
+def test_motion_by_parts_of_pixels_has_a_small_error(
     made: dict[str, Clip], case: str, s: int, t: int
 ) -> None:
     frames = floats(made[case])
@@ -49,7 +49,7 @@ def test_parts_of_pixels_are_followed_closely(
     assert error(made[case], s, t) < min(3e-5, unmoved / 5)
 
 
-def test_only_what_is_hidden_is_masked(made: dict[str, Clip]) -> None:
+def test_masks_only_hidden_pixels(made: dict[str, Clip]) -> None:
     _, seen = made["pan"].truth(0, 1)  # 4 px to the right, 2 px up
     assert not seen[:, -4:].any()
     assert not seen[:2].any()
@@ -72,7 +72,7 @@ def test_the_disc_hides_what_it_moves_over(made: dict[str, Clip]) -> None:
     assert unmasked > 1e-3  # the mask is needed
 
 
-def test_noise_is_as_strong_as_it_says(made: dict[str, Clip]) -> None:
+def test_noise_has_the_stated_deviation(made: dict[str, Clip]) -> None:
     x, y = (made["static with noise"].frames[t].astype(float) for t in (0, 1))
     assert (x - y).std() / np.sqrt(2) == pytest.approx(clips.NOISE, rel=0.05)
 
@@ -96,7 +96,7 @@ def film(clip: Clip, starts: frozenset[int]) -> steady.Film:
     return steady.Film(Path(), frames, [f.tobytes() for f in frames], [2.0, *[1.0] * 12], starts)
 
 
-def test_a_film_that_is_its_own_input(made: dict[str, Clip]) -> None:
+def test_a_film_equal_to_its_input_has_no_error(made: dict[str, Clip]) -> None:
     found = steady.measure(film(made["pan"], frozenset({0, 6})), made["pan"], Style())  # type: ignore[arg-type]
     assert found["warp_error"] == 0
     assert found["edge_f1"] == 1
@@ -111,7 +111,7 @@ def test_a_film_that_is_its_own_input(made: dict[str, Clip]) -> None:
     assert "mean_change_of_255" not in found
 
 
-def test_equal_frames_are_counted(made: dict[str, Clip]) -> None:
+def test_counts_equal_frames(made: dict[str, Clip]) -> None:
     clip = made["identical"]
     found = steady.measure(film(clip, frozenset({0})), clip, Style())  # type: ignore[arg-type]
     assert (found["equal_inputs"], found["equal_files"]) == (12, 12)
@@ -122,14 +122,14 @@ def test_equal_frames_are_counted(made: dict[str, Clip]) -> None:
     assert found["mean_change_of_255"] == pytest.approx(2 * clips.NOISE / np.sqrt(np.pi), rel=0.1)
 
 
-def test_errors_where_segments_begin() -> None:
+def test_errors_at_segment_starts() -> None:
     found = steady.at_starts([1.0, 1.0, 3.0, 1.0], {0, 3}, 5)
     assert found == {"mean": 3.0, "to_median": 3.0}
     assert steady.at_starts([1.0, 1.0], {0}, 3) is None
     assert steady.at_starts([1.0, 1.0], {0, 1, 2}, 3) is None
 
 
-def test_on_over_off() -> None:
+def test_ratios_of_coherence_on_to_off() -> None:
     off: Any = {"warp_error": 4.0, "sharpness": 2.0, "sharpness_last": 2.0, "vgg19_gram": 0.0}
     off |= {"vgg19_gram_last": 1.0, "seconds": {"mean": 8.0, "segment_starts": 8.0, "others": None}}
     on = {**off, "warp_error": 1.0, "seconds": {"mean": 4.0, "segment_starts": 8.0, "others": 2.0}}

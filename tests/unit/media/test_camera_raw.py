@@ -16,7 +16,7 @@ from tests.support.raw import H, W, light, write_dng
 
 
 def srgb(linear: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1."""
+    """Apply the transfer function of sRGB (IEC 61966-2-1)."""
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
@@ -59,7 +59,7 @@ def test_applies_the_rotation_and_develops_at_half_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_developed")
-def test_a_damaged_raw_file_is_a_frame_error(tmp_path: Path) -> None:
+def test_rejects_a_damaged_raw_file(tmp_path: Path) -> None:
     (tmp_path / "a.nef").write_bytes(b"shopping list" * 100)
     with pytest.raises(
         FrameError, match=r"a\.nef is damaged, or from a camera that LibRaw does not"
@@ -69,7 +69,7 @@ def test_a_damaged_raw_file_is_a_frame_error(tmp_path: Path) -> None:
         read_still(tmp_path / "gone.nef")
 
 
-def test_names_the_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_the_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)
     path = write_dng(tmp_path / "a.dng", light())
     with pytest.raises(FrameError, match=r"pip install 'batch-analogy\[raw\]'"):

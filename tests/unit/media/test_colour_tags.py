@@ -35,7 +35,7 @@ PAL = ColourSpace("bt470bg", "bt470bg", "smpte170m")
         "bt2020-10")),
     ],
 )  # fmt: skip
-def test_colour_space_of_a_film(
+def test_chooses_the_colour_space_of_a_film(
     tags: ColourTags, height: int, width: int, expected: ColourSpace
 ) -> None:
     assert film_colour_space(tags, height, width) == expected

@@ -82,7 +82,7 @@ def test_each_codec_keeps_colours(
         ("prores", ".mkv", "yuv422p10le"),
     ],
 )
-def test_default_depth_for_frames_of_sixteen_bits(
+def test_chooses_the_depth_for_frames_of_sixteen_bits(
     tmp_path: Path, codec: Codec, suffix: str, pixels: str
 ) -> None:
     wanted = bars(tmp_path / "a.png", 16)
@@ -242,7 +242,7 @@ def test_each_frame_is_shown_for_its_own_duration(
     assert [round(float(p.mean()), 1) for p in decoded(film)] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 
-def test_verification_notices_wrong_times(tmp_path: Path) -> None:
+def test_verification_detects_wrong_times(tmp_path: Path) -> None:
     bars(tmp_path / "a.png")
     film = tmp_path / "film.mp4"
     encode_film([tmp_path / "a.png"] * 3, film, fps=Fraction(10))
@@ -265,7 +265,7 @@ SUBTITLES = "1\n00:00:00,200 --> 00:00:00,700\nHello\n\n"
 
 
 def talking_clip(folder: Path, ffmpeg: Tool, *audio: str, text: str = "subrip") -> Path:
-    """A clip with audio in three languages and a subtitle."""
+    """Make a clip with audio in three languages and a subtitle."""
     (folder / "words.srt").write_text(SUBTITLES)
     source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1"]
     for pitch in (440, 550, 660):

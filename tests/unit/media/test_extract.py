@@ -25,7 +25,7 @@ UNEVEN = [*range(12), *range(12, 60, 4)]  # in thirtieths of a second
 
 
 def varying_clip(path: Path, clip: Clip) -> Path:
-    """24 frames at ``UNEVEN`` times."""
+    """Make a clip of 24 frames at ``UNEVEN`` times."""
     uneven = "select='lt(n,12)+gte(n,12)*not(mod(n,4))'"
     return clip(path, "-vf", uneven, "-fps_mode", "vfr", *H264, rate="30", seconds="2")
 
@@ -63,7 +63,7 @@ def test_a_time_range_is_exact_and_not_reused_for_another(tmp_path: Path, clip: 
     assert len(extracted(path, time_range=TimeRange(end=Fraction(1, 2))).paths) == 12
 
 
-def test_a_time_range_of_variable_times(tmp_path: Path, clip: Clip) -> None:
+def test_extracts_a_time_range_of_a_variable_rate(tmp_path: Path, clip: Clip) -> None:
     path = varying_clip(tmp_path / "a.mp4", clip)
     part = extracted(path, time_range=TimeRange(Fraction(10, 30), Fraction(20, 30)))
     assert [t * 30 for t in part.times.seconds] == [0, 1, 2, 6]
@@ -102,12 +102,12 @@ def test_rejects_a_video_without_frames(tmp_path: Path, ffmpeg: Tool) -> None:
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p"])
-def test_odd_sizes(tmp_path: Path, clip: Clip, pixels: str) -> None:
+def test_keeps_odd_sizes(tmp_path: Path, clip: Clip, pixels: str) -> None:
     options = ("-vf", "scale=127:95", "-c:v", "ffv1", "-pix_fmt", pixels)
     assert pictures(clip(tmp_path / "a.mkv", *options))[0].shape == (95, 127, 3)
 
 
-def test_changing_size_is_fitted_into_the_first(tmp_path: Path, clip: Clip) -> None:
+def test_fits_frames_of_another_size_into_the_first(tmp_path: Path, clip: Clip) -> None:
     big = clip(tmp_path / "big.ts", *H264, size="128x96", seconds="0.5")
     small = clip(tmp_path / "small.ts", *H264, size="48x48", seconds="0.5")
     both = tmp_path / "both.ts"
@@ -184,7 +184,7 @@ def test_hdr_keeps_fine_steps(tmp_path: Path, ffmpeg: Tool) -> None:
 
 
 @pytest.mark.parametrize("name", ["-clip.mp4", "http:clip.mp4", "concat:a|b.mp4", "pipe:0.mp4"])
-def test_names_that_look_like_patterns_or_options(
+def test_accepts_names_that_look_like_patterns_or_options(
     tmp_path: Path, clip: Clip, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -97,7 +97,7 @@ def test_film_info_matches_the_file(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("rate", ["24", "30000/1001", "60000/1001", "25/2", "1/2", "165/14"])
-def test_exact_rate(tmp_path: Path, rate: str) -> None:
+def test_keeps_the_exact_rate(tmp_path: Path, rate: str) -> None:
     fps = Fraction(rate)
     encode_film(paint(tmp_path, [0.1, 0.4, 0.9, 0.2]), tmp_path / "film.mp4", fps=fps)
     listing = run_ffmpeg(
@@ -298,7 +298,7 @@ def test_silent_source_gives_a_silent_film(tmp_path: Path, clip: Clip) -> None:
     assert not probe_video(output).has_audio
 
 
-def test_strange_names(tmp_path: Path) -> None:
+def test_accepts_names_with_special_characters(tmp_path: Path) -> None:
     output = tmp_path / "100% %d: [é].mp4"
     encode_film(paint(tmp_path, [0.2]), output, fps=FPS)
     assert probe_video(output).frame_count == 1
@@ -330,20 +330,20 @@ def test_rejects_a_film_without_frames(tmp_path: Path) -> None:
     assert_old_film_survives(tmp_path, [], "no frames")
 
 
-def test_missing_frame(tmp_path: Path) -> None:
+def test_rejects_a_missing_frame(tmp_path: Path) -> None:
     frames = paint(tmp_path, [0.1, 0.2, 0.3])
     frames[1].unlink()
     assert_old_film_survives(tmp_path, frames, r"cannot be assembled.*in1\.png")
 
 
-def test_frame_of_another_size(tmp_path: Path) -> None:
+def test_rejects_a_frame_of_another_size(tmp_path: Path) -> None:
     frames = paint(tmp_path, [0.1, 0.2])
     write_png(frames[1], np.zeros((48, 66, 3), np.float32))
     assert_old_film_survives(tmp_path, frames, r"in1\.png is 66×48 px .* 64×48")
 
 
-def test_film_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An encoder that loses a frame and still exits with 0."""
+def test_rejects_a_film_that_lacks_a_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder loses a frame and still exits with 0."""
     whole = film_module.FfmpegPipe
     monkeypatch.setattr(
         film_module,
@@ -353,7 +353,7 @@ def test_film_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert_old_film_survives(tmp_path, paint(tmp_path, [0.1, 0.2, 0.3]), "2 of 3 frames")
 
 
-def test_sound_from_a_text_file(tmp_path: Path) -> None:
+def test_rejects_sound_from_a_text_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(InputError, match="cannot be decoded"):
         encode_film(
@@ -364,12 +364,12 @@ def test_sound_from_a_text_file(tmp_path: Path) -> None:
         )
 
 
-def test_read_only_disk(tmp_path: Path, read_only_disk: Path) -> None:
+def test_reports_a_read_only_disk(tmp_path: Path, read_only_disk: Path) -> None:
     with pytest.raises(OutputDiskError, match="read-only"):
         encode_film(paint(tmp_path, [0.1]), read_only_disk / "film.mp4", fps=FPS)
 
 
-def test_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
+def test_reports_a_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
     frames = []
     for seed in range(4):
         noise = np.random.default_rng(seed).random((256, 256, 3), dtype=np.float32)

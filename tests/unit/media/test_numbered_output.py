@@ -74,7 +74,7 @@ def test_deletes_only_surplus_pictures_of_an_earlier_film(tmp_path: Path) -> Non
     assert set(os.listdir(tmp_path / "out")) == {"000.png", "001.png", *others}
 
 
-def test_rejects_two_numbers(tmp_path: Path) -> None:
+def test_rejects_a_pattern_with_two_numbers(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="more than one number"):
         write_numbered(paint(tmp_path, 1), tmp_path / "%d-%03d.png")
 
@@ -85,14 +85,14 @@ def test_rejects_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
         write_numbered(paint(tmp_path, 1), tmp_path / "out" / "%d.png")
 
 
-def test_missing_frame(tmp_path: Path) -> None:
+def test_rejects_a_missing_frame(tmp_path: Path) -> None:
     frames = paint(tmp_path, 2)
     frames[1].unlink()
     with pytest.raises(FilmError, match=r"cannot be written.*1\.png"):
         write_numbered(frames, tmp_path / "out" / "%d.png")
 
 
-def test_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
+def test_reports_a_full_disk(tmp_path: Path, tiny_disk: Path) -> None:
     (tmp_path / "in").mkdir()
     write_png(tmp_path / "in" / "a.png", np.random.default_rng(0).random((256, 256, 3), np.float32))
     with pytest.raises(OutputDiskError, match="disk is full"):

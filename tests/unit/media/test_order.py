@@ -41,7 +41,7 @@ def test_times_decide_if_names_are_not_numbered() -> None:
     assert ordered(names, [1, 2, 3, 4], "name")[0] == sorted(names)
 
 
-def test_times_are_compared_in_utc_if_all_tell_their_zone() -> None:
+def test_times_are_compared_in_utc_if_all_record_their_zone() -> None:
     """The clock was set back by an hour in the middle of the night."""
     names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
     clocks = ["02:58", "02:59", "02:00", "02:01"]
@@ -71,7 +71,7 @@ def test_rejects_order_by_unknown_times() -> None:
 
 
 @pytest.mark.parametrize("first", ["DSC_0000.JPG", "DSC_0001.JPG"])
-def test_a_wrapped_counter(first: str) -> None:
+def test_orders_a_wrapped_counter(first: str) -> None:
     names = ["DSC_9997.JPG", "DSC_9999.JPG", first, "DSC_0002.JPG", "DSC_0004.JPG"]
     found, how = ordered(names)
     assert (found, how.by, how.wraps) == (names, "name", (first,))

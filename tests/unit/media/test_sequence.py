@@ -65,42 +65,42 @@ def test_skips_folders_and_lists_a_link_to_itself(tmp_path: Path) -> None:
         names_of(tmp_path / "a2*")
 
 
-def test_folder_with_pattern_letters_in_its_name(tmp_path: Path) -> None:
+def test_lists_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
     assert names_of(fill(tmp_path / "take [1]", "a.png")) == ["a.png"]
 
 
-def test_pattern(tmp_path: Path) -> None:
+def test_lists_the_pictures_that_match_a_pattern(tmp_path: Path) -> None:
     fill(tmp_path, "a2.png", "a10.png", "b1.png", "a3.txt", ".a4.png")
     assert names_of(tmp_path / "a*") == ["a2.png", "a10.png"]
 
 
-def test_pattern_over_folders_is_sorted_by_folder_first(tmp_path: Path) -> None:
+def test_sorts_matches_by_folder_first(tmp_path: Path) -> None:
     fill(tmp_path, "day10/1.png", "day2/2.png", "day2/10.png")
     found = sequence.find_stills(str(tmp_path / "**" / "*.png"))
     relative = [str(Path(path).relative_to(tmp_path)) for path in found]
     assert relative == ["day2/2.png", "day2/10.png", "day10/1.png"]
 
 
-def test_single_picture(tmp_path: Path) -> None:
+def test_lists_a_single_picture(tmp_path: Path) -> None:
     assert names_of(fill(tmp_path, "a.png", "b.png") / "b.png") == ["b.png"]
 
 
-def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expands_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(fill(tmp_path, "frames/a.png")))
     assert sequence.find_stills("~/frames") == [str(tmp_path / "frames" / "a.png")]
 
 
-def test_missing_folder(tmp_path: Path) -> None:
+def test_rejects_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="gone does not exist"):
         names_of(tmp_path / "gone")
 
 
-def test_pattern_without_match(tmp_path: Path) -> None:
+def test_rejects_a_pattern_without_matches(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing matches"):
         names_of(tmp_path / "*.png")
 
 
-def test_empty_folder(tmp_path: Path) -> None:
+def test_rejects_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is empty"):
         names_of(tmp_path)
 
@@ -121,7 +121,7 @@ def test_folder_of_folders_says_how_to_reach_them(tmp_path: Path) -> None:
         names_of(fill(tmp_path, "day1/a.png"))
 
 
-def test_file_of_another_kind(tmp_path: Path) -> None:
+def test_rejects_a_file_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no pictures; found: 1 \.txt"):
         names_of(fill(tmp_path, "a.txt") / "a.txt")
 
@@ -136,7 +136,7 @@ def test_recognises_paths_that_are_not_videos(name: str) -> None:
     assert not sequence.is_video(Path(name))
 
 
-def test_folder_named_like_a_video(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_video_is_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").mkdir()
     assert not sequence.is_video(tmp_path / "a.mp4")
 

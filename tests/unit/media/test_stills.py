@@ -65,7 +65,7 @@ def test_composites_grey_with_alpha_over_white(tmp_path: Path) -> None:
     assert_pixels(tmp_path / "a.png", over_white(la / 255))
 
 
-def test_palette_with_alpha(tmp_path: Path) -> None:
+def test_composites_a_palette_with_alpha_over_white(tmp_path: Path) -> None:
     indices = (np.arange(H * W).reshape(H, W) % 3).astype(np.uint8)
     image = Image.fromarray(indices)
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
@@ -76,7 +76,7 @@ def test_palette_with_alpha(tmp_path: Path) -> None:
     assert_pixels(tmp_path / "a.png", colours[indices])
 
 
-def test_cmyk_jpeg(tmp_path: Path) -> None:
+def test_converts_a_cmyk_jpeg_to_rgb(tmp_path: Path) -> None:
     cmyk = np.zeros((H, W, 4), np.uint8)
     cmyk[:, : W // 2] = (0, 255, 255, 0)  # red
     cmyk[:, W // 2 :] = (255, 255, 0, 0)  # blue
@@ -109,7 +109,7 @@ TURNS = {
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
-def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None:
+def test_applies_the_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if suffix == "webp" else {}
@@ -124,7 +124,7 @@ def test_ignores_damaged_exif(tmp_path: Path) -> None:
 
 
 def swapped_profile() -> bytes:
-    """An sRGB profile with red's and blue's primaries exchanged, under another name."""
+    """Return an sRGB profile with the primaries of red and blue exchanged, under another name."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = struct.unpack(">I", data[128:132])[0]
     for i in range(count):
@@ -153,23 +153,23 @@ def test_animated_gif_gives_its_first_frame(tmp_path: Path) -> None:
     assert_pixels(tmp_path / "a.gif", np.broadcast_to([1.0, 0, 0], (H, W, 3)))
 
 
-def test_text_named_jpg(tmp_path: Path) -> None:
+def test_rejects_text_named_jpg(tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("no picture at all\n" * 20)
     assert_refused(tmp_path / "notes.jpg", "is not a picture")
     with pytest.raises(FrameError, match="is not a picture"):
         stills.read_size(tmp_path / "notes.jpg")
 
 
-def test_empty_file(tmp_path: Path) -> None:
+def test_rejects_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     assert_refused(tmp_path / "a.jpg", "is empty")
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_rejects_a_missing_file(tmp_path: Path) -> None:
     assert_refused(tmp_path / "a.jpg", "No such file")
 
 
-def test_folder_named_jpg(tmp_path: Path) -> None:
+def test_rejects_a_folder_named_jpg(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").mkdir()
     assert_refused(tmp_path / "a.jpg", "directory")
 
@@ -183,7 +183,7 @@ def test_rejects_a_png_with_a_missing_piece(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
-def test_truncated_picture(tmp_path: Path, suffix: str) -> None:
+def test_rejects_a_truncated_picture(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = save(tmp_path / f"a.{suffix}", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -191,12 +191,12 @@ def test_truncated_picture(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 400), (400, 15)])
-def test_too_small(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_rejects_a_picture_that_is_too_small(tmp_path: Path, size: tuple[int, int]) -> None:
     path = save(tmp_path / "a.png", np.zeros((size[1], size[0], 3), np.uint8))
     assert_refused(path, f"{size[0]}×{size[1]}", "at least 16 px")
 
 
-def test_smallest_allowed(tmp_path: Path) -> None:
+def test_reads_the_smallest_allowed_picture(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint8))
     assert stills.read_still(path).shape == (16, 16, 3)
 
@@ -214,12 +214,12 @@ def huge_png(path: Path, width: int, height: int) -> Path:
     return path
 
 
-def test_decompression_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
+def test_rejects_a_decompression_bomb_by_its_header(tmp_path: Path) -> None:
     path = huge_png(tmp_path / "a.png", 100_000, 100_000)
     assert_refused(path, "100000×100000", "10000 megapixels", "at most 200")
 
 
-def test_size_above_pillows_limit_and_below_ours(tmp_path: Path) -> None:
+def test_accepts_a_size_between_pillows_limit_and_ours(tmp_path: Path) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     path = huge_png(tmp_path / "a.png", 20_000, 9_500)  # Pillow's own error begins at 179 MP
     with warnings.catch_warnings():

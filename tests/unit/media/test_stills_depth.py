@@ -43,20 +43,20 @@ def test_sixteen_bit_tiff_keeps_its_precision(
     assert_pixels(path, over_white(expected) if channels == 4 else expected)
 
 
-def test_rotated_sixteen_bit_tiff(tmp_path: Path) -> None:
+def test_reads_a_rotated_sixteen_bit_tiff(tmp_path: Path) -> None:
     deep = gradient(3, 65535, np.uint16)
     path = deep_tiff(tmp_path / "a.tif", deep, turn=6)
     assert_pixels(path, np.rot90(deep / 65535, -1), within=1 / 255)
 
 
-def test_premultiplied_sixteen_bit_tiff(tmp_path: Path) -> None:
+def test_reads_a_premultiplied_sixteen_bit_tiff(tmp_path: Path) -> None:
     deep = np.full((H, W, 4), 32768, np.uint16)
     deep[..., :2] = 0  # blue at half strength, stored multiplied
     path = deep_tiff(tmp_path / "a.tif", deep, extra=1)
     assert_pixels(path, np.broadcast_to([0.5, 0.5, 1.0], (H, W, 3)), within=1 / 100)
 
 
-def test_exif_orientation_of_sixteen_bit_png(tmp_path: Path) -> None:
+def test_applies_the_exif_orientation_of_a_sixteen_bit_png(tmp_path: Path) -> None:
     deep = gradient(3, 65535, np.uint16)
     path = deep_png(tmp_path / "a.png", deep)
     exif = Image.Exif()
@@ -67,7 +67,7 @@ def test_exif_orientation_of_sixteen_bit_png(tmp_path: Path) -> None:
     assert_pixels(path, np.rot90(deep / 65535, 1))
 
 
-def test_srgb_profile_leaves_sixteen_bits_alone(tmp_path: Path) -> None:
+def test_an_srgb_profile_keeps_sixteen_bits(tmp_path: Path) -> None:
     deep = gradient(3, 65535, np.uint16)
     path = deep_png(tmp_path / "a.png", deep)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -79,7 +79,7 @@ def test_srgb_profile_leaves_sixteen_bits_alone(tmp_path: Path) -> None:
     assert_pixels(path, deep / 65535)
 
 
-def test_truncated_sixteen_bit_png(tmp_path: Path) -> None:
+def test_rejects_a_truncated_sixteen_bit_png(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), dtype=np.uint16)
     path = deep_png(tmp_path / "a.png", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -87,7 +87,7 @@ def test_truncated_sixteen_bit_png(tmp_path: Path) -> None:
 
 
 def ramp(steps: int = 65536) -> np.ndarray:
-    """(16, steps / 16, 3) float32: every level of 16 bits."""
+    """Return a ramp of this many grey levels, (16, steps / 16, 3) float32."""
     levels = np.arange(steps, dtype=np.float32) / np.float32(steps - 1)
     return np.repeat(levels.reshape(16, -1, 1), 3, axis=2)
 
@@ -135,7 +135,7 @@ def test_rounding_clips_and_rejects_nan(convert: Callable[..., np.ndarray]) -> N
     ("name", "depth"),
     [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("rotated.tif", 8), ("a.jpg", 8)],
 )
-def test_depth_is_what_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
+def test_depth_is_the_one_that_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
     path = tmp_path / name
     deep = np.rint(ramp(4096) * 65535).astype(np.uint16)
     if name.endswith("png"):

@@ -40,7 +40,7 @@ def test_parses_times(text: str, fps: Fraction, frames: int) -> None:
         ("00:00:01;12", "drop-frame"),
     ],
 )
-def test_rejects_other_texts(text: str, words: str) -> None:
+def test_rejects_invalid_times(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse_time(text, Fraction(24))
 
@@ -52,7 +52,7 @@ def test_rounded_times_have_a_constant_rate() -> None:
     assert times.rate() == (fps, False)
 
 
-def test_a_frame_that_is_late_makes_the_rate_vary() -> None:
+def test_a_late_frame_makes_the_rate_variable() -> None:
     ticks = [n * 512 for n in range(24)]
     ticks[7] += 60  # 4 ms
     times = FrameTimes.of_ticks(Fraction(1, 15360), ticks, 512)
@@ -60,7 +60,7 @@ def test_a_frame_that_is_late_makes_the_rate_vary() -> None:
     assert times.seconds[7] == Fraction(7 * 512 + 60, 15360)
 
 
-def test_a_gap_makes_the_rate_vary() -> None:
+def test_a_gap_makes_the_rate_variable() -> None:
     ticks = [n for n in range(20) if n != 9]
     assert FrameTimes.of_ticks(Fraction(1, 10), ticks, 1).rate([Fraction(10)])[1]
 

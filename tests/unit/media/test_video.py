@@ -38,7 +38,7 @@ def frames_of(
 
 @pytest.mark.parametrize("rate", ["24000/1001", "24", "30000/1001", "25", "60000/1001", "25/2"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_exact_rates(tmp_path: Path, clip: Clip, rate: str, suffix: str) -> None:
+def test_finds_exact_rates(tmp_path: Path, clip: Clip, rate: str, suffix: str) -> None:
     info = probe_video(clip(tmp_path / f"a.{suffix}", rate=rate))
     assert info.fps == Fraction(rate)
     assert not info.variable_rate
@@ -59,18 +59,18 @@ def test_exact_rates(tmp_path: Path, clip: Clip, rate: str, suffix: str) -> None
         ("29.8", "149/5"),
     ],
 )
-def test_rates_are_snapped(shown: str, exact: str) -> None:
+def test_snaps_rounded_rates_to_exact_ones(shown: str, exact: str) -> None:
     assert snap_rate(Fraction(shown)) == Fraction(exact)
 
 
 def varying_clip(path: Path, clip: Clip) -> Path:
-    """24 frames at uneven times over about two seconds."""
+    """Make a clip of 24 frames at uneven times over about two seconds."""
     uneven = "select='lt(n,12)+gte(n,12)*not(mod(n,4))'"
     options = ("-vf", uneven, "-fps_mode", "vfr", *H264, "-qp", "0")
     return clip(path, *options, size="128x128", rate="30", seconds="2")
 
 
-def test_variable_rate_keeps_the_real_frames(tmp_path: Path, clip: Clip) -> None:
+def test_variable_rate_keeps_exactly_the_original_frames(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(varying_clip(tmp_path / "a.mp4", clip))
     assert info.frame_count == 24
     assert info.variable_rate
@@ -87,7 +87,7 @@ def test_variable_rate_keeps_the_video_duration(tmp_path: Path, clip: Clip) -> N
 
 
 @pytest.mark.parametrize("suffix", ["avi", "webm", "mov", "mpg", "ts", "gif"])
-def test_other_containers(tmp_path: Path, clip: Clip, suffix: str) -> None:
+def test_probes_other_containers(tmp_path: Path, clip: Clip, suffix: str) -> None:
     codec = {"webm": ("-c:v", "libvpx"), "mov": H264, "ts": H264, "gif": ("-c:v", "gif")}
     options = codec.get(suffix, ("-c:v", "mpeg4" if suffix == "avi" else "mpeg2video", "-bf", "2"))
     info = probe_video(clip(tmp_path / f"a.{suffix}", *options, rate="25"))
@@ -104,7 +104,7 @@ def test_cut_clip_counts_shown_frames_only(tmp_path: Path, clip: Clip, ffmpeg: T
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotation(tmp_path: Path, clip: Clip, ffmpeg: Tool, degrees: int) -> None:
+def test_applies_the_rotation(tmp_path: Path, clip: Clip, ffmpeg: Tool, degrees: int) -> None:
     flat = clip(tmp_path / "a.mp4")
     turned = tmp_path / "turned.mp4"
     ffmpeg("-display_rotation", str(degrees), "-i", flat, "-c", "copy", turned)
@@ -206,30 +206,30 @@ def test_lists_audio_codecs(tmp_path: Path, clip: Clip) -> None:
     assert silent.audio_codecs == ()
 
 
-def test_strange_names(tmp_path: Path, clip: Clip) -> None:
+def test_accepts_names_with_special_characters(tmp_path: Path, clip: Clip) -> None:
     strange = tmp_path / "a: %03d [x] – é.mp4"
     clip(tmp_path / "a.mp4").rename(strange)
     assert len(frames_of(probe_video(strange), tmp_path / "100% done")) == 10
 
 
-def test_missing_video(tmp_path: Path) -> None:
+def test_rejects_a_missing_video(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         probe_video(tmp_path / "a.mp4")
 
 
-def test_text_named_mp4(tmp_path: Path) -> None:
+def test_rejects_text_named_mp4(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no video\n" * 100)
     with pytest.raises(InputError, match="cannot be decoded as a video"):
         probe_video(tmp_path / "a.mp4")
 
 
-def test_empty_video(tmp_path: Path) -> None:
+def test_rejects_an_empty_video(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     with pytest.raises(InputError, match="is empty"):
         probe_video(tmp_path / "a.mp4")
 
 
-def test_truncated_video(tmp_path: Path, clip: Clip) -> None:
+def test_rejects_a_truncated_video(tmp_path: Path, clip: Clip) -> None:
     path = clip(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:-2000])  # without its index
     with pytest.raises(InputError, match=r"cannot be decoded.*complete"):
@@ -259,7 +259,7 @@ def test_complete_folder_is_reused(tmp_path: Path, clip: Clip) -> None:
 
 
 @pytest.mark.parametrize("damage", ["marker gone", "marker torn", "frame gone", "other video"])
-def test_incomplete_folder_is_begun_again(tmp_path: Path, clip: Clip, damage: str) -> None:
+def test_incomplete_folder_is_extracted_again(tmp_path: Path, clip: Clip, damage: str) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
     frames = frames_of(info, tmp_path / "f")
     original = frames[3].read_bytes()
@@ -279,7 +279,7 @@ def test_incomplete_folder_is_begun_again(tmp_path: Path, clip: Clip, damage: st
     assert not (tmp_path / "f" / "000099.png").exists()
 
 
-def test_video_that_ends_in_damage(tmp_path: Path, clip: Clip) -> None:
+def test_keeps_the_frames_before_the_damage(tmp_path: Path, clip: Clip) -> None:
     info = probe_video(clip(tmp_path / "a.mkv", size="128x128"))
     data = info.path.read_bytes()
     info.path.write_bytes(data[: len(data) // 2])
@@ -293,14 +293,14 @@ def test_rejects_a_video_that_was_deleted(tmp_path: Path, clip: Clip) -> None:
         frames_of(gone, tmp_path / "f")
 
 
-def test_full_disk(tmp_path: Path, clip: Clip, tiny_disk: Path) -> None:
+def test_reports_a_full_disk(tmp_path: Path, clip: Clip, tiny_disk: Path) -> None:
     info = probe_video(clip(tmp_path / "a.mp4", size="128x128"))
     with pytest.raises(OutputDiskError, match="disk is full"):
         frames_of(info, tiny_disk / "f")
     assert not (tiny_disk / "f" / "complete.json").exists()
 
 
-def test_read_only_disk(tmp_path: Path, clip: Clip, read_only_disk: Path) -> None:
+def test_reports_a_read_only_disk(tmp_path: Path, clip: Clip, read_only_disk: Path) -> None:
     info = probe_video(clip(tmp_path / "a.mp4"))
     with pytest.raises(OutputDiskError, match="read-only"):
         frames_of(info, read_only_disk / "f")

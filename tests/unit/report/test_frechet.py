@@ -32,7 +32,7 @@ def test_agrees_with_the_formula_for_regular_covariances() -> None:
 
 @pytest.mark.parametrize(("own", "other"), [(400, 300), (7, 300), (5, 9), (1, 1), (1, 50)])
 def test_distance_is_zero_for_equal_clouds_and_symmetric(own: int, other: int) -> None:
-    """Clouds may have fewer points than values a point (sixteen)."""
+    """Clouds may have fewer points than dimensions (sixteen)."""
     x, y = cloud(0, own, 16), cloud(1, other, 16)
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-7 * float(np.square(x).mean() + 1))
     assert frechet_distance(x, y) == pytest.approx(frechet_distance(y, x), rel=1e-9)

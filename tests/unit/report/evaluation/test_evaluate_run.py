@@ -240,7 +240,7 @@ def test_rejects_a_missing_or_changed_video(of_video: RunConfig) -> None:
         evaluate(of_video.run_dir)
 
 
-def test_a_moved_run_of_a_video(of_video: RunConfig, tmp_path: Path) -> None:
+def test_evaluates_a_moved_run_of_a_video(of_video: RunConfig, tmp_path: Path) -> None:
     moved = Path(shutil.move(of_video.run_dir, tmp_path / "moved.run"))
     assert evaluate(moved).values["done"] == 4
     assert not of_video.run_dir.exists()
