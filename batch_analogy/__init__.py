@@ -1,9 +1,9 @@
-"""Style pictures, folders of frames and videos after a reference, by Deep Image Analogy.
+"""Give pictures, folders of frames and videos the look of a reference, by image analogy.
 
-The names below are the public Python API. For one pair of pictures there are
-``deep_image_analogy`` and its variants, for films the functions of ``batch_analogy.api``, whose
-page begins with an example. Names are imported when they are first used, because PyTorch takes
-seconds to import and the command line should answer ``--help`` at once.
+The names below are the public Python API. ``deep_image_analogy`` and its
+variants work on one pair of pictures, the functions of ``batch_analogy.api`` on films; the
+docstring of that module begins with an example. Names are imported when they are first used,
+because PyTorch takes seconds to import and ``--help`` should answer at once.
 
 >>> from batch_analogy import AnalogyConfig
 >>> AnalogyConfig.for_preset("style-to-photo").ratio

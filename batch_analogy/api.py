@@ -1,14 +1,14 @@
 """Films from Python: configure a run, plan it, execute it, resume it and read its status.
 
-The command line is made of these functions, so whatever a command does can be done here, with the
-same defaults and the same run folders: a run that was started in Python can be resumed by
-``batch-analogy resume``, and the other way round.
+The commands call these functions, so whatever a command does can be done here, with the same
+defaults and the same run folders: ``batch-analogy resume`` can resume a run that was started in
+Python, and the other way round.
 
-Progress is reported through ``on_event``, which is called in the caller's thread with one of the
-small dataclasses of ``batch_analogy.jobs.events`` at a time. An exception raised in it ends the
+Progress is reported through ``on_event``, which is called in the caller's thread with one event at
+a time, a small dataclass of ``batch_analogy.jobs.events``. An exception that it raises ends the
 run, which can then be resumed. While a run executes in the main thread, the first Ctrl-C lets the
-frames in hand be finished and returns a result with ``interrupted`` set; the second one raises
-``KeyboardInterrupt``. Errors are those of ``batch_analogy.errors``.
+workers finish the frames they are making, and the run returns a result with ``interrupted`` set;
+the second one raises ``KeyboardInterrupt``. Errors are those of ``batch_analogy.errors``.
 
 >>> import tempfile
 >>> from PIL import Image
@@ -127,25 +127,25 @@ def film_config(
     analogy: AnalogyConfig | None = None,
     **fields: Any,
 ) -> RunConfig:
-    """Return the configuration of a film, with the defaults that the command of this name has.
+    """Return the configuration of a film, with the defaults of a command.
 
     Args:
         command: ``"timelapse"`` and ``"stylize"`` match each frame with a reference, ``"analogy"``
             paints the frames after examples.
         source: the frames: a folder, a glob pattern or a video.
-        reference: a picture, or a folder of pictures that follow each other over the film. Not for
-            ``"analogy"``.
-        painting: the examples and their guides, for ``"analogy"`` alone.
+        reference: a picture, or a folder of pictures that fade into each other over the film. Not
+            for ``"analogy"``.
+        painting: the examples and their guides; only for ``"analogy"``.
         output: the film, or a pattern like ``out/%06d.png`` for numbered pictures. By default a
             film in the current folder, named after the source.
         run_dir: where finished frames, plan and journal are kept. By default a folder beside the
             film.
-        analogy: what the frames are matched with. By default the command's preset.
+        analogy: how the frames are matched. By default the command's preset.
         fields: other fields of ``RunConfig``.
 
     Raises:
         ConfigError: a value is outside its allowed set or range.
-        UsageError: there is neither a reference nor a painting.
+        UsageError: neither a reference nor a painting is given.
 
     >>> config = film_config("stylize", "clip.mov", reference="painting.jpg")
     >>> config.output.name, config.run_dir.name, config.keep_audio
@@ -182,14 +182,14 @@ def plan_film(
 
     Args:
         config: the run.
-        write: whether the run folder is made, with a plan.json that may be edited before
-            ``run_film`` or ``resume_film``. By default nothing is written, and a video's frames are
-            counted by its header.
-        overwrite: as for ``run_film``, if the plan is written.
+        write: make the run folder, with a plan.json that may be edited before ``run_film`` or
+            ``resume_film``. By default nothing is written, and the number of a video's frames is
+            taken from its header.
+        overwrite: as for ``run_film``; only used if ``write`` is true.
         on_event: called with the progress of reading the input.
 
     Raises:
-        UsageError: the source does not exist, or the plan that the folder holds does not fit.
+        UsageError: the source does not exist, or the folder holds a plan that does not fit.
         InputError: the input cannot be used.
         WeightsError: the weights are missing.
     """
@@ -212,10 +212,11 @@ def run_film(
         on_event: called with each event.
 
     Returns:
-        How the run ended. Frames that failed are listed in it and raise nothing.
+        The outcome of the run. Failed frames are listed in it; they raise nothing.
 
     Raises:
-        UsageError: the source does not exist, the plan has changed, or an output is in the way.
+        UsageError: the source does not exist, the plan has changed, or an output exists and may
+            not be replaced.
         InputError: the input cannot be used.
         JobError: too many workers were lost, or too many frames failed.
         MachineError: this machine or cluster cannot do the work.
@@ -227,9 +228,9 @@ def resume_film(run_dir: str | Path, *, on_event: OnEvent = ignore, **execution:
     """Continue a run that was planned, previewed or interrupted.
 
     Args:
-        run_dir: its folder, which may have been moved.
+        run_dir: the run folder, which may have been moved.
         on_event: called with each event.
-        execution: fields of ``ExecutionConfig`` that are different now, such as ``workers``.
+        execution: fields of ``ExecutionConfig`` to change, such as ``workers``.
 
     Raises:
         UsageError: the folder holds no run; otherwise as ``run_film``.
@@ -245,17 +246,17 @@ def retry_frames(
     on_event: OnEvent = ignore,
     **execution: Any,
 ) -> RunResult:
-    """Make some frames again, whatever became of them, and continue the run.
+    """Make chosen frames again, finished or failed, and continue the run.
 
     Args:
         run_dir: the run folder.
-        failed: every frame that failed, even if it cannot succeed.
-        frames: numbers of frames, finished or not, like ``"3,5-10"``.
+        failed: try every failed frame again, even where no success can be expected.
+        frames: numbers of the frames to make again, finished or not, like ``"3,5-10"``.
         on_event: called with each event.
         execution: as for ``resume_film``.
 
     Raises:
-        UsageError: the folder holds no run, or has no such frame; otherwise as ``run_film``.
+        UsageError: the folder holds no run, or the run lacks a frame; otherwise as ``run_film``.
     """
     again = Retry(failed=failed, frames=frames)
     run = load_run(Path(run_dir), changes=execution, again=again, on_event=on_event)
@@ -272,14 +273,14 @@ def preview_film(
 ) -> Preview:
     """Make a few frames, evenly spread, and show them before and after on one sheet.
 
-    They are frames of the run, which does not make them again.
+    The frames belong to the run, which does not make them again.
 
     Args:
         run: the configuration of a run, its folder, or an open run, which is closed afterwards.
-        frames: at most how many.
-        overwrite: as for ``run_film``, with a configuration.
+        frames: the largest number of frames to make.
+        overwrite: as for ``run_film``; only used with a configuration.
         on_event: called with each event.
-        execution: as for ``resume_film``, with a folder.
+        execution: as for ``resume_film``; only used with a folder.
 
     Raises:
         UsageError: ``frames`` is below 1; otherwise as ``run_film``.
@@ -301,18 +302,18 @@ def assemble_film(
     on_event: OnEvent = ignore,
     **film: Any,
 ) -> RunResult:
-    """Make the film from the frames that are finished, without making any frame.
+    """Make the film again from the finished frames, without making new frames.
 
     Args:
-        run_dir: the run folder; the input need not exist any more.
-        output: another film beside the run's own. By default the run's own film is made again.
-        overwrite: whether a file that the run did not write may be replaced.
+        run_dir: the run folder. The input of the run is not needed.
+        output: a further film. By default the run's own film is made again.
+        overwrite: replace the output even if the run did not write it.
         on_event: called with each event.
-        film: other values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
-            ``on_missing`` or ``keep_audio``. For its own film the run keeps them.
+        film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
+            ``on_missing`` or ``keep_audio``. The run keeps them if its own film is made again.
 
     Raises:
-        UsageError: the folder holds no run, or the output is in the way.
+        UsageError: the folder holds no run, or the output exists and may not be replaced.
         JobError: no frame is finished.
         FilmError: the film could not be made.
     """
@@ -322,7 +323,7 @@ def assemble_film(
 
 
 def default_film(command: Command, source: str | Path, codec: Codec = RunConfig.codec) -> Path:
-    """Return the name of a film in the current folder, after its frames.
+    """Return the name of a film in the current folder, derived from the name of its frames.
 
     >>> str(default_film("timelapse", "holiday/")), str(default_film("stylize", "a/img*.jpg"))
     ('holiday-timelapse.mp4', 'a-stylized.mp4')
@@ -348,9 +349,10 @@ def default_run_dir(film: Path) -> Path:
 
 
 def default_deflicker(command: Command, source: str | Path, target: str) -> Deflicker:
-    """Return whether exposures are evened out: time-lapses of cameras flicker, films seldom do.
+    """Return the default of ``deflicker``: "auto" for time-lapses of stills, otherwise "off".
 
-    If ``target`` is not the frames alone, their exposures belong to the looks that are wanted.
+    Cameras' time-lapses flicker, videos seldom do. With another ``target`` than the frames, their
+    exposures are part of the looks to be shown, so they are left alone.
     """
     stills = command == "timelapse" and target == "frames" and not is_video(Path(source))
     return "auto" if stills else "off"

@@ -10,8 +10,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run ``batch-analogy``, also as ``python -m batch_analogy``."""
     # PyTorch and Numba each have an OpenMP pool, and by default the idle one spins on the cores
-    # that the other needs. OpenMP reads this when it is loaded, so it must be set before. Workers
-    # of a local Ray inherit it.
+    # that the other needs. OpenMP reads this variable when it is loaded, so it is set first. The
+    # workers of a local Ray inherit it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     from batch_analogy.cli.app import main as run

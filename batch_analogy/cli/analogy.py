@@ -39,9 +39,9 @@ batch-analogy suggest film.run says which frame to paint next."""
 Pictures = Annotated[
     list[str],
     typer.Argument(
-        help="A picture (A), the same picture as painted by somebody (A') and the frames; or the "
-        "frames alone, with --key or --keys. Frames are a folder, a quoted pattern like "
-        "'img*.jpg', a video, or one picture (with -o out/%06d.png).",
+        help="A picture (A), a painted version of it (A') and the frames; or the frames alone, "
+        "with --key or --keys. Frames are a folder, a quoted pattern like 'img*.jpg', a video, or "
+        "one picture (with -o out/%06d.png).",
         metavar="[A A'] FRAMES",
         show_default=False,
     ),
@@ -64,9 +64,9 @@ def analogy(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Paint a film as an example was painted, or as a few of its own frames were.
+    """Paint a film like an example, or like a few of its own frames that you painted.
 
-    Paint one frame, or a few, in any program, at the size of the frames; the film follows.
+    Paint one frame or a few, in any program, at the size of the frames; the film follows.
     """
     painting = paint.paint_config(preset, pair_of(pictures))
     config = painted_film(

@@ -42,7 +42,7 @@ batch-analogy timelapse reference.jpg frames/
 
 batch-analogy pair portrait.jpg painting.jpg -o out
 
-batch-analogy COMMAND --help says more about each command."""
+batch-analogy COMMAND --help describes each command."""
 
 
 def build_app() -> typer.Typer:
@@ -77,10 +77,13 @@ def build_app() -> typer.Typer:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. It always ends by raising SystemExit.
+    """Run the command line, and exit with the command's exit code.
 
     Args:
-        arguments: what follows the program's name; by default the process's own arguments.
+        arguments: the words after the program's name; by default those of this process.
+
+    Raises:
+        SystemExit: always, with the exit code.
     """
     # File names may hold bytes that are not UTF-8. Results keep them as they are, for scripts.
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
@@ -103,7 +106,7 @@ def _main_options(
         ),
     ] = False,
 ) -> None:
-    """Style pictures, folders of frames and videos after a reference, by Deep Image Analogy."""
+    """Give pictures, folders of frames and videos the look of a reference, by image analogy."""
     level = logging.DEBUG if os.environ.get(DEBUG_VARIABLE) else logging.WARNING
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s"

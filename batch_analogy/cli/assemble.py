@@ -1,4 +1,4 @@
-"""The command ``assemble``: make a film from the frames that are finished."""
+"""The command ``assemble``: a film of the finished frames of a run."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ batch-analogy assemble night.run -o edit.mov --codec prores
 
 batch-analogy assemble night.run -o pictures/%06d.tif"""
 
-_UNCHANGED = "Without it nothing changes."
+_UNCHANGED = "By default it stays as it is."
 
 OutputOption = Annotated[
     Path | None,
     typer.Option(
         "--output",
         "-o",
-        help="Another film, or a folder/ or pattern for pictures, beside the run's own. By default "
-        "the run's own film is made again, and the run keeps what is changed here.",
+        help="Another film, or a folder/ or pattern for pictures; the run's own film stays. By "
+        "default the run's own film is made again, and the run keeps the changed options.",
         parser=film.parse_output,
         metavar="FILM",
         show_default=False,
@@ -77,7 +77,8 @@ CrfOption = Annotated[
 OnMissingOption = Annotated[
     OnMissing | None,
     typer.Option(
-        help=f"What the film shows where frames are missing. {_UNCHANGED}", show_default=False
+        help=f"What the film shows where frames are missing; see plan --help. {_UNCHANGED}",
+        show_default=False,
     ),
 ]
 NoAudioOption = Annotated[
@@ -100,10 +101,10 @@ def assemble(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make the film from the frames that are finished, without making any frame.
+    """Make the film again from the finished frames, without making new frames.
 
-    The input need not exist any more; the sound of a video that is gone comes from the copy in the
-    run folder. The exit code is 3 if frames are missing.
+    The input is no longer needed: the sound of a deleted video comes from the copy in the run
+    folder. The exit code is 3 if frames are missing.
     """
     from batch_analogy import api
 

@@ -61,8 +61,8 @@ MethodsOption = Annotated[
 ResultsOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Pictures that were made elsewhere, named like the maps, under the NAME that they get "
-        "in the comparison. May be given several times.",
+        help="A folder of pictures that were made elsewhere, each named like its map. NAME is what "
+        "the comparison calls them. May be given several times.",
         metavar="NAME=FOLDER",
         show_default=False,
     ),
@@ -70,8 +70,8 @@ ResultsOption = Annotated[
 ModelOption = Annotated[
     Path | None,
     typer.Option(
-        help="A network that semantic trained on this picture; all methods then work at its size. "
-        "By default one is trained in the output folder.",
+        help="A network that semantic has trained on this picture; all methods then work at its "
+        "size. By default a network is trained in the output folder.",
         metavar="FOLDER",
         show_default=False,
     ),
@@ -129,7 +129,7 @@ def compare(
     with stop.listening(), SemanticWatcher(console) as watcher:
         found = run(job, on_picture=on_picture, on_training=watcher, stopped=lambda: stop.requested)
     if found is None:
-        console.note(f"to continue, give the same command again; what is done is in {job.folder}")
+        console.note(f"to continue, give the same command again; finished pictures: {job.folder}")
         return INTERRUPTED
     _print(console, found)
     return DONE
@@ -179,7 +179,7 @@ def _print(console: Console, found: Comparison) -> None:
 
 
 def lines(found: Comparison) -> list[str]:
-    """Return a table of every metric's mean, line by line."""
+    """Return the lines of a table with the mean of every metric for each method."""
     from batch_analogy.report.comparison.page import COMPARED_METRICS
     from batch_analogy.report.document import format_number
 

@@ -28,7 +28,7 @@ class Console:
     def note(self, text: str) -> None:
         """Print a message on stderr, or nothing if stderr was closed.
 
-        A night's work must not end because a terminal was closed or a pipe's reader ended.
+        A long run must not end because a terminal was closed or the reader of a pipe has ended.
         """
         try:
             print(text, file=sys.stderr, flush=True)
@@ -66,7 +66,7 @@ def _print(text: str) -> None:
 
 
 def _leave(stream: TextIO) -> None:
-    """Redirect a stream to nowhere, or Python would fail again when it flushes it at exit."""
+    """Redirect a stream to /dev/null, so that Python can flush it at exit without an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -41,7 +41,7 @@ class Check:
     ok: bool
     detail: str
     remedy: str = ""  # what to do if it is not ok
-    essential: bool = True  # without it no film can be made
+    essential: bool = True  # no film can be made if this check fails
 
 
 @reports_failures
@@ -105,12 +105,12 @@ def check_torch() -> Check:
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: one of its libraries does not load
-        return Check("torch", False, str(error), "pip install torch, or make the .venv again")
+        return Check("torch", False, str(error), "pip install torch, or create the .venv again")
     return Check("torch", True, f"{torch.__version__}, {torch.get_num_threads()} threads")
 
 
 def check_kernel() -> Check:
-    """Check that the matching kernel compiles and finds an identity."""
+    """Check that the matching kernel compiles, and matches a map with itself at no cost."""
     import torch
 
     from batch_analogy.analogy.correspondence.patchmatch import patchmatch
@@ -120,7 +120,8 @@ def check_kernel() -> Check:
         cost = float(patchmatch(features, features, iterations=1).cost.max())
     except (ImportError, OSError, RuntimeError) as error:
         return Check("kernel", False, " ".join(str(error).split()), "pip install numba")
-    return Check("kernel", cost < 1e-3, f"compiled; an identity costs {cost:.1e}", "report this")
+    detail = f"compiled; identical maps match at a cost of {cost:.1e}"
+    return Check("kernel", cost < 1e-3, detail, "please report this")
 
 
 def check_weights(choice: str) -> Check:
@@ -136,7 +137,7 @@ def check_weights(choice: str) -> Check:
 
 
 def check_gpus() -> Check:
-    """List the GPUs that PyTorch can use. Without one the CPU does the work."""
+    """List the GPUs that PyTorch can use; without one, the CPU does the work."""
     import torch
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -176,7 +177,7 @@ def check_disk(folder: Path) -> Check:
         "disk",
         free >= MIN_FREE_BYTES,
         f"{_gigabytes(free)} free at {there}",
-        f"the frames of a night need space: free at least {_gigabytes(MIN_FREE_BYTES)}",
+        f"frames need space: make at least {_gigabytes(MIN_FREE_BYTES)} free",
         essential=False,
     )
 

@@ -25,8 +25,9 @@ batch-analogy evaluate night.run --against night-off.run
 
 batch-analogy evaluate night.run --json -o judged
 
-Warp error: the change, from one frame to the next, of what the input shows in both. Compare two
-runs of the same frames; blur lowers it too, so look at the sharpness as well."""
+Warp error measures how much things that two neighbouring frames of the input both show change
+from one frame of the film to the next. Compare it between two runs of the same frames. Blur lowers
+it too, so look at the sharpness as well."""
 
 _TITLE_WIDTH, _CELL_WIDTH = 28, 14
 
@@ -37,8 +38,8 @@ def evaluate(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="Another run folder, of the same frames and reference with other settings: the "
-            "result then shows its figures beside this run's, and their ratios.",
+            help="Another run of the same frames and reference, with other settings. The result "
+            "then shows its figures beside this run's, and their ratios.",
             metavar="RUN",
             show_default=False,
         ),
@@ -99,7 +100,7 @@ def _print(console: Console, found: Evaluation) -> None:
 
 
 def lines(summary: Mapping[str, Any]) -> list[str]:
-    """Return a short table and remarks on it, line by line."""
+    """Return the lines of a short table, and of remarks on it."""
     from batch_analogy.report.document import format_number
     from batch_analogy.report.evaluation.evaluator import AGAINST, INPUT, RUN
     from batch_analogy.report.evaluation.page import METRIC_ROWS, remarks

@@ -1,10 +1,10 @@
-"""Exceptions as a message for the person and an exit code for the shell.
+"""Exceptions reported as a message on stderr and an exit code.
 
 | code | meaning |
 | --- | --- |
 | 0 | everything is done |
 | 1 | failed |
-| 2 | wrong usage, or something would be destroyed |
+| 2 | wrong usage, or existing files would be lost |
 | 3 | partial: some frames failed, the rest is done |
 | 4 | this machine or cluster cannot do it |
 | 130 | interrupted |
@@ -46,7 +46,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
-    """Turn a command that returns an exit code or raises into one that reports and exits.
+    """Decorate a command that returns an exit code, so that it reports its errors and exits.
 
     The command must have a ``json_lines`` keyword, which decides whether the failure is also
     written to stdout as a JSON line.
@@ -64,7 +64,7 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
         except OutputClosedError:
             code = FAILED
             console.note("stopped: the reader of the output has ended")
-        except Exception as error:  # noqa: BLE001 - the outermost frame: a bug gets one line too
+        except Exception as error:  # noqa: BLE001 - a bug is reported in one line too
             code = _report(console, error, _bug_message(error))
         raise typer.Exit(code)
 

@@ -1,4 +1,4 @@
-"""Carry out a run and report its outcome: what all commands that make frames have in common."""
+"""Execution and report of a run, common to all commands that make frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_SHOWN_FAILURES = 10
 
 
 def run_and_report(config: RunConfig, console: Console, *, dry_run: bool, overwrite: bool) -> int:
-    """Open a run, carry it out and report; or print its plan alone. Return the exit code."""
+    """Open a run, execute it and report, or only print its plan. Return the exit code."""
     from batch_analogy import api
 
     if dry_run:
@@ -36,7 +36,7 @@ def run_and_report(config: RunConfig, console: Console, *, dry_run: bool, overwr
 def resume_and_report(
     run_dir: Path, console: Console, changes: Mapping[str, Any], *, again: Retry | None = None
 ) -> int:
-    """Continue the run of a folder, with some execution settings changed; return the exit code."""
+    """Continue a run, with some execution settings changed, and report. Return the exit code."""
     from batch_analogy import api
 
     with RunWatcher(console) as watcher:
@@ -46,7 +46,7 @@ def resume_and_report(
 
 
 def execute(run: Run, console: Console, watcher: RunWatcher) -> RunResult:
-    """Execute a run; if it ends by an error, say how to resume it."""
+    """Execute a run; if an error ends it, print how to resume it."""
     try:
         return run.execute(watcher)
     except BaseException:  # even after a bug, the finished frames remain
@@ -56,7 +56,7 @@ def execute(run: Run, console: Console, watcher: RunWatcher) -> RunResult:
 
 
 def report(console: Console, run: Run, result: RunResult, watcher: RunWatcher) -> int:
-    """Report how a run ended: films on stdout, all else on stderr. Return the exit code."""
+    """Report how a run ended: films on stdout, the rest on stderr. Return the exit code."""
     config, code = run.config, exit_code_of(result)
     note_failures(console, result)
     console.note(f"{result.done} of {result.total} frames done in {duration(result.seconds)}")
@@ -86,7 +86,7 @@ def report(console: Console, run: Run, result: RunResult, watcher: RunWatcher) -
 
 
 def note_failures(console: Console, result: RunResult) -> None:
-    """Name the first of the missing frames, with the reasons."""
+    """Print the first missing frames, with the reasons."""
     for index, name, message in result.failed[:MAX_SHOWN_FAILURES]:
         console.note(f"frame {index} ({name}) is missing: {message}")
     if len(result.failed) > MAX_SHOWN_FAILURES:
@@ -107,7 +107,7 @@ def result_fields(result: RunResult, code: int) -> dict[str, Any]:
 
 
 def note_dashboard(console: Console, config: RunConfig, watcher: RunWatcher) -> None:
-    """Say where the dashboard is, or that it ended together with this run's own Ray."""
+    """Print the dashboard's address, and whether it ended together with this run's own Ray."""
     pool = watcher.pool
     if pool is None or pool.dashboard_url is None:
         return
@@ -118,7 +118,7 @@ def note_dashboard(console: Console, config: RunConfig, watcher: RunWatcher) -> 
 
 
 def exit_code_of(result: RunResult) -> int:
-    """Return the code for a run that was interrupted, failed, is partial or is done."""
+    """Return the exit code of a run: interrupted, failed, partial or done."""
     if result.interrupted:
         return INTERRUPTED
     if result.done < result.total:

@@ -1,4 +1,4 @@
-"""The command ``pair``: A and B' in, A' and B out."""
+"""The command ``pair``: makes A' and B from A and B'."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ batch-analogy pair left.png right.png -o out --quality draft --save-flow --save-
 
 DEFAULT_PRESET: PresetName = "photo-to-style"
 
-PictureA = Annotated[Path, typer.Argument(help="Picture A, whose scene A' shows.", metavar="A")]
-PictureBp = Annotated[Path, typer.Argument(help="Picture B', whose look A' has.", metavar="B'")]
+PictureA = Annotated[Path, typer.Argument(help="The picture A, whose scene A' shows.", metavar="A")]
+PictureBp = Annotated[Path, typer.Argument(help="The picture B', whose look A' has.", metavar="B'")]
 FolderOption = Annotated[
     Path | None,
     typer.Option(
@@ -74,7 +74,7 @@ MaskAOption = Annotated[
     Path | None,
     typer.Option(
         "--mask-a",
-        help="A map of A in a few flat colours: a region is only matched with the region of the "
+        help="A map of A in a few flat colours. Each region is matched only with the region of the "
         "same colour in --mask-b.",
         metavar="MASK",
         show_default=False,
@@ -126,10 +126,10 @@ def pair(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Style two pictures after each other.
+    """Give each of two pictures the look of the other.
 
-    A' is the scene of A in the look of B'; B is the scene of B' in the look of A. Both have full
-    size.
+    A' is the scene of A in the look of B'; B is the scene of B' in the look of A. Both have the
+    full size of their scene.
     """
     config = look.analogy_config(DEFAULT_PRESET)
     folder = output or Path(f"{a.stem}-{bp.stem}")
@@ -196,7 +196,7 @@ def _compute(
     config: AnalogyConfig,
     gpus_per_worker: float | None,
 ) -> AnalogyResult:
-    """Match A and B', whose masks may follow them, on a GPU if there is one."""
+    """Match A and B', the first two tensors; masks may follow. Use a GPU if there is one."""
     from batch_analogy.analogy.deep import deep_image_analogy
     from batch_analogy.analogy.features.vgg import load_network
     from batch_analogy.analogy.features.weights import resolve_weights

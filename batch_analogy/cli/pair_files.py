@@ -24,7 +24,7 @@ Format = Literal["png", "tiff"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """Paths of the files that ``pair`` writes; None for those that were not asked for."""
+    """Paths of the files that ``pair`` writes; None for a file that is not wanted."""
 
     a_prime: Path
     b: Path
@@ -53,11 +53,11 @@ class Outputs:
         )
 
     def named(self) -> dict[str, Path]:
-        """Return name → path of every file that is written."""
+        """Return the path of each file that is written, by its name."""
         return {name: path for name, path in vars(self).items() if path is not None}
 
     def check(self, folder: Path, *, inputs: tuple[Path, ...], overwrite: bool) -> None:
-        """Check that no file would be lost.
+        """Check that no existing file would be lost.
 
         Raises:
             UsageError: the folder is a file, or an input would be replaced.
@@ -65,7 +65,7 @@ class Outputs:
         """
         if folder.exists() and not folder.is_dir():
             raise UsageError(
-                f"output {folder} is a file; pair writes into a folder: choose another"
+                f"output {folder} is a file; pair writes into a folder, so choose another"
             )
         for path in self.named().values():
             if not path.exists():
@@ -85,7 +85,7 @@ def make_folder(folder: Path) -> None:
     """Make the output folder.
 
     Raises:
-        OutputDiskError: the disk is full or may not be written to.
+        OutputDiskError: the disk is full or not writable.
     """
     from batch_analogy.files import disk_errors
 
@@ -104,8 +104,8 @@ def output_depths(
 ) -> tuple[Depth, Depth]:
     """Return the bits per channel of A' and B.
 
-    By default they are those of A and B' if a refinement carries their detail over. A vote without
-    refinement averages patches of 8 bits, and has no more to give.
+    "auto" takes those of A and B' if a refinement carries their detail over. Without refinement, a
+    vote averages 8-bit patches, so 8 bits are enough.
     """
     from batch_analogy.media.stills import read_depth
 
@@ -123,7 +123,7 @@ def write_results(
     pictures: tuple[Tensor, Tensor],
     depths: tuple[Depth, Depth],
 ) -> None:
-    """Write all files that were asked for; ``pictures`` are A and B'."""
+    """Write all wanted files; ``pictures`` are A and B'."""
     from batch_analogy.media.stills import write_png
     from batch_analogy.report.sheets import side_by_side
 
@@ -171,7 +171,7 @@ def _pixels(picture: Tensor) -> Pixels:
 
 
 def _confidence_map(confidence: Tensor, like: Tensor) -> Pixels:
-    """Return the confidence as a grey picture, as large as the picture that it belongs to."""
+    """Return the confidence as a grey picture of the size of ``like``."""
     import torch.nn.functional as F
 
     size = (int(like.shape[2]), int(like.shape[3]))

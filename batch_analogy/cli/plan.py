@@ -1,4 +1,4 @@
-"""The command ``plan``: what a run will do and cost, before it starts."""
+"""The command ``plan``: shows what a run will do and cost before it starts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ batch-analogy plan frames/ --as analogy --keys painted/
 
 batch-analogy plan night.run
 
-plan.json may be edited: frames can be left out, segments and shots can be cut elsewhere."""
+plan.json may be edited: leave out frames, or move the borders of segments and shots."""
 
 
 @reports_failures
@@ -49,9 +49,9 @@ def plan(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Show what a run will do and cost, and write plan.json into its folder, to be edited.
+    """Show what a run will do and cost, and write a plan.json that you may edit.
 
-    With a run folder alone, show the plan of that run, and check the edits that were made to it.
+    With a run folder alone, show the plan of that run, and check edits of it.
     """
     from batch_analogy import api
     from batch_analogy.jobs.store import RunStore

@@ -93,7 +93,7 @@ def _reference_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Warn if the reference lies among the frames, which may be a mistake."""
+    """Yield a warning if the reference is one of the frames, which may be a mistake."""
     for frame in plan.wanted():
         if frame.source == plan.reference.path and plan.painting is None:
             yield (
@@ -104,7 +104,7 @@ def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Say how stills were put in order, and warn if something contradicts that order."""
+    """Yield the order of stills, and a warning if names or capture times contradict it."""
     from batch_analogy.jobs.plan.survey import arrangement_of
 
     found = arrangement_of(plan.frames, config.order)
@@ -130,7 +130,7 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
-    """Yield the warnings of a plan, without the rest of it."""
+    """Yield the warnings of a plan alone."""
     from batch_analogy.jobs.drive.assemble import needs_video
 
     if plan.video is None and len(plan.frames) > 1:
@@ -141,12 +141,12 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if config.temporal == "on" and not plan.coherent and len(plan.frames) > 1:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
-        yield f"WARNING: keep {plan.video.path} until the film is made, which takes its sound"
+        yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
     yield from (text for name, text in _painting_rows(plan) if name != "painted")
 
 
 def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Name the painted pictures, and warn of shots without one."""
+    """Yield the painted pictures, and warnings of lost transparency and shots without one."""
     from batch_analogy.jobs.plan.paint_inputs import shots_without_keyframe
     from batch_analogy.jobs.plan.ranges import format_range
 
@@ -169,7 +169,7 @@ def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield (
             "",
             f"WARNING: a cut separates frames {format_range(start, stop)} from every keyframe, so "
-            "they are painted by what they show alone; paint one of them too",
+            "only what they show decides how they are painted; paint one of them too",
         )
 
 
@@ -181,7 +181,7 @@ def _transparent(path: str) -> bool:
 
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Name the gaps in the numbers of stills, and what the film shows there."""
+    """Yield the gaps in the numbers of stills, and what the film shows there."""
     from batch_analogy.jobs.plan.survey import format_gaps, gaps_of
     from batch_analogy.media.frame_numbers import MAX_HOLD_FRAMES, are_lost
 
@@ -204,7 +204,7 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Say if the first still has more bits than are used."""
+    """Yield a note if the first still has more bits than are used."""
     from batch_analogy.errors import FrameError
     from batch_analogy.media.stills import read_depth_loss
 
@@ -220,7 +220,7 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _apart(config: RunConfig) -> str:
-    """Say why each frame is made by itself although --temporal is on."""
+    """Return the reason why each frame is made by itself although --temporal is on."""
     return (
         f"each frame is made by itself, since {config.incoherent_option} rules out temporal "
         "coherence, so the film may flicker; leave the option out for a steady film"
@@ -228,7 +228,7 @@ def _apart(config: RunConfig) -> str:
 
 
 def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Say what connects the frames: temporal coherence, cuts and evened exposures."""
+    """Yield what holds across frames: temporal coherence, cuts and evened exposures."""
     from batch_analogy.jobs.plan.ranges import format_range
 
     if plan.coherent:
@@ -244,7 +244,7 @@ def _found_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     changes = [frame.exposure_ev for frame in plan.frames if frame.exposure_ev]
     if changes:
         corrections = f"{min(changes):+.2f} to {max(changes):+.2f} EV"
-        yield "exposure", f"of {len(changes)} frames corrected, by {corrections}"
+        yield "exposure", f"corrected in {len(changes)} frames, by {corrections}"
 
 
 def _source(config: RunConfig, plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""The command ``preview``: a few frames of a run, before the rest."""
+"""The command ``preview``: makes a few frames of a run before the rest."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def preview(
     film: FilmOptions,
     machine: MachineOptions,
     count: Annotated[
-        int, typer.Option("--frames", help="How many frames, evenly spread.", metavar="N")
+        int, typer.Option("--frames", help="Number of frames to make, evenly spread.", metavar="N")
     ] = 5,
     command: AsOption = "timelapse",
     target: TargetOption = RunConfig.target,
@@ -59,7 +59,7 @@ def preview(
 ) -> int:
     """Make a few frames of a run, and show them before and after on one sheet.
 
-    They are frames of the run, which does not make them again.
+    The frames belong to the run, which does not make them again.
     """
     from batch_analogy import api
 
@@ -77,14 +77,14 @@ def preview(
 
 
 def _report(console: Console, config: RunConfig, made: Preview, watcher: RunWatcher) -> int:
-    """Report a preview: its sheet on stdout, all else on stderr; return the exit code."""
+    """Report a preview: its sheet on stdout, the rest on stderr. Return the exit code."""
     result, code = made.result, exit_code_of(made.result)
     note_failures(console, result)
     console.note(f"{result.done} of {result.total} frames done in {duration(result.seconds)}")
     note_dashboard(console, config, watcher)
     if made.sheet is not None:
         console.result(str(made.sheet))
-    console.note(f"what the run will cost: batch-analogy plan {shlex.quote(str(config.run_dir))}")
+    console.note(f"to see the time it takes: batch-analogy plan {shlex.quote(str(config.run_dir))}")
     console.note(f"to start it: {resume_command(config.run_dir)}")
     console.event(
         "result",

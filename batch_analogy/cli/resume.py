@@ -1,4 +1,4 @@
-"""The command ``resume``: continue a run."""
+"""The command ``resume``: continues a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def resume(
 ) -> int:
     """Continue a run that was planned, previewed or interrupted.
 
-    Failed frames that may succeed another time are tried again. The run keeps its settings; only
-    where it works may change, which changes no pixel.
+    Failed frames are tried again if they may succeed this time. The run keeps its settings. Only
+    the options of the machine may change, and they change no pixel.
     """
     return resume_and_report(general.absolute(run_dir), Console(json_lines), machine.changes())

@@ -1,4 +1,4 @@
-"""The command ``retry``: make some frames of a run again."""
+"""The command ``retry``: makes chosen frames of a run again."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def retry(
     machine: MachineOptions,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="Every frame that failed, for whatever reason."),
+        typer.Option("--failed", help="Try every failed frame again, whatever the reason."),
     ] = False,
     frames: Annotated[
         str,
         typer.Option(
             "--frames",
-            help="These frames, finished or not: 3,5-10. The first frame is 0.",
+            help="Make these frames again, finished or not, like 3,5-10. The first frame is 0.",
             metavar="LIST",
             show_default=False,
         ),
     ] = "",
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make some frames again, whatever became of them, and continue the run."""
+    """Make chosen frames again, finished or failed, and continue the run."""
     from batch_analogy import api
 
     if not failed and not frames:
-        raise UsageError("say which frames to try again: --failed, or --frames like 3,5-10")
+        raise UsageError("no frames were given; give --failed, or --frames like 3,5-10")
     again = api.Retry(failed=failed, frames=frames)
     return resume_and_report(
         general.absolute(run_dir), Console(json_lines), machine.changes(), again=again

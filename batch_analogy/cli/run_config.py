@@ -1,4 +1,4 @@
-"""Configurations of runs, made from what was typed after a command."""
+"""Configurations of runs, made from the arguments and options of a command."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from batch_analogy.errors import UsageError
 FilmArguments = Annotated[
     list[str],
     typer.Argument(
-        help="What the command would be given: the reference and the frames; with --as analogy A, "
-        "A' and the frames, or the frames alone with --key or --keys. Or a run folder alone.",
+        help="The arguments of the command that will make the film: the reference and the frames; "
+        "with --as analogy A, A' and the frames, or the frames alone with --key or --keys. Or a "
+        "run folder alone.",
         metavar="[REF | A A'] FRAMES | RUN",
         show_default=False,
     ),
@@ -57,7 +58,7 @@ def matched_film(
     *,
     target: Target = RunConfig.target,
 ) -> RunConfig:
-    """Return the run of a film whose frames are matched with a reference."""
+    """Return the configuration of a film whose frames are matched with a reference."""
     from batch_analogy import api
 
     return api.film_config(
@@ -84,7 +85,7 @@ def painted_film(
     size: float | None,
     weights: str,
 ) -> RunConfig:
-    """Return the run of a film whose frames are painted after examples."""
+    """Return the configuration of a film whose frames are painted after examples."""
     from batch_analogy import api
 
     return api.film_config(
@@ -110,7 +111,7 @@ def requested_run(
     machine: MachineOptions,
     target: Target,
 ) -> RunConfig | Path:
-    """Return what ``plan`` and ``preview`` are asked about: a new run, or the folder of a run.
+    """Return the run to plan or preview: the configuration of a new one, or the folder of one.
 
     Raises:
         UsageError: there are too few or too many arguments, or an option that does not apply.
@@ -130,12 +131,12 @@ def requested_run(
         )
     if len(arguments) == 1:
         names = {str(parameter.name) for parameter in context.command.params}
-        settled = names - _MACHINE - {"arguments", "count", "json_lines"}
+        fixed = names - _MACHINE - {"arguments", "count", "json_lines"}
         _refuse_given(
             context,
-            settled,
-            "cannot be given with a run folder, which keeps what it began with; give REF and "
-            "FRAMES, or leave it out",
+            fixed,
+            "cannot be given with a run folder, whose settings are fixed; give REF and FRAMES, or "
+            "leave it out",
         )
         return absolute(arguments[0])
     if len(arguments) != 2:
@@ -149,10 +150,10 @@ def requested_run(
 
 
 def pair_of(arguments: Sequence[str]) -> Sequence[str]:
-    """Return A and A' of the arguments of ``analogy``, or nothing if there are only frames.
+    """Return A and A' from the arguments of ``analogy``, or an empty list without a pair.
 
     Raises:
-        UsageError: there are neither one nor three arguments.
+        UsageError: the number of arguments is neither one nor three.
     """
     if len(arguments) not in (1, 3):
         raise UsageError(

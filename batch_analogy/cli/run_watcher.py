@@ -1,4 +1,4 @@
-"""Display of a run while it executes: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a run: a bar on a terminal, otherwise lines with a count about every 30 s."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 QUIET_SECONDS = 30.0
-"""Interval of printed counts where there is no terminal, so that job logs stay readable."""
+"""Interval between printed counts without a terminal, so that job logs stay readable."""
 
 JSON_COUNT_SECONDS = 1.0
-"""Interval of JSON lines for planning and encoding, whose frames pass by quickly."""
+"""Interval between JSON lines while planning and encoding, which take little time per frame."""
 
 
 class RunWatcher(Watcher):
@@ -115,7 +115,7 @@ def event_name(event: events.RunEvent) -> str:
 
 @functools.singledispatch
 def describe(event: events.RunEvent) -> str:
-    """Describe an event in a line for a person."""
+    """Describe an event in one line or a few, for people."""
     raise TypeError(f"{type(event).__name__} has no description")
 
 
@@ -183,8 +183,8 @@ def _(event: events.WorkersMissing) -> str:
 
 @describe.register
 def _(event: events.Stopping) -> str:
-    workers = "1 worker has" if event.in_hand == 1 else f"{event.in_hand} workers have"
-    return f"stopping: {workers} frames in hand, which are being finished; Ctrl-C again aborts"
+    workers = "1 worker is" if event.in_hand == 1 else f"{event.in_hand} workers are"
+    return f"stopping: {workers} finishing the frames in progress; Ctrl-C again aborts"
 
 
 @describe.register
@@ -202,7 +202,7 @@ def _(event: events.FilmWritten) -> str:
 
 
 def _pace(event: events.FrameDone) -> str:
-    """Return failures, pace and time left, as far as they are known."""
+    """Return the number of failures, the pace and the time left, as far as they are known."""
     parts = [f"{event.failed} failed"] if event.failed else []
     if event.rate:
         slow = event.rate < 1

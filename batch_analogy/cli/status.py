@@ -1,4 +1,4 @@
-"""The command ``status``: shows the state of a run, once or until it ends."""
+"""The command ``status``: shows the state of a run, once or until the run ends."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def status(
         bool,
         typer.Option(
             "--watch",
-            help="Keep showing it until the run ends. Ctrl-C stops showing it, not the run.",
+            help="Keep showing the progress until the run ends. Ctrl-C ends the display, not the "
+            "run.",
         ),
     ] = False,
     json_lines: general.JsonOption = False,
@@ -71,14 +72,14 @@ def _print(console: Console, run_dir: Path, found: RunStatus) -> None:
 
 @dataclass
 class StatusWatch:
-    """Repeated display of a run: redrawn on a terminal, one line now and then elsewhere.
+    """Display of a run until it ends: redrawn on a terminal, otherwise a line about every 30 s.
 
     With JSON, a line is written whenever something has changed.
     """
 
     run_dir: Path
     console: Console
-    terminal: bool | None = None  # None: whether stdout is one
+    terminal: bool | None = None  # None: true if stdout is a terminal
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -121,7 +122,7 @@ class StatusWatch:
 
 def summary(found: RunStatus) -> str:
     """Return the state of a run in one line."""
-    if not found.total:  # it is being planned
+    if not found.total:  # the run is still being planned
         return _state(found)
     failed = f", {len(found.failed)} failed" if found.failed else ""
     pace = _pace(found)
@@ -129,7 +130,7 @@ def summary(found: RunStatus) -> str:
 
 
 def _pace(found: RunStatus) -> str:
-    """Return pace, workers and time left, or nothing while no pace is known."""
+    """Return pace, workers and time left, or "" while no pace is known."""
     if not found.rate:
         return ""
     left = "" if found.eta_seconds is None else f", {duration(found.eta_seconds)} left"
@@ -141,7 +142,7 @@ def _lines(found: RunStatus, sheet: Path | None) -> list[str]:
 
 
 def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
-    """Return everything that is shown of a run, as names and values."""
+    """Return the rows of the display as (name, value)."""
     rows = [("state", _state(found))]
     if found.total:
         rows.append(("frames", f"{found.done} of {found.total} done, {found.left} left"))

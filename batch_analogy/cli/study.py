@@ -42,7 +42,7 @@ PageOption = Annotated[
 MethodsOption = Annotated[
     str | None,
     typer.Option(
-        help="The methods to show, of those that were compared. By default all.",
+        help="The compared methods to show. By default all.",
         metavar="NAME,NAME",
         show_default=False,
     ),
@@ -53,7 +53,7 @@ TitleOption = Annotated[
 ]
 QuestionOption = Annotated[
     str | None,
-    typer.Option(help="The question that people answer by their order.", show_default=False),
+    typer.Option(help="The question that people answer by their ranking.", show_default=False),
 ]
 Files = Annotated[list[Path], typer.Argument(help="Files saved by the page.", metavar="FILES...")]
 ResultOption = Annotated[
@@ -61,7 +61,7 @@ ResultOption = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="Also write the result as JSON, and replace an older one.",
+        help="Also write the result to this JSON file, replacing it if it exists.",
         metavar="FILE.json",
         show_default=False,
     ),
@@ -69,7 +69,7 @@ ResultOption = Annotated[
 
 
 def study_app() -> typer.Typer:
-    """Build the group with its two commands."""
+    """Build the group ``study`` with its two commands."""
     app = typer.Typer(no_args_is_help=True, help=HELP)
     app.command(epilog=MAKE_EPILOG)(make)
     app.command(epilog=ADD_EPILOG)(add)
@@ -86,10 +86,10 @@ def make(
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
-    """Make a page on which people put the pictures of the methods in order.
+    """Make a page on which people rank the pictures of the methods.
 
-    The page is one HTML file that contains the pictures. It does not name the methods, and shows
-    them to everybody in a different order. Answers stay in the browser until they are saved as a
+    The page is one HTML file that contains the pictures. It does not name the methods, and
+    their order differs from person to person. Answers stay in the browser until they are saved as a
     file.
     """
     from batch_analogy.report.comparison.results_folder import read_comparison
@@ -109,8 +109,8 @@ def make(
     )
     console.result(str(made.page))
     console.note(
-        f"study {made.key.study}: {len(made.key.cases)} to be ordered, {len(made.key.methods)} "
-        f"pictures each; which is whose: {made.key_file}"
+        f"study {made.key.study}: {len(made.key.cases)} cases to rank, {len(made.key.methods)} "
+        f"pictures each; the key to the methods: {made.key_file}"
     )
     console.event(
         "result",
@@ -152,25 +152,25 @@ def add(
 
 
 def lines(tally: StudyResult) -> list[str]:
-    """Return the result, line by line."""
+    """Return the lines of the result."""
     wide = max(len("method"), *(len(method.method) for method in tally.methods)) + 2
     head = "method".ljust(wide) + "mean rank".rjust(10) + "first".rjust(9) + "   places"
     found = [_counted(tally), "", head]
     found += [_method_line(method, wide) for method in tally.methods]
-    found += ["", "before the other".ljust(2 * wide + 3) + "orders".rjust(11) + "people".rjust(9)]
-    found[-1] += "   chance (all pairs together)"
+    found += ["", "better > worse".ljust(2 * wide + 3) + "rankings".rjust(11) + "people".rjust(9)]
+    found[-1] += "   p (adjusted for all pairs)"
     found += [_pair_line(pair, wide) for pair in tally.pairs]
     if tally.friedman_p is not None:
         found += ["", f"All methods equal? Friedman's test over people: p = {tally.friedman_p:.3g}"]
     if tally.untouched:
-        found += ["", f"{tally.untouched} of {tally.orders} orders were left as they were shown."]
+        found += ["", f"{tally.untouched} of {tally.orders} rankings were left in the order shown."]
     return found
 
 
 def _counted(tally: StudyResult) -> str:
     people = "1 person" if tally.people == 1 else f"{tally.people} people"
-    told = f"study {tally.study}: {people}, {tally.orders} orders"
-    return f"{told}; {tally.incomplete} did not order all" if tally.incomplete else told
+    counted = f"study {tally.study}: {people}, {tally.orders} rankings"
+    return f"{counted}; {tally.incomplete} did not rank all" if tally.incomplete else counted
 
 
 def _method_line(tally: MethodResult, wide: int) -> str:

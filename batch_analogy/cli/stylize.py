@@ -1,4 +1,4 @@
-"""The command ``stylize``: a video in the look of a reference."""
+"""The command ``stylize``: makes a video in the look of a reference."""
 
 from __future__ import annotations
 

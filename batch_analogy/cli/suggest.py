@@ -1,4 +1,4 @@
-"""The command ``suggest``: which frame of a painted film to paint next."""
+"""The command ``suggest``: names the frames of a painted film to paint next."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def suggest(
 
     console = Console(json_lines)
     found = api.suggest_keyframes(general.absolute(run_dir), count)
-    for one in found:
-        console.result(str(one.source))
-        console.note(f"frame {one.index} ({one.name}): {one.misfit:.0%} of it fits badly")
+    for frame in found:
+        console.result(str(frame.source))
+        console.note(f"frame {frame.index} ({frame.name}): {frame.misfit:.0%} of it fits badly")
     if not found:
         console.note("no frame would gain much; the film follows its keyframes well")
     console.event("result", command="suggest", frames=found, run_dir=run_dir, exit_code=DONE)

@@ -1,4 +1,4 @@
-"""The command ``timelapse``: a film of frames, each in the look of a reference."""
+"""The command ``timelapse``: makes a film of frames, each in the look of a reference."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ The same command again continues where it stopped."""
 Reference = Annotated[
     Path,
     typer.Argument(
-        help="The picture whose look is wanted; or a folder of them, each of which fades into the "
-        "next over the film. By default the first, in natural order of the names, applies at the "
-        "first frame and the last one at the last. A name may say where the picture applies, after "
-        "an @: dusk@IMG_2041.jpg at the frame IMG_2041, dusk@120.jpg at frame 120 (the first is "
-        "0), dusk@60%.jpg at 60 % of the film, dusk@1m23.5s.jpg at that time of a video.",
+        help="The picture whose look is wanted; or a folder of pictures, each fading into the next "
+        "over the film. By default they are spread evenly, in natural order of their names, from "
+        "the first frame to the last. A name may say where its picture applies, after an @: "
+        "dusk@IMG_2041.jpg at the frame IMG_2041, dusk@120.jpg at frame 120 (the first is 0), "
+        "dusk@60%.jpg at 60 % of the film, dusk@1m23.5s.jpg at that time of a video.",
         metavar="REF",
     ),
 ]

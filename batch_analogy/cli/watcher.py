@@ -1,4 +1,4 @@
-"""Base of everything that shows events: a console, a clock, and bars if stderr is a terminal."""
+"""Base class of progress displays: a console, a clock, and bars if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Watcher(abc.ABC):
 
     Args:
         console: the streams.
-        terminal: whether to draw bars; None means if stderr is a terminal.
-        clock: returns seconds, to limit how often something is printed.
+        terminal: draw bars; None draws them if stderr is a terminal.
+        clock: a function that returns seconds; it limits how often lines are printed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The command ``weights``: which VGG-19 weights compare the pictures."""
+"""The command ``weights``: shows the VGG-19 weights that compare pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ batch-analogy weights --weights torchvision"""
 
 _PREPROCESSING = {
     "caffe": "BGR, 0 to 255, minus the mean 103.939, 116.779, 123.68",
-    "torchvision": "RGB, 0 to 1, minus the mean, divided by the deviation",
+    "torchvision": "RGB, 0 to 1, minus the mean, divided by the standard deviation",
 }
 
 _CHOICES = {

@@ -56,7 +56,7 @@ def test_compares_three_methods_and_pictures_from_elsewhere(
     assert page.count("data:image/png") == 2 * (3 + 5)
     assert "Semantic Image Analogy" in page
     assert pixels(out / "sheets" / "map000.png").shape[1] > 7 * 32
-    call("study", "make", out, "-o", tmp_path / "study.html").assert_ended(0, "2 to be ordered")
+    call("study", "make", out, "-o", tmp_path / "study.html").assert_ended(0, "2 cases to rank")
 
 
 def test_existing_pictures_are_not_made_again(

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one finishes the frames in hand, the second one stops at once."""
+"""Ctrl-C: the first one finishes the frames in progress, the second one stops at once."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_control_c_exits_with_130_and_names_the_command_to_continue(
     if command == "preview":
         what += ["--frames", str(FRAMES)]
     err = interrupt(start_and_wait([command, *what]))
-    assert "in hand, which are being finished; Ctrl-C again aborts" in err
+    assert "finishing the frames in progress; Ctrl-C again aborts" in err
     assert f"batch-analogy resume {run_dir}" in err
     before = frame_times(run_dir)
     assert 1 <= len(before) < FRAMES
     state = "planned" if command == "preview" else "interrupted"
     call("status", run_dir).assert_ended(0, state, f"{len(before)} of {FRAMES} done")
-    assert not list((run_dir / "frames").rglob(".tmp*")), "a frame in hand was not finished"
+    assert not list((run_dir / "frames").rglob(".tmp*")), "a frame in progress was not finished"
     if command == "timelapse":
         call("resume", run_dir).assert_ended(0, f"{FRAMES} of {FRAMES} frames done")
         assert frame_times(run_dir).items() >= before.items()

@@ -72,7 +72,7 @@ def test_a_comparison_and_its_study_may_have_such_names(
     out, page = tmp_path / "compared", tmp_path / "study.html"
     compare = ["compare", picture, label, maps, "-o", out, "--methods", "numbers,deep"]
     call(*compare, "--size", "32").assert_ended(0)
-    call("study", "make", out, "-o", page, "--title", HTML).assert_ended(0, "3 to be ordered")
+    call("study", "make", out, "-o", page, "--title", HTML).assert_ended(0, "3 cases to rank")
     for made in (out / "compare.html", page):
         text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", made.read_text(encoding="utf-8"))
         assert "<b " not in text

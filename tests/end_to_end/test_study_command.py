@@ -188,7 +188,7 @@ def test_mouse_keyboard_reload_and_what_becomes_of_it(
 
     result = tmp_path / "result.json"
     ended = call("study", "add", tmp_path / "compared", path, "-o", result)
-    ended.assert_ended(0, "1 person, 3 orders", "mean rank", *METHODS)
+    ended.assert_ended(0, "1 person, 3 rankings", "mean rank", *METHODS)
     key = json.loads((tmp_path / "compared" / f"study-{saved['study']}.json").read_text())
     pictures = {name: m for case in key["cases"] for name, m in case["pictures"].items()}
     ranks = {

@@ -1,4 +1,4 @@
-"""Options of films: how they are stored, which frames they show, and what happens between them."""
+"""Options of films: storage, choice and order of frames, and coherence between them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BLEND_HELP = (
 
 
 def parse_fps(text: str) -> Fraction:
-    """Parse a frame rate, taking the usual roundings of NTSC rates for the exact rate.
+    """Parse a frame rate; the usual roundings of NTSC rates give the exact rate.
 
     Raises:
         typer.BadParameter: it is not a number.
@@ -59,7 +59,7 @@ def parse_fps(text: str) -> Fraction:
 
 
 def parse_output(text: str) -> Path:
-    """Parse a film's path; a folder means numbered pictures in it.
+    """Parse the path of a film; a folder stands for numbered pictures in it.
 
     >>> str(parse_output("out/")), str(parse_output("night.mp4"))
     ('out/%06d.png', 'night.mp4')
@@ -72,7 +72,7 @@ def parse_output(text: str) -> Path:
 
 
 def parse_shots_option(text: str) -> Shots:
-    """Parse how shots are found: a word, or a file that lists them.
+    """Parse the option --shots: a word, or a file that lists shots.
 
     Raises:
         UsageError: the file is missing or is not a list of shots.
@@ -98,7 +98,7 @@ def parse_shots_option(text: str) -> Shots:
 
 
 def parse_deflicker(text: str) -> Deflicker:
-    """Parse how far exposures are evened out.
+    """Parse the option --deflicker.
 
     Raises:
         UsageError: it is neither one of the words nor a number.
@@ -194,7 +194,7 @@ OnMissingOption = Annotated[
         "have a gap. hold: the frame before it. skip: nothing, so the film is shorter. error: make "
         "no film, and refuse stills with gaps. The exit code is 3 where a frame could not be made. "
         "Gaps of more than 24 frames are not held; nor is any gap if more than a tenth of the "
-        "frames (and more than 3) are missing, because they were then left out on purpose.",
+        "frames (and more than 3) are missing, because that looks deliberate.",
         rich_help_panel=FILM,
     ),
 ]
@@ -232,7 +232,7 @@ DeflickerOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class FilmOptions:
-    """The film's properties, and where it and its run folder lie."""
+    """The film's properties, and the places of the film and its run folder."""
 
     output: OutputOption = None
     run_dir: RunDirOption = None
@@ -251,7 +251,7 @@ class FilmOptions:
     deflicker: DeflickerOption = None  # None: decided by command and source
 
     def config_fields(self) -> dict[str, Any]:
-        """Return the fields of ``RunConfig`` that are about the film, but not where it lies."""
+        """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
         fields = {name: getattr(self, name) for name in (*same, "on_missing", "temporal")}
         fields["shots"] = parse_shots_option(self.shots)

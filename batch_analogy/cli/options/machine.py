@@ -14,8 +14,8 @@ MACHINE = "Machine"
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        help="How many workers share the frames. By default as many as cores, GPUs and memory "
-        "allow. The number changes no pixel.",
+        help="Number of workers that share the frames. By default as many as cores, GPUs and "
+        "memory allow. The number changes no pixel.",
         show_default=False,
         rich_help_panel=MACHINE,
     ),
@@ -24,7 +24,7 @@ GpusOption = Annotated[
     float | None,
     typer.Option(
         "--gpus-per-worker",
-        help="GPUs for each worker: 1 for one each, 0.5 for two workers on one GPU, 0 for the CPU. "
+        help="GPUs for each worker: 1, 0.5 for two workers on one GPU, or 0 for the CPU. "
         "Default: 1 where PyTorch can use a GPU, else 0.",
         show_default=False,
         rich_help_panel=MACHINE,
@@ -39,7 +39,7 @@ OneGpuOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
-"""The option of a run, for commands that do all work in this process."""
+"""``--gpus-per-worker`` of commands that do all work in this process."""
 
 AddressOption = Annotated[
     str | None,
@@ -86,7 +86,7 @@ MaxFailedOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions:
-    """The place and limits of a run's execution; None leaves the decision to the run."""
+    """The place and the limits of a run's execution; None stands for the run's own choice."""
 
     workers: WorkersOption = None
     gpus_per_worker: GpusOption = None
@@ -106,5 +106,5 @@ class MachineOptions:
         return given
 
     def execution_config(self) -> ExecutionConfig:
-        """Return what was given, with the defaults for the rest."""
+        """Return the given options, with the defaults for the rest."""
         return ExecutionConfig(**self.changes())

@@ -1,4 +1,4 @@
-"""Options of ``analogy``: the examples, the guides made from them, and what each guide weighs."""
+"""Options of ``analogy``: the examples, the guides, and the weight of each guide."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAINTING = "Painting"
 GUIDES = "Guides and synthesis"
 DEFAULT_PRESET: PaintPreset = "artistic"
 
-_SEPARATOR = "\n"  # between a guide's three words; no path that a person types contains one
+_SEPARATOR = "\n"  # between a guide's three words; a typed path does not contain it
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(PaintConfig)}
 _SET_BY_PRESETS = tuple(name for name in _DEFAULTS if name not in ("keys", "guides", "mask"))
 
@@ -76,7 +76,7 @@ def _number(text: str, name: str) -> Any:
 PresetOption = Annotated[
     PaintPreset,
     typer.Option(
-        help=f"What A and A' are to each other. {describe_presets(PAINT_PRESETS)}",
+        help=f"The relation of A' to A. {describe_presets(PAINT_PRESETS)}",
         rich_help_panel=PAINTING,
     ),
 ]
@@ -84,7 +84,7 @@ PresetOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class PaintOptions:
-    """The examples and what their guides weigh; None takes the preset's value."""
+    """The examples and the weights of their guides; None stands for the preset's value."""
 
     key: Annotated[
         list[str] | None,
@@ -108,9 +108,9 @@ class PaintOptions:
     guide: Annotated[
         list[str] | None,
         typer.Option(
-            help="A guide made by hand: a picture over A (for keyframes, a folder with one for "
-            "each), a folder with a picture for each frame (or one picture for all), and the "
-            "guide's weight. May be given several times.",
+            help="A guide made by hand. SRC: a picture for A (with keyframes, a folder with one "
+            "for each). TGT: a folder with a picture for each frame (or one picture for all). "
+            "WEIGHT: the guide's weight. May be given several times.",
             metavar="SRC TGT WEIGHT",
             show_default=False,
             rich_help_panel=PAINTING,
@@ -120,8 +120,8 @@ class PaintOptions:
         Path | None,
         typer.Option(
             help="What to paint: white is painted, black stays as it was. One picture, or a folder "
-            "with a picture for each frame. Where a painted picture is transparent, the frame "
-            "shows too.",
+            "with a picture for each frame. The frame also shows where a painted picture is "
+            "transparent.",
             metavar="FILE|FOLDER",
             show_default=False,
             rich_help_panel=PAINTING,
@@ -205,14 +205,14 @@ class PaintOptions:
     ] = None
 
     def paint_config(self, preset: PaintPreset, pair: Sequence[str]) -> PaintConfig:
-        """Return the preset's configuration with every given option on top.
+        """Return the preset's configuration, overridden by every given option.
 
         Args:
-            preset: what the values are that were not given.
-            pair: A and A', or nothing where there are keyframes.
+            preset: the source of the values that were not given.
+            pair: A and A', or empty if there are keyframes.
 
         Raises:
-            UsageError: nothing is painted, or there are a pair and keyframes.
+            UsageError: nothing is painted, or both a pair and keyframes are given.
             ConfigError: a value is outside its allowed range.
         """
         keys = [*map(parse_key, self.key or ())]
@@ -256,7 +256,7 @@ def parse_key(text: str) -> PaintedKeyframe:
 
 
 def keys_in(folder: Path) -> list[PaintedKeyframe]:
-    """Return the painted pictures of a folder, each over the frame of its name.
+    """Return the painted pictures of a folder as keyframes, each over the frame of its name.
 
     Raises:
         UsageError: it is not a folder.

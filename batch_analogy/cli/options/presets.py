@@ -9,7 +9,7 @@ from batch_analogy.config.presets import Preset
 
 
 def describe_presets(presets: Mapping[Any, Preset]) -> str:
-    """Name every preset and what it is for.
+    """Describe every preset, for the help of an option.
 
     >>> describe_presets({"draft": Preset(help="time is short", settings={})})
     'draft: time is short.'
@@ -18,12 +18,12 @@ def describe_presets(presets: Mapping[Any, Preset]) -> str:
 
 
 def describe_default(presets: Mapping[Any, Preset], setting: str, default: object) -> str:
-    """Say which value of a setting is used without its option, and by which presets another.
+    """Describe the value of a setting without its option, and the presets with another value.
 
     Args:
         presets: the table.
         setting: a field of the method's configuration.
-        default: its value in presets that do not set it.
+        default: the value in presets that do not set it.
 
     >>> draft = Preset(help="time is short", settings={"steps": 3})
     >>> describe_default({"draft": draft}, "steps", 10)

@@ -52,7 +52,7 @@ QualityOption = Annotated[
 PresetOption = Annotated[
     SemanticPreset,
     typer.Option(
-        help=f"What the picture is made for. {describe_presets(SEMANTIC_PRESETS)}",
+        help=f"What the maps are for. {describe_presets(SEMANTIC_PRESETS)}",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -164,7 +164,7 @@ class TrainingOptions:
     weights: WeightsOption = RunConfig.weights
 
     def config(self) -> SemanticConfig:
-        """Return the configuration of quality and preset, with the given options on top."""
+        """Return the configuration of quality and preset, overridden by the given options."""
         names = ("size", "iterations", "width", "learning_rate", "encoding", "seed")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return SemanticConfig.for_quality(self.quality, self.preset, **given)
