@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,9 +23,28 @@ import numpy as np
 from PIL import Image
 from skimage import data, transform
 
+from benchmarks.common import ROOT
+
 PRESETS = ("photo-to-photo", "photo-to-style", "style-to-style", "style-to-photo")
 SIDE_PX = 160
 FRAMES = 28
+
+PAIR = "pair cat.png coffee.png"
+PICTURES = {
+    "pair scales": f"{PAIR} -o pair-scales --quality draft --scales 0.7,1,1.4 --mirror "
+    "--refine wls",
+    "artistic analogy": "analogy cat.png coffee.png moved.png --preset artistic "
+    "-o artistic-analogy/%06d.png --address none",
+    "semantic map": "semantic cat.png labels.png targets -o semantic-map --model cat.semantic "
+    "--quality draft --size 64 --iterations 20",
+}
+"""Name → command whose pictures lie in the folder of that name."""
+FILMS = {
+    "photo film": "timelapse coffee.png frames --quality draft --temporal on",
+    "style film": "stylize coffee.png frames --quality draft --temporal on",
+    "painted film": "analogy frames --key 0003.png=painted.png",
+}
+"""Name → command of a film."""
 
 
 def main() -> int:
@@ -47,105 +67,20 @@ def main() -> int:
 
 
 def measure(folder: Path) -> dict[str, str]:
-    """Make inputs in ``folder``, run every command there, and hash the outputs of each."""
+    """Make inputs in ``folder``, run every command there, and hash what each one made."""
     make_inputs(folder)
     found: dict[str, str] = {}
     for preset in PRESETS:
         for quality in ("draft", "standard"):
             name = f"pair {preset} {quality}"
-            run(
-                folder,
-                "pair",
-                "cat.png",
-                "coffee.png",
-                "-o",
-                name,
-                "--preset",
-                preset,
-                "--quality",
-                quality,
-            )
+            run(folder, f"{PAIR} -o '{name}' --preset {preset} --quality {quality}")
             found |= hash_pictures(folder / name, name)
-    run(
-        folder,
-        "pair",
-        "cat.png",
-        "coffee.png",
-        "-o",
-        "scales",
-        "--quality",
-        "draft",
-        "--scales",
-        "0.7,1,1.4",
-        "--mirror",
-        "--refine",
-        "wls",
-    )
-    found |= hash_pictures(folder / "scales", "pair scales")
-    for command, name in (("timelapse", "photo film"), ("stylize", "style film")):
-        run(
-            folder,
-            command,
-            "coffee.png",
-            "frames",
-            "-o",
-            f"{name}.mp4",
-            "--quality",
-            "draft",
-            "--temporal",
-            "on",
-            "--fps",
-            "10",
-            "--address",
-            "none",
-        )
+    for name, command in PICTURES.items():
+        run(folder, command)
+        found |= hash_pictures(folder / name.replace(" ", "-"), name)
+    for name, command in FILMS.items():
+        run(folder, f"{command} -o '{name}.mp4' --fps 10 --address none")
         found |= hash_run(folder, name)
-    run(
-        folder,
-        "analogy",
-        "frames",
-        "--key",
-        "0003.png=painted.png",
-        "-o",
-        "painted film.mp4",
-        "--fps",
-        "10",
-        "--address",
-        "none",
-    )
-    found |= hash_run(folder, "painted film")
-    run(
-        folder,
-        "analogy",
-        "cat.png",
-        "coffee.png",
-        "moved.png",
-        "--preset",
-        "artistic",
-        "-o",
-        "artistic/%06d.png",
-        "--address",
-        "none",
-    )
-    found |= hash_pictures(folder / "artistic", "artistic analogy")
-    run(
-        folder,
-        "semantic",
-        "cat.png",
-        "labels.png",
-        "targets",
-        "-o",
-        "maps",
-        "--model",
-        "cat.semantic",
-        "--quality",
-        "draft",
-        "--size",
-        "64",
-        "--iterations",
-        "20",
-    )
-    found |= hash_pictures(folder / "maps", "semantic map")
     return found
 
 
@@ -180,19 +115,18 @@ def save(path: Path, picture: np.ndarray) -> None:
     Image.fromarray(picture).save(path)
 
 
-def run(folder: Path, *arguments: str) -> None:
-    """Run this checkout's ``batch-analogy`` in ``folder``; exit with its messages if it fails."""
-    here = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+def run(folder: Path, command: str) -> None:
+    """Run ``batch-analogy`` of this checkout in ``folder``; exit with its message if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "batch_analogy", *arguments],
+        [sys.executable, "-m", "batch_analogy", *shlex.split(command)],
         cwd=folder,
         text=True,
-        env={**os.environ, "PYTHONPATH": here},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{' '.join(arguments)}\n{done.stdout}{done.stderr}")
+        sys.exit(f"{command}\n{done.stdout}{done.stderr}")
 
 
 def hash_run(folder: Path, name: str) -> dict[str, str]:
