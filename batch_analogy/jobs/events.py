@@ -1,4 +1,4 @@
-"""Events of a run for whoever is watching: small facts, one class each, without formatted text."""
+"""Events that a run reports to its listener: one small class each, without formatted text."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ class FrameFailed:
 
 
 LossCause = Literal["died", "broke", "unreachable", "node lost", "stalled", "retired", "blocked"]
-"""Why a worker is gone: its process ended; its own code raised an error before or between frames;
-it did not answer; its node is gone; it was silent for too long; it failed frames that others can
-make; its node was put on the blocklist."""
+"""Reason for the loss of a worker, in this order: its process ended; its own code raised an error
+before or between frames; it did not answer; its node is gone; it was silent for too long; it failed
+frames that others can make; its node was put on the blocklist."""
 
 
 @dataclass(frozen=True)

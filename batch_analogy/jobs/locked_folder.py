@@ -82,7 +82,7 @@ class LockedFolder:
     def has_driver(self) -> bool:
         """Return True if a process holds the lock, as far as this machine can tell.
 
-        On a shared disk whose locks do not reach other machines, a process there is not seen.
+        On a shared disk without common locks, a process on another machine is not seen.
         """
         try:
             with self.lock.open() as handle:
@@ -146,8 +146,8 @@ class LockedFolder:
 def remove_tree(folder: Path) -> None:
     """Delete a folder with everything in it.
 
-    Of a symbolic link, for example to a larger disk, only the link is deleted: it may lead to more
-    than what a run left.
+    If the folder is a symbolic link, for example to a larger disk, only the link is deleted: its
+    target may contain other files too.
     """
     if folder.is_symlink():
         folder.unlink()

@@ -24,7 +24,7 @@ def available_memory_bytes(root: Path = Path("/")) -> int | None:
 
 
 def default_workers(segments: int, *, cores: int, memory_bytes: int | None) -> int:
-    """Return the number of workers on one machine without GPUs that cores, memory and work allow.
+    """Return the number of workers that cores, memory and work allow on a machine without GPUs.
 
     >>> default_workers(40, cores=16, memory_bytes=24 * 10**9)
     8
@@ -34,7 +34,7 @@ def default_workers(segments: int, *, cores: int, memory_bytes: int | None) -> i
 
 
 def workers_on_gpus(gpus: int, share: float) -> int:
-    """Return how many workers fit on a machine with so many GPUs if each gets ``share`` of them.
+    """Return the number of workers that fit on ``gpus`` GPUs if each gets ``share`` GPUs.
 
     >>> workers_on_gpus(4, 1), workers_on_gpus(4, 0.3), workers_on_gpus(5, 2), workers_on_gpus(4, 0)
     (4, 12, 2, 0)

@@ -32,10 +32,10 @@ class _MakesPictures(Protocol):
 
 
 def outputs_of(run: _MakesPictures) -> tuple[str, ...]:
-    """Return the names of the pictures that each frame gives, as the papers call them.
+    """Return the names, from the papers, of the pictures that are made for each frame.
 
     Deep Image Analogy makes A' of a frame A, B of the reference B', or both: ``"a_prime"`` and
-    ``"b"``. Image Analogies paints a frame B after A and A', which gives B': ``"b_prime"``.
+    ``"b"``. Image Analogies makes B' from a frame B, following A and A': ``"b_prime"``.
     """
     return _OUTPUTS[run.target] if run.painting is None else _PAINTED_OUTPUTS
 
@@ -80,7 +80,7 @@ class RunStore(LockedFolder):
         return self.frames / output / FRAME_FORMAT.file_name(index)
 
     def kept_video(self, suffix: str) -> Path:
-        """Return the file that keeps the source video, for its sound, if that is deleted."""
+        """Return the file that keeps the source video's data, should the video be deleted."""
         return self.run_dir / f"source{suffix}"
 
     def log(self, worker: str) -> Path:
@@ -96,15 +96,15 @@ class RunStore(LockedFolder):
         return self.state / f"last_matched-{_span_name(start, reference)}.safetensors"
 
     def frame_note(self, index: int) -> Path:
-        """Return the file that says of a painted frame what its pictures do not: its misfit.
+        """Return the file that holds the misfit of a painted frame.
 
-        The worker writes it before the pictures, for the driver may be killed before it journals
-        the frame.
+        The worker writes it before the pictures, because the driver may be killed before it
+        journals the frame.
         """
         return self.state / f"frame-{index:06d}.json"
 
     def forget_span(self, start: int, reference: int = 0) -> None:
-        """Delete what is kept of the span that begins at frame ``start``."""
+        """Delete the cached files of the span that begins at frame ``start``."""
         for path in (self.anchor(start, reference), self.last_matched(start, reference)):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ class RunStore(LockedFolder):
         remove_tree(self.state)
 
     def clear_anchors(self) -> None:
-        """Delete the anchors, and what else is kept of spans."""
+        """Delete the cached files of all spans."""
         for pattern in ("anchor-*", "last_matched-*"):
             for path in self.state.glob(pattern):
                 path.unlink(missing_ok=True)
@@ -162,5 +162,5 @@ class RunStore(LockedFolder):
 
 
 def _span_name(start: int, reference: int) -> str:
-    """Name a span by its first frame; with the number of the reference, unless it is the first."""
+    """Name a span by its first frame, and by its reference unless that is the first."""
     return f"{start:06d}" + (f"-{reference}" if reference else "")

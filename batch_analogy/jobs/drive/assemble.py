@@ -81,7 +81,7 @@ def film_slots(
 def film_frames(
     slots: Sequence[tuple[int, int]], starts: Sequence[int], *, blend: int = 1, hold: int = 1
 ) -> list[list[tuple[int, int]]]:
-    """Return the slots that each frame of the film is the mean of.
+    """Return, for each frame of the film, the slots whose mean it is.
 
     Args:
         slots: as ``film_slots`` returns them.
@@ -109,7 +109,7 @@ def up_to_date(
     done: set[int],
     changed: ChangedFrames = _UNCHANGED,
 ) -> bool:
-    """Return True if all films are there, made from exactly these frames in exactly this way."""
+    """Return True if all films exist, made from exactly these frames and settings."""
     records = read_records(store)
     return all(
         is_complete(film.path, records.get(str(film.path)), _key(config, plan, done, film, changed))
@@ -133,7 +133,7 @@ def assemble(
         plan: its plan.
         done: indices of finished frames; at least one.
         on_event: called with the progress and with each film.
-        changed: finished frames to which a retry gave other bytes.
+        changed: finished frames whose bytes a retry changed.
 
     Returns:
         The paths of all films.
@@ -151,7 +151,7 @@ def assemble(
         if is_complete(film.path, before, key):
             continue
         earlier = before.frames if before else 0
-        most = max(earlier, len(order))  # pictures that may be there, should this be killed
+        most = max(earlier, len(order))  # pictures that may exist if this is killed
         scratch = scratch_folder(store, film.path)
         record = FilmRecord(state="writing", key=key, frames=most, scratch=str(scratch))
         write_record(store, film.path, record)
@@ -236,9 +236,9 @@ def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
     if plan.video is None or plan.video_properties is None or not takes_sound(config, plan):
         return None
     video = Path(plan.video.path)
-    kept = store.kept_video(video.suffix)
-    if not video.is_file() and kept.is_file():
-        video = kept
+    copy = store.kept_video(video.suffix)
+    if not video.is_file() and copy.is_file():
+        video = copy
     if not video.is_file():
         raise FilmError(
             f"the film takes its sound from {video}, which is gone; put it back, or make the film "
@@ -275,7 +275,7 @@ def _film_frames(config: RunConfig, plan: Plan, done: set[int]) -> list[list[tup
 
 
 def _order(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, ...]]:
-    """Return the finished frames that each frame of the film is the mean of."""
+    """Return, for each frame of the film, the finished frames whose mean it is."""
     return [tuple(frame for _, frame in slots) for slots in _film_frames(config, plan, done)]
 
 
@@ -301,7 +301,7 @@ def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] 
 def _key(
     config: RunConfig, plan: Plan, done: set[int], film: FilmPlan, changed: ChangedFrames
 ) -> str:
-    """Return a hash of everything that decides the film: equal keys, equal films."""
+    """Return a hash of everything that determines the film: equal keys mean equal films."""
     content: list[Any] = [
         plan.plan_hash,
         str(plan.fps),

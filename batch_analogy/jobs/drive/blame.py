@@ -26,9 +26,9 @@ class Blame:
     """Record of one kind of party: workers, or nodes.
 
     Args:
-        failures: number of frames against a party that make it suspect,
-        recent: among this number of frames that it tried last;
-        in_row: or this number of failures without a success in between.
+        failures: number of recent frames against a party that make it suspect.
+        recent: number of a party's latest frames that are considered.
+        in_row: number of failures without a success in between that also make it suspect.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Blame:
         self._failed_on[index].add(party)
 
     def is_suspect(self, party: str) -> bool:
-        """Return whether too many different frames count against a party."""
+        """Return True if too many different frames count against a party."""
         against = self._against(party)
         return sum(against) >= self._failures or (
             len(against) >= self._in_row and all(against[-self._in_row :])
@@ -64,7 +64,7 @@ class Blame:
         self._tries.pop(party, None)
 
     def _against(self, party: str) -> list[bool]:
-        """Return whether each of its recent frames counts against it, oldest first."""
+        """Return, for each recent frame of a party, True if it counts against it."""
         # A frame that was made elsewhere afterwards is no longer in the table; it still counts.
         return [
             not good and len(self._failed_on.get(index, ())) < 2

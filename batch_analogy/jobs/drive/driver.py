@@ -45,7 +45,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle the signals while this is entered; only the main thread can."""
+        """Handle the signals inside this context, if this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -79,7 +79,7 @@ class Driver:
     on_event: OnEvent
     clock: Callable[[], float] = time.monotonic
     dependencies: FilmDependencies | None = None  # of a coherent film
-    forget: Callable[[AnchorId], None] = lambda anchor: None  # deletes an unneeded one
+    forget: Callable[[AnchorId], None] = lambda anchor: None  # deletes an unneeded anchor
 
     def run(self) -> None:
         """Do the work; afterwards ``scheduler.finished`` says whether all of it was done.

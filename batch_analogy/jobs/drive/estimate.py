@@ -20,7 +20,7 @@ from batch_analogy.media.stills import read_depth
 PNG_BYTES_PER_PIXEL = 1.5
 """Half of the raw bytes, as measured with PNGs of photographs."""
 DEEP_PNG_BYTES_PER_PIXEL = 5.0
-"""With 16 bits a channel, whose lower halves are nearly incompressible."""
+"""The same at 16 bits a channel, whose low bytes are nearly incompressible."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Estimate:
 def estimate(config: RunConfig, plan: Plan) -> Estimate:
     """Estimate what a run will take; its folder need not exist.
 
-    The time is that of frames which this run finished itself, not of adopted ones: nothing else
-    says how fast these machines are with these settings.
+    The time comes from frames that this run finished itself, not from adopted ones: only they show
+    how fast these machines are with these settings.
     """
     store = RunStore(config.run_dir)
     records = [
@@ -89,7 +89,7 @@ def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: 
         sizes = [plan.picture_size(output, first) for output in outputs_of(config)]
         frame_bytes = sum(height * width for height, width in sizes) * pixel_bytes
     video_bytes = 0.0
-    if plan.estimated:  # its frames have not been unpacked yet
+    if plan.estimated:  # its frames have not been extracted yet
         pixels = sum(frame.height * frame.width for frame in plan.frames)
         video_bytes = pixels * pixel_bytes
     return round(frame_bytes * left + video_bytes)

@@ -133,7 +133,7 @@ class Run:
         )
 
     def close(self) -> None:
-        """Release the lock; a run that was not executed has the status it had before."""
+        """Release the lock; a run that was not executed gets its earlier status back."""
         if self.store.is_open and not self._executed:
             self._restore_status(self._progress())
         self.store.close()
@@ -168,7 +168,7 @@ class Run:
         return works_of(segments, self.resume_state.to_do)
 
     def _work(self, progress: RunProgress, stop: StopRequest, on_event: OnEvent) -> bool:
-        """Make the frames that are left; return False if it was asked to stop before the end."""
+        """Make the frames that are left; return False if a stop was requested before the end."""
         works = self._works()
         if not works:
             return True
@@ -224,7 +224,7 @@ class Run:
         """Make the films, as far as missing frames and ``--on-missing`` allow.
 
         Returns:
-            Their paths; None if it was asked to stop before the end.
+            Their paths; None if a stop was requested before the end.
         """
         missing = self.plan.total - len(progress.done)
         forbidden = missing and self.config.on_missing == "error"
@@ -254,7 +254,7 @@ class Run:
         return films
 
     def _watched(self, progress: RunProgress, on_event: OnEvent) -> OnEvent:
-        """Let progress hear of each event before the listener does."""
+        """Return a listener that passes each event on after updating the progress."""
 
         def pass_on(event: RunEvent) -> None:
             progress.worker_states.observe(event)
@@ -287,7 +287,7 @@ class Run:
 
     @contextlib.contextmanager
     def _recording_failure(self, progress: RunProgress) -> Iterator[None]:
-        """Write to status.json how the run ended if it ends by an error."""
+        """Write to ``status.json`` that the run failed or was interrupted, if an error ends it."""
         try:
             yield
         except BatchAnalogyError as error:

@@ -1,7 +1,7 @@
 """The films of a run: their paths, checks that they can be written, and records of them.
 
-``film.json`` records each film before its first byte is written, so that a film that a killed
-driver left is recognised, and what lies unfinished beside it is deleted by the next start.
+``film.json`` records each film before its first byte is written. So if a driver is killed, the next
+start recognises its film and deletes the unfinished files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     state: Literal["writing", "done"]
     key: str  # equal keys, equal films
     frames: int = 0  # while it is written: pictures that may be there
-    scratch: str | None = None  # while it is written: the folder of what is not finished
+    scratch: str | None = None  # while it is written: the folder of unfinished files
     output: str = ""
     fps: str = ""
     height: int = 0  # px
@@ -157,7 +157,7 @@ def _refuse_input(config: RunConfig, film: Path) -> None:
 
 
 def read_records(store: RunStore) -> dict[str, FilmRecord]:
-    """Read what is recorded of each film, by its path.
+    """Read the record of each film, by its path.
 
     Raises:
         UsageError: ``film.json`` is damaged.
@@ -172,7 +172,7 @@ def read_records(store: RunStore) -> dict[str, FilmRecord]:
 
 
 def write_record(store: RunStore, path: Path, record: FilmRecord) -> None:
-    """Record what is known of a film.
+    """Write the record of a film.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
@@ -182,7 +182,7 @@ def write_record(store: RunStore, path: Path, record: FilmRecord) -> None:
 
 
 def is_complete(path: Path, record: FilmRecord | None, key: str) -> bool:
-    """Return True if a film with this key is finished and was not changed since."""
+    """Return True if a film with this key is finished and has not been changed since."""
     if record is None or record.state != "done" or record.key != key:
         return False
     return _size_bytes(path, record) == record.bytes
@@ -206,9 +206,9 @@ def _size_bytes(path: Path, record: FilmRecord) -> int | None:
 
 
 def scratch_folder(store: RunStore, film: Path) -> Path:
-    """Return a folder for what is not finished of a film: on its disk, so that it can be renamed.
+    """Return a folder for the unfinished files of a film, on its disk so that they can be renamed.
 
-    That is a folder of the run if it is on the same disk, else a new one beside the film.
+    It is a folder of the run if that is on the same disk, else a new one beside the film.
 
     Raises:
         OutputDiskError: the folder of the film cannot be made.
@@ -221,7 +221,7 @@ def scratch_folder(store: RunStore, film: Path) -> Path:
 
 
 def remove_unfinished(store: RunStore) -> None:
-    """Delete what a driver that was killed while it encoded left unfinished."""
+    """Delete the unfinished files of a driver that was killed while it encoded."""
     remove_tree(store.unfinished_films)
     for record in _readable_records(store).values():
         scratch = None if record.scratch is None else Path(record.scratch)
@@ -232,7 +232,7 @@ def remove_unfinished(store: RunStore) -> None:
 def remove_numbered_pictures(store: RunStore) -> None:
     """Delete the numbered pictures that the run made, before it starts afresh with other frames.
 
-    A film is replaced as soon as the next one is finished, but too many pictures would remain.
+    A film file is replaced by the next one, but surplus numbered pictures would remain.
     """
     for name, record in _readable_records(store).items():
         pattern = Path(name)
@@ -242,7 +242,7 @@ def remove_numbered_pictures(store: RunStore) -> None:
 
 
 def _readable_records(store: RunStore) -> dict[str, FilmRecord]:
-    """Read the records; return none if they are damaged or of another version."""
+    """Read the records; return an empty dict if they are damaged or of another version."""
     try:
         return read_records(store)
     except UsageError:

@@ -131,7 +131,7 @@ def read_config(run_dir: Path) -> RunConfig:
     """Read the configuration of the run in a folder, which may have been moved.
 
     Raises:
-        UsageError: there is no run in it, or that of another version.
+        UsageError: there is no run in it, or one of another version.
     """
     manifest = read_manifest(RunStore(run_dir).manifest)
     if manifest is None:
@@ -144,7 +144,7 @@ def read_config(run_dir: Path) -> RunConfig:
 def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
     """Plan a run without writing anything; a video's frames are counted by its header.
 
-    The plan has the edits of a plan that is already in the run folder.
+    Edits of a plan that is already in the run folder are applied.
 
     Raises:
         UsageError: the source does not exist, or edits of the plan make no sense.
@@ -225,8 +225,8 @@ def _open_locked(
 def _take_over(store: RunStore, manifest: Manifest) -> str:
     """Keep workers of earlier drivers from writing; they may not know yet that theirs is gone.
 
-    This must come first. If the input of a frame has changed, this driver deletes the frame; a
-    worker that then wrote it once more would have it taken for a finished one.
+    This must come first. If the input of a frame has changed, this driver deletes the frame. If an
+    old worker then wrote it once more, it would be taken for a finished one.
 
     Returns:
         The run's new id.
@@ -294,7 +294,7 @@ def load_finished(
 def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:
     """Read the manifest and the plan; with ``overwrite``, those of another version are ignored.
 
-    A plan with a wrong edit is refused even so: a slip of the hand must not cost the finished
+    A plan with an invalid edit is refused even then: a typing error must not cost the finished
     frames.
     """
     try:
@@ -307,7 +307,7 @@ def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None
         planned = read_plan(store.plan)
         if manifest is not None and planned is None:
             raise PlanChangedError(
-                f"{store.plan} is missing, so nobody knows what the frames were made of; "
+                f"{store.plan} is missing, so it is unknown what the frames were made of; "
                 "start afresh with --overwrite"
             )
     except PlanChangedError:
@@ -334,7 +334,7 @@ def _absolute(config: RunConfig) -> RunConfig:
 
 
 def _resolved(config: RunConfig, manifest: Manifest | None) -> RunConfig:
-    """Settle what is left open: as the run began, or else as suits the machines."""
+    """Resolve open settings: as when the run began, otherwise to suit the machines."""
     execution, analogy = config.execution, config.analogy
     if execution.gpus_per_worker is None and manifest is not None:
         begun_gpus = manifest.config.execution.gpus_per_worker

@@ -61,7 +61,7 @@ class PoolFacts:
 
 
 class Metrics(Protocol):
-    """Figures for monitoring. They are never read back and never fail a run."""
+    """Figures for monitoring. They are never read back, and reporting them never ends a run."""
 
     def frame_done(self, stages: Mapping[str, float]) -> None:
         """Count a finished frame, with the seconds of each stage."""
@@ -77,7 +77,7 @@ class Metrics(Protocol):
 
 
 class NoMetrics:
-    """Figures that nobody collects."""
+    """Metrics that are discarded."""
 
     def frame_done(self, stages: Mapping[str, float]) -> None:
         """Do nothing."""

@@ -18,8 +18,8 @@ def settle_gpus(execution: ExecutionConfig) -> ExecutionConfig:
     """Decide how many GPUs each worker gets, if the settings leave it open.
 
     Each gets one if this PyTorch was built for CUDA (all machines have the same versions) and there
-    are GPUs: on the cluster if an address is given, else on this machine. A cluster that has no
-    GPU now but would start machines with one must be asked for them, by ``gpus_per_worker=1``.
+    are GPUs: on the cluster if an address is given, else on this machine. A cluster that would
+    start machines with GPUs but has none now needs ``gpus_per_worker=1``.
 
     Raises:
         ClusterError: there is no cluster at the address.
@@ -62,7 +62,7 @@ def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) ->
     """Make the pool for these settings; Ray is imported only if it is needed.
 
     Args:
-        spec: for every worker; each replaces the name by its own.
+        spec: the specification for every worker; each gets a name of its own.
         execution: the settings.
         segments: number of pieces of work; more workers would have nothing to do.
 

@@ -22,7 +22,7 @@ def close_as_planned(run: Run) -> Plan:
 
 
 def read_run_plan(run_dir: Path) -> Plan:
-    """Read the plan of a run folder, with the edits that somebody made.
+    """Read the plan of a run folder, with its edits.
 
     Raises:
         UsageError: there is none, or the edits make no sense.
@@ -49,16 +49,16 @@ def choose_preview_frames(plan: Plan, count: int) -> frozenset[int]:
     if plan.coherent:
         wanted = set(usable)
         spans = [s for s in FilmDependencies(plan).spans() if s.start in wanted]
-        for few in ({s.start for s in spans if s.independent}, {s.start for s in spans}):
-            if len(few) >= count:
-                return frozenset(evenly_spaced(sorted(few), count))
+        for starts in ({s.start for s in spans if s.independent}, {s.start for s in spans}):
+            if len(starts) >= count:
+                return frozenset(evenly_spaced(sorted(starts), count))
     return frozenset(evenly_spaced(usable, count))
 
 
 def run_preview(
     run: Run, frames: Set[int], on_event: OnEvent = ignore
 ) -> tuple[RunResult, Path | None]:
-    """Make some frames of an opened run, which need not be made again, and show them on a sheet.
+    """Make some frames of an opened run, which keeps them, and show them on a sheet.
 
     Args:
         run: the run; its lock is released at the end.
@@ -66,18 +66,19 @@ def run_preview(
         on_event: as for ``Run.execute``.
 
     Returns:
-        How it ended, and a sheet of the frames before and after; None if no frame was made.
+        The result, and the path of a sheet of the frames before and after, or None if no frame was
+        made.
 
     Raises:
-        As ``Run.execute``.
+        The errors of ``Run.execute``.
     """
-    few = run.only(frames)
-    result = few.execute(on_event)
+    part = run.only(frames)
+    result = part.execute(on_event)
     failed = {index for index, _, _ in result.failed}
     output = outputs_of(run.config)[0]
     pairs = [
         (Path(frame.source), path)
-        for frame in few.plan.usable()
+        for frame in part.plan.usable()
         if frame.index not in failed and (path := run.store.frame(output, frame.index)).is_file()
     ]
     if not pairs:

@@ -56,8 +56,11 @@ class Recorder:
         """Record a finished frame.
 
         Args:
-            worker: that made it. outcome: its report. attempt: which one it was, from 1.
-            left: number of frames that are left. workers: number of workers alive.
+            worker: name of the worker that made it.
+            outcome: the worker's report.
+            attempt: number of the attempt, from 1.
+            left: number of frames that are left.
+            workers: number of workers alive.
         """
         line = done_line(
             self.plan,
@@ -151,12 +154,17 @@ def done_line(
     """Return the journal line of a finished frame, recorded now or adopted later.
 
     Args:
-        plan: of the run. dependencies: of a coherent film.
-        index: of the frame. outputs: output → its file.
-        seconds: that it took. misfit: of a painted frame.
-        stages: stage → seconds. notes: what else happened.
-        worker: that made it. attempt: which one it was, from 1.
-        adopted: it was found on the disk though not journaled.
+        plan: the plan of the run.
+        dependencies: the dependencies of a coherent film, else None.
+        index: index of the frame.
+        outputs: output → its file.
+        seconds: time that the frame took.
+        misfit: misfit of a painted frame.
+        stages: stage → seconds.
+        notes: other facts for people to read.
+        worker: name of the worker that made it.
+        attempt: number of the attempt, from 1.
+        adopted: True if it was found on the disk though not journaled.
     """
     frame = plan.frames[index]
     return DoneLine(
@@ -179,7 +187,7 @@ def done_line(
 
 
 def _details(frame: FramePlan, worker: str, outcome: FrameOutcome, attempt: int) -> dict[str, Any]:
-    """Return what people are told of a failed attempt."""
+    """Return the fields of a failed attempt that are for people to read."""
     return {
         "name": frame.name,
         "traceback": outcome.traceback,

@@ -1,4 +1,4 @@
-"""Continue a run: find out which frames are finished, which were given up, which are to be done."""
+"""Continue a run: find the frames that are finished, given up, or still to be made."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ OnCount = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Retry:
-    """Frames that are to be tried again, whatever became of them."""
+    """Frames to be tried again, even if they are finished."""
 
-    failed: bool = False  # all that were given up, also those that cannot succeed
+    failed: bool = False  # all frames that were given up, even if they cannot succeed
     frames: str = ""  # frame numbers like 3,5-10, finished ones too
 
 
@@ -62,7 +62,7 @@ def accept_plan(store: RunStore, old: Plan, new: Plan) -> None:
     if not changed:
         return
     with Journal(store.journal) as journal, disk_errors(store.frames):
-        for index in sorted(changed):  # before the plan is written, so that none is mistaken
+        for index in sorted(changed):  # before the plan is written, lest one is adopted
             _delete(store, ALL_OUTPUTS, index)
             journal.append(ResetLine(index=index, reason="input changed"))
         store.clear_anchors()  # they may have been made from the old frames
@@ -71,7 +71,7 @@ def accept_plan(store: RunStore, old: Plan, new: Plan) -> None:
 def delete_unjournaled(store: RunStore, plan: Plan, done: Set[int]) -> None:
     """Delete frames whose driver was killed before it journaled them.
 
-    Nobody knows which keyframes and which edits of the plan they were made from.
+    It is unknown which keyframes and which edits of the plan they were made from.
     """
     with disk_errors(store.frames):
         for frame in plan.frames:
@@ -111,10 +111,12 @@ def forget_frames(
 def changed_by_retry(
     store: RunStore, retried: Mapping[int, Mapping[str, str]], done: Set[int]
 ) -> dict[int, dict[str, str]]:
-    """Return the finished frames that a retry gave other bytes: index → output → BLAKE2b.
+    """Return the finished frames whose bytes a retry changed: index → output → BLAKE2b.
 
     Args:
-        store: the run folder. retried: as ``ResumeState.retried``. done: finished frames.
+        store: the run folder.
+        retried: as ``ResumeState.retried``.
+        done: indices of finished frames.
     """
     changed = {}
     for index in sorted(done & retried.keys()):
@@ -139,11 +141,13 @@ def reconcile(
     was killed, is adopted: it is journaled now.
 
     Args:
-        store: the run folder. plan: of the run. history: what its journal says.
-        journal: takes what is found out.
-        config: of the run.
-        dependencies: of a coherent film, where an edit may concern other frames too; None: edits
-            are not looked for there.
+        store: the run folder.
+        plan: the plan of the run.
+        history: the content of its journal.
+        journal: the journal, to which changes are appended.
+        config: the configuration of the run.
+        dependencies: the dependencies of a coherent film, where an edit may affect other frames
+            too; None: such edits are not looked for.
 
     Raises:
         UsageError: the journal belongs to another run.
@@ -200,7 +204,7 @@ def _no_longer_done(
 def _find_edit(
     record: DoneRecord, plan: Plan, frame: FramePlan, dependencies: FilmDependencies | None
 ) -> str | None:
-    """Return what was edited in the plan so that a finished frame's pixels would differ now."""
+    """Return a description of the edit that would change a finished frame's pixels, if any."""
     if record.exposure_ev != frame.exposure_ev:
         return "its exposure was edited"
     if record.shot_start != plan.shot_start(frame.index):

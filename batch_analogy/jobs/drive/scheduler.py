@@ -65,10 +65,11 @@ class Scheduler:
     """State of the work that is left.
 
     Args:
-        works: pieces of work, each some frames in order; the longest is handed out first.
-        max_attempts: for one frame. max_worker_deaths: without a finished frame in between.
-        depth: gives the depth of a piece's first frame; of pieces that are equally long, those of
-            smaller depth are handed out first.
+        works: pieces of work, each a sequence of frames; the longest is handed out first.
+        max_attempts: number of attempts at one frame.
+        max_worker_deaths: number of workers that may be lost without a finished frame in between.
+        depth: returns the depth of a frame; of equally long pieces, the one whose first frame has
+            the smallest depth is handed out first.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Scheduler:
         self._losses_in_row = 0
         self.blocked_nodes: set[str] = set()
         self.deaths = 0
-        self.ever_ready = False  # whether any worker ever took work
+        self.ever_ready = False  # True once any worker was ready
 
     @property
     def finished(self) -> bool:
@@ -206,7 +207,7 @@ class Scheduler:
         return Suspect.WORKER if self._blame_workers.is_suspect(name) else None
 
     def should_block(self, node: str) -> bool:
-        """Return whether a node belongs on the blocklist; never if no other node has workers."""
+        """Return True if a node belongs on the blocklist; never if no other node has workers."""
         others = any(other != node for other in self._on_node)
         wasted = self._wasted_on[node] >= WASTED_PER_NODE
         return others and (wasted or self._blame_nodes.is_suspect(node))
@@ -250,8 +251,9 @@ class Scheduler:
         Args:
             name: the worker.
             node: where it was, if it was never ready.
-            perhaps_cut_off: the network or the node may be to blame. Then only the frame is
-                watched: one that kills its workers would otherwise go round for ever.
+            perhaps_cut_off: the network or the node may be to blame. Then the death counts
+                against the frame alone, so that a frame that kills its workers is given up in the
+                end.
         """
         worker = self._remove(name)
         if not perhaps_cut_off:

@@ -1,4 +1,4 @@
-"""Detect workers that have become silent: pure rules; the driver gives the time."""
+"""Detect workers that have become silent: pure rules; the driver passes the time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECENT_FRAMES = 24
 
 
 class StallWatch:
-    """Times at which each worker was last heard of, and the limit of its silence.
+    """Times at which each worker was last heard from, and the limit of its silence.
 
     The limit is set by the configuration. By default it is 20 times the median of recent frames,
     at least ten minutes, and two hours before any frame is done. On a GPU the outcomes of a batch

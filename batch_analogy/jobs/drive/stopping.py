@@ -20,10 +20,10 @@ def unless_stopped(work: Callable[[], Result], stopped: Callable[[], bool]) -> R
     Args:
         work: raises ``StoppedEncodingError`` when it notices that it was asked to stop. Ctrl-C in a
             terminal also reaches the encoder, which then fails by itself.
-        stopped: returns True once it was asked to stop.
+        stopped: returns True once a stop was requested.
 
     Raises:
-        FilmError: a film could not be made, though nobody had asked to stop.
+        FilmError: a film could not be made, though no stop was requested.
     """
     try:
         return work()

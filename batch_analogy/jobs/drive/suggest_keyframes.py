@@ -30,8 +30,9 @@ class Suggestion:
 def suggest_keyframes(run_dir: Path, count: int) -> list[Suggestion]:
     """Return at most ``count`` of the best next keyframes of a run, the best first.
 
-    A keyframe improves the frames around it, the nearer the more. So the frame is chosen that would
-    remove the most misfit from itself and its neighbours, and the next one by what then remains.
+    A keyframe improves the frames around it, and the nearest ones most. So the first suggestion is
+    the frame that would remove the most misfit from itself and its neighbours; each further one is
+    chosen by the misfit that then remains.
 
     Raises:
         UsageError: there is no painted run in the folder, or the count is below 1.
@@ -53,9 +54,9 @@ def best_keyframes(plan: Plan, misfits: Mapping[int, float], count: int) -> list
     """Return the frames that would remove the most misfit, the best first.
 
     Args:
-        plan: of the run.
-        misfits: finished frame → its misfit.
-        count: the most that are returned.
+        plan: the plan of the run.
+        misfits: index of a finished frame → its misfit.
+        count: largest number of frames to return.
     """
     left = dict(misfits)
     found: list[Suggestion] = []
@@ -82,7 +83,7 @@ def _gain(plan: Plan, index: int, misfits: Mapping[int, float]) -> float:
 
 
 def _improved(plan: Plan, index: int) -> dict[int, float]:
-    """Return the frames near a keyframe in its shot → the share of misfit it would remove."""
+    """Return the share of misfit that a keyframe would remove from each frame near it."""
     shot = next(shot for shot in plan.shots if shot.start <= index < shot.stop)
     reach = plan.anchor_frames
     first, stop = max(shot.start, index - reach), min(shot.stop, index + reach)

@@ -1,10 +1,10 @@
 """The journal: one JSON line for each event of a run, appended by the driver alone.
 
-It is the truth about a run. Each line is handed to the operating system before the driver goes on,
-so a killed driver loses at most the line that it was writing; that torn line is cut off at the
-next start. ``Journal.sync``, which the driver calls now and then, brings the lines to the disk: a
-machine that loses power loses only the lines since. A frame that was finished but not journaled is
-found on the disk and adopted (``jobs.drive.resume``).
+It is the authoritative record of a run. Each line is handed to the operating system before the
+driver goes on, so a killed driver loses at most the line that it was writing; that torn line is cut
+off at the next start. ``Journal.sync``, which the driver calls at intervals, flushes the lines to
+the disk: a machine that loses power loses only the lines since then. A frame that was finished but
+not journaled is found on the disk and adopted (``jobs.drive.resume``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from batch_analogy.json_files import decode_json, encode_json
 
 TAIL_BYTES = 1 << 16  # of the journal, searched first for a torn line
 
-# What decoding a line can raise that was not written here: 100,000 brackets are JSON too.
+# Errors of decoding a damaged line. RecursionError: 100,000 nested brackets are JSON too.
 _DAMAGE = (ValueError, RecursionError)
 
 
@@ -35,7 +35,7 @@ def _now() -> float:
 class DoneRecord(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="done"
 ):
-    """A finished frame, as far as a later start needs to know it."""
+    """A finished frame: the fields that a later start reads."""
 
     index: int
     input: str | None  # BLAKE2b of the frame's file when it was done; None for a video's frame
@@ -43,12 +43,12 @@ class DoneRecord(
     seconds: float
     exposure_ev: float = 0.0  # that was added to the frame
     shot_start: int | None = None  # of a coherent film: the first frame of the frame's shot
-    misfit: float | None = None  # of a painted frame: how badly the paintings serve it, 0 to 1
+    misfit: float | None = None  # of a painted frame: how badly the paintings fit, 0 to 1
     provenance: str | None = None  # a hash of what it was made from, see ``provenance_of``
 
 
 class DoneLine(DoneRecord, frozen=True, kw_only=True):
-    """A finished frame, with what is there for people to read."""
+    """A finished frame, with further fields for people to read."""
 
     name: str = ""
     output_blake2b: dict[str, str] = {}  # output → BLAKE2b of its file
@@ -63,16 +63,16 @@ class DoneLine(DoneRecord, frozen=True, kw_only=True):
 class FailedRecord(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="failed"
 ):
-    """A frame that was given up, as far as a later start needs to know it."""
+    """A frame that was given up: the fields that a later start reads."""
 
     index: int
     input: str | None
     message: str
-    retryable: bool  # it may succeed another time, although nothing in the input changes
+    retryable: bool  # it may succeed another time with the same input
 
 
 class FailedLine(FailedRecord, frozen=True, kw_only=True):
-    """A frame that was given up, with what is there for people to read."""
+    """A frame that was given up, with further fields for people to read."""
 
     name: str = ""
     traceback: str = ""
@@ -93,7 +93,7 @@ class ResetRecord(
 
 
 class ResetLine(ResetRecord, frozen=True, kw_only=True):
-    """The same, with the reason for people to read."""
+    """A reset, with the reason for people to read."""
 
     reason: str = ""
     at: float = msgspec.field(default_factory=_now)
@@ -106,7 +106,7 @@ class _ForPeople(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class RetryLine(_ForPeople, frozen=True, kw_only=True, tag="retry"):
-    """A failed try of a frame that is tried again."""
+    """A failed attempt at a frame that will be tried again."""
 
     index: int
     name: str
@@ -180,12 +180,12 @@ class History:
     """Finished frames that were retried: index → output → BLAKE2b of its first file."""
 
     def apply(self, record: _Record) -> None:
-        """Take one line into account."""
+        """Apply one line of the journal."""
         index = record.index
         self.done.pop(index, None)
         self.failed.pop(index, None)
         if isinstance(record, DoneRecord):
-            if record.provenance is not None:  # which a million records may share
+            if record.provenance is not None:  # a million records may share one
                 msgspec.structs.force_setattr(record, "provenance", sys.intern(record.provenance))
             self.done[index] = record
         elif isinstance(record, FailedRecord):
@@ -217,7 +217,7 @@ class Journal:
         self._unsynced = True
 
     def sync(self) -> None:
-        """Bring what was appended to the disk.
+        """Flush the appended lines to the disk.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.
@@ -228,7 +228,7 @@ class Journal:
             self._unsynced = False
 
     def close(self) -> None:
-        """Bring what was appended to the disk and close the file."""
+        """Flush the appended lines to the disk and close the file."""
         try:
             self.sync()
         finally:
@@ -260,7 +260,7 @@ def read_history(path: Path) -> History:
                 try:
                     record = _decode(line)
                 except _DAMAGE as error:
-                    # Kept back: a crash of the machine may leave a last line of zeros.
+                    # Raised only if lines follow: a machine's crash may leave a last line of zeros.
                     damaged = UsageError(
                         f"{path} line {number} is damaged ({error}); delete that line, and its "
                         "frame is looked for on the disk"
@@ -274,7 +274,7 @@ def read_history(path: Path) -> History:
 
 
 def _decode(line: bytes) -> _Record | None:
-    """Decode a line; return None if it is there for people only.
+    """Decode a line; return None if it is for people only.
 
     Raises:
         ValueError, RecursionError: the line is damaged.

@@ -24,7 +24,7 @@ _PACKAGES = ("torch", "numpy", "numba", "ray", "pillow", "opencv-python-headless
 
 
 class Hashes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hashes of everything that the frames were last made by."""
+    """Hashes of everything that the frames were last made with."""
 
     plan: str
     pixels: str
@@ -39,18 +39,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format: int = MANIFEST_FORMAT
     run_id: str  # new with every driver, so that orphaned workers notice
     config: RunConfig
-    versions: dict[str, str]  # of the packages that decide pixels
+    versions: dict[str, str]  # of the packages that determine pixels
     seed: int
     hashes: Hashes
 
 
 def new_run_id() -> str:
-    """Return a name that no other driver's run has."""
+    """Return a new unique run id."""
     return uuid.uuid4().hex
 
 
 def new_manifest(run_id: str, config: RunConfig, plan: Plan) -> Manifest:
-    """Return what ``run.json`` is to contain of a run."""
+    """Return the content of ``run.json`` for a run."""
     return Manifest(
         run_id=run_id,
         config=config,
@@ -97,7 +97,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this package and of those that decide pixels."""
+    """Return the versions of this package and of those that determine pixels."""
     found = {"batch-analogy": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

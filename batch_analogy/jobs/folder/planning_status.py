@@ -1,4 +1,4 @@
-"""Show in ``status.json`` that a run is being planned, instead of how the last one ended."""
+"""Show in ``status.json`` that a run is being planned, not the end of the previous one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlanningStatus:
     Args:
         store: the run folder.
         config: the run.
-        clock: seconds, for the time between two writes.
+        clock: returns the time in seconds, for the interval between writes.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PlanningStatus:
         self._next = self._clock() + STATUS_SECONDS
 
     def listen(self, on_event: OnEvent) -> OnEvent:
-        """Return a listener that also writes how far planning is, now and then."""
+        """Return a listener that also writes the progress of planning at intervals."""
 
         def pass_on(event: RunEvent) -> None:
             if isinstance(event, PlanProgress) and self._clock() >= self._next:
@@ -84,7 +84,7 @@ def earlier_status(store: RunStore) -> RunStatus | None:
 
 
 def restore_status(store: RunStore, status: RunStatus | None) -> None:
-    """Write ``status.json``, or delete it if there was none; the disk may be what failed."""
+    """Write or delete ``status.json`` as it was before; ignore errors of the disk."""
     with contextlib.suppress(OSError, BatchAnalogyError):
         if status is None:
             store.status.unlink(missing_ok=True)

@@ -71,9 +71,9 @@ class PreviewWriter:
         self._begun: dict[Path, Future[None]] = {}
 
     def begin(self, path: Path, write: Callable[[], None]) -> bool:
-        """Begin to write a preview, unless the last one of that path is still being written.
+        """Begin to write a preview, unless the last one at that path is still being written.
 
-        A frame that can no longer be read is logged: a run does not end for a preview.
+        A frame that can no longer be read is only logged: a preview must not end a run.
 
         Returns:
             True if it was begun.

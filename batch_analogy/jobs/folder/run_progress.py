@@ -1,4 +1,4 @@
-"""Count what has been done so far, and show it in ``status.json`` and the preview folder."""
+"""Count finished work, and show it in ``status.json`` and the preview folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHEET_SECONDS = 60.0
 
 
 class RunProgress:
-    """The counts of one execution; it writes ``status.json`` and the previews now and then."""
+    """Counts of one execution, which writes ``status.json`` and the previews at intervals."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RunProgress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.done = set(done)
-        self.given_up = given_up  # index → message, without those that planning gave up
+        self.given_up = given_up  # index → message, without frames unusable when planned
         self.pace = Pace(plan.span_frames)
         self.worker_states = WorkerStates()
         self.dashboard_url: str | None = None
@@ -77,7 +77,7 @@ class RunProgress:
         self.given_up[index] = message
 
     def refresh(self, *, workers: int) -> None:
-        """Write what is due.
+        """Write the status and begin the previews that are due.
 
         Raises:
             OutputDiskError: the disk is full or may not be written to.

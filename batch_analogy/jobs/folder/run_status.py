@@ -1,4 +1,4 @@
-"""``status.json``: the progress of a run, its pace, and the end it came to."""
+"""Write and read ``status.json``: the progress, pace and outcome of a run."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ ACTIVE_STATES = ("planning", "running", "encoding")
 
 RECENT_FRAMES = 24
 RECENT_SPANS = 4
-STALE_SECONDS = 600.0  # a driver on another machine that says nothing for so long is gone
-LIVENESS_SECONDS = 3.0  # or has another clock; the status of one that works changes every second
+STALE_SECONDS = 600.0  # a status this old, written by another machine, may be of a dead driver
+LIVENESS_SECONDS = 3.0  # a driver that is alive writes its status every second
 
 
 class FailedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,39 +93,39 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Pace:
-    """The speed at which frames get done, from recent new frames alone: skipped ones do not count.
+    """The rate at which frames are made, from recent new frames; skipped ones do not count.
 
     Args:
-        span: number of frames that are made together. In a coherent film one of them takes nearly
-            all of the time, so their mean counts. If 1, the median counts, so that a slow first
-            frame does not.
+        span: number of frames that are made together. If 1, the pace is the median time, so that a
+            slow first frame has no effect. In a coherent film, one frame of a span takes nearly all
+            of the time, so the pace is the mean.
     """
 
     def __init__(self, span: int = 1) -> None:
         self._span = span
         recent = RECENT_FRAMES if span == 1 else RECENT_SPANS * span
         self._seconds: deque[float] = deque(maxlen=recent)
-        self._usual = 0.0
+        self._typical_seconds = 0.0
 
     def add(self, seconds: float) -> None:
-        """Take into account how many seconds a worker took for a new frame."""
+        """Add the seconds that a worker took for a new frame."""
         self._seconds.append(seconds)
-        self._usual = typical_seconds(self._seconds, self._span)
+        self._typical_seconds = typical_seconds(self._seconds, self._span)
 
     def rate(self, workers: int) -> float | None:
-        """Return frames a second of so many workers; None while nothing is known."""
+        """Return the frames per second of this number of workers; None if unknown."""
         if not self._seconds or workers < 1:
             return None
-        return workers / max(self._usual, 1e-6)
+        return workers / max(self._typical_seconds, 1e-6)
 
     def eta_seconds(self, left: int, workers: int) -> float | None:
-        """Return the seconds until so many frames are done; None while nothing is known."""
+        """Return the seconds that the ``left`` frames will take; None if unknown."""
         rate = self.rate(min(workers, max(-(-left // self._span), 1)))
         return None if rate is None else left / rate
 
 
 def typical_seconds(seconds: Collection[float], span: int) -> float:
-    """Return what a frame takes: the median, or the mean if frames are made in spans."""
+    """Return the typical seconds per frame: the median, or the mean for spans of frames."""
     return statistics.median(seconds) if span == 1 else statistics.fmean(seconds)
 
 
@@ -162,10 +162,10 @@ def read_status(run_dir: Path) -> RunStatus:
         UsageError: there is no run in the folder.
     """
     store = RunStore(run_dir)
-    written, lives = _last_words(store)
-    if written is not None and written.state == "planning" and lives:
+    written, alive = _latest_status(store)
+    if written is not None and written.state == "planning" and alive:
         return msgspec.structs.replace(written, run_dir=str(run_dir))
-    if written is not None and written.state in ACTIVE_STATES and not lives:
+    if written is not None and written.state in ACTIVE_STATES and not alive:
         message = "" if written.state == "planning" else written.message
         written = msgspec.structs.replace(written, state="stopped", message=message)
     manifest, plan = read_manifest(store.manifest), read_plan(store.plan)
@@ -201,7 +201,7 @@ def read_status(run_dir: Path) -> RunStatus:
 
 
 def _at_rest(status: RunStatus) -> RunStatus:
-    """Return the status without what only a run that is going on has."""
+    """Return the status without the fields that only a running run has."""
     return msgspec.structs.replace(
         status,
         workers=0,
@@ -222,14 +222,14 @@ def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ..
     )
 
 
-def _last_words(store: RunStore) -> tuple[RunStatus | None, bool]:
+def _latest_status(store: RunStore) -> tuple[RunStatus | None, bool]:
     """Read ``status.json``, and find out whether the driver that wrote it is still at work.
 
-    It is read until it no longer changes: the driver may end between the two looks, and has then
-    written how.
+    It is read until it no longer changes: a driver may end just after it was read, and then writes
+    how it ended.
     """
     written = written_status(store)
-    while written and written.state in ACTIVE_STATES and not _driver_lives(store, written):
+    while written and written.state in ACTIVE_STATES and not _driver_is_alive(store, written):
         again = written_status(store)
         if again == written:
             return written, False
@@ -237,12 +237,12 @@ def _last_words(store: RunStore) -> tuple[RunStatus | None, bool]:
     return written, True
 
 
-def _driver_lives(store: RunStore, written: RunStatus) -> bool:
+def _driver_is_alive(store: RunStore, written: RunStatus) -> bool:
     """Return True if the driver that wrote a status is still at work.
 
-    Its lock shows that, unless the driver is on another machine and the shared disk has no common
-    locks. Then the age of its status is used, and if that is too high or negative, whether the
-    status changes: the clocks of the two machines may differ by any amount.
+    The lock shows it, unless the driver is on another machine and the shared disk has no common
+    locks. Then a recent status is enough. If its age is too high or negative, the status must
+    change: the clocks of the two machines may differ by any amount.
     """
     if store.has_driver():
         return True

@@ -9,10 +9,11 @@ from batch_analogy.jobs.plan.run_plan import Plan
 
 
 class SegmentCounter:
-    """Number of segments in which no wanted frame is left, counted frame by frame.
+    """Counter of the segments in which no wanted frame is left.
 
     Args:
-        plan: of the run. closed: frames that are done or given up already.
+        plan: the plan of the run.
+        closed: indices of frames that are done or given up already.
     """
 
     def __init__(self, plan: Plan, closed: Iterable[int] = ()) -> None:
@@ -28,7 +29,7 @@ class SegmentCounter:
             self.close_frame(index)
 
     def close_frame(self, index: int) -> None:
-        """Note that a frame is done or given up; a second time makes no difference."""
+        """Count a frame as done or given up; repeating this has no effect."""
         if index in self._closed:
             return
         self._closed.add(index)

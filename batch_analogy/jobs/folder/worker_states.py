@@ -1,4 +1,4 @@
-"""State of each worker, put together from the driver's events."""
+"""State of each worker, collected from the driver's events."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class WorkerStates:
             self._forget_long_lost()
 
     def states(self) -> tuple[WorkerState, ...]:
-        """Return all workers in the order of their start, and those that were lost last."""
+        """Return the workers in the order of their start, with only the latest lost ones."""
         return tuple(self._states.values())
 
     def _of(self, name: str) -> WorkerState:

@@ -1,11 +1,12 @@
 """Find what each frame of a coherent film depends on: its span, and the anchors around it.
 
-A span is cut by frame index inside each shot, whoever makes its frames. With each frame the driver
-sends the worker the spans that the frame depends on. The anchors themselves are kept in the run
-folder's ``state/``, as a cache only: a worker that finds one missing makes it, and makes the same.
+Spans are cut by frame index inside each shot, so they do not depend on which worker makes a frame.
+With each frame the driver sends the worker the spans that the frame depends on. The anchors
+themselves are only cached, in the run folder's ``state/``: a worker that finds one missing makes
+the same anchor again.
 
-Each frame that was painted by hand (a keyframe) is an anchor. The anchors before and after it are
-made from it, and half-way to the next keyframe they meet those that are made from that one.
+Each keyframe (a frame that was painted by hand) is an anchor. Between two keyframes, the anchors of
+the first half are made from the keyframe before them, the others from the one after them.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ class AnchorSpan:
     start: int  # index of its first frame, which identifies it
     frames: tuple[FramePlan, ...]  # usable and of one size; at least one
     independent: bool  # its anchor is made from the anchor's frame alone
-    backward: bool = False  # its anchor is made from the one after it, not from the one before
-    key: int = 0  # number of the painted picture that an independent anchor is made after
-    is_keyframe: bool = False  # its first frame is the one that was painted
+    backward: bool = False  # its anchor is made from the next one, not from the previous one
+    key: int = 0  # number of the painted picture that an independent anchor follows
+    is_keyframe: bool = False  # its first frame was painted by hand
 
 
 @dataclass(frozen=True)
 class SpanContext:
     """A span, with the spans that its frames depend on."""
 
-    leading: tuple[AnchorSpan, ...]  # before it, from one whose anchor exists or is independent
+    leading: tuple[AnchorSpan, ...]  # before it; the first one's anchor exists or is independent
     own: AnchorSpan
     following: AnchorSpan | None  # next in the same shot
-    trailing: tuple[AnchorSpan, ...] = ()  # after that, up to the one that its anchor depends on
+    trailing: tuple[AnchorSpan, ...] = ()  # up to the one that its anchor depends on
 
     @property
     def spans(self) -> tuple[AnchorSpan, ...]:
@@ -55,16 +56,16 @@ class DependencyGraph:
     """Dependencies of a plan's frames, with one reference.
 
     Args:
-        plan: of the run.
-        exists: whether the anchor of the span that begins at a frame has been made already.
+        plan: the plan of the run.
+        exists: returns True if the anchor at a frame has been made already.
     """
 
     def __init__(self, plan: Plan, exists: Callable[[int], bool] = lambda start: False) -> None:
         self._plan = plan
         self._exists = exists
         self._starts = [shot.start for shot in plan.shots]
-        self._shots: dict[int, list[list[AnchorSpan]]] = {}  # of the shot used last, by its number
-        self._provenances: dict[int, list[Provenance]] = {}  # of its chains, by first frame
+        self._shots: dict[int, list[list[AnchorSpan]]] = {}  # chains of the latest shot
+        self._provenances: dict[int, list[Provenance]] = {}  # of these chains, by first frame
 
     def context(self, index: int) -> SpanContext:
         """Return the context of a usable frame."""
@@ -79,7 +80,7 @@ class DependencyGraph:
         )
 
     def _needed(self, chain: Sequence[AnchorSpan], place: int) -> Iterator[int]:
-        """Yield positions of a span and those that its anchor depends on, up to an existing one."""
+        """Yield the positions of a span and of those it depends on, up to an existing anchor."""
         yield place
         while not chain[place].independent and not self._exists(chain[place].start):
             place += 1 if chain[place].backward else -1
@@ -95,10 +96,10 @@ class DependencyGraph:
         return contexts
 
     def depth(self, index: int) -> int:
-        """Count the anchors that a frame's anchors depend on, one from the other.
+        """Return the number of anchors to be made in sequence before those of a frame's span.
 
-        Frames of small depth are handed out first, so that workers need not wait for each other's
-        anchors: a long film is begun at many places at once.
+        Frames of small depth are handed out first. A long film is then begun at many places at
+        once, and workers need not wait for each other's anchors.
         """
         chain, place = self._find(index)
         depth = _depth(chain, place)
@@ -111,27 +112,28 @@ class DependencyGraph:
         return [span for shot in self._plan.shots for c in self._cut(shot) for span in c]
 
     def unneeded_anchors(self, index: int, done: Set[int]) -> list[int]:
-        """Return the anchors around a frame that nothing needs any more, by frame index.
+        """Return the frame indices of the anchors around a frame that are no longer needed.
 
         An anchor is needed by its own span, by the span before it, and to make its neighbours.
 
         Args:
-            index: of a frame that has just been finished. done: all finished frames.
+            index: index of a frame that has just been finished.
+            done: indices of all finished frames.
         """
         chain, place = self._find(index)
-        names = []
+        unneeded = []
         for at in range(max(0, place - 1), min(place + 2, len(chain) - 1)):
-            served = chain[max(0, at - 1) : at + 1]
-            finished = all(f.index in done for span in served for f in span.frames)
-            makes = [] if chain[at + 1].backward else [chain[at + 1]]
+            users = chain[max(0, at - 1) : at + 1]
+            finished = all(f.index in done for span in users for f in span.frames)
+            dependents = [] if chain[at + 1].backward else [chain[at + 1]]
             if at and chain[at - 1].backward and not chain[at - 1].independent:
-                makes.append(chain[at - 1])
-            if finished and all(self._exists(span.start) for span in makes):
-                names.append(chain[at].start)
-        return names
+                dependents.append(chain[at - 1])
+            if finished and all(self._exists(span.start) for span in dependents):
+                unneeded.append(chain[at].start)
+        return unneeded
 
     def provenance(self, index: int) -> str:
-        """Return a hash of all that a frame is made from and that may be edited in the plan.
+        """Return a hash of everything editable in the plan that a frame is made from.
 
         It changes when the exposure of any contributing frame changes, when a cut moves so that a
         span gains or loses its neighbour, and when a contributing keyframe is painted again.
@@ -166,10 +168,10 @@ class DependencyGraph:
         return [self._chain(frames) for frames in alike]
 
     @property
-    def _fewest_to_the_end(self) -> int:
-        """Least distance of the last frame from the last regular anchor to be an anchor as well.
+    def _min_last_span_frames(self) -> int:
+        """Smallest distance from the last regular anchor at which the last frame is one too.
 
-        Between two anchors, what comes into view is made at once; after the last one, piece by
+        Between two anchors, newly visible areas are made at once; after the last anchor, piece by
         piece.
         """
         return 1 if self._plan.painting is not None else max(4, self._plan.anchor_frames // 4)
@@ -180,7 +182,7 @@ class DependencyGraph:
         if keys:
             return list(_keyed(frames, keys, self._plan.anchor_frames))
         starts = [*range(first, last + 1, self._plan.anchor_frames)]
-        if last - starts[-1] >= self._fewest_to_the_end:
+        if last - starts[-1] >= self._min_last_span_frames:
             starts.append(last)
         painting = self._plan.painting
         key = painting.nearest(first, last) if painting is not None else 0
@@ -200,8 +202,8 @@ class Provenance(NamedTuple):
 def _provenances(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> list[Provenance]:
     """Return the provenance of each span of a chain.
 
-    An anchor is made from another along all frames between them. In a painted film its position
-    counts too, for a new keyframe moves the anchors.
+    An anchor depends on the anchor that it is made from and on all frames between them. In a
+    painted film its position counts too, because a new keyframe moves the anchors.
     """
     exposures = [[[f.index, f.exposure_ev] for f in s.frames if f.exposure_ev] for s in chain]
     firsts = [span.frames[0].exposure_ev for span in chain]
@@ -249,11 +251,11 @@ def _keyed(
 ) -> Iterator[AnchorSpan]:
     """Cut frames into spans between keyframes, and from the outer keyframes to both ends.
 
-    The last frame is an anchor, as the first is: what comes into view is then made there at once,
+    The last frame is an anchor, like the first, so that newly visible areas are made there at once
     and not piece by piece.
     """
     first, end = frames[0].index, frames[-1].index + 1
-    sources = {index: (index, 0) for index in keys}  # start → its keyframe, and spans to it
+    sources = {index: (index, 0) for index in keys}  # anchor → its keyframe, signed steps from it
     outer = min(keys), max(keys)
     for step, start in enumerate(range(outer[0], first, -anchor_frames)):
         sources[start] = outer[0], -step
@@ -278,19 +280,19 @@ def _keyed(
 
 
 def _between_keys(before: int, after: int, anchor_frames: int) -> dict[int, tuple[int, int]]:
-    """Place the anchors between two keyframes: start → its keyframe, and the spans to it.
+    """Return the anchors between two keyframes: anchor → its keyframe, signed steps from it.
 
-    Anchors have their usual distance from each keyframe, so that they stay where they are when
-    another frame is painted. Only the rest in the middle is cut evenly: there the film changes
-    over from one keyframe to the other, so that span must not be short.
+    Anchors lie at regular distances from each keyframe, so that they do not move when another
+    frame is painted. Only the remainder in the middle is divided evenly: there the film changes
+    from one keyframe to the other, so a span must not be short.
     """
-    same = max(0, after - before - anchor_frames) // (2 * anchor_frames)  # to either side
-    sources = {before + n * anchor_frames: (before, n) for n in range(1, same + 1)}
-    sources |= {after - n * anchor_frames: (after, -n) for n in range(1, same + 1)}
-    first, rest = before + same * anchor_frames, after - before - 2 * same * anchor_frames
+    per_side = max(0, after - before - anchor_frames) // (2 * anchor_frames)
+    sources = {before + n * anchor_frames: (before, n) for n in range(1, per_side + 1)}
+    sources |= {after - n * anchor_frames: (after, -n) for n in range(1, per_side + 1)}
+    first, rest = before + per_side * anchor_frames, after - before - 2 * per_side * anchor_frames
     count = -(-rest // anchor_frames)
     for step in range(1, count):
         forward = 2 * step <= count
-        source = (before, same + step) if forward else (after, step - count - same)
+        source = (before, per_side + step) if forward else (after, step - count - per_side)
         sources[first + round(step * rest / count)] = source
     return sources

@@ -1,6 +1,6 @@
-"""Find what the frames of a coherent film depend on, for each reference that they are a mix of.
+"""Find what the frames of a coherent film depend on, for each reference in their mix.
 
-Each reference has anchors of its own, among the frames that it contributes to.
+Each reference has its own anchors, among the frames that it contributes to.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class FilmDependencies:
     """Dependencies of a plan's frames, one graph for each reference.
 
     Args:
-        plan: of the run.
-        exists: whether an anchor has been made already.
+        plan: the plan of the run.
+        exists: returns True if an anchor has been made already.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FilmDependencies:
         ]
 
     def contexts(self, indices: Sequence[int]) -> list[tuple[SpanContext, ...]]:
-        """Return the contexts of frames, in order: for each frame one per reference."""
+        """Return the contexts of frames, in order: for each, one per reference in its mix."""
         mixes = [mix_at(self._placed_at, index) for index in indices]
         found: list[dict[int, SpanContext]] = [{} for _ in indices]
         for number, graph in enumerate(self._graphs):
@@ -53,12 +53,12 @@ class FilmDependencies:
         return [tuple(by_number[number] for number in sorted(by_number)) for by_number in found]
 
     def depth(self, index: int) -> int:
-        """Return the largest ``DependencyGraph.depth`` of a frame among its references."""
+        """Return a frame's largest ``DependencyGraph.depth`` among its references."""
         numbers = mix_at(self._placed_at, index).references
         return max(self._graphs[number].depth(index) for number in numbers)
 
     def provenance(self, index: int) -> str:
-        """Return the ``DependencyGraph.provenance`` of a frame for each of its references."""
+        """Return a frame's ``DependencyGraph.provenance`` for each of its references, joined."""
         numbers = mix_at(self._placed_at, index).references
         return " ".join(self._graphs[number].provenance(index) for number in sorted(numbers))
 
@@ -67,10 +67,11 @@ class FilmDependencies:
         return [span for graph in self._graphs for span in graph.spans()]
 
     def unneeded_anchors(self, index: int, done: Set[int]) -> list[AnchorId]:
-        """Return the anchors around a frame that nothing needs any more.
+        """Return the anchors around a frame that are no longer needed.
 
         Args:
-            index: of a frame that has just been finished. done: all finished frames.
+            index: index of a frame that has just been finished.
+            done: indices of all finished frames.
         """
         return [
             (start, number)
@@ -80,10 +81,12 @@ class FilmDependencies:
 
 
 def provenance_of(plan: Plan, dependencies: FilmDependencies | None, index: int) -> str | None:
-    """Return a hash of what a frame is made from and that may change while a run lasts.
+    """Return a hash of those inputs of a frame that may change during a run.
 
     Args:
-        plan: of the run. dependencies: of a coherent film. index: of the frame.
+        plan: the plan of the run.
+        dependencies: the dependencies of a coherent film, else None.
+        index: index of the frame.
 
     Returns:
         The hash; None if nothing but the frame's own exposure may change.
@@ -103,7 +106,8 @@ def _of_reference(exists: Callable[[AnchorId], bool], number: int) -> Callable[[
 def _parts(plan: Plan, places: Sequence[int]) -> list[Plan]:
     """Clip the plan's shots to the frames that each reference contributes to.
 
-    They begin where a span of the whole film begins, so that no two workers need one anchor.
+    Each part begins where a span of the whole film begins, so that two workers never need the same
+    anchor.
     """
     if len(places) == 1:
         return [plan]

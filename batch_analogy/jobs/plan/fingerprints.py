@@ -1,4 +1,4 @@
-"""Tell cheaply whether a file is the one that was planned with."""
+"""Check cheaply that a file has not changed since the run was planned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from batch_analogy.files import hash_file
 
 
 class FileFingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file's content, and its size and time, by which an unchanged file need not be read."""
+    """A file's content hash, and the size and time that show an unchanged file unread."""
 
     path: str
     bytes: int
@@ -27,7 +27,7 @@ def fingerprint_file(
 
     Args:
         path: the file.
-        known: earlier fingerprints by path; one of the same size and time is taken as it is.
+        known: earlier fingerprints by path; one with the same size and time is returned as it is.
 
     Raises:
         InputError: the file is missing or cannot be read.

@@ -1,4 +1,4 @@
-"""Files that a run paints after: painted pictures, the frames they belong to, guides and masks."""
+"""Input files of a painted run: painted pictures, their frames, guides and masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PaintedPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guides: tuple[str, ...] = ()  # BLAKE2b of the guides made by hand for A
 
     def content(self) -> list[Any]:
-        """Return what decides pixels, as plain JSON values."""
+        """Return everything that determines pixels, as plain JSON values."""
         example = self.example and self.example.blake2b
         return [self.painted.blake2b, self.frame, example, list(self.guides)]
 
@@ -44,7 +44,7 @@ class GuideInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All files that a run paints after."""
+    """All input files of a painted run, besides the frames."""
 
     keys: tuple[PaintedPicture, ...]
     guides: tuple[GuideInputs, ...] = ()
@@ -61,14 +61,15 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         It is 0 if no picture was painted over a frame.
 
         Args:
-            first: index of the first frame. last: index of the last one.
+            first: index of the first frame of the range.
+            last: index of its last frame.
         """
         frames = self.keyframes
         away = {index: max(first - index, index - last, 0) for index in frames}
         return frames[min(away, key=lambda index: (away[index], index))] if away else 0
 
     def content(self) -> list[Any]:
-        """Return what decides pixels and may not change during a run, as plain JSON values.
+        """Return what determines pixels and must not change during a run, as plain JSON values.
 
         Keyframes are left out. They may be added, repainted and removed: only the frames that are
         made from them change.
@@ -80,7 +81,7 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
 
     def keyframe_content(self) -> list[list[Any]]:
-        """Return what decides pixels of the present keyframes, as plain JSON values."""
+        """Return everything in the current keyframes that determines pixels, as plain JSON."""
         keys = sorted((key.frame, key.content()) for key in self.keys if key.frame is not None)
         return [content for _, content in keys]
 
@@ -88,6 +89,6 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def shots_without_keyframe(
     inputs: PaintInputs, shots: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Return the shots, half-open, that have no keyframe, if the clip has any."""
+    """Return the half-open shots without a keyframe; none if the clip has no keyframe."""
     keys = inputs.keyframes
     return [s for s in shots if keys and not any(s[0] <= frame < s[1] for frame in keys)]

@@ -1,8 +1,8 @@
-"""``plan.json``: written to be read and edited by people, and checked when it is read back.
+"""Write ``plan.json`` for people to read and edit, and check it when it is read back.
 
-Before a run starts or goes on, ``leave_out``, ``shots``, ``segments`` and each frame's
-``exposure_ev`` may be edited. Both ends of a range of frames belong to it. Any other change is
-noticed by the plan's hash or by looking at the input again.
+Before a run starts or continues, ``leave_out``, ``shots``, ``segments`` and each frame's
+``exposure_ev`` may be edited. Ranges of frames include both ends. Any other change is detected by
+the plan's hash or by checking the input again.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def write_plan(path: Path, plan: Plan) -> None:
 
 
 def read_plan(path: Path) -> Plan | None:
-    """Read the plan of a run folder, with the edits that somebody made; None without a file.
+    """Read the plan of a run folder with its edits; return None if there is no file.
 
     Raises:
-        PlanChangedError: another version wrote it, or it was edited where that changes frames.
+        PlanChangedError: another version wrote it, or an edit changes the frames.
         UsageError: it is damaged, or the edits make no sense.
     """
     values = read_struct(path, _decode, version=PLAN_FORMAT, remedy=_REMEDY)
@@ -96,7 +96,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def plan_from_json(values: dict[str, Any]) -> Plan:
-    """Return the plan that ``plan_to_json`` gave; otherwise as ``read_plan``.
+    """Return the plan of values from ``plan_to_json``, checked as by ``read_plan``.
 
     Raises:
         msgspec.ValidationError: a field is missing, unknown or of another type.
@@ -119,7 +119,7 @@ def _entries(plan: Plan) -> dict[str, Any]:
 
 
 def _frame_values(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield the fields of each frame; those that no frame of the film has are left out."""
+    """Yield the fields of each frame, without those that have their default in all frames."""
     names = [
         field.name
         for field in msgspec.structs.fields(FramePlan)
@@ -143,16 +143,17 @@ def _check_frames(plan: Plan, written_hash: str) -> None:
             f"the list of frames was edited: frame {index} is missing or not in its place. Put it "
             "back; frames that are not wanted are named in leave_out"
         )
-    wild = next((f for f in plan.frames if not abs(f.exposure_ev) <= MAX_EDITED_EV), None)
-    if wild is not None:
+    bad = next((f for f in plan.frames if not abs(f.exposure_ev) <= MAX_EDITED_EV), None)
+    if bad is not None:
         raise UsageError(
-            f"exposure_ev of frame {wild.index} is {wild.exposure_ev!r}; it must be a number from "
+            f"exposure_ev of frame {bad.index} is {bad.exposure_ev!r}; it must be a number from "
             f"-{MAX_EDITED_EV:g} to {MAX_EDITED_EV:g}"
         )
     if written_hash != plan.fixed_hash:
         raise PlanChangedError(
-            "the plan was edited where that changes frames: only leave_out, shots, segments "
-            "and exposure_ev may be. Put back what was there, or start afresh with --overwrite"
+            "the plan was edited in a place that changes the frames: only leave_out, shots, "
+            "segments and exposure_ev may be edited. Put back what was there, or start afresh "
+            "with --overwrite"
         )
 
 
@@ -160,10 +161,10 @@ def _with_edits(
     plan: Plan, leave_out: str, shots: Sequence[str | int], segments: Sequence[str | int]
 ) -> Plan:
     total = len(plan.frames)
-    with _naming("leave_out"):
+    with _prefix_errors("leave_out"):
         left_out = parse_frames(leave_out, total)
     if len(left_out) == total:
-        raise UsageError("leave_out names every frame; leave something to do")
+        raise UsageError("leave_out names every frame; keep at least one")
     shot_ranges = _read_ranges("shot", shots, total)
     _check_covered("shot", shot_ranges, total, frozenset())
     cut = tuple(Shot(n, r.start, r.stop) for n, r in enumerate(shot_ranges))
@@ -178,7 +179,7 @@ def _with_edits(
 
 
 def _read_ranges(kind: str, texts: Sequence[str | int], total: int) -> list[range]:
-    with _naming(f"{kind}s"):
+    with _prefix_errors(f"{kind}s"):
         ranges = [parse_range(str(text)) for text in texts]
     for found in ranges:
         if found.stop > total:
@@ -188,14 +189,14 @@ def _read_ranges(kind: str, texts: Sequence[str | int], total: int) -> list[rang
     return sorted(ranges, key=lambda found: found.start)
 
 
-def _check_covered(kind: str, ranges: list[range], total: int, spared: frozenset[int]) -> None:
-    """Refuse overlaps, and gaps with frames other than the ``spared`` ones."""
+def _check_covered(kind: str, ranges: list[range], total: int, optional: frozenset[int]) -> None:
+    """Refuse overlaps, and gaps with frames other than the ``optional`` ones."""
     reached = 0
     for found in [*ranges, range(total, total)]:
         if found.start < reached:
             both = _named(range(found.start, min(reached, found.stop)))
             raise UsageError(f"the {kind}s overlap: two of them contain {both}")
-        gap = [index for index in range(reached, found.start) if index not in spared]
+        gap = [index for index in range(reached, found.start) if index not in optional]
         if gap:
             hint = "; frames that are not wanted are named in leave_out" if kind != "shot" else ""
             raise UsageError(f"no {kind} contains {_named(gap)}{hint}")
@@ -216,8 +217,8 @@ def _check_within_shots(segments: list[range], shots: Sequence[Shot]) -> None:
 
 
 @contextlib.contextmanager
-def _naming(entry: str) -> Iterator[None]:
-    """Say in which entry of the plan something is wrong."""
+def _prefix_errors(entry: str) -> Iterator[None]:
+    """Prefix errors with the entry of the plan that they are in."""
     try:
         yield
     except UsageError as error:
@@ -233,7 +234,7 @@ def _text(frames: range) -> str:
 
 
 def keep_edits(new: Plan, edited: Plan) -> Plan:
-    """Return the plan made now with the edits of the one in the run folder.
+    """Return the new plan with the edits of the one in the run folder.
 
     Args:
         new: the plan made now, with as many frames.

@@ -1,9 +1,9 @@
 """Read a frame's content hash and size in one pass, for planning.
 
-Pillow also looks for a PNG's rotation behind its pixels, and so decodes them all: 30 to 120 ms for
+Pillow also looks for a rotation after a PNG's pixels, and so decodes them all: 30 to 120 ms for
 1920×1080 px, which is a day for a million frames. This module reads the PNG's chunks instead, in
 the bytes that must be read for the hash anyway. Anything that is not plain, such as a rotation,
-damage or another format, is left to ``media.stills.read_size``, so that no answer differs.
+damage or another format, is left to ``media.stills.read_size``, so that both always agree.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def hash_and_size(path: Path | str, file_bytes: int) -> tuple[str, tuple[int, in
 
     Returns:
         The hash as from ``hash_file``; and (height, width) in px as from ``read_size``, or None if
-        that has to be called.
+        ``read_size`` has to be called.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -64,7 +64,7 @@ def _read(path: Path | str, file_bytes: int) -> bytes:
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = os.read(file, file_bytes + 1)
-        if len(data) == file_bytes:  # less than was asked for: that was all
+        if len(data) == file_bytes:  # fewer bytes than requested: this is the whole file
             return data
         pieces = [data]
         while piece := os.read(file, WHOLE_BYTES):
@@ -78,9 +78,9 @@ def png_size(data: bytes) -> tuple[int, int] | None:
     """Return (height, width) in px of a PNG that is whole, usable and not rotated, else None."""
     if not data.startswith(_BEGINNING) or len(data) < _HEADER_AT + _HEADER.size:
         return None
-    width, height, depth, colours, *ways = _HEADER.unpack_from(data, _HEADER_AT)
+    width, height, depth, colours, *methods = _HEADER.unpack_from(data, _HEADER_AT)
     usable = min(height, width) >= MIN_SIDE_PX and height * width <= MAX_MEGAPIXELS * 1_000_000
-    known = (depth, colours) in _KINDS_OF_PIXELS and ways in ([0, 0, 0], [0, 0, 1])
+    known = (depth, colours) in _KINDS_OF_PIXELS and methods in ([0, 0, 0], [0, 0, 1])
     return (height, width) if usable and known and _is_plain(data) else None
 
 
@@ -103,5 +103,5 @@ def _is_plain(data: bytes) -> bool:
         if kind == b"eXIf" or (kind in _TEXTS and any(word in keyword for word in _TELL_ROTATION)):
             return False
         if kind[0] & 0x20 == 0 and kind not in (b"IHDR", b"PLTE"):
-            return False  # needed to understand the rest, and not understood
+            return False  # a critical chunk that is not known here
     return False

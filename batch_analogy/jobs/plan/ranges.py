@@ -56,7 +56,7 @@ def format_range(start: int, stop: int) -> str:
 
 
 def format_frames(indices: Iterable[int]) -> str:
-    """Return frame numbers as a list of numbers and ranges.
+    """Return frame numbers as people write them, as numbers and ranges.
 
     >>> format_frames([3, 5, 6, 7])
     '3,5-7'

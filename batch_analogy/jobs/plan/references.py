@@ -2,8 +2,8 @@
 
 Between two references a frame is a mix of both. A reference's position is part of its file name,
 after the last @: ``dusk@IMG_2041.jpg``, ``dusk@120.jpg``, ``dusk@60%.jpg``, ``dusk@1m23.5s.jpg``.
-The name alone is no position: 1.jpg, 2.jpg and 3.jpg beside frames of such names would mean an
-order to one person and positions to another.
+A name without an @ is never a position: beside frames with such names, 1.jpg, 2.jpg and 3.jpg could
+mean an order as well as positions.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def mix_at(placed_at: Sequence[int], index: int) -> ReferenceMix:
     a reference. Before the first and after the last reference, that one applies alone.
 
     Args:
-        placed_at: index of each reference's frame, ascending. index: of the frame.
+        placed_at: index of each reference's frame, ascending.
+        index: index of the frame.
 
     >>> mix_at([0, 10], 5)
     ReferenceMix(first=0, second=1, share=0.5, frames=10)
@@ -76,11 +77,12 @@ def frames_using(placed_at: Sequence[int], number: int, total: int) -> range:
 def place_references(
     paths: Sequence[Path], frames: Sequence[FramePlan], fps: Fraction | None
 ) -> list[tuple[int, Path]]:
-    """Place references: each at the frame that its name says, or all evenly spread.
+    """Place references: each at the frame that its name gives, or all evenly spread.
 
     Args:
         paths: their files, in natural order; at least one.
-        frames: of the film. fps: of a video; None: they are stills, which have no times.
+        frames: the frames of the film.
+        fps: frame rate of a video; None for stills, which have no times.
 
     Returns:
         Pairs of frame index and file, in the order of the film; no two have the same frame.
@@ -120,18 +122,18 @@ def _spread(paths: Sequence[Path], total: int) -> list[tuple[int, Path]]:
 
 
 class _Film:
-    """Frames of a film, found by what a file name says."""
+    """Frames of a film, looked up by the position in a reference's file name."""
 
     def __init__(self, frames: Sequence[FramePlan], fps: Fraction | None) -> None:
         self._frames = frames
         self._fps = fps
         self._named: dict[str, list[int]] = {}
-        if fps is None:  # those of a video are named by us
+        if fps is None:  # names of a video's frames are made up
             for frame in frames:
                 self._named.setdefault(Path(frame.name).stem, []).append(frame.index)
 
     def place(self, path: Path) -> int:
-        """Return the index of the frame that a reference's name says."""
+        """Return the index of the frame that a reference's name gives."""
         text = path.stem.rpartition("@")[2].strip()
         last = len(self._frames) - 1
         frame = self._read(text, path)
@@ -164,7 +166,7 @@ class _Film:
         return self._shown_at(int(time["minutes"] or 0) * 60 + Fraction(time["seconds"]))
 
     def _shown_at(self, seconds: Fraction) -> int:
-        """Return the frame that a video shows at a time; its number of frames after the end."""
+        """Return the index of the frame that a video shows at a time, or one beyond the film."""
         assert self._fps is not None
         if self._frames[0].time is None:
             return int(seconds * self._fps)

@@ -2,7 +2,7 @@
 
 A plan depends on the input and the configuration alone, never on the number of workers. It is
 written to ``plan.json`` (``plan_file``), where a person may edit it. When the same command runs
-again it is compared with the new plan, so that frames of different origin are never mixed.
+again, it is compared with the new plan, so that frames made from different inputs never mix.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Segment:
 
 
 class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The part of a plan that describes the run as a whole and must not be edited."""
+    """Facts about a run as a whole, which must not be edited."""
 
     fps: Fraction
     reference: FileFingerprint
@@ -89,12 +89,12 @@ class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     video_properties: VideoProperties | None = None
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
-    painting: PaintInputs | None = None  # what the frames are painted after
+    painting: PaintInputs | None = None  # the inputs of a painted run
     references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
 
 
 class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached properties
-    """Everything that a run does, and everything that decides its pixels."""
+    """Everything that a run does, and everything that determines its pixels."""
 
     frames: tuple[FramePlan, ...]
     shots: tuple[Shot, ...]
@@ -103,12 +103,12 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
 
     @property
     def all_references(self) -> tuple[PlacedReference, ...]:
-        """The references by their frames; a single one is placed at frame 0."""
+        """The references in the order of their frames; a single one is placed at frame 0."""
         return self.references or (PlacedReference(self.reference, 0),)
 
     @property
     def plan_hash(self) -> str:
-        """A hash of everything that decides the pixels: equal hashes, equal frames.
+        """A hash of everything that determines the pixels: equal hashes mean equal frames.
 
         It covers ``fixed_hash`` and what may be edited: exposures, keyframes, and in coherent films
         the shots.
@@ -123,10 +123,10 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
 
     @property
     def fixed_hash(self) -> str:
-        """A hash of what decides the pixels and may not be edited.
+        """A hash of what determines the pixels and must not be edited.
 
-        It does not cover segments and left-out frames: they decide which worker makes a frame and
-        when, or that nobody does, and no pixel of the others.
+        It does not cover segments and left-out frames: they determine which worker makes a frame
+        and when, or that it is not made, but no pixels.
         """
         content = [
             self.pixels,
@@ -172,7 +172,7 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
 
     @property
     def time_range(self) -> TimeRange:
-        """The part of the video that is styled; of pictures, everything."""
+        """The part of the video that is styled; everything if the source is pictures."""
         return WHOLE_VIDEO if self.video_properties is None else self.video_properties.time_range
 
     @property
@@ -187,7 +187,7 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
 
     @property
     def keyframes(self) -> dict[int, int]:
-        """Frame that was painted by hand → the number of its painted picture."""
+        """Index of each keyframe → number of its painted picture."""
         return {} if self.painting is None else self.painting.keyframes
 
     @property
@@ -224,7 +224,7 @@ def cut_segments(shots: Iterable[Shot], segment_frames: int) -> tuple[Segment, .
 
 
 def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
-    """Check that a run begun with one plan may go on with another.
+    """Check that a run begun with one plan may continue with another.
 
     A frame that is not finished may have changed: that is how a broken picture is replaced.
 
@@ -237,12 +237,12 @@ def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
         Unfinished frames whose content has changed.
 
     Raises:
-        PlanChangedError: it may not; the message names what changed.
+        PlanChangedError: it must not; the message names what changed.
     """
     changes = [*_setting_changes(old, new), *_input_changes(old, new, done)]
     if changes:
         raise PlanChangedError(
-            "the run folder was begun with something else: "
+            "the run folder was begun with other settings or input: "
             + "; ".join(changes)
             + ". Use --overwrite to start afresh, or name another folder with --run-dir"
         )

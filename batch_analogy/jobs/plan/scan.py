@@ -1,4 +1,4 @@
-"""Scan every frame once when planning: find the shots, and the exposures that even out flicker.
+"""Scan every frame once when planning: find shots, and exposure corrections against flicker.
 
 The statistics are kept in the run folder by the frames' content, so that the same command scans
 only frames that are new or have changed.
@@ -28,7 +28,7 @@ from batch_analogy.motion.shots.cuts import are_one_scene, find_cuts
 from batch_analogy.motion.shots.deflicker import FLICKER_EV, exposure_corrections
 from batch_analogy.motion.shots.frame_stats import STATS_WIDTH_PX, FrameStats, compute_frame_stats
 
-EV_DIGITS = 4  # that are kept: a hundredth of a grey level
+EV_DIGITS = 4  # decimals of a correction: a hundredth of a grey level
 
 Scan = Sequence[FrameStats | None]
 """The statistics of each frame; None for one that cannot be read."""
@@ -37,14 +37,14 @@ Scan = Sequence[FrameStats | None]
 def scan_frames(
     plan: Plan, config: RunConfig, store: RunStore, previous: Plan | None, on_event: OnEvent
 ) -> Plan:
-    """Return the plan with its shots, and with the exposures of its frames.
+    """Return the plan with its shots and the exposure corrections of its frames.
 
     Args:
-        plan: a plan with one shot, and with no exposure changed.
-        config: how shots are found, and whether flicker is evened out.
+        plan: a plan with one shot and without exposure corrections.
+        config: the settings for finding shots and reducing flicker.
         store: the run folder, locked; a dry run, which has not locked it, writes nothing into it.
-        previous: the plan in the folder; if it was made of the same frames in the same way, its
-            shots and exposures are taken and nothing is scanned.
+        previous: the plan in the folder; if it has the same frames and settings, its shots and
+            exposures are reused and nothing is scanned.
         on_event: called with the number of frames scanned so far.
 
     Raises:
@@ -54,14 +54,14 @@ def scan_frames(
     """
     if previous is not None and _is_same(plan, previous):
         return _with_exposures(_cut(plan, previous.shots), [f.exposure_ev for f in previous.frames])
-    detects = config.shots == "detect" and not plan.estimated
-    evens = config.deflicker != "off" and not plan.estimated
+    finds_shots = config.shots == "detect" and not plan.estimated
+    corrects = config.deflicker != "off" and not plan.estimated
     scan: Scan = ()
-    if detects or evens:
+    if finds_shots or corrects:
         scan = _scan(plan, store, on_event)
-    cuts = find_cuts(scan) if detects else _given_cuts(config, len(plan.frames))
+    cuts = find_cuts(scan) if finds_shots else _given_cuts(config, len(plan.frames))
     plan = _cut(plan, _shots(cuts, len(plan.frames)))
-    return _with_exposures(plan, _exposures(plan, scan, config)) if evens else plan
+    return _with_exposures(plan, _exposures(plan, scan, config)) if corrects else plan
 
 
 def _is_same(plan: Plan, previous: Plan) -> bool:
@@ -88,15 +88,15 @@ def _scan(plan: Plan, store: RunStore, on_event: OnEvent) -> Scan:
             waiting: deque[tuple[str, Future[FrameStats | None]]] = deque()
             for done, (key, frame) in enumerate(new, start=1):
                 waiting.append((key, readers.submit(_scan_file, frame, plan)))
-                if len(waiting) > 4 * cores:  # no more than these at once: a film may be long
-                    _keep(cache, *waiting.popleft())
+                if len(waiting) > 4 * cores:  # limits memory: a film may be long
+                    _add_result(cache, *waiting.popleft())
                 on_event(PlanProgress("scanning", known + done, known + len(new)))
             while waiting:
-                _keep(cache, *waiting.popleft())
+                _add_result(cache, *waiting.popleft())
         return cache.read(keys)
 
 
-def _keep(cache: ScanCache, key: str, scanned: Future[FrameStats | None]) -> None:
+def _add_result(cache: ScanCache, key: str, scanned: Future[FrameStats | None]) -> None:
     stats = scanned.result()
     if stats is not None:
         cache.add(key, stats)
@@ -107,12 +107,12 @@ def _scan_file(frame: FramePlan, plan: Plan) -> FrameStats | None:
     try:
         pixels = read_still(path, at_least_px=STATS_WIDTH_PX, white_balance=plan.white_balance)
     except FrameError:
-        return None  # its worker will say what is wrong
+        return None  # the worker will report the error
     return compute_frame_stats(pixels, read_exposure(path))
 
 
 def _key(frame: FramePlan, plan: Plan) -> str:
-    """Return a text that is equal for frames of equal statistics."""
+    """Return the key of a frame in the cache; equal keys mean equal statistics."""
     if plan.video is None:
         balance = [f" {factor:.6g}" for factor in plan.white_balance or ()]
         return f"{frame.blake2b or ''}{''.join(balance)}"

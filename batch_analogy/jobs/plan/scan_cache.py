@@ -1,8 +1,8 @@
 """``scan.bin``: the statistics of scanned frames, by their content. It may always be deleted.
 
-The statistics of a frame take 3.4 kB, those of a million frames more than most machines' memory. So
-each is appended to the file as soon as it is there, and read back from it: planning that is
-interrupted continues where it was.
+The statistics of a frame take 3.4 kB, those of a million frames 3.4 GB. So those of each frame are
+appended to the file as soon as they are computed, and read back from it. Planning that was
+interrupted continues where it stopped.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class ScanCache:
     """Frame statistics by key; use it as a context manager.
 
     Args:
-        path: the file, which need not exist. It is begun anew if no wanted key is in it; everything
-            from the first damaged record on is ignored.
+        path: the file, which need not exist. It is started afresh if it contains no wanted key;
+            everything from the first damaged record on is ignored.
         wanted: the keys that will be asked for.
-        writable: if False, what is added goes into a temporary file instead.
+        writable: if False, additions go into a temporary file instead.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
@@ -124,7 +124,7 @@ def _no_records() -> _Records:
 
 
 def _map(path: Path) -> _Records:
-    """Map the records of a file up to the first damaged one into memory."""
+    """Return the records of a file before the first damaged one, memory-mapped."""
     try:
         whole = path.stat().st_size // _RECORD.itemsize
         if not whole:

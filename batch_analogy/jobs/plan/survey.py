@@ -45,7 +45,7 @@ Shared storage takes milliseconds to open a file, and hashing of large files use
 """
 
 SHOWN_GAPS = 8
-FRAMES_AT_ONCE = 64  # that a thread reads before it reports
+FRAMES_AT_ONCE = 64  # read by a thread before it reports
 
 OnFrame = Callable[[int, int], None]
 
@@ -75,15 +75,15 @@ def make_plan(
     """Read the input and plan the run.
 
     Args:
-        config: the run; its precision is resolved already.
+        config: the run, with its precision resolved.
         weights: the resolved weights.
-        video: the frames of the source where that is a video.
+        video: the frames of the source, if it is a video.
         previous: the plan in the run folder; files whose size and time have not changed are not
             hashed again.
         on_frame: called now and then with (frames read, all frames).
 
     Raises:
-        InputError: the reference or all frames cannot be used, or no frame size prevails.
+        InputError: the reference or every frame cannot be used, or no frame size has a majority.
         UsageError: the source does not exist.
     """
     fingerprints, (height, width) = _survey_references(config, _known_fingerprints(previous))
@@ -133,7 +133,7 @@ def device_of(config: RunConfig) -> str:
     """
     share = config.execution.gpus_per_worker
     if share is None:
-        raise ValueError("it is not settled yet how many GPUs each worker gets")
+        raise ValueError("gpus_per_worker is not settled yet; call settle_gpus first")
     return "cuda" if share > 0 else "cpu"
 
 
@@ -148,20 +148,20 @@ def _known_fingerprints(previous: Plan | None) -> dict[str, FileFingerprint]:
 def _survey_references(
     config: RunConfig, known: dict[str, FileFingerprint]
 ) -> tuple[list[FileFingerprint], tuple[int, int]]:
-    """Find the reference, or those in a folder; return also the size of the first, in px."""
+    """Fingerprint the references; return also the first one's (height, width) in px."""
     path = config.reference
     if not path.exists():
-        if config.painting is not None:  # of which one is as good as a reference here
+        if config.painting is not None:  # a painted picture serves as the reference
             raise UsageError(f"{path} does not exist; give a painted picture")
         raise UsageError(f"reference {path} does not exist; give a picture, or a folder of them")
     paths = [*map(Path, find_stills(str(path)))] if path.is_dir() else [path]
     if config.target != "frames" and len(paths) > 1:
         raise UsageError(
-            f"there are {len(paths)} references in {path}, which fade into each other; --target "
-            f"{config.target} takes one picture"
+            f"there are {len(paths)} references in {path}, which fade into each other, but "
+            f"--target {config.target} takes only one; give a single picture"
         )
     fingerprints = [fingerprint_file(one, known) for one in paths]
-    sizes = [read_still(one).shape[:2] for one in paths]  # as a whole: every worker needs them
+    sizes = [read_still(one).shape[:2] for one in paths]  # decodes them, as every worker will
     return fingerprints, (int(sizes[0][0]), int(sizes[0][1]))
 
 
@@ -201,7 +201,7 @@ def _video_frames(video: VideoFrames) -> list[FramePlan]:
 
 
 def _stills_of(config: RunConfig) -> list[str]:
-    """Find the pictures of the source; ``**`` must not reach into the run folder."""
+    """Find the pictures of the source; ``**`` does not reach into the run folder."""
     paths = find_stills(config.source)
     if "**" not in config.source:
         return paths
@@ -289,7 +289,7 @@ def format_gaps(gaps: Sequence[Gap]) -> str:
 
 
 def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
-    """Return the white balance of the first RAW file, which all are developed with."""
+    """Return the white balance of the first RAW file, which is used for all of them."""
     raws = (frame.source for frame in frames if is_raw(frame.source) and frame.error is None)
     first = next(raws, None)
     return None if first is None else read_white_balance(Path(first))
@@ -305,7 +305,7 @@ def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Name frames by their paths below their common folder, so that this may be moved."""
+    """Name frames by their paths below their common folder, which may then be moved."""
     top = os.path.commonpath({os.path.dirname(path) for path in paths})
     inside = os.path.join(top, "")
     return [
@@ -315,7 +315,7 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 
 def _fail_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
-    """Mark frames as failed whose size is not that of most frames: a film has one size."""
+    """Mark frames as unusable whose size differs from most: a film has one size."""
     readable = [frame for frame in frames if frame.error is None]
     sizes = Counter((frame.height, frame.width) for frame in readable)
     if len(sizes) <= 1:

@@ -1,4 +1,4 @@
-"""Find the pictures that a run is painted after, and check that they fit the frames."""
+"""Find the input pictures of a painted run, and check that they fit the frames."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Size = tuple[int, int]
 
 
 def with_painting(plan: Plan, config: RunConfig, previous: Plan | None) -> Plan:
-    """Return the plan with the pictures that its frames are painted after, if there are any.
+    """Return the plan with its painted pictures, guides and mask, if the run is painted.
 
     Args:
         plan: the plan without them.
-        config: what the person named.
+        config: the configuration that names the files.
         previous: the plan in the run folder; files of the same size and time are not read again.
 
     Raises:
-        As ``survey_painting``.
+        UsageError, InputError: as for ``survey_painting``.
     """
     if config.painting is None:
         return plan
@@ -59,10 +59,10 @@ def survey_painting(
     frames: Sequence[FramePlan],
     known: dict[str, FileFingerprint],
 ) -> PaintInputs:
-    """Find the files that a run is painted after, and check that they fit the frames.
+    """Find the input files of a painted run, and check that they fit the frames.
 
     Args:
-        config: what the person named.
+        config: the settings that name the files.
         source: where the frames come from, for messages.
         frames: the frames of the run.
         known: earlier fingerprints by path.
@@ -83,8 +83,8 @@ def survey_painting(
     shown = frames[min(usable)]
     guides = tuple(
         GuideInputs(
-            _found(guide, guide.source, keyed, set(range(len(keys))), "keyframe", own),
-            _found(
+            _find_guide(guide, guide.source, keyed, set(range(len(keys))), "keyframe", own),
+            _find_guide(
                 guide,
                 guide.target,
                 [frame.name for frame in frames],
@@ -98,12 +98,12 @@ def survey_painting(
     mask = None
     if config.mask is not None:
         size = (shown.height, shown.width)
-        mask = _listed(config.mask, [f.name for f in frames], usable, "frame", size, "mask")
+        mask = _find_pictures(config.mask, [f.name for f in frames], usable, "frame", size, "mask")
     return PaintInputs(keys, guides, mask)
 
 
 class _Names:
-    """The frames by the names that people call them."""
+    """Frames, looked up by the names that people use."""
 
     def __init__(self, source: str, frames: Sequence[FramePlan]) -> None:
         self._source = source
@@ -114,7 +114,7 @@ class _Names:
                 self._by_name.setdefault(name, []).append(frame.index)
 
     def find(self, name: str, painted: str) -> int:
-        """Return the frame of this name; if there is none, a number counts frames from 0."""
+        """Return the index of the frame of this name, or, if no name matches, of this number."""
         found = self._by_name.get(name, [])
         if len(found) > 1:
             raise UsageError(
@@ -143,7 +143,7 @@ def _key(key: PaintedKeyframe, names: _Names, known: dict[str, FileFingerprint])
 
 
 def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> None:
-    seen: dict[int, str] = {}
+    earlier: dict[int, str] = {}
     for key in keys:
         size, painted = _size_of(key, frames), read_size(Path(key.painted.path))
         over = key.example.path if key.example else frames[key.frame or 0].name
@@ -157,16 +157,16 @@ def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> 
             continue
         if frames[key.frame].error is not None:
             raise InputError(f"keyframe {over} cannot be used: {frames[key.frame].error}")
-        if key.frame in seen:
+        if key.frame in earlier:
             raise UsageError(
-                f"frame {over} was painted twice, in {seen[key.frame]} and {key.painted.path}; "
-                "give one of them"
+                f"frame {over} was painted twice, in {earlier[key.frame]} and {key.painted.path}; "
+                "give only one of them"
             )
-        seen[key.frame] = key.painted.path
+        earlier[key.frame] = key.painted.path
 
 
 def _check_labels(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> None:
-    """Check that what was painted over has flat colours; a video's frames are checked later."""
+    """Check that the label maps have flat colours; a video's frames are checked later."""
     import torch  # slow to import
 
     from batch_analogy.analogy.guided.guides import label_palette
@@ -197,14 +197,14 @@ def _name_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> str:
     return frames[key.frame or 0].name
 
 
-def _found(
+def _find_guide(
     guide: GuideFiles, path: str, names: Sequence[str], needed: set[int], kind: str, size: Size
 ) -> FramePictures:
     what = f"guide of weight {guide.weight:g}"
-    return _listed(path, names, needed, kind, size, what)
+    return _find_pictures(path, names, needed, kind, size, what)
 
 
-def _listed(
+def _find_pictures(
     path: str, names: Sequence[str], needed: set[int], kind: str, size: Size, what: str
 ) -> FramePictures:
     """Find one picture for all frames, or a picture for each in a folder, by their names.
@@ -243,7 +243,7 @@ def _by_stem(path: str, names: Sequence[str], needed: set[int], kind: str, what:
         shown = ", ".join(missing[:_MAX_SHOWN]) + (" …" if len(missing) > _MAX_SHOWN else "")
         plural = "" if len(missing) == 1 else "s"
         raise UsageError(
-            f"{path} ({what}) has no picture for {len(missing)} {kind}{plural}: {shown}; each "
-            f"picture there is named as its {kind}, with any suffix"
+            f"{path} ({what}) has no picture for {len(missing)} {kind}{plural}: {shown}; name "
+            f"each picture like its {kind}, with any suffix"
         )
     return [stills.get(stem, Path(path) / stem) for stem in stems]

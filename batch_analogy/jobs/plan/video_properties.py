@@ -1,4 +1,4 @@
-"""The properties of a video that a run keeps besides its frames."""
+"""The properties of a video that a run records besides its frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The part of a video that is styled, and how its frames are shown; times in exact seconds."""
 
     fps: Fraction  # an average if frames have times of their own
-    start: Fraction  # of the first frame, after the file's beginning; the sound starts there
+    start: Fraction  # time of the first frame in the file; the sound starts there
     duration: Fraction  # of all frames
     colours: ColourSpace
     time_range: TimeRange = WHOLE_VIDEO  # what was asked for
@@ -24,7 +24,7 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 def describe_time_range(time_range: TimeRange) -> str:
-    """Say in words which part of a video is meant.
+    """Describe a part of a video in words.
 
     >>> describe_time_range(WHOLE_VIDEO), describe_time_range(TimeRange(end=Fraction(5, 2)))
     ('the whole video', 'its part from the beginning to 2.5 s')

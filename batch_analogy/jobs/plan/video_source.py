@@ -1,4 +1,4 @@
-"""Extract the frames of a video into the run folder, and again if they are gone."""
+"""Extract the frames of a video into the run folder, again if they are gone."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ def open_video(
     """Extract the frames of the source if it is a video; return None if it is not.
 
     Args:
-        config: names a folder, a glob or a video, and the part of a video that is wanted.
+        config: the run, whose source is a folder, a glob, or a video and the wanted part of it.
         store: the run folder, locked.
-        previous: the plan in it; if that is of the same part, nothing is extracted.
+        previous: the plan in it; if that is of the same part of the video, nothing is extracted.
         overwrite: whether another video may replace the one of the run folder.
         on_event: called with the progress of the extraction.
 
     Raises:
-        UsageError: the video does not exist, or a part of pictures was asked for.
+        UsageError: the video or the part does not exist, or the source is pictures and a part was
+            asked for.
         PlanChangedError: the folder is of another video or part; nothing was extracted.
-        InputError: it cannot be decoded.
+        InputError: the video cannot be decoded.
     """
     path = Path(config.source)
     if not _is_video(config):
@@ -64,11 +65,14 @@ def open_video(
 
 
 def guess_video(config: RunConfig) -> VideoFrames | None:
-    """Return the frames of a video as its header promises them; nothing is written. For dry runs.
+    """Return the frames that a video's header announces, for a dry run; nothing is written.
+
+    Returns:
+        The frames; None if the source is not a video.
 
     Raises:
-        UsageError: the video does not exist, or a part of pictures was asked for.
-        InputError: it cannot be decoded.
+        UsageError: as for ``open_video``.
+        InputError: the video cannot be decoded.
     """
     path = Path(config.source)
     if not _is_video(config):
@@ -95,25 +99,25 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
 
 
 def keep_video(plan: Plan, store: RunStore) -> bool:
-    """Keep the source video in the run folder, from which its sound is taken at the end.
+    """Hard-link the source video into the run folder, for the film's sound.
 
-    A hard link needs no room as long as the video itself is there.
+    The link takes no space as long as the video itself exists.
 
     Returns:
-        True if it is kept. Otherwise there is no sound, or the disk does not allow it: then the
-        video has to stay where it is until the film is made.
+        True if the video is kept. False if it has no sound, or if the disk does not allow the
+        link: the video must then stay where it is until the film is made.
     """
     if plan.video is None or plan.video_properties is None:
         return False
     if not plan.video_properties.has_soundtrack:
         return False
     video = Path(plan.video.path)
-    kept = store.kept_video(video.suffix)
+    link = store.kept_video(video.suffix)
     try:
-        if kept.exists() and (not video.exists() or kept.samefile(video)):
+        if link.exists() and (not video.exists() or link.samefile(video)):
             return True
-        kept.unlink(missing_ok=True)
-        os.link(video, kept)
+        link.unlink(missing_ok=True)
+        os.link(video, link)
     except OSError:
         return False
     return True
@@ -140,7 +144,7 @@ def _time_range(config: RunConfig, info: VideoInfo) -> TimeRange:
     """Return the part of the video that was asked for.
 
     Raises:
-        UsageError: a time cannot be read, or there is no frame in the part.
+        UsageError: a time cannot be read, or the part contains no frame.
     """
     texts = (config.start, config.end)
     start, end = (None if text is None else parse_time(text, info.fps) for text in texts)

@@ -29,7 +29,7 @@ Facts = dict[str, Any]
 
 
 class Anchored(Protocol):
-    """An anchor, as far as the cache needs to know it."""
+    """The properties of an anchor that the cache needs."""
 
     @property
     def digest(self) -> str:
@@ -55,8 +55,10 @@ class AnchorCache(Generic[Anchor]):
     """The anchors of a run, and the last frame of each span that was matched after its anchor.
 
     Args:
-        store: the run folder. plan_hash: of its plan; anchors made by another plan are ignored.
-        device: to load tensors to. form: of the anchors.
+        store: the run folder.
+        plan_hash: hash of the run's plan; anchors made with another plan are ignored.
+        device: the device to load tensors to.
+        form: the format of the anchors.
         reference: number of the reference that frames are matched with.
     """
 
@@ -92,7 +94,7 @@ class AnchorCache(Generic[Anchor]):
         self._write(self._store.last_matched(start, self._reference), matched)
 
     def forget(self, start: int) -> None:
-        """Delete what is kept of a span."""
+        """Delete the cached files of a span."""
         self._store.forget_span(start, self._reference)
 
     def _write(self, path: Path, matched: MatchedFrame[Anchor]) -> None:

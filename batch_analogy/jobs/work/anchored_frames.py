@@ -45,9 +45,10 @@ class AnchoredFrames(Generic[Anchor]):
     """Frames that are anchors, or lie between two of them.
 
     Args:
-        method: matches or paints. begin: makes anchors that depend on no other.
-        anchors: those that exist already.
-        read: gives a frame, (1, C, H, W) float32, or raises InputError.
+        method: the method that matches or paints.
+        begin: makes anchors that depend on no other.
+        anchors: the cache of anchors.
+        read: returns a frame, (1, C, H, W) float32, or raises InputError.
         reanchor: as for ``Walk``.
     """
 
@@ -78,11 +79,13 @@ class AnchoredFrames(Generic[Anchor]):
         """Return the state of a frame: matched or painted, or interpolated between anchors.
 
         Args:
-            index: of the frame. a: its pixels, (1, C, H, W) float32.
+            index: index of the frame.
+            a: its pixels, (1, C, H, W) float32.
             context: the spans that it depends on.
 
         Raises:
-            InputError: the frame has changed a moment ago.
+            FrameError: the frame could not be read when its span was begun.
+            JobError: an anchor that it depends on is missing from the run folder.
         """
         numbers = {frame.index: number for number, frame in enumerate(self._frames)}
         same = self._context is not None and self._context.own == context.own
@@ -127,7 +130,7 @@ class AnchoredFrames(Generic[Anchor]):
             self._reached = last_matched.number
 
     def _catch_up(self, number: int) -> None:
-        """Step through the frames before this one, which other workers have made."""
+        """Step through the frames of the span before this one, without rendering them."""
         for between in range(max(1, self._reached + 1), number):
             a = self._read(self._frames[between])
             try:
@@ -155,12 +158,13 @@ class AnchoredFrames(Generic[Anchor]):
         known: Mapping[int, Anchor] | None = None,
         motions: Sequence[Motion] | None = None,
     ) -> Anchor:
-        """Return the anchor of a span; make it first, and those that it depends on, if missing.
+        """Return the anchor of a span; make it, and those that it depends on, if it is missing.
 
         Args:
-            spans: of the context. at: position of the span in them.
+            spans: the spans of the context.
+            at: position of the span among them.
             known: anchors that were found already, by position.
-            motions: from one of these to this anchor, frame by frame.
+            motions: motion from one of these to this anchor, frame by frame.
         """
         opening = self._first_readable(spans[at])
         if opening is None:
@@ -172,7 +176,7 @@ class AnchoredFrames(Generic[Anchor]):
             return self._begin(spans[at], opening)
         source = self._source(spans, at)
         if source is None:
-            return self._orphan(spans, at, opening)
+            return self._begin_alone(spans, at, opening)
         if known is None or source not in known or motions is None:
             motions = self._motions(spans, source, at)
         state = (known or {}).get(source) or self._anchor(spans, source)
@@ -199,8 +203,8 @@ class AnchoredFrames(Generic[Anchor]):
         lumas.append(last.luma)
         return _motions(lumas if source < at else lumas[::-1])
 
-    def _orphan(self, spans: Sequence[AnchorSpan], at: int, opening: _Readable) -> Anchor:
-        """Make an anchor from its frame alone, where nothing that it depends on can be read."""
+    def _begin_alone(self, spans: Sequence[AnchorSpan], at: int, opening: _Readable) -> Anchor:
+        """Make an anchor from its frame alone, as no frame that it depends on can be read."""
         span = spans[at]
         if not spans[-1 if span.backward else 0].independent:
             raise JobError(
@@ -248,5 +252,5 @@ def _motions(lumas: Sequence[Luma]) -> list[Motion]:
 
 
 def _reversed(motions: Sequence[Motion]) -> list[Motion]:
-    """Reverse a sequence of motions."""
+    """Return the motions of the same frames in reverse order."""
     return [motion.reversed() for motion in reversed(motions)]

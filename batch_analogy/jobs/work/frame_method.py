@@ -1,4 +1,4 @@
-"""The protocol by which a worker has frames made, whatever the method."""
+"""The protocol of the methods that make a worker's frames."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class LoadedFrame:
 
 @dataclass(frozen=True)
 class MadeFrame:
-    """The outputs of a frame, and what is to be journaled of it."""
+    """The outputs of a frame, and facts about it for the journal."""
 
     pictures: dict[str, Tensor]  # output -> (1, 3, H, W) float32 in [0, 1]
-    misfit: float | None = None  # of a painted frame: 0, all as painted, to 1, nothing fits
+    misfit: float | None = None  # of a painted frame: from 0, all as painted, to 1, nothing fits
     notes: tuple[str, ...] = ()  # what else happened, such as a batch reduced to fit the memory
 
 
 class FrameMethod(Protocol):
-    """Make frames: matched alone, along motion, or painted.
+    """A method to make frames: matched alone, along motion, or painted.
 
     The worker reads the frames that are to be made, and writes the pictures that it gets back.
     """

@@ -1,4 +1,4 @@
-"""Read the pictures that frames are made of, as tensors."""
+"""Read frames and other input pictures as tensors."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class FrameReader:
     """Read frames and the pictures that go with them.
 
     Args:
-        white_balance: of RAW frames.
-        wide_gamut: whether frames are in BT.2020; other pictures are converted to it.
+        white_balance: the white balance for RAW frames.
+        wide_gamut: True if frames are in BT.2020; other pictures are converted to it.
     """
 
     def __init__(self, *, white_balance: WhiteBalance | None, wide_gamut: bool) -> None:

@@ -38,24 +38,24 @@ Prepared = TypeVar("Prepared")
 
 
 class ReferenceCache(Generic[Prepared]):
-    """Cache of prepared references; the one unused for longest is dropped.
+    """Cache of prepared references that drops the least recently used one.
 
     Args:
-        prepare: prepares the reference of this number.
+        prepare: prepares the reference with a given number.
     """
 
     def __init__(self, prepare: Callable[[int], Prepared]) -> None:
         self._prepare = prepare
-        self._kept: OrderedDict[int, Prepared] = OrderedDict()
+        self._entries: OrderedDict[int, Prepared] = OrderedDict()
 
     def get(self, number: int) -> Prepared:
         """Return a prepared reference; prepare it if it is not in the cache."""
-        if number not in self._kept:
-            while len(self._kept) >= CACHED_REFERENCES:  # before another takes memory
-                self._kept.popitem(last=False)
-            self._kept[number] = self._prepare(number)
-        self._kept.move_to_end(number)
-        return self._kept[number]
+        if number not in self._entries:
+            while len(self._entries) >= CACHED_REFERENCES:  # before another takes memory
+                self._entries.popitem(last=False)
+            self._entries[number] = self._prepare(number)
+        self._entries.move_to_end(number)
+        return self._entries[number]
 
 
 class _ReferenceMethod:
@@ -88,7 +88,8 @@ class _ReferenceMethod:
         """Blend the pictures of a frame that lies between two references.
 
         Args:
-            mix: of the two. a: the frame, (1, 3, H, W) float32.
+            mix: the mix of the two.
+            a: the frame, (1, 3, H, W) float32.
             pictures: A' after each of them, (1, 3, H, W) float32.
             lay_over: maps values over the first reference, (1, 1, h', w') float32, to the frame,
                 (1, 1, h, w), both at matching size.

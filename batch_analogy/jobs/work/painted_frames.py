@@ -1,4 +1,4 @@
-"""Frames that are painted after painted pictures, as Image Analogies makes them."""
+"""Frames that follow painted pictures, as made by Image Analogies."""
 
 from __future__ import annotations
 
@@ -42,8 +42,11 @@ class Painted:
     """Paint frames, each in the context of its span or by itself.
 
     Args:
-        spec: of the worker. painting: what to paint after.
-        network: compares what things are. reader: reads frames. store: the run folder.
+        spec: the specification of the worker.
+        painting: the painted pictures, guides and settings.
+        network: the feature extractor.
+        reader: the reader of frames.
+        store: the run folder.
     """
 
     frames_at_once = 1
@@ -73,14 +76,14 @@ class Painted:
         )
 
     def make(self, frames: Sequence[LoadedFrame]) -> list[MadeFrame]:
-        """Paint frames, and measure how badly the painted pictures serve each."""
+        """Paint frames, and measure the misfit of each."""
         made = [self._render(frame) for frame in frames]
         return [MadeFrame(rendered.pictures, rendered.misfit) for rendered in made]
 
     def _render(self, loaded: LoadedFrame) -> Rendered:
         index, contexts = loaded.task.index, loaded.task.contexts
         a = self._with_channels(index, loaded.a)
-        if contexts:  # one, for there are no references to be mixed
+        if contexts:  # exactly one, as there are no references to mix
             return self._frames.render(index, a, contexts[0])
         key = self._inputs.keyframes.get(index)
         if key is not None:

@@ -1,4 +1,4 @@
-"""Data that a worker is given and reports; it travels between machines."""
+"""Data that a worker receives and reports; it travels between machines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PaintSpec:
 
     config: PaintConfig
     inputs: PaintInputs
-    frames: tuple[FramePlan | None, ...]  # that were painted over, for each painted picture
+    frames: tuple[FramePlan | None, ...]  # that each painted picture was painted over
 
 
 def paint_spec(config: PaintConfig | None, plan: Plan) -> PaintSpec | None:
@@ -46,9 +46,9 @@ class WorkerSpec:
     target: Target
     analogy: AnalogyConfig  # with its precision resolved
     device: str  # "cpu" or "cuda"
-    threads: int | None  # None: PyTorch's own number
+    threads: int | None  # None: PyTorch's default
     frames_at_once: int | None = None  # None: the device's default
-    plan_hash: str = ""  # equal hashes, equal frames: anchors of another one are ignored
+    plan_hash: str = ""  # anchors made with another hash are ignored
     coherent: bool = False  # frames are made along the motion between them
     wide_gamut: bool = False  # frames are in BT.2020, so the reference is converted to it
     white_balance: WhiteBalance | None = None  # of RAW frames
@@ -61,8 +61,8 @@ class FrameTask:
 
     frame: FramePlan
     contexts: tuple[SpanContext, ...] = ()
-    """Of a coherent film: the spans that it is made from, for each reference that it is a mix
-    of. Empty: it is made by itself."""
+    """In a coherent film, the spans that the frame depends on, for each reference in its mix. Empty
+    if the frame is made by itself."""
 
     @property
     def index(self) -> int:
@@ -83,7 +83,7 @@ class OutputFile:
 class FrameOutcome:
     """Outcome of one frame.
 
-    Status ``disk``: it could not be written, nor could any other; the worker has stopped.
+    Status ``disk`` means that the disk cannot be written to, so that the worker has stopped.
     """
 
     index: int
@@ -96,5 +96,5 @@ class FrameOutcome:
     traceback: str = ""
     notes: tuple[str, ...] = ()  # what else happened, such as a batch reduced to fit the memory
     stages: dict[str, float] = field(default_factory=dict)  # "read", "analogy", "write" → seconds
-    left_in_batch: int = 0  # frames of its batch whose outcomes come next
-    misfit: float | None = None  # of a painted frame: 0, all as painted, to 1, nothing fits
+    left_in_batch: int = 0  # frames of its batch whose outcomes are still to come
+    misfit: float | None = None  # of a painted frame: from 0, all as painted, to 1, nothing fits

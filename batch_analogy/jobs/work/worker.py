@@ -78,7 +78,7 @@ class _Attempt:
         self.stages[name] = time.perf_counter() - started
 
     def outcome(self, worker: str) -> FrameOutcome:
-        """Return what became of the frame."""
+        """Return the outcome of the attempt."""
         failure = self.failure or _Failure("done")
         return FrameOutcome(
             self.task.index,
@@ -139,9 +139,9 @@ class FrameWorker:
             )
 
     def process(self, tasks: Sequence[FrameTask]) -> Iterator[FrameOutcome]:
-        """Make frames in order, yielding each one's outcome as soon as it is on the disk.
+        """Make frames in order, yielding the outcome of each as soon as it is on the disk.
 
-        On a GPU several are matched at once. Ends early after an outcome with status ``disk``.
+        On a GPU several frames are matched at once. An outcome with status ``disk`` is the last.
         """
         if self.spec.threads is not None:
             torch.set_num_threads(self.spec.threads)  # holds for the calling thread
@@ -149,13 +149,13 @@ class FrameWorker:
         while done < len(tasks):
             batch = tasks[done : done + self._method.frames_at_once]
             done += len(batch)
-            outcomes = map(self._log, self._do([_Attempt(task) for task in batch]))
+            outcomes = map(self._log, self._process_batch([_Attempt(task) for task in batch]))
             for place, outcome in enumerate(outcomes, start=1):
                 yield dataclasses.replace(outcome, left_in_batch=len(batch) - place)
                 if outcome.status == "disk":
                     return
 
-    def _do(self, batch: list[_Attempt]) -> Iterator[FrameOutcome]:
+    def _process_batch(self, batch: list[_Attempt]) -> Iterator[FrameOutcome]:
         for attempt in batch:
             with attempt.stage("read"):
                 attempt.a = self._reader.read(attempt.task.frame)
@@ -201,13 +201,13 @@ class FrameWorker:
         return written
 
     def _check_current(self) -> None:
-        """Keep a worker whose driver is gone from writing into what another one drives."""
+        """Raise JobError if another driver has taken over the run folder."""
         manifest = read_json(self._store.manifest)
         if manifest is None or manifest.get("run_id") != self.spec.run_id:
             raise JobError("another driver has taken the run folder over; nothing was written")
 
     def _log(self, outcome: FrameOutcome) -> FrameOutcome:
-        """Append the outcome to this worker's log; a full disk turns it into a ``disk`` one."""
+        """Append the outcome to this worker's log; on a full disk a failure becomes ``disk``."""
         line: dict[str, Any] = {
             "index": outcome.index,
             "status": outcome.status,
