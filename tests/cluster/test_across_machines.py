@@ -1,4 +1,4 @@
-"""Runs over machines with addresses of their own: cables are pulled, clusters die.
+"""Runs on machines with their own addresses: cables are unplugged, clusters die.
 
 The machines are Linux namespaces (``run_machines``); Ray, the command and the work are real.
 """
@@ -37,7 +37,7 @@ SLOW = dataclasses.replace(DRAFT, min_side_px=160)  # long enough to be disturbe
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Machines]:
-    """Start a head and two nodes of one core. A node whose Ray ends is started again."""
+    """Start a head and two nodes of one core. Nodes restart Ray if it ends."""
     with machines(1 + len(NODES)) as made:
         made.start_head()
         for machine in NODES:
@@ -54,10 +54,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 
 
 class Command(Paced):
-    """batch-analogy on the head, continuing the run of a configuration."""
+    """The command batch-analogy on the head, continuing the run of a configuration."""
 
     def __init__(self, cluster: Machines, config: RunConfig, told: Path) -> None:
-        self.told = told  # what it writes for the person
+        self.told = told  # file for its messages to the user
         resume = (*COMMAND, "resume", str(config.run_dir), "--json")
         where = ("--address", cluster.address, "--workers", "2", "--gpus-per-worker", "0")
         with told.open("wb") as stderr:
@@ -65,7 +65,7 @@ class Command(Paced):
         cluster.started.append(self.process)
 
     def ended(self) -> tuple[int, str]:
-        """Let it end; return exit code and stderr."""
+        """Wait for the end of the command; return its exit code and stderr."""
         self.end()
         return self.process.returncode, self.told.read_text()
 
@@ -78,11 +78,11 @@ def planned(root: Path) -> RunConfig:
 
 
 def assert_each_done_once(run_dir: Path) -> None:
-    """Assert that each frame was made once, none given up, and each as its worker wrote it."""
+    """Assert that each frame was done exactly once, none failed, and no file has changed."""
     done = journal_lines(run_dir, "done")
     assert sorted(line["index"] for line in done) == list(range(FRAMES))
     for line in done:
-        for output, digest in line.get("output_blake2b", {}).items():  # not of adopted ones
+        for output, digest in line.get("output_blake2b", {}).items():
             assert hash_file(RunStore(run_dir).frame(output, line["index"])) == digest
     assert journal_lines(run_dir, "failed") == []
 
@@ -92,13 +92,13 @@ def lost_by(command: Command) -> set[str]:
     return {event["worker"] for event in command.events if event["event"] == "worker-lost"}
 
 
-def test_nodes_that_are_cut_off_and_come_back(
+def test_continues_when_disconnected_nodes_come_back(
     tmp_path: Path, undisturbed: Undisturbed, cluster: Machines
 ) -> None:
-    """One cable is pulled, soon the other one too: nothing can go on until the nodes are back.
+    """Unplug one cable and then the other: nothing can continue until the nodes are back.
 
-    The workers out there still reach the disk: they go on with what they have in hand, and others
-    do the same frames later.
+    The workers on these nodes still reach the disk: they finish the frames that they were given,
+    and other workers make the same frames later.
     """
     config = planned(tmp_path)
     command = Command(cluster, config, tmp_path / "told")
@@ -121,7 +121,7 @@ def test_nodes_that_are_cut_off_and_come_back(
     assert code == 0, told
     assert_like(config, undisturbed)
     assert_each_done_once(config.run_dir)
-    # A worker may be sent to a node of which Ray has not noticed yet that it is gone.
+    # A worker may be sent to a lost node before Ray has noticed the loss.
     causes = {line["cause"] for line in journal_lines(config.run_dir, "worker_lost")}
     assert causes == {"node lost"}
     for machine in NODES:
@@ -151,7 +151,7 @@ ray.shutdown()
 
 
 def start_patient(cluster: Machines) -> subprocess.Popen[str]:
-    """Start a driver on the head that waits for minutes where a ``Command`` waits for seconds."""
+    """Start a driver on the head with time-outs of minutes instead of a ``Command``'s seconds."""
     patient = subprocess.Popen(
         cluster.on(1, sys.executable, "-c", PATIENT, cluster.address),
         stdout=subprocess.PIPE,

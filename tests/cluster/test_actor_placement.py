@@ -1,4 +1,4 @@
-"""Placement of the pool's actors: shares of GPUs, nodes that join late, nodes to avoid."""
+"""Placement of the pool's actors: GPU shares, nodes that join late, nodes to avoid."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tests.support.runs import INLINE, on_ray, sample_config
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Start one node of 2 CPUs and a GPU that Ray only believes in: work is done on the CPU."""
+    """Start one node of 2 CPUs and a pretended GPU; the work is done on the CPU."""
     with cluster_of({"num_cpus": 2, "num_gpus": 1}) as made:
         yield made
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> WorkerSpec:
-    """Plan a run of two frames, and return what its workers need."""
+    """Plan a run of two frames, and return the specification of its workers."""
     config = sample_config(tmp_path, 2, execution=INLINE)
     open_run(config).close()
     manifest = read_json(RunStore(config.run_dir).manifest)
@@ -76,7 +76,7 @@ def make_pool(cluster: Cluster, spec: WorkerSpec) -> Iterator[Callable[..., RayP
 
 
 def wait_ready(pool: RayPool, count: int) -> dict[str, str]:
-    """Wait until ``count`` more workers are ready: worker → node."""
+    """Wait until ``count`` more workers are ready; return worker → node."""
     ready: dict[str, str] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(ready) < count:
@@ -88,7 +88,7 @@ def wait_ready(pool: RayPool, count: int) -> dict[str, str]:
 
 
 def wait_for_free_gpus(wanted: Callable[[float], bool]) -> None:
-    """Wait until the number of free GPUs is as wanted; Ray reports it with a delay."""
+    """Wait until the number of free GPUs is as expected; Ray reports it with a delay."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not wanted(free := ray.available_resources().get("GPU", 0)):
         assert time.monotonic() < deadline, f"{free} GPU are free"
@@ -105,7 +105,7 @@ def test_two_workers_share_one_gpu(cluster: Cluster, make_pool: Callable[..., Ra
     assert pool.poll(0.1) == [], "there is no room for a third"
 
 
-def test_uses_a_node_that_joins_late_and_spares_one_to_avoid(
+def test_uses_a_node_that_joins_late_but_not_one_to_avoid(
     cluster: Cluster, make_pool: Callable[..., RayPool]
 ) -> None:
     pool = make_pool(9, gpus_per_worker=1)
@@ -129,7 +129,7 @@ def test_uses_a_node_that_joins_late_and_spares_one_to_avoid(
     assert not any(isinstance(event, Ready) for event in pool.poll(3.0))
 
 
-def test_describes_the_request_beside_what_the_cluster_has(
+def test_describes_the_request_and_the_resources_of_the_cluster(
     make_pool: Callable[..., RayPool],
 ) -> None:
     pool = make_pool(9, gpus_per_worker=5, workers=3)
@@ -139,8 +139,8 @@ def test_describes_the_request_beside_what_the_cluster_has(
     assert "the largest with" in said
 
 
-def test_a_cluster_without_machines_needs_a_number_of_workers(tmp_path: Path) -> None:
-    """A cluster with an autoscaler begins like this: only a head, until workers are requested."""
+def test_an_empty_cluster_needs_a_number_of_workers(tmp_path: Path) -> None:
+    """An autoscaled cluster starts with only a head, until workers are requested."""
     with cluster_of() as cluster:
         with pytest.raises(ClusterError, match=r"no machine for work.*give --gpus-per-worker 1"):
             count_gpus(cluster.address)

@@ -1,4 +1,4 @@
-"""The cluster benchmark: what it reads from run folders, and its smallest real run."""
+"""The cluster benchmark: its reading of run folders, and its smallest real run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def frame(index: int, at: float, seconds: float, status: str = "done") -> dict[s
     return {"at": at, "index": index, "status": status, "seconds": seconds}
 
 
-def test_times_are_those_of_the_workers(tmp_path: Path) -> None:
+def test_times_come_from_the_workers_logs(tmp_path: Path) -> None:
     trial = cluster_runs.Trial(tmp_path / "film.mp4", began=90.0, ended=130.0, exit_code=0)
     started = {"at": 99.0, "status": "started", "pid": 1, "threads": 1}
     logs = trial.run_dir / "logs"
@@ -38,7 +38,7 @@ def test_times_are_those_of_the_workers(tmp_path: Path) -> None:
         ("styler-0", 2),
         ("styler-1", 1),
     ]
-    assert trial.work_seconds() == 7.0  # from 100 to 107: the failed one is no work
+    assert trial.work_seconds() == 7.0  # from 100 to 107: a failed attempt does not count as work
     assert trial.total_seconds == 40.0
     assert cluster_runs.idle_seconds([trial]) == 0.5
     assert cluster_runs.threads_of(trial.run_dir) == [1, 1]
@@ -46,7 +46,7 @@ def test_times_are_those_of_the_workers(tmp_path: Path) -> None:
     assert (told["median_seconds"], told["median_frame_seconds"]) == (7.0, 2.0)
 
 
-def test_reports_a_frame_that_was_made_twice_or_never(tmp_path: Path) -> None:
+def test_reports_frames_that_were_made_twice_or_never(tmp_path: Path) -> None:
     lines = [{"event": "done", "index": index} for index in (0, 1, 1, 3, 9)]
     write_lines(tmp_path / "journal.jsonl", [{"event": "started"}, *lines])
     with (tmp_path / "journal.jsonl").open("a") as journal:

@@ -25,7 +25,7 @@ from tests.support.runs import INLINE, frame_identity, on_ray, sample_config
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_a_killed_worker_is_replaced_and_every_frame_exists_once(
+def test_replaces_a_killed_worker_and_makes_every_frame_once(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
     config = on_ray(tmp_path, FRAMES, workers=2)
@@ -67,7 +67,7 @@ def test_a_frame_that_always_kills_its_worker_is_given_up(tmp_path: Path) -> Non
     assert result.done == 2
 
 
-def test_continues_after_a_killed_driver_without_making_a_finished_frame_again(
+def test_continues_after_a_killed_driver_without_repeating_finished_frames(
     tmp_path: Path, uninterrupted: Undisturbed, start_driver: StartDriver
 ) -> None:
     config = on_ray(tmp_path, FRAMES, workers=2)
@@ -98,7 +98,7 @@ def test_kills_at_any_moment_lose_nothing(
     for _ in range(4):
         driver = start_driver(config)
         assert driver.stdout is not None
-        driver.stdout.readline()  # planning is over; now anything may be going on
+        driver.stdout.readline()  # planning is over; anything else may be in progress
         time.sleep(chance.uniform(0.0, 1.6))
         driver.kill()
         driver.wait()

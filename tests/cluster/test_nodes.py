@@ -28,7 +28,7 @@ from tests.support.processes.drivers import freezer, wait_until_gone, worker_pid
 from tests.support.runs import on_ray
 
 
-def test_frames_of_a_lost_node_are_made_elsewhere_and_the_cluster_is_left_running(
+def test_makes_frames_of_a_lost_node_elsewhere_and_leaves_the_cluster_running(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
     with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as cluster, freezer() as frozen:
@@ -41,7 +41,7 @@ def test_frames_of_a_lost_node_are_made_elsewhere_and_the_cluster_is_left_runnin
                 frozen.go_on()
             if isinstance(event, FrameDone) and event.done == 3:
                 stop_the_other(frozen, config.run_dir, event.worker)
-                # End the node of the worker that has just worked, as the other one may still be
+                # End the node of the worker that has just made a frame, as the other may still be
                 # starting. A machine that loses power loses all its processes at once. A worker
                 # outliving its raylet for seconds could finish its work, and no loss would be seen.
                 pid = worker_pid(config.run_dir, event.worker)
@@ -54,7 +54,7 @@ def test_frames_of_a_lost_node_are_made_elsewhere_and_the_cluster_is_left_runnin
 
         result = open_run(config).execute(lose_node)
         assert lost[0].cause in ("died", "unreachable", "node lost"), "Ray may notice any first"
-        # Until Ray has noticed it too, it may send replacements to the lost node.
+        # Until Ray has noticed the loss, it may send replacements to the lost node.
         assert {event.cause for event in lost[1:]} <= {"node lost"}
         worked = {line["worker"] for line in journal_lines(config.run_dir, "done")}
         assert len(worked & {event.worker for event in lost}) == 1
@@ -64,13 +64,12 @@ def test_frames_of_a_lost_node_are_made_elsewhere_and_the_cluster_is_left_runnin
         assert ray.cluster_resources()["CPU"] >= 1
 
 
-def test_ends_a_stalled_worker_and_a_node_that_joins_takes_its_frames(
+def test_ends_a_stalled_worker_and_gives_its_frames_to_a_new_node(
     tmp_path: Path, uninterrupted: Undisturbed
 ) -> None:
-    """Stop the only worker half-way, and add a node with room for another.
+    """Freeze the only worker half-way, and add a node with room for another.
 
-    On a busy machine a healthy worker may be silent for as long. It is then ended too, which does
-    no harm.
+    On a busy machine a healthy worker may also be silent for this long. Ending it too does no harm.
     """
     lost: list[WorkerLost] = []
     stopped, joined = [], []

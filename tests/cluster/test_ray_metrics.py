@@ -1,4 +1,4 @@
-"""Metrics that the dashboard's Prometheus endpoint serves for a run."""
+"""Metrics of a run on the Prometheus endpoint of Ray's dashboard."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Served = dict[str, list[tuple[str, float]]]
 
 
 def served() -> Served:
-    """Read our metrics and Ray's of tasks; an endpoint that does not answer serves none."""
+    """Read our metrics and Ray's task metrics; return none if the endpoint does not answer."""
     (port,) = [node["MetricsExportPort"] for node in ray.nodes()]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -64,7 +64,7 @@ def served() -> Served:
 
 
 def wait_for(enough: Callable[[Served], bool]) -> Served:
-    """Collect metrics until they are enough; those of a dead worker disappear after a while."""
+    """Collect metrics until a condition holds; those of a dead worker disappear in time."""
     found: Served = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not enough(found):
@@ -75,7 +75,7 @@ def wait_for(enough: Callable[[Served], bool]) -> Served:
 
 
 def values_of(found: Served) -> dict[str, list[float]]:
-    """Drop the labels."""
+    """Return metric → values, without the labels."""
     return {name: [value for _, value in rows] for name, rows in found.items()}
 
 

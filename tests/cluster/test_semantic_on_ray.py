@@ -30,7 +30,7 @@ from tests.support.semantic import QUICK, write_disc
 
 
 def jobs_in(folder: Path, **changes: object) -> list[TrainJob]:
-    """Return trainings of two pictures and of one that cannot be trained."""
+    """Return the jobs of two pictures, and of one that cannot be trained."""
     config = SemanticConfig(**{**QUICK, **changes})
     jobs = []
     for name in ("one", "two", "bad"):

@@ -1,4 +1,4 @@
-"""A machine of a cluster that does not see the shared folder: a real one, in a mount namespace."""
+"""A cluster node that does not see the shared folder, simulated by a mount namespace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ exec "$2" -m ray.scripts.scripts start --address="$3" --num-cpus=1 --num-gpus=0 
 
 @contextlib.contextmanager
 def blind_node(address: str, hidden: Path, messages: Path) -> Iterator[None]:
-    """Start a node of a cluster that sees an empty disk in place of a folder."""
+    """Start a node that sees an empty disk in place of a folder."""
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("needs unshare to mount a disk of its own")
@@ -55,7 +55,7 @@ def blind_node(address: str, hidden: Path, messages: Path) -> Iterator[None]:
         node.wait(PATIENCE_SECONDS)
 
 
-def test_reports_a_machine_without_the_shared_folder_before_any_frame(tmp_path: Path) -> None:
+def test_reports_a_machine_without_the_shared_folder_before_the_first_frame(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     with cluster_of() as cluster, blind_node(cluster.address, shared, tmp_path / "messages"):

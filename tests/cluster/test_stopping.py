@@ -45,7 +45,7 @@ def test_ctrl_c_lets_workers_finish_their_frames(
     assert read_status(config.run_dir).state == "interrupted"
     finished = journaled_files(config.run_dir)
     assert len(finished) == result["done"]
-    here = dataclasses.replace(config, execution=INLINE)  # another Ray would take ten seconds more
+    here = dataclasses.replace(config, execution=INLINE)  # another Ray takes ten seconds
     assert open_run(here).execute().done == FRAMES
     assert frame_identity(config.run_dir).items() >= finished.items()
     assert_like(config, uninterrupted)
@@ -56,7 +56,7 @@ def test_ctrl_c_lets_workers_finish_their_frames(
 def test_ctrl_c_finishes_all_frames_that_are_matched_together(
     tmp_path: Path, execution: ExecutionConfig
 ) -> None:
-    """As on a GPU: Ctrl-C at the first frame of a batch of three; the next batch is not begun."""
+    """Press Ctrl-C at the first frame of a batch of three, as on a GPU; no other batch starts."""
     stop = StopRequest()
     told: list[RunEvent] = []
 

@@ -1,4 +1,4 @@
-"""Run the real command line on small real pictures."""
+"""Run the real command line on small pictures."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.support.processes.paced import Paced
 
 COMMAND = [sys.executable, "-m", "batch_analogy"]
 QUICK = ["--quality", "draft", "--size", "0.0041"]
-APART = [*QUICK, "--temporal", "off"]  # of films: frame by frame
+APART = [*QUICK, "--temporal", "off"]  # of films: frames are independent
 HERE = [*APART, "--address", "none"]
-"""Options of runs that only have to be right, not to look good: small matching, no Ray."""
+"""Options of quick runs: small matching size, independent frames, no Ray."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Ended:
         return [json.loads(line) for line in self.out.splitlines()]
 
     def assert_ended(self, code: int, *words: str) -> None:
-        """Check the exit code, the words of the output, and that there is no traceback."""
+        """Check the exit code, and that the output has these words and no traceback."""
         said = self.err + self.out
         assert self.code == code, said
         flat = " ".join(said.replace("│", " ").split())  # usage errors come in a box
@@ -75,7 +75,7 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> Ended:
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start the command in its own process without waiting; it receives Ctrl-C.
 
-    Tests that are started in the background of a shell may have been told to ignore it.
+    A shell makes background processes ignore Ctrl-C, and the tests may be one of them.
     """
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -83,21 +83,21 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=_hear_control_c,  # noqa: PLW1509  it takes no lock
+        preexec_fn=_receive_ctrl_c,  # noqa: PLW1509  it takes no lock
     )
 
 
-def _hear_control_c() -> None:
+def _receive_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start_and_wait(command: list[str | Path], event: str = "frame-done") -> Paced:
     """Start a run with --json and return at its first event of this name.
 
-    It goes on by a few frames at most until it is let go.
+    It makes a few more frames at most, until ``let_go`` is called.
     """
     words = [*COMMAND, *map(str, command), "--json"]
-    run = Paced(words, env=environment(), preexec_fn=_hear_control_c)
+    run = Paced(words, env=environment(), preexec_fn=_receive_ctrl_c)
     run.wait_for(event)
     return run
 
@@ -130,7 +130,7 @@ def write_frames(folder: Path, count: int, suffix: str = ".png") -> Path:
 
 
 def truncate(path: Path) -> None:
-    """Cut a file in the middle."""
+    """Truncate a file to half of its size."""
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
 

@@ -1,4 +1,4 @@
-"""A small comparison for tests of the study: three methods, three target maps, flat pictures."""
+"""A small comparison for tests of the study: three methods and three target maps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def picture(number: int) -> NDArray[np.uint8]:
 def write_comparison(
     root: Path, methods: tuple[str, ...] = METHODS, cases: tuple[str, ...] = CASES
 ) -> Comparison:
-    """Write a folder as ``compare`` leaves it."""
+    """Write the folder that ``compare`` would write."""
     folder = ComparisonFolder(root)
     paths = [folder.source, folder.label, *map(folder.map, cases)]
     paths += [folder.picture(method, case) for method in methods for case in cases]

@@ -1,4 +1,4 @@
-"""Small painted runs for tests: a pan over a cat, and painted frames of it."""
+"""Small painted runs for tests: a pan over a photograph of a cat, and painted frames."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def camera_frame(index: int) -> Picture:
 
 
 def paint(frame: Picture) -> Picture:
-    """Paint a frame: aligned with it exactly, with grain that must move along with it."""
+    """Paint a frame: exactly aligned with it, with grain that must move with the scene."""
     noise = np.random.default_rng(3).standard_normal(frame.shape[:2]).astype(np.float32)
     grain = 250 * cv2.GaussianBlur(noise, (0, 0), 2.0)[..., None]
     inverted = 255 - frame[..., ::-1].astype(int)

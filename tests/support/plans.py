@@ -1,4 +1,4 @@
-"""Plans without files behind them."""
+"""Plans whose files do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RAW files made from known light."""
+"""RAW files of known linear light."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 H, W = 64, 80
-# From CIE XYZ to linear sRGB (IEC 61966-2-1): a camera that sees as sRGB does.
+# From CIE XYZ to linear sRGB (IEC 61966-2-1): a camera whose primaries are those of sRGB.
 _FROM_XYZ = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
 
 
@@ -31,7 +31,7 @@ def write_dng(
     Args:
         path: the file.
         linear: (H, W, 3) linear sRGB in [0, 1].
-        neutral: what the sensor shows of white: the white balance undoes it.
+        neutral: the sensor's values for white, which the white balance corrects.
         turn: EXIF orientation.
     """
     seen = linear * np.array(neutral)

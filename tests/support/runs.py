@@ -52,7 +52,7 @@ def sample_config(root: Path, frames: int, **overrides: Any) -> RunConfig:
         run_dir=root / "film.run",
         analogy=DRAFT,
         segment_frames=2,
-        temporal="off",  # how frames are steadied has tests of its own
+        temporal="off",  # temporal coherence has tests of its own
         execution=INLINE,
     )
     return dataclasses.replace(base, **overrides)
@@ -73,7 +73,7 @@ def frame_bytes(run_dir: Path) -> dict[str, bytes]:
 
 
 def frame_identity(run_dir: Path) -> dict[str, tuple[int, int]]:
-    """Return (inode, mtime_ns) of every finished picture: equal only if it was not rewritten."""
+    """Return (inode, mtime_ns) of every finished picture, which change if it is rewritten."""
     frames = run_dir / "frames"
     return {
         str(path.relative_to(frames)): (path.stat().st_ino, path.stat().st_mtime_ns)
@@ -82,7 +82,7 @@ def frame_identity(run_dir: Path) -> dict[str, tuple[int, int]]:
 
 
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a real disk of this size; skip where this user may not mount."""
+    """Mount a real disk of this size; skip the test if this user may not mount."""
     folder.mkdir()
     mount = shutil.which("mount")
     if mount is None:
@@ -96,7 +96,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def fill(path: Path, *, leave_bytes: int = 0) -> None:
-    """Write until the disk is full, then give some bytes back."""
+    """Write a file until the disk is full, then free some bytes."""
     with path.open("wb", buffering=0) as file:
         try:
             while file.write(b"x" * 4096):
@@ -114,16 +114,16 @@ def run_here(config: RunConfig, *, overwrite: bool = False) -> tuple[RunResult, 
 
 
 def worked_on(events: list[RunEvent]) -> list[int]:
-    """Return the frames that were done, in order."""
+    """Return the indices of the frames that were done, in order."""
     return sorted(event.index for event in events if isinstance(event, FrameDone))
 
 
 def opened(events: list[RunEvent]) -> RunOpened:
-    """Return the event that tells how much earlier executions had done."""
+    """Return the event that reports the progress of earlier executions."""
     return next(event for event in events if isinstance(event, RunOpened))
 
 
 def truncate(path: Path) -> None:
-    """Cut a file in the middle."""
+    """Truncate a file to half of its size."""
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])

@@ -1,4 +1,4 @@
-"""A small picture with two classes, and settings that train it in a moment."""
+"""A small picture with two classes, and settings for a very short training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TWO = Palette(((0, 0, 255), (255, 0, 0)))
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """A picture, its classes, and VGG-19; makes trainers of them."""
+    """A picture, its classes and VGG-19, from which trainers are made."""
 
     image: Tensor
     classes: Classes
@@ -37,7 +37,7 @@ class TrainingSample:
 
 
 def striped_disc(network: Vgg19) -> TrainingSample:
-    """Draw a striped red disc on noisy blue, 45 × 61: sides that are not multiples of 8."""
+    """Draw a striped red disc on noisy blue, 45 × 61 px: no side is a multiple of 8."""
     y, x = np.mgrid[:45, :61]
     classes = ((y - 20) ** 2 + (x - 25) ** 2 < 150).astype(np.int64)
     noise = np.random.default_rng(3).random((45, 61))
@@ -81,6 +81,6 @@ def write_maps(folder: Path, count: int) -> Path:
 
 
 def disc_classes(column: int) -> Classes:
-    """Draw a disc: (40, 48), 1 inside, else 0."""
+    """Return the classes of a disc, (40, 48): 1 inside, else 0."""
     y, x = np.mgrid[:40, :48]
     return ((y - 20) ** 2 + (x - column) ** 2 < 100).astype(np.int64)

@@ -1,8 +1,8 @@
 """Simulated workers and clock for the real driver.
 
-The clock runs on while the driver works and jumps over the time in which it would wait, so a
-night passes in minutes and what the driver itself costs is in it. Told of another time than the
-machine's, it stands still between jumps, and every run has the same course.
+The clock runs while the driver works and jumps over the time that it would wait. So a night passes
+in minutes, and includes the driver's own time. With a constant in place of the machine's time, the
+clock stands still between jumps, and every run takes the same course.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ class OnePicture(RunStore):
 
 
 class SimulatedClock:
-    """A clock that jumps over waiting; its value is the seconds since it was made."""
+    """A clock that skips waiting; it returns the seconds since it was made."""
 
     def __init__(self, real: Callable[[], float] = time.perf_counter) -> None:
         self._real = real
         self._ahead = -real()
-        self.simulating = 0.0  # real seconds that the simulation took itself; not in the time
+        self.simulating = 0.0  # real seconds of the simulation itself, not counted
 
     def __call__(self) -> float:
         return self._real() + self._ahead
 
     def stop(self) -> float:
-        """Return the time at which the simulation's own work begins; ``go`` ends it."""
+        """Stop the clock for the simulation's own work, until ``go``; return the time."""
         self._stopped_at = self._real()
         return self._stopped_at + self._ahead
 
     def go(self, now: float) -> None:
-        """Go on from this time."""
+        """Let the clock continue from this time."""
         real = self._real()
         self.simulating += real - self._stopped_at
         self._ahead = now - real
@@ -69,14 +69,14 @@ class Life:
 
     node: str
     start_seconds: float = 60.0
-    lasts_seconds: float = math.inf  # from its being ready
+    lasts_seconds: float = math.inf  # from when it is ready
     cause: LossCause = "died"  # of its end
-    starts: bool = True  # else it is lost when it should be ready
+    starts: bool = True  # if False, it is lost when it should be ready
 
 
 @dataclass(frozen=True)
 class Fate:
-    """Script of one try of a frame."""
+    """Script of one attempt at a frame."""
 
     seconds: float
     end: End = "done"
@@ -88,10 +88,10 @@ class Hours:
 
     ready_at: float
     gone_at: float = 0.0
-    done: float = 0.0  # tries that gave a frame
-    failed: float = 0.0  # tries that failed
-    cut_off: float = 0.0  # tries during which it was lost or taken out
-    idle_last: float = 0.0  # from its last try to its end: nothing was left for it
+    done: float = 0.0  # attempts that made a frame
+    failed: float = 0.0  # attempts that failed
+    cut_off: float = 0.0  # attempts during which it was lost or taken out
+    idle_last: float = 0.0  # from its last attempt to its end, without work
 
 
 @dataclass
@@ -99,10 +99,10 @@ class _Worker:
     name: str
     life: Life
     tasks: deque[FrameTask] = field(default_factory=deque)
-    fate: Fate | None = None  # of the try in hand
+    fate: Fate | None = None  # of the attempt in progress
     began_at: float = 0.0
     hours: Hours | None = None  # once it is ready
-    due: int = -1  # the number of what it will be heard of next
+    due: int = -1  # number of its next event
 
     @property
     def lost_at(self) -> float:
@@ -110,14 +110,14 @@ class _Worker:
 
 
 class SimulatedPool:
-    """A ``jobs.drive.pool.Pool`` of workers that take their time and fail as they are told.
+    """A ``jobs.drive.pool.Pool`` of workers that take time and fail by a script.
 
     Args:
-        clock: as the driver's.
-        workers: how many are started.
-        life: told a worker's name and the nodes to be avoided.
-        fate: told worker, node and frame for each try.
-        places: as many workers are asked for by ``grow``; None: no more than at first.
+        clock: the driver's clock.
+        workers: number of workers at the start.
+        life: returns the script of a worker from its name and the nodes to avoid.
+        fate: returns the script of an attempt from the worker, its node and the frame.
+        places: largest number of workers that ``grow`` may reach; None: as at the start.
     """
 
     def __init__(
@@ -134,11 +134,11 @@ class SimulatedPool:
         self.submitted: list[tuple[str, tuple[int, ...]]] = []
         self.removed: list[str] = []
         self.polls = 0
-        self.events: Counter[str] = Counter()  # class → how many were told
+        self.events: Counter[str] = Counter()  # class → number of events
         self._clock, self._wanted, self._life, self._fate = clock, workers, life, fate
         self._places = places or workers
         self._workers: dict[str, _Worker] = {}
-        self._heap: list[tuple[float, int, str]] = []  # when, number, worker
+        self._heap: list[tuple[float, int, str]] = []  # time, number of the event, worker
         self._numbers = iter(range(10**12))
         self._avoided: frozenset[str] = frozenset()
         self._started = 0
@@ -161,10 +161,10 @@ class SimulatedPool:
     def poll(self, timeout_seconds: float) -> list[PoolEvent]:
         now = self._clock.stop()
         self.polls += 1
-        self._drop_void()
+        self._drop_invalid()
         first = self._heap[0][0] if self._heap else now + timeout_seconds
         now = max(now, min(first, now + timeout_seconds))
-        events = [self._hear(doer, at) for doer, at in self._due(now)]
+        events = [self._next_event(doer, at) for doer, at in self._due(now)]
         self.events.update(type(event).__name__ for event in events)
         self._clock.go(now)
         return events
@@ -197,13 +197,13 @@ class SimulatedPool:
             self._lose(doer, self._clock())
 
     def _expect(self, doer: _Worker, at: float) -> None:
-        """Set when a worker's next event is due, replacing the one before."""
+        """Set the time of a worker's next event, replacing any earlier one."""
         doer.due = next(self._numbers)
         at = min(at, doer.lost_at)
         if at < math.inf:
             heapq.heappush(self._heap, (at, doer.due, doer.name))
 
-    def _drop_void(self) -> None:
+    def _drop_invalid(self) -> None:
         while self._heap and not self._is_valid(*self._heap[0]):
             heapq.heappop(self._heap)
 
@@ -219,8 +219,8 @@ class SimulatedPool:
                 found.append((self._workers[name], at))
         return found
 
-    def _hear(self, doer: _Worker, at: float) -> PoolEvent:
-        """Return a worker's event and schedule its next one."""
+    def _next_event(self, doer: _Worker, at: float) -> PoolEvent:
+        """Return the event of a worker that is due, and schedule its next one."""
         name, life = doer.name, doer.life
         if doer.hours is None and not life.starts:
             self._lose(doer, at)
@@ -234,11 +234,11 @@ class SimulatedPool:
             self._lose(doer, at)
             return Died(name, "it was lost", life.cause, life.node)
         if doer.fate is not None:
-            return self._end_try(doer, at)
+            return self._end_attempt(doer, at)
         self._expect(doer, math.inf)
         return Ended(name)
 
-    def _end_try(self, doer: _Worker, at: float) -> PoolEvent:
+    def _end_attempt(self, doer: _Worker, at: float) -> PoolEvent:
         fate, hours = doer.fate, doer.hours
         if fate is None or hours is None:
             raise RuntimeError(f"{doer.name} has no frame in hand")

@@ -1,4 +1,4 @@
-"""Runs of the real driver with simulated workers, a set clock and a journal on the disk."""
+"""Runs of the real driver with simulated workers, a simulated clock and a real journal."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ START_SECONDS = 5.0
 
 
 class Stage:
-    """A run whose workers fare as scripted.
+    """A run whose workers behave as scripted.
 
     Args:
-        folder: becomes the run folder.
-        works: the pieces.
-        workers: how many there are at first, named styler-0, styler-1 …
-        lives: worker → what lies before it; others start in 5 s on the node ``near``.
-        ends: told worker, node, frame and try (from 1) of it: how that try ends.
-        places: as many workers as there is room for.
-        shown: status.json is written every second of the told time, not of the real one.
-        settings: of the execution.
+        folder: the run folder.
+        works: the pieces of work.
+        workers: number of workers at the start, named styler-0, styler-1 …
+        lives: worker → its script; others start in 5 s on the node ``near``.
+        ends: returns the end of an attempt from worker, node, frame and attempt (from 1).
+        places: largest number of workers.
+        shown: if True, status.json is written every second of simulated, not of real, time.
+        settings: settings of the execution.
     """
 
     def __init__(
@@ -94,12 +94,12 @@ class Stage:
             progress,
             execution,
             self.stop,
-            self._hear,
+            self._record,
             self.clock,
         )
 
     def run(self) -> Stage:
-        """Let the driver drive to the end."""
+        """Run the driver to its end."""
         with self._journal:
             self.driver.run()
         return self
@@ -118,10 +118,10 @@ class Stage:
         return sorted(line["index"] for line in self.journaled("done"))
 
     def done_by(self, *workers: str) -> list[int]:
-        """Return the frames that these workers did."""
+        """Return the frames that these workers made."""
         return sorted(x["index"] for x in self.journaled("done") if x["worker"] in workers)
 
-    def _hear(self, event: RunEvent) -> None:
+    def _record(self, event: RunEvent) -> None:
         self.events.append(event)
         self.told_at.append(self.clock())
 

@@ -1,4 +1,4 @@
-"""Pictures of every kind, and checks of reading them."""
+"""Pictures of many formats, and checks of reading them."""
 
 from __future__ import annotations
 

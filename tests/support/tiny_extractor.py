@@ -1,4 +1,4 @@
-"""A second feature extractor, small and quick: random filters on reduced pictures."""
+"""A small and quick feature extractor besides VGG-19: random filters on reduced pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from batch_analogy.analogy.features import PIXELS, FeatureExtractor, LevelSpec, 
 
 
 class TinyExtractor:
-    """Random 3×3 filters at several scales, whose strides need not be powers of 2.
+    """Extractor of random 3×3 filters at several scales, with any strides.
 
     Args:
         strides: pixels per cell of each level, coarse to fine.
@@ -61,7 +61,7 @@ class TinyExtractor:
 
 
 def tiny_extractor(strides: tuple[int, ...] = (9, 3, 1)) -> FeatureExtractor:
-    """Return a ``TinyExtractor``; the type checker confirms that it is an extractor."""
+    """Return a ``TinyExtractor``; its return type makes mypy check the protocol."""
     return TinyExtractor(strides)
 
 

@@ -158,7 +158,7 @@ def _survey_references(
     if config.target != "frames" and len(paths) > 1:
         raise UsageError(
             f"there are {len(paths)} references in {path}, which fade into each other, but "
-            f"--target {config.target} takes only one; give a single picture"
+            f"--target {config.target} takes one picture; give only one"
         )
     fingerprints = [fingerprint_file(one, known) for one in paths]
     sizes = [read_still(one).shape[:2] for one in paths]  # decodes them, as every worker will

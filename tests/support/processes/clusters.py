@@ -22,7 +22,7 @@ from tests.support.runs import frame_bytes, frame_identity
 FRAMES = 12
 
 Undisturbed = tuple[dict[str, bytes], bytes]
-"""The frames and the film of a run that nobody disturbed."""
+"""The frames and the film of an undisturbed run."""
 
 Started = TypeVar("Started")
 
@@ -40,7 +40,7 @@ def in_good_time(start: Callable[[], Started]) -> Started:
 
 @contextlib.contextmanager
 def cluster_of(*nodes: Mapping[str, Any]) -> Iterator[Cluster]:
-    """Start a head without work and nodes beside it, and stop them afterwards."""
+    """Start a head that does no work, and other nodes; stop them afterwards."""
     head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
     cluster = in_good_time(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
@@ -75,7 +75,7 @@ def node_of(cluster: Cluster, run_dir: Path, worker: str) -> Any:
 
 
 def wait_until_loaded(run_dir: Path, *workers: str) -> None:
-    """Wait until workers have loaded their models: the first line of their logs."""
+    """Wait until workers have loaded their models and so begun their logs."""
     logs = [run_dir / "logs" / f"{worker}.jsonl" for worker in workers]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not all(log.exists() for log in logs):
@@ -84,9 +84,10 @@ def wait_until_loaded(run_dir: Path, *workers: str) -> None:
 
 
 def stop_the_other(frozen: Freezer, run_dir: Path, worker: str) -> None:
-    """Freeze the other one of styler-0 and styler-1.
+    """Freeze that worker of styler-0 and styler-1 that is not ``worker``.
 
-    Until Ray notices that the other is gone, it could do all that is left, and nobody were missed.
+    Before Ray notices that ``worker`` is gone, the other could otherwise finish all frames, and the
+    loss would go unnoticed.
     """
     (other,) = {"styler-0", "styler-1"} - {worker}
     wait_until_loaded(run_dir, other)
@@ -94,7 +95,7 @@ def stop_the_other(frozen: Freezer, run_dir: Path, worker: str) -> None:
 
 
 def assert_like(config: RunConfig, expected: Undisturbed) -> None:
-    """Check that a run has the same bytes as the undisturbed one."""
+    """Check that the frames and the film of a run equal those of the undisturbed one."""
     frames, film = expected
     assert frame_bytes(config.run_dir) == frames
     assert config.output.read_bytes() == film

@@ -1,7 +1,7 @@
 """Drivers in their own processes, to be killed by tests.
 
-A small run may be over before a busy machine lets a test look at it again. So a driver can be told
-to wait when it has done so many frames, until the test reads its output or ends it.
+On a busy machine, a small run may be over before the test can look at it again. So a driver can be
+told to wait after a number of frames, until the test reads its output or ends it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ print(json.dumps({**values, "films": [str(film) for film in result.films]}), flu
 """
 
 StartDriver = Callable[..., "subprocess.Popen[str]"]
-"""``start(config, hold_at=frames)``: by default it waits for nothing."""
+"""Function ``start(config, hold_at=frames)``; by default the driver does not wait."""
 
 
 def wait_for_frames(run_dir: Path, count: int) -> None:
@@ -63,12 +63,12 @@ def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     state = Path(f"/proc/{pid}/stat")
     while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline, f"process {pid} goes on"
+        assert time.monotonic() < deadline, f"process {pid} has not ended"
         time.sleep(0.1)
 
 
 class Freezer:
-    """Freeze workers, so that others come first however slow they are."""
+    """Freezer of workers, so that others finish first, however slow they are."""
 
     def __init__(self) -> None:
         self._stopped: list[int] = []
@@ -79,7 +79,7 @@ class Freezer:
         os.kill(self._stopped[-1], signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let the frozen workers that still exist go on."""
+        """Resume the frozen workers that still exist."""
         while self._stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._stopped.pop(), signal.SIGCONT)
@@ -87,7 +87,7 @@ class Freezer:
 
 @contextlib.contextmanager
 def freezer() -> Iterator[Freezer]:
-    """Give a Freezer, and let every frozen worker go on afterwards."""
+    """Yield a ``Freezer``, and resume every frozen worker afterwards."""
     made = Freezer()
     try:
         yield made
@@ -96,13 +96,13 @@ def freezer() -> Iterator[Freezer]:
 
 
 def starting_drivers() -> Iterator[StartDriver]:
-    """Start drivers in their own process groups, and end them afterwards; for a fixture."""
+    """Yield a function that starts drivers in their own process groups; end them afterwards."""
     started: list[subprocess.Popen[str]] = []
 
     def start(config: RunConfig, *, hold_at: int = 0) -> subprocess.Popen[str]:
         driver = subprocess.Popen(
             [sys.executable, "-c", DRIVE, json.dumps(to_plain(config)), str(hold_at)],
-            stdin=subprocess.PIPE,  # communicate() closes it, and so lets a driver go on
+            stdin=subprocess.PIPE,  # communicate() closes it, so that a waiting driver continues
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,6 +1,6 @@
-"""Simulated machines: Linux namespaces with addresses, in which Ray really runs.
+"""Simulated machines: Linux namespaces with their own addresses, in which Ray really runs.
 
-Needs Linux, with namespaces allowed to this user. Everything in them dies with them.
+This needs Linux, and a user who may create namespaces. Processes in a namespace end with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ START_SECONDS = 280.0
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 QUICK_TO_NOTICE = {
-    # A node is dead after some five seconds instead of one minute, …
+    # A node counts as dead after about five seconds instead of one minute, …
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_timeout_ms": "1000",
@@ -39,7 +39,7 @@ QUICK_TO_NOTICE = {
 
 
 def require_namespaces() -> None:
-    """Skip the test where namespaces cannot be made."""
+    """Skip the test if namespaces cannot be created."""
     missing = [name for name in ("unshare", "nsenter", "ip", "pkill") if not shutil.which(name)]
     if missing:
         pytest.skip(f"needs {', '.join(missing)} of Linux")
@@ -57,12 +57,12 @@ def require_namespaces() -> None:
 class Machines:
     """Machines joined by a switch; number 1 is the head of a Ray cluster.
 
-    They share the disk of this machine, and what is in ``own`` each has for itself.
+    They share the disk of this machine, except for the folder ``own``: each has one of its own.
     """
 
     world: int  # process id of the namespaces around all machines
     inits: list[str]  # process ids of the machines' first processes, as seen in the world
-    own: Path  # Ray's folder; on every machine another one
+    own: Path  # Ray's folder, different on each machine
     home: Path
     environment: Mapping[str, str]
     started: list[subprocess.Popen[Any]] = field(default_factory=list)
@@ -73,12 +73,12 @@ class Machines:
         return "10.99.0.1:6379"
 
     def on(self, machine: int, *command: str) -> list[str]:
-        """Return the command line that runs a command on machine 1, 2, ..."""
+        """Return the command line that runs a command on a machine, counted from 1."""
         inside = ["nsenter", "--target", self.inits[machine - 1], "--net", "--pid", "--mount"]
         return [*self._in_world(), *inside, f"--wd={ROOT}", "--", *command]
 
     def plug(self, machine: int, *, cable: bool) -> None:
-        """Pull out a machine's cable, or put it in again."""
+        """Unplug a machine's network cable, or plug it in again."""
         state = "up" if cable else "down"
         link = ["ip", "link", "set", f"cable-{machine}", state]
         subprocess.run([*self._in_world(), *link], check=True)
@@ -94,14 +94,14 @@ class Machines:
         return process
 
     def start_head(self, *options: str) -> None:
-        """Start Ray's head, without cores for work."""
+        """Start Ray's head, which has no cores for work."""
         head = ["--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false", *options]
         self._ray_start(1, *head)
 
     def start_node(self, machine: int) -> subprocess.Popen[bytes]:
-        """Start a node of one core; as under systemd or Kubernetes, it is started again if it ends.
+        """Start a node of one core, and return at once.
 
-        Returns at once.
+        It is restarted if it ends, as under systemd or Kubernetes.
         """
         again = 'while sleep 0.5; do "$@"; done'
         start = self._start_command(machine, f"--address={self.address}", "--num-cpus=1", "--block")
@@ -144,7 +144,7 @@ class Machines:
 def machines(count: int) -> Iterator[Machines]:
     """Make machines without Ray, and kill all their processes afterwards."""
     require_namespaces()
-    short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # Ray's sockets want a short path
+    short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # Ray's sockets need a short path
     ready = 'echo "$MACHINES"; exec sleep infinity'
     world = subprocess.Popen(
         [*NAMESPACES, "bash", str(MACHINES), str(count), "bash", "-c", ready],
@@ -166,7 +166,7 @@ def machines(count: int) -> Iterator[Machines]:
             subprocess.run(made.on(machine, *mount), check=True)
         yield made
     finally:
-        world.kill()  # and with it all that runs in there
+        world.kill()  # ends every process in its namespaces
         world.wait()
         if world.stdout is not None:
             world.stdout.close()
