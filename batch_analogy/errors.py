@@ -15,7 +15,7 @@ class into an exit code (``cli/failures.py``); library callers catch the class t
     └── MachineError            this machine or cluster cannot do it                     (4)
         ├── WeightsError        the VGG-19 weights are missing or damaged
         ├── OutputDiskError     the output disk is full or not writable
-        ├── FilmError           the film could not be encoded or did not verify
+        ├── FilmError           the film could not be encoded or failed verification
         ├── DeviceMemoryError   the GPU's memory does not hold even one pair
         └── ClusterError        Ray, the cluster or the resources asked for are missing
 """
@@ -72,7 +72,7 @@ class OutputDiskError(MachineError):
 
 
 class FilmError(MachineError):
-    """The film could not be encoded, or did not verify after encoding."""
+    """The film could not be encoded, or failed verification after encoding."""
 
 
 class DeviceMemoryError(MachineError):

@@ -40,7 +40,7 @@ def read_blend(frame: FrameBlend) -> FloatPixels:
         if light is not None and pixels.shape != light.shape:
             raise FrameError(
                 f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and cannot be blended with "
-                f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]} px"
+                f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]} px; resize one of them"
             )
         light = pixels if light is None else light + pixels
     assert light is not None

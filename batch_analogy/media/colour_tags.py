@@ -26,7 +26,7 @@ _PAL_LINES, _NTSC_LINES = (576, 288), (486, 480, 240)  # each system has its own
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 _MATRICES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc")
-"""Matrices a film can be encoded with: those that ffmpeg's scaler implements."""
+"""Matrices that a film can be encoded with; ffmpeg's scaler implements no others."""
 _USUAL: dict[str, tuple[str, str]] = {  # matrix → primaries and transfer, if untagged
     "smpte170m": ("smpte170m", "smpte170m"),
     "bt470bg": ("bt470bg", "smpte170m"),

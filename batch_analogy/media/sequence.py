@@ -67,7 +67,7 @@ def find_stills(source: str) -> list[str]:
 
     Hidden files, videos, sidecar files and subfolders are skipped. Damaged pictures are listed:
     they are failed frames, not missing ones. A RAW file is skipped if a developed picture of the
-    same name lies beside it, as many cameras write both.
+    same name is in the same folder, as many cameras write both.
 
     Args:
         source: as the user typed it; ``**`` in a pattern descends into subfolders.

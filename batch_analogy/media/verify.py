@@ -49,21 +49,21 @@ def verify_film(
             decoded.parse(line.decode(errors="replace"))
     if pipe.code != 0 or decoded.count != count:
         raise FilmError(
-            f"{output} did not verify: {decoded.count} of {count} frames can be decoded; "
+            f"{output} failed verification: {decoded.count} of {count} frames can be decoded; "
             f"{last_lines(pipe.messages)}"
         )
     if decoded.size != size:
-        raise FilmError(f"{output} did not verify: it is not {size[1]}×{size[0]} px")
+        raise FilmError(f"{output} failed verification: it is not {size[1]}×{size[0]} px")
     if decoded.mistimed is not None:
         raise FilmError(
-            f"{output} did not verify: frame {decoded.mistimed} is not shown at its time"
+            f"{output} failed verification: frame {decoded.mistimed} is not shown at its time"
         )
     stream = _STREAM.search(pipe.messages)
     tags = ColourTags.read(stream[1] if stream else "")
     found = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
     if (tags.pixel_format, found) != (pixel_format, stored_colour_space(colours, pixel_format)):
         raise FilmError(
-            f"{output} did not verify: it is {tags.pixel_format} tagged {found}, not "
+            f"{output} failed verification: it is {tags.pixel_format} tagged {found}, not "
             f"{pixel_format} tagged {colours}"
         )
 

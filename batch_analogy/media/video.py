@@ -37,7 +37,7 @@ class VideoInfo:
 
     ``height`` and ``width`` are those of the extracted frames: upright, with square pixels.
     ``fps`` times ``duration_seconds`` is the number of frames; with a variable rate ``fps`` is the
-    average, and ``times`` tells when each frame is shown.
+    average, and ``times`` holds the time of each frame.
     """
 
     path: Path

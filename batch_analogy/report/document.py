@@ -1,4 +1,4 @@
-"""Shared parts of the reports' HTML pages, each of which is a single file."""
+"""Shared parts of the reports' HTML pages. Each page is a single file."""
 
 from __future__ import annotations
 

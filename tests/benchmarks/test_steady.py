@@ -50,10 +50,10 @@ def test_motion_by_parts_of_pixels_has_a_small_error(
 
 
 def test_masks_only_hidden_pixels(made: dict[str, Clip]) -> None:
-    _, seen = made["pan"].truth(0, 1)  # 4 px to the right, 2 px up
-    assert not seen[:, -4:].any()
-    assert not seen[:2].any()
-    assert seen[2:, :-4].all()
+    _, visible = made["pan"].truth(0, 1)  # 4 px to the right, 2 px up
+    assert not visible[:, -4:].any()
+    assert not visible[:2].any()
+    assert visible[2:, :-4].all()
     for case in ("identical", "static with noise"):
         assert made[case].truth(0, FRAMES - 1)[1].all()
 
@@ -62,12 +62,12 @@ def test_the_disc_hides_what_it_moves_over(made: dict[str, Clip]) -> None:
     clip = made["object"]
     assert clip.disc is not None
     before, later = (clips.disc_mask(*clip.disc(t)) for t in (0, 5))
-    flow, seen = clip.truth(0, 5)
+    flow, visible = clip.truth(0, 5)
     assert (flow[before] == (15, 5)).all()
     assert not flow[~before].any()
-    np.testing.assert_array_equal(~seen, later & ~before)
+    np.testing.assert_array_equal(~visible, later & ~before)
     unmasked = frame_metrics.warp_error(
-        *(floats(clip)[t] for t in (0, 5)), flow, np.ones_like(seen)
+        *(floats(clip)[t] for t in (0, 5)), flow, np.ones_like(visible)
     )
     assert unmasked > 1e-3  # the mask is needed
 

@@ -139,7 +139,7 @@ def assemble(
         The paths of all films.
 
     Raises:
-        FilmError: a film could not be encoded or did not verify.
+        FilmError: a film could not be encoded or failed verification.
         OutputDiskError: the disk is full or may not be written to.
     """
     order = _order(config, plan, done)

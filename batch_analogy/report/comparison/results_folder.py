@@ -104,7 +104,7 @@ def read_comparison(root: Path) -> Comparison:
         )
     if values.get("format") != FORMAT:
         raise UsageError(
-            f"{folder.values} has format {values.get('format')}, this version reads {FORMAT}; "
+            f"{folder.values} has format {values.get('format')}, but this version reads {FORMAT}; "
             "compare again with this version"
         )
     try:

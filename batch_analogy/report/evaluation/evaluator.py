@@ -167,7 +167,7 @@ def summary(frames: Sequence[EvaluatedFrame]) -> dict[str, object]:
         frames: all of them, in order.
 
     Returns:
-        JSON values. ``films``: name → means. ``ratio``: the run's means divided by those of the
+        JSON values. ``films``: name → means. ``ratio``: the run's means divided by the means of the
         film it is compared with. ``excess_warp_error``: the run's warp error minus the input's.
     """
     names = [name for name in (RUN, AGAINST, INPUT) if any(name in f.films for f in frames)]

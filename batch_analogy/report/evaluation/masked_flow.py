@@ -36,7 +36,7 @@ class MaskedFlow:
 def masked_flow_between(before: Picture, later: Picture) -> MaskedFlow:
     """Estimate flow between two frames of the input and mask unreliable pixels.
 
-    A pixel is masked if it is occluded (forward and backward flow disagree) or lies at a motion
+    A pixel is masked if it is occluded (forward and backward flow disagree) or is at a motion
     boundary, where flow is blurred.
 
     Args:

@@ -55,7 +55,7 @@ def read_all(paths: Sequence[Path], keys: Mapping[str, StudyKey]) -> tuple[Study
     if len(studies) > 1:
         files = "; ".join(f"study {s}: {', '.join(map(str, p))}" for s, p in studies.items())
         raise UsageError(
-            f"these answers belong to {len(studies)} studies; add up each alone: {files}"
+            f"these answers belong to {len(studies)} studies; add up each study separately: {files}"
         )
     study = next(iter(studies))
     if study not in keys:
@@ -81,8 +81,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} has no answers of a study; give the files that its page saved")
     if value.get("format") != FORMAT:
         raise InputError(
-            f"{path} has format {value.get('format')}, this version reads {FORMAT}; use the "
-            "version that made the page"
+            f"{path} has format {value.get('format')}, but this version reads {FORMAT}; use "
+            "the version that made the page"
         )
     for name in ("study", "person"):
         if not isinstance(value.get(name), str) or not value[name]:

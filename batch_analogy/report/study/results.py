@@ -110,9 +110,9 @@ def summarise_answers(key: StudyKey, answers: Sequence[Answers]) -> StudyResult:
         friedman_statistic=statistic,
         friedman_p=p_value,
         by_case={
-            case: {method: _mean_rank(method, those) for method in order}
+            case: {method: _mean_rank(method, of_case) for method in order}
             for case in (c.name for c in key.cases)
-            if (those := [ranking for ranking in rankings if ranking.case == case])
+            if (of_case := [ranking for ranking in rankings if ranking.case == case])
         },
     )
 
