@@ -21,8 +21,8 @@ _FIXED_DEPTHS = [f"{c.bits} for {n}" for n, c in CODECS.items() if c.bits == c.d
 _FRAMES_DEPTHS = [name for name, codec in CODECS.items() if codec.bits != codec.deep_bits]
 _DEPTH_HELP = (
     f"Bits per channel of the film, 8 or 10. Default: {', '.join(_FIXED_DEPTHS)}; the frames' own "
-    f"for {' and '.join(_FRAMES_DEPTHS)}; else 8. Numbered pictures have 8 bits, or 16 for "
-    "anything above 8."
+    f"for {' and '.join(_FRAMES_DEPTHS)}; else 8. Numbered pictures have 8 bits, or 16 for 10; by "
+    "default PNG has the frames' own depth and TIFF 16 bits."
 )
 HOLD_HELP = (
     "Show every frame for N frames of the film, which slows it down. With --hold or --blend a "
@@ -135,7 +135,7 @@ FpsOption = Annotated[
     Fraction | None,
     typer.Option(
         help="Frames per second, like 24, 23.976 or 30000/1001. By default a video keeps its own "
-        "times and stills get 24. At another speed a video's film has no sound.",
+        "times and stills get 24. With another rate than its own, a video's film has no sound.",
         parser=parse_fps,
         metavar="FPS",
         show_default=False,
