@@ -50,6 +50,15 @@ class ColourSpace:
     transfer: str = "bt709"
     full_range: bool = False
 
+    def __str__(self) -> str:
+        """Return the names for a message.
+
+        >>> str(ColourSpace(transfer="smpte2084"))
+        'bt709/bt709/smpte2084'
+        """
+        names = f"{self.matrix}/{self.primaries}/{self.transfer}"
+        return f"{names} at full range" if self.full_range else names
+
     @property
     def is_wide_gamut(self) -> bool:
         """True if the primaries are those of BT.2020."""

@@ -61,10 +61,11 @@ def verify_film(
     stream = _STREAM.search(pipe.messages)
     tags = ColourTags.read(stream[1] if stream else "")
     found = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
-    if (tags.pixel_format, found) != (pixel_format, stored_colour_space(colours, pixel_format)):
+    wanted = stored_colour_space(colours, pixel_format)
+    if (tags.pixel_format, found) != (pixel_format, wanted):
         raise FilmError(
             f"{output} failed verification: it is {tags.pixel_format} tagged {found}, not "
-            f"{pixel_format} tagged {colours}"
+            f"{pixel_format} tagged {wanted}"
         )
 
 
