@@ -1,4 +1,4 @@
-"""Machines whose clocks differ by hours: nothing is lost, made again or called dead."""
+"""Runs on machines whose clocks differ by hours."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ ELSEWHERE = ("unshare", "--user", "--map-root-user", "--uts", "sh", "-c")
 
 @contextlib.contextmanager
 def driven_elsewhere(config: RunConfig, *, skew: float, frames: int) -> Iterator[None]:
-    """A driver on a machine of another name, with another clock, that is killed in the end.
+    """Run a driver on a machine with another name and another clock; kill it at the end.
 
-    Entered when it has done so many frames, at which it waits.
+    The context is entered when ``frames`` frames are done; the driver waits there.
     """
     script = OTHER_CLOCK.format(skew=skew) + DRIVE
     drive = (sys.executable, "-c", script, json.dumps(to_plain(config)), str(frames))
@@ -62,7 +62,7 @@ def driven_elsewhere(config: RunConfig, *, skew: float, frames: int) -> Iterator
 
 @pytest.fixture
 def other_names() -> None:
-    """Skip if a process cannot have a host name of its own."""
+    """Skip the test if a process cannot have a host name of its own."""
     tried = subprocess.run([*ELSEWHERE, "hostname elsewhere"], capture_output=True, check=False)
     if tried.returncode != 0:
         pytest.skip(f"no host name of its own: {tried.stderr.decode().strip()}")
@@ -131,7 +131,7 @@ def test_without_shared_locks_a_changing_status_shows_a_driver(
 
 
 @pytest.mark.parametrize("last", [("finished",), ("encoding", "finished")])
-def test_a_driver_that_ends_between_two_reads_is_not_taken_for_a_killed_one(
+def test_a_driver_that_ends_between_two_reads_does_not_count_as_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: tuple[RunState, ...]
 ) -> None:
     """It writes its last status after the first read and releases the lock before the second."""
@@ -155,7 +155,7 @@ def test_a_driver_that_ends_between_two_reads_is_not_taken_for_a_killed_one(
     assert read_status(config.run_dir).state == "finished"
 
 
-def test_the_lock_shows_that_there_is_a_driver(tmp_path: Path) -> None:
+def test_the_lock_shows_a_running_driver(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "film.run")
     assert not store.has_driver()
     store.open()

@@ -1,4 +1,4 @@
-"""An edited exposure in a coherent film: what depends on it is made again, and nothing else."""
+"""An edited exposure in a coherent film: only the frames that depend on it are made again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def edit(config: RunConfig) -> None:
     path.write_text(text.replace(told, f'"exposure_ev": 0.5, {told}'))
 
 
-def test_makes_again_what_depends_on_an_edited_frame(tmp_path: Path) -> None:
+def test_makes_only_the_frames_that_depend_on_an_edit_again(tmp_path: Path) -> None:
     config = steady(tmp_path / "edited later")
     run_here(config)
     before = frame_bytes(config.run_dir)

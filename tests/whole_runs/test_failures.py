@@ -82,7 +82,7 @@ def test_too_many_failed_frames_end_the_run_and_it_can_be_continued(
     tmp_path: Path,
 ) -> None:
     config = sample_config(tmp_path, 5)
-    (tmp_path / "in/img4.png").write_bytes(b"no picture")  # found when planning, and it counts
+    (tmp_path / "in/img4.png").write_bytes(b"no picture")  # failures found when planning count too
     broken = config.run_dir / "frames/a_prime/000001.png"
     limits = dataclasses.replace(config.execution, max_failed=1)
     with open_run(dataclasses.replace(config, execution=limits)) as opening:

@@ -22,7 +22,7 @@ FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
 
 
 def decoded(film: Path, height: int = 64, width: int = 80) -> NDArray[np.int16]:
-    """(N, H, W, 3): what a film holds."""
+    """Decode a film to (N, H, W, 3) int16."""
     shown = ["-i", str(film), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     raw = subprocess.run([*FFMPEG, *shown], check=True, capture_output=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3).astype(np.int16)
@@ -78,7 +78,7 @@ def test_a_video_at_another_pace_keeps_its_times_without_sound(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("pace", [{"hold": 0}, {"blend": -1}, {"hold": 1001}])
-def test_refuses_impossible_paces(tmp_path: Path, pace: dict[str, int]) -> None:
+def test_rejects_invalid_paces(tmp_path: Path, pace: dict[str, int]) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(ConfigError, match="frames; it must lie between 1 and 1000"):
         sample_config(tmp_path, 0, **pace)

@@ -37,7 +37,7 @@ H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 
 
 def video_config(root: Path, *options: str, sound: bool = False, **settings: Any) -> RunConfig:
-    """A draft run over a clip of twelve small frames, ten a second."""
+    """Return a draft run over a clip of twelve small frames at 10 frames a second."""
     write_png(root / "reference.png", picture(40, 70, 66))
     source = ["-f", "lavfi", "-i", "testsrc2=s=80x64:r=10:d=1.2"]
     source += ["-f", "lavfi", "-i", "sine=d=1.2"] if sound else []
@@ -81,7 +81,7 @@ def test_a_film_keeps_its_videos_times_and_sound(tmp_path: Path) -> None:
     assert (even.fps, even.variable_rate, even.has_audio) == (10, False, False)
 
 
-def test_a_film_has_its_sound_though_the_video_was_deleted(tmp_path: Path) -> None:
+def test_a_film_has_its_sound_even_if_the_video_was_deleted(tmp_path: Path) -> None:
     config = video_config(tmp_path, sound=True, keep_audio=True)
     run_here(config)
     film = config.output.read_bytes()
@@ -136,14 +136,14 @@ def test_a_part_of_a_video_is_a_plan_of_its_own(tmp_path: Path) -> None:
         ("x", None, "is not a time"),
     ],
 )
-def test_refuses_empty_parts(tmp_path: Path, start: str, end: str | None, words: str) -> None:
+def test_refuses_empty_time_ranges(tmp_path: Path, start: str, end: str | None, words: str) -> None:
     config = video_config(tmp_path, start=start, end=end)
     with pytest.raises(UsageError, match=words):
         open_run(config)
     assert not config.run_dir.exists()
 
 
-def test_refuses_a_part_of_pictures(tmp_path: Path) -> None:
+def test_refuses_a_time_range_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "in").rmdir()
     with pytest.raises(UsageError, match="are for videos"):
         open_run(sample_config(tmp_path, 2, start="1"))
@@ -210,7 +210,7 @@ def test_sixteen_bits_in_sixteen_bits_out(tmp_path: Path, kind: str) -> None:
     assert list(plan_notes(config, dry_plan(config))) == []
 
 
-def test_does_not_replace_pictures_of_somebody_else(tmp_path: Path) -> None:
+def test_does_not_replace_pictures_that_the_run_did_not_make(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "0007.png").write_text("precious")
     (tmp_path / "out" / "notes.txt").write_text("unrelated")
@@ -246,7 +246,7 @@ def test_refuses_to_write_pictures_among_the_frames(
             open_run(config, overwrite=overwrite)
 
 
-def test_fewer_pictures_leave_no_earlier_ones(tmp_path: Path) -> None:
+def test_removes_surplus_pictures_of_an_earlier_film(tmp_path: Path) -> None:
     config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
     run_here(config)
     (tmp_path / "out" / "9.png").write_text("somebody else's")
@@ -254,7 +254,7 @@ def test_fewer_pictures_leave_no_earlier_ones(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "9.png"]
 
 
-def test_fewer_pictures_leave_none_of_a_killed_run(
+def test_removes_surplus_pictures_of_a_killed_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = video_config(tmp_path, end="0.3", output=tmp_path / "out" / "%d.png")
@@ -284,7 +284,7 @@ def test_both_targets_make_two_folders_of_pictures(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out-reference").iterdir())) == 2
 
 
-def test_assemble_takes_every_film_option(tmp_path: Path) -> None:
+def test_assemble_accepts_every_film_option(tmp_path: Path) -> None:
     config = video_config(tmp_path, end="0.2")
     run_here(config)
     before = frame_identity(config.run_dir)

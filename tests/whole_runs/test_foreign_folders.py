@@ -22,7 +22,7 @@ FRAMES = 3
 
 @pytest.fixture
 def config(tmp_path: Path) -> RunConfig:
-    """A finished run of three frames."""
+    """Return the configuration of a finished run of three frames."""
     made = sample_config(tmp_path, FRAMES)
     run_here(made)
     return made

@@ -111,7 +111,7 @@ def test_order_and_interruptions_change_no_byte(
     assert not state.exists()
 
 
-def test_paints_after_a_pair_that_is_not_from_the_clip(clip: Path, tmp_path: Path) -> None:
+def test_follows_a_pair_that_is_not_from_the_clip(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     example = tmp_path / "example.png"
     write_png(example, camera_frame(4)[:48, :64])
@@ -127,7 +127,7 @@ def test_paints_after_a_pair_that_is_not_from_the_clip(clip: Path, tmp_path: Pat
 
 def maps_of(root: Path) -> RunConfig:
     """Write a map with two labels side by side, and a frame with one above the other."""
-    labels = np.array([[230, 30, 30], [200, 60, 40]], np.uint8)  # alike, but not the same
+    labels = np.array([[230, 30, 30], [200, 60, 40]], np.uint8)  # similar, but not equal
     dark, light = (shade + np.arange(48) % 3 * 20 for shade in (20, 180))
     where = np.arange(48) >= 24
     seen = np.where(where, light, dark).astype(np.uint8)
@@ -148,7 +148,7 @@ def test_texture_by_numbers(tmp_path: Path) -> None:
     assert float(np.mean(made[24:] > 0.6)) > 0.95
 
 
-def test_refuses_a_photograph_as_a_map_of_numbers(clip: Path, tmp_path: Path) -> None:
+def test_refuses_a_photograph_as_a_label_map(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     write_png(tmp_path / "photo.png", camera_frame(1))
     key = PaintedKeyframe(
@@ -178,7 +178,7 @@ def test_paints_each_frame_by_itself(clip: Path, tmp_path: Path, whole: RunConfi
     assert np.abs(shown(alone, 4) - shown(whole, 4)).mean() > 0.005
 
 
-def test_transparent_paint_and_masks_leave_the_frame(clip: Path, tmp_path: Path) -> None:
+def test_the_frame_shows_through_transparent_paint_and_masks(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1, 7)
     left = np.zeros((SIZE[1], SIZE[0], 1), np.uint8)
     left[:, : SIZE[0] // 2] = 255
@@ -212,7 +212,7 @@ def repainted(config: RunConfig, *frames: int) -> RunConfig:
 
 
 def kept(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> list[int]:
-    """Return the frames whose file was not written again."""
+    """Return the frames whose file has not been rewritten."""
     return sorted(int(Path(name).stem) for name, mark in before.items() if after[name] == mark)
 
 
@@ -256,7 +256,9 @@ def test_does_not_adopt_frames_of_an_earlier_keyframe(clip: Path, tmp_path: Path
     assert worked_on(run_here(repainted(config, 1, 7))[1]) == [5, 6, 7, 8]
 
 
-def test_a_new_keyframe_for_frames_painted_one_by_one(clip: Path, tmp_path: Path) -> None:
+def test_a_new_keyframe_affects_only_the_nearest_independent_frames(
+    clip: Path, tmp_path: Path
+) -> None:
     config = keyed(clip, tmp_path, 1, temporal="off")
     with open_run(config) as opened:
         opened.only({0, 1, 3, 6, 8}).execute()
@@ -364,10 +366,10 @@ def test_reports_a_shot_without_a_keyframe(clip: Path, tmp_path: Path) -> None:
     frames = run(config)
     assert len(frames) == FRAMES
     wanted = paint(camera_frame(7)) / 255
-    assert np.abs(shown(config, 7) - wanted).mean() < 0.2  # by what it shows
+    assert np.abs(shown(config, 7) - wanted).mean() < 0.2  # chosen by its content
 
 
-def test_reports_transparency_of_a_alone(clip: Path, tmp_path: Path) -> None:
+def test_reports_transparency_of_a_but_not_of_the_painting(clip: Path, tmp_path: Path) -> None:
     config = keyed(clip, tmp_path, 1)
     half = np.full((SIZE[1], SIZE[0], 1), 255, np.uint8)
     half[:20] = 0

@@ -1,4 +1,4 @@
-"""Whole runs over cameras' RAW files."""
+"""Whole runs on RAW files of cameras."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def test_raw_frames_have_sixteen_bits_and_the_first_ones_white_balance(
     assert (again.done, again.films) == (2, result.films)
 
 
-def test_without_the_extra_raw_files_cannot_be_used(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_raw_files_need_the_optional_package(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)
     with pytest.raises(InputError, match=r"none of the 2 frames.*pip install 'batch-analogy\[raw"):
         dry_plan(sample_config(source, 0))

@@ -1,4 +1,4 @@
-"""Films after several references: the same bytes in any order, and clear errors for bad folders."""
+"""Films with several references: the same bytes in any order, and clear errors for bad folders."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def film(camera: Path, root: Path, **settings: Any) -> RunConfig:
-    """Return a run after the folder of references, over a copy of everything."""
+    """Return a run with the folder of references, on copies of all files."""
     shutil.copytree(camera, root, dirs_exist_ok=True)
     usual = {"temporal": "on", "segment_frames": EVERY, "anchor_frames": EVERY}
     usual |= {"reference": root / "looks"}

@@ -76,7 +76,7 @@ def test_edits_take_effect_and_change_no_pixel(tmp_path: Path) -> None:
     assert (result.total, probe_video(config.output).frame_count) == (5, 5)
 
 
-def test_refuses_senseless_edits_before_anything_is_done(tmp_path: Path) -> None:
+def test_refuses_invalid_edits_before_any_work(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 4)
     run_here(config)
     before = frame_identity(config.run_dir)
@@ -84,7 +84,7 @@ def test_refuses_senseless_edits_before_anything_is_done(tmp_path: Path) -> None
     with pytest.raises(UsageError, match=r"plan\.json: the segments overlap"):
         open_run(config)
     with pytest.raises(UsageError, match="overlap"):
-        open_run(config, overwrite=True)  # a slip of the hand must not cost the finished frames
+        open_run(config, overwrite=True)  # a typing error must not cost the finished frames
     with pytest.raises(UsageError, match="overlap"):
         read_run_plan(config.run_dir)
     assert frame_identity(config.run_dir) == before

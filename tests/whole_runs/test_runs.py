@@ -31,7 +31,7 @@ from tests.support.runs import (
     worked_on,
 )
 
-pytestmark = pytest.mark.smoke  # quick, and what people meet first
+pytestmark = pytest.mark.smoke  # quick, and the first thing that users see
 
 
 def test_a_run_makes_every_frame_and_a_film(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_films_with_a_missing_frame(tmp_path: Path, on_missing: str, frames: int
 
 
 @pytest.mark.parametrize(("on_missing", "frames"), [("hold", 5), ("skip", 3)])
-def test_lost_stills_keep_their_slots(tmp_path: Path, on_missing: str, frames: int) -> None:
+def test_missing_stills_are_held_or_skipped(tmp_path: Path, on_missing: str, frames: int) -> None:
     config = sample_config(tmp_path, 5, on_missing=on_missing)
     for lost in (1, 2):
         (tmp_path / f"in/img{lost}.png").unlink()
@@ -184,7 +184,7 @@ def test_another_film_quality_makes_only_the_film_again(tmp_path: Path) -> None:
     assert config.output.stat().st_size < size
 
 
-def test_refuses_an_existing_film_before_anything_is_done(tmp_path: Path) -> None:
+def test_refuses_an_existing_film_before_any_work(tmp_path: Path) -> None:
     config = sample_config(tmp_path, 2)
     config.output.write_text("precious")
     with pytest.raises(OutputExistsError, match=r"film\.mp4"):

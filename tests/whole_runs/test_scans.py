@@ -1,4 +1,4 @@
-"""One look at every frame when planning: shots, exposures, and what is remembered of it."""
+"""The scan of every frame when planning: shots, exposures, and its cache."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SIZE = (64, 80)
 
 
 def view(name: str, shift: int) -> np.ndarray:
-    """Part of a photograph, (64, 80, 3) float32, moved by ``shift`` px."""
+    """Return part of a photograph, (64, 80, 3) float32, moved by ``shift`` px."""
     photo = getattr(skimage.data, name)()[::3, ::3]
     return photo[20 : 20 + SIZE[0], 10 + shift : 10 + shift + SIZE[1]].astype(np.float32) / 255
 
 
 def write_film(folder: Path, names: list[str], flicker: list[float] | None = None) -> None:
-    """img0.png …, one for each name; their exposures as given. A reference beside the folder."""
+    """Write img0.png …, one for each name, with these exposures, and a reference beside them."""
     write_png(folder.parent / "reference.png", view("retina", 0))
     for index, name in enumerate(names):
         ev = flicker[index] if flicker else 0.0
@@ -43,11 +43,11 @@ def write_film(folder: Path, names: list[str], flicker: list[float] | None = Non
 
 
 def planned(config: RunConfig, *, overwrite: bool = False) -> tuple[Plan, list[int]]:
-    """The plan that the run folder gets, and how many frames were looked at, event by event."""
+    """Plan a run; return the plan and the number of scanned frames at each event."""
     events: list[RunEvent] = []
     plan = close_as_planned(open_run(config, overwrite=overwrite, on_event=events.append))
-    looks = [e for e in events if isinstance(e, PlanProgress) and e.step == "scanning"]
-    return plan, [event.done for event in looks]
+    scans = [e for e in events if isinstance(e, PlanProgress) and e.step == "scanning"]
+    return plan, [event.done for event in scans]
 
 
 def film_config(root: Path, **overrides: Any) -> RunConfig:
@@ -75,11 +75,11 @@ def test_finds_shots_and_segments_stay_within_them(tmp_path: Path) -> None:
 
 def test_shots_may_be_given_or_turned_off(tmp_path: Path) -> None:
     config = film_config(tmp_path, shots="off")
-    plan, looked = planned(config)
-    assert (starts(plan), looked) == ([0], [])
+    plan, scanned = planned(config)
+    assert (starts(plan), scanned) == ([0], [])
     given = dataclasses.replace(config, shots=(0, 3, 6), run_dir=tmp_path / "given.run")
-    plan, looked = planned(given)
-    assert (starts(plan), looked) == ([0, 3, 6], [])
+    plan, scanned = planned(given)
+    assert (starts(plan), scanned) == ([0, 3, 6], [])
     assert from_plain(json.loads(json.dumps(to_plain(given))), RunConfig) == given
     beyond = dataclasses.replace(config, shots=(0, 12), run_dir=tmp_path / "beyond.run")
     with pytest.raises(UsageError, match="a shot at frame 12: the 12 frames are numbered 0 to 11"):
@@ -96,31 +96,31 @@ def test_refuses_wrong_settings(tmp_path: Path, wrong: dict[str, Any]) -> None:
 
 def test_scans_each_frame_once(tmp_path: Path) -> None:
     config = film_config(tmp_path)
-    _, looked = planned(config)
-    assert looked == list(range(1, 13))
+    _, scanned = planned(config)
+    assert scanned == list(range(1, 13))
     assert planned(config)[1] == []
     write_png(tmp_path / "in/img3.png", view("astronaut", 30))
-    plan, looked = planned(config)
-    assert (starts(plan), looked) == ([0, 6], [12])  # the changed one alone
+    plan, scanned = planned(config)
+    assert (starts(plan), scanned) == ([0, 6], [12])  # only the changed one
     reseeded = dataclasses.replace(
         config, analogy=dataclasses.replace(config.analogy, seed=1), shots="detect"
     )
-    plan, looked = planned(reseeded, overwrite=True)
-    assert (starts(plan), looked) == ([0, 6], [])  # what was seen does not depend on the look
+    plan, scanned = planned(reseeded, overwrite=True)
+    assert (starts(plan), scanned) == ([0, 6], [])  # scans do not depend on the seed
 
 
-def test_a_damaged_cache_only_costs_time(tmp_path: Path) -> None:
+def test_a_damaged_cache_changes_no_shots(tmp_path: Path) -> None:
     config = film_config(tmp_path)
     planned(config)
     cache = config.run_dir / "scan.bin"
     cache.write_bytes(cache.read_bytes()[:500])
     (config.run_dir / "plan.json").unlink()
     (config.run_dir / "run.json").unlink()
-    plan, looked = planned(config)
-    assert (starts(plan), len(looked)) == ([0, 6], 12)
+    plan, scanned = planned(config)
+    assert (starts(plan), len(scanned)) == ([0, 6], 12)
 
 
-def test_interrupted_planning_continues_where_it_was(tmp_path: Path) -> None:
+def test_interrupted_planning_continues_where_it_stopped(tmp_path: Path) -> None:
     config = film_config(tmp_path)
 
     def interrupt(event: RunEvent) -> None:
@@ -132,10 +132,10 @@ def test_interrupted_planning_continues_where_it_was(tmp_path: Path) -> None:
     cache = config.run_dir / "scan.bin"
     assert cache.stat().st_size > 0
     cache.write_bytes(cache.read_bytes() + b"torn")
-    plan, looked = planned(config)
+    plan, scanned = planned(config)
     assert starts(plan) == [0, 6]
-    assert 0 < len(looked) < 12
-    assert looked[-1] == 12
+    assert 0 < len(scanned) < 12
+    assert scanned[-1] == 12
 
 
 def test_a_dry_run_writes_nothing_and_uses_earlier_scans(tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ def test_a_dry_run_writes_nothing_and_uses_earlier_scans(tmp_path: Path) -> None
     write_png(tmp_path / "in/img3.png", view("astronaut", 30))
     events: list[RunEvent] = []
     assert starts(dry_plan(config, on_event=events.append)) == [0, 6]
-    looked = [e for e in events if isinstance(e, PlanProgress) and e.step == "scanning"]
-    assert [event.done for event in looked] == [12]
+    scanned = [e for e in events if isinstance(e, PlanProgress) and e.step == "scanning"]
+    assert [event.done for event in scanned] == [12]
     assert (config.run_dir / "scan.bin").read_bytes() == cache
 
 
@@ -159,7 +159,7 @@ def test_skips_a_broken_frame(tmp_path: Path) -> None:
     assert starts(planned(config)[0]) == [0, 6]
 
 
-def test_evens_out_flicker_by_exposures_in_the_plan(tmp_path: Path) -> None:
+def test_reduces_flicker_by_exposures_in_the_plan(tmp_path: Path) -> None:
     config = flickering(tmp_path, deflicker="auto")
     plan, _ = planned(config)
     exposures = [frame.exposure_ev for frame in plan.frames]
@@ -201,7 +201,7 @@ def test_an_edited_exposure_makes_only_that_frame_again(tmp_path: Path) -> None:
 
 
 def test_a_frame_that_was_not_journaled_is_made_again_after_an_edit(tmp_path: Path) -> None:
-    """The driver was killed after the frame was written, and then the plan was edited."""
+    """The driver was killed before it journaled the frame, and then the plan was edited."""
     config = sample_config(tmp_path, 3)
     run_here(config)
     before = frame_bytes(config.run_dir)
@@ -219,7 +219,7 @@ def test_a_frame_that_was_not_journaled_is_made_again_after_an_edit(tmp_path: Pa
 
 
 @pytest.mark.parametrize("value", ["much", 9, True, None])
-def test_refuses_a_senseless_exposure(tmp_path: Path, value: object) -> None:
+def test_refuses_an_invalid_exposure(tmp_path: Path, value: object) -> None:
     config = sample_config(tmp_path, 2)
     planned(config)
     path = config.run_dir / "plan.json"
@@ -235,10 +235,10 @@ def test_does_not_scan_a_video_again_when_its_frames_are_gone(tmp_path: Path) ->
     pictures = [tmp_path / "frames" / f"img{k}.png" for k in range(10)]
     encode_film(pictures, tmp_path / "clip.mp4", fps=Fraction(10))
     config = sample_config(tmp_path, 0, source=str(tmp_path / "clip.mp4"))
-    plan, looked = planned(config)
-    assert (starts(plan), looked) == ([0, 5], list(range(1, 11)))
-    shutil.rmtree(config.run_dir / "input")  # as with the last film
+    plan, scanned = planned(config)
+    assert (starts(plan), scanned) == ([0, 5], list(range(1, 11)))
+    shutil.rmtree(config.run_dir / "input")  # as after the film is made
     assert planned(config) == (plan, [])
     whole = dataclasses.replace(config, deflicker="auto")
-    plan, looked = planned(whole, overwrite=True)
-    assert (starts(plan), looked) == ([0, 5], [])
+    plan, scanned = planned(whole, overwrite=True)
+    assert (starts(plan), scanned) == ([0, 5], [])

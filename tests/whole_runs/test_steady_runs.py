@@ -78,7 +78,7 @@ def test_frames_may_be_made_from_the_middle_first(
 
 
 class EndedError(Exception):
-    """An error that ends a run from within, as a kill would."""
+    """An error that ends a run in the middle, like a kill."""
 
 
 @pytest.mark.parametrize("frames", [2, 6])

@@ -36,7 +36,7 @@ open_run(from_plain(json.loads(sys.argv[1]), RunConfig)).execute(end)
 
 @pytest.fixture
 def other_disk() -> Iterator[Path]:
-    """A folder that is not on the disk of ``tmp_path``."""
+    """Make a folder that is not on the disk of ``tmp_path``."""
     shared_memory = Path("/dev/shm")
     if not shared_memory.is_dir():
         pytest.skip("this machine has no second disk to write to")

@@ -1,4 +1,4 @@
-"""The cores and the memory of this machine, and how many workers they suffice for."""
+"""Usable cores and memory, and the number of workers that they allow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_this_machine_has_cores_and_memory() -> None:
     assert memory is None or memory > 10**8
 
 
-def test_a_containers_limit_counts(tmp_path: Path) -> None:
+def test_available_memory_respects_a_containers_limit(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal: 99 kB\nMemAvailable:    8000000 kB\n")
     assert available_memory_bytes(tmp_path) == 8_192_000_000

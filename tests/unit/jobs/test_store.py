@@ -1,4 +1,4 @@
-"""What a run's store may delete."""
+"""Deletion of files by a run's store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_removes_torn_frames_and_keeps_whole_ones(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["000000.png"]
 
 
-def test_keeps_what_others_put_among_the_frames(tmp_path: Path) -> None:
+def test_keeps_foreign_files_among_the_frames(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     folder = store.frame("a_prime", 0).parent
     (folder / "@eaDir").mkdir(parents=True)

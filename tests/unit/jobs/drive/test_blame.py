@@ -13,8 +13,8 @@ def node_blame() -> Blame:
     return Blame(failures=NODE_FAILURES, recent=NODE_RECENT_FRAMES)
 
 
-def told(blame: Blame, course: str, start: int = 0) -> bool:
-    """Suspect after different frames went well (``.``) or not (``x``)?"""
+def is_suspect_after(blame: Blame, course: str, start: int = 0) -> bool:
+    """Return True if a party is suspect after successes (``.``) and failures (``x``)."""
     for index, sign in enumerate(course, start):
         (blame.failed if sign == "x" else blame.succeeded)("party", index)
     return blame.is_suspect("party")
@@ -34,14 +34,14 @@ def told(blame: Blame, course: str, start: int = 0) -> bool:
         ("xxx......", False, False),
     ],
 )
-def test_a_node_needs_more_against_it_than_a_worker(
+def test_a_node_needs_more_failures_than_a_worker_to_be_suspect(
     course: str, *, worker: bool, node: bool
 ) -> None:
-    assert told(Blame(), course) is worker
-    assert told(node_blame(), course) is node
+    assert is_suspect_after(Blame(), course) is worker
+    assert is_suspect_after(node_blame(), course) is node
 
 
-def test_one_failure_in_a_hundred_blocks_hardly_any_node_in_a_night() -> None:
+def test_random_failures_of_one_frame_in_a_hundred_block_no_node() -> None:
     chance = random.Random(0)
     tries, blocked = 500_000, 0
     blame = node_blame()
@@ -53,7 +53,7 @@ def test_one_failure_in_a_hundred_blocks_hardly_any_node_in_a_night() -> None:
                 blame = node_blame()
         else:
             blame.succeeded("party", index)
-    assert blocked == 0  # three among six would have blocked it three times
+    assert blocked == 0  # the limit for workers, three of six, would have blocked it three times
 
 
 def test_a_worker_that_fails_every_second_frame_is_soon_suspect() -> None:

@@ -50,7 +50,7 @@ def test_no_worker_has_more_than_one_piece_of_work(tmp_path: Path) -> None:
         most = max(most, len(stage.pool.submitted) - ended)
 
     stage.driver.on_event = count
-    stage.run()  # the pool refuses work for a worker that has some
+    stage.run()  # the pool refuses work for a busy worker
     assert most == 3
     assert stage.done() == list(range(30))
 
@@ -71,7 +71,7 @@ def test_a_failed_frame_is_tried_on_another_worker_of_another_node(tmp_path: Pat
 HOMES = {"styler-0": "near", "styler-1": "near", "styler-2": "far"}
 
 
-def test_a_frame_is_given_up_after_three_tries_and_the_rest_is_done(tmp_path: Path) -> None:
+def test_gives_up_a_frame_after_three_attempts_and_makes_the_rest(tmp_path: Path) -> None:
     def ends(worker: str, node: str, index: int, attempt: int) -> End:
         return "may be tried again" if index == 4 else "done"
 
@@ -116,7 +116,7 @@ def test_a_run_continues_without_a_node_that_fails_where_others_succeed(tmp_path
     assert nodes.count("bad") == 2, "nothing is started there again"
 
 
-def test_a_worker_that_arrives_on_a_blocked_node_is_sent_away(tmp_path: Path) -> None:
+def test_removes_a_worker_that_starts_on_a_blocked_node(tmp_path: Path) -> None:
     late = Life("bad", START_SECONDS + 9 * FRAME_SECONDS)
     lives = {"styler-0": Life("bad", START_SECONDS), "styler-2": late}
 
@@ -143,7 +143,7 @@ def test_kills_a_silent_worker_after_the_stall_time_out(tmp_path: Path) -> None:
     assert START_SECONDS + 33.0 < when <= START_SECONDS + 33.0 + FRAME_SECONDS
     assert stage.pool.removed == ["styler-0"]
     (line,) = [line for line in stage.journaled("done") if line["index"] == 0]
-    assert line["attempt"] == 2, "the frame in its hands may be why"
+    assert line["attempt"] == 2, "the frame that it was making may be the cause"
     assert stage.done() == list(range(12))
 
 
@@ -186,7 +186,7 @@ def test_reports_a_late_worker_and_uses_it(tmp_path: Path) -> None:
     assert stage.done() == list(range(60))
 
 
-def test_workers_are_added_where_there_is_room_for_waiting_work(tmp_path: Path) -> None:
+def test_adds_workers_for_waiting_work_while_there_is_room(tmp_path: Path) -> None:
     stage = Stage(tmp_path, singles(40), workers=1, places=4).run()
     assert [event.worker for event in stage.heard(WorkersReady)] == [
         f"styler-{number}" for number in range(4)
@@ -207,14 +207,14 @@ def test_replaces_a_lost_worker_and_makes_its_frames(
     stage = Stage(tmp_path, [range(0, 5), range(5, 10)], lives=lives).run()
     (lost,) = stage.heard(WorkerLost)
     assert (lost.cause, lost.replacement) == (cause, "styler-2")
-    assert stage.pool.submitted[2] == ("styler-2", (2, 3, 4)), "what it had finished stays so"
+    assert stage.pool.submitted[2] == ("styler-2", (2, 3, 4)), "its finished frames are kept"
     assert stage.done() == list(range(10))
     (line,) = [line for line in stage.journaled("done") if line["index"] == 2]
-    assert line["attempt"] == attempt, "a frame is not to blame for a node that goes"
+    assert line["attempt"] == attempt, "a lost node does not count against a frame"
     assert stage.clock() == pytest.approx(2 * START_SECONDS + 5.5 * FRAME_SECONDS)
 
 
-def test_tells_a_frame_that_kills_its_workers_from_an_unreadable_one(
+def test_distinguishes_a_frame_that_kills_its_workers_from_an_unreadable_one(
     tmp_path: Path,
 ) -> None:
     def ends(worker: str, node: str, index: int, attempt: int) -> End:
@@ -260,7 +260,7 @@ def test_nodes_that_come_and_go_do_not_end_the_run(tmp_path: Path) -> None:
     assert len(stage.heard(WorkerLost)) == 29
 
 
-def test_workers_that_are_cut_off_do_not_end_the_run_but_their_frame_is_watched(
+def test_disconnected_workers_do_not_end_the_run_but_count_against_their_frame(
     tmp_path: Path,
 ) -> None:
     lives = {
@@ -298,7 +298,7 @@ def test_a_full_disk_ends_the_run_at_once(tmp_path: Path) -> None:
     assert stage.journaled("failed") == []
 
 
-def test_syncs_the_journal_now_and_then_and_at_the_end(
+def test_syncs_the_journal_at_intervals_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[tuple[float, int]] = []

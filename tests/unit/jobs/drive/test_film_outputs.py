@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> RunStore:
     ("content", "record", "complete", "ours"),
     [
         (b"abc", DONE, True, True),
-        (b"abcd", DONE, False, False),  # somebody changed it
+        (b"abcd", DONE, False, False),  # it was changed
         (b"abc", WRITING, False, True),
         (b"abc", None, False, False),
         (None, DONE, False, False),
@@ -70,7 +70,7 @@ def test_reads_back_records_and_names_a_damaged_file(store: RunStore) -> None:
         read_records(store)
 
 
-def test_unfinished_films_lie_in_the_run_folder_on_the_same_disk(store: RunStore) -> None:
+def test_unfinished_films_are_in_the_run_folder_on_the_same_disk(store: RunStore) -> None:
     film = store.run_dir.parent / "out" / "film.mp4"
     assert scratch_folder(store, film) == store.unfinished_films
     assert film.parent.is_dir()

@@ -40,7 +40,7 @@ FRAMES = 6
 
 @dataclasses.dataclass
 class Folder:
-    """A run folder with two journaled frames and whatever a test adds."""
+    """A run folder with two journaled frames, to which tests add others."""
 
     root: Path
     plan: Plan
@@ -132,7 +132,7 @@ def break_input(folder: Folder) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Folder], object], set[int], set[int], int]] = {
-    # what happened: (how, frames done, frames given up, frames adopted)
+    # what happened: (change, frames done, frames given up, number of adopted frames)
     "nothing": (lambda f: None, {0, 1}, set(), 0),
     "a file is gone": (lambda f: f.store.frame("a_prime", 1).unlink(), {0}, set(), 0),
     "a file has another size": (
@@ -193,7 +193,7 @@ def test_journals_why_a_frame_is_made_again(folder: Folder, happened: str, reaso
     assert [line["reason"] for line in folder.lines("reset")] == [reason]
 
 
-def test_deletes_a_frame_whose_plan_was_edited_before_it_could_be_adopted(folder: Folder) -> None:
+def test_deletes_an_edited_frame_so_that_it_is_never_adopted(folder: Folder) -> None:
     expose(folder)
     folder.reconcile()
     assert not folder.store.frame("a_prime", 1).exists()
@@ -207,7 +207,7 @@ def test_refuses_the_journal_of_a_longer_run(folder: Folder) -> None:
         folder.reconcile()
 
 
-def test_an_edit_reaches_every_frame_of_a_coherent_film_that_depends_on_it(
+def test_an_edit_invalidates_every_dependent_frame_of_a_coherent_film(
     tmp_path: Path,
 ) -> None:
     coherent = sample_plan(FRAMES, pixels={"coherent": True})
@@ -216,10 +216,10 @@ def test_an_edit_reaches_every_frame_of_a_coherent_film_that_depends_on_it(
         folder.journal_done(index)
     assert folder.reconcile().done == set(range(FRAMES))
     expose(folder)
-    assert folder.reconcile().done == {0}, "the others follow frame 1, or an anchor made along it"
+    assert folder.reconcile().done == {0}, "the others depend on frame 1"
 
 
-def test_an_adopted_frame_keeps_what_its_worker_noted(tmp_path: Path) -> None:
+def test_an_adopted_frame_keeps_the_misfit_that_its_worker_noted(tmp_path: Path) -> None:
     painted = PaintInputs((PaintedPicture(FileFingerprint("/p.png", 1, 1, "x"), 0),))
     painting = PaintConfig(keys=(PaintedKeyframe(painted="/p.png", frame="0.png"),))
     folder = Folder(tmp_path / "film.run", sample_plan(FRAMES, painting=painted), painting)
@@ -234,7 +234,7 @@ def test_an_adopted_frame_keeps_what_its_worker_noted(tmp_path: Path) -> None:
     assert adopted["output_blake2b"] == {"b_prime": hash_file(folder.store.frame("b_prime", 2))}
 
 
-def test_a_retry_forgets_frames_and_remembers_their_bytes(folder: Folder) -> None:
+def test_a_retry_deletes_frames_and_records_their_hashes(folder: Folder) -> None:
     folder.journal_failed(2, retryable=False)
     before = {"a_prime": hash_file(folder.store.frame("a_prime", 1))}
     with Journal(folder.store.journal) as journal:

@@ -119,7 +119,7 @@ def test_one_frame_that_fails_again_and_again_does_not_make_its_worker_suspect()
 
 
 def fail_everywhere(s: Scheduler, name: str, count: int) -> list[Suspect | None]:
-    """Let a worker fail a number of pieces of work of one frame each."""
+    """Let a worker fail several pieces of work of one frame each."""
     seen = []
     for _ in range(count):
         work = s.next_work(name)
@@ -130,12 +130,12 @@ def fail_everywhere(s: Scheduler, name: str, count: int) -> list[Suspect | None]
     return seen
 
 
-def test_frames_that_fail_on_two_workers_are_to_blame_themselves() -> None:
+def test_frames_that_fail_on_two_workers_make_neither_suspect() -> None:
     s = scheduler(*(range(i, i + 1) for i in range(30)))
     for _ in range(10):
         for name in "ab":
             assert fail_everywhere(s, name, 1) in ([None], [None])
-    # a took 0, b took 0 again and so on: whatever failed once failed on the other as well
+    # a fails frame 0, then b fails it too, and so on: every frame fails on both workers
 
 
 def test_blocks_a_node_whose_workers_fail_where_others_succeed() -> None:
@@ -186,7 +186,7 @@ def test_blames_nobody_for_workers_that_leave_with_their_node() -> None:
     assert s.attempts(0) == 0
 
 
-def test_workers_that_are_cut_off_do_not_end_the_run_but_their_frame_is_given_up() -> None:
+def test_disconnected_workers_do_not_end_the_run_but_their_frame_is_given_up() -> None:
     s = Scheduler([[0], [1]], max_attempts=3, max_worker_deaths=1)
     for number in range(DEATHS_PER_FRAME):
         s.add_worker(f"a{number}", "far")
@@ -247,7 +247,7 @@ def test_a_dead_workers_unfinished_frames_are_handed_out_again() -> None:
     assert s.next_work("b") == (1, 2, 3)
 
 
-def test_gives_up_a_frame_that_keeps_killing_but_not_its_neighbours() -> None:
+def test_gives_up_a_frame_that_keeps_killing_workers_but_not_its_neighbours() -> None:
     s = scheduler(range(0, 3), workers="a")
     for death in range(1, DEATHS_PER_FRAME + 1):
         work = s.next_work("a")
@@ -288,7 +288,7 @@ def test_hands_out_again_frames_without_an_outcome() -> None:
     ("done", "expected"),
     [(set(), [[0, 1, 2], [3, 4, 5]]), ({1, 3}, [[0], [2], [4, 5]]), (set(range(6)), [])],
 )
-def test_works_are_the_open_parts_of_segments(done: set[int], expected: list[list[int]]) -> None:
+def test_works_are_unfinished_parts_of_segments(done: set[int], expected: list[list[int]]) -> None:
     assert works_of([(0, 3), (3, 6)], set(range(6)) - done) == expected
 
 

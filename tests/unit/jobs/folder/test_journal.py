@@ -1,4 +1,4 @@
-"""The journal survives being cut anywhere."""
+"""The journal: its records, and recovery after a cut at any byte."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def append_many(journal: Journal, count: int) -> None:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real disk of 64 KiB."""
+    """Mount a real disk of 64 KiB."""
     yield from small_disk(tmp_path / "tiny", "64k")
 
 
@@ -92,7 +92,7 @@ def test_reads_back_every_field_of_a_finished_frame(tmp_path: Path, record: dict
     assert read_history(path).done == {3: DoneRecord(**fields)}
 
 
-def test_lines_for_people_and_of_later_versions_change_no_history(path: Path) -> None:
+def test_ignores_lines_for_people_and_lines_of_later_versions(path: Path) -> None:
     before = read_history(path)
     with Journal(path) as journal:
         journal.append(RetryLine(index=1, name="n", message="m", worker="w", attempt=1))
@@ -120,7 +120,7 @@ def test_keeps_names_that_are_not_utf_8(path: Path) -> None:
         ('{"event": "reset", "index": 1e999}', "out of range"),
     ],
 )
-def test_says_what_is_wrong_with_a_line(path: Path, line: str, words: str) -> None:
+def test_reports_what_is_wrong_with_a_line(path: Path, line: str, words: str) -> None:
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], line, lines[2]]) + "\n")
     with pytest.raises(UsageError, match=f"line 2 is damaged.*{words}|line 2 is {words}"):
@@ -128,7 +128,7 @@ def test_says_what_is_wrong_with_a_line(path: Path, line: str, words: str) -> No
 
 
 @pytest.mark.parametrize("tail_bytes", [7, 1 << 16])
-def test_after_a_cut_at_any_byte_whole_lines_are_kept_and_more_can_be_appended(
+def test_keeps_whole_lines_after_a_cut_at_any_byte_and_appends_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail_bytes: int
 ) -> None:
     monkeypatch.setattr(journal_module, "TAIL_BYTES", tail_bytes)

@@ -118,7 +118,7 @@ def failed(index: int) -> JournalLine:
         (tuple(map(done, (0, 1, 3, 4, 5))), (5, 0, ()), 2),
     ],
 )
-def test_counts_frames_by_the_journal(
+def test_counts_frames_from_the_journal(
     store: RunStore,
     lines: tuple[JournalLine, ...],
     counts: tuple[int, int, tuple[int, ...]],
@@ -146,7 +146,7 @@ def test_counts_frames_by_the_journal(
         ("planned", True, "planned"),
     ],
 )
-def test_the_state_is_what_was_written_unless_its_driver_is_gone(
+def test_returns_the_written_state_unless_its_driver_is_gone(
     store: RunStore, written: RunState | None, driven: bool, read: str
 ) -> None:
     workers = (WorkerState("w", "n", "cpu"),)
@@ -161,7 +161,7 @@ def test_the_state_is_what_was_written_unless_its_driver_is_gone(
     assert found.message == ("" if written in (None, "planning") else "words")
 
 
-def test_while_a_run_is_planned_nothing_of_the_run_before_is_shown(store: RunStore) -> None:
+def test_shows_nothing_of_an_earlier_run_during_planning(store: RunStore) -> None:
     with Journal(store.journal) as journal:
         journal.append(done(0))
     before = status("finished", films=("film.mp4",), done=5)
@@ -176,7 +176,7 @@ def test_while_a_run_is_planned_nothing_of_the_run_before_is_shown(store: RunSto
     assert written_status(store) == before
 
 
-def test_tells_how_far_planning_is_at_most_once_a_second(tmp_path: Path) -> None:
+def test_reports_planning_progress_at_most_once_a_second(tmp_path: Path) -> None:
     store, now = RunStore(tmp_path / "film.run"), [10.0]
     store.open()
     planning = PlanningStatus(store, config_of(store.run_dir), lambda: now[0])

@@ -1,4 +1,4 @@
-"""Spans are cut by frame index, missing frames do not break them, unneeded anchors are found."""
+"""Cutting of spans, what frames depend on, and anchors that are no longer needed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_anchor_is_independent_after_many_spans() -> None:
     assert begins == [0, 4 * SPANS_PER_RESET]
 
 
-def test_hands_out_first_what_depends_on_fewest_anchors() -> None:
+def test_frames_that_depend_on_the_fewest_anchors_are_handed_out_first() -> None:
     film = dependencies(plan_of([8] * (4 * SPANS_PER_RESET + 8)))
     works = [range(first, first + 4) for first in range(0, 4 * SPANS_PER_RESET + 8, 4)]
     scheduler = Scheduler(works, max_attempts=3, max_worker_deaths=8, depth=film.depth)
@@ -84,7 +84,7 @@ def edited(frames: int, index: int, ev: float = 0.5) -> set[int]:
     return {k for k in range(frames) if was.provenance(k) != now.provenance(k)}
 
 
-def test_an_edited_exposure_concerns_its_span_and_all_that_depends_on_it() -> None:
+def test_an_edited_exposure_affects_its_span_and_all_dependent_spans() -> None:
     era = 4 * SPANS_PER_RESET
     assert edited(era + 8, 0, 0.0) == set()
     assert edited(era + 8, 9) == set(range(9, era)), "not the anchor of its own span"
@@ -93,7 +93,7 @@ def test_an_edited_exposure_concerns_its_span_and_all_that_depends_on_it() -> No
     assert edited(era + 8, era + 5) == set(range(era + 5, era + 8))
 
 
-def test_a_shot_that_ends_earlier_concerns_its_last_span() -> None:
+def test_a_shot_that_ends_earlier_affects_its_last_span() -> None:
     was, now = dependencies(plan_of([8] * 16)), dependencies(plan_of([8] * 16, cuts=(10,)))
     assert {k for k in range(10) if was.provenance(k) != now.provenance(k)} == {9}
 
@@ -125,7 +125,7 @@ def test_makes_no_span_without_usable_frames() -> None:
     assert names(film.context(2)) == ([], 0, 8)
 
 
-def test_begins_a_new_chain_where_frames_change_their_size() -> None:
+def test_begins_a_new_chain_where_the_frame_size_changes() -> None:
     film = dependencies(plan_of([8] * 3 + [16] * 6))
     assert names(film.context(2)) == ([], 0, None)
     assert names(film.context(4)) == ([], 3, 7)
@@ -136,7 +136,7 @@ def test_an_anchor_is_unneeded_when_nothing_depends_on_it() -> None:
     assert film.unneeded_anchors(3, {0, 1, 2, 3}) == [0]
     assert film.unneeded_anchors(7, {4, 5, 6, 7}) == []  # the span before it is not done
     assert film.unneeded_anchors(7, set(range(8))) == [0, 4]
-    assert film.unneeded_anchors(15, set(range(16))) == [8]  # the last one serves whatever comes
+    assert film.unneeded_anchors(15, set(range(16))) == [8]  # the last one is always kept
 
 
 def test_an_anchor_is_kept_until_the_next_one_is_made() -> None:

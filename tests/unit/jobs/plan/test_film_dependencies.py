@@ -57,12 +57,12 @@ def test_cuts_apply_to_every_reference() -> None:
     assert starts(dependencies, 12) == [[10], [10]]
 
 
-def test_finds_unneeded_anchors_for_each_reference_by_itself() -> None:
+def test_finds_unneeded_anchors_of_each_reference_separately() -> None:
     known: set[AnchorId] = {(start, number) for start in range(0, 40, 4) for number in (0, 1)}
     known.discard((4, 1))
     dependencies = FilmDependencies(film(40, 0, 39), known.__contains__)
     assert dependencies.unneeded_anchors(3, {1, 2, 3, 0}) == [
         (0, 0)
-    ]  # of the other one the next is not made
+    ]  # the next anchor of the other reference is not made yet
     assert dependencies.depth(3) == 0
     assert dependencies.depth(9) == 2

@@ -1,4 +1,4 @@
-"""plan.json: what people may edit, and what they are told when an edit makes no sense."""
+"""plan.json: allowed edits, and errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from tests.support.plans import plan
 
 
 def edited(count: int = 9, **changes: Any) -> Plan:
-    """The plan of so many frames, read back after somebody changed entries of its file."""
+    """Return the plan of ``count`` frames, read back after entries of its file were changed."""
     return plan_from_json({**plan_to_json(plan(count)), **changes})
 
 
 def cut(kind: type[Any]) -> tuple[Any, ...]:
-    """Four frames cut in the middle."""
+    """Return four frames, cut in the middle."""
     return kind(0, 0, 2), kind(1, 2, 4)
 
 
@@ -79,7 +79,7 @@ def ranges(parts: tuple[Shot, ...] | tuple[Segment, ...]) -> list[tuple[int, int
         ),
     ],
 )
-def test_a_plan_survives_its_file(original: Plan, tmp_path: Path) -> None:
+def test_reads_back_the_plan_that_was_written(original: Plan, tmp_path: Path) -> None:
     write_plan(tmp_path / "plan.json", original)
     restored = read_plan(tmp_path / "plan.json")
     assert restored == original
@@ -96,7 +96,7 @@ def test_the_file_has_one_line_for_everything_that_may_be_edited(tmp_path: Path)
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """A plan of nine frames whose file was changed."""
+    """Write a plan of nine frames, then change its file."""
     values = plan_to_json(plan(9))
     change(values)
     path.write_text(json.dumps(values))
@@ -133,7 +133,7 @@ def test_refuses_the_plan_of_another_version(tmp_path: Path, older: dict[str, An
         ),
     ],
 )
-def test_says_what_is_wrong_with_a_field_and_where(
+def test_reports_what_is_wrong_with_a_field_and_where(
     tmp_path: Path, change: Callable[[dict[str, Any]], object], words: str
 ) -> None:
     path = rewritten(tmp_path / "plan.json", change)
@@ -159,7 +159,7 @@ def test_fields_that_no_frame_has_are_left_out(tmp_path: Path) -> None:
     assert [frame["exposure_ev"] for frame in frames] == [0.0, 0.5]
 
 
-def test_segments_may_be_cut_elsewhere_and_change_no_hash() -> None:
+def test_segments_may_be_edited_without_changing_the_hash() -> None:
     found = edited(segments=["0-3", "4", "5-8"])
     assert ranges(found.segments) == [(0, 4), (4, 5), (5, 9)]
     assert found.plan_hash == plan(9).plan_hash
@@ -175,7 +175,7 @@ def test_frames_may_be_left_out_with_or_without_a_segment() -> None:
     assert edited(leave_out="0,5-7", segments=["1-4", "8"]).leave_out == found.leave_out
 
 
-def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
+def test_empty_segments_are_cut_again_from_edited_shots() -> None:
     found = edited(shots=["0-3", "4-8"], segments=[])
     assert ranges(found.shots) == [(0, 4), (4, 9)]
     assert ranges(found.segments) == [(0, 3), (3, 4), (4, 7), (7, 9)]
@@ -202,12 +202,12 @@ def test_shots_may_be_cut_and_segments_follow_when_they_are_emptied() -> None:
         ({"frames": plan_to_json(plan(9))["frames"][:-1]}, "only leave_out, shots, segments"),
     ],
 )
-def test_refuses_edits_that_make_no_sense(edits: dict[str, Any], words: str) -> None:
+def test_rejects_invalid_edits(edits: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         edited(**edits)
 
 
-def test_a_refusal_names_the_file(tmp_path: Path) -> None:
+def test_an_error_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     write_plan(path, plan(9))
     path.write_text(path.read_text().replace('"leave_out": ""', '"leave_out": "99"'))

@@ -39,7 +39,7 @@ def _crc(data: bytes) -> int:
 
 
 def turned() -> bytes:
-    """EXIF data that turn a picture by a quarter."""
+    """Return EXIF data that rotate a picture by 90°."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return exif.tobytes()
@@ -101,14 +101,14 @@ def test_leaves_anything_that_is_not_plain_to_the_decoder(tmp_path: Path, name: 
         assert read_size(path) == (WIDTH, HEIGHT)
 
 
-def test_does_not_notice_damaged_pixels() -> None:
+def test_does_not_detect_damaged_pixels() -> None:
     data = bytearray(png())
     at = data.index(b"IDAT") + 20
     data[at : at + 40] = bytes(40)
     assert png_size(bytes(data)) == (HEIGHT, WIDTH)
 
 
-def test_other_formats_and_our_own_frames(tmp_path: Path) -> None:
+def test_measures_our_own_frames_and_leaves_other_formats(tmp_path: Path) -> None:
     pixels = picture(0, HEIGHT, WIDTH)
     for depth in (8, 16):
         write_png(tmp_path / "ours.png", pixels, depth)
@@ -126,7 +126,7 @@ def test_hashes_a_large_file_in_pieces(tmp_path: Path, monkeypatch: pytest.Monke
     assert hash_and_size(path, 900) == (hash_file(path), (HEIGHT, WIDTH))  # it has grown since
 
 
-def test_notices_every_harmful_cut_or_change_before_the_pixels() -> None:
+def test_detects_every_harmful_cut_or_change_before_the_pixels() -> None:
     data = png(dpi=(300, 300), pnginfo=text("Title"))
     for length in range(len(data)):
         assert png_size(data[:length]) is None

@@ -30,6 +30,6 @@ def test_reads_numbers_and_ranges(text: str, frames: set[int]) -> None:
         ("0-9999999999", "is not a frame number"),
     ],
 )
-def test_refuses_senseless_text_by_name(text: str, words: str) -> None:
+def test_rejects_invalid_text_and_says_why(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words.replace("[", r"\[")):
         parse_frames(text, 10)

@@ -60,7 +60,7 @@ def test_an_unfinished_frame_may_change_and_a_finished_one_may_not() -> None:
         check_continues(plan(), new, done={2})
 
 
-def test_anything_that_changes_no_pixel_may_change() -> None:
+def test_settings_that_affect_no_pixel_may_change() -> None:
     new = plan(fps=Fraction(10), segments=cut_segments([Shot(0, 0, 4)], 1), segment_frames=1)
     moved = with_frame(new, 1, source="/elsewhere/1.png", mtime_ns=99)
     assert check_continues(plan(), moved, done={0, 1, 2, 3}) == set()

@@ -1,4 +1,4 @@
-"""Looking at real input: sizes, broken files, hashes."""
+"""Survey of real input: sizes, broken files, hashes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_an_unchanged_file_is_not_hashed_again(tmp_path: Path, weights: WeightsF
     assert again.frames[0].blake2b == first.frames[0].blake2b
 
 
-def test_a_file_that_is_not_a_picture_fails(tmp_path: Path, weights: WeightsFile) -> None:
+def test_a_file_that_is_not_a_picture_is_unusable(tmp_path: Path, weights: WeightsFile) -> None:
     config = sample_config(tmp_path, 3)
     (tmp_path / "in/img1.png").write_text("shopping list")
     plan = make_plan(config, weights=weights)
@@ -64,7 +64,7 @@ def test_a_frame_of_another_size_fails_unless_only_the_reference_is_shown(
     assert all(frame.error is None for frame in plan.frames)
 
 
-def test_refuses_frames_without_a_prevailing_size(tmp_path: Path, weights: WeightsFile) -> None:
+def test_refuses_frames_without_a_majority_size(tmp_path: Path, weights: WeightsFile) -> None:
     config = sample_config(tmp_path, 4)
     write_png(tmp_path / "in/img0.png", picture(0, 40, 40))
     write_png(tmp_path / "in/img1.png", picture(1, 40, 40))

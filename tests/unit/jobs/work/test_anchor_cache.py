@@ -33,7 +33,7 @@ HALF = FRAMES // 2
 
 
 def frame(number: int) -> torch.Tensor:
-    """Return a frame (1, 3, H, W) of a texture that moves by parts of a pixel."""
+    """Return a frame (1, 3, H, W) of a texture that moves by fractions of a pixel."""
     noise = np.random.default_rng(3).random((SIZE[0], SIZE[1] + 8, 3), np.float32)
     soft = cv2.GaussianBlur(noise, (0, 0), 2.0)
     soft = (soft - soft.min()) / (soft.max() - soft.min())
@@ -64,11 +64,11 @@ def test_anchors_do_not_drift_from_their_origin() -> None:
     one, two, moved = anchors()
     assert one.from_origin is not None
     assert two.from_origin is not None
-    off_px = 0.04 + 1 / 64  # what a root leaves, and what OpenCV moves a picture by
+    off_px = 0.04 + 1 / 64  # errors of an origin anchor and of OpenCV's shifts
     assert abs(float(moved.mean()) - STEP * (FRAMES - 1)) < off_px
     scale = SIZE[1] / two.from_origin.backward.shape[1]
     since = np.median(two.from_origin.backward[..., 0]) * scale
-    assert abs(float(since) - float(moved.mean())) < 0.02, "places are as the root says"
+    assert abs(float(since) - float(moved.mean())) < 0.02, "the motion agrees with the matches"
 
 
 def test_loads_an_anchor_as_it_was_saved(tmp_path: Path) -> None:

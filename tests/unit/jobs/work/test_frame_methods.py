@@ -155,7 +155,7 @@ def test_frames_matched_along_motion_do_not_depend_on_the_order(
     backwards = make_each(method("b"), frames[::-1])[::-1]
     assert_same(backwards, in_order)
     assert RunStore(tmp_path / "a").anchor(0).exists()
-    by_another = make_each(method("a"), frames[2:3])  # who finds the anchors of the first
+    by_another = make_each(method("a"), frames[2:3])  # finds the anchors of the first worker
     assert_same(by_another, in_order[2:3])
 
 
@@ -231,7 +231,7 @@ def test_refuses_a_changed_painting(clip: Plan, tmp_path: Path, network: Feature
         method.make(loaded(clip, 2))
 
 
-def test_keeps_the_two_references_that_were_used_last() -> None:
+def test_keeps_the_two_most_recently_used_references() -> None:
     prepared: list[int] = []
 
     def prepare(number: int) -> str:
