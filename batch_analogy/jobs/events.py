@@ -105,7 +105,7 @@ class NodeBlocked:
 
 @dataclass(frozen=True)
 class WorkersMissing:
-    """Some workers did not start in time; the others go on without them. Sent once."""
+    """Some workers did not start in time; the run continues without them. Sent once."""
 
     ready: int
     wanted: int

@@ -20,7 +20,7 @@ class LockedFolder:
     """A folder with a lock that keeps a second process out.
 
     Its manifest marks it as made by batch-analogy: a folder that has neither manifest nor lock and
-    is not empty belongs to somebody else and is refused.
+    is not empty was made by something else and is refused.
 
     Args:
         folder: its path; it need not exist yet.

@@ -82,7 +82,7 @@ class Driver:
     forget: Callable[[AnchorId], None] = lambda anchor: None  # deletes an unneeded anchor
 
     def run(self) -> None:
-        """Do the work; afterwards ``scheduler.finished`` says whether all of it was done.
+        """Do the work; ``scheduler.finished`` is True afterwards if all of it was done.
 
         Raises:
             OutputDiskError: the output disk is full or may not be written to.

@@ -221,7 +221,7 @@ class Run:
     def _finish(
         self, progress: RunProgress, stop: StopRequest, on_event: OnEvent
     ) -> list[Path] | None:
-        """Make the films, as far as missing frames and ``--on-missing`` allow.
+        """Make the films, if any frame is done and ``--on-missing`` allows missing ones.
 
         Returns:
             Their paths; None if a stop was requested before the end.

@@ -73,7 +73,7 @@ def open_run(
         on_event: called with the progress of reading the input.
 
     Raises:
-        UsageError: the source does not exist, the plan has changed or has edits that make no sense,
+        UsageError: the source does not exist, the plan has changed or has invalid edits,
             or an output exists or can never be written.
         InputError: the input cannot be used.
         RunLockedError: another driver works in the folder.
@@ -147,7 +147,7 @@ def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
     Edits of a plan that is already in the run folder are applied.
 
     Raises:
-        UsageError: the source does not exist, or edits of the plan make no sense.
+        UsageError: the source does not exist, or the plan has invalid edits.
         InputError: the input cannot be used.
         WeightsError: the weights are missing.
     """

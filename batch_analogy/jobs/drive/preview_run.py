@@ -25,7 +25,7 @@ def read_run_plan(run_dir: Path) -> Plan:
     """Read the plan of a run folder, with its edits.
 
     Raises:
-        UsageError: there is none, or the edits make no sense.
+        UsageError: there is no plan, or its edits are invalid.
     """
     plan = read_plan(RunStore(run_dir).plan)
     if plan is None:

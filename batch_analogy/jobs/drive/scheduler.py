@@ -154,7 +154,7 @@ class Scheduler:
         self.ever_ready = True
 
     def next_work(self, name: str) -> tuple[int, ...] | None:
-        """Hand out the work that this worker should do now; None if there is none for it.
+        """Hand out the next work of this worker; None if there is no work for it now.
 
         Work that failed on this worker waits for another worker as long as there is one, and
         likewise for nodes.
@@ -181,7 +181,7 @@ class Scheduler:
             self._blame_nodes.succeeded(worker.node, index)
 
     def frame_failed(self, name: str, index: int, *, retryable: bool) -> Verdict:
-        """Decide on a frame whose attempt failed; the worker goes on with its next frame."""
+        """Decide on a frame whose attempt failed; the worker continues with its next frame."""
         worker = self._workers[name]
         _drop(worker.left, index)
         self._attempts[index] += 1
@@ -238,7 +238,7 @@ class Scheduler:
         return names
 
     def worker_left(self, name: str) -> None:
-        """Remove a worker that is gone with its node; nobody is to blame."""
+        """Remove a worker that is gone with its node, without blame."""
         worker = self._remove(name)
         if worker is not None:
             self._hand_back(worker)

@@ -71,12 +71,12 @@ class PlanningStatus:
         self.write()
 
     def restore(self) -> None:
-        """Put back what ``status.json`` said before, as far as the disk allows."""
+        """Restore the earlier content of ``status.json``; ignore errors of the disk."""
         restore_status(self._store, self.before)
 
 
 def earlier_status(store: RunStore) -> RunStatus | None:
-    """Read ``status.json``; return None if there is none, or if it is damaged."""
+    """Read ``status.json``; return None if it does not exist or is damaged."""
     try:
         return written_status(store)
     except UsageError:

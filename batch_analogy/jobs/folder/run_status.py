@@ -139,7 +139,7 @@ def write_status(store: RunStore, status: RunStatus) -> None:
 
 
 def written_status(store: RunStore) -> RunStatus | None:
-    """Read ``status.json`` as it was last written; return None if there is none.
+    """Read ``status.json`` as it was last written; return None if it does not exist.
 
     Raises:
         UsageError: it is damaged.

@@ -155,17 +155,17 @@ class DependencyGraph:
         raise ValueError(f"frame {index} belongs to no span: it cannot be used")
 
     def _cut(self, shot: Shot) -> list[list[AnchorSpan]]:
-        """Cut a shot into chains of spans; a new chain begins where frames change their size."""
-        alike: list[list[FramePlan]] = []
+        """Cut a shot into chains of spans; a new chain begins where the frame size changes."""
+        same_size: list[list[FramePlan]] = []
         size = (0, 0)
         for frame in self._plan.frames[shot.start : shot.stop]:
             if frame.error is not None:
                 continue
             if (frame.height, frame.width) != size:
                 size = (frame.height, frame.width)
-                alike.append([])
-            alike[-1].append(frame)
-        return [self._chain(frames) for frames in alike]
+                same_size.append([])
+            same_size[-1].append(frame)
+        return [self._chain(frames) for frames in same_size]
 
     @property
     def _min_last_span_frames(self) -> int:

@@ -78,7 +78,7 @@ def read_plan(path: Path) -> Plan | None:
 
     Raises:
         PlanChangedError: another version wrote it, or an edit changes the frames.
-        UsageError: it is damaged, or the edits make no sense.
+        UsageError: it is damaged, or the edits are invalid.
     """
     values = read_struct(path, _decode, version=PLAN_FORMAT, remedy=_REMEDY)
     if values is None:
@@ -241,7 +241,7 @@ def keep_edits(new: Plan, edited: Plan) -> Plan:
         edited: the plan in the run folder, as ``read_plan`` returned it.
     """
     segments = edited.segments
-    if segments == cut_segments(edited.shots, edited.segment_frames):  # nobody changed them
+    if segments == cut_segments(edited.shots, edited.segment_frames):  # they were not edited
         segments = cut_segments(edited.shots, new.segment_frames)
     return msgspec.structs.replace(
         new,

@@ -52,7 +52,7 @@ OnFrame = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """A video and its frames, as far as the plan needs them."""
+    """The facts about a video and its frames that a plan needs."""
 
     fingerprint: FileFingerprint
     paths: tuple[str, ...]
@@ -80,7 +80,7 @@ def make_plan(
         video: the frames of the source, if it is a video.
         previous: the plan in the run folder; files whose size and time have not changed are not
             hashed again.
-        on_frame: called now and then with (frames read, all frames).
+        on_frame: called at intervals with (number of frames read, number of all frames).
 
     Raises:
         InputError: the reference or every frame cannot be used, or no frame size has a majority.
@@ -95,7 +95,7 @@ def make_plan(
         frames = _in_order(frames, config.order)
         if config.on_missing == "error":
             _require_all(frames)
-        if config.target != "reference":  # B has the reference's size, whatever the frame's is
+        if config.target != "reference":  # B has the reference's size, not the frame's
             frames = _fail_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
     _require_usable(frames)

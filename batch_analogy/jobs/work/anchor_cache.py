@@ -77,7 +77,7 @@ class AnchorCache(Generic[Anchor]):
         self._reference = reference
 
     def load(self, start: int) -> Anchor | None:
-        """Load the anchor of the span that begins at frame ``start``; None if there is none."""
+        """Load the anchor of the span that begins at frame ``start``; None if not cached."""
         found = self._read(self._store.anchor(start, self._reference))
         return None if found is None else found.state
 
@@ -86,7 +86,7 @@ class AnchorCache(Generic[Anchor]):
         self._write(self._store.anchor(start, self._reference), MatchedFrame(0, state))
 
     def load_last_matched(self, start: int) -> MatchedFrame[Anchor] | None:
-        """Load the last matched frame of a span after its anchor; None if there is none."""
+        """Load the last matched frame of a span after its anchor; None if not cached."""
         return self._read(self._store.last_matched(start, self._reference))
 
     def save_last_matched(self, start: int, matched: MatchedFrame[Anchor]) -> None:

@@ -137,7 +137,7 @@ class AnchoredFrames(Generic[Anchor]):
                 self._step(between, a)
             except torch.cuda.OutOfMemoryError:
                 raise
-            except RuntimeError:  # reported by its own attempt; the others go on without it
+            except RuntimeError:  # its own attempt reports this; other frames continue without it
                 log.exception("frame %d is skipped", self._frames[between].index)
 
     def _step(self, number: int, a: Tensor) -> Anchor | Interpolated[Anchor]:
