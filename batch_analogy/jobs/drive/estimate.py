@@ -13,7 +13,12 @@ from batch_analogy.jobs.drive.pool_choice import IN_PROCESS
 from batch_analogy.jobs.folder.journal import DoneRecord, read_history
 from batch_analogy.jobs.folder.run_status import RECENT_FRAMES, RECENT_SPANS, typical_seconds
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.resources import available_memory_bytes, default_workers, usable_cores
+from batch_analogy.jobs.resources import (
+    available_memory_bytes,
+    default_workers,
+    usable_cores,
+    workers_on_gpus,
+)
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.media.stills import read_depth
 
@@ -75,7 +80,7 @@ def expected_workers(execution: ExecutionConfig, plan: Plan, left: int) -> int |
     pieces = max(1, min(len(plan.segments), left))
     if plan.device == "cuda":
         share = execution.gpus_per_worker or 1.0
-        return max(1, min(pieces, int(torch.cuda.device_count() / share)))
+        return max(1, min(pieces, workers_on_gpus(torch.cuda.device_count(), share)))
     return default_workers(pieces, cores=usable_cores(), memory_bytes=available_memory_bytes())
 
 
