@@ -65,8 +65,8 @@ def test_a_film_of_keyframes_from_plan_to_suggestion(
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
-def test_a_film_of_one_frame_is_its_painting(call: Call, tmp_path: Path, mode: str) -> None:
-    """That holds for every way in which the painting is stored."""
+def test_a_film_of_one_painted_frame_is_the_painting(call: Call, tmp_path: Path, mode: str) -> None:
+    """Covers paintings in grey, with opacity and with 16 bits."""
     frames = write_frames(tmp_path / "frames", 1)
     grey = Image.fromarray(255 - picture(0)).convert("L")
     levels = np.asarray(grey)
@@ -103,7 +103,7 @@ def test_plan_of_a_pair_takes_the_options_of_analogy_alone(
 
 
 @pytest.mark.parametrize(
-    ("extra", "code", "told"),
+    ("extra", "code", "messages"),
     [
         (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "whose 3 frames"]),
         (["--key", "img0.png"], 2, ["not of the form FRAME=PAINTED"]),
@@ -121,14 +121,14 @@ def test_plan_of_a_pair_takes_the_options_of_analogy_alone(
         (["--key", "0=p0.png", "--mask", "small.png"], 1, ["(mask)", "40×32 px"]),
     ],
 )
-def test_input_that_does_not_fit_is_named(
+def test_rejects_input_that_does_not_fit(
     call: Call,
     frames: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     extra: list[str],
     code: int,
-    told: list[str],
+    messages: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "p0.png", 0)
@@ -137,7 +137,7 @@ def test_input_that_does_not_fit_is_named(
     paint(tmp_path / "keys" / "other.png", 0)
     write_frames(tmp_path / "some", 2)
     ended = call("analogy", frames, *extra, "-o", tmp_path / "f.mp4", *HERE)
-    ended.assert_failed(code, *told)
+    ended.assert_failed(code, *messages)
     assert not (tmp_path / "f.run").exists()
 
 

@@ -1,4 +1,4 @@
-"""Bad input: each gives one clear message and the right exit code, and frames survive."""
+"""Bad input: one clear message and the right exit code for each, and no frame is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.command_line import (
     write_picture,
 )
 
-pytestmark = pytest.mark.smoke  # quick, and what people meet first
+pytestmark = pytest.mark.smoke  # quick, and the errors that people meet first
 
 
 def test_rejects_a_missing_folder(reference: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_rejects_a_text_file_named_jpg_as_reference(call: Call, tmp_path: Path) 
 
 
 @pytest.mark.long
-def test_a_text_file_named_jpg_costs_one_frame(call: Call, reference: Path, tmp_path: Path) -> None:
+def test_a_text_file_named_jpg_fails_one_frame(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", 3)
     (frames / "img1.png").unlink()
     (frames / "img1.jpg").write_text("this is no picture")
@@ -221,7 +221,7 @@ def test_rejects_a_folder_without_a_run(call: Call, tmp_path: Path) -> None:
 
 
 def run_on_disk(options: str, arguments: list[str | Path], tmp_path: Path) -> Ended:
-    """Run the command with a small disk mounted at ``disk``, and copy its content to ``kept``."""
+    """Run the command with a small disk mounted at ``disk``, then copy its files to ``kept``."""
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("needs unshare to mount a disk of its own")

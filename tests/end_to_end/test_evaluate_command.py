@@ -13,7 +13,7 @@ from tests.support.command_line import HERE, Call, write_frames, write_picture
 
 
 def make_run(root: Path, frames: int) -> Path:
-    """Make a finished run of this many frames."""
+    """Make a finished run with a number of frames."""
     reference = write_picture(root / "reference.png", 40, 70, 66)
     what = [reference, write_frames(root / "frames", frames), "-o", root / "night.mp4", *HERE]
     with pytest.raises(SystemExit, match=r"^0$"):

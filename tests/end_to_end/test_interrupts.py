@@ -18,13 +18,13 @@ FRAMES = 8
 
 
 def interrupt(run: Paced) -> str:
-    """Press Ctrl-C, and return stderr until the end."""
+    """Press Ctrl-C, wait until the run ends, and return its stderr."""
     os.kill(run.process.pid, signal.SIGINT)
     return ended(run)
 
 
 def ended(run: Paced) -> str:
-    """Return stderr of an interrupted run until its end."""
+    """Wait until an interrupted run ends, and return its stderr."""
     err = run.end()
     assert run.process.returncode == 130, err
     assert "Traceback" not in err
@@ -32,7 +32,7 @@ def ended(run: Paced) -> str:
 
 
 def wait_until_deep_in_work(pid: int) -> None:
-    """Wait until a process has computed for two seconds, however busy the machine is."""
+    """Wait until a process has used two seconds of CPU time, however busy the machine is."""
 
     def computed() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -40,7 +40,7 @@ def wait_until_deep_in_work(pid: int) -> None:
 
     begun, deadline = computed(), time.monotonic() + PATIENCE_SECONDS
     while computed() < begun + 2.0:
-        assert time.monotonic() < deadline, "it does nothing"
+        assert time.monotonic() < deadline, "the process does nothing"
         time.sleep(0.1)
 
 
@@ -78,7 +78,7 @@ def test_the_second_control_c_stops_at_once(call: Call, reference: Path, tmp_pat
     run = start_and_wait(command, "workers-ready")
     run.let_go()
     wait_until_deep_in_work(run.process.pid)  # a frame of this size and quality takes minutes
-    for patience in (0.5, 30.0, 60.0):  # two are taken for one while a kernel computes
+    for patience in (0.5, 30.0, 60.0):  # while a kernel computes, two signals count as one
         os.kill(run.process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.process.wait(patience)
@@ -92,7 +92,7 @@ def test_the_second_control_c_stops_at_once(call: Call, reference: Path, tmp_pat
 def test_control_c_stops_watching_but_not_the_run(reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames", FRAMES)
     command = ["timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE]
-    run = start_and_wait(command)  # it waits to be read, so the watch finds it at work
+    run = start_and_wait(command)  # pauses until its output is read, so the watch finds it active
     watch = start("status", tmp_path / "film.run", "--watch")
     assert watch.stdout is not None
     assert watch.stdout.readline().startswith("running: ")

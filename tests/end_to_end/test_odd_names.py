@@ -29,7 +29,7 @@ def frames(tmp_path: Path) -> Path:
     return folder
 
 
-def test_frames_may_have_such_names(
+def test_frames_may_have_names_that_are_not_utf8(
     call: Call, frames: Path, reference: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "film.run"
@@ -60,9 +60,7 @@ def test_the_name_of_a_film_is_printed_byte_for_byte(
 
 
 @pytest.mark.parametrize("name", [LATIN, HTML])
-def test_a_comparison_and_its_study_may_have_such_names(
-    call: Call, tmp_path: Path, name: str
-) -> None:
+def test_a_comparison_and_its_study_accept_odd_names(call: Call, tmp_path: Path, name: str) -> None:
     picture, label = write_disc(tmp_path / "in", name)
     maps = write_maps(tmp_path / "maps", 2)
     try:

@@ -19,7 +19,7 @@ from tests.support.processes.paced import PATIENCE_SECONDS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NEEDED = "BATCH_ANALOGY_NEED_CHROMIUM"
-"""If this is set, as in CI, no test is skipped for lack of a browser."""
+"""Environment variable that is set in CI: no test is then skipped for lack of a browser."""
 
 if os.environ.get(NEEDED):
     playwright = importlib.import_module("playwright.sync_api")
@@ -33,7 +33,7 @@ FLAGS = [
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 Open = Callable[..., Any]
-"""The fixture ``open_page``: opens the study, with the rest of its address."""
+"""The fixture ``open_page``: opens the study, with a fragment of the address such as #seed=7."""
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,10 @@ def chromium() -> Iterator[Any]:
     """Start a headless Chromium with its own profile."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        told = "no Chromium here; install Debian's package chromium"
+        message = "no Chromium here; install Debian's package chromium"
         if os.environ.get(NEEDED):
-            pytest.fail(f"{told}: {NEEDED} says that this test must run")
-        pytest.skip(told)
+            pytest.fail(f"{message}: {NEEDED} says that this test must run")
+        pytest.skip(message)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=path, args=FLAGS, timeout=1000 * PATIENCE_SECONDS
@@ -58,7 +58,7 @@ def study(call: Call, tmp_path: Path) -> Path:
     """Make the page of a study, beside its comparison."""
     write_comparison(tmp_path / "compared")
     page = tmp_path / "study.html"
-    call("study", "make", tmp_path / "compared", "-o", page).assert_ended(0, str(page), "which is")
+    call("study", "make", tmp_path / "compared", "-o", page).assert_ended(0, str(page), "key to")
     return page
 
 
@@ -92,7 +92,7 @@ def _check_local(url: str, errors: list[str]) -> None:
 
 
 def order(page: Any) -> list[str]:
-    """Return the pictures of the open case, the best first."""
+    """Return the pictures of the open case, best first."""
     found = page.eval_on_selector_all("#ranking li", "all => all.map(one => one.dataset.picture)")
     return list(found)
 
@@ -114,8 +114,8 @@ def assert_text(page: Any, selector: str, expected: Any) -> None:
     )
 
 
-def laid_out(page: Any) -> None:
-    """Wait until the pictures of the open case are loaded, because what is below them moves."""
+def wait_for_pictures(page: Any) -> None:
+    """Wait until the pictures of the open case are loaded, because loading moves the rest."""
     page.wait_for_function(
         "[...document.querySelectorAll('#case img')].every(one => one.complete && one.naturalWidth)"
     )
@@ -123,7 +123,7 @@ def laid_out(page: Any) -> None:
 
 def drag(page: Any, start: Any, picture: str, to: str) -> None:
     """Drag the card of a picture onto another with the mouse."""
-    laid_out(page)
+    wait_for_pictures(page)
     box, there = (page.locator(f"[data-picture='{p}']").bounding_box() for p in (picture, to))
     x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]
     page.mouse.move(x, y)
@@ -134,7 +134,7 @@ def drag(page: Any, start: Any, picture: str, to: str) -> None:
 
 
 def save(page: Any, folder: Path) -> Path:
-    """Press the button, and store what the browser downloads."""
+    """Press the button that saves, and store the downloaded file."""
     with page.expect_download() as download:
         page.click("#save")
     path = folder / download.value.suggested_filename
@@ -142,7 +142,7 @@ def save(page: Any, folder: Path) -> Path:
     return path
 
 
-def test_mouse_keyboard_reload_and_what_becomes_of_it(
+def test_rankings_by_mouse_and_keyboard_survive_a_reload_and_are_evaluated(
     open_page: Open, call: Call, tmp_path: Path
 ) -> None:
     page = open_page("#seed=7")
@@ -204,7 +204,7 @@ def test_a_touch_drags_by_the_grip(open_page: Open) -> None:
     page = open_page("#seed=3", touch=True)
     page.click("#begin")
     before = order(page)
-    laid_out(page)
+    wait_for_pictures(page)
     grip = page.locator(f"[data-picture='{before[0]}'] .grip").bounding_box()
     there = page.locator(f"[data-picture='{before[1]}'] .grip").bounding_box()
     session = page.context.new_cdp_session(page)
@@ -225,7 +225,7 @@ def test_a_touch_drags_by_the_grip(open_page: Open) -> None:
 
 
 def test_the_order_differs_between_people_and_repeats_with_a_seed(open_page: Open) -> None:
-    def way(fragment: str) -> list[list[str]]:
+    def orders(fragment: str) -> list[list[str]]:
         page = open_page(fragment)
         page.click("#begin")
         seen = []
@@ -235,10 +235,10 @@ def test_the_order_differs_between_people_and_repeats_with_a_seed(open_page: Ope
             page.click("#next")
         return seen
 
-    ways = [way(f"#seed={seed}") for seed in range(3)]
-    assert len({str(one) for one in ways}) > 1
-    assert len({str(sorted(one)) for one in ways}) > 1  # within a case too, not only of cases
-    assert way("#seed=2") == ways[2]
+    shown = [orders(f"#seed={seed}") for seed in range(3)]
+    assert len({str(one) for one in shown}) > 1
+    assert len({str(sorted(one)) for one in shown}) > 1  # also within a case, not only of cases
+    assert orders("#seed=2") == shown[2]
     assert open_page().evaluate("sheet.seed") != open_page().evaluate("sheet.seed")
 
 

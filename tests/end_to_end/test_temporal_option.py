@@ -8,9 +8,7 @@ from batch_analogy.config.run import ANCHOR_FRAMES
 from tests.support.command_line import APART, QUICK, Call, finished_frames, write_frames
 
 
-def test_a_film_is_steady_unless_told_otherwise(
-    call: Call, reference: Path, tmp_path: Path
-) -> None:
+def test_a_film_is_coherent_by_default(call: Call, reference: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "in", 4)
     steady, apart = tmp_path / "steady.mp4", tmp_path / "apart.mp4"
     here = ["--address", "none"]
@@ -27,7 +25,7 @@ def test_a_film_is_steady_unless_told_otherwise(
     assert on != off
 
 
-def test_workers_change_no_pixel_of_a_steady_film(
+def test_the_number_of_workers_changes_no_pixel_of_a_coherent_film(
     call: Call, reference: Path, tmp_path: Path
 ) -> None:
     frames = write_frames(tmp_path / "in", ANCHOR_FRAMES + 2)  # two spans
@@ -36,7 +34,7 @@ def test_workers_change_no_pixel_of_a_steady_film(
     call("timelapse", reference, frames, "-o", here, *options, "--address", "none").assert_ended(0)
     ended = call("timelapse", reference, frames, "-o", there, *options, "--workers", "2")
     ended.assert_ended(0, "2 segments", "dashboard: http://")
-    # One alone may do it all before the other is ready.
+    # One worker may do everything before the other is ready.
     assert "styler-0 is ready" in ended.err or "styler-1 is ready" in ended.err
     assert ended.out == f"{there}\n"
     assert finished_frames(here.with_suffix(".run")) == finished_frames(there.with_suffix(".run"))

@@ -44,7 +44,7 @@ def fail(error: BaseException, *, json_lines: bool = False) -> int:
     return ended.value.exit_code
 
 
-def test_an_expected_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_expected_error_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert fail(errors.WeightsError("the weights are missing. Get them.")) == 4
     streams = capsys.readouterr()
     assert streams.err == "error: the weights are missing. Get them.\n"
@@ -61,7 +61,7 @@ def test_a_failure_is_also_a_json_line(capsys: pytest.CaptureFixture[str]) -> No
     }
 
 
-def test_a_bug_is_one_line_unless_debugging(
+def test_a_bug_is_reported_in_one_line_unless_debugging(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BATCH_ANALOGY_DEBUG", raising=False)
@@ -75,7 +75,7 @@ def test_a_bug_is_one_line_unless_debugging(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_command_without_errors_chooses_its_exit_code() -> None:
+def test_the_exit_code_of_a_command_without_errors_is_kept() -> None:
     @reports_failures
     def command(*, json_lines: bool) -> int:
         return 3
@@ -103,7 +103,7 @@ command(json_lines=bool(int(sys.argv[1])))
 
 
 def run_unread(stream: str, *command: str) -> tuple[int, str, str]:
-    """Run Python with one stream closed at the other end; return code, stdout and stderr."""
+    """Run Python code with one stream closed; return the exit code, stdout and stderr."""
     process = subprocess.Popen(
         [sys.executable, "-c", *command],
         stdin=subprocess.PIPE,
@@ -119,7 +119,7 @@ def run_unread(stream: str, *command: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("json_lines", ["0", "1"])
 def test_a_reader_that_has_ended_is_not_reported_as_a_bug(json_lines: str) -> None:
-    """``batch-analogy status … | head -1`` does this."""
+    """Covers ``batch-analogy status … | head -1``."""
     _, _, said = run_unread("stdout", UNREAD, json_lines)
     assert said.splitlines()[0] == "stopped: the reader of the output has ended"
     assert "bug" not in said
@@ -139,5 +139,5 @@ console.result("film.mp4")
 
 
 def test_work_continues_when_stderr_is_closed() -> None:
-    """A terminal may be closed, or the reader of ``batch-analogy … 2>&1 | tee`` may end."""
+    """Covers a closed terminal, and the end of the reader of ``batch-analogy … 2>&1 | tee``."""
     assert run_unread("stderr", UNHEARD) == (0, "film.mp4\n", "")

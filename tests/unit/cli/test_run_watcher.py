@@ -48,7 +48,7 @@ def test_every_event_has_a_line_and_a_json_line(
     assert line.keys() == {field.name for field in dataclasses.fields(event)}
 
 
-def test_lines_name_counts_addresses_and_reasons() -> None:
+def test_lines_contain_counts_addresses_and_reasons() -> None:
     text = {type(event): describe(event) for event in SAMPLES}
     pace = "2.0 s per frame, 3 min 12 s left"
     assert text[events.FrameDone] == f"5 of 9 frames done, 1 failed, {pace}"

@@ -54,9 +54,9 @@ class Night:
         )
         write_manifest(self.store.manifest, new_manifest("run", config, plan(FRAMES)))
         self.now = 0.0
-        self.say("running")
+        self.set_state("running")
 
-    def say(self, state: str, **fields: Any) -> None:
+    def set_state(self, state: str, **fields: Any) -> None:
         found = read_status(self.store.run_dir)
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "updated_at": time.time()}
         write_status(self.store, msgspec.structs.replace(found, state=state, **facts, **fields))
@@ -66,13 +66,13 @@ class Night:
             journal.append(DoneLine(index=index, input=None, output_bytes={}, seconds=2.0))
 
     def sleeping(self, end: int) -> Callable[[float], None]:
-        """Sleep; meanwhile a frame is finished, and after enough of them the run."""
+        """Return a sleep that finishes a frame each time, and the run after ``end`` frames."""
 
         def sleep(seconds: float) -> None:
             index = round(self.now / WATCH_SECONDS)
             self.now += seconds
             self.do_frame(index)
-            self.say("running" if index + 1 < end else "partial", rate=0.5, eta_seconds=60.0)
+            self.set_state("running" if index + 1 < end else "partial", rate=0.5, eta_seconds=60.0)
 
         return sleep
 
@@ -126,10 +126,10 @@ def test_control_c_stops_watching(night: Night, capsys: pytest.CaptureFixture[st
     assert "the run continues" in capsys.readouterr().err
 
 
-def test_a_run_that_is_not_active_is_shown_once(
+def test_watching_a_run_that_is_not_active_ends_at_once(
     night: Night, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    night.say("interrupted")
+    night.set_state("interrupted")
     ended = night.watch(end=9).watch_until_end()
     assert ended is not None
     assert (ended.state, night.now) == ("interrupted", 0.0)
@@ -145,7 +145,7 @@ def test_segments_workers_and_the_dashboard_are_shown(
         WorkerState("styler-0", "n1", "cuda", 3, 1, 2, 2.0, time.time()),
         WorkerState("styler-1", "n2", "cuda", lost="its node is gone"),
     )
-    night.say(
+    night.set_state(
         "running", worker_states=states, dashboard_url="http://h:8265", token_hint="ray get-token"
     )
     with pytest.raises(typer.Exit) as ended:
@@ -188,9 +188,9 @@ def test_the_dashboard_is_also_named_at_the_end(
     assert capsys.readouterr().err.splitlines() == expected
 
 
-def test_a_run_that_is_planned_shows_how_far_it_is(tmp_path: Path) -> None:
+def test_a_run_being_planned_shows_its_progress(tmp_path: Path) -> None:
     night = Night(tmp_path / "film.run")
-    night.say("planning", message="checking 40 of 300 frames", total=0)
+    night.set_state("planning", message="checking 40 of 300 frames", total=0)
     found = read_status(night.store.run_dir)
     assert summary(found) == "planning: checking 40 of 300 frames"
     names = [name for name, _ in summary_rows(found, None)]
