@@ -40,7 +40,7 @@ def test_raw_frames_have_sixteen_bits_and_the_first_ones_white_balance(
     np.testing.assert_allclose(plan["white_balance"][:3], [2, 1, 1 / 0.6], atol=1e-4)
     assert dry_plan(config).white_balance == tuple(plan["white_balance"])
     print_plan(Console(False), config, dry_plan(config))
-    assert "the first one's white balance (2.000 : 1.000 : 1.667)" in capsys.readouterr().out
+    assert "the white balance of the first (2.000 : 1.000 : 1.667)" in capsys.readouterr().out
     again, _ = run_here(config)
     assert (again.done, again.films) == (2, result.films)
 
