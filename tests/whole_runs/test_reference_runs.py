@@ -88,10 +88,10 @@ def test_uses_only_the_references_that_contribute_to_a_frame(
     get = ReferenceCache.get
 
     def noted(self: ReferenceCache[Any], number: int) -> Any:
-        if number not in self._kept:
+        if number not in self._entries:
             encoded.append(number)
         found = get(self, number)
-        assert len(self._kept) <= 2
+        assert len(self._entries) <= 2
         return found
 
     make = MatchedAlongMotion.make
