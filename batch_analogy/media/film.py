@@ -102,13 +102,8 @@ def encode_film(
     layout = _layout(first, encoding)
     duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
     pixel_format = encoding.pixel_format(_is_deep(first[0]))
-    encoder = [
-        *("-vf", encode_filter(colours, pixel_format)),
-        *encoding.options(output.suffix.lower()),
-        *_clock_options(durations, output.suffix.lower()),
-        *("-fps_mode", "passthrough", "-movflags", "+faststart"),
-        *("-fflags", "+bitexact"),  # otherwise Matroska gets random identifiers
-    ]
+    encoder = ["-vf", encode_filter(colours, pixel_format)]
+    encoder += _encoder_options(encoding, durations, output.suffix.lower())
     with _temporary(output, scratch) as temporary:
         command = _input_options(layout, None if durations else fps)
         command += _sound_options(sound, output, duration)
@@ -195,6 +190,17 @@ def _sound_options(sound: Soundtrack | None, output: Path, duration: Fraction) -
             ", ".join(sorted(set(dropped))),
         )
     return sound.options(suffix, duration)
+
+
+def _encoder_options(
+    encoding: EncodingOptions, durations: Sequence[Fraction] | None, suffix: str
+) -> list[str]:
+    return [
+        *encoding.options(suffix),
+        *_clock_options(durations, suffix),
+        *("-fps_mode", "passthrough", "-movflags", "+faststart"),
+        *("-fflags", "+bitexact"),  # otherwise Matroska gets random identifiers
+    ]
 
 
 def _clock_options(durations: Sequence[Fraction] | None, suffix: str) -> list[str]:
