@@ -27,11 +27,11 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from batch_analogy.analogy.correspondence.patchmatch.reference import JUMPS
 from batch_analogy.analogy.correspondence.patchmatch.rng_cpu import draw_between, hash_cell
 from batch_analogy.analogy.correspondence.patchmatch.spec import SLACK_CELLS, Prior, SearchSpec
 from batch_analogy.analogy.numba_threads import use_torch_threads
 
-JUMPS = (8, 4, 2, 1)
 _SLOTS = 16
 _TILE = 32  # cells: a tile's patches in both maps stay in the cache of one core
 _REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf stay valid
