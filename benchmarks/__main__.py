@@ -1,4 +1,7 @@
-"""Run every benchmark and save its JSON: ``python -m benchmarks [folder]``."""
+"""Run every benchmark and save its JSON: ``python -m benchmarks [folder]``.
+
+``real_pairs`` is left out, as it needs a folder of pictures that the project does not have.
+"""
 
 from __future__ import annotations
 

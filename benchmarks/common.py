@@ -83,7 +83,10 @@ def as_tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32) / 255.0).permute(2, 0, 1)[None].contiguous()
 
 
-def report(name: str, results: dict[str, Any]) -> None:
-    """Print the benchmark's one JSON object."""
-    json.dump({"benchmark": name, "machine": machine(), "results": results}, sys.stdout, indent=2)
-    print()
+def report(name: str, results: dict[str, Any], path: Path | None = None) -> None:
+    """Print the benchmark's one JSON object; also write it to a file, if one is given."""
+    found = {"benchmark": name, "machine": machine(), "results": results}
+    text = json.dumps(found, indent=2) + "\n"
+    if path is not None:
+        path.write_text(text)
+    sys.stdout.write(text)
