@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.common import ROOT
 
 NAMES = (
-    "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties", "runs",
-    "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow",
+    "start", "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties",
+    "runs", "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow",
     "steady", "fade", "keyframes", "guided", "semantic",
     "measures", "cluster",
 )  # fmt: skip

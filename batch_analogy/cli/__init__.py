@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+
+from batch_analogy.garbage import importing
 
 __all__ = ["main"]
 
@@ -14,6 +17,9 @@ def main() -> None:
     # workers of a local Ray inherit it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-    from batch_analogy.cli.app import main as run
-
-    run()
+    with importing():
+        from batch_analogy.cli.app import main as run
+    try:
+        run()
+    finally:
+        gc.freeze()  # Python searches for garbage before it exits; see ``batch_analogy.garbage``

@@ -12,6 +12,7 @@ from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
 from batch_analogy.cli.plan_text import plan_notes, print_plan
 from batch_analogy.cli.run_watcher import RunWatcher, duration
 from batch_analogy.config.run import RunConfig
+from batch_analogy.garbage import importing
 
 if TYPE_CHECKING:
     from batch_analogy.api import Retry, Run, RunResult
@@ -21,7 +22,8 @@ MAX_SHOWN_FAILURES = 10
 
 def run_and_report(config: RunConfig, console: Console, *, dry_run: bool, overwrite: bool) -> int:
     """Open a run, execute it and report, or only print its plan. Return the exit code."""
-    from batch_analogy import api
+    with importing():
+        from batch_analogy import api
 
     if dry_run:
         return print_plan(console, config, api.plan_film(config))
@@ -37,7 +39,8 @@ def resume_and_report(
     run_dir: Path, console: Console, changes: Mapping[str, Any], *, again: Retry | None = None
 ) -> int:
     """Continue a run, with some execution settings changed, and report. Return the exit code."""
-    from batch_analogy import api
+    with importing():
+        from batch_analogy import api
 
     with RunWatcher(console) as watcher:
         run = api.load_run(run_dir, changes=changes, again=again, on_event=watcher)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from batch_analogy.config.matching import Refine
 from batch_analogy.errors import OutputExistsError, UsageError
+from batch_analogy.garbage import importing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,7 +126,6 @@ def write_results(
 ) -> None:
     """Write all wanted files; ``pictures`` are A and B'."""
     from batch_analogy.media.stills import write_png
-    from batch_analogy.report.sheets import side_by_side
 
     with ThreadPoolExecutor(max_workers=2) as pool:  # compressing large ones takes a while
         writes = [
@@ -141,6 +141,8 @@ def write_results(
         write_png(outputs.confidence_a, _confidence_map(result.confidence_a, pictures[0]))
         write_png(outputs.confidence_b, _confidence_map(result.confidence_b, pictures[1]))
     if outputs.sheet:
+        from batch_analogy.report.sheets import side_by_side  # it needs fonts
+
         a, bp = pictures
         shown = [_pixels(p) for p in (a, result.a_prime, bp, result.b)]
         write_png(outputs.sheet, side_by_side(shown, ["A", "A'", "B'", "B"]))
@@ -151,7 +153,8 @@ def _read_tensor(path: Path) -> Tensor:
 
     pixels = read_still(path)
 
-    import torch  # while it loads, the other pictures are decoded
+    with importing():
+        import torch  # while it loads, the other pictures are decoded
 
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 

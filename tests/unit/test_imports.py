@@ -28,7 +28,7 @@ ORDER: dict[str, list[list[str]]] = {
         ["analogy"],
         ["config"],
         ["json_files"],
-        ["files", "colour"],
+        ["files", "colour", "garbage"],
         ["errors"],
     ],
     "analogy": [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import torch
 
 from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import ConfigError, MachineError
-from batch_analogy.jobs.drive.pool import InlinePool, Pool
-from batch_analogy.jobs.work.tasks import WorkerSpec
+
+if TYPE_CHECKING:
+    from batch_analogy.jobs.drive.pool import Pool
+    from batch_analogy.jobs.work.tasks import WorkerSpec
 
 IN_PROCESS = "none"
 
@@ -76,6 +79,8 @@ def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) ->
                 f"--address none runs in this process, which is one worker, not "
                 f"{execution.workers}; leave --workers or --address out"
             )
+        from batch_analogy.jobs.drive.pool import InlinePool  # a pair needs the device alone
+
         return InlinePool(dataclasses.replace(spec, name="inline"))
     from batch_analogy.jobs.ray.pool import RayPool  # a second to import, not always wanted
 

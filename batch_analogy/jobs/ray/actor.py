@@ -8,17 +8,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ray
 from ray.util import get_node_ip_address
 
 from batch_analogy.errors import ClusterError, UsageError
+from batch_analogy.garbage import importing
 from batch_analogy.jobs.folder.manifest import versions
 from batch_analogy.jobs.ray.metrics import MemoryGauge
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, WorkerSpec
-from batch_analogy.jobs.work.worker import FrameWorker
 from batch_analogy.json_files import read_json
+
+if TYPE_CHECKING:
+    from batch_analogy.jobs.work.worker import FrameWorker
 
 IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Environment variables of workers; the command line sets the same ones for its own process."""
@@ -68,6 +72,8 @@ class StylerActor:
         """
         require_same_versions(self._expected, versions())
         require_shared(self._spec)
+        with importing():  # with PyTorch: the longest part of a worker's start
+            from batch_analogy.jobs.work.worker import FrameWorker
         self._worker = FrameWorker(self._spec)
         self._memory.measure()
 

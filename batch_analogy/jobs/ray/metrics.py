@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from ray.util.metrics import Counter, Gauge, Histogram
 
 SECONDS = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0]
@@ -65,4 +64,6 @@ class MemoryGauge:
 
     def measure(self) -> None:
         """Report the memory that is reserved now."""
+        import torch  # a worker has loaded it by now
+
         self._gauge.set(torch.cuda.memory_reserved())
