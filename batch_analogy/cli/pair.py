@@ -26,6 +26,7 @@ from batch_analogy.cli.pair_files import (
 )
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.errors import UsageError
+from batch_analogy.garbage import importing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -197,17 +198,23 @@ def _compute(
     gpus_per_worker: float | None,
 ) -> AnalogyResult:
     """Match A and B', the first two tensors; masks may follow. Use a GPU if there is one."""
-    from batch_analogy.analogy.deep import deep_image_analogy
-    from batch_analogy.analogy.features.vgg import load_network
-    from batch_analogy.analogy.features.weights import resolve_weights
-    from batch_analogy.jobs.drive.pool_choice import choose_device
+    with importing():
+        from batch_analogy.analogy.deep import deep_image_analogy
+        from batch_analogy.analogy.features.vgg import load_network
+        from batch_analogy.analogy.features.weights import resolve_weights
+        from batch_analogy.analogy.numba_start import start_numba
+        from batch_analogy.jobs.drive.pool_choice import choose_device
+
+        device = choose_device(gpus_per_worker)
+        if device == "cpu":
+            start_numba()
 
     def on_level(done: LevelDone) -> None:
         console.note(f"level {done.level} of 5..1 matched")
         console.event("level-done", level=done.level, cost_ab=done.cost_ab, cost_ba=done.cost_ba)
 
     a, bp, *masks = tensors
-    network = load_network(resolve_weights(weights), choose_device(gpus_per_worker))
+    network = load_network(resolve_weights(weights), device)
     return deep_image_analogy(
         a,
         bp,

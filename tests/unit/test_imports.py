@@ -77,6 +77,7 @@ ONLY_IN = {
     "click": set(),
     "numba": {
         "analogy/correspondence/channel_pca/cpu.py",
+        "analogy/numba_start.py",
         "analogy/numba_threads.py",
         "analogy/rendering/warp/cpu.py",
         "analogy/rendering/upscale/cpu.py",

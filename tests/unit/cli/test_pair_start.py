@@ -51,6 +51,7 @@ NEVER_NEEDED = {
     "pandas",
     "ray",
     "rich",
+    "scipy.linalg",
     "scipy.sparse",
     "skimage",
     "sympy",
