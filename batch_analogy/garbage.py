@@ -1,8 +1,8 @@
 """Keep Python's search for garbage away from the large libraries.
 
 PyTorch, Numba and SciPy make half a million objects that stay until the process ends. Python looks
-through them again and again while they are made (0.4 s of processor time on the machine of
-``benchmarks/results/start.json``), and once more when it exits (0.6 s). None of it is garbage.
+through them again and again while they are made, for 0.4 s of processor time on the machine of
+``benchmarks/results/start.json``. None of it is garbage.
 
 Only processes of our own do this, commands and Ray's workers: ``gc.freeze`` would also keep
 garbage that a program has left before it uses the Python API.

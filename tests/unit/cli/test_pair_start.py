@@ -32,7 +32,6 @@ json.dump(
     {
         "modules": sorted(sys.modules),
         "kept": gc.get_freeze_count(),
-        "left": len(gc.get_objects()),
         "searches": searches,
         "searching": gc.isenabled(),
     },
@@ -93,4 +92,3 @@ def test_python_does_not_search_pytorch_for_garbage(after_a_pair: dict[str, Any]
     assert after_a_pair["searches"] == 0  # while it was imported
     assert after_a_pair["searching"]  # afterwards: long work may leave some
     assert after_a_pair["kept"] > 100_000
-    assert after_a_pair["left"] < after_a_pair["kept"] / 10  # to search at the exit
