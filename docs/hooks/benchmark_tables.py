@@ -92,6 +92,14 @@ def _pair_speed() -> str:
     return _table(("quality", "median", "memory"), rows, "pair_speed", "pair_speed_paper")
 
 
+def _start() -> str:
+    rows = [
+        (name, f"{r['median_processor_seconds']:.1f} s", f"{r['median_seconds']:.1f} s")
+        for name, r in _results("start").items()
+    ]
+    return _table(("process", "processor time", "time"), rows, "start")
+
+
 def _film_rate() -> str:
     rows = [
         (
@@ -393,6 +401,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "long_run": _long_run,
     "measures": _measures,
     "pair_speed": _pair_speed,
+    "start": _start,
     "planning": _planning,
     "runs": _runs,
     "semantic": _semantic,
