@@ -94,7 +94,7 @@ def _pair_speed() -> str:
 
 def _start() -> str:
     rows = [
-        (name, f"{r['median_processor_seconds']:.1f} s", f"{r['median_seconds']:.1f} s")
+        (name, f"{r['median_processor_seconds']:.2f} s", f"{r['median_seconds']:.2f} s")
         for name, r in _results("start").items()
     ]
     return _table(("process", "processor time", "time"), rows, "start")
