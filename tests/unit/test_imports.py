@@ -41,7 +41,7 @@ ORDER: dict[str, list[list[str]]] = {
         ["features"],
         [LOOSE],
     ],
-    "analogy/correspondence": [[LOOSE], ["channel_pca"], ["patchmatch"]],
+    "analogy/correspondence": [[LOOSE], ["channel_pca", "global_match"], ["patchmatch"]],
     "analogy/reconstruction": [[LOOSE], ["vote"]],
     "analogy/rendering": [["warp"], ["upscale"], [LOOSE]],
     "analogy/guided": [[LOOSE], ["search", "vote"], ["checks"], ["spec"]],
@@ -77,6 +77,7 @@ ONLY_IN = {
     "click": set(),
     "numba": {
         "analogy/correspondence/channel_pca/cpu.py",
+        "analogy/correspondence/global_match/cpu.py",
         "analogy/numba_start.py",
         "analogy/numba_threads.py",
         "analogy/rendering/warp/cpu.py",

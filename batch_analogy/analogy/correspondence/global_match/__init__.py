@@ -1,0 +1,175 @@
+"""Match the coarse levels as a whole: every cell against every cell, then made to hold together.
+
+PatchMatch decides for each cell alone. At coarse levels a picture has so few cells that all pairs
+can be compared, and all cells of a picture decide together, in three steps:
+
+1. *Scores*: the cosine of every pair of cells, averaged over levels and 3×3 patches.
+2. *Transport*: cells that resemble everything lose score, those with few partners gain, so that
+   the matches spread over the other picture.
+3. *Belief propagation*: neighbours should have neighbouring matches. Certain cells persuade
+   uncertain ones, so a plain area moves with what it surrounds.
+
+``match_globally`` is the public function. The kernels follow the tensors' device: Numba on the
+CPU, PyTorch elsewhere. Nothing depends on the batch or the number of threads.
+
+Source: docs/method.md, "Global match of the coarse levels". A departure from Deep Image Analogy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from batch_analogy.analogy.correspondence.global_match import reference
+from batch_analogy.analogy.features.pictures import unit_features
+from batch_analogy.analogy.nnf import Size, sides
+from batch_analogy.errors import ConfigError
+
+__all__ = ["MAX_CELLS", "GlobalMatches", "grid_size", "match_globally"]
+
+MAX_CELLS = 1600
+"""Most cells of a grid: time and memory grow with the cells of A times those of B."""
+
+_REACH = 1  # 3×3 patches
+
+
+@dataclass(frozen=True)
+class GlobalMatches:
+    """The fields of both directions and the costs of their matches."""
+
+    ab: Tensor  # (B, 2, h, w) int32: absolute (y, x) in B's cells
+    ba: Tensor  # (B, 2, h', w') int32: absolute (y, x) in A's cells
+    cost_ab: Tensor  # (B, 1, h, w) float32: 1 − score of the match, at least 0
+    cost_ba: Tensor  # (B, 1, h', w') float32
+
+
+def grid_size(size: Size) -> Size:
+    """Return the grid for a map of this size: the size itself, or one of fewer cells, same aspect.
+
+    >>> grid_size((28, 42)), grid_size((80, 80)), grid_size((1, 5000))
+    ((28, 42), (40, 40), (1, 1600))
+    """
+    height, width = size
+    if height * width <= MAX_CELLS:
+        return size
+    scale = math.sqrt(MAX_CELLS / (height * width)) + 1e-9  # the root may be rounded down
+    rows, columns = max(1, math.floor(height * scale)), max(1, math.floor(width * scale))
+    rows = min(rows, MAX_CELLS // columns) or 1
+    return rows, min(columns, MAX_CELLS // rows)
+
+
+def match_globally(
+    a: Sequence[Tensor], b: Sequence[Tensor], size_a: Size, size_b: Size
+) -> GlobalMatches:
+    """Match two pictures by their coarse features, in both directions.
+
+    Args:
+        a: A's feature maps at the compared levels, (B, C, h, w) float each; a batch of 1 stands for
+            every item. Maps of other sizes than the grid are resized.
+        b: B's, of the same levels.
+        size_a: (h, w) of A's grid in cells. size_b: of B's. See ``grid_size``.
+
+    Returns:
+        The fields and costs. Each item is matched alone.
+
+    Raises:
+        ConfigError: the levels, channels or batches do not fit together.
+
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> b = torch.rand(1, 8, 12, 12, generator=generator) - 0.5
+    >>> a = b.roll(2, dims=3)  # everything shifted two cells to the right
+    >>> match_globally([a], [b], (12, 12), (12, 12)).ab[0, :, 6, 8].tolist()
+    [6, 6]
+    """
+    batch = _check(a, b)
+    found = [
+        _match_pair(_item(a, i, size_a), _item(b, i, size_b), size_a, size_b) for i in range(batch)
+    ]
+    ab, ba, cost_ab, cost_ba = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return GlobalMatches(ab=ab, ba=ba, cost_ab=cost_ab, cost_ba=cost_ba)
+
+
+def _check(a: Sequence[Tensor], b: Sequence[Tensor]) -> int:
+    """Return the size of the batch."""
+    if not a or [x.shape[1] for x in a] != [x.shape[1] for x in b]:
+        raise ConfigError(
+            "both pictures need the same levels, not maps of "
+            f"{[tuple(x.shape) for x in a]} and {[tuple(x.shape) for x in b]}"
+        )
+    batches = {len(x) for x in (*a, *b)}
+    if len(batches - {1}) > 1 or 0 in batches:
+        raise ConfigError(f"the maps have batches of {sorted(batches)}; they must agree")
+    return max(batches)
+
+
+def _item(maps: Sequence[Tensor], index: int, size: Size) -> list[Tensor]:
+    """Return one item's maps on the grid, cells of length 1 (or 0)."""
+    chosen = [x[index : index + 1] if len(x) > 1 else x for x in maps]
+    return [unit_features(_resized(x.float().contiguous(), size)) for x in chosen]
+
+
+def _resized(x: Tensor, size: Size) -> Tensor:
+    if sides(x) == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _match_pair(
+    a: list[Tensor], b: list[Tensor], size_a: Size, size_b: Size
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Match one pair; score tables have B's cells in rows and A's in columns."""
+    kernels = _kernels(a[0].device)
+    total: Tensor | None = None
+    for first, second in zip(a, b, strict=True):
+        score = kernels.products(first[0].flatten(1), second[0].flatten(1))
+        total = score if total is None else total.add_(score)
+    assert total is not None
+    score = _patch_mean(total.div_(len(a)), size_b, size_a)
+    price = -kernels.transported(score)
+    ab, cost_ab = _best(kernels.propagated(price, size_a, size_b), score, size_a, size_b)
+    turned, turned_score = price.T.contiguous(), score.T.contiguous()
+    ba, cost_ba = _best(kernels.propagated(turned, size_b, size_a), turned_score, size_b, size_a)
+    return ab, ba, cost_ab, cost_ba
+
+
+def _patch_mean(score: Tensor, rows: Size, columns: Size) -> Tensor:
+    """Average scores over the pairs at equal offsets, as far as both pictures reach."""
+    table = score.view(*rows, *columns)
+    for axis in range(2):
+        first, second = table.shape[axis], table.shape[axis + 2]
+        shape = [1, 1, 1, 1]
+        shape[axis], shape[axis + 2] = first, second
+        total, count = table.clone(), torch.ones(shape, device=score.device)
+        for offset in range(1, min(_REACH, first - 1, second - 1) + 1):
+            low = (slice(None),) * axis + (slice(None, -offset), slice(None), slice(None, -offset))
+            high = (slice(None),) * axis + (slice(offset, None), slice(None), slice(offset, None))
+            for here, there in ((low, high), (high, low)):
+                total[here] += table[there]
+                count[here] += 1
+        table = total.div_(count)
+    return table.reshape(score.shape)
+
+
+def _kernels(device: torch.device) -> ModuleType:
+    """Choose Numba on the CPU, PyTorch elsewhere."""
+    if device.type == "cpu":
+        from batch_analogy.analogy.correspondence.global_match import cpu  # Numba: slow to import
+
+        return cpu
+    return reference
+
+
+def _best(belief: Tensor, score: Tensor, size: Size, target: Size) -> tuple[Tensor, Tensor]:
+    """Return the field (1, 2, h, w) of the cheapest matches, the first of equals, and its cost."""
+    cells = torch.arange(len(belief), device=belief.device)[:, None]
+    cheapest = belief == belief.amin(dim=0)
+    index = torch.where(cheapest, cells, len(belief)).amin(dim=0)
+    field = torch.stack([index // target[1], index % target[1]]).to(torch.int32)
+    cost = (1.0 - score.gather(0, index[None])).clamp_min(0.0)
+    return field.view(1, 2, *size), cost.view(1, 1, *size)
