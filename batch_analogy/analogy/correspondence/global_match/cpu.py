@@ -31,8 +31,8 @@ from batch_analogy.analogy.numba_threads import use_torch_threads
 _BLOCK = 64  # cells: their table of 1600 labels stays in the cache of one core
 _CHANNELS = 4  # that are added at once
 _REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf stay valid
-_KEPT, _NEW = np.float32(DAMPING), np.float32(1 - DAMPING)
-_PRICE, _MOST = np.float32(STEP), np.float32(MOST)
+_PRICES = np.float32(STEP), np.float32(MOST), np.float32(DAMPING)
+# Kernels get constants as arguments: Numba's cache would not notice that another module changed.
 
 
 def products(a: Tensor, b: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def propagated(price: Tensor, size: Size, target: Size) -> Tensor:
     for round_number in range(ROUNDS):
         old, new = messages[round_number % 2], messages[1 - round_number % 2]
         _add_up(own, old, belief, scratch.shape[0])
-        _send(belief, old, new, scratch, target, halo, labels, over, gains)
+        _send(belief, old, new, scratch, target, halo, labels, over, gains, _PRICES)
     _add_up(own, messages[ROUNDS % 2], belief, scratch.shape[0])
     return torch.from_numpy(belief[:, halo : halo + cells].copy())
 
@@ -130,7 +130,7 @@ def _label_tables(size: Size, target: Size) -> tuple[NDArray[np.int64], NDArray[
     for side in range(4):
         (ys, over_y), (xs, over_x) = expected_labels(side, size, target)
         labels.append((ys[:, None] * target[1] + xs[None]).ravel())
-        over.append(_PRICE * (over_y[:, None] + over_x[None]).ravel())
+        over.append(_PRICES[0] * (over_y[:, None] + over_x[None]).ravel())
     return np.stack(labels), np.stack(over)
 
 
@@ -139,7 +139,7 @@ def _gains(size: Size, blocks: int) -> NDArray[np.float32]:
     heard = np.ones((4, *size), np.float32)
     heard[0, :, 0] = heard[1, :, -1] = heard[2, 0] = heard[3, -1] = 0
     gains = np.zeros((4, blocks * _BLOCK), np.float32)
-    gains[:, : size[0] * size[1]] = heard.reshape(4, -1) * _NEW
+    gains[:, : size[0] * size[1]] = heard.reshape(4, -1) * np.float32(1 - DAMPING)
     return gains
 
 
@@ -157,10 +157,11 @@ def _add_up(own, messages, belief, workers):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _send(belief, old, new, scratch, target, halo, labels, over, gains):  # type: ignore[no-untyped-def]
+def _send(belief, old, new, scratch, target, halo, labels, over, gains, prices):  # type: ignore[no-untyped-def]
     """Compute one round's messages, each worker with its own scratch table."""
     blocks = gains.shape[1] // _BLOCK
     workers = scratch.shape[0]
+    step, most, kept = prices
     for worker in prange(workers):
         table = scratch[worker]
         least = np.empty(_BLOCK, np.float32)
@@ -169,9 +170,9 @@ def _send(belief, old, new, scratch, target, halo, labels, over, gains):  # type
             offset = 1 if side < 2 else halo
             sender = halo + start + (offset if side % 2 else -offset)
             _load(belief, old[side ^ 1], sender, table, least)
-            _spread(table, target)
+            _spread(table, target, step)
             _store(table, least, labels[side], over[side], gains[side, start : start + _BLOCK],
-                   old[side], new[side], halo + start)  # fmt: skip
+                   old[side], new[side], halo + start, most, kept)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -188,35 +189,35 @@ def _load(belief, back, start, table, least):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _lower(row, other):  # type: ignore[no-untyped-def]
+def _lower(row, other, step):  # type: ignore[no-untyped-def]
     for c in range(_BLOCK):
-        value = other[c] + _PRICE
+        value = other[c] + step
         row[c] = value if value < row[c] else row[c]
 
 
 @njit(cache=True, nogil=True)
-def _spread(table, target):  # type: ignore[no-untyped-def]
+def _spread(table, target, step):  # type: ignore[no-untyped-def]
     """Transform a block's tables in place: the L1 distance transform, four passes."""
     height, width = target
     for y in range(height):
         first = y * width
         for q in range(first + 1, first + width):
-            _lower(table[q], table[q - 1])
+            _lower(table[q], table[q - 1], step)
         for q in range(first + width - 2, first - 1, -1):
-            _lower(table[q], table[q + 1])
+            _lower(table[q], table[q + 1], step)
     for q in range(width, height * width):
-        _lower(table[q], table[q - width])
+        _lower(table[q], table[q - width], step)
     for q in range((height - 1) * width - 1, -1, -1):
-        _lower(table[q], table[q + width])
+        _lower(table[q], table[q + width], step)
 
 
 @njit(cache=True, nogil=True)
-def _store(table, least, labels, over, gains, old, new, start):  # type: ignore[no-untyped-def]
+def _store(table, least, labels, over, gains, old, new, start, most, kept):  # type: ignore[no-untyped-def]
     """Move the labels, cut at the highest price and mix with the old messages."""
     for q in range(table.shape[0]):
         row, extra = table[labels[q]], over[q]
         before, after = old[q, start : start + _BLOCK], new[q, start : start + _BLOCK]
         for c in range(_BLOCK):
             value = row[c] + extra - least[c]
-            value = value if value < _MOST else _MOST
-            after[c] = _KEPT * before[c] + gains[c] * value
+            value = value if value < most else most
+            after[c] = kept * before[c] + gains[c] * value
