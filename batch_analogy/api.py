@@ -54,7 +54,7 @@ from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
-from batch_analogy.config.run import COMMAND_PRESETS, Command, Deflicker, RunConfig
+from batch_analogy.config.run import Command, Deflicker, RunConfig, default_matching
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs import events
 from batch_analogy.jobs.drive import preview_run
@@ -169,7 +169,7 @@ def film_config(
         source=str(_absolute(source)),
         output=_absolute(path),
         run_dir=_absolute(default_run_dir(path) if run_dir is None else run_dir),
-        analogy=analogy or AnalogyConfig.for_preset(COMMAND_PRESETS[command]),
+        analogy=analogy or default_matching(command),
         painting=painting,
         **{**defaults, **fields},
     )

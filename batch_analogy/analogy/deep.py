@@ -80,7 +80,7 @@ def deep_image_analogy(
     Args:
         a: picture A, (1, 3, H, W) float32 RGB in [0, 1].
         bp: picture B', (1, 3, H', W') float32 RGB in [0, 1], of any other size.
-        config: quality, blend weight and so on; ``AnalogyConfig()`` by default.
+        config: quality, blend weight and so on; those of photo-to-style by default.
         network: the feature extractor; by default VGG-19 with the default weights on A's device.
         reference: ``encode_reference`` of B' with the same configuration, to match many A with
             one B'.
@@ -103,7 +103,7 @@ def deep_image_analogy(
     >>> tuple(result.a_prime.shape), bool((result.a_prime - picture).abs().max() < 1e-3)
     ((1, 3, 32, 40), True)
     """
-    config = config or AnalogyConfig()
+    config = config or AnalogyConfig.for_preset("photo-to-style")
     network = network or load_network(resolve_weights(), a.device)
     config = resolve_precision(config, network.device)
     picture_a = encode_picture(network, a, config)
@@ -144,7 +144,7 @@ def deep_image_analogies(
         raise ConfigError("pictures of one batch must have the same size")
     if not frames:
         return []
-    config = config or AnalogyConfig()
+    config = config or AnalogyConfig.for_preset("photo-to-style")
     network = network or load_network(resolve_weights(), frames[0].device)
     config = resolve_precision(config, network.device)
     encoded = [encode_picture(network, frame, config) for frame in frames]

@@ -51,3 +51,10 @@ def resize_bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
         share = share[:, None] if dim == 2 else share
         x = x.index_select(dim, low) * (1 - share) + x.index_select(dim, high) * share
     return x
+
+
+def mean_of_rows(x: Tensor) -> Tensor:
+    """Compute the mean over the rows of a matrix (N, C), as (C,)."""
+    if x.device.type != "cpu":
+        return x.mean(dim=0)
+    return torch.from_numpy(x.contiguous().numpy().mean(axis=0))

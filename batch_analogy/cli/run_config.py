@@ -15,7 +15,7 @@ from batch_analogy.cli.options.look import LOOK, LookOptions, analogy_config, we
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions
 from batch_analogy.cli.options.presets import describe_presets
-from batch_analogy.config.matching import PRESETS, PresetName
+from batch_analogy.config.matching import PRESETS, AnalogyConfig, PresetName
 from batch_analogy.config.painting import PAINT_PRESETS, PaintConfig, PaintPreset
 from batch_analogy.config.run import COMMAND_PRESETS, Command, RunConfig, Target
 from batch_analogy.errors import UsageError
@@ -94,7 +94,13 @@ def painted_film(
         painting=painting,
         output=film.output,
         run_dir=film.run_dir,
-        analogy=analogy_config(COMMAND_PRESETS["analogy"], seed=seed, size=size),
+        analogy=analogy_config(
+            COMMAND_PRESETS["analogy"],
+            seed=seed,
+            size=size,
+            ratio=AnalogyConfig.ratio,
+            min_side_px=AnalogyConfig.min_side_px,
+        ),
         weights=weights_choice(weights),
         execution=machine.execution_config(),
         **film.config_fields(),

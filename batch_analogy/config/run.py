@@ -39,7 +39,18 @@ COMMAND_PRESETS: dict[Command, PresetName] = {
     "stylize": "photo-to-style",
     "analogy": "photo-to-style",
 }
-"""Command → preset of the matching, unless another is chosen. ``analogy`` uses its sizes alone."""
+"""Command → preset of the matching, unless another is chosen.
+
+``analogy`` uses its sizes alone, and unscaled: see ``default_matching``.
+"""
+
+
+def default_matching(command: Command) -> AnalogyConfig:
+    """Return the matching of a command, unless another is asked for."""
+    if command == "analogy":
+        return AnalogyConfig()
+    return AnalogyConfig.for_preset(COMMAND_PRESETS[command])
+
 
 SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}
 """Device → frames in one segment of a film whose frames are made independently.

@@ -21,6 +21,7 @@ class TinyExtractor:
     name = "tiny"
     device = torch.device("cpu")
     choice_level = 2
+    coarse_levels = ()
     restart_level = 2
 
     def __init__(self, strides: tuple[int, ...] = (9, 3, 1)) -> None:

@@ -1,15 +1,17 @@
 """Match two encoded pictures in both directions, from the coarsest level to the finest.
 
 At each level both pictures' features are joined by those of the latent pictures A' and B, which are
-reconstructed from the level before.
+reconstructed from the level before. Unless the quality is paper, the coarse levels are matched
+together by one global solution, and their features are compared at the finer levels too.
 
-Source: Deep Image Analogy, algorithm 1; docs/method.md, "PatchMatch patches, radii and iterations".
+Source: Deep Image Analogy, algorithm 1; docs/method.md, "PatchMatch patches, radii and iterations",
+"Global match of the coarse levels" and "Semantic channels".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,14 +23,20 @@ from batch_analogy.analogy.correspondence.atlas import (
     make_atlas,
 )
 from batch_analogy.analogy.correspondence.channel_pca import project_terms
+from batch_analogy.analogy.correspondence.global_match import grid_size, match_globally
 from batch_analogy.analogy.correspondence.labels import LABEL_WEIGHT, with_labels
 from batch_analogy.analogy.correspondence.patchmatch import Prior, SearchSpec, derive_seed, search
-from batch_analogy.analogy.correspondence.smoothness_prior import smoothness_prior
+from batch_analogy.analogy.correspondence.semantic_channels import semantic_maps, with_semantics
+from batch_analogy.analogy.correspondence.smoothness_prior import (
+    distinct_distance,
+    smoothness_prior,
+)
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
 from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.features.pictures import EncodedPicture
 from batch_analogy.analogy.nnf import (
     HALF_CONFIDENCE_CELLS,
+    Size,
     initial_nnf,
     match_confidence,
     upsample_nnf,
@@ -38,6 +46,7 @@ from batch_analogy.config.matching import SEARCH_ITERATIONS, AnalogyConfig
 
 _COARSE_RADIUS_DIVISOR = 16  # radius None: cells = longer side in pixels / this
 _MIN_VOTE_WEIGHT = 0.02  # above 0, so that cells vote even where none has any confidence
+_GLOBAL_WEIGHT = 0.2  # cost of a match far from the global one, at the level where both meet
 _MAX_UNKNOWN_SHARE = 0.08  # of A's cells; above it, coarse levels are searched again too
 
 
@@ -83,9 +92,45 @@ class _PyramidSearch:
     config: AnalogyConfig
     on_level: Callable[[LevelDone], None] | None = None
     temporal: tuple[TemporalPrior, TemporalPrior] | None = None  # A→B and B→A, at level 1
+    semantics: tuple[Tensor, Tensor] | None = field(init=False)  # maps of A and of B'
 
-    def search_coarsest(self) -> MatchFields:
-        """Match the coarsest level, where A' = A and B = B'."""
+    def __post_init__(self) -> None:
+        self.semantics = semantic_maps(self.a, self.bp, self._coarse_levels)
+
+    @property
+    def _coarse_levels(self) -> tuple[int, ...]:
+        """Levels that are matched globally; none in paper quality, which follows the paper."""
+        return () if self.config.quality == "paper" else self.network.coarse_levels
+
+    @property
+    def first(self) -> int:
+        """Level of the first fields."""
+        return self._coarse_levels[-1] if self._coarse_levels else self.network.levels[0]
+
+    def search_first(self) -> MatchFields:
+        """Match the first level, where A' = A and B = B'."""
+        return self._search_globally() if self._coarse_levels else self._search_coarsest()
+
+    def _search_globally(self) -> MatchFields:
+        """Match the coarse levels together, then refine the result at the last of them."""
+        level = self.first
+        size, target_size = self.a.size(level), self.bp.size(level)
+        grids = grid_size(size), grid_size(target_size)
+        found = match_globally(
+            [self.a.features[n] for n in self._coarse_levels],
+            [self.bp.features[n] for n in self._coarse_levels],
+            *grids,
+        )
+        starts = (
+            _global_start(found.ab, grids[1], size, target_size),
+            _global_start(found.ba, grids[0], target_size, size),
+        )
+        if self.temporal is not None:
+            starts = self._with_temporal_priors(starts, level)
+        return self._match((self.a.features[level], self.bp.features[level]), starts, level)
+
+    def _search_coarsest(self) -> MatchFields:
+        """Match the coarsest level from the scaled identity, as published."""
         level = self.network.levels[0]
         size, target_size = self.a.size(level), self.bp.size(level)
         batch, device = len(self.a.network_input), self.network.device
@@ -171,6 +216,10 @@ class _PyramidSearch:
             self.network.specs[level].search_channels.get(self.config.quality),
         )
         del latents  # at the finest level they are the largest maps in memory
+        if self.semantics is not None and self.network.specs[level].semantic_share:
+            share = self.network.specs[level].semantic_share
+            a_side = with_semantics(a_side, self.semantics[0], share)
+            b_side = with_semantics(b_side, self.semantics[1], share)
         if self.a.labels:
             a_side = with_labels(a_side, self.a.labels[level])
             b_side = with_labels(b_side, _expanded(self.bp.labels[level], batch))
@@ -267,14 +316,14 @@ def match(
         The fields at the finest level, and the picture that they refer to: B' itself, or the atlas
         of the copies in use.
     """
-    coarsest, finest = network.levels[0], network.levels[-1]
+    finest = network.levels[-1]
     if not bp.copies:
         pyramid = _PyramidSearch(network, a, bp, config, on_level)
-        return pyramid.search_finer(pyramid.search_coarsest(), coarsest, finest), bp
+        return pyramid.search_finer(pyramid.search_first(), pyramid.first, finest), bp
     candidates = []
     for copy in bp.copies:
         pyramid = _PyramidSearch(network, a, copy, config, None)
-        fields = pyramid.search_finer(pyramid.search_coarsest(), coarsest, network.choice_level)
+        fields = pyramid.search_finer(pyramid.search_first(), pyramid.first, network.choice_level)
         candidates.append(Candidate(copy, fields.ab, fields.ba, fields.cost_ab, fields.cost_ba))
     used, chosen = choose_copies(candidates)
     atlas: AtlasPicture = make_atlas(bp, [candidate.copy for candidate in used])
@@ -311,7 +360,7 @@ def match_with_prior(
     first = coarsest if first is None else first
     pyramid = _PyramidSearch(network, a, bp, config, temporal=priors)
     if first == coarsest:
-        fields = pyramid.search_finer(pyramid.search_coarsest(), coarsest, finest)
+        fields = pyramid.search_finer(pyramid.search_first(), pyramid.first, finest)
     else:
         fields = pyramid.search_finer(pyramid.fields_of_priors(first + 1), first + 1, finest)
     return fields, (priors[0].snap(fields.ab), priors[1].snap(fields.ba))
@@ -320,6 +369,13 @@ def match_with_prior(
 def first_level(network: FeatureExtractor, prior: TemporalPrior) -> int:
     """Return the coarsest level to search again, given the share of A that has no prior."""
     return network.levels[0] if prior.unknown_share > _MAX_UNKNOWN_SHARE else network.restart_level
+
+
+def _global_start(nnf: Tensor, target_grid: Size, size: Size, target_size: Size) -> _Start:
+    """Start a search from a global match, and expect matches near it."""
+    start = upsample_nnf(nnf, target_grid, size, target_size)
+    weight = torch.full_like(start[:, :1], _GLOBAL_WEIGHT, dtype=torch.float32)
+    return _Start(start, Prior(start.float(), weight, distinct_distance(target_size)))
 
 
 def _expanded(maps: Tensor, batch: int) -> Tensor:

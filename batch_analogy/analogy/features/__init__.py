@@ -35,8 +35,14 @@ class LevelSpec:
     patch: int  # odd side of the compared patch, cells
     radius: int | None  # largest random-search radius, cells; None: 1/16 of the picture's side
     smoothness_share: float  # share of the smoothness prior's weight that applies here
+    semantic_share: float = 0.0  # share of the cost that compares the coarse levels' features
     alphas: Mapping[int, float]  # blend weight → share of a latent picture's own structure
-    solve_iterations: Mapping[Quality, int] = field(default_factory=dict)  # missing: no solve
+    solve_iterations: Mapping[Quality, int] = field(default_factory=dict)
+    """Iterations of the latent solve, of the step from this level to the next finer one.
+
+    0: features are voted two levels finer and encoded again from there. Missing: they are voted
+    one level finer.
+    """
     search_channels: Mapping[Quality, int] = field(default_factory=dict)  # missing: all channels
 
 
@@ -65,6 +71,13 @@ class FeatureExtractor(Protocol):
     @property
     def choice_level(self) -> int:
         """Level at which each cell of A chooses one of the copies of B'."""
+
+    @property
+    def coarse_levels(self) -> tuple[int, ...]:
+        """Levels matched together by one global solution, coarse to fine; empty: none.
+
+        The search starts from that solution at the last of them.
+        """
 
     @property
     def restart_level(self) -> int:

@@ -29,31 +29,34 @@ LEVEL_SPECS: Mapping[int, LevelSpec] = {
         radius=None,
         smoothness_share=0.0,  # no coarser level provides expected matches
         alphas={1: 1.0, 2: 1.0, 3: 1.0},
-        solve_iterations={"standard": 3, "paper": 100},
+        solve_iterations={"standard": 0, "paper": 100},
     ),
     4: LevelSpec(
         stride=8,
         patch=3,
         radius=6,
         smoothness_share=0.2,
+        semantic_share=0.3,
         alphas={1: 0.7, 2: 0.8, 3: 0.9},
-        solve_iterations={"paper": 100},
+        solve_iterations={"standard": 0, "paper": 100},
     ),
     3: LevelSpec(
         stride=4,
         patch=3,
         radius=6,
-        smoothness_share=0.2,
+        smoothness_share=1.0,
+        semantic_share=0.3,
         alphas={1: 0.6, 2: 0.7, 3: 0.8},
-        solve_iterations={"paper": 100},
+        solve_iterations={"standard": 0, "paper": 100},
     ),
     2: LevelSpec(
         stride=2,
         patch=5,
         radius=4,
         smoothness_share=1.0,
+        semantic_share=0.3,
         alphas={1: 0.5, 2: 0.6, 3: 0.7},
-        solve_iterations={"paper": 100},
+        solve_iterations={"standard": 0, "paper": 100},
         search_channels={"draft": 64, "standard": 64},
     ),
     1: LevelSpec(
@@ -95,6 +98,7 @@ class Vgg19:
 
     name = "vgg19"
     choice_level = 4
+    coarse_levels = (5, 4)
     restart_level = 3
 
     def __init__(

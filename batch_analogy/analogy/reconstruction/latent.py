@@ -54,16 +54,19 @@ def reconstruct_latent(
     Returns:
         (B, C, H', W') float32: W·own + (1 − W)·reconstruction, W = α where ``own`` responds.
     """
-    iterations = network.specs[level].solve_iterations.get(config.quality, 0)
+    iterations = network.specs[level].solve_iterations.get(config.quality)
     finer, finest = level - 1, level - 2
     solve = network.step(finest, level) if iterations else None
-    forward = network.step(finest, finer) if iterations else None
-    if solve is None or forward is None:
+    forward = network.step(finest, finer) if iterations is not None else None
+    if forward is None:
         rebuilt = _warp(network, own, other, found, level, finer)
     else:
-        target = vote(other.features[level], found.nnf, network.specs[level].patch, found.weight)
-        start = _warp(network, own, other, found, level, finest)
-        rebuilt = _solve(solve, forward, target, start, iterations, config)
+        activations = _warp(network, own, other, found, level, finest)
+        if solve is not None and iterations:
+            patch = network.specs[level].patch
+            target = vote(other.features[level], found.nnf, patch, found.weight)
+            activations = _solve(solve, target, activations, iterations, config)
+        rebuilt = _encode_again(forward, activations)
     alpha = network.specs[finer].alphas[config.blend_weight]
     return blend(own.features[finer], rebuilt, alpha)
 
@@ -101,28 +104,37 @@ def _warp(
 
 def _solve(
     solve: Step,
-    forward: Step,
     target: Tensor,
     start: Tensor,
     iterations: int,
     config: AnalogyConfig,
 ) -> Tensor:
-    """Find activations two levels finer that yield the warped features, then go up one level.
+    """Find activations two levels finer that yield the warped features.
 
     Two levels, not the paper's one, keep the result on the network's natural distribution, as an
     author explains (docs/method.md, "Latent features").
 
     Args:
         solve: the step from the activations to ``target``'s level.
-        forward: the step from them to the level between.
         target: (B, C, H, W) float32. start: (B, C', H', W') float32, initial activations.
         iterations: of the solver.
         config: solve precision.
     """
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     solved, _ = least_squares(feature_residual(solve, target, dtype), start, iterations)
+    return solved
+
+
+def _encode_again(forward: Step, activations: Tensor) -> Tensor:
+    """Run the network from activations two levels finer to the level between.
+
+    Where pieces of the other picture meet, the result has the features of what is seen there, an
+    edge or a smooth transition, and not a mean of the pieces' features. The search can then repair
+    the seams. Without any solve this gives most of what a solve does for the picture
+    (docs/method.md, "Latent features").
+    """
     with torch.no_grad():
-        return _each(forward, solved.contiguous(memory_format=torch.channels_last))
+        return _each(forward, activations.contiguous(memory_format=torch.channels_last))
 
 
 def feature_residual(step: Step, target: Tensor, dtype: torch.dtype) -> Residual:

@@ -26,8 +26,8 @@ def _default(setting: str) -> str:
 PresetOption = Annotated[
     PresetName | None,
     typer.Option(
-        help="The kinds of the two pictures. Sets blend weight, ratio and refinement to the values "
-        f"that the method's authors used for such a pair. {describe_presets(PRESETS)}",
+        help="The kinds of the two pictures. Sets blend weight, ratio and refinement to values "
+        f"that suit such a pair. {describe_presets(PRESETS)}",
         rich_help_panel=LOOK,
     ),
 ]
@@ -35,7 +35,7 @@ QualityOption = Annotated[
     Quality,
     typer.Option(
         help="draft is fast, for trying things out; standard is for results; paper runs the "
-        "published number of steps and takes many times longer.",
+        "published method step by step and takes a hundred times longer.",
         rich_help_panel=LOOK,
     ),
 ]
@@ -52,7 +52,8 @@ RatioOption = Annotated[
     float | None,
     typer.Option(
         help="Shrink the pictures by this factor (0.1 to 1) before matching, to match larger "
-        f"structures. The output keeps its size. {_default('ratio')}",
+        f"structures. The output keeps its size. {_default('ratio')} At paper quality the "
+        "published one: 0.5 for style-to-photo, else 1.",
         show_default=False,
         rich_help_panel=LOOK,
     ),
@@ -85,10 +86,12 @@ SizeOption = Annotated[
     ),
 ]
 SmoothnessOption = Annotated[
-    float,
+    float | None,
     typer.Option(
         help="How strongly plain areas (sky, walls) follow the matches around them, 0 to 1. At 0, "
-        "the published method, they may take texture from anywhere.",
+        "the published method, they may take texture from anywhere. Default: "
+        f"{AnalogyConfig.smoothness:g}; 0 at paper quality.",
+        show_default=False,
         rich_help_panel=LOOK,
     ),
 ]
@@ -142,7 +145,7 @@ class LookOptions:
     refine: RefineOption = None
     seed: SeedOption = AnalogyConfig.seed
     size: SizeOption = None
-    smoothness: SmoothnessOption = AnalogyConfig.smoothness
+    smoothness: SmoothnessOption = None
     scales: ScalesOption = UNSCALED
     mirror: MirrorOption = AnalogyConfig.mirror
     weights: WeightsOption = RunConfig.weights

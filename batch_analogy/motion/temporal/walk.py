@@ -141,7 +141,7 @@ def digest(a: Tensor) -> str:
 
 
 def motion_picture(a: Tensor, config: AnalogyConfig) -> NDArray[np.float32]:
-    """Reduce a frame to the size at which motion is estimated.
+    """Reduce a frame to the size at which motion is estimated, whatever the ratio of matching.
 
     Args:
         a: (1, C, H, W) float32; its first three channels are RGB. config: of the run.
@@ -149,6 +149,7 @@ def motion_picture(a: Tensor, config: AnalogyConfig) -> NDArray[np.float32]:
     Returns:
         (h, w, 3) float32 RGB.
     """
-    area = dataclasses.replace(config, max_area_px=min(config.max_area_px, MOTION_AREA_PX))
-    small = resize(a[:, :3].cpu(), matching_size(*sides(a), area))
+    area_px = min(config.max_area_px, MOTION_AREA_PX)
+    unscaled = dataclasses.replace(config, max_area_px=area_px, ratio=1.0)
+    small = resize(a[:, :3].cpu(), matching_size(*sides(a), unscaled))
     return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())

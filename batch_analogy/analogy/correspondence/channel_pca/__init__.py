@@ -59,7 +59,7 @@ def project_terms(
     count = a[0].shape[1]
     if channels is None or channels >= 2 * count:
         return two_terms(*a), two_terms(*b)
-    basis = _directions(torch.cat([_sample(a), _sample(b)], dim=1), channels)
+    basis = principal_directions(torch.cat([_sample(a), _sample(b)], dim=1), channels)
     return _project(a, basis), _project(b, basis)
 
 
@@ -67,14 +67,19 @@ def _sample(terms: tuple[Tensor, Tensor]) -> Tensor:
     """Take evenly spaced cells of a two-term map, (B, cells, 2C) float64."""
     parts = []
     for term in terms:
-        cells = term.permute(0, 2, 3, 1).flatten(1, 2)
-        step = max(1, cells.shape[1] // _SAMPLED_CELLS)
-        chosen = cells[:, ::step][:, :_SAMPLED_CELLS]
+        chosen = sample_cells(term, _SAMPLED_CELLS)
         parts.append(chosen / cell_norms(chosen.transpose(1, 2)).transpose(1, 2))
     return torch.cat(parts, dim=2).double().mul_(0.5**0.5)
 
 
-def _directions(samples: Tensor, count: int) -> Tensor:
+def sample_cells(maps: Tensor, count: int) -> Tensor:
+    """Take at most ``count`` evenly spaced cells of maps (B, C, H, W), as (B, cells, C)."""
+    cells = maps.permute(0, 2, 3, 1).flatten(1, 2)
+    step = max(1, cells.shape[1] // count)
+    return cells[:, ::step][:, :count]
+
+
+def principal_directions(samples: Tensor, count: int) -> Tensor:
     """Find the principal directions of each sample (B, cells, C), as (B, count, C) float32."""
     if samples.device.type == "cpu":
         from batch_analogy.analogy.correspondence.channel_pca import cpu  # Numba: slow to import
@@ -93,10 +98,10 @@ def _project(terms: tuple[Tensor, Tensor], basis: Tensor) -> Tensor:
     return total.contiguous(memory_format=torch.channels_last)
 
 
-def _times(term: Tensor, part: Tensor) -> Tensor:
+def _times(maps: Tensor, basis: Tensor) -> Tensor:
     """Multiply every cell (B, C, H, W) by its item's directions (B, count, C), item by item."""
-    product = _convolved if term.device.type == "cpu" else _multiplied
-    return torch.cat([product(term[i : i + 1], part[i]) for i in range(len(term))])
+    product = _convolved if maps.device.type == "cpu" else _multiplied
+    return torch.cat([product(maps[i : i + 1], basis[i]) for i in range(len(maps))])
 
 
 def _convolved(term: Tensor, part: Tensor) -> Tensor:

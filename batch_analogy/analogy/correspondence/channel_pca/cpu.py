@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numba import njit
+from numpy.typing import NDArray
 from torch import Tensor
 
 _ROUNDS = 6  # of subspace iteration
@@ -23,12 +24,23 @@ def principal_directions(cells: Tensor, count: int) -> Tensor:
     Returns:
         (count, C) float32. Rows beyond the rank of the sample are zero.
     """
-    moment = _second_moment(cells.numpy())
-    rows = np.random.default_rng(0).standard_normal((count, cells.shape[1]))
+    number, channels = cells.shape
+    sample = np.ascontiguousarray(cells.numpy())
+    if number >= channels:
+        rows = _strongest(_second_moment(sample), count)
+    else:  # the directions lie in the span of the cells, whose inner products are fewer
+        rows = _times(_strongest(_second_moment(np.ascontiguousarray(sample.T)), count), sample)
+        _orthonormalise(rows)
+    return torch.from_numpy(rows.astype(np.float32))
+
+
+def _strongest(moment: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Find the strongest eigenvectors of a symmetric matrix (N, N), as (count, N)."""
+    rows = np.random.default_rng(0).standard_normal((count, len(moment)))
     for _ in range(_ROUNDS):
         rows = _times(rows, moment)
         _orthonormalise(rows)
-    return torch.from_numpy(rows.astype(np.float32))
+    return rows
 
 
 @njit(cache=True)

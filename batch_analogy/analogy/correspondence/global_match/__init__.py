@@ -31,7 +31,7 @@ from batch_analogy.analogy.features.pictures import unit_features
 from batch_analogy.analogy.nnf import Size, sides
 from batch_analogy.errors import ConfigError
 
-__all__ = ["MAX_CELLS", "GlobalMatches", "grid_size", "match_globally"]
+__all__ = ["MAX_CELLS", "GlobalMatches", "grid_size", "match_globally", "products"]
 
 MAX_CELLS = 1600
 """Most cells of a grid: time and memory grow with the cells of A times those of B."""
@@ -154,6 +154,15 @@ def _patch_mean(score: Tensor, rows: Size, columns: Size) -> Tensor:
                 count[here] += 1
         table = total.div_(count)
     return table.reshape(score.shape)
+
+
+def products(a: Tensor, b: Tensor) -> Tensor:
+    """Compute the scalar products of all columns, (C, N) and (C, N'), as (N', N).
+
+    The result does not depend on the number of threads.
+    """
+    result: Tensor = _kernels(a.device).products(a, b)
+    return result
 
 
 def _kernels(device: torch.device) -> ModuleType:

@@ -104,7 +104,7 @@ def test_reference_directions_span_the_same_space(
     a, b = real_terms(network, level)
     sample = torch.cat([channel_pca._sample(a), channel_pca._sample(b)], dim=1)
     serial, solved = (
-        channel_pca._directions(sample, channels)[0],
+        channel_pca.principal_directions(sample, channels)[0],
         channel_pca.reference.principal_directions(sample[0], channels),
     )
     assert serial.shape == solved.shape == (channels, sample.shape[2])
