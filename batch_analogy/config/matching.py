@@ -32,7 +32,7 @@ PRESETS: dict[PresetName, Preset] = {
     ),
     "photo-to-photo": Preset(
         help="colours and light move from one photograph to another",
-        settings={"blend_weight": 3, "ratio": 0.4, "min_side_px": 320, "refine": "affine"},
+        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 320, "refine": "affine"},
     ),
 }
 """The paper's four applications.
