@@ -20,25 +20,25 @@ Precision = Literal["auto", "float32", "bfloat16"]
 PRESETS: dict[PresetName, Preset] = {
     "photo-to-style": Preset(
         help="a photograph takes on the look of a painting",
-        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 320, "refine": "none"},
+        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 360, "refine": "none"},
     ),
     "style-to-style": Preset(
         help="both pictures are paintings",
-        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 320, "refine": "none"},
+        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 360, "refine": "none"},
     ),
     "style-to-photo": Preset(
         help="a painting becomes a photograph",
-        settings={"blend_weight": 2, "ratio": 0.5, "min_side_px": 320, "refine": "none"},
+        settings={"blend_weight": 2, "ratio": 0.5, "min_side_px": 360, "refine": "none"},
     ),
     "photo-to-photo": Preset(
         help="colours and light move from one photograph to another",
-        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 320, "refine": "affine"},
+        settings={"blend_weight": 3, "ratio": 0.5, "min_side_px": 360, "refine": "affine"},
     ),
 }
 """The paper's four applications.
 
 Blend weights and refinement are the authors'. The ratios were chosen on real pairs: at half the
-size faces keep fewer holes, and a pair takes a quarter of the time. Pictures smaller than 320 px
+size faces keep fewer holes, and a pair takes a quarter of the time. Pictures smaller than 360 px
 are enlarged first, or legs and eyes would have too few cells.
 
 Source: docs/method.md, "Settings for the four applications".
