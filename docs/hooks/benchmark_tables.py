@@ -100,6 +100,17 @@ def _start() -> str:
     return _table(("process", "processor time", "time"), rows, "start")
 
 
+def _real_pairs() -> str:
+    scores = ("region", "pck10", "pck05", "seam", "processor_seconds", "times_encoding")
+    rows = []
+    for quality, found in _results("real_pairs")["qualities"].items():
+        values = [found["worst_region"]["region"], *(found["means"][name] for name in scores)]
+        rows.append([quality, *(f"{value:.3f}" for value in values)])
+    return _table(
+        ["quality", "`region` of the worst pair", *map("`{}`".format, scores)], rows, "real_pairs"
+    )
+
+
 def _film_rate() -> str:
     rows = [
         (
@@ -403,6 +414,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pair_speed": _pair_speed,
     "start": _start,
     "planning": _planning,
+    "real_pairs": _real_pairs,
     "runs": _runs,
     "semantic": _semantic,
     "shots": _shots,

@@ -39,7 +39,7 @@ def test_every_section_runs_on_the_cpu() -> None:
     checks = [held for section in results.values() for held in section.get("checks", {}).values()]
     assert len(checks) > 10
     assert all(checks)
-    assert results["pairs"]["standard"]["network_multiply_adds"] > 5e9
+    assert results["pairs"]["standard"]["network_multiply_adds"] > 3e9
     for way in ("one by one", "4 at once"):
         assert results["throughput"][f"draft, {way}"]["pairs_per_second"] > 0
 

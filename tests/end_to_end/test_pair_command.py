@@ -56,7 +56,7 @@ def test_the_same_command_twice_gives_the_same_bytes(call: Call, tmp_path: Path)
 def test_json_lists_levels_and_result(call: Call, tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png")
     lines = call("pair", a, a, "-o", tmp_path / "out", "--json", *QUICK).json
-    assert [line["level"] for line in lines if line["event"] == "level-done"] == [5, 4, 3, 2, 1]
+    assert [line["level"] for line in lines if line["event"] == "level-done"] == [4, 3, 2, 1]
     assert lines[-1]["event"] == "result"
     assert lines[-1]["exit_code"] == 0
     assert Path(lines[-1]["outputs"]["a_prime"]).is_file()

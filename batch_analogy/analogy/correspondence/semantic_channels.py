@@ -76,4 +76,7 @@ def _reduced(a: Tensor, bp: Tensor) -> tuple[Tensor, Tensor]:
 def _projected(maps: Tensor, basis: Tensor) -> Tensor:
     """Project maps (1, C, h, w) on directions (K, C); each cell of the result has length 1."""
     found = products(maps[0].flatten(1), basis.T)
-    return unit_features(found.view(1, len(basis), *maps.shape[2:]))
+    cells = found.view(1, len(basis), *maps.shape[2:])
+    return unit_features(
+        cells.contiguous(memory_format=torch.channels_last)
+    )  # as all sums of cells

@@ -19,6 +19,7 @@ from batch_analogy.errors import ConfigError
 UNCHANGED = Transform()
 
 _ROWS_AT_ONCE = 64
+_MIN_SCALED_SIDE_PX = 64  # 4 cells of conv5_1; on fewer its bits depend on the number of threads
 _NORM_EPSILON = 1e-8  # keeps an all-zero cell at zero instead of NaN
 
 
@@ -158,7 +159,8 @@ def matching_size(height: int, width: int, config: AnalogyConfig) -> Size:
     """Return the (height, width) in pixels at which a picture of this size is matched.
 
     Pictures above the area or side limit are reduced. Small ones are enlarged to the smallest
-    side, as far as the limits allow. Both axes are scaled equally, so the aspect ratio is kept.
+    side, as far as the limits allow. The ratio then shrinks them, but no side below 64 px. Both axes
+    are scaled equally, so the aspect ratio is kept.
 
     Source: docs/method.md, "Input sizes", with the departures named there.
     """
@@ -166,7 +168,8 @@ def matching_size(height: int, width: int, config: AnalogyConfig) -> Size:
     side_limit = config.max_side_px / max(height, width)
     largest = min(area_limit, side_limit)
     wanted = max(1.0, config.min_side_px / min(height, width))
-    scale = min(largest, wanted) * config.ratio
+    unscaled = min(largest, wanted)
+    scale = max(unscaled * config.ratio, min(unscaled, _MIN_SCALED_SIDE_PX / min(height, width)))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 

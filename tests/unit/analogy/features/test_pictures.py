@@ -141,3 +141,10 @@ def test_weights_separate_real_pictures(network: Vgg19) -> None:
     mirrored = encode(np.ascontiguousarray(cat[:, :300][:, ::-1]))
     assert float(encode(cat) @ mirrored) > 0.9
     assert float(encode(cat) @ encode(cup)) < 0.75
+
+
+def test_the_ratio_leaves_a_side_of_64_pixels() -> None:
+    half = AnalogyConfig(ratio=0.5, min_side_px=16)
+    assert matching_size(80, 200, half) == (64, 160)
+    assert matching_size(40, 50, half) == (40, 50)  # but enlarges nothing
+    assert matching_size(300, 200, half) == (150, 100)
