@@ -106,9 +106,8 @@ def _real_pairs() -> str:
     for quality, found in _results("real_pairs")["qualities"].items():
         values = [found["worst_region"]["region"], *(found["means"][name] for name in scores)]
         rows.append([quality, *(f"{value:.3f}" for value in values)])
-    return _table(
-        ["quality", "`region` of the worst pair", *map("`{}`".format, scores)], rows, "real_pairs"
-    )
+    head = ["quality", "`region` of the worst pair", *map("`{}`".format, scores)]
+    return _table(head, rows, "real_pairs")
 
 
 def _film_rate() -> str:

@@ -26,7 +26,11 @@ from batch_analogy.analogy.correspondence.channel_pca import project_terms
 from batch_analogy.analogy.correspondence.global_match import grid_size, match_globally
 from batch_analogy.analogy.correspondence.labels import LABEL_WEIGHT, with_labels
 from batch_analogy.analogy.correspondence.patchmatch import Prior, SearchSpec, derive_seed, search
-from batch_analogy.analogy.correspondence.semantic_channels import semantic_maps, with_semantics
+from batch_analogy.analogy.correspondence.semantic_channels import (
+    coarse_maps,
+    semantic_maps,
+    with_semantics,
+)
 from batch_analogy.analogy.correspondence.smoothness_prior import (
     distinct_distance,
     smoothness_prior,
@@ -117,8 +121,8 @@ class _PyramidSearch:
         size, target_size = self.a.size(level), self.bp.size(level)
         grids = grid_size(size), grid_size(target_size)
         found = match_globally(
-            [self.a.features[n] for n in self._coarse_levels],
-            [self.bp.features[n] for n in self._coarse_levels],
+            coarse_maps(self.a, self._coarse_levels),
+            coarse_maps(self.bp, self._coarse_levels),
             *grids,
         )
         starts = (
@@ -218,8 +222,9 @@ class _PyramidSearch:
         del latents  # at the finest level they are the largest maps in memory
         if self.semantics is not None and self.network.specs[level].semantic_share:
             share = self.network.specs[level].semantic_share
-            a_side = with_semantics(a_side, self.semantics[0], share)
-            b_side = with_semantics(b_side, self.semantics[1], share)
+            factor = self.network.stride(self.first) // self.network.stride(level)
+            a_side = with_semantics(a_side, self.semantics[0], factor, share)
+            b_side = with_semantics(b_side, self.semantics[1], factor, share)
         if self.a.labels:
             a_side = with_labels(a_side, self.a.labels[level])
             b_side = with_labels(b_side, _expanded(self.bp.labels[level], batch))

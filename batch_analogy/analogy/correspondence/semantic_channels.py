@@ -20,6 +20,7 @@ from batch_analogy.analogy.correspondence.channel_pca import principal_direction
 from batch_analogy.analogy.correspondence.global_match import products
 from batch_analogy.analogy.deterministic import mean_of_rows, resize_bilinear
 from batch_analogy.analogy.features.pictures import EncodedPicture, unit_features
+from batch_analogy.analogy.nnf import Size
 
 CHANNELS = 32
 _SAMPLED_CELLS = 192  # of each picture
@@ -48,21 +49,42 @@ def semantic_maps(
     return torch.cat(maps_a), torch.cat(maps_bp)
 
 
-def with_semantics(features: Tensor, maps: Tensor, share: float) -> Tensor:
-    """Append semantic channels to the search channels (B, C, H, W), for a share of the cost."""
-    size = int(features.shape[2]), int(features.shape[3])
-    enlarged = resize_bilinear(maps, size)
+def with_semantics(features: Tensor, maps: Tensor, factor: int, share: float) -> Tensor:
+    """Append semantic channels to the search channels of a finer level.
+
+    Args:
+        features: (B, C, H, W) float32. maps: (B, K, h, w), of the coarse level.
+        factor: cells of the finer level for each coarse cell, on each axis.
+        share: of the cost.
+    """
+    enlarged = enlarge(maps, factor, (int(features.shape[2]), int(features.shape[3])))
     joined = torch.cat([features * (1.0 - share) ** 0.5, enlarged * share**0.5], dim=1)
     return joined.contiguous(memory_format=torch.channels_last)
 
 
+def enlarge(maps: Tensor, factor: int, size: Size) -> Tensor:
+    """Enlarge maps to a finer level, each coarse cell over the cells that it covers.
+
+    The last row and column of a coarse level may reach beyond the picture; that part is cut off.
+    """
+    if factor == 1:
+        return maps
+    whole = resize_bilinear(maps, (maps.shape[2] * factor, maps.shape[3] * factor))
+    return whole[:, :, : size[0], : size[1]]
+
+
+def coarse_maps(picture: EncodedPicture, levels: Sequence[int]) -> list[Tensor]:
+    """Return the features of all coarse levels at the size of the last."""
+    last = levels[-1]
+    size, stride = picture.size(last), picture.strides[last]
+    return [enlarge(picture.features[n], picture.strides[n] // stride, size) for n in levels]
+
+
 def _columns(picture: EncodedPicture, levels: Sequence[int]) -> Tensor:
     """Stack the unit features of all levels at the size of the last, (B, ΣC, h, w)."""
-    size = picture.size(levels[-1])
     share = len(levels) ** -0.5
-    return torch.cat(
-        [resize_bilinear(unit_features(picture.features[n]), size) * share for n in levels], dim=1
-    )
+    units = [unit_features(_channels_last(maps)) * share for maps in coarse_maps(picture, levels)]
+    return torch.cat(units, dim=1)
 
 
 def _reduced(a: Tensor, bp: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +98,9 @@ def _reduced(a: Tensor, bp: Tensor) -> tuple[Tensor, Tensor]:
 def _projected(maps: Tensor, basis: Tensor) -> Tensor:
     """Project maps (1, C, h, w) on directions (K, C); each cell of the result has length 1."""
     found = products(maps[0].flatten(1), basis.T)
-    cells = found.view(1, len(basis), *maps.shape[2:])
-    return unit_features(
-        cells.contiguous(memory_format=torch.channels_last)
-    )  # as all sums of cells
+    return unit_features(_channels_last(found.view(1, len(basis), *maps.shape[2:])))
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Put each cell's channels side by side: in another order their sum depends on the threads."""
+    return x.contiguous(memory_format=torch.channels_last)

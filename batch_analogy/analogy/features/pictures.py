@@ -159,8 +159,8 @@ def matching_size(height: int, width: int, config: AnalogyConfig) -> Size:
     """Return the (height, width) in pixels at which a picture of this size is matched.
 
     Pictures above the area or side limit are reduced. Small ones are enlarged to the smallest
-    side, as far as the limits allow. The ratio then shrinks them, but no side below 64 px. Both axes
-    are scaled equally, so the aspect ratio is kept.
+    side, as far as the limits allow. The ratio then shrinks them, but no side below 64 px. Both
+    axes are scaled equally, so the aspect ratio is kept.
 
     Source: docs/method.md, "Input sizes", with the departures named there.
     """

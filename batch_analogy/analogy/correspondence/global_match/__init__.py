@@ -111,9 +111,8 @@ def _check(a: Sequence[Tensor], b: Sequence[Tensor]) -> int:
 def _item(maps: Sequence[Tensor], index: int, size: Size) -> list[Tensor]:
     """Return one item's maps on the grid, cells of length 1 (or 0)."""
     chosen = [x[index : index + 1] if len(x) > 1 else x for x in maps]
-    return [
-        unit_features(_channels_last(_resized(_channels_last(x.float()), size))) for x in chosen
-    ]
+    resized = [_resized(_channels_last(x.float()), size) for x in chosen]
+    return [unit_features(_channels_last(x)) for x in resized]
 
 
 def _channels_last(x: Tensor) -> Tensor:

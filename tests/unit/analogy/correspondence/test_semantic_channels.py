@@ -10,6 +10,7 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.semantic_channels import (
     CHANNELS,
+    enlarge,
     semantic_maps,
     with_semantics,
 )
@@ -77,7 +78,15 @@ def test_a_share_of_the_cost_compares_them(generator: torch.Generator) -> None:
     features /= cell_norms(features)
     maps = torch.rand(1, 4, 5, 5, generator=generator)
     maps /= cell_norms(maps)
-    joined = with_semantics(features, maps, 0.3)
+    joined = with_semantics(features, maps, 2, 0.3)
     torch.testing.assert_close(joined[:, :8].square().sum(), torch.tensor(70.0))
     own = float((joined[0, :, 0, 0] * joined[0, :, 0, 0]).sum())
     assert own == pytest.approx(1.0, abs=1e-5)  # the corner of an enlarged map is its corner cell
+
+
+def test_enlarged_cells_keep_their_place() -> None:
+    """A level of 3 cells over 5 finer ones reaches half a cell beyond the picture."""
+    ramp = torch.arange(3.0).view(1, 1, 1, 3).expand(1, 1, 3, 3)
+    found = enlarge(ramp, 2, (5, 5))
+    assert found.shape == (1, 1, 5, 5)
+    assert found[0, 0, 0].tolist() == [0.0, 0.25, 0.75, 1.25, 1.75]
