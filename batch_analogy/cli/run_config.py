@@ -11,13 +11,13 @@ import typer
 
 from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.general import RUN, absolute
-from batch_analogy.cli.options.look import LOOK, LookOptions, analogy_config, weights_choice
+from batch_analogy.cli.options.look import LOOK, LookOptions, area_px, weights_choice
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions
 from batch_analogy.cli.options.presets import describe_presets
-from batch_analogy.config.matching import PRESETS, AnalogyConfig, PresetName
+from batch_analogy.config.matching import PRESETS, PresetName
 from batch_analogy.config.painting import PAINT_PRESETS, PaintConfig, PaintPreset
-from batch_analogy.config.run import COMMAND_PRESETS, Command, RunConfig, Target
+from batch_analogy.config.run import COMMAND_PRESETS, Command, RunConfig, Target, default_matching
 from batch_analogy.errors import UsageError
 
 FilmArguments = Annotated[
@@ -94,12 +94,8 @@ def painted_film(
         painting=painting,
         output=film.output,
         run_dir=film.run_dir,
-        analogy=analogy_config(
-            COMMAND_PRESETS["analogy"],
-            seed=seed,
-            size=size,
-            ratio=AnalogyConfig.ratio,
-            min_side_px=AnalogyConfig.min_side_px,
+        analogy=dataclasses.replace(
+            default_matching("analogy"), seed=seed, max_area_px=area_px(size)
         ),
         weights=weights_choice(weights),
         execution=machine.execution_config(),

@@ -37,19 +37,18 @@ Deflicker = Literal["off", "auto"] | float
 COMMAND_PRESETS: dict[Command, PresetName] = {
     "timelapse": "photo-to-photo",
     "stylize": "photo-to-style",
-    "analogy": "photo-to-style",
 }
-"""Command → preset of the matching, unless another is chosen.
-
-``analogy`` uses its sizes alone, and unscaled: see ``default_matching``.
-"""
+"""Command → preset of the matching, unless another is chosen. ``analogy`` does not match."""
 
 
 def default_matching(command: Command) -> AnalogyConfig:
-    """Return the matching of a command, unless another is asked for."""
-    if command == "analogy":
-        return AnalogyConfig()
-    return AnalogyConfig.for_preset(COMMAND_PRESETS[command])
+    """Return the matching of a command, unless another is asked for.
+
+    ``analogy`` uses the sizes and the seed alone.
+    """
+    if command in COMMAND_PRESETS:
+        return AnalogyConfig.for_preset(COMMAND_PRESETS[command])
+    return AnalogyConfig()
 
 
 SEGMENT_FRAMES: dict[str, int] = {"cpu": 1, "cuda": 16}

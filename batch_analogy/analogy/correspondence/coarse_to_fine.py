@@ -113,10 +113,14 @@ class _PyramidSearch:
 
     def search_first(self) -> MatchFields:
         """Match the first level, where A' = A and B = B'."""
-        return self._search_globally() if self._coarse_levels else self._search_coarsest()
+        level = self.first
+        starts = self._global_starts() if self._coarse_levels else self._scaled_identities()
+        if self.temporal is not None:
+            starts = self._with_temporal_priors(starts, level)
+        return self._match((self.a.features[level], self.bp.features[level]), starts, level)
 
-    def _search_globally(self) -> MatchFields:
-        """Match the coarse levels together, then refine the result at the last of them."""
+    def _global_starts(self) -> tuple[_Start, _Start]:
+        """Match the coarse levels together, to start from at the last of them."""
         level = self.first
         size, target_size = self.a.size(level), self.bp.size(level)
         grids = grid_size(size), grid_size(target_size)
@@ -125,27 +129,19 @@ class _PyramidSearch:
             coarse_maps(self.bp, self._coarse_levels),
             *grids,
         )
-        starts = (
+        return (
             _global_start(found.ab, grids[1], size, target_size),
             _global_start(found.ba, grids[0], target_size, size),
         )
-        if self.temporal is not None:
-            starts = self._with_temporal_priors(starts, level)
-        return self._match((self.a.features[level], self.bp.features[level]), starts, level)
 
-    def _search_coarsest(self) -> MatchFields:
-        """Match the coarsest level from the scaled identity, as published."""
-        level = self.network.levels[0]
-        size, target_size = self.a.size(level), self.bp.size(level)
+    def _scaled_identities(self) -> tuple[_Start, _Start]:
+        """Start from the same relative positions, as published."""
+        size, target_size = self.a.size(self.first), self.bp.size(self.first)
         batch, device = len(self.a.network_input), self.network.device
-        starts = (
+        return (
             _Start(initial_nnf(size, target_size, device).expand(batch, -1, -1, -1)),
             _Start(initial_nnf(target_size, size, device).expand(batch, -1, -1, -1)),
         )
-        if self.temporal is not None:
-            starts = self._with_temporal_priors(starts, level)
-        latents = self.a.features[level], self.bp.features[level]
-        return self._match(latents, starts, level)
 
     def fields_of_priors(self, level: int) -> MatchFields:
         """Return the temporal priors as matches of a level that is not searched."""

@@ -83,7 +83,7 @@ def coarse_maps(picture: EncodedPicture, levels: Sequence[int]) -> list[Tensor]:
 def _columns(picture: EncodedPicture, levels: Sequence[int]) -> Tensor:
     """Stack the unit features of all levels at the size of the last, (B, ΣC, h, w)."""
     share = len(levels) ** -0.5
-    units = [unit_features(_channels_last(maps)) * share for maps in coarse_maps(picture, levels)]
+    units = [unit_features(maps) * share for maps in coarse_maps(picture, levels)]
     return torch.cat(units, dim=1)
 
 
@@ -98,9 +98,4 @@ def _reduced(a: Tensor, bp: Tensor) -> tuple[Tensor, Tensor]:
 def _projected(maps: Tensor, basis: Tensor) -> Tensor:
     """Project maps (1, C, h, w) on directions (K, C); each cell of the result has length 1."""
     found = products(maps[0].flatten(1), basis.T)
-    return unit_features(_channels_last(found.view(1, len(basis), *maps.shape[2:])))
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    """Put each cell's channels side by side: in another order their sum depends on the threads."""
-    return x.contiguous(memory_format=torch.channels_last)
+    return unit_features(found.view(1, len(basis), *maps.shape[2:]))

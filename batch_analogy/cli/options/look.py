@@ -35,7 +35,7 @@ QualityOption = Annotated[
     Quality,
     typer.Option(
         help="draft is fast, for trying things out; standard is for results; paper runs the "
-        "published method step by step and takes a hundred times longer.",
+        "published method step by step and takes minutes for a pair.",
         rich_help_panel=LOOK,
     ),
 ]
@@ -162,9 +162,13 @@ def analogy_config(
 ) -> AnalogyConfig:
     """Return the preset's configuration, overridden by every option that is not None."""
     given = {name: value for name, value in options.items() if value is not None}
-    if size is not None:
-        given["max_area_px"] = round(size * _MEGAPIXEL)
+    given["max_area_px"] = area_px(size)
     return AnalogyConfig.for_preset(preset, scales=parse_scales(scales), **given)
+
+
+def area_px(megapixels: float | None) -> int:
+    """Return the largest matching area that ``--size`` asks for, or the default without it."""
+    return AnalogyConfig.max_area_px if megapixels is None else round(megapixels * _MEGAPIXEL)
 
 
 def parse_scales(text: str) -> tuple[float, ...]:

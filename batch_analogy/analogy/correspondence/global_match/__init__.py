@@ -111,13 +111,7 @@ def _check(a: Sequence[Tensor], b: Sequence[Tensor]) -> int:
 def _item(maps: Sequence[Tensor], index: int, size: Size) -> list[Tensor]:
     """Return one item's maps on the grid, cells of length 1 (or 0)."""
     chosen = [x[index : index + 1] if len(x) > 1 else x for x in maps]
-    resized = [_resized(_channels_last(x.float()), size) for x in chosen]
-    return [unit_features(_channels_last(x)) for x in resized]
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    """Put each cell's channels side by side: in another order their sum depends on the threads."""
-    return x.contiguous(memory_format=torch.channels_last)
+    return [unit_features(_resized(x.float(), size)) for x in chosen]
 
 
 def _resized(x: Tensor, size: Size) -> Tensor:
