@@ -110,10 +110,10 @@ def painted_film(folder: Path, temple: Picture) -> None:
     film = folder / "film.mp4"
     run("analogy", folder / "frames", "--keys", folder / "painted", "-o", film, "--address", "none")
     pairs = zip(shown(folder / "frames"), made(film, "b_prime"), strict=True)
-    there = [beside(list(pair), (360, 240)) for pair in pairs]
+    there = [beside(list(pair), (300, 200)) for pair in pairs]
     first, *others = [*there, *there[-2:0:-2]]
     path = HERE / "painted-film.webp"
-    first.save(path, save_all=True, append_images=others, duration=90, loop=0, quality=60, method=6)
+    first.save(path, save_all=True, append_images=others, duration=90, loop=0, quality=45, method=6)
 
 
 def time_lapse(folder: Path, temple: Picture) -> None:
