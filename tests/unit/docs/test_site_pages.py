@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,9 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 def hook(name: str) -> ModuleType:
-    """Load a module of docs/hooks, which is no package."""
+    """Load a module of docs/hooks, which is no package; its modules import each other by name."""
+    if str(DOCS / "hooks") not in sys.path:
+        sys.path.append(str(DOCS / "hooks"))
     spec = importlib.util.spec_from_file_location(name, DOCS / "hooks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
