@@ -6,7 +6,7 @@ can be compared, and all cells of a picture decide together, in three steps:
 1. *Scores*: the cosine of every pair of cells, averaged over levels and 3×3 patches.
 2. *Transport*: cells that resemble everything lose score, those with few partners gain, so that
    the matches spread over the other picture.
-3. *Belief propagation*: neighbours should have neighbouring matches. Certain cells persuade
+3. *Belief propagation*: neighbours should have neighbouring matches. Certain cells decide for
    uncertain ones, so a plain area moves with what it surrounds.
 
 ``match_globally`` is the public function. The kernels follow the tensors' device: Numba on the
@@ -131,10 +131,12 @@ def _match_pair(
         total = score if total is None else total.add_(score)
     assert total is not None
     score = _patch_mean(total.div_(len(a)), size_b, size_a)
-    price = -kernels.transported(score)
-    ab, cost_ab = _best(kernels.propagated(price, size_a, size_b), score, size_a, size_b)
-    turned, turned_score = price.T.contiguous(), score.T.contiguous()
-    ba, cost_ba = _best(kernels.propagated(turned, size_b, size_a), turned_score, size_b, size_a)
+    data_cost = -kernels.with_potentials(score)
+    ab, cost_ab = _best(kernels.propagate_beliefs(data_cost, size_a, size_b), score, size_a, size_b)
+    turned, turned_score = data_cost.T.contiguous(), score.T.contiguous()
+    ba, cost_ba = _best(
+        kernels.propagate_beliefs(turned, size_b, size_a), turned_score, size_b, size_a
+    )
     return ab, ba, cost_ab, cost_ba
 
 

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.global_match.reference import (
     DAMPING,
-    MOST,
+    DISPLACEMENT_COST,
     RELAXATION,
     ROUNDS,
-    STEP,
     TEMPERATURE,
     TRANSPORT_ROUNDS,
+    TRUNCATION,
     expected_labels,
 )
 from batch_analogy.analogy.nnf import Size
@@ -31,7 +31,7 @@ from batch_analogy.analogy.numba_threads import use_torch_threads
 _BLOCK = 64  # cells: their table of 1600 labels stays in the cache of one core
 _CHANNELS = 4  # that are added at once
 _REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf stay valid
-_PRICES = np.float32(STEP), np.float32(MOST), np.float32(DAMPING)
+_COSTS = np.float32(DISPLACEMENT_COST), np.float32(TRUNCATION), np.float32(DAMPING)
 # Kernels get constants as arguments: Numba's cache would not notice that another module changed.
 
 
@@ -67,8 +67,8 @@ def _multiply(first, second, result):  # type: ignore[no-untyped-def]
                     to[c] += (w0 * x0[c] + w1 * x1[c]) + (w2 * x2[c] + w3 * x3[c])
 
 
-def transported(score: Tensor) -> Tensor:
-    """Add the potentials of rows and columns; arguments and result as ``reference.transported``."""
+def with_potentials(score: Tensor) -> Tensor:
+    """Add potentials to the scores; arguments and result as ``reference.with_potentials``."""
     table = score.contiguous().numpy()
     # Nothing overflows without the maximum; it only moves the result by a constant.
     shares = np.exp((table - table.max()) * np.float32(1 / TEMPERATURE))
@@ -103,65 +103,67 @@ def _potentials(shares, relaxation, rounds):  # type: ignore[no-untyped-def]
     return log_u, log_v
 
 
-def propagated(price: Tensor, size: Size, target: Size) -> Tensor:
-    """Run belief propagation; arguments and result as ``reference.propagated``."""
+def propagate_beliefs(data_cost: Tensor, size: Size, target: Size) -> Tensor:
+    """Run belief propagation; arguments and result as ``reference.propagate_beliefs``."""
     use_torch_threads()
     height, width = size
     cells = height * width
     blocks = -(-cells // _BLOCK)
     halo = width if height > 1 else 1  # zeros, read as neighbours of the first and last cells
-    own = np.zeros((price.shape[0], halo + blocks * _BLOCK + halo), np.float32)
-    own[:, halo : halo + cells] = price.numpy()
+    own = np.zeros((data_cost.shape[0], halo + blocks * _BLOCK + halo), np.float32)
+    own[:, halo : halo + cells] = data_cost.numpy()
     belief, messages = np.empty_like(own), np.zeros((2, 4, *own.shape), np.float32)
-    scratch = np.empty((torch.get_num_threads(), price.shape[0], _BLOCK), np.float32)
+    scratch = np.empty((torch.get_num_threads(), data_cost.shape[0], _BLOCK), np.float32)
     labels, over = _label_tables(size, target)
     gains = _gains(size, blocks)
     for round_number in range(ROUNDS):
         old, new = messages[round_number % 2], messages[1 - round_number % 2]
         _add_up(own, old, belief, scratch.shape[0])
-        _send(belief, old, new, scratch, target, halo, labels, over, gains, _PRICES)
+        _send(belief, old, new, scratch, target, halo, labels, over, gains, _COSTS)
     _add_up(own, messages[ROUNDS % 2], belief, scratch.shape[0])
     return torch.from_numpy(belief[:, halo : halo + cells].copy())
 
 
 def _label_tables(size: Size, target: Size) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return for each side and label the label that the sender would have, and its extra price."""
+    """Return for each side and label the label that the sender would have, and its extra cost."""
     labels, over = [], []
     for side in range(4):
         (ys, over_y), (xs, over_x) = expected_labels(side, size, target)
         labels.append((ys[:, None] * target[1] + xs[None]).ravel())
-        over.append(_PRICES[0] * (over_y[:, None] + over_x[None]).ravel())
+        over.append(_COSTS[0] * (over_y[:, None] + over_x[None]).ravel())
     return np.stack(labels), np.stack(over)
 
 
 def _gains(size: Size, blocks: int) -> NDArray[np.float32]:
     """Return the weight of a new message for each side and cell: 0 where no neighbour sends."""
-    heard = np.ones((4, *size), np.float32)
-    heard[0, :, 0] = heard[1, :, -1] = heard[2, 0] = heard[3, -1] = 0
+    has_neighbour = np.ones((4, *size), np.float32)
+    has_neighbour[0, :, 0] = has_neighbour[1, :, -1] = has_neighbour[2, 0] = has_neighbour[
+        3, -1
+    ] = 0
     gains = np.zeros((4, blocks * _BLOCK), np.float32)
-    gains[:, : size[0] * size[1]] = heard.reshape(4, -1) * np.float32(1 - DAMPING)
+    gains[:, : size[0] * size[1]] = has_neighbour.reshape(4, -1) * np.float32(1 - DAMPING)
     return gains
 
 
 @njit(parallel=True, cache=True, nogil=True)
 def _add_up(own, messages, belief, workers):  # type: ignore[no-untyped-def]
-    """Add the four messages to each cell's own price."""
+    """Add the four messages to each cell's data cost."""
     for worker in prange(workers):
         for q in range(worker, own.shape[0], workers):
-            to, price = belief[q], own[q]
+            to, data_cost = belief[q], own[q]
             left, right, above, below = (
                 messages[0, q], messages[1, q], messages[2, q], messages[3, q],
             )  # fmt: skip
             for c in range(to.size):
-                to[c] = price[c] + ((left[c] + right[c]) + (above[c] + below[c]))
+                to[c] = data_cost[c] + ((left[c] + right[c]) + (above[c] + below[c]))
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _send(belief, old, new, scratch, target, halo, labels, over, gains, prices):  # type: ignore[no-untyped-def]
+def _send(belief, old, new, scratch, target, halo, labels, over, gains, costs):  # type: ignore[no-untyped-def]
     """Compute one round's messages, each worker with its own scratch table."""
     blocks = gains.shape[1] // _BLOCK
     workers = scratch.shape[0]
-    step, most, kept = prices
+    step, truncation, kept = costs
     for worker in prange(workers):
         table = scratch[worker]
         least = np.empty(_BLOCK, np.float32)
@@ -172,7 +174,7 @@ def _send(belief, old, new, scratch, target, halo, labels, over, gains, prices):
             _load(belief, old[side ^ 1], sender, table, least)
             _spread(table, target, step)
             _store(table, least, labels[side], over[side], gains[side, start : start + _BLOCK],
-                   old[side], new[side], halo + start, most, kept)  # fmt: skip
+                   old[side], new[side], halo + start, truncation, kept)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -212,12 +214,12 @@ def _spread(table, target, step):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _store(table, least, labels, over, gains, old, new, start, most, kept):  # type: ignore[no-untyped-def]
-    """Move the labels, cut at the highest price and mix with the old messages."""
+def _store(table, least, labels, over, gains, old, new, start, truncation, kept):  # type: ignore[no-untyped-def]
+    """Move the labels, cut at the highest cost and mix with the old messages."""
     for q in range(table.shape[0]):
         row, extra = table[labels[q]], over[q]
         before, after = old[q, start : start + _BLOCK], new[q, start : start + _BLOCK]
         for c in range(_BLOCK):
             value = row[c] + extra - least[c]
-            value = value if value < most else most
+            value = value if value < truncation else truncation
             after[c] = kept * before[c] + gains[c] * value

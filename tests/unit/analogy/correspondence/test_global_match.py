@@ -83,25 +83,25 @@ def test_a_plain_area_follows_what_surrounds_it() -> None:
     assert (displacement(together)[0][:, plain[0], plain[1]] == expected).all()
 
 
-@pytest.mark.parametrize("propagate", [cpu.propagated, reference.propagated])
+@pytest.mark.parametrize("propagate", [cpu.propagate_beliefs, reference.propagate_beliefs])
 def test_neighbours_overrule_one_certain_outlier(propagate: Propagate) -> None:
     size, cells = (15, 16), 15 * 16
-    price = 1 - torch.eye(cells)
+    data_cost = 1 - torch.eye(cells)
     outlier = 7 * 16 + 8
-    price[:, outlier] = 1.0
-    price[0, outlier] = 0.0  # far enough for the highest price between neighbours
-    assert price.argmin(dim=0)[outlier] == 0
-    assert propagate(price, size, size).argmin(dim=0).tolist() == list(range(cells))
+    data_cost[:, outlier] = 1.0
+    data_cost[0, outlier] = 0.0  # far enough for the highest cost between neighbours
+    assert data_cost.argmin(dim=0)[outlier] == 0
+    assert propagate(data_cost, size, size).argmin(dim=0).tolist() == list(range(cells))
 
 
-@pytest.mark.parametrize("propagate", [cpu.propagated, reference.propagated])
+@pytest.mark.parametrize("propagate", [cpu.propagate_beliefs, reference.propagate_beliefs])
 def test_neighbours_lie_further_apart_on_a_larger_grid(propagate: Propagate) -> None:
     """One certain cell, all others indifferent: they stand as far from it as the sizes say."""
     size, target = (3, 5), (9, 10)
-    price = torch.zeros(90, 15)
-    price[:, 7] = 1.0
-    price[4 * 10 + 4, 7] = 0.0
-    matches = propagate(price, size, target).argmin(dim=0)
+    data_cost = torch.zeros(90, 15)
+    data_cost[:, 7] = 1.0
+    data_cost[4 * 10 + 4, 7] = 0.0
+    matches = propagate(data_cost, size, target).argmin(dim=0)
     assert (matches // 10).view(3, 5)[:, 2].tolist() == [1, 4, 7]
     assert (matches % 10).view(3, 5)[1].tolist() == [0, 2, 4, 6, 8]
 
@@ -113,10 +113,13 @@ def test_neighbours_lie_further_apart_on_a_larger_grid(propagate: Propagate) -> 
 def test_cpu_agrees_with_the_reference(size: Size, target: Size) -> None:
     rows, columns = target[0] * target[1], size[0] * size[1]
     score = torch.rand(rows, columns, generator=torch.Generator().manual_seed(2))
-    serial, solved = cpu.transported(score), reference.transported(score)
+    serial, solved = cpu.with_potentials(score), reference.with_potentials(score)
     difference = serial - solved  # a constant
     assert float(difference.max() - difference.min()) < 1e-5
-    beliefs = cpu.propagated(-solved, size, target), reference.propagated(-solved, size, target)
+    beliefs = (
+        cpu.propagate_beliefs(-solved, size, target),
+        reference.propagate_beliefs(-solved, size, target),
+    )
     torch.testing.assert_close(*beliefs, rtol=0, atol=1e-3)
     agree = beliefs[0].argmin(dim=0) == beliefs[1].argmin(dim=0)
     assert float(agree.float().mean()) >= 0.99
