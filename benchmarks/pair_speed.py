@@ -62,7 +62,7 @@ def main() -> None:
         return
     cases = {quality: (quality, "auto") for quality in options.quality}
     if "standard" in cases:  # as on machines without matrix tiles
-        cases["standard, float32 solve"] = ("standard", "float32")
+        cases["standard, float32"] = ("standard", "float32")
     results: dict[str, Any] = {}
     for name, (quality, precision) in cases.items():
         command = [sys.executable, "-m", "benchmarks.pair_speed", "--inner", precision]
