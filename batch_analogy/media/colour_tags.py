@@ -10,8 +10,21 @@ import numpy as np
 
 from batch_analogy.media.stills import FloatPixels
 
-_PIXEL_FORMAT = re.compile(r", (\w+)(?:\((.*?)\))?, \d+x\d+")
-_UNTAGGED = ("unknown", "reserved", "unspecified")
+# Names by the code points of ITU-T H.273, which containers store; the other codes mean "untagged".
+_MATRIX_NAMES = {
+    **{0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco"},
+    **{9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc"},
+    **{13: "chroma-derived-c", 14: "ictcp", 15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro"},
+}
+_PRIMARIES_NAMES = {
+    **{1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film"},
+    **{9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213"},
+}
+_TRANSFER_NAMES = {
+    **{1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear"},
+    **{9: "log100", 10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1"},
+    **{14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"},
+}
 _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # HDR10 and HLG; unconverted they look washed out
 _TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
@@ -38,7 +51,6 @@ _TWO_BYTES = re.compile(r"\w+(le|be)$")  # two bytes a channel; some packed RGB 
 _PACKED = re.compile(r"(rgb|bgr)(565|555|444)")
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d|yaf|ayuv|vuya|uyva|pal8")
 _RGB = re.compile(r"rgb|bgr|gbr|argb|abgr|0rgb|0bgr|x2rgb|x2bgr|pal|bayer")
-_NOT_COLOURS = ("", "progressive", "left", "center", "topleft", "top", "bottomleft", "bottom")
 
 
 @dataclass(frozen=True)
@@ -77,20 +89,32 @@ class ColourTags:
     interlaced: bool = False
 
     @classmethod
-    def read(cls, stream: str) -> ColourTags:
-        """Parse ffmpeg's line about a stream, such as ``yuv420p(tv, bt709, progressive)``."""
-        match = _PIXEL_FORMAT.search(stream)
-        if match is None:
-            return cls()
-        words = [word.strip() for word in (match[2] or "").split(",")]
-        fields = [word for word in words if word.partition(" (")[0].endswith(" first")]
-        others = (word for word in words if word not in (*_NOT_COLOURS, *fields, "tv", "pc"))
-        parts = next((word for word in others if not word.endswith(" bpc")), "unknown").split("/")
-        names = parts if len(parts) == 3 else parts[:1] * 3
-        matrix, primaries, transfer = (None if name in _UNTAGGED else name for name in names)
-        full = "pc" in words or match[1].startswith("yuvj") or bool(_RGB.match(match[1]))
-        plain = match[1].replace("yuvj", "yuv")  # yuvj: the same format in full range
-        return cls(plain, matrix, primaries, transfer, full, bool(fields))
+    def of_format(
+        cls,
+        pixel_format: str,
+        matrix: int = 2,
+        primaries: int = 2,
+        transfer: int = 2,
+        *,
+        full_range: bool = False,
+        interlaced: bool = False,
+    ) -> ColourTags:
+        """Make tags from a container's code points (ITU-T H.273; 2: untagged).
+
+        RGB and ``yuvj`` formats, an older way to say "full range", have full range always.
+
+        >>> ColourTags.of_format("yuvj420p", 9).pixel_format, ColourTags.of_format("y", 9).matrix
+        ('yuv420p', 'bt2020nc')
+        """
+        full = full_range or pixel_format.startswith("yuvj") or bool(_RGB.match(pixel_format))
+        return cls(
+            pixel_format.replace("yuvj", "yuv"),
+            _MATRIX_NAMES.get(matrix),
+            _PRIMARIES_NAMES.get(primaries),
+            _TRANSFER_NAMES.get(transfer),
+            full,
+            interlaced,
+        )
 
     @property
     def is_hdr(self) -> bool:

@@ -8,13 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.errors import FilmError
-from batch_analogy.media.colour_tags import ColourSpace, ColourTags, stored_colour_space
+from batch_analogy.media.colour_tags import ColourSpace, stored_colour_space
+from batch_analogy.media.container import read_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines
 from batch_analogy.media.timing import ROUNDING_SECONDS
 
 _FRAME = re.compile(r"^0,\s*-?\d+,\s*(-?\d+),")
 _HEADER = re.compile(r"^#(tb|dimensions) 0: (\d+)[/x](\d+)")
-_STREAM = re.compile(r"^\s{2}Stream #0:\d+.*?: Video: (.*)$", re.MULTILINE)
 
 
 def verify_film(
@@ -41,7 +41,7 @@ def verify_film(
     Raises:
         FilmError: the film cannot be decoded, or something differs.
     """
-    command = ["-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
+    command = ["-v", "error", "-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-f", "framecrc", "-"]
     decoded = _DecodedFrames(iter(times))
     with FfmpegPipe(command, reads=True) as pipe:
@@ -58,8 +58,7 @@ def verify_film(
         raise FilmError(
             f"{output} failed verification: frame {decoded.mistimed} is not shown at its time"
         )
-    stream = _STREAM.search(pipe.messages)
-    tags = ColourTags.read(stream[1] if stream else "")
+    tags = read_container(film).videos[0].tags
     found = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
     wanted = stored_colour_space(colours, pixel_format)
     if (tags.pixel_format, found) != (pixel_format, wanted):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.media.colour_tags import ColourSpace, ColourTags, film_colour_space, square
-from batch_analogy.media.ffmpeg import FfmpegPipe, FfmpegResult, as_url, last_lines, run_ffmpeg
+from batch_analogy.media.container import VideoStream, read_container
+from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines, run_ffmpeg
 from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
 
@@ -19,16 +20,10 @@ FILES_ONLY = ("-protocol_whitelist", "file")
 _NO_TIME = -(2**63)  # ffmpeg's AV_NOPTS_VALUE
 _DISCARD = 4  # ffmpeg's AV_PKT_FLAG_DISCARD: decoded as a reference, never shown
 
-_STREAM = re.compile(r"^\s{2}Stream #0:\d+.*?: (Video|Audio|Subtitle): (.*)$", re.MULTILINE)
-_TRANSPARENT = re.compile(
-    r"^  Stream #0:\d+[^\n]*?: Video: (vp[89])\b[^\n]*\n(?:    [^\n]*\n)*?\s+alpha_mode\s*: 1",
-    re.MULTILINE,
-)
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _DIMENSIONS = re.compile(r"^#dimensions 0: (\d+)x(\d+)", re.MULTILINE)
 _TIME_BASE = re.compile(r"^#tb 0: (\d+)/(\d+)")
 _PACKET = re.compile(r"^0,\s*(-?\d+),\s*(-?\d+),\s*(\d+),[^\n]*?(?:F=0x([0-9a-fA-F]+))?\s*$")
-_RATE = re.compile(r"([\d.]+)(k?) (fps|tbr)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,22 +78,19 @@ def probe_video(path: Path) -> VideoInfo:
         MachineError: no ffmpeg was found.
     """
     check_readable(path)
+    container = read_container(path)
+    if not container.videos:
+        what = "sound but no video" if container.sounds else "neither video nor sound"
+        raise InputError(f"{path} holds {what}; give a video")
+    stream = container.videos[0]
+    decoder = _decoder(stream)
     source = [*FILES_ONLY, "-i", as_url(path), "-map", "0:V:0"]
-    first, header = _first_frame(source)
-    decoder = _decoder(header)
-    if decoder:
-        first, header = _first_frame([*decoder, *source])
-    streams = _STREAM.findall(header)
-    videos = [text for kind, text in streams if kind == "Video" and "(attached pic)" not in text]
-    audios, subtitles = (_codecs(streams, kind) for kind in ("Audio", "Subtitle"))
-    if not videos and audios:
-        raise InputError(f"{path} has sound but no video; give a video")
-    height, width = _size(path, first, bool(videos))
+    height, width = _first_frame_size(path, [*decoder, *source])
     packets = ["-v", "error", *source, "-c", "copy", "-f", "framecrc", "-"]
     times, begin, has_pts = _packet_times(packets)
     if not times.ticks:
         raise InputError(f"{path} has no frames; check that the copy is complete")
-    fps, variable = times.rate(_named_rates(videos[0]))
+    fps, variable = times.rate(stream.rates)
     return VideoInfo(
         path=path,
         height=height,
@@ -108,29 +100,30 @@ def probe_video(path: Path) -> VideoInfo:
         variable_rate=variable,
         start_seconds=max(0.0, float(begin)),
         has_pts=has_pts,
-        audio_codecs=audios,
-        subtitle_codecs=subtitles,
-        tags=ColourTags.read(videos[0]),
+        audio_codecs=tuple(sound.codec for sound in container.sounds),
+        subtitle_codecs=container.subtitles,
+        tags=stream.tags,
         decoder=decoder,
     )
 
 
-def _first_frame(source: list[str]) -> tuple[FfmpegResult, str]:
-    """Decode the first frame; return ffmpeg's result and its messages about the file."""
-    result = run_ffmpeg([*source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"])
-    return result, result.messages.partition("Stream mapping:")[0].partition("Output #0")[0]
-
-
-def _decoder(header: str) -> tuple[str, ...]:
+def _decoder(stream: VideoStream) -> tuple[str, ...]:
     """Return input options for transparent videos, whose alpha ffmpeg's own decoder ignores."""
-    found = _TRANSPARENT.search(header)
-    return () if found is None else ("-c:v", _TRANSPARENT_DECODERS[found[1]])
+    name = _TRANSPARENT_DECODERS.get(stream.codec) if stream.has_alpha_layer else None
+    return () if name is None else ("-c:v", name)
 
 
-def _size(path: Path, first: FfmpegResult, has_video: bool) -> tuple[int, int]:
-    """Return height and width of the decoded first frame; raise InputError if there is none."""
+def _first_frame_size(path: Path, source: list[str]) -> tuple[int, int]:
+    """Return height and width of the first frame: upright, with square pixels.
+
+    Raises:
+        InputError: it cannot be decoded, or is too small.
+    """
+    first = run_ffmpeg(
+        ["-v", "error", *source, "-frames:v", "1", "-vf", square(""), "-f", "framecrc", "-"]
+    )
     size = _DIMENSIONS.search(first.output)
-    if size is None or not has_video:
+    if size is None:
         raise InputError(
             f"{path} cannot be decoded as a video ({last_lines(first.messages)}); "
             "check that the copy is complete, or convert it to .mp4"
@@ -154,11 +147,6 @@ def check_readable(path: Path) -> None:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if empty:
         raise InputError(f"{path} is empty; copy it again from its source")
-
-
-def _codecs(streams: list[tuple[str, str]], kind: str) -> tuple[str, ...]:
-    """Return the codec of each stream of a kind."""
-    return tuple(re.split(r"[\s,]", text)[0] for found, text in streams if found == kind)
 
 
 def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
@@ -189,12 +177,3 @@ def _packet_times(command: list[str]) -> tuple[FrameTimes, Fraction, bool]:
         return FrameTimes.of_ticks(tick, (), 0), Fraction(0), has_pts
     times = FrameTimes.of_ticks(tick, [time for time, _ in packets], packets[-1][1])
     return times, packets[0][0] * tick, has_pts
-
-
-def _named_rates(stream: str) -> list[Fraction]:
-    """Return the frame rates in ffmpeg's line about a stream, the more reliable first."""
-    named = {
-        kind: Fraction(number) * (1000 if thousand else 1)
-        for number, thousand, kind in _RATE.findall(stream)
-    }
-    return [named[kind] for kind in ("fps", "tbr") if kind in named]
