@@ -95,6 +95,25 @@ def move_into_place(unfinished: Path, path: Path) -> None:
         unfinished.unlink()
 
 
+def move_where_free(unfinished: Path, path: Path) -> None:
+    """Move a finished file into place, unless there is a file.
+
+    Raises:
+        FileExistsError: there is one; nothing was moved.
+        OSError: the file cannot be moved.
+    """
+    try:
+        os.link(unfinished, path)  # fails if there is a file, unlike a rename
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links, or another mount point
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        move_into_place(unfinished, path)
+    else:
+        unfinished.unlink()
+
+
 @contextlib.contextmanager
 def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     """Open a stream whose content replaces the file when the block ends without an exception.

@@ -19,6 +19,7 @@ from batch_analogy.cli.options.training import (
     TrainingOptions,
 )
 from batch_analogy.errors import UsageError
+from batch_analogy.output_claims import OutputClaims
 
 if TYPE_CHECKING:
     from batch_analogy.report.comparison.compare_methods import PictureMade
@@ -126,7 +127,8 @@ def compare(
         console.note(f"{made.method}: {made.case}, {took} ({made.done} of {made.total})")
         console.event("picture-made", **vars(made))
 
-    with stop.listening(), SemanticWatcher(console) as watcher:
+    with stop.listening(), SemanticWatcher(console) as watcher, OutputClaims() as claims:
+        claims.claim([job.folder])
         found = run(job, on_picture=on_picture, on_training=watcher, stopped=lambda: stop.requested)
     if found is None:
         console.note(f"to continue, give the same command again; finished pictures: {job.folder}")

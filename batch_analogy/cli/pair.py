@@ -27,6 +27,7 @@ from batch_analogy.cli.pair_files import (
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.errors import UsageError
 from batch_analogy.garbage import importing
+from batch_analogy.output_claims import OutputClaims
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,6 +140,9 @@ def pair(
     )
     masks = _both_masks(mask_a, mask_b)
     console = Console(json_lines)
+    claims = OutputClaims()
+    if not dry_run:
+        claims.claim(outputs.named().values())
     outputs.check(folder, inputs=(a, bp, *masks), overwrite=overwrite)
     if dry_run:
         return _print_plan(console, a, bp, outputs, config)
@@ -149,6 +153,8 @@ def pair(
     console.note(f"matching {a} and {bp} ({config.quality})")
     result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
     pictures = (tensors[0], tensors[1])
+    for path in outputs.named().values():
+        claims.check_unchanged(path)
     write_results(outputs, result, pictures, depths)
     for path in outputs.named().values():
         console.result(str(path))

@@ -28,6 +28,7 @@ from batch_analogy.cli.options.training import (
     TrainingOptions,
 )
 from batch_analogy.config.run import ExecutionConfig
+from batch_analogy.output_claims import OutputClaims
 
 if TYPE_CHECKING:
     from batch_analogy.cli.semantic_watcher import SemanticWatcher
@@ -223,6 +224,7 @@ class _Outputs:
     detail: bool
     output: Path
     overwrite: bool
+    claims: OutputClaims
 
     @classmethod
     def planned(
@@ -243,10 +245,12 @@ class _Outputs:
         )
 
         paths = picture_paths(output, maps, frames_folder(folder, output))
-        refuse_existing_outputs(output, paths, overwrite=overwrite)
         film = output if is_film(output) else None
+        claims = OutputClaims()
+        claims.claim([film] if film else paths)
+        refuse_existing_outputs(output, paths, overwrite=overwrite)
         patches = detail == "patches"
-        return cls(folder, maps, paths, film, fps, patches, output, overwrite)
+        return cls(folder, maps, paths, film, fps, patches, output, overwrite, claims)
 
     def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> ApplyResult:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
@@ -262,6 +266,7 @@ class _Outputs:
             detail=self.detail,
             on_event=watcher,
             stopped=lambda: stop.requested,
+            claims=self.claims,
         )
         if self.folder.is_dir():
             record_written(

@@ -75,6 +75,7 @@ def encode_film(
     sound: Soundtrack | None = None,
     scratch: Path | None = None,
     on_frame: Callable[[int], None] | None = None,
+    place: Callable[[Path, Path], None] = move_into_place,
 ) -> FilmInfo:
     """Encode pictures as a film, in the given order, and verify it by decoding it.
 
@@ -91,6 +92,7 @@ def encode_film(
         sound: a video whose sound and subtitles are copied.
         scratch: folder of the unfinished film, on the same disk; None: that of the output.
         on_frame: called with the number of frames encoded so far.
+        place: moves the finished film (first argument) to the output (second argument).
 
     Raises:
         UsageError: the output has a wrong suffix or is a folder, or the rate is not positive.
@@ -120,7 +122,7 @@ def encode_film(
         )
         with disk_errors(output):
             size_bytes = temporary.stat().st_size
-            move_into_place(temporary, output)
+            place(temporary, output)
     return FilmInfo(
         path=output,
         frames=len(frames),

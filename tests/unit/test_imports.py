@@ -27,7 +27,7 @@ ORDER: dict[str, list[list[str]]] = {
         ["motion", "media"],
         ["analogy"],
         ["config"],
-        ["json_files"],
+        ["json_files", "output_claims"],
         ["files", "colour", "garbage"],
         ["errors"],
     ],

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from batch_analogy.config.run import OnMissing, RunConfig
 from batch_analogy.errors import FilmError
 from batch_analogy.jobs.drive.film_outputs import (
@@ -36,6 +38,7 @@ from batch_analogy.media.frame_numbers import extra_holds
 from batch_analogy.media.numbered_output import is_pattern, write_numbered
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
+from batch_analogy.output_claims import OutputClaims
 
 ChangedFrames = Mapping[int, Mapping[str, str]]
 """Frames made again with other bytes: index → output → BLAKE2b of its file."""
@@ -124,6 +127,7 @@ def assemble(
     done: set[int],
     on_event: OnEvent,
     changed: ChangedFrames = _UNCHANGED,
+    claims: OutputClaims | None = None,
 ) -> list[Path]:
     """Encode the films that are not up to date.
 
@@ -134,26 +138,36 @@ def assemble(
         done: indices of finished frames; at least one.
         on_event: called with the progress and with each film.
         changed: finished frames whose bytes a retry changed.
+        claims: the films, claimed when the run was opened.
 
     Returns:
         The paths of all films.
 
     Raises:
+        OutputExistsError: something else has written a film meanwhile.
         FilmError: a film could not be encoded or failed verification.
         OutputDiskError: the disk is full or may not be written to.
     """
     order = _order(config, plan, done)
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     remove_unfinished(store)
+    claims = OutputClaims() if claims is None else claims
     for film in films_of(config):
         key = _key(config, plan, done, film, changed)
         before = read_records(store).get(str(film.path))
         if is_complete(film.path, before, key):
             continue
+        claims.check_unchanged(film.path)
         earlier = before.frames if before else 0
         most = max(earlier, len(order))  # pictures that may exist if this is killed
         scratch = scratch_folder(store, film.path)
-        record = FilmRecord(state="writing", key=key, frames=most, scratch=str(scratch))
+        record = FilmRecord(
+            state="writing",
+            key=key,
+            frames=most,
+            scratch=str(scratch),
+            replaced_bytes=film.path.stat().st_size if film.path.is_file() else None,
+        )
         write_record(store, film.path, record)
         frames = [tuple(store.frame(film.output, k) for k in together) for together in order]
         report = _reporter(on_event, film.path, len(order))
@@ -171,6 +185,7 @@ def assemble(
                     sound=_sound(config, plan, store),
                     scratch=scratch,
                     on_frame=report,
+                    place=_placer(store, record, claims),
                 )
         finally:
             remove_tree(scratch)
@@ -181,6 +196,20 @@ def assemble(
             )
         )
     return [film.path for film in films_of(config)]
+
+
+def _placer(
+    store: RunStore, record: FilmRecord, claims: OutputClaims
+) -> Callable[[Path, Path], None]:
+    """Return a function that moves a film into place, and notes its size before."""
+
+    def place(unfinished: Path, path: Path) -> None:
+        claims.check_unchanged(path)
+        size_bytes = unfinished.stat().st_size
+        write_record(store, path, msgspec.structs.replace(record, bytes=size_bytes))
+        claims.place(unfinished, path)
+
+    return place
 
 
 def _record(film: FilmPlan, info: FilmInfo, key: str, missing: tuple[int, ...]) -> FilmRecord:

@@ -31,6 +31,7 @@ from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.jobs.work.tasks import WorkerSpec, paint_spec
+from batch_analogy.output_claims import OutputClaims
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class Run:
         resume_state: ResumeState,
         *,
         status_before: RunStatus | None,
+        claims: OutputClaims,
     ) -> None:
         self.config = manifest.config
         self.store = store
         self.plan = plan
         self.resume_state = resume_state
+        self._claims = claims
         self.status_before = status_before  # what status.json said before the run was opened
         self._run_id = manifest.run_id
         self._executed = False
@@ -136,6 +139,7 @@ class Run:
         """Release the lock; a run that was not executed gets its earlier status back."""
         if self.store.is_open and not self._executed:
             self._restore_status(self._progress())
+        self._claims.release()
         self.store.close()
 
     def __enter__(self) -> Run:
@@ -243,6 +247,7 @@ class Run:
                 progress.done,
                 _stoppable(on_event, stop),
                 changed,
+                self._claims,
             ),
             lambda: stop.requested,
         )

@@ -24,6 +24,7 @@ from batch_analogy.json_files import from_plain, read_struct, to_plain, write_js
 from batch_analogy.media.encoding import check_container, check_encoder
 from batch_analogy.media.numbered_output import check_pattern, find_numbered, is_pattern, numbered
 from batch_analogy.media.sequence import would_find
+from batch_analogy.output_claims import identify_file
 
 FILMS_FORMAT = 3
 
@@ -42,6 +43,7 @@ class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     state: Literal["writing", "done"]
     key: str  # equal keys, equal films
     frames: int = 0  # while it is written: pictures that may be there
+    replaced_bytes: int | None = None  # while it is written: of the film that was there before
     scratch: str | None = None  # while it is written: the folder of unfinished files
     output: str = ""
     fps: str = ""
@@ -189,10 +191,28 @@ def is_complete(path: Path, record: FilmRecord | None, key: str) -> bool:
 
 
 def is_ours(path: Path, record: FilmRecord | None) -> bool:
-    """Return True if the file at this path was written by the run, and may be replaced."""
+    """Return True if the file at this path was written by the run, and may be replaced.
+
+    A film that was being written when its driver was killed is either the one that was there
+    before, or the new one, whose size is noted before it is moved into place. Numbered pictures are
+    replaced one by one, so there is no telling.
+    """
     if record is None:
         return False
-    return record.state == "writing" or _size_bytes(path, record) == record.bytes
+    if record.state == "writing" and is_pattern(path):
+        return True
+    size_bytes = _size_bytes(path, record)
+    if record.state == "writing" and size_bytes == record.replaced_bytes:
+        return True
+    return size_bytes == record.bytes
+
+
+def identify_output(path: Path) -> object:
+    """Return what tells the content of a film, or of numbered pictures, from another."""
+    if not is_pattern(path):
+        return identify_file(path)
+    there = find_numbered(path)
+    return tuple((index, identify_file(there[index])) for index in sorted(there)) or None
 
 
 def _size_bytes(path: Path, record: FilmRecord) -> int | None:

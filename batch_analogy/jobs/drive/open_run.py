@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from batch_analogy.jobs.drive import resume
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.film_outputs import (
     check_outputs,
+    films_of,
+    identify_output,
     remove_numbered_pictures,
     remove_unfinished,
 )
@@ -52,6 +55,7 @@ from batch_analogy.jobs.plan.video_source import (
     open_video,
 )
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.output_claims import OutputClaims
 
 __all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
 
@@ -76,7 +80,7 @@ def open_run(
         UsageError: the source does not exist, the plan has changed or has invalid edits,
             or an output exists or can never be written.
         InputError: the input cannot be used.
-        RunLockedError: another driver works in the folder.
+        RunLockedError: another driver works in the folder, or makes the same film.
         WeightsError: the weights are missing.
         OutputDiskError: the run folder cannot be written to.
     """
@@ -85,19 +89,23 @@ def open_run(
     store = RunStore(config.run_dir)
     store.open()
     status = PlanningStatus(store, config)
+    claims = _claims_of(config)
     try:
         status.write()
+        claims.claim(film.path for film in films_of(config))
         return _open_locked(
             config,
             weights,
             store,
             status,
+            claims,
             overwrite=overwrite,
             again=again,
             on_event=status.listen(on_event),
         )
     except BaseException:
         status.restore()
+        claims.release()
         store.discard_empty()
         store.close()
         raise
@@ -173,6 +181,7 @@ def _open_locked(
     weights: WeightsFile,
     store: RunStore,
     status: PlanningStatus,
+    claims: OutputClaims,
     *,
     overwrite: bool,
     again: Retry | None,
@@ -219,7 +228,15 @@ def _open_locked(
         ensure_video_frames(plan, store, on_event)
     if config.keep_audio:
         keep_video(plan, store)
-    return Run(manifest, store, plan, resume_state, status_before=status.before)
+    return Run(manifest, store, plan, resume_state, status_before=status.before, claims=claims)
+
+
+def _claims_of(config: RunConfig) -> OutputClaims:
+    return OutputClaims(
+        identify_output,
+        remedy="the finished frames are kept; make another film of them, or replace that one with "
+        f"--overwrite: batch-analogy assemble {shlex.quote(str(config.run_dir))} -o FILM",
+    )
 
 
 def _take_over(store: RunStore, manifest: Manifest) -> str:
@@ -260,7 +277,9 @@ def load_finished(
         config = dataclasses.replace(config, output=output)
     store = RunStore(run_dir)
     store.open()
+    claims = _claims_of(config)
     try:
+        claims.claim(film.path for film in films_of(config))
         manifest, plan = _read_previous(store, overwrite=False)
         if manifest is None or plan is None:
             raise UsageError(f"there is no run in {run_dir} any more")
@@ -284,8 +303,10 @@ def load_finished(
             plan,
             dataclasses.replace(resume_state, to_do=set()),
             status_before=earlier_status(store),
+            claims=claims,
         )
     except BaseException:
+        claims.release()
         store.close()
         raise
     return run if output is None else run.keeping_status()

@@ -26,6 +26,7 @@ from batch_analogy.media.film import encode_film
 from batch_analogy.media.numbered_output import is_pattern, numbered
 from batch_analogy.media.sequence import find_stills, is_video
 from batch_analogy.media.stills import FloatPixels, write_png
+from batch_analogy.output_claims import OutputClaims
 
 LEAST_FRAMES = 3
 """Least number of numbered maps that become a film unless another output is named."""
@@ -174,6 +175,7 @@ def apply_maps(
     detail: bool = False,
     on_event: OnSemanticEvent = ignore,
     stopped: Callable[[], bool] = lambda: False,
+    claims: OutputClaims | None = None,
 ) -> ApplyResult:
     """Make a picture from each map, and a film of all pictures.
 
@@ -188,14 +190,17 @@ def apply_maps(
         detail: add the picture's own detail (``analogy.semantic.detail``).
         on_event: called with each event.
         stopped: asked before each map, and while the film is encoded.
+        claims: the outputs, claimed before the work began.
 
     Raises:
+        OutputExistsError: something else has written an output meanwhile.
         OutputDiskError: the disk is full or may not be written to.
         FilmError: the film could not be encoded, for example because the maps differ in size.
     """
     done: list[Path] = []
     failed: list[tuple[Path, str]] = []
     flicker = Flicker()
+    claims = OutputClaims() if claims is None else claims
     detailed = Detail(model) if detail else None
     for map_path, path in zip(maps, paths, strict=True):
         if stopped():
@@ -209,13 +214,14 @@ def apply_maps(
         if detailed is not None:
             image = detailed.add(image, torch.from_numpy(classes)[None])
         made = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
+        claims.check_unchanged(path)
         write_png(path, made)
         flicker.add(classes, made)
         done.append(path)
         on_event(MapDone(len(done), len(maps), path))
     interrupted, encoded = len(done) + len(failed) < len(maps), False
     if film is not None and len(done) == len(maps):
-        encoded = bool(unless_stopped(lambda: _encode(done, film, fps, stopped), stopped))
+        encoded = bool(unless_stopped(lambda: _encode(done, film, fps, stopped, claims), stopped))
         interrupted = not encoded
     return ApplyResult(
         tuple(done),
@@ -228,7 +234,11 @@ def apply_maps(
 
 
 def _encode(
-    pictures: Sequence[Path], film: Path, fps: Fraction, stopped: Callable[[], bool]
+    pictures: Sequence[Path],
+    film: Path,
+    fps: Fraction,
+    stopped: Callable[[], bool],
+    claims: OutputClaims,
 ) -> bool:
     """Encode the film; return True once it is written."""
 
@@ -237,7 +247,14 @@ def _encode(
             raise StoppedEncodingError
 
     check_stop(0)
-    encode_film(pictures, film, fps=fps, encoding=EncodingOptions(), on_frame=check_stop)
+    encode_film(
+        pictures,
+        film,
+        fps=fps,
+        encoding=EncodingOptions(),
+        on_frame=check_stop,
+        place=claims.place,
+    )
     return True
 
 

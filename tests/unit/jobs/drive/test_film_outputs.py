@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.drive.film_outputs import (
@@ -36,7 +37,9 @@ def store(tmp_path: Path) -> RunStore:
     [
         (b"abc", DONE, True, True),
         (b"abcd", DONE, False, False),  # it was changed
-        (b"abc", WRITING, False, True),
+        (b"abc", WRITING, False, False),  # another made it after the driver was killed
+        (b"abc", structs.replace(WRITING, bytes=3), False, True),  # killed after it was moved
+        (b"abc", structs.replace(WRITING, replaced_bytes=3), False, True),  # killed before
         (b"abc", None, False, False),
         (None, DONE, False, False),
     ],
