@@ -1,37 +1,95 @@
-"""Read the ICC profile of a picture and convert its colours to sRGB."""
+"""Read the ICC profile of a picture and convert its colours to sRGB.
+
+A profile is judged by the colours that it describes, never by its name: profiles of linear light
+and of wide gamuts are called "sRGB" too.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms
+
+from batch_analogy.colour import to_srgb
+from batch_analogy.media.matrix_profiles import MatrixProfile, light_of, parse_matrix_profile
+
+_SAME_LEVELS = 1.5  # of 255; measured sRGB profiles differ from the standard by less
+_STEPS = np.linspace(0.0, 1.0, 18, dtype=np.float32)
+_DISPLAY_GAMMA = 0.7  # encoding exponents above this are nearer to linear light than to a display
 
 _log = logging.getLogger(__name__)
 
 
-def foreign_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """Return the embedded profile; None if there is none, it is sRGB, or it is unreadable."""
+@dataclass(frozen=True)
+class Profile:
+    """A colour profile that is not sRGB."""
+
+    data: bytes  # as stored; empty if only the matrix is known
+    matrix: MatrixProfile | None  # None: only Little CMS can convert it, with 8 bits
+
+    def to_srgb(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Convert pixels to sRGB, (H, W, 1 or 3) float32 in [0, 1]; the profile has a matrix."""
+        assert self.matrix is not None
+        return to_srgb(light_of(pixels, self.matrix))
+
+
+def foreign_profile(image: Image.Image) -> Profile | None:
+    """Return the profile of a picture; None if there is none, it is sRGB, or it is unreadable."""
     data = image.info.get("icc_profile")
-    if not data:
-        return None
+    if data:
+        return parse_profile(bytes(data))
+    gamma = image.info.get("gamma")  # of a PNG without a profile
+    if isinstance(gamma, float) and gamma > _DISPLAY_GAMMA and "srgb" not in image.info:
+        # Others are left alone: ffmpeg notes BT.709's in frames that everyone shows as sRGB.
+        return Profile(b"", MatrixProfile.of_gamma(1.0 / gamma))
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def parse_profile(data: bytes) -> Profile | None:
+    """Parse an ICC profile; return None if it is sRGB or unreadable."""
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        name = ImageCms.getProfileDescription(profile)
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        space = opened.profile.xcolor_space.strip()
     except (OSError, ImageCms.PyCMSError):
         _log.warning("ignoring a colour profile that cannot be read")
         return None
-    return None if "srgb" in name.lower() else profile
+    profile = Profile(data, parse_matrix_profile(data))
+    return None if space in ("RGB", "GRAY") and _is_srgb(profile, space) else profile
 
 
-def convert_to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image | None:
-    """Convert a picture to sRGB; return None if the profile does not fit its mode."""
-    if profile.profile.xcolor_space.strip() == "GRAY" and image.mode == "RGB":
+def _is_srgb(profile: Profile, space: str) -> bool:
+    """Return whether a profile leaves greys and colours as they are, but for rounding."""
+    greys = np.repeat(_STEPS[:, None], 3, axis=1)
+    pure = [greys * np.float32(keep) for keep in np.eye(3)]
+    pale = [np.float32(1.0) - colours for colours in pure]
+    colours = np.stack([greys, *pure, *pale])
+    if space == "GRAY":
+        colours = greys[None, :, :1]
+    if profile.matrix is not None:
+        return bool(np.abs(profile.to_srgb(colours) - colours).max() * 255 <= _SAME_LEVELS)
+    levels = np.rint(colours * 255).astype(np.uint8)
+    image = Image.fromarray(levels if levels.shape[2] == 3 else levels[..., 0])
+    made = convert_to_srgb(image, profile)
+    return made is not None and bool(np.abs(np.asarray(made) - colours * 255).max() <= _SAME_LEVELS)
+
+
+def convert_to_srgb(image: Image.Image, profile: Profile) -> Image.Image | None:
+    """Convert a picture to sRGB by Little CMS; None if the profile does not fit its mode."""
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile.data))
+    if opened.profile.xcolor_space.strip() == "GRAY" and image.mode == "RGB":
         image = image.convert("L")
+    if opened.profile.xcolor_space.strip() == "RGB" and image.mode == "L":
+        image = image.convert("RGB")
     try:
         return ImageCms.profileToProfile(
             image,
-            profile,
+            opened,
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             outputMode="RGB",
@@ -40,3 +98,8 @@ def convert_to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Im
     except ImageCms.PyCMSError:
         _log.warning("ignoring a colour profile that does not fit the picture's %s", image.mode)
         return None
+
+
+def lab_profile() -> Profile:
+    """Return the profile of CIE Lab, for pictures that store it without naming it."""
+    return Profile(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), None)

@@ -43,21 +43,35 @@ def deep_png(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
-def deep_tiff(path: Path, pixels: np.ndarray, extra: int | None = None, turn: int = 1) -> Path:
-    """Write uint16 (H, W, C) as an uncompressed little-endian TIFF."""
+def deep_tiff(
+    path: Path,
+    pixels: np.ndarray,
+    extra: int | None = None,
+    turn: int = 1,
+    profile: bytes = b"",
+    **more: int,
+) -> Path:
+    """Write (H, W, C) of any type as an uncompressed little-endian TIFF.
+
+    ``more`` are values of further tags, such as ``photometric=0``.
+    """
     height, width, channels = pixels.shape
-    data = pixels.astype("<u2").tobytes()
-    photometric = 1 if channels < 3 else 2
-    tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [16] * channels), (259, 3, [1])]
+    data = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    photometric = more.get("photometric", 1 if channels < 3 else 2)
+    bits = more.get("bits", 8 * pixels.dtype.itemsize)
+    tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [1])]
     tags += [(262, 3, [photometric]), (273, 4, [8]), (274, 3, [turn]), (277, 3, [channels])]
-    tags += [(278, 4, [height]), (279, 4, [len(data)])]
+    tags += [(278, 4, [height]), (279, 4, [len(data)]), (284, 3, [more.get("planes", 1)])]
     if extra is not None:
         tags.append((338, 3, [extra]))
+    tags.append((339, 3, [{"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]] * channels))
+    if profile:
+        tags.append((34675, 7, list(profile)))
     directory_at = 8 + len(data)
     overflow_at = directory_at + 2 + 12 * len(tags) + 4
     directory, overflow = struct.pack("<H", len(tags)), b""
     for tag, kind, values in tags:
-        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        packed = struct.pack(f"<{len(values)}{ {3: 'H', 4: 'I', 7: 'B'}[kind] }", *values)
         if len(packed) > 4:
             packed, overflow = struct.pack("<I", overflow_at + len(overflow)), overflow + packed
         directory += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")

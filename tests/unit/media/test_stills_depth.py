@@ -46,14 +46,14 @@ def test_sixteen_bit_tiff_keeps_its_precision(
 def test_reads_a_rotated_sixteen_bit_tiff(tmp_path: Path) -> None:
     deep = gradient(3, 65535, np.uint16)
     path = deep_tiff(tmp_path / "a.tif", deep, turn=6)
-    assert_pixels(path, np.rot90(deep / 65535, -1), within=1 / 255)
+    assert_pixels(path, np.rot90(deep / 65535, -1))
 
 
 def test_reads_a_premultiplied_sixteen_bit_tiff(tmp_path: Path) -> None:
     deep = np.full((H, W, 4), 32768, np.uint16)
     deep[..., :2] = 0  # blue at half strength, stored multiplied
     path = deep_tiff(tmp_path / "a.tif", deep, extra=1)
-    assert_pixels(path, np.broadcast_to([0.5, 0.5, 1.0], (H, W, 3)), within=1 / 100)
+    assert_pixels(path, np.broadcast_to([0.5, 0.5, 1.0], (H, W, 3)), within=1 / 65535)
 
 
 def test_applies_the_exif_orientation_of_a_sixteen_bit_png(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_rounding_clips_and_rejects_nan(convert: Callable[..., np.ndarray]) -> N
 
 @pytest.mark.parametrize(
     ("name", "depth"),
-    [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("rotated.tif", 8), ("a.jpg", 8)],
+    [("deep.png", 16), ("deep.tif", 16), ("grey.png", 16), ("rotated.tif", 16), ("a.jpg", 8)],
 )
 def test_depth_is_the_one_that_reading_keeps(tmp_path: Path, name: str, depth: int) -> None:
     path = tmp_path / name
@@ -145,7 +145,7 @@ def test_depth_is_the_one_that_reading_keeps(tmp_path: Path, name: str, depth: i
     else:
         save(path, gradient())
     assert stills.read_depth(path) == depth
-    assert ("rotated" in str(stills.read_depth_loss(path))) == (name == "rotated.tif")
+    assert stills.read_depth_loss(path) is None
     assert (len(np.unique(stills.read_still(path))) > 256) == (depth == 16)
 
 
