@@ -31,8 +31,6 @@ from batch_analogy.media.tiff_floats import (
 )
 
 FloatPixels = npt.NDArray[np.float32]
-Depth = Literal[8, 16]
-"""Bits a channel."""
 
 _pillow_limit = threading.Lock()
 
@@ -89,7 +87,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
-def depth_of(image: Image.Image) -> Depth:
+def depth_of(image: Image.Image) -> Literal[8, 16]:
     """Return the bits a channel that are kept: 8 where only Pillow decodes correctly."""
     profile = foreign_profile(image)
     kept = is_deep(image) and (profile is None or profile.matrix is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,8 +14,6 @@ from PIL import Image
 from batch_analogy.errors import FrameError
 from batch_analogy.files import atomic_write_bytes
 from batch_analogy.media.camera_raw import WhiteBalance, is_raw, read_raw, read_raw_size
-from batch_analogy.media.decoding import Depth as Depth
-from batch_analogy.media.decoding import FloatPixels as FloatPixels
 from batch_analogy.media.decoding import (
     decode,
     decode_floats,
@@ -32,8 +30,11 @@ from batch_analogy.media.tiff_floats import read_wide_header
 MIN_SIDE_PX = 16
 MAX_MEGAPIXELS = 200
 
+FloatPixels = npt.NDArray[np.float32]
 Uint8Pixels = npt.NDArray[np.uint8]
 Uint16Pixels = npt.NDArray[np.uint16]
+Depth = Literal[8, 16]
+"""Bits a channel."""
 
 
 def read_still(

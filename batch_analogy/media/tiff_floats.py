@@ -134,6 +134,7 @@ def decode_wide(path: Path, header: TiffHeader) -> FloatPixels:
     pixels = decode_by_opencv(path.read_bytes())
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise FrameError(f"{path} is damaged or truncated; copy it again from its source")
+    scaled: FloatPixels
     if header.floats:
         pixels = np.nan_to_num(pixels, nan=0.0, posinf=1.0, neginf=0.0)
         colours = pixels[..., :-1] if header.has_alpha else pixels
@@ -143,7 +144,7 @@ def decode_wide(path: Path, header: TiffHeader) -> FloatPixels:
         white = whole if pixels.max(initial=0) > _WHITES[-1] else _WHITES[-1]
         scaled = (pixels / white).astype(np.float32)
     if header.white_is_zero:
-        scaled = np.float32(1.0) - scaled
+        scaled = np.subtract(np.float32(1.0), scaled)
     return scaled
 
 
