@@ -81,9 +81,11 @@ OnMissingOption = Annotated[
         show_default=False,
     ),
 ]
-NoAudioOption = Annotated[
-    bool, typer.Option("--no-audio", help="Leave out the sound and the subtitles of the video.")
+SoundOption = Annotated[
+    film.Sound | None,
+    typer.Option(help=f"{film.SOUND_HELP} {_UNCHANGED}", show_default=False),
 ]
+NoAudioOption = Annotated[bool, typer.Option("--no-audio", help="The same as --sound none.")]
 
 
 @reports_failures
@@ -97,6 +99,7 @@ def assemble(
     depth: DepthOption = None,
     crf: CrfOption = None,
     on_missing: OnMissingOption = None,
+    sound: SoundOption = None,
     no_audio: NoAudioOption = False,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
@@ -111,7 +114,7 @@ def assemble(
     console = Console(json_lines)
     given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
-    given |= {"keep_audio": False if no_audio else None}
+    given |= film.sound_fields("none" if no_audio else sound)
     with RunWatcher(console) as watcher:
         run = api.load_finished(
             general.absolute(run_dir),

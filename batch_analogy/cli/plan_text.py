@@ -40,6 +40,7 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    from batch_analogy.jobs.drive.assemble import sound_notes
     from batch_analogy.jobs.drive.film_outputs import films_of
     from batch_analogy.jobs.plan.ranges import format_frames
 
@@ -63,6 +64,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     for film in films_of(config):
         height, width = plan.picture_size(film.output, plan.usable()[0].index)
         yield "film", f"{film.path}, {width}x{height}, {_rate(config, plan)}"
+    yield from (("sound", text) for text in sound_notes(config, plan))
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
     for frame in failed[:MAX_SHOWN_UNUSABLE]:
@@ -131,7 +133,7 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     """Yield the warnings of a plan alone."""
-    from batch_analogy.jobs.drive.assemble import needs_video
+    from batch_analogy.jobs.drive.assemble import needs_video, sound_notes
 
     if plan.video is None and len(plan.frames) > 1:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
@@ -142,6 +144,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
+    yield from (f"WARNING: {text}" for text in sound_notes(config, plan))
     yield from (text for name, text in _painting_rows(plan) if name != "painted")
 
 

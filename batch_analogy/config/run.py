@@ -26,6 +26,7 @@ Command = Literal["timelapse", "stylize", "analogy"]
 
 Target = Literal["frames", "reference", "both"]
 OnMissing = Literal["error", "hold", "skip"]
+SoundTracks = Literal["all", "first"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
@@ -138,7 +139,8 @@ class RunConfig:
     depth: int | None = None  # bits per channel of the film, 8 or 10; None: chosen by the codec
     start: str | None = None  # start of the video part, as typed: seconds or a timecode
     end: str | None = None  # likewise
-    keep_audio: bool = False
+    keep_audio: bool = False  # the film has the sound and the subtitles of the video
+    sound_tracks: SoundTracks = "all"
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
     shots: Shots = "detect"
@@ -153,6 +155,7 @@ class RunConfig:
         check_choice("target", self.target, Target)
         check_choice("on_missing", self.on_missing, OnMissing)
         check_choice("order", self.order, Order)
+        check_choice("sound_tracks", self.sound_tracks, SoundTracks)
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
         self._check_rate()

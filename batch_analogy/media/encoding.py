@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config.codecs import CODECS, Codec, CodecSpec
+from batch_analogy.config.run import SoundTracks
 from batch_analogy.errors import MachineError, UsageError
-from batch_analogy.media.ffmpeg import as_url, run_ffmpeg
-from batch_analogy.media.video import FILES_ONLY, VideoInfo
+from batch_analogy.media.ffmpeg import FILES_ONLY, as_url, run_ffmpeg
+from batch_analogy.media.sound import TrackChoice, choose_tracks, seek
+from batch_analogy.media.video import VideoInfo
 
-_AAC = ("aac", "-b:a", "256k")
-_COMMON_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
-_PCM = frozenset({"pcm_s16le", "pcm_s24le"})
-# Audio codecs that players expect in each container; all others are encoded as AAC.
-_COPIED_AUDIO = {
-    ".mp4": _COMMON_AUDIO,
-    ".mov": _COMMON_AUDIO | _PCM,
-    ".mkv": _COMMON_AUDIO | _PCM | {"flac", "opus", "vorbis"},
-}
 _TEXTS = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
 _PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
 
@@ -94,8 +88,16 @@ class Soundtrack:
 
     video: VideoInfo
     begin: Fraction  # of the film, in seconds after the start of the video file
+    tracks: SoundTracks = "all"
 
-    def options(self, suffix: str, duration: Fraction) -> list[str]:
+    def choices(self, suffix: str) -> list[TrackChoice]:
+        """Choose how each sound track goes into a film with this suffix (lower case)."""
+        video = self.video
+        return choose_tracks(video.path, video.sounds, suffix, begin=self.begin, tracks=self.tracks)
+
+    def options(
+        self, suffix: str, duration: Fraction, choices: Sequence[TrackChoice] | None = None
+    ) -> list[str]:
         """Return ffmpeg options that add the video's audio, and its subtitles if they fit.
 
         Streams keep their language. The duration limits the input: limiting the output could drop
@@ -104,16 +106,18 @@ class Soundtrack:
         Args:
             suffix: of the film, lower case.
             duration: of the film, in seconds.
+            choices: of the sound tracks; None: they are made now.
         """
+        if choices is None:
+            choices = self.choices(suffix)
+        subtitles = [_subtitle(c, suffix) for c in self.video.subtitle_codecs]
         streams = [
-            *_streams("a", [_audio(c, suffix) for c in self.video.audio_codecs]),
-            *_streams("s", [_subtitle(c, suffix) for c in self.video.subtitle_codecs]),
+            *_streams("a", [(choice.index, choice.encoder) for choice in choices]),
+            *_streams("s", list(enumerate(subtitles))),
         ]
         if not streams:
             return ["-map", "0:v:0"]
-        limits = ["-t", f"{float(duration):.6f}"]
-        if self.begin > 0:  # some AVIs deliver nothing after a seek to their start
-            limits = ["-ss", f"{float(self.begin):.6f}", *limits]
+        limits = [*seek(self.begin), "-t", f"{float(duration):.6f}"]
         source = [*FILES_ONLY, *limits, "-i", as_url(self.video.path)]
         if self.begin > 0 or suffix == ".mkv":
             # Packets before the start would delay the picture, or be hidden in a .mp4.
@@ -125,11 +129,11 @@ class Soundtrack:
         return [c for c in self.video.subtitle_codecs if _subtitle(c, suffix) is None]
 
 
-def _streams(kind: str, codecs: list[tuple[str, ...] | None]) -> list[str]:
-    """Map streams of the second input; ``codecs``: encoder and options each, None to drop it."""
+def _streams(kind: str, codecs: Sequence[tuple[int, tuple[str, ...] | None]]) -> list[str]:
+    """Map streams of the second input: index, and encoder and options or None to drop it."""
     options: list[str] = []
     number = 0
-    for index, codec in enumerate(codecs):
+    for index, codec in codecs:
         if codec is None:
             continue
         name, *rest = codec
@@ -138,10 +142,6 @@ def _streams(kind: str, codecs: list[tuple[str, ...] | None]) -> list[str]:
         options += [f"-map_metadata:s:{kind}:{number}", f"1:s:{kind}:{index}"]
         number += 1
     return options
-
-
-def _audio(codec: str, suffix: str) -> tuple[str, ...]:
-    return ("copy",) if codec in _COPIED_AUDIO[suffix] else _AAC
 
 
 def _subtitle(codec: str, suffix: str) -> tuple[str, ...] | None:

@@ -18,11 +18,11 @@ import numpy as np
 from batch_analogy.errors import InputError
 from batch_analogy.files import TEMPORARY_PREFIX, atomic_write_text, disk_errors, temporary_path
 from batch_analogy.media.colour_tags import decode_filter, raw_format
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines
+from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels
 from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange
-from batch_analogy.media.video import FILES_ONLY, VideoInfo, check_readable
+from batch_analogy.media.video import VideoInfo, check_readable
 
 MARKER_NAME = "complete.json"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -14,8 +15,12 @@ import imageio_ffmpeg
 
 from batch_analogy.errors import MachineError
 
+FILES_ONLY = ("-protocol_whitelist", "file")
+"""Input option: a playlist posing as a video must not make ffmpeg open network addresses."""
+
 _QUIET = ("-hide_banner", "-nostdin", "-nostats")
 _KEPT_LINES = 200
+_PART = re.compile(r"^\[[^\]]*\] ")  # of ffmpeg, and its address in memory, before a message
 _DISK_TEXTS = ("No space left on device", "Disk quota exceeded", "Read-only file system")
 
 
@@ -66,6 +71,16 @@ def last_lines(messages: str) -> str:
     """Join the last two lines of ffmpeg's messages, for an error message."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     return "; ".join(lines[-2:]) or "no message"
+
+
+def first_reason(messages: str) -> str:
+    """Return the first of ffmpeg's messages, for an error message; later ones are consequences.
+
+    >>> first_reason("[aist#0:1 @ 0x55] no decoder found\\nInvalid argument")
+    'no decoder found'
+    """
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    return _PART.sub("", lines[0]) if lines else "no message"
 
 
 def is_disk_error(messages: str) -> bool:

@@ -22,6 +22,7 @@ from batch_analogy.media.colour_tags import ColourSpace, encode_filter
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.matroska import MatroskaWriter
+from batch_analogy.media.sound import TrackChoice
 from batch_analogy.media.stills import (
     Uint8Pixels,
     Uint16Pixels,
@@ -52,6 +53,10 @@ class FilmInfo:
     bytes: int
     has_audio: bool
     scaled: bool  # the frames were too large for the codec and were scaled down
+
+
+class EncoderError(FilmError):
+    """ffmpeg ended with an error that is not the disk's."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,14 @@ def encode_film(
     encoder = ["-vf", encode_filter(colours, pixel_format)]
     encoder += _encoder_options(encoding, durations, output.suffix.lower())
     with _temporary(output, scratch) as temporary:
-        command = _input_options(layout, None if durations else fps)
-        command += _sound_options(sound, output, duration)
-        command += [*encoder, "-y", as_url(temporary)]
-        _run_encoder(command, frames, durations, layout, output, on_frame)
+        target = ["-y", as_url(temporary)]
+        pictures = _input_options(layout, None if durations else fps)
+
+        def encode(tracks: list[str]) -> None:
+            command = [*pictures, *tracks, *encoder, *target]
+            _run_encoder(command, frames, durations, layout, output, on_frame)
+
+        has_audio = _encode_with_sound(encode, sound, output, duration)
         verify_film(
             temporary,
             output,
@@ -131,7 +140,7 @@ def encode_film(
         fps=fps,
         duration_seconds=float(duration),
         bytes=size_bytes,
-        has_audio=sound is not None and sound.video.has_audio,
+        has_audio=has_audio,
         scaled=layout.scaled,
     )
 
@@ -180,18 +189,40 @@ def _input_options(layout: _Layout, fps: Fraction | None) -> list[str]:
     return [*raw, "-i", "pipe:0"]
 
 
-def _sound_options(sound: Soundtrack | None, output: Path, duration: Fraction) -> list[str]:
-    """Return options that add sound and subtitles; warn of subtitles that do not fit."""
+def _encode_with_sound(
+    encode: Callable[[list[str]], None], sound: Soundtrack | None, output: Path, duration: Fraction
+) -> bool:
+    """Encode the film with its sound, or without if the sound alone is at fault.
+
+    Returns:
+        Whether the film has sound.
+    """
+    silent = ["-map", "0:v:0"]
     if sound is None:
-        return ["-map", "0:v:0"]
+        encode(silent)
+        return False
     suffix = output.suffix.lower()
-    if dropped := sound.dropped_subtitles(suffix):
+    choices = sound.choices(suffix)
+    _warn_of_losses(sound, choices, output)
+    try:
+        encode(sound.options(suffix, duration, choices))
+    except EncoderError as error:
+        encode(silent)
+        _log.warning("%s has no sound: with the sound of the video, %s", output, error)
+        return False
+    return any(choice.encoder for choice in choices)
+
+
+def _warn_of_losses(sound: Soundtrack, choices: Sequence[TrackChoice], output: Path) -> None:
+    for choice in choices:
+        if choice.note:
+            _log.warning("%s, of the video: %s", output, choice.note)
+    if dropped := sound.dropped_subtitles(output.suffix.lower()):
         _log.warning(
             "%s cannot hold the video's subtitles of kind %s; a .mkv can",
             output,
             ", ".join(sorted(set(dropped))),
         )
-    return sound.options(suffix, duration)
 
 
 def _encoder_options(
@@ -254,7 +285,7 @@ def _run_encoder(
             f"cannot write {output}: {last_lines(pipe.messages)}; the finished frames are safe: "
             "free some space and run the same command again"
         )
-    raise FilmError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")
+    raise EncoderError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")
 
 
 def _write_frames(

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.media.colour_tags import ColourSpace, ColourTags, film_colour_space, square
-from batch_analogy.media.container import VideoStream, read_container
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines, run_ffmpeg
+from batch_analogy.media.container import SoundStream, VideoStream, read_container
+from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines, run_ffmpeg
 from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
-
-FILES_ONLY = ("-protocol_whitelist", "file")
-"""Input option: a playlist posing as a video must not make ffmpeg open network addresses."""
 
 _NO_TIME = -(2**63)  # ffmpeg's AV_NOPTS_VALUE
 _DISCARD = 4  # ffmpeg's AV_PKT_FLAG_DISCARD: decoded as a reference, never shown
@@ -43,7 +40,7 @@ class VideoInfo:
     variable_rate: bool
     start_seconds: float  # of the first frame, after the start of the file
     has_pts: bool  # packets have presentation times, not decoding times alone as in AVI
-    audio_codecs: tuple[str, ...]  # of each audio stream, such as "aac"
+    sounds: tuple[SoundStream, ...]
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
     decoder: tuple[str, ...] = ()  # input options that choose a decoder; (): ffmpeg's default
@@ -61,7 +58,12 @@ class VideoInfo:
     @property
     def has_audio(self) -> bool:
         """True if the video has sound."""
-        return bool(self.audio_codecs)
+        return bool(self.sounds)
+
+    @property
+    def audio_codecs(self) -> tuple[str, ...]:
+        """Codec of each sound track, such as "aac"."""
+        return tuple(sound.codec for sound in self.sounds)
 
     @property
     def colours(self) -> ColourSpace:
@@ -100,7 +102,7 @@ def probe_video(path: Path) -> VideoInfo:
         variable_rate=variable,
         start_seconds=max(0.0, float(begin)),
         has_pts=has_pts,
-        audio_codecs=tuple(sound.codec for sound in container.sounds),
+        sounds=container.sounds,
         subtitle_codecs=container.subtitles,
         tags=stream.tags,
         decoder=decoder,

@@ -163,3 +163,22 @@ def test_every_sound_track_is_kept(call: Call, reference: Path, tmp_path: Path, 
     streams = run_ffmpeg(["-i", str(film)]).messages
     assert streams.count("Audio:") == count
     assert probe_video(film).has_audio == bool(count)
+
+
+def test_a_track_that_cannot_be_read_is_named_while_planning(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    """Recent phones write a second track that no ffmpeg decodes."""
+    sounds = ("-f", "lavfi", "-i", "sine=d=0.3", "-f", "lavfi", "-i", "sine=d=0.3")
+    maps = ("-map", "0", "-map", "1", "-map", "2", "-c:a:0", "aac", "-c:a:1", "alac")
+    clip = make(tmp_path / "clip.mov", *sounds, *maps, *H264)
+    clip.write_bytes(clip.read_bytes().replace(b"alac", b"apac"))
+    film = tmp_path / "film.mp4"
+    command = ["stylize", reference, clip, "-o", film, "--end", "0.15", *HERE]
+    call(*command, "--dry-run").assert_ended(0, "sound track 2", "is left out", "apac")
+    call(*command).assert_ended(0, "WARNING: sound track 2")
+    assert probe_video(film).audio_codecs == ("aac",)
+    call("assemble", tmp_path / "film.run", "--sound", "none").assert_ended(0)
+    assert not probe_video(film).has_audio
+    call("assemble", tmp_path / "film.run", "--sound", "first").assert_ended(0)
+    assert probe_video(film).audio_codecs == ("aac",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,6 +27,12 @@ _DEPTH_HELP = (
 HOLD_HELP = (
     "Show every frame for N frames of the film, which slows it down. With --hold or --blend a "
     "video's film has no sound."
+)
+Sound = Literal["keep", "first", "none"]
+SOUND_HELP = (
+    "The sound of a video. keep: every track, and the subtitles. first: the first track that can "
+    "be taken, and the subtitles. none: neither. A track that the film's container does not take "
+    "is encoded as AAC; one that ffmpeg cannot read is left out, and named while planning."
 )
 BLEND_HELP = (
     "Average N consecutive frames, in linear light, into each frame of the film: motion blurs as "
@@ -95,6 +101,18 @@ def parse_shots_option(text: str) -> Shots:
         raise UsageError(
             f"--shots {text}: {reason}; give detect, off, or a file that lists shots"
         ) from error
+
+
+def sound_fields(sound: Sound | None) -> dict[str, Any]:
+    """Return the fields of ``RunConfig`` that --sound sets.
+
+    >>> sound_fields("first")
+    {'keep_audio': True, 'sound_tracks': 'first'}
+    """
+    if sound is None:
+        return {}
+    tracks = "first" if sound == "first" else "all"
+    return {"keep_audio": sound != "none", "sound_tracks": tracks}
 
 
 def parse_deflicker(text: str) -> Deflicker:
@@ -187,6 +205,14 @@ OrderOption = Annotated[
         rich_help_panel=FILM,
     ),
 ]
+SoundOption = Annotated[
+    Sound | None,
+    typer.Option(
+        help=f"{SOUND_HELP} By default a timelapse has none, other films keep all.",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
 OnMissingOption = Annotated[
     OnMissing,
     typer.Option(
@@ -244,6 +270,7 @@ class FilmOptions:
     crf: CrfOption = RunConfig.crf
     start: StartOption = None
     end: EndOption = None
+    sound: SoundOption = None  # None: decided by command
     order: OrderOption = RunConfig.order
     on_missing: OnMissingOption = RunConfig.on_missing
     shots: ShotsOption = "detect"
@@ -255,6 +282,7 @@ class FilmOptions:
         same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
         fields = {name: getattr(self, name) for name in (*same, "on_missing", "temporal")}
         fields["shots"] = parse_shots_option(self.shots)
+        fields |= sound_fields(self.sound)
         if self.deflicker is not None:
             fields["deflicker"] = parse_deflicker(self.deflicker)
         return fields

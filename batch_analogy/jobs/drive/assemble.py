@@ -32,10 +32,12 @@ from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import gaps_of
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.blend import FrameBlend
+from batch_analogy.media.container import read_container
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.frame_numbers import extra_holds
 from batch_analogy.media.numbered_output import is_pattern, write_numbered
+from batch_analogy.media.sound import choose_tracks
 from batch_analogy.media.stills import read_size
 from batch_analogy.media.video import probe_video
 from batch_analogy.output_claims import OutputClaims
@@ -273,7 +275,29 @@ def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
             f"the film takes its sound from {video}, which is gone; put it back, or make the film "
             "without sound: batch-analogy assemble --no-audio"
         )
-    return Soundtrack(probe_video(video), plan.video_properties.start)
+    return Soundtrack(probe_video(video), plan.video_properties.start, config.sound_tracks)
+
+
+def sound_notes(config: RunConfig, plan: Plan) -> list[str]:
+    """Return what a person should know about the film's sound before the run starts.
+
+    Raises:
+        InputError: the video cannot be read any more.
+    """
+    properties = plan.video_properties
+    if plan.video is None or properties is None or not takes_sound(config, plan):
+        return []
+    video = Path(plan.video.path)
+    if is_pattern(config.output) or not video.is_file():
+        return []
+    choices = choose_tracks(
+        video,
+        read_container(video).sounds,
+        config.output.suffix.lower(),
+        begin=properties.start,
+        tracks=config.sound_tracks,
+    )
+    return [choice.note for choice in choices if choice.note]
 
 
 def takes_sound(config: RunConfig, plan: Plan) -> bool:
@@ -337,7 +361,7 @@ def _key(
         config.crf,
         config.codec,
         config.depth,
-        config.keep_audio,
+        config.keep_audio if config.sound_tracks == "all" else config.sound_tracks,
         film.output,
         [one[0] if len(one) == 1 else one for one in _order(config, plan, done)],
         [str(one) for one in _durations(config, plan, done) or ()],

@@ -1,0 +1,110 @@
+"""Choose, before any work is done, how each sound track of a video goes into a film.
+
+A track is copied if players expect its codec in the film's container, otherwise encoded as AAC.
+Whether ffmpeg can do so is tried on the first second, because no table tells it: an encoder may
+lack the track's channel layout, and some phones write tracks that nothing can decode.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from batch_analogy.config.run import SoundTracks
+from batch_analogy.media.container import UNKNOWN_CODEC, SoundStream
+from batch_analogy.media.ffmpeg import FILES_ONLY, as_url, first_reason, run_ffmpeg
+
+_TRIED_SECONDS = "1"
+_COPY = ("copy",)
+_AAC = ("aac", "-b:a", "256k")
+_FEWER_CHANNELS = (6, 2)  # that AAC can hold; more are mixed down
+_FIRST_TWO = (*_AAC, "-filter:a", "pan=stereo|c0=c0|c1=c1")  # where there is no rule for mixing
+_COMMON_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+_PCM = frozenset({"pcm_s16le", "pcm_s24le"})
+# Audio codecs that players expect in each container; all others are encoded as AAC.
+_COPIED_AUDIO = {
+    ".mp4": _COMMON_AUDIO,
+    ".mov": _COMMON_AUDIO | _PCM,
+    ".mkv": _COMMON_AUDIO | _PCM | {"flac", "opus", "vorbis"},
+}
+_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_PICTURE = ("-f", "lavfi", "-i", "color=s=64x64:r=10:d=0.1")
+
+
+@dataclass(frozen=True)
+class TrackChoice:
+    """How a sound track goes into a film."""
+
+    index: int  # among the video's sound tracks
+    encoder: tuple[str, ...] | None  # and its options; None: the track is left out
+    note: str | None = None  # what a person should know about it
+
+
+def choose_tracks(
+    video: Path,
+    sounds: Sequence[SoundStream],
+    suffix: str,
+    *,
+    begin: Fraction,
+    tracks: SoundTracks = "all",
+) -> list[TrackChoice]:
+    """Choose how each sound track of a video goes into a film.
+
+    Args:
+        video: the file.
+        sounds: its sound tracks.
+        suffix: of the film, lower case.
+        begin: of the film, in seconds after the start of the video file.
+        tracks: ``"first"`` takes the first track that can be taken and leaves out the others.
+    """
+    choices: list[TrackChoice] = []
+    for index, sound in enumerate(sounds):
+        if tracks == "first" and any(choice.encoder for choice in choices):
+            break
+        choices.append(_choose(video, index, sound, suffix, begin))
+    return choices
+
+
+def _choose(
+    video: Path, index: int, sound: SoundStream, suffix: str, begin: Fraction
+) -> TrackChoice:
+    reason = ""
+    for encoder, note in _candidates(sound, suffix):
+        source = [*FILES_ONLY, *seek(begin), "-t", _TRIED_SECONDS, "-i", as_url(video)]
+        coded = ["-map", "0:v", "-c:v", "mpeg4", "-map", f"1:a:{index}", "-c:a", *encoder]
+        film = ["-f", _FORMATS[suffix], "-y", os.devnull]
+        tried = run_ffmpeg(["-v", "error", *_PICTURE, *source, *coded, *film])
+        if tried.code == 0:
+            return TrackChoice(index, encoder, note and f"{_name(index, sound)} {note}")
+        reason = reason or first_reason(tried.messages)
+    left_out = f"is left out; ffmpeg can neither copy nor decode it ({reason})"
+    return TrackChoice(index, None, f"{_name(index, sound)} {left_out}")
+
+
+def seek(begin: Fraction) -> list[str]:
+    """Return input options that begin at a time; some AVIs deliver nothing after a seek to 0."""
+    return ["-ss", f"{float(begin):.6f}"] if begin > 0 else []
+
+
+def _candidates(sound: SoundStream, suffix: str) -> list[tuple[tuple[str, ...], str | None]]:
+    """Return encoders and their options, the best first, each with its note."""
+    if sound.codec == UNKNOWN_CODEC:
+        return [(_COPY, "is copied, but few players know its codec")]
+    found: list[tuple[tuple[str, ...], str | None]] = [(_AAC, None)]
+    if sound.codec in _COPIED_AUDIO[suffix]:
+        found.insert(0, (_COPY, None))
+    for fewer in (number for number in _FEWER_CHANNELS if number < sound.channels):
+        mixed = f"has {sound.channels} channels, which are mixed down to {fewer}"
+        found.append(((*_AAC, "-ac:a", str(fewer)), mixed))
+    if sound.channels > 2:
+        found.append((_FIRST_TWO, f"has {sound.channels} channels, of which 2 are kept"))
+    return found
+
+
+def _name(index: int, sound: SoundStream) -> str:
+    language = f", {sound.language}" if sound.language else ""
+    codec = "a codec unknown here" if sound.codec == UNKNOWN_CODEC else sound.codec
+    return f"sound track {index + 1} ({codec}{language})"
