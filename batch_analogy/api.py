@@ -45,19 +45,19 @@ frame2.png is done; 2 of 2
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from batch_analogy.config.checks import check_choice
-from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Command, Deflicker, RunConfig, default_matching
 from batch_analogy.errors import UsageError
+from batch_analogy.files import expand_user
 from batch_analogy.jobs import events
 from batch_analogy.jobs.drive import preview_run
+from batch_analogy.jobs.drive.default_places import RunInputs, choose_places
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.drive.open_run import (
     dry_plan,
@@ -71,7 +71,6 @@ from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes
 from batch_analogy.jobs.events import OnEvent, RunEvent, ignore
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.media.numbered_output import is_pattern
 from batch_analogy.media.sequence import is_video
 
 __all__ = [
@@ -100,12 +99,6 @@ __all__ = [
 ]
 
 read_plan = preview_run.read_run_plan
-
-_FILM_ENDINGS: dict[Command, str] = {
-    "timelapse": "timelapse",
-    "stylize": "stylized",
-    "analogy": "painted",
-}
 
 
 @dataclass(frozen=True)
@@ -137,7 +130,8 @@ def film_config(
             for ``"analogy"``.
         painting: the examples and their guides; only for ``"analogy"``.
         output: the film, or a pattern like ``out/%06d.png`` for numbered pictures. By default a
-            film in the current folder, named after the source.
+            film in the current folder, named after the source, and numbered if a film of another
+            source or reference has that name.
         run_dir: where finished frames, plan and journal are kept. By default a folder beside the
             film.
         analogy: how the frames are matched. By default the command's preset.
@@ -156,8 +150,13 @@ def film_config(
         reference = painting.keys[0].painted
     if reference is None:
         raise UsageError(f"{command} has no reference; give a picture, or a folder of pictures")
-    codec = fields.get("codec", RunConfig.codec)
-    path = Path(output) if output is not None else default_film(command, source, codec)
+    inputs = RunInputs.of(command, _absolute(source), _absolute(reference), painting)
+    film, folder = choose_places(
+        inputs,
+        None if output is None else _absolute(output),
+        None if run_dir is None else _absolute(run_dir),
+        codec=fields.get("codec", RunConfig.codec),
+    )
     target = fields.get("target", RunConfig.target)
     defaults = {
         "keep_audio": command != "timelapse",
@@ -167,8 +166,8 @@ def film_config(
         command=command,
         reference=_absolute(reference),
         source=str(_absolute(source)),
-        output=_absolute(path),
-        run_dir=_absolute(default_run_dir(path) if run_dir is None else run_dir),
+        output=film,
+        run_dir=folder,
         analogy=analogy or default_matching(command),
         painting=painting,
         **{**defaults, **fields},
@@ -323,32 +322,6 @@ def assemble_film(
     return run.execute(on_event)
 
 
-def default_film(command: Command, source: str | Path, codec: Codec = RunConfig.codec) -> Path:
-    """Return the name of a film in the current folder, derived from the name of its frames.
-
-    >>> str(default_film("timelapse", "holiday/")), str(default_film("stylize", "a/img*.jpg"))
-    ('holiday-timelapse.mp4', 'a-stylized.mp4')
-    """
-    path = Path(source).expanduser()
-    while glob.has_magic(path.name):
-        path = path.parent
-    path = path.absolute()
-    name = path.name if path.is_dir() else path.stem
-    return Path(f"{name or 'frames'}-{_FILM_ENDINGS[command]}{CODECS[codec].suffixes[0]}")
-
-
-def default_run_dir(film: Path) -> Path:
-    """Return the run folder beside a film.
-
-    >>> str(default_run_dir(Path("films/night.mp4"))), str(default_run_dir(Path("out/%06d.png")))
-    ('films/night.run', 'out.run')
-    """
-    if is_pattern(film):
-        folder = film.parent
-        return folder.with_name(f"{folder.name}.run") if folder.name else Path("pictures.run")
-    return film.with_suffix(".run")
-
-
 def default_deflicker(command: Command, source: str | Path, target: str) -> Deflicker:
     """Return the default of ``deflicker``: "auto" for time-lapses of stills, otherwise "off".
 
@@ -360,4 +333,4 @@ def default_deflicker(command: Command, source: str | Path, target: str) -> Defl
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(path).expanduser().absolute()
+    return expand_user(path).absolute()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 import uuid
@@ -68,6 +69,33 @@ def disk_errors(path: Path) -> Iterator[None]:
         if reason := _PATH_REASONS.get(error.errno or 0):
             raise UsageError(f"cannot write {path}: {reason}; choose another output") from error
         raise
+
+
+def expand_user(path: str | Path) -> Path:
+    """Replace a leading ``~`` or ``~name`` by a home folder, unless a file is called so.
+
+    >>> str(expand_user("~nobody-of-this-name/a.png"))
+    '~nobody-of-this-name/a.png'
+    """
+    path = Path(path)
+    if os.path.lexists(path):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user, or the user has no home
+        return path
+
+
+def names_beside(path: Path) -> Iterator[Path]:
+    """Yield a path, and others in its folder to choose from if it is taken.
+
+    >>> names = names_beside(Path("a/film.mp4"))
+    >>> [str(next(names)) for _ in range(3)]
+    ['a/film.mp4', 'a/film-2.mp4', 'a/film-3.mp4']
+    """
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def temporary_path(path: Path) -> Path:

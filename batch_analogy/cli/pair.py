@@ -19,9 +19,11 @@ from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
     Outputs,
+    default_folder,
     make_folder,
     output_depths,
     read_pictures,
+    record_inputs,
     write_results,
 )
 from batch_analogy.config.matching import AnalogyConfig, PresetName
@@ -52,7 +54,7 @@ FolderOption = Annotated[
         "--output",
         "-o",
         help="The folder for a_prime.png and b.png. By default it is named after both "
-        "pictures and made in the current folder.",
+        "pictures and made in the current folder; another pair of these names has another.",
         metavar="FOLDER",
         show_default=False,
     ),
@@ -134,7 +136,7 @@ def pair(
     full size of their scene.
     """
     config = look.analogy_config(DEFAULT_PRESET)
-    folder = output or Path(f"{a.stem}-{bp.stem}")
+    folder = output or default_folder(a, bp)
     outputs = Outputs.inside(
         folder, format=format, flow=save_flow, confidence=save_confidence, sheet=sheet
     )
@@ -150,6 +152,8 @@ def pair(
     depths = output_depths(depth, (a, bp), config.refine)
     tensors = read_pictures((a, bp, *masks))
     make_folder(folder)  # before the work, so that a full or read-only disk is noticed early
+    if output is None:
+        record_inputs(folder, a, bp)
     console.note(f"matching {a} and {bp} ({config.quality})")
     result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
     pictures = (tensors[0], tensors[1])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from batch_analogy.config.matching import Refine
-from batch_analogy.errors import OutputExistsError, UsageError
+from batch_analogy.errors import BatchAnalogyError, OutputExistsError, UsageError
+from batch_analogy.files import names_beside
 from batch_analogy.garbage import importing
 
 if TYPE_CHECKING:
@@ -80,6 +82,40 @@ class Outputs:
                     f"output {path} exists; choose another folder with -o, or replace it with "
                     "--overwrite"
                 )
+
+
+INPUTS = "pair.json"
+"""In a folder that was not named: the pictures that it was made of."""
+
+
+def default_folder(a: Path, bp: Path) -> Path:
+    """Return the folder of a pair for which none was named: its own, or a new one."""
+    names = names_beside(Path(f"{a.stem}-{bp.stem}"))
+    return next(one for one in names if not os.path.lexists(one) or _holds_pair(one, a, bp))
+
+
+def record_inputs(folder: Path, a: Path, bp: Path) -> None:
+    """Write down what a default folder was made of, so that other pairs keep out of it.
+
+    Raises:
+        OutputDiskError: the disk is full or not writable.
+    """
+    from batch_analogy.json_files import write_json
+
+    write_json(folder / INPUTS, _inputs(a, bp))
+
+
+def _inputs(a: Path, bp: Path) -> dict[str, str]:
+    return {"a": str(a.absolute()), "b_prime": str(bp.absolute())}
+
+
+def _holds_pair(folder: Path, a: Path, bp: Path) -> bool:
+    from batch_analogy.json_files import read_json
+
+    try:
+        return read_json(folder / INPUTS) == _inputs(a, bp)
+    except (BatchAnalogyError, OSError):
+        return False  # a file, or something else's folder
 
 
 def make_folder(folder: Path) -> None:

@@ -107,12 +107,16 @@ def make(
 ) -> int:
     """Train on a picture and make new pictures from other maps (make can be left out)."""
     from batch_analogy.jobs.semantic.apply import check_maps, find_maps
+    from batch_analogy.jobs.semantic.default_places import default_model
 
     training.config()
     maps = find_maps(targets)
-    out = general.absolute(output or default_output(image.stem, maps))
-    folder = general.absolute(model) if model else out.parent / f"{image.stem}.semantic"
-    plan = _Outputs.planned(folder, maps, out, fps, detail, overwrite=overwrite)
+    place = Path.cwd() if output is None else general.absolute(output).parent
+    folder = general.absolute(model) if model else default_model(image, label, place)
+    name = image.stem if model else folder.stem
+    plan = _Outputs.planned(
+        folder, targets, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
+    )
     execution = machine.execution_config()
     if machine.address is None:  # one picture needs no Ray
         execution = dataclasses.replace(execution, address="none")
@@ -189,27 +193,14 @@ def apply(
     if model.is_file() and model.name == MODEL_FILE:
         model = general.absolute(model).parent  # where the frames of a film are kept
     maps = find_maps(targets)
-    out = general.absolute(output or default_output(model.stem, maps))
-    plan = _Outputs.planned(general.absolute(model), maps, out, fps, detail, overwrite=overwrite)
+    folder, name = general.absolute(model), model.stem
+    plan = _Outputs.planned(
+        folder, targets, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
+    )
     console = Console(json_lines)
     with _watched(console) as (watcher, stop):
         applied = plan.apply(watcher, stop)
     return _report(console, applied, model, command="apply")
-
-
-def default_output(name: str, maps: Sequence[Path]) -> Path:
-    """Return the default output.
-
-    >>> str(default_output("lake", [Path("m.png")]))
-    'lake-m.png'
-    """
-    from batch_analogy.jobs.semantic.apply import is_sequence
-
-    if len(maps) == 1:
-        return Path(f"{name}-{maps[0].stem}.png")
-    if is_sequence(maps):
-        return Path(f"{name}-film.mp4")
-    return Path(f"{name}-pictures")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,6 +208,7 @@ class _Outputs:
     """Outputs to make with a model, checked before it is trained."""
 
     folder: Path
+    targets: str
     maps: list[Path]
     paths: list[Path]
     film: Path | None
@@ -230,27 +222,37 @@ class _Outputs:
     def planned(
         cls,
         folder: Path,
+        targets: str,
         maps: list[Path],
-        output: Path,
+        named: Path | None,
+        name: str,
+        *,
         fps: Fraction | None,
         detail: DetailChoice,
-        *,
         overwrite: bool,
     ) -> _Outputs:
+        """Return the outputs: the ones ``named``, or a free place that begins with ``name``."""
         from batch_analogy.jobs.semantic.apply import (
             frames_folder,
             is_film,
             picture_paths,
             refuse_existing_outputs,
         )
+        from batch_analogy.jobs.semantic.default_places import default_output, free_output
 
+        targets = str(general.absolute(targets))
+        output = (
+            free_output(default_output(name, maps).absolute(), folder, targets)
+            if named is None
+            else general.absolute(named)
+        )
         paths = picture_paths(output, maps, frames_folder(folder, output))
         film = output if is_film(output) else None
         claims = OutputClaims()
         claims.claim([film] if film else paths)
         refuse_existing_outputs(output, paths, overwrite=overwrite)
         patches = detail == "patches"
-        return cls(folder, maps, paths, film, fps, patches, output, overwrite, claims)
+        return cls(folder, targets, maps, paths, film, fps, patches, output, overwrite, claims)
 
     def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> ApplyResult:
         from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
@@ -273,6 +275,7 @@ class _Outputs:
                 self.folder,
                 self.output,
                 applied.pictures,
+                targets=self.targets,
                 whole=not applied.interrupted,
                 overwrite=self.overwrite,
             )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from batch_analogy.config.checks import check_choice, check_range
 from batch_analogy.config.presets import Preset
 from batch_analogy.errors import ConfigError
+from batch_analogy.files import expand_user
 
 PaintPreset = Literal["artistic", "filter", "emboss", "numbers", "super-resolution", "transfer"]
 
@@ -203,4 +204,4 @@ PAINT_PRESETS: dict[PaintPreset, Preset] = {
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+    return os.path.abspath(expand_user(path))

@@ -44,6 +44,12 @@ class LockedFolder:
         """Return True if work was begun here."""
         return self.manifest.is_file()
 
+    def is_foreign(self) -> bool:
+        """Return True if the folder was made by something else and contains things."""
+        if not self.folder.is_dir() or self.exists() or self.lock.exists():
+            return False
+        return bool(self._visible())
+
     def open(self) -> None:
         """Make the folder and lock it.
 
@@ -56,7 +62,7 @@ class LockedFolder:
             raise UsageError(
                 f"{self.purpose} {self.folder} is a file; name another with {self.option}"
             )
-        if self.folder.is_dir() and not self.exists() and not self.lock.exists():
+        if self.is_foreign():
             self._refuse_foreign()
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         while (handle := self._try_lock()) is None:
@@ -134,13 +140,15 @@ class LockedFolder:
         return None
 
     def _refuse_foreign(self) -> None:
-        names = sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
-        if names:
-            raise UsageError(
-                f"{self.purpose} {self.folder} is not empty and was not made by batch-analogy (it "
-                f"contains {', '.join(names[:3])}{' …' if len(names) > 3 else ''}); name another "
-                f"with {self.option}"
-            )
+        names = self._visible()
+        raise UsageError(
+            f"{self.purpose} {self.folder} is not empty and was not made by batch-analogy (it "
+            f"contains {', '.join(names[:3])}{' …' if len(names) > 3 else ''}); name another "
+            f"with {self.option}"
+        )
+
+    def _visible(self) -> list[str]:
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
 
 
 def remove_tree(folder: Path) -> None:

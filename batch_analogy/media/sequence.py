@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
 import re
 from collections import Counter
@@ -13,7 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from batch_analogy.errors import InputError, UsageError
+from batch_analogy.files import expand_user
 from batch_analogy.media.camera_raw import RAW_SUFFIXES, is_raw
+from batch_analogy.media.patterns import find_matches, has_pattern, would_match
 
 # fmt: off
 STILL_SUFFIXES = frozenset({
@@ -79,13 +79,13 @@ def find_stills(source: str) -> list[str]:
         UsageError: the path does not exist.
         InputError: nothing matches, or no match is a picture.
     """
-    path = Path(source).expanduser()
+    path = expand_user(source)
     if path.is_dir():
         found = _list_folder(path)
     elif path.exists():
         found = [str(path)]
-    elif glob.has_magic(source):
-        found = glob.glob(str(path), recursive=True)
+    elif has_pattern(path):
+        found = find_matches(str(path))
         if not found:
             raise InputError(f"nothing matches {source}; check the pattern, or give the folder")
     else:
@@ -109,11 +109,7 @@ def would_find(source: str, path: Path) -> bool:
         return os.path.realpath(source) == os.path.realpath(path.parent)
     if os.path.exists(source):  # a single file
         return False
-    if "**" not in source:
-        return path.match(source)
-    # ** may match no folder; * of fnmatch crosses folders.
-    patterns = (source, source.replace("**/", ""))
-    return any(fnmatch.fnmatchcase(str(path), pattern) for pattern in patterns)
+    return would_match(source, path)
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:

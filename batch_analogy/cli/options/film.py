@@ -13,6 +13,7 @@ from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.run import Deflicker, OnMissing, Order, RunConfig, Shots, Temporal
 from batch_analogy.errors import UsageError
+from batch_analogy.files import expand_user
 
 FILM = "Film"
 
@@ -73,7 +74,7 @@ def parse_output(text: str) -> Path:
     from batch_analogy.media.numbered_output import DEFAULT_NAME
 
     path = Path(text)
-    folder = text.endswith("/") or path.expanduser().is_dir()
+    folder = text.endswith("/") or expand_user(path).is_dir()
     return path / DEFAULT_NAME if folder else path
 
 
@@ -91,7 +92,7 @@ def parse_shots_option(text: str) -> Shots:
         return words[text]
     from batch_analogy.motion.shots.shot_list import parse_shots
 
-    path = Path(text).expanduser()
+    path = expand_user(text)
     try:
         return parse_shots(path.read_text(encoding="utf-8-sig"))
     except UsageError as error:

