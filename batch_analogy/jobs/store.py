@@ -81,7 +81,7 @@ class RunStore(LockedFolder):
 
     def kept_video(self, suffix: str) -> Path:
         """Return the file that keeps the source video's data, should the video be deleted."""
-        return self.run_dir / f"source{suffix}"
+        return self.run_dir / f"source{suffix or '.video'}"
 
     def log(self, worker: str) -> Path:
         """Return the log of one worker, a JSON object per line."""

@@ -23,6 +23,10 @@ FILES_ONLY = {"protocol_whitelist": "file"}
 
 UNKNOWN_CODEC = "unknown"
 
+_STILL_FORMATS = ("image2", "tty", "ico")
+_STILL_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1", "mif2", "miaf")
+"""Of HEIF: stills in the container that MP4 uses too."""
+
 _PROGRESSIVE = (0, 1)  # ffmpeg's AVFieldOrder: unknown, progressive; all others are interlaced
 _FULL_RANGE = 2  # ffmpeg's AVCOL_RANGE_JPEG
 
@@ -87,6 +91,24 @@ def open_container(path: Path) -> Iterator[InputContainer]:
         ) from error
     with container:
         yield container
+
+
+def holds_video(path: Path) -> bool:
+    """Return whether a file holds moving pictures, whatever its name; a still does not."""
+    try:
+        with open_container(path) as container:
+            if _is_still(container):
+                return False
+            return any(not is_cover(one) and one.codec_context for one in container.streams.video)
+    except InputError:
+        return False
+
+
+def _is_still(container: InputContainer) -> bool:
+    """Return whether a reader of stills, or of text drawn as pictures, opened the file."""
+    name = container.format.name
+    brand = container.metadata.get("major_brand", "").strip()
+    return name.endswith("_pipe") or name in _STILL_FORMATS or brand in _STILL_BRANDS
 
 
 def is_cover(stream: Stream) -> bool:

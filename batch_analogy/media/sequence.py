@@ -13,6 +13,7 @@ from PIL import Image
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import expand_user
 from batch_analogy.media.camera_raw import RAW_SUFFIXES, is_raw
+from batch_analogy.media.container import holds_video
 from batch_analogy.media.patterns import find_matches, has_pattern, would_match
 
 # fmt: off
@@ -22,7 +23,9 @@ STILL_SUFFIXES = frozenset({
 }) | RAW_SUFFIXES
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",
-    ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".y4m",
+    ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".y4m", ".vob", ".mod", ".tod", ".dv", ".insv", ".360",
+    ".m2v", ".m1v", ".asf", ".f4v", ".3g2", ".mpe", ".mpv", ".m2t", ".qt", ".divx", ".ogm", ".nut",
+    ".rm", ".rmvb", ".mj2", ".264", ".h264", ".265", ".hevc",
 })
 # fmt: on
 
@@ -54,12 +57,19 @@ def natural_key(name: str) -> NaturalKey:
 def is_video(path: Path) -> bool:
     """Return whether a path is a video: by its suffix, or as a GIF with several frames.
 
-    The file need not exist: a missing ``clip.mp4`` counts as a video.
+    The file need not exist: a missing ``clip.mp4`` counts as a video. A file whose name tells
+    nothing is opened.
     """
     suffix = path.suffix.lower()
     if path.is_dir():
         return False
-    return suffix in VIDEO_SUFFIXES or (suffix == ".gif" and _is_animated(path))
+    if suffix in VIDEO_SUFFIXES:
+        return True
+    if suffix in RAW_SUFFIXES or not path.is_file():
+        return False
+    if suffix == ".gif":
+        return _is_animated(path)
+    return not (suffix in STILL_SUFFIXES and _is_picture(path)) and holds_video(path)
 
 
 def find_stills(source: str) -> list[str]:
@@ -163,6 +173,17 @@ def _is_animated(path: Path) -> bool:
             return bool(getattr(image, "is_animated", False))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False  # reading the picture later reports the error
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether Pillow knows the file's content; the pixels are not read."""
+    try:
+        with Image.open(path):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def _list_folder(folder: Path) -> list[str]:

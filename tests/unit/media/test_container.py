@@ -6,11 +6,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from batch_analogy.errors import InputError
 from batch_analogy.media.container import SoundStream, read_container
 from batch_analogy.media.extract import extract_frames
+from batch_analogy.media.sequence import is_video
 from batch_analogy.media.video import probe_video
 
 Clip = Callable[..., Path]
@@ -85,6 +88,50 @@ def test_reads_tags_that_are_no_utf8(tmp_path: Path, clip: Clip, ffmpeg: Tool) -
     assert data.count(b"abc") == 1
     path.write_bytes(data.replace(b"abc", b"\xe9\xff\xe8"))
     assert probe_video(path).frame_count == 10
+
+
+MPEG = ("-c:v", "mpeg2video", "-c:a", "mp2")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.vob", (*MPEG, "-f", "vob")),
+        ("a.MOD", (*MPEG, "-f", "vob")),
+        ("a.tod", (*MPEG, "-f", "mpegts")),
+        ("a.m2v", ("-c:v", "mpeg2video", "-an", "-f", "mpeg2video")),
+        ("a.dv", ("-vf", "scale=720:576,fps=25", "-ar", "48000", "-ac", "2", "-f", "dv")),
+        ("a.asf", ("-c:v", "wmv2", "-c:a", "wmav2")),
+        ("a.f4v", (*H264, "-f", "flv")),
+        ("a.insv", (*H264, "-f", "mp4")),
+        ("a.360", (*H264, "-f", "mp4")),
+        ("a.LRV", (*H264, "-f", "mp4")),
+        ("a", (*H264, "-f", "mp4")),
+        ("a.2024-05-01", (*H264, "-f", "matroska")),
+        ("a.jpg", (*H264, "-f", "mp4")),  # not what its name says
+    ],
+)
+def test_a_video_is_known_by_its_content(
+    tmp_path: Path, clip: Clip, name: str, options: tuple[str, ...]
+) -> None:
+    path = clip(tmp_path / name, *options, sound="1")
+    assert is_video(path)
+    assert probe_video(path).frame_count in (10, 25)
+
+
+def test_stills_sound_and_text_are_no_videos(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
+    flat = Image.new("RGB", (64, 48))
+    for name, kind in [("a", "JPEG"), ("b", "PNG"), ("c", "AVIF"), ("d", "WEBP"), ("e", "TIFF")]:
+        flat.save(tmp_path / name, format=kind)
+    flat.save(tmp_path / "f.ico", format="ICO")
+    (tmp_path / "g.txt").write_text("words\n" * 50)
+    (tmp_path / "h.nfo").write_text("words\n" * 50)
+    (tmp_path / "i").write_bytes(np.random.default_rng(1).bytes(50_000))
+    (tmp_path / "j").touch()
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", tmp_path / "k.mp3")
+    cover = ("-i", tmp_path / "k.mp3", "-i", tmp_path / "a", "-map", "0", "-map", "1", "-c", "copy")
+    ffmpeg(*cover, "-disposition:v", "attached_pic", tmp_path / "l.mp3")
+    assert [path.name for path in sorted(tmp_path.iterdir()) if is_video(path)] == []
 
 
 @pytest.mark.parametrize(
