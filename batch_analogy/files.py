@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from batch_analogy.errors import InputError, OutputDiskError, UsageError
+from batch_analogy.patience import patiently
 
 TEMPORARY_PREFIX = ".tmp-"
 """Prefix of temporary file names; it identifies files that a killed process left behind."""
@@ -35,6 +36,14 @@ _DISK_REASONS = {
     errno.EACCES: "you do not have permission; change the permissions or choose another folder",
     errno.EPERM: "you do not have permission; change the permissions or choose another folder",
     errno.EIO: "the disk reports a hardware or network error; choose another output folder",
+    **dict.fromkeys(
+        (errno.EBUSY, errno.ETXTBSY, errno.ENOTEMPTY),
+        "another program is using it; close that and run the same command again",
+    ),
+    **dict.fromkeys(
+        (errno.EMFILE, errno.ENFILE),
+        "too many files are open; raise the limit (ulimit -n) and run the same command again",
+    ),
     errno.EFBIG: "it is larger than the disk or your limits allow; choose another output folder",
     # Errors of a shared or removable disk that was disconnected.
     **dict.fromkeys(
@@ -98,6 +107,16 @@ def names_beside(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
+def machine_error(error: OSError) -> OutputDiskError | None:
+    """Return an error for users if the disk or the system's limits caused this one, else None."""
+    reason = _DISK_REASONS.get(error.errno or 0)
+    if reason is None:
+        return None
+    where = error.filename2 or error.filename
+    what = f"cannot use {os.fsdecode(where)}" if where else "a file cannot be used"
+    return OutputDiskError(f"{what}: {reason}")
+
+
 def temporary_path(path: Path) -> Path:
     """Return an unused path in the same folder, with the same suffix, for ``os.replace``."""
     return path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
@@ -110,7 +129,7 @@ def move_into_place(unfinished: Path, path: Path) -> None:
         OSError: the file cannot be moved.
     """
     try:
-        os.replace(unfinished, path)
+        patiently(lambda: os.replace(unfinished, path))
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -143,8 +162,12 @@ def move_where_free(unfinished: Path, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
+def atomic_writer(path: Path, *, patience_seconds: float | None = None) -> Iterator[IO[bytes]]:
     """Open a stream whose content replaces the file when the block ends without an exception.
+
+    Args:
+        path: the file.
+        patience_seconds: how long replacing a file that is in use is tried; None: for minutes.
 
     Raises:
         OutputDiskError, UsageError: as for ``disk_errors``.
@@ -157,24 +180,25 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, path)
+            patiently(lambda: os.replace(temporary, path), patience_seconds)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
 
 
-def atomic_write_bytes(path: Path, data: bytes) -> None:
+def atomic_write_bytes(path: Path, data: bytes, *, patience_seconds: float | None = None) -> None:
     """Write a file atomically, creating its folder if necessary.
 
     Args:
         path: the file; an existing one is replaced.
         data: its new content.
+        patience_seconds: as for ``atomic_writer``.
 
     Raises:
         OutputDiskError, UsageError: as for ``disk_errors``.
     """
-    with atomic_writer(path) as stream:
+    with atomic_writer(path, patience_seconds=patience_seconds) as stream:
         stream.write(data)
 
 

@@ -55,7 +55,9 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     atomic_write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
+def write_long_json(
+    path: Path, entries: Mapping[str, Any], *, patience_seconds: float | None = None
+) -> None:
     """Write a JSON object like ``write_json``, but with one line for each element of its lists.
 
     Elements are written one by one, so that a million of them are never held in memory as text.
@@ -63,8 +65,9 @@ def write_long_json(path: Path, entries: Mapping[str, Any]) -> None:
     Args:
         path: the file.
         entries: the object's fields; values may be structs, and an iterator is written as a list.
+        patience_seconds: as for ``files.atomic_writer``.
     """
-    with atomic_writer(path) as stream:
+    with atomic_writer(path, patience_seconds=patience_seconds) as stream:
         stream.writelines(_pieces(entries))
 
 

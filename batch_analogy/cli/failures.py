@@ -22,6 +22,7 @@ import typer
 
 from batch_analogy import errors
 from batch_analogy.cli.console import Console, OutputClosedError
+from batch_analogy.files import machine_error
 
 DONE, FAILED, USAGE, PARTIAL, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -64,6 +65,9 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
         except OutputClosedError:
             code = FAILED
             console.note("stopped: the reader of the output has ended")
+        except OSError as error:  # where nothing more specific was said: the machine's own limits
+            known = machine_error(error)
+            code = _report(console, known or error, str(known or _bug_message(error)))
         except Exception as error:  # noqa: BLE001 - a bug is reported in one line too
             code = _report(console, error, _bug_message(error))
         raise typer.Exit(code)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import ClassVar
 
 from batch_analogy.errors import RunLockedError, UsageError
 from batch_analogy.files import disk_errors
+from batch_analogy.jobs.process_lock import ProcessLock
 
 LOCK_PATIENCE_SECONDS = 1.0
 
@@ -33,12 +32,12 @@ class LockedFolder:
         self.folder = folder
         self.manifest = folder / "run.json"
         self.lock = folder / "run.lock"
-        self._lock_file: IO[str] | None = None
+        self._held = ProcessLock(self.lock)
 
     @property
     def is_open(self) -> bool:
         """True if this object holds the lock, so that the folder may be written to."""
-        return self._lock_file is not None
+        return self._held.is_held
 
     def exists(self) -> bool:
         """Return True if work was begun here."""
@@ -65,39 +64,25 @@ class LockedFolder:
         if self.is_foreign():
             self._refuse_foreign()
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
-        while (handle := self._try_lock()) is None:
+        while not self._try_lock():
             if time.monotonic() > deadline:  # a driver that was just killed may still be dying
-                owner = self.lock.read_text().strip() if self.lock.exists() else "unknown"
                 raise RunLockedError(
-                    f"another batch-analogy (process {owner}) is working in {self.folder}; wait "
-                    f"for it, stop it, or name another folder with {self.option}"
+                    f"another batch-analogy (process {self._held.owner()}) is working in "
+                    f"{self.folder}; wait for it, stop it, or name another folder with "
+                    f"{self.option}"
                 )
             time.sleep(0.05)
-        handle.seek(0)
-        handle.truncate()
-        handle.write(f"{os.getpid()}\n")
-        handle.flush()
-        self._lock_file = handle
 
     def close(self) -> None:
         """Release the lock."""
-        if self._lock_file is not None:
-            self._lock_file.close()  # closing the file drops its flock
-            self._lock_file = None
+        self._held.release()
 
     def has_driver(self) -> bool:
         """Return True if a process holds the lock, as far as this machine can tell.
 
-        On a shared disk without common locks, a process on another machine is not seen.
+        On a shared disk whose locks hold on one machine only, a process on another is not seen.
         """
-        try:
-            with self.lock.open() as handle:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # no such file, or a disk without locks
-            return False
-        return False
+        return self._held.is_held_anywhere()
 
     def clear(self) -> None:
         """Delete what earlier work left here, and nothing else.
@@ -113,9 +98,11 @@ class LockedFolder:
 
     def discard_empty(self) -> None:
         """Remove the folder if no work was begun in it; the lock must be held."""
-        found = [entry for entry in self.folder.iterdir() if entry != self.lock]
+        lock = (self.lock, self._held.holder_file)
+        found = [entry for entry in self.folder.iterdir() if entry not in lock]
         if not found:
             self.lock.unlink(missing_ok=True)
+            self._held.holder_file.unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _own_files(self) -> Sequence[Path]:
@@ -126,18 +113,10 @@ class LockedFolder:
         """Return the folders that ``clear`` deletes with everything in them."""
         raise NotImplementedError
 
-    def _try_lock(self) -> IO[str] | None:
+    def _try_lock(self) -> bool:
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle = self.lock.open("a+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(handle.fileno()), self.lock.stat()):
-                return handle
-        except (BlockingIOError, FileNotFoundError):
-            pass  # held by another driver, or by one that has just discarded its folder
-        handle.close()
-        return None
+        return self._held.acquire()
 
     def _refuse_foreign(self) -> None:
         names = self._visible()

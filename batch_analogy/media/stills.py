@@ -192,7 +192,7 @@ def write_jpeg(path: Path, pixels: FloatPixels | Uint8Pixels, quality: int = 90)
     """
     buffer = io.BytesIO()
     Image.fromarray(to_uint8(pixels)).save(buffer, "JPEG", quality=quality, subsampling=0)
-    atomic_write_bytes(path, buffer.getvalue())
+    atomic_write_bytes(path, buffer.getvalue(), patience_seconds=2.0)  # it can be made again
 
 
 def to_uint8(pixels: FloatPixels | Uint8Pixels) -> Uint8Pixels:

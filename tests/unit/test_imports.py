@@ -29,6 +29,7 @@ ORDER: dict[str, list[list[str]]] = {
         ["config"],
         ["json_files", "output_claims"],
         ["files", "colour", "garbage"],
+        ["patience"],
         ["errors"],
     ],
     "analogy": [

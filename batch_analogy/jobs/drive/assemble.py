@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import hashlib
 import itertools
 import json
@@ -190,7 +191,8 @@ def assemble(
                     place=_placer(store, record, claims),
                 )
         finally:
-            remove_tree(scratch)
+            with contextlib.suppress(OSError):  # the next start deletes it
+                remove_tree(scratch)
         write_record(store, film.path, _record(film, info, key, missing))
         on_event(
             FilmWritten(

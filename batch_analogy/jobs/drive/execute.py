@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from batch_analogy.errors import BatchAnalogyError
-from batch_analogy.files import disk_errors
 from batch_analogy.jobs.drive import assemble
 from batch_analogy.jobs.drive.driver import Driver, StopRequest
 from batch_analogy.jobs.drive.pool_choice import make_pool
@@ -254,8 +253,9 @@ class Run:
         if films is None:
             return None
         if not missing:
-            self.store.clear_input()
-            self.store.clear_state()
+            with contextlib.suppress(OSError):  # only space is lost, until the next start
+                self.store.clear_input()
+                self.store.clear_state()
         return films
 
     def _watched(self, progress: RunProgress, on_event: OnEvent) -> OnEvent:
@@ -266,7 +266,7 @@ class Run:
             if isinstance(event, FilmProgress):
                 progress.refresh_encoding()
             elif isinstance(event, FrameDone) and self.plan.painting is not None:
-                with disk_errors(self.store.state):  # its misfit is journaled now
+                with contextlib.suppress(OSError):  # its misfit is journaled now
                     self.store.frame_note(event.index).unlink(missing_ok=True)
             on_event(event)
 

@@ -9,18 +9,20 @@ not journaled is found on the disk and adopted (``jobs.drive.resume``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from batch_analogy.errors import UsageError
 from batch_analogy.files import disk_errors
 from batch_analogy.json_files import decode_json, encode_json
+from batch_analogy.patience import patiently
 
 TAIL_BYTES = 1 << 16  # of the journal, searched first for a torn line
 
@@ -201,8 +203,7 @@ class Journal:
         self._path = path
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _cut_torn_line(path)
-            self._file: IO[bytes] = path.open("ab")
+            self._file = self._open()
         self._unsynced = False
 
     def append(self, line: JournalLine) -> None:
@@ -211,9 +212,9 @@ class Journal:
         Raises:
             OutputDiskError: the disk is full or may not be written to.
         """
+        data = encode_json(line) + b"\n"
         with disk_errors(self._path):
-            self._file.write(encode_json(line) + b"\n")
-            self._file.flush()
+            patiently(lambda: self._write(data), again=self._close)
         self._unsynced = True
 
     def sync(self) -> None:
@@ -224,7 +225,7 @@ class Journal:
         """
         if self._unsynced:
             with disk_errors(self._path):
-                os.fsync(self._file.fileno())
+                patiently(self._flush, again=self._close)
             self._unsynced = False
 
     def close(self) -> None:
@@ -234,6 +235,26 @@ class Journal:
         finally:
             with disk_errors(self._path):
                 self._file.close()
+
+    def _open(self) -> FileIO:
+        _cut_torn_line(self._path)
+        return self._path.open("ab", buffering=0)
+
+    def _write(self, data: bytes) -> None:
+        if self._file.closed:
+            self._file = self._open()
+        while data:  # of a disk that is nearly full, a part may be written
+            data = data[self._file.write(data) :]
+
+    def _flush(self) -> None:
+        if self._file.closed:
+            self._file = self._open()
+        os.fsync(self._file.fileno())
+
+    def _close(self) -> None:
+        """Close the file: after a network disk was cut off, a handle is of no use."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Journal:
         return self

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 
 from batch_analogy.config.run import RunConfig
-from batch_analogy.errors import BatchAnalogyError, UsageError
+from batch_analogy.errors import BatchAnalogyError, OutputDiskError, UsageError
 from batch_analogy.jobs.events import OnEvent, PlanProgress, RunEvent
 from batch_analogy.jobs.folder.run_status import RunStatus, write_status, written_status
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.patience import passes
 
 STATUS_SECONDS = 1.0
 
@@ -35,11 +36,12 @@ class PlanningStatus:
         self.before = earlier_status(store)
 
     def write(self, message: str = "") -> None:
-        """Write ``status.json`` now.
+        """Write ``status.json`` now; ignore an error that may pass.
 
         Raises:
-            OutputDiskError: the disk is full or may not be written to.
+            OutputDiskError: the disk is full or read-only.
         """
+        self._next = self._clock() + STATUS_SECONDS
         status = RunStatus(
             state="planning",
             command=self._config.command,
@@ -52,8 +54,11 @@ class PlanningStatus:
             started_at=self._started_at,
             updated_at=time.time(),
         )
-        write_status(self._store, status)
-        self._next = self._clock() + STATUS_SECONDS
+        try:
+            write_status(self._store, status)
+        except OutputDiskError as error:
+            if not passes(error):  # a full disk is better found now than after the first frame
+                raise
 
     def listen(self, on_event: OnEvent) -> OnEvent:
         """Return a listener that also writes the progress of planning at intervals."""

@@ -86,6 +86,7 @@ class PreviewWriter:
         if last is not None:
             if not last.done():
                 return False
+            del self._begun[path]
             last.result()
         self._begun[path] = self._thread.submit(_write, write)
         return True

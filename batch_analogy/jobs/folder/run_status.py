@@ -130,12 +130,12 @@ def typical_seconds(seconds: Collection[float], span: int) -> float:
 
 
 def write_status(store: RunStore, status: RunStatus) -> None:
-    """Write ``status.json``.
+    """Write ``status.json``; it shows progress and is soon written again, so there is no patience.
 
     Raises:
         OutputDiskError: the disk is full or may not be written to.
     """
-    write_long_json(store.status, msgspec.structs.asdict(status))
+    write_long_json(store.status, msgspec.structs.asdict(status), patience_seconds=0.0)
 
 
 def written_status(store: RunStore) -> RunStatus | None:

@@ -19,7 +19,13 @@ from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.analogy.semantic.label_maps import Palette
 from batch_analogy.analogy.semantic.trainer import IterationResult, Trainer
 from batch_analogy.config.semantic import SemanticConfig
-from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
+from batch_analogy.errors import (
+    InputError,
+    JobError,
+    OutputDiskError,
+    PlanChangedError,
+    UsageError,
+)
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.folder.preview_pictures import tile
 from batch_analogy.jobs.semantic.events import (
@@ -236,7 +242,8 @@ class _Training:
         self._curves.close(measures)
         self._save(trainer, "training")
         pictures = [_pixels(image) for image in shown]
-        write_jpeg(self._folder.last_preview, tile(pictures, columns=3))
+        with contextlib.suppress(OutputDiskError):  # a preview must not end a training
+            write_jpeg(self._folder.last_preview, tile(pictures, columns=3))
         return dataclasses.asdict(measures)
 
     def _save(self, trainer: Trainer, state: TrainingState) -> None:

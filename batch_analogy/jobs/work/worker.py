@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -42,6 +43,7 @@ from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, S
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.stills import read_depth
+from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +127,7 @@ class FrameWorker:
                 raise InputError(f"the reference {file.path} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
         self._reader = FrameReader(white_balance=spec.white_balance, wide_gamut=spec.wide_gamut)
+        self._disk_answers = True
         network = load_network(weights, spec.device)
         self._method = _frame_method(spec, network, self._reader, self._store)
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
@@ -158,13 +161,26 @@ class FrameWorker:
     def _process_batch(self, batch: list[_Attempt]) -> Iterator[FrameOutcome]:
         for attempt in batch:
             with attempt.stage("read"):
-                attempt.a = self._reader.read(attempt.task.frame)
+                attempt.a = self._read(attempt.task)
         self._make([attempt for attempt in batch if attempt.failure is None])
         for attempt in batch:
             if attempt.made is not None:
                 with attempt.stage("write"):
-                    attempt.outputs = self._write_outputs(attempt.task, attempt.made)
+                    write = functools.partial(self._write_outputs, attempt.task, attempt.made)
+                    attempt.outputs = patiently(write, FRAME_PATIENCE_SECONDS)
             yield attempt.outcome(self.spec.name)
+
+    def _read(self, task: FrameTask) -> torch.Tensor:
+        """Read a frame; wait for a disk that is cut off, unless that was in vain before."""
+        seconds = FRAME_PATIENCE_SECONDS if self._disk_answers else 0.0
+        read = functools.partial(self._reader.read, task.frame)
+        try:
+            frame = patiently(read, seconds, passing=PASSING_ON_READING)
+        except InputError as error:
+            self._disk_answers = not passes(error, PASSING_ON_READING)
+            raise
+        self._disk_answers = True
+        return frame
 
     def _make(self, attempts: list[_Attempt]) -> None:
         """Make frames together. If that fails, make each alone: one must not spoil the others."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -49,6 +50,18 @@ def test_an_expected_error_is_reported_in_one_line(capsys: pytest.CaptureFixture
     streams = capsys.readouterr()
     assert streams.err == "error: the weights are missing. Get them.\n"
     assert streams.out == ""
+
+
+def test_an_error_of_the_machine_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(OSError(errno.ENOSPC, "No space left on device", "/night/film")) == 4
+    assert capsys.readouterr().err == (
+        "error: cannot use /night/film: the disk is full; free some space and run the same command "
+        "again\n"
+    )
+    assert fail(OSError(errno.EMFILE, "Too many open files")) == 4
+    assert "too many files are open; raise the limit" in capsys.readouterr().err
+    assert fail(OSError(errno.EDOM, "odd")) == 1
+    assert "a bug in batch-analogy: OSError" in capsys.readouterr().err
 
 
 def test_a_failure_is_also_a_json_line(capsys: pytest.CaptureFixture[str]) -> None:
