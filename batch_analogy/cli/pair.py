@@ -150,16 +150,16 @@ def pair(
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine)
-    tensors = read_pictures((a, bp, *masks))
+    read = read_pictures((a, bp), masks)
+    tensors = [one.tensor for one in read]
     make_folder(folder)  # before the work, so that a full or read-only disk is noticed early
     if output is None:
         record_inputs(folder, a, bp)
     console.note(f"matching {a} and {bp} ({config.quality})")
     result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
-    pictures = (tensors[0], tensors[1])
     for path in outputs.named().values():
         claims.check_unchanged(path)
-    write_results(outputs, result, pictures, depths)
+    write_results(outputs, result, (read[0], read[1]), depths)
     for path in outputs.named().values():
         console.result(str(path))
     seconds = round(time.monotonic() - started, 2)

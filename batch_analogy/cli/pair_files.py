@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from batch_analogy.analogy.deep import AnalogyResult
-    from batch_analogy.media.stills import Depth
+    from batch_analogy.media.stills import Depth, FloatPixels
     from batch_analogy.report.sheets import Pixels
 
 DepthChoice = Literal["auto", "8", "16"]
@@ -130,10 +130,20 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def read_pictures(paths: tuple[Path, ...]) -> list[Tensor]:
-    """Read pictures as (1, 3, H, W) float32, in parallel because large ones take long to decode."""
-    with ThreadPoolExecutor(max_workers=len(paths)) as pool:
-        return list(pool.map(_read_tensor, paths))
+@dataclass(frozen=True)
+class InputPicture:
+    """A picture that was read."""
+
+    tensor: Tensor  # (1, 3, H, W) float32
+    opacity: FloatPixels | None  # (H, W) float32; None: opaque
+
+
+def read_pictures(pictures: tuple[Path, ...], masks: tuple[Path, ...]) -> list[InputPicture]:
+    """Read pictures, then masks, in parallel because large ones take long to decode."""
+    with ThreadPoolExecutor(max_workers=len(pictures) + len(masks)) as pool:
+        found = [pool.submit(_read_picture, path) for path in pictures]
+        found += [pool.submit(_read_mask, path) for path in masks]
+        return [one.result() for one in found]
 
 
 def output_depths(
@@ -157,16 +167,19 @@ def output_depths(
 def write_results(
     outputs: Outputs,
     result: AnalogyResult,
-    pictures: tuple[Tensor, Tensor],
+    pictures: tuple[InputPicture, InputPicture],
     depths: tuple[Depth, Depth],
 ) -> None:
-    """Write all wanted files; ``pictures`` are A and B'."""
+    """Write all wanted files; ``pictures`` are A and B', whose transparency A' and B get."""
     from batch_analogy.media.stills import write_png
 
+    a, bp = (one.tensor for one in pictures)
+    paths, results = (outputs.a_prime, outputs.b), (result.a_prime, result.b)
+    opacities = [one.opacity for one in pictures]
     with ThreadPoolExecutor(max_workers=2) as pool:  # compressing large ones takes a while
         writes = [
-            pool.submit(_write_picture, outputs.a_prime, result.a_prime, depths[0]),
-            pool.submit(_write_picture, outputs.b, result.b, depths[1]),
+            pool.submit(_write_picture, *one)
+            for one in zip(paths, results, depths, opacities, strict=True)
         ]
         for write in writes:
             write.result()
@@ -174,33 +187,43 @@ def write_results(
         _write_array(outputs.flow_ab, result.flow_ab())
         _write_array(outputs.flow_ba, result.flow_ba())
     if outputs.confidence_a and outputs.confidence_b:
-        write_png(outputs.confidence_a, _confidence_map(result.confidence_a, pictures[0]))
-        write_png(outputs.confidence_b, _confidence_map(result.confidence_b, pictures[1]))
+        write_png(outputs.confidence_a, _confidence_map(result.confidence_a, a))
+        write_png(outputs.confidence_b, _confidence_map(result.confidence_b, bp))
     if outputs.sheet:
         from batch_analogy.report.sheets import side_by_side  # it needs fonts
 
-        a, bp = pictures
         shown = [_pixels(p) for p in (a, result.a_prime, bp, result.b)]
         write_png(outputs.sheet, side_by_side(shown, ["A", "A'", "B'", "B"]))
 
 
-def _read_tensor(path: Path) -> Tensor:
+def _read_picture(path: Path) -> InputPicture:
+    from batch_analogy.media.stills import read_layers
+
+    pixels, opacity = read_layers(path)
+    return InputPicture(_tensor(pixels), opacity)
+
+
+def _read_mask(path: Path) -> InputPicture:
     from batch_analogy.media.stills import read_still
 
-    pixels = read_still(path)
+    return InputPicture(_tensor(read_still(path)), None)
 
+
+def _tensor(pixels: FloatPixels) -> Tensor:
     with importing():
         import torch  # while it loads, the other pictures are decoded
 
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
-def _write_picture(path: Path, picture: Tensor, depth: Depth) -> None:
+def _write_picture(path: Path, picture: Tensor, depth: Depth, opacity: FloatPixels | None) -> None:
+    from batch_analogy.media.opacity import with_opacity
     from batch_analogy.media.picture_formats import format_of
 
     picture_format = format_of(path)
     assert picture_format is not None
-    picture_format.write(path, picture[0].permute(1, 2, 0).cpu().numpy(), depth)
+    pixels = picture[0].permute(1, 2, 0).cpu().numpy()
+    picture_format.write(path, with_opacity(pixels, opacity), depth)
 
 
 def _pixels(picture: Tensor) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from batch_analogy.jobs.drive.estimate import Estimate
     from batch_analogy.jobs.plan.run_plan import Plan
 
+MAX_OPENED = 100
 MAX_SHOWN_UNUSABLE = 10
 MAX_SHOWN_SHOTS = 8
 MAX_SHOWN_KEYFRAMES = 8
@@ -54,6 +56,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _missing_rows(config, plan)
         yield from _own_reference_rows(plan)
     yield from _depth_rows(plan)
+    yield from _alpha_rows(config, plan)
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
         yield "RAW", f"all developed alike, with the white balance of the first ({balance})"
@@ -140,6 +143,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for name, text in rows if name not in ("order", "numbers"))
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
+    yield from (text for _, text in _alpha_rows(config, plan) if text.startswith("WARNING"))
     if config.temporal == "on" and not plan.coherent and len(plan.frames) > 1:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
@@ -220,6 +224,45 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         return  # it was deleted meanwhile; its worker will report it
     if loss is not None:
         yield "depth", f"only 8 of the 16 bits of {first.name} are used: {loss}"
+
+
+def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield whether the film keeps the transparency of the frames, if they have any."""
+    from batch_analogy.config.codecs import CODECS
+    from batch_analogy.media.encoding import KEEP_ALPHA
+    from batch_analogy.media.numbered_output import is_pattern
+
+    if not _are_transparent(plan):
+        return
+    are = "may be" if plan.estimated else "are"
+    alpha = CODECS[config.codec].alpha
+    if is_pattern(config.output):
+        yield "alpha", "the pictures are as transparent as the frames"
+    elif alpha is not None:
+        yield "alpha", f"the film is as transparent as the frames, as {alpha.title}"
+    else:
+        codec = CODECS[config.codec].title
+        yield (
+            "alpha",
+            f"WARNING: the frames {are} transparent, which {codec} cannot hold: the film shows "
+            f"them over white; {KEEP_ALPHA}",
+        )
+
+
+def _are_transparent(plan: Plan) -> bool:
+    """Return whether the frames have an alpha channel; of many, some are looked at."""
+    from batch_analogy.errors import FrameError
+    from batch_analogy.media.stills import read_has_alpha
+
+    properties = plan.video_properties
+    if properties is not None and (not properties.has_alpha or plan.estimated):
+        return properties.has_alpha  # not extracted yet; many such videos turn out to be opaque
+    usable = plan.usable()
+    for frame in usable[:: max(1, len(usable) // MAX_OPENED)]:
+        with contextlib.suppress(FrameError):  # it was deleted meanwhile; its worker will report it
+            if read_has_alpha(Path(frame.source)):
+                return True
+    return False
 
 
 def _apart(config: RunConfig) -> str:

@@ -10,6 +10,15 @@ _THREADS = "4"  # fixed, because the result of some encoders depends on it
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlphaSpec:
+    """How a codec encodes transparent frames."""
+
+    title: str
+    pixel_formats: Mapping[int, str]  # bits per channel → pixel format, as for opaque frames
+    options: tuple[str, ...] = ()  # after the codec's own
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodecSpec:
     """Everything that the program knows about a codec. Options and pixel formats are ffmpeg's."""
 
@@ -25,6 +34,7 @@ class CodecSpec:
     deep_bits: int  # the same for 16-bit frames
     even_sides: bool  # height and width must be even, because chroma is subsampled
     max_side_px: int
+    alpha: AlphaSpec | None = None  # None: transparent frames are seen over white
 
     def encoder_options(self, crf: int, suffix: str) -> list[str]:
         """Return ffmpeg's options for the encoder.
@@ -81,6 +91,11 @@ CODECS: dict[str, CodecSpec] = {
         deep_bits=10,
         even_sides=True,
         max_side_px=16384,
+        alpha=AlphaSpec(
+            title="ProRes 4444",
+            pixel_formats={10: "yuva444p10le"},
+            options=("-profile:v", "4444", "-alpha_bits", "16"),
+        ),
     ),
     "ffv1": CodecSpec(
         title="FFV1",
@@ -96,6 +111,10 @@ CODECS: dict[str, CodecSpec] = {
         deep_bits=16,
         even_sides=False,
         max_side_px=32767,
+        alpha=AlphaSpec(
+            title="FFV1 with alpha",
+            pixel_formats={8: "bgra", 10: "gbrap10le", 16: "gbrap16le"},
+        ),
     ),
 }
 """Name, as in ``--codec``, → codec. To add a codec, add an entry."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from batch_analogy.colour import FloatPixels, to_linear, to_srgb
 from batch_analogy.errors import FrameError
-from batch_analogy.media.stills import read_still
+from batch_analogy.media.opacity import extend_colours, with_opacity
+from batch_analogy.media.stills import read_has_alpha, read_layers, read_still
 
 FrameBlend = tuple[Path, ...]
 """Pictures whose mean is one frame of the film; at least one."""
@@ -20,31 +21,57 @@ def as_blend(frame: Path | FrameBlend) -> FrameBlend:
     return (frame,) if isinstance(frame, Path) else frame
 
 
-def read_blend(frame: FrameBlend) -> FloatPixels:
+def read_blend(frame: FrameBlend, *, alpha: bool = False) -> FloatPixels:
     """Average pictures in linear light; return a single picture unchanged.
 
     Args:
         frame: pictures of one size; one that occurs several times counts that many times.
+        alpha: keep the opacity of transparent pictures; otherwise they are seen over white.
 
     Returns:
-        (H, W, 3) float32 sRGB in [0, 1].
+        (H, W, 3) float32 sRGB in [0, 1], or (H, W, 4) if opacity is kept and there is any.
 
     Raises:
         FrameError: a picture cannot be read or is of another size.
     """
+    if alpha and any(read_has_alpha(path) for path in set(frame)):
+        return _blend_layers(frame)
     if len(set(frame)) == 1:
         return read_still(frame[0])
     light: FloatPixels | None = None
     for path, count in _counted(frame):
         pixels = to_linear(read_still(path)) * np.float32(count / len(frame))
-        if light is not None and pixels.shape != light.shape:
-            raise FrameError(
-                f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and cannot be blended with "
-                f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]} px; resize one of them"
-            )
-        light = pixels if light is None else light + pixels
+        light = pixels if light is None else _added(light, pixels, path, frame)
     assert light is not None
     return to_srgb(light)
+
+
+def _blend_layers(frame: FrameBlend) -> FloatPixels:
+    """Average transparent pictures, each colour in proportion to its opacity: (H, W, 4)."""
+    light: FloatPixels | None = None
+    for path, count in _counted(frame):
+        colours, opacity = read_layers(path)
+        if opacity is None:
+            opacity = np.ones(colours.shape[:2], np.float32)
+        if len(set(frame)) == 1:
+            return with_opacity(colours, opacity)
+        seen = to_linear(colours) * opacity[..., None]
+        pixels = with_opacity(seen, opacity) * np.float32(count / len(frame))
+        light = pixels if light is None else _added(light, pixels, path, frame)
+    assert light is not None
+    opacity = np.ascontiguousarray(light[..., 3])
+    divisor = np.maximum(opacity, np.float32(1e-6))[..., None]
+    colours = to_srgb(np.divide(light[..., :3], divisor, dtype=np.float32))
+    return with_opacity(extend_colours(colours, opacity), opacity)
+
+
+def _added(light: FloatPixels, pixels: FloatPixels, path: Path, frame: FrameBlend) -> FloatPixels:
+    if pixels.shape != light.shape:
+        raise FrameError(
+            f"{path} is {pixels.shape[1]}×{pixels.shape[0]} px and cannot be blended with "
+            f"{frame[0]}, which is {light.shape[1]}×{light.shape[0]} px; resize one of them"
+        )
+    return light + pixels
 
 
 def _counted(frame: FrameBlend) -> Sequence[tuple[Path, int]]:

@@ -217,11 +217,11 @@ def encode_filter(colours: ColourSpace, pixel_format: str) -> str:
 def stored_colour_space(colours: ColourSpace, pixel_format: str) -> ColourSpace:
     """Return the colour space that pixels of this format can be tagged with.
 
-    RGB has no matrix and always full range. 4:2:2 is ProRes, which has no full range.
+    RGB has no matrix and always full range. ProRes (4:2:2, or 4:4:4 with alpha) has no full range.
     """
     if _RGB.match(pixel_format):
         return ColourSpace("gbr", colours.primaries, colours.transfer, True)
-    limited = pixel_format.startswith("yuv422p")
+    limited = pixel_format.startswith(("yuv422p", "yuva444p"))
     return dataclasses.replace(colours, full_range=colours.full_range and not limited)
 
 

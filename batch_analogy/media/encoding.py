@@ -18,6 +18,12 @@ from batch_analogy.media.video import VideoInfo
 _TEXTS = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
 _PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
 
+KEEP_ALPHA = (
+    f"--codec {' or '.join(name for name, spec in CODECS.items() if spec.alpha)}, or numbered "
+    "pictures (-o out/%06d.png), keep the transparency"
+)
+"""Advice where a film loses its transparency."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,13 +50,20 @@ class EncodingOptions:
             return self.depth
         return self.spec.deep_bits if deep else self.spec.bits
 
-    def pixel_format(self, deep: bool) -> str:
-        """Return ffmpeg's name for the film's pixels; ``deep`` as for ``bits``."""
-        return self.spec.pixel_formats[self.bits(deep)]
+    def pixel_format(self, deep: bool, alpha: bool = False) -> str:
+        """Return ffmpeg's name for the film's pixels.
 
-    def options(self, suffix: str) -> list[str]:
+        Args:
+            deep: as for ``bits``.
+            alpha: True if frames are transparent and the codec has an ``alpha``.
+        """
+        spec = self.spec.alpha if alpha and self.spec.alpha is not None else self.spec
+        return spec.pixel_formats[self.bits(deep)]
+
+    def options(self, suffix: str, alpha: bool = False) -> list[str]:
         """Return ffmpeg's encoder options for a film with this suffix (lower case)."""
-        return self.spec.encoder_options(self.crf, suffix)
+        further = self.spec.alpha.options if alpha and self.spec.alpha is not None else ()
+        return [*self.spec.encoder_options(self.crf, suffix), *further]
 
 
 def check_encoder(codec: Codec) -> None:

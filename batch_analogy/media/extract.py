@@ -28,6 +28,7 @@ MARKER_NAME = "complete.json"
 
 _WRITER_THREADS = 4
 _MAX_QUEUED_FRAMES = 8
+_OPAQUE = 1023 << 6  # ffmpeg fills the low bits of 10 and 12 with zeros
 _READ_AHEAD_SECONDS = 1.0  # past the end; the filter selects the exact frames
 _MIN_INTERVAL_SECONDS = Fraction(1, 500)  # closer frames would share a time in a .mkv
 
@@ -53,7 +54,7 @@ def extract_frames(
     """Decode a video, or a part of it, into one picture a frame.
 
     Frames with more than 8 bits a channel become pictures with 16. No frame is repeated or dropped
-    to even out a variable rate. Transparent frames are composited over white. A folder that an
+    to even out a variable rate. Transparent frames become transparent pictures. A folder that an
     earlier call completed for the same file and range is reused; if it is incomplete, extraction
     starts again.
 
@@ -201,13 +202,18 @@ def _select_filter(times: FrameTimes, time_range: TimeRange) -> str:
 
 
 def _write_frame(path: Path, pixels: Any, depth: Depth) -> None:
-    """Write a decoded frame: (H, W, 3 or 4) uint8 or uint16; alpha is composited over white."""
-    ready: Uint8Pixels | FloatPixels = pixels
-    if depth == 16 or pixels.shape[2] == 4:
-        ready = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    """Write a decoded frame, (H, W, 3 or 4) uint8 or uint16; alpha only where it says something."""
+    top = np.iinfo(pixels.dtype).max
     if pixels.shape[2] == 4:
-        opacity = ready[..., 3:]
-        ready = ready[..., :3] * opacity + (np.float32(1.0) - opacity)
+        opaque = pixels[..., 3] >= (top if depth == 8 else _OPAQUE)
+        if opaque.all():
+            pixels = pixels[..., :3]
+        elif depth == 16:
+            pixels = pixels.copy()
+            pixels[..., 3][opaque] = top
+    ready: Uint8Pixels | FloatPixels = pixels
+    if depth == 16:
+        ready = pixels.astype(np.float32) / np.float32(top)
     FRAME_FORMAT.write(path, ready, depth)
 
 

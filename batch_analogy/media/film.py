@@ -19,14 +19,16 @@ from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageEr
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.colour_tags import ColourSpace, encode_filter
-from batch_analogy.media.encoding import EncodingOptions, Soundtrack, check_container
+from batch_analogy.media.encoding import KEEP_ALPHA, EncodingOptions, Soundtrack, check_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.matroska import MatroskaWriter
+from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.sound import TrackChoice
 from batch_analogy.media.stills import (
     Uint8Pixels,
     Uint16Pixels,
     read_depth,
+    read_has_alpha,
     to_uint8,
     to_uint16,
 )
@@ -67,6 +69,7 @@ class _Layout:
     width: int
     scaled: bool
     deep: bool  # 16 bits a channel, not 8
+    alpha: bool  # with opacity
 
 
 def encode_film(
@@ -84,7 +87,8 @@ def encode_film(
 ) -> FilmInfo:
     """Encode pictures as a film, in the given order, and verify it by decoding it.
 
-    If the codec needs even sizes, odd ones are padded by repeating the last row or column. The film
+    If the codec needs even sizes, odd ones are padded by repeating the last row or column.
+    Transparent frames stay transparent if the codec can, else they are seen over white. The film
     lasts exactly as long as its frames: longer sound is cut, shorter sound ends earlier.
 
     Args:
@@ -106,11 +110,11 @@ def encode_film(
     """
     _check(frames, output, fps, encoding)
     first = as_blend(frames[0])
-    layout = _layout(first, encoding)
+    layout = _layout(first, encoding, alpha=_keeps_alpha(frames, output, encoding))
     duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
-    pixel_format = encoding.pixel_format(_is_deep(first[0]))
+    pixel_format = encoding.pixel_format(_is_deep(first[0]), layout.alpha)
     encoder = ["-vf", encode_filter(colours, pixel_format)]
-    encoder += _encoder_options(encoding, durations, output.suffix.lower())
+    encoder += _encoder_options(encoding, durations, output.suffix.lower(), layout.alpha)
     with _temporary(output, scratch) as temporary:
         target = ["-y", as_url(temporary)]
         pictures = _input_options(layout, None if durations else fps)
@@ -158,7 +162,21 @@ def _check(
         raise FilmError(f"{output} would have no frames; there must be at least one")
 
 
-def _layout(first: FrameBlend, encoding: EncodingOptions) -> _Layout:
+def _keeps_alpha(
+    frames: Sequence[Path | FrameBlend], output: Path, encoding: EncodingOptions
+) -> bool:
+    """Return whether the film is transparent; warn if the frames are and it is not."""
+    paths = {path for frame in frames for path in as_blend(frame)}
+    try:
+        transparent = any(map(read_has_alpha, paths))
+    except FrameError as error:
+        raise FilmError(f"the film cannot be assembled: {error}") from error
+    if transparent and encoding.spec.alpha is None:
+        _log.warning("%s shows transparent frames over white; %s", output, KEEP_ALPHA)
+    return transparent and encoding.spec.alpha is not None
+
+
+def _layout(first: FrameBlend, encoding: EncodingOptions, *, alpha: bool) -> _Layout:
     """Choose the film's size: within the codec's limit, and even where the codec requires it."""
     height, width = _read_frame(first).shape[:2]
     limit = encoding.spec.max_side_px
@@ -168,7 +186,7 @@ def _layout(first: FrameBlend, encoding: EncodingOptions) -> _Layout:
         height, width = max(2, round(height * factor)), max(2, round(width * factor))
     if encoding.spec.even_sides:
         height, width = height + height % 2, width + width % 2
-    return _Layout(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8)
+    return _Layout(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8, alpha)
 
 
 def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
@@ -182,7 +200,8 @@ def _input_options(layout: _Layout, fps: Fraction | None) -> list[str]:
     """Return options for the pipe: raw video at a constant rate, or Matroska with times."""
     if fps is None:
         return ["-f", "matroska", "-i", "pipe:0"]
-    pixel_format = "rgb48le" if layout.deep else "rgb24"
+    names = ("rgba64le", "rgba") if layout.alpha else ("rgb48le", "rgb24")
+    pixel_format = names[0] if layout.deep else names[1]
     size = f"{layout.width}x{layout.height}"
     rate = f"{fps.numerator}/{fps.denominator}"
     raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", size, "-framerate", rate]
@@ -226,10 +245,10 @@ def _warn_of_losses(sound: Soundtrack, choices: Sequence[TrackChoice], output: P
 
 
 def _encoder_options(
-    encoding: EncodingOptions, durations: Sequence[Fraction] | None, suffix: str
+    encoding: EncodingOptions, durations: Sequence[Fraction] | None, suffix: str, alpha: bool
 ) -> list[str]:
     return [
-        *encoding.options(suffix),
+        *encoding.options(suffix, alpha),
         *_clock_options(durations, suffix),
         *("-fps_mode", "passthrough", "-movflags", "+faststart"),
         *("-fflags", "+bitexact"),  # otherwise Matroska gets random identifiers
@@ -297,13 +316,16 @@ def _write_frames(
 ) -> None:
     """Write the frames as raw video or, with durations, as Matroska; read repeated ones once."""
     bits = 16 if layout.deep else 8
-    matroska = MatroskaWriter(stream, layout.height, layout.width, bits) if durations else None
+    matroska = None
+    if durations is not None:
+        size = (layout.height, layout.width)
+        matroska = MatroskaWriter(stream, *size, bits, alpha=layout.alpha)
     shape: tuple[int, ...] | None = None
     previous: FrameBlend = ()
     data = b""
     for number, frame in enumerate(map(as_blend, frames), start=1):
         if frame != previous:
-            pixels = _read_frame(frame, deep=layout.deep)
+            pixels = _read_frame(frame, deep=layout.deep, alpha=layout.alpha)
             _check_same_size(frame[0], pixels.shape, shape or pixels.shape)
             shape = pixels.shape
             previous, data = frame, _fit(pixels, layout)
@@ -331,11 +353,15 @@ def _is_deep(path: Path) -> bool:
         raise FilmError(f"the film cannot be assembled: {error}") from error
 
 
-def _read_frame(frame: FrameBlend, *, deep: bool = False) -> Uint8Pixels | Uint16Pixels:
+def _read_frame(
+    frame: FrameBlend, *, deep: bool = False, alpha: bool = False
+) -> Uint8Pixels | Uint16Pixels:
     try:
-        pixels = read_blend(frame)
+        pixels = read_blend(frame, alpha=alpha)
     except FrameError as error:
         raise FilmError(f"the film cannot be assembled: {error}") from error
+    if alpha and pixels.shape[2] == 3:
+        pixels = with_opacity(pixels, np.ones(pixels.shape[:2], np.float32))
     return to_uint16(pixels) if deep else to_uint8(pixels)
 
 

@@ -19,16 +19,19 @@ _VIDEO_TRACK = 1
 
 
 class MatroskaWriter:
-    """Write RGB pictures of one size with their times."""
+    """Write RGB or RGBA pictures of one size with their times."""
 
-    def __init__(self, stream: IO[bytes], height: int, width: int, bits: int) -> None:
-        """Begin a stream of (height, width, 3) pictures with 8 or 16 bits a channel."""
+    def __init__(
+        self, stream: IO[bytes], height: int, width: int, bits: int, *, alpha: bool = False
+    ) -> None:
+        """Begin a stream of (height, width, 3 or 4) pictures with 8 or 16 bits a channel."""
         self._stream = stream
         self._start = Fraction(0)
-        stream.write(_header(height, width, bits))
+        code = b"RGBA" if alpha and bits == 8 else b"RBA@" if alpha else b"RGB" + bytes([3 * bits])
+        stream.write(_header(height, width, code))
 
     def write(self, pixels: bytes, duration: Fraction) -> None:
-        """Add a picture (rows of RGB, 8 bits or 16 bits little-endian), shown for some seconds."""
+        """Add a picture (rows of RGB or RGBA, 8 or 16 bits, little-endian) for some seconds."""
         start = round(self._start * NANOSECONDS)
         self._start += duration
         end = round(self._start * NANOSECONDS)
@@ -44,12 +47,12 @@ class MatroskaWriter:
         self._stream.write(pixels)
 
 
-def _header(height: int, width: int, bits: int) -> bytes:
+def _header(height: int, width: int, code: bytes) -> bytes:
     kind = _element("4282", b"matroska")
     versions = _number("4287", 4) + _number("4285", 2)
     info = _number("2AD7B1", 1)  # nanoseconds a tick
     info += _element("4D80", b"batch-analogy") + _element("5741", b"batch-analogy")
-    format_code = _element("2EB524", b"RGB" + bytes([3 * bits]))
+    format_code = _element("2EB524", code)  # as in ffmpeg's table for raw video
     picture = _element("E0", _number("B0", width) + _number("BA", height) + format_code)
     track = _number("D7", _VIDEO_TRACK) + _number("73C5", _VIDEO_TRACK)
     track += _number("83", 1) + _number("9C", 0)  # video, without lacing

@@ -125,4 +125,4 @@ def _write(frame: FrameBlend, path: Path, depth: int | None, scratch: Path | Non
     if picture_format is FRAME_FORMAT and wanted == own and len(set(frame)) == 1:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
-    picture_format.write(path, read_blend(frame), wanted)
+    picture_format.write(path, read_blend(frame, alpha=True), wanted)

@@ -25,7 +25,9 @@ from batch_analogy.media.decoding import (
     opened,
     upright_size,
 )
+from batch_analogy.media.opacity import extend_colours
 from batch_analogy.media.tiff_floats import read_wide_header
+from batch_analogy.media.tiff_writing import encode_rgba
 
 MIN_SIDE_PX = 16
 MAX_MEGAPIXELS = 200
@@ -59,6 +61,31 @@ def read_still(
         FrameError: the file is missing, not a picture, truncated, too small or too large.
     """
     return np.ascontiguousarray(flatten(_read(path, at_least_px, white_balance)))
+
+
+def read_layers(
+    path: Path, *, white_balance: WhiteBalance | None = None
+) -> tuple[FloatPixels, FloatPixels | None]:
+    """Read the colours of a picture and its opacity, for a result that is to be as transparent.
+
+    Args:
+        path: the picture.
+        white_balance: as for ``read_still``.
+
+    Returns:
+        (H, W, 3) float32 sRGB, which under transparency continues the visible colours; and
+        (H, W) float32 opacity in [0, 1], or None if everything is opaque.
+
+    Raises:
+        FrameError: as for ``read_still``.
+    """
+    pixels = np.ascontiguousarray(_read(path, None, white_balance))
+    if pixels.shape[2] not in (2, 4):
+        return np.ascontiguousarray(flatten(pixels)), None
+    colours, opacity = flatten(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1])
+    if bool((opacity >= 1.0).all()):
+        return np.ascontiguousarray(colours), None
+    return extend_colours(np.ascontiguousarray(colours), opacity), opacity
 
 
 def _read(path: Path, at_least_px: int | None, white_balance: WhiteBalance | None) -> FloatPixels:
@@ -97,7 +124,7 @@ def read_size(path: Path) -> tuple[int, int]:
 
 
 def read_opacity(path: Path) -> FloatPixels | None:
-    """Read the alpha channel of a picture; None if it has no transparency.
+    """Read the alpha channel of a picture; None if everything is opaque.
 
     Returns:
         (H, W) float32 in [0, 1], 1 for opaque, upright.
@@ -107,7 +134,8 @@ def read_opacity(path: Path) -> FloatPixels | None:
     """
     if not read_has_alpha(path):
         return None
-    return np.ascontiguousarray(_read(path, None, None)[..., -1])
+    opacity = np.ascontiguousarray(_read(path, None, None)[..., -1])
+    return None if bool((opacity >= 1.0).all()) else opacity
 
 
 def read_has_alpha(path: Path) -> bool:
@@ -162,7 +190,7 @@ def write_png(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8) -
 
     Args:
         path: the file; written as a whole or not at all.
-        pixels: (H, W, 3) RGB, float32 in [0, 1] or uint8.
+        pixels: (H, W, 3 or 4) RGB, or RGB and opacity, float32 in [0, 1] or uint8.
         depth: bits a channel.
 
     Raises:
@@ -178,6 +206,9 @@ def write_png(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8) -
 
 def write_tiff(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16) -> None:
     """Write a picture as uncompressed TIFF; otherwise like ``write_png``."""
+    if pixels.shape[2:] == (4,):
+        atomic_write_bytes(path, encode_rgba(to_uint8(pixels) if depth == 8 else to_uint16(pixels)))
+        return
     options = [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
     _write_by_opencv(path, pixels, depth, ".tif", options)
 
@@ -199,10 +230,10 @@ def to_uint8(pixels: FloatPixels | Uint8Pixels) -> Uint8Pixels:
     """Round pixels to 8 bits.
 
     Args:
-        pixels: (H, W, 3) RGB, float32 in [0, 1] (clipped) or uint8 (returned unchanged).
+        pixels: (H, W, 3 or 4), float32 in [0, 1] (clipped) or uint8 (returned unchanged).
 
     Returns:
-        (H, W, 3) uint8.
+        The same shape, uint8.
 
     Raises:
         ValueError: the pixels have a wrong shape or type, or are not finite.
@@ -224,8 +255,8 @@ def to_uint16(pixels: FloatPixels | Uint8Pixels) -> Uint16Pixels:
 
 
 def _check_pixels(pixels: npt.NDArray[Any]) -> None:
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"pixels have shape {pixels.shape}; it must be (H, W, 3)")
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        raise ValueError(f"pixels have shape {pixels.shape}; it must be (H, W, 3 or 4)")
     if pixels.dtype != np.uint8 and not np.issubdtype(pixels.dtype, np.floating):
         raise ValueError(f"pixels are {pixels.dtype}; they must be float32 or uint8")
 
@@ -246,7 +277,8 @@ def _write_by_opencv(
     path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth, kind: str, options: list[int]
 ) -> None:
     rounded = to_uint8(pixels) if depth == 8 else to_uint16(pixels)
-    done, data = cv2.imencode(kind, np.ascontiguousarray(rounded[..., ::-1]), options)
+    order = [2, 1, 0, 3][: rounded.shape[2]]
+    done, data = cv2.imencode(kind, np.ascontiguousarray(rounded[..., order]), options)
     if not done:
         raise ValueError(f"pixels of shape {pixels.shape} cannot be written as {kind}")
     atomic_write_bytes(path, data.tobytes())

@@ -14,6 +14,7 @@ from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines
 from batch_analogy.media.timing import ROUNDING_SECONDS
 
 _FRAME = re.compile(r"^0,\s*-?\d+,\s*(-?\d+),")
+_DECODED_AS = {"yuva444p10le": "yuva444p12le"}  # ProRes 4444 does not store how deep it was
 _HEADER = re.compile(r"^#(tb|dimensions) 0: (\d+)[/x](\d+)")
 
 
@@ -61,7 +62,8 @@ def verify_film(
     tags = read_container(film).videos[0].tags
     found = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
     wanted = stored_colour_space(colours, pixel_format)
-    if (tags.pixel_format, found) != (pixel_format, wanted):
+    alike = tags.pixel_format in (pixel_format, _DECODED_AS.get(pixel_format))
+    if not alike or found != wanted:
         raise FilmError(
             f"{output} failed verification: it is {tags.pixel_format} tagged {found}, not "
             f"{pixel_format} tagged {wanted}"

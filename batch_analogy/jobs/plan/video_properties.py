@@ -20,6 +20,7 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     time_range: TimeRange = WHOLE_VIDEO  # what was asked for
     constant_rate: bool = True
     high_bit_depth: bool = False  # the frames have more than 8 bits a channel
+    has_alpha: bool = False  # the frames may be transparent
     has_soundtrack: bool = False  # there is sound, or there are subtitles
 
 

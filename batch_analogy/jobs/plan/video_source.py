@@ -170,6 +170,7 @@ def _properties(
         time_range=time_range,
         constant_rate=not varies,
         high_bit_depth=info.tags.is_deep,
+        has_alpha=info.tags.has_alpha,
         has_soundtrack=bool(info.audio_codecs or info.subtitle_codecs),
     )
 

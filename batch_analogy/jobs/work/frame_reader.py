@@ -13,7 +13,7 @@ from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import to_wide_gamut
-from batch_analogy.media.stills import FloatPixels, read_still
+from batch_analogy.media.stills import FloatPixels, read_layers, read_still
 from batch_analogy.motion.shots.deflicker import apply_exposure
 
 
@@ -23,24 +23,28 @@ class FrameReader:
     Args:
         white_balance: the white balance for RAW frames.
         wide_gamut: True if frames are in BT.2020; other pictures are converted to it.
+        labels: True if frames are label maps, whose transparent parts count as white.
     """
 
-    def __init__(self, *, white_balance: WhiteBalance | None, wide_gamut: bool) -> None:
+    def __init__(
+        self, *, white_balance: WhiteBalance | None, wide_gamut: bool, labels: bool = False
+    ) -> None:
         self._white_balance = white_balance
+        self._labels = labels
         self._wide_gamut = wide_gamut
 
     def read(self, frame: FramePlan) -> Tensor:
         """Read a frame, with the exposure correction of its plan.
 
         Returns:
-            (1, 3, H, W) float32 in [0, 1].
+            (1, 3, H, W) float32 in [0, 1]; the visible colours continue under transparency.
 
         Raises:
             InputError: the file cannot be read, or has changed since the run was planned.
         """
         source = Path(frame.source)
         _check_unchanged(source, frame)
-        pixels = read_still(source, white_balance=self._white_balance)
+        pixels = self._visible(source, self._white_balance)
         if pixels.shape[:2] != (frame.height, frame.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {frame.width}×{frame.height}")
@@ -48,7 +52,12 @@ class FrameReader:
 
     def read_picture(self, path: Path) -> Tensor:
         """Read a picture in the colours of the frames, (1, 3, H, W) float32 in [0, 1]."""
-        return to_tensor(self.in_gamut(read_still(path)))
+        return to_tensor(self.in_gamut(self._visible(path)))
+
+    def _visible(self, path: Path, white_balance: WhiteBalance | None = None) -> FloatPixels:
+        if self._labels:
+            return read_still(path, white_balance=white_balance)
+        return read_layers(path, white_balance=white_balance)[0]
 
     def in_gamut(self, pixels: FloatPixels) -> FloatPixels:
         """Convert sRGB pixels, (H, W, 3), to the colours of the frames."""

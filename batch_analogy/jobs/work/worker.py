@@ -41,8 +41,9 @@ from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMot
 from batch_analogy.jobs.work.painted_frames import Painted
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
 from batch_analogy.json_files import read_json, write_json
+from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.picture_formats import FRAME_FORMAT
-from batch_analogy.media.stills import read_depth
+from batch_analogy.media.stills import read_depth, read_opacity
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,11 @@ class FrameWorker:
             if hash_file(Path(file.path)) != file.blake2b:
                 raise InputError(f"the reference {file.path} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
-        self._reader = FrameReader(white_balance=spec.white_balance, wide_gamut=spec.wide_gamut)
+        self._reader = FrameReader(
+            white_balance=spec.white_balance,
+            wide_gamut=spec.wide_gamut,
+            labels=spec.painting is not None and spec.painting.config.labels > 0,
+        )
         self._disk_answers = True
         network = load_network(weights, spec.device)
         self._method = _frame_method(spec, network, self._reader, self._store)
@@ -212,7 +217,8 @@ class FrameWorker:
         for name in outputs_of(self.spec):
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
             path = self._store.frame(name, task.index)
-            FRAME_FORMAT.write(path, to_pixels(made.pictures[name]), read_depth(Path(shown)))
+            pixels = with_opacity(to_pixels(made.pictures[name]), read_opacity(Path(shown)))
+            FRAME_FORMAT.write(path, pixels, read_depth(Path(shown)))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written
 
