@@ -15,6 +15,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from batch_analogy.kernel_cache import settle_kernel_cache
+
 if TYPE_CHECKING:
     from batch_analogy.analogy.correspondence.patchmatch import PatchMatchResult, patchmatch
     from batch_analogy.analogy.deep import AnalogyResult, deep_image_analogies, deep_image_analogy
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from batch_analogy.errors import BatchAnalogyError
 
 __version__ = "0.1.0"
+
+settle_kernel_cache()  # here, as every process that may compile kernels imports the package
 
 __all__ = [
     "AnalogyConfig",

@@ -32,6 +32,13 @@ from batch_analogy.cli import (
 )
 from batch_analogy.cli.failures import DEBUG_VARIABLE
 from batch_analogy.cli.options.painting import GuideCommand
+from batch_analogy.kernel_cache import settle_kernel_cache
+
+COMPILING = (
+    *("pair", "timelapse", "stylize", "analogy", "semantic", "preview", "resume", "retry"),
+    *("evaluate", "compare", "doctor"),
+)
+"""Commands that need compiled kernels."""
 
 EPILOG = """\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some frames failed, 4 machine, 130 interrupted.
@@ -99,6 +106,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def _main_options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -112,3 +120,5 @@ def _main_options(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s"
     )
     logging.getLogger("batch_analogy").setLevel(level)
+    if context.invoked_subcommand in COMPILING and (notice := settle_kernel_cache()):
+        logging.getLogger("batch_analogy").warning(notice)

@@ -119,7 +119,9 @@ def check_kernel() -> Check:
     try:
         cost = float(patchmatch(features, features, iterations=1).cost.max())
     except (ImportError, OSError, RuntimeError) as error:
-        return Check("kernel", False, " ".join(str(error).split()), "pip install numba")
+        missing = isinstance(error, ImportError)
+        remedy = "pip install numba" if missing else "please report this"
+        return Check("kernel", False, " ".join(str(error).split()), remedy)
     detail = f"compiled; identical maps match at a cost of {cost:.1e}"
     return Check("kernel", cost < 1e-3, detail, "please report this")
 

@@ -29,7 +29,7 @@ ORDER: dict[str, list[list[str]]] = {
         ["config"],
         ["json_files", "output_claims"],
         ["files", "colour", "garbage"],
-        ["patience"],
+        ["patience", "kernel_cache"],
         ["errors"],
     ],
     "analogy": [
@@ -80,6 +80,7 @@ ONLY_IN = {
         "analogy/correspondence/channel_pca/cpu.py",
         "analogy/correspondence/global_match/cpu.py",
         "analogy/numba_start.py",
+        "kernel_cache.py",
         "analogy/numba_threads.py",
         "analogy/rendering/warp/cpu.py",
         "analogy/rendering/upscale/cpu.py",
@@ -100,10 +101,11 @@ ONLY_IN = {
 """Foreign package → the modules that may import it."""
 
 
-LATE = {"scipy", *(f"batch_analogy.{name[:-3].replace('/', '.')}" for name in ONLY_IN["numba"])}
+KERNELS = ONLY_IN["numba"] - {"kernel_cache.py"}
+LATE = {"scipy", *(f"batch_analogy.{name[:-3].replace('/', '.')}" for name in KERNELS)}
 """What takes long to import, SciPy and Numba's kernels: functions import it where they need it."""
 
-AT_ONCE = {*ONLY_IN["numba"], "analogy/refine/wls.py", "analogy/semantic/label_maps.py"}
+AT_ONCE = {*KERNELS, "analogy/refine/wls.py", "analogy/semantic/label_maps.py"}
 """Modules that may import it at their beginning: others import them where they need them."""
 
 
