@@ -45,6 +45,7 @@ frame2.png is done; 2 of 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes
 from batch_analogy.jobs.events import OnEvent, RunEvent, ignore
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.media.sequence import is_video
+from batch_analogy.media.recordings import find_videos, split_sources
 
 __all__ = [
     "Plan",
@@ -111,7 +112,7 @@ class Preview:
 
 def film_config(
     command: Command,
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     *,
     reference: str | Path | None = None,
     painting: PaintConfig | None = None,
@@ -125,7 +126,8 @@ def film_config(
     Args:
         command: ``"timelapse"`` and ``"stylize"`` match each frame with a reference, ``"analogy"``
             paints the frames after examples.
-        source: the frames: a folder, a glob pattern or a video.
+        source: the frames: a folder, a glob pattern or a video. Several are pictures of one film,
+            or the parts of one recording.
         reference: a picture, or a folder of pictures that fade into each other over the film. Not
             for ``"analogy"``.
         painting: the examples and their guides; only for ``"analogy"``.
@@ -146,6 +148,8 @@ def film_config(
     ('clip-stylized.mp4', 'clip-stylized.run', True)
     """
     check_choice("command", command, Command)
+    several = [source] if isinstance(source, str | Path) else source
+    source, files = split_sources([str(one) for one in several])
     if painting is not None:
         reference = painting.keys[0].painted
     if reference is None:
@@ -160,12 +164,13 @@ def film_config(
     target = fields.get("target", RunConfig.target)
     defaults = {
         "keep_audio": command != "timelapse",
-        "deflicker": default_deflicker(command, source, target),
+        "deflicker": default_deflicker(command, source, target, files),
     }
     return RunConfig(
         command=command,
         reference=_absolute(reference),
         source=str(_absolute(source)),
+        files=tuple(str(_absolute(one)) for one in files),
         output=film,
         run_dir=folder,
         analogy=analogy or default_matching(command),
@@ -322,14 +327,17 @@ def assemble_film(
     return run.execute(on_event)
 
 
-def default_deflicker(command: Command, source: str | Path, target: str) -> Deflicker:
+def default_deflicker(
+    command: Command, source: str | Path, target: str, files: Sequence[str] = ()
+) -> Deflicker:
     """Return the default of ``deflicker``: "auto" for time-lapses of stills, otherwise "off".
 
     Cameras' time-lapses flicker, videos seldom do. With another ``target`` than the frames, their
     exposures are part of the looks to be shown, so they are left alone.
     """
-    stills = command == "timelapse" and target == "frames" and not is_video(Path(source))
-    return "auto" if stills else "off"
+    if command != "timelapse" or target != "frames" or find_videos(str(source), files):
+        return "off"
+    return "auto"
 
 
 def _absolute(path: str | Path) -> Path:

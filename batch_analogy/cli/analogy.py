@@ -14,7 +14,7 @@ from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions, PresetOption
 from batch_analogy.cli.outcome import run_and_report
-from batch_analogy.cli.run_config import painted_film, pair_of
+from batch_analogy.cli.run_config import painted_film, split_pair
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.run import RunConfig
 
@@ -40,8 +40,8 @@ Pictures = Annotated[
     list[str],
     typer.Argument(
         help="A picture (A), a painted version of it (A') and the frames; or the frames alone, "
-        "with --key or --keys. Frames are a folder, a quoted pattern like 'img*.jpg', a video, or "
-        "one picture (with -o out/%06d.png).",
+        "with --key or --keys. Frames are a folder, a pattern like 'img*.jpg', pictures, a video, "
+        "or one picture (with -o out/%06d.png).",
         metavar="[A A'] FRAMES",
         show_default=False,
     ),
@@ -68,8 +68,7 @@ def analogy(
 
     Paint one frame or a few, in any program, at the size of the frames; the film follows.
     """
-    painting = paint.paint_config(preset, pair_of(pictures))
-    config = painted_film(
-        pictures[-1], painting, film, machine, seed=seed, size=size, weights=weights
-    )
+    pair, frames = split_pair(pictures, painted=paint.has_keys)
+    painting = paint.paint_config(preset, pair)
+    config = painted_film(frames, painting, film, machine, seed=seed, size=size, weights=weights)
     return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)

@@ -49,6 +49,8 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     about = "about " if plan.estimated else ""
     shots = f" and {len(plan.shots)} shots" if len(plan.shots) > 1 else ""
     yield "frames", f"{about}{plan.total} in {_segments(plan)}{shots}, from {_source(config, plan)}"
+    for number, file in enumerate(plan.recordings):
+        yield "" if number else "video", file.path
     if plan.leave_out:
         yield "left out", format_frames(plan.leave_out)
     if plan.video is None and len(plan.frames) > 1:
@@ -144,6 +146,9 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
     yield from (text for _, text in _alpha_rows(config, plan) if text.startswith("WARNING"))
+    if plan.recordings:
+        names = ", ".join(Path(file.path).name for file in plan.recordings)
+        yield f"{len(plan.recordings)} files are taken for one recording, in this order: {names}"
     if config.temporal == "on" and not plan.coherent and len(plan.frames) > 1:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
@@ -297,9 +302,14 @@ def _source(config: RunConfig, plan: Plan) -> str:
     from batch_analogy.jobs.plan.video_properties import describe_time_range
     from batch_analogy.media.timing import WHOLE_VIDEO
 
+    source = config.source
+    if plan.recordings:
+        source = f"the {len(plan.recordings)} files of a recording, one after the other"
+    elif config.files:
+        source = f"{len(config.files)} paths in {source}"
     if plan.time_range == WHOLE_VIDEO:
-        return config.source
-    return f"{config.source}, {describe_time_range(plan.time_range)}"
+        return source
+    return f"{source}, {describe_time_range(plan.time_range)}"
 
 
 def _rate(config: RunConfig, plan: Plan) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -51,15 +53,21 @@ _PAINT = {field.name for field in dataclasses.fields(PaintOptions)}
 def matched_film(
     command: Command,
     reference: str | Path,
-    source: str,
+    source: Sequence[str],
     look: LookOptions,
     film: FilmOptions,
     machine: MachineOptions,
     *,
     target: Target = RunConfig.target,
 ) -> RunConfig:
-    """Return the configuration of a film whose frames are matched with a reference."""
+    """Return the configuration of a film whose frames are matched with a reference.
+
+    Raises:
+        UsageError: the reference was forgotten, or the frames are files and folders.
+    """
     from batch_analogy import api
+
+    _refuse_mistakes(str(reference), source)
 
     return api.film_config(
         command,
@@ -76,7 +84,7 @@ def matched_film(
 
 
 def painted_film(
-    source: str,
+    source: Sequence[str],
     painting: PaintConfig,
     film: FilmOptions,
     machine: MachineOptions,
@@ -122,9 +130,10 @@ def requested_run(
         matching = (_LOOK | {"target"}) - {"preset", "seed", "size", "weights"}
         _refuse_given(context, matching, "is not an option of analogy; leave it out")
         preset = cast(PaintPreset, look.preset or DEFAULT_PRESET)
+        pair, frames = split_pair(arguments, painted=paint.has_keys)
         return painted_film(
-            arguments[-1],
-            paint.paint_config(preset, pair_of(arguments)),
+            frames,
+            paint.paint_config(preset, pair),
             film,
             machine,
             seed=look.seed,
@@ -141,28 +150,54 @@ def requested_run(
             "leave it out",
         )
         return absolute(arguments[0])
-    if len(arguments) != 2:
-        raise UsageError(
-            f"{len(arguments)} paths were given; give REF and FRAMES, or a run folder alone. Quote "
-            "patterns like 'img*.jpg'"
-        )
+    reference, *paths = arguments
+    _refuse_mistakes(reference, paths)
     _refuse_given(context, _PAINT, f"is not an option of {command}; give it with --as analogy")
-    reference, frames = arguments
-    return matched_film(command, reference, frames, look, film, machine, target=target)
+    return matched_film(command, reference, paths, look, film, machine, target=target)
 
 
-def pair_of(arguments: Sequence[str]) -> Sequence[str]:
-    """Return A and A' from the arguments of ``analogy``, or an empty list without a pair.
+def split_pair(arguments: Sequence[str], *, painted: bool) -> tuple[Sequence[str], Sequence[str]]:
+    """Split the arguments of ``analogy`` into A and A', or nothing, and the frames.
+
+    Args:
+        arguments: as a person gave them; a shell may have made many frames of a pattern.
+        painted: whether there are keyframes, so that all arguments may be frames.
 
     Raises:
-        UsageError: the number of arguments is neither one nor three.
+        UsageError: it is unclear which of them are frames.
     """
-    if len(arguments) not in (1, 3):
+    count = len(arguments)
+    if count == 1 or (painted and all(map(os.path.isfile, arguments))):
+        return (), arguments
+    if count == 3 or (count > 3 and not _is_one_series(arguments)):
+        return arguments[:2], arguments[2:]
+    raise UsageError(
+        f"{count} paths were given; give A A' FRAMES, or FRAMES with --key or --keys. If a shell "
+        "made them of a pattern, quote it, like 'img*.jpg'"
+    )
+
+
+def _refuse_mistakes(reference: str, frames: Sequence[str]) -> None:
+    """Refuse ``img0.jpg img1.jpg img2.jpg``, where the reference was forgotten, and mixtures."""
+    if len(frames) > 1 and len({os.path.isdir(one) for one in frames}) > 1:
         raise UsageError(
-            f"{len(arguments)} paths were given; give A A' FRAMES, or FRAMES with --key or --keys. "
-            "Quote patterns like 'img*.jpg'"
+            f"{len(frames) + 1} paths were given, and after the first one files and folders are "
+            "mixed; give REF and FRAMES, which are files or folders. The film's name follows -o"
         )
-    return arguments[:-1]
+    if len(frames) > 1 and _is_one_series([reference, *frames]):
+        raise UsageError(
+            f"the first path, {reference}, would be the reference, but looks like one of the "
+            "frames; give REF and then FRAMES"
+        )
+
+
+def _is_one_series(paths: Sequence[str]) -> bool:
+    """Return whether names differ in their numbers alone.
+
+    >>> _is_one_series(["a/img1.png", "a/img2.png"]), _is_one_series(["a/b.png", "a/img2.png"])
+    (True, False)
+    """
+    return len({re.sub(r"[0-9]+", "0", path) for path in paths}) == 1
 
 
 def _refuse_given(context: typer.Context, names: Collection[str], reason: str) -> None:

@@ -34,7 +34,12 @@ The same command again continues where it stopped."""
 def stylize(
     reference: Reference,
     video: Annotated[
-        str, typer.Argument(help="A video, or a folder of its frames.", metavar="VIDEO")
+        list[str],
+        typer.Argument(
+            help="A video, or a folder of its frames. The files into which a camera split one "
+            "recording are one video.",
+            metavar="VIDEO",
+        ),
     ],
     look: LookOptions,
     film: FilmOptions,

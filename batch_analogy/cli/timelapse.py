@@ -50,10 +50,11 @@ Reference = Annotated[
 def timelapse(
     reference: Reference,
     frames: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="The frames: a folder, a quoted pattern like 'img*.jpg', or a video. Files are "
-            "taken in natural order: img2 before img10; see --order.",
+            help="The frames: a folder, a pattern like 'img*.jpg', pictures, or a video, which may "
+            "lie in several files. Pictures are taken in natural order: img2 before img10; see "
+            "--order.",
             metavar="FRAMES",
         ),
     ],

@@ -124,7 +124,7 @@ class RunConfig:
 
     command: Command
     reference: Path  # a picture, or a folder of pictures; the first A' of a painted film
-    source: str  # a folder, a glob pattern or a video
+    source: str  # a folder, a glob pattern or a video; of several files their folder, or the first
     output: Path
     run_dir: Path
     target: Target = "frames"
@@ -141,6 +141,7 @@ class RunConfig:
     end: str | None = None  # likewise
     keep_audio: bool = False  # the film has the sound and the subtitles of the video
     sound_tracks: SoundTracks = "all"
+    files: tuple[str, ...] = ()  # pictures or videos that were named one by one
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
     shots: Shots = "detect"

@@ -79,9 +79,10 @@ class RunStore(LockedFolder):
         """Return the file of one finished picture; ``output`` is one of ``outputs_of``."""
         return self.frames / output / FRAME_FORMAT.file_name(index)
 
-    def kept_video(self, suffix: str) -> Path:
+    def kept_video(self, suffix: str, part: int = 0) -> Path:
         """Return the file that keeps the source video's data, should the video be deleted."""
-        return self.run_dir / f"source{suffix or '.video'}"
+        name = f"source-{part}" if part else "source"
+        return self.run_dir / f"{name}{suffix or '.video'}"
 
     def log(self, worker: str) -> Path:
         """Return the log of one worker, a JSON object per line."""
@@ -148,7 +149,7 @@ class RunStore(LockedFolder):
                     path.unlink(missing_ok=True)
 
     def _own_files(self) -> Sequence[Path]:
-        videos = self.run_dir.glob("source.*")
+        videos = self.run_dir.glob("source[.-]*")
         return self.journal, self.films, self.status, self.plan, *videos
 
     def _own_folders(self) -> Sequence[Path]:

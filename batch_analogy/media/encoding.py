@@ -11,7 +11,8 @@ from pathlib import Path
 from batch_analogy.config.codecs import CODECS, Codec, CodecSpec
 from batch_analogy.config.run import SoundTracks
 from batch_analogy.errors import MachineError, UsageError
-from batch_analogy.media.ffmpeg import FILES_ONLY, as_url, run_ffmpeg
+from batch_analogy.media.ffmpeg import run_ffmpeg
+from batch_analogy.media.joined_video import as_input
 from batch_analogy.media.sound import TrackChoice, choose_tracks, seek
 from batch_analogy.media.video import VideoInfo
 
@@ -131,7 +132,7 @@ class Soundtrack:
         if not streams:
             return ["-map", "0:v:0"]
         limits = [*seek(self.begin), "-t", f"{float(duration):.6f}"]
-        source = [*FILES_ONLY, *limits, "-i", as_url(self.video.path)]
+        source = [*limits, *as_input(self.video)]
         if self.begin > 0 or suffix == ".mkv":
             # Packets before the start would delay the picture, or be hidden in a .mp4.
             streams += ["-copypriorss:a", "0", "-copypriorss:s", "0"]

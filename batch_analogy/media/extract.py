@@ -19,6 +19,7 @@ from batch_analogy.errors import InputError
 from batch_analogy.files import TEMPORARY_PREFIX, atomic_write_text, disk_errors, temporary_path
 from batch_analogy.media.colour_tags import decode_filter, raw_format
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines
+from batch_analogy.media.joined_video import file_starts, join_times, part_starts
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels
 from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange
@@ -68,7 +69,8 @@ def extract_frames(
         InputError: the video is missing or damaged, or has no frame in that range.
         OutputDiskError: the disk is full or read-only, or the user may not write there.
     """
-    check_readable(info.path)
+    for part in info.parts or (info,):
+        check_readable(part.path)
     marker, identity = folder / MARKER_NAME, _identity(info, time_range)
     if (found := _completed(marker, identity, folder)) is not None:
         return found
@@ -80,7 +82,7 @@ def extract_frames(
         for pattern in (f"[0-9]*{FRAME_FORMAT.suffix}", f"{TEMPORARY_PREFIX}*"):
             for stale in folder.glob(pattern):
                 stale.unlink()
-    frames = _decode_into(info, folder, time_range, on_frame)
+    frames = _decode_parts(info, folder, time_range, on_frame)
     times = frames.times
     timing = {"tick": str(times.tick), "ticks": times.ticks, "last": times.end}
     content = {**identity, **timing, "begin": str(frames.begin), "frames": len(frames.paths)}
@@ -90,17 +92,17 @@ def extract_frames(
 
 def _identity(info: VideoInfo, time_range: TimeRange) -> dict[str, Any]:
     """Return the values that identify a request; a folder is reused only if its marker has them."""
+    files = [_file_identity(part.path) for part in info.parts or (info,)]
+    more = {"parts": files[1:]} if info.parts else {}
+    return {**files[0], **more, "start": str(time_range.start), "end": str(time_range.end)}
+
+
+def _file_identity(path: Path) -> dict[str, Any]:
     try:
-        stat = info.path.stat()
+        stat = path.stat()
     except OSError as error:
-        raise InputError(f"cannot read {info.path}: {error.strerror or error}") from error
-    return {
-        "source": str(info.path.resolve()),
-        "bytes": stat.st_size,
-        "mtime_ns": stat.st_mtime_ns,
-        "start": str(time_range.start),
-        "end": str(time_range.end),
-    }
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    return {"source": str(path.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
 def _completed(marker: Path, identity: dict[str, Any], folder: Path) -> ExtractedFrames | None:
@@ -122,23 +124,62 @@ def _frame_path(folder: Path, index: int) -> Path:
     return folder / FRAME_FORMAT.file_name(index)
 
 
-def _decode_into(
+def _decode_parts(
     info: VideoInfo,
     folder: Path,
     time_range: TimeRange,
     on_frame: Callable[[int], None] | None,
 ) -> ExtractedFrames:
-    """Decode through a pipe: ffmpeg writes no files and ends if this process is killed."""
+    """Decode a video, or the files of one recording one after the other."""
+    if not info.parts:
+        return _decode_into(info, folder, time_range, on_frame)
+    paths: list[Path] = []
+    pieces: list[tuple[Fraction, FrameTimes]] = []
+    begin = Fraction(0)
+    places = zip(info.parts, part_starts(info.parts), file_starts(info), strict=True)
+    for part, start, file_start in places:
+        here = time_range.after(start)
+        kept = part.times.within(here)
+        if not kept.ticks:
+            continue
+        frames = _decode_into(part, folder, here, on_frame, first=len(paths))
+        low, _ = part.times.tick_range(here)
+        shown = next(tick for tick in part.times.ticks if tick >= low) * part.times.tick
+        begin = begin if paths else file_start + frames.begin
+        paths += frames.paths
+        pieces.append((start + shown, frames.times))
+    if not pieces:
+        raise _empty_range(info)
+    zero = pieces[0][0]
+    return ExtractedFrames(paths, join_times([(at - zero, times) for at, times in pieces]), begin)
+
+
+def _empty_range(info: VideoInfo) -> InputError:
+    return InputError(
+        f"{info.path} has no frame in the requested part; it lasts "
+        f"{float(info.times.duration):.3f} s"
+    )
+
+
+def _decode_into(
+    info: VideoInfo,
+    folder: Path,
+    time_range: TimeRange,
+    on_frame: Callable[[int], None] | None,
+    *,
+    first: int = 0,
+) -> ExtractedFrames:
+    """Decode through a pipe: ffmpeg writes no files and ends if this process is killed.
+
+    The first frame gets the number ``first``.
+    """
     expected = info.times.within(time_range)
     if not expected.ticks:
-        raise InputError(
-            f"{info.path} has no frame in the requested part; it lasts "
-            f"{float(info.times.duration):.3f} s"
-        )
+        raise _empty_range(info)
     listing = temporary_path(folder / "times.txt")
     command = _decode_command(info, time_range, listing)
     with FfmpegPipe(command, reads=True) as pipe:
-        paths = _write_frames(pipe.stream, info, folder, on_frame)
+        paths = _write_frames(pipe.stream, info, folder, on_frame, first)
     if pipe.code != 0 or not paths:
         raise InputError(
             f"{info.path} could be decoded only up to frame {len(paths)} "
@@ -151,7 +192,11 @@ def _decode_into(
 
 
 def _write_frames(
-    stream: IO[bytes], info: VideoInfo, folder: Path, on_frame: Callable[[int], None] | None
+    stream: IO[bytes],
+    info: VideoInfo,
+    folder: Path,
+    on_frame: Callable[[int], None] | None,
+    first: int,
 ) -> list[Path]:
     """Read raw frames from a pipe and write them as pictures, several at a time."""
     dtype = np.dtype("<u2") if info.tags.is_deep else np.dtype(np.uint8)
@@ -163,12 +208,12 @@ def _write_frames(
     with ThreadPoolExecutor(_WRITER_THREADS) as writers:
         while len(data := stream.read(frame_bytes)) == frame_bytes:
             pixels = np.frombuffer(data, dtype).reshape(shape)
-            paths.append(_frame_path(folder, len(paths)))
+            paths.append(_frame_path(folder, first + len(paths)))
             queue.append(writers.submit(_write_frame, paths[-1], pixels, depth))
             if len(queue) >= _MAX_QUEUED_FRAMES:
                 queue.popleft().result()
             if on_frame is not None:
-                on_frame(len(paths))
+                on_frame(first + len(paths))
         for write in queue:
             write.result()
     return paths

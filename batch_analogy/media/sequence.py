@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -72,7 +72,7 @@ def is_video(path: Path) -> bool:
     return not (suffix in STILL_SUFFIXES and _is_picture(path)) and holds_video(path)
 
 
-def find_stills(source: str) -> list[str]:
+def find_stills(source: str, files: Sequence[str] = ()) -> list[str]:
     """List the pictures of a folder, a glob pattern or a single file.
 
     Hidden files, videos, sidecar files and subfolders are skipped. Damaged pictures are listed:
@@ -81,6 +81,8 @@ def find_stills(source: str) -> list[str]:
 
     Args:
         source: as the user typed it; ``**`` in a pattern descends into subfolders.
+        files: what was named one by one, if there was more than one, as a shell does with a
+            pattern.
 
     Returns:
         Paths in natural order of their folders and names; strings, as there may be a million.
@@ -89,22 +91,27 @@ def find_stills(source: str) -> list[str]:
         UsageError: the path does not exist.
         InputError: nothing matches, or no match is a picture.
     """
-    path = expand_user(source)
-    if path.is_dir():
-        found = _list_folder(path)
-    elif path.exists():
-        found = [str(path)]
-    elif has_pattern(path):
-        found = find_matches(str(path))
-        if not found:
-            raise InputError(f"nothing matches {source}; check the pattern, or give the folder")
-    else:
-        raise UsageError(f"{source} does not exist; give a folder, a pattern or a video")
+    found = dict.fromkeys(path for one in files or (source,) for path in _list(one))
     stills = {folder: _stills_of(folder, names) for folder, names in _by_folder(found).items()}
     if not any(stills.values()):
         raise InputError(_describe_nothing(source, found))
     in_order = sorted(stills, key=lambda folder: [natural_key(p) for p in Path(folder).parts])
     return [folder + name for folder in in_order for name in stills[folder]]
+
+
+def _list(source: str) -> list[str]:
+    """List what a folder contains, what a pattern matches, or a single file."""
+    path = expand_user(source)
+    if path.is_dir():
+        return _list_folder(path)
+    if path.exists():
+        return [str(path)]
+    if not has_pattern(path):
+        raise UsageError(f"{source} does not exist; give a folder, a pattern or a video")
+    found = find_matches(str(path))
+    if not found:
+        raise InputError(f"nothing matches {source}; check the pattern, or give the folder")
+    return found
 
 
 def would_find(source: str, path: Path) -> bool:
@@ -207,7 +214,7 @@ def _describe_nothing(source: str, found: Iterable[str]) -> str:
         parts.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''} ({named})")
     text = f"{source} contains no pictures; found: {', '.join(parts)}"
     if VIDEO_SUFFIXES & suffixes.keys():
-        return f"{text}; to use a video, give its own path"
+        return f"{text}; to use a video, give its own path, or the paths of all its parts"
     if folders:
         return f"{text}; to use pictures in subfolders, give a pattern such as '{source}/*/*.jpg'"
     return f"{text}; pictures are .jpg, .png, .tif, .webp, .bmp and the like"

@@ -28,6 +28,16 @@ class TimeRange:
     start: Fraction | None = None
     end: Fraction | None = None
 
+    def after(self, start: Fraction) -> TimeRange:
+        """Return the same range, in seconds after ``start`` instead of the first frame.
+
+        >>> TimeRange(Fraction(3)).after(Fraction(2)), TimeRange(Fraction(1)).after(Fraction(2))
+        (TimeRange(start=Fraction(1, 1), end=None), TimeRange(start=None, end=None))
+        """
+        first = None if self.start is None or self.start <= start else self.start - start
+        last = None if self.end is None else max(Fraction(0), self.end - start)
+        return TimeRange(first, last)
+
 
 WHOLE_VIDEO = TimeRange()
 

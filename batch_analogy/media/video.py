@@ -44,6 +44,7 @@ class VideoInfo:
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
     decoder: tuple[str, ...] = ()  # input options that choose a decoder; (): ffmpeg's default
+    parts: tuple[VideoInfo, ...] = ()  # of a recording in several files, each by itself
 
     @property
     def frame_count(self) -> int:

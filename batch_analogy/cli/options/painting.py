@@ -205,6 +205,11 @@ class PaintOptions:
         ),
     ] = None
 
+    @property
+    def has_keys(self) -> bool:
+        """True if painted keyframes were given."""
+        return bool(self.key) or self.keys is not None
+
     def paint_config(self, preset: PaintPreset, pair: Sequence[str]) -> PaintConfig:
         """Return the preset's configuration, overridden by every given option.
 

@@ -37,10 +37,10 @@ from batch_analogy.media.container import read_container
 from batch_analogy.media.encoding import EncodingOptions, Soundtrack
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.frame_numbers import extra_holds
+from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.numbered_output import is_pattern, write_numbered
 from batch_analogy.media.sound import choose_tracks
 from batch_analogy.media.stills import read_size
-from batch_analogy.media.video import probe_video
 from batch_analogy.output_claims import OutputClaims
 
 ChangedFrames = Mapping[int, Mapping[str, str]]
@@ -268,16 +268,20 @@ def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
     """
     if plan.video is None or plan.video_properties is None or not takes_sound(config, plan):
         return None
-    video = Path(plan.video.path)
-    copy = store.kept_video(video.suffix)
-    if not video.is_file() and copy.is_file():
-        video = copy
-    if not video.is_file():
-        raise FilmError(
-            f"the film takes its sound from {video}, which is gone; put it back, or make the film "
-            "without sound: batch-analogy assemble --no-audio"
-        )
-    return Soundtrack(probe_video(video), plan.video_properties.start, config.sound_tracks)
+    videos = [_at_hand(Path(file.path), store, part) for part, file in enumerate(plan.video_files)]
+    return Soundtrack(probe_videos(videos), plan.video_properties.start, config.sound_tracks)
+
+
+def _at_hand(video: Path, store: RunStore, part: int) -> Path:
+    """Return a video, or the copy of it in the run folder."""
+    copy = store.kept_video(video.suffix, part)
+    for path in (video, copy):
+        if path.is_file():
+            return path
+    raise FilmError(
+        f"the film takes its sound from {video}, which is gone; put it back, or make the film "
+        "without sound: batch-analogy assemble --no-audio"
+    )
 
 
 def sound_notes(config: RunConfig, plan: Plan) -> list[str]:
@@ -314,7 +318,11 @@ def needs_video(config: RunConfig, plan: Plan) -> bool:
     """Return True if the source video has to stay where it is until the film is made."""
     if plan.video is None or not takes_sound(config, plan):
         return False
-    return not RunStore(config.run_dir).kept_video(Path(plan.video.path).suffix).exists()
+    store = RunStore(config.run_dir)
+    copies = [
+        store.kept_video(Path(file.path).suffix, part) for part, file in enumerate(plan.video_files)
+    ]
+    return not all(copy.exists() for copy in copies)
 
 
 def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None]:

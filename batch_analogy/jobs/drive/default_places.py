@@ -25,6 +25,7 @@ from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.numbered_output import is_pattern
 from batch_analogy.media.patterns import split_pattern
+from batch_analogy.media.recordings import find_videos
 from batch_analogy.media.sequence import find_stills
 
 _FILM_ENDINGS: dict[Command, str] = {
@@ -189,7 +190,7 @@ def _files_of(source: str) -> list[str]:
     if os.path.isfile(source):
         return [source]
     try:
-        return find_stills(source)
+        return [*map(str, find_videos(source))] or find_stills(source)
     except BatchAnalogyError:
         return []
 
@@ -203,7 +204,7 @@ def _may_have_moved(listed: list[str], store: RunStore) -> bool:
     if plan is None:
         return True
     if plan.video is not None:
-        return len(listed) == 1 and os.path.getsize(listed[0]) == plan.video.bytes
+        return sum(map(os.path.getsize, listed)) == plan.video.bytes
     sizes = {os.path.basename(frame.source): frame.bytes for frame in plan.frames}
     sames = (path for path in listed if os.path.basename(path) in sizes)
     first = next(sames, None)

@@ -152,7 +152,8 @@ def _refuse_among_frames(config: RunConfig) -> None:
 
 def _refuse_input(config: RunConfig, film: Path) -> None:
     """Refuse a film in the place of the video or the reference that it is made of."""
-    for name, path in (("source", Path(config.source)), ("reference", config.reference)):
+    sources = [("source", Path(one)) for one in (config.source, *config.files)]
+    for name, path in (*sources, ("reference", config.reference)):
         with contextlib.suppress(OSError):
             if film.samefile(path):
                 raise UsageError(f"output {film} is the {name} itself; name another file")

@@ -350,6 +350,7 @@ def _absolute(config: RunConfig) -> RunConfig:
         reference=Path(os.path.abspath(expand_user(config.reference))),
         painting=config.painting and config.painting.absolute(),
         source=os.path.abspath(expand_user(config.source)),
+        files=tuple(os.path.abspath(expand_user(one)) for one in config.files),
         output=Path(os.path.abspath(expand_user(config.output))),
         run_dir=Path(os.path.abspath(expand_user(config.run_dir))),
         weights=weights,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,13 @@ class FileFingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: int
     mtime_ns: int
     blake2b: str
+
+
+def join_fingerprints(path: str, files: Sequence[FileFingerprint]) -> FileFingerprint:
+    """Return a fingerprint of several files, which changes with any of them or their order."""
+    content = hashlib.blake2b("".join(one.blake2b for one in files).encode(), digest_size=20)
+    newest = max(one.mtime_ns for one in files)
+    return FileFingerprint(path, sum(one.bytes for one in files), newest, content.hexdigest())
 
 
 def fingerprint_file(

@@ -85,7 +85,8 @@ class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pixels: dict[str, Any]  # RunConfig.pixel_fields()
     segment_frames: int
     anchor_frames: int  # of a coherent film: from one anchor to the next
-    video: FileFingerprint | None = None
+    video: FileFingerprint | None = None  # of a recording in several files: of all together
+    recordings: tuple[FileFingerprint, ...] = ()  # the files of such a recording, in order
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     video_properties: VideoProperties | None = None
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
@@ -100,6 +101,11 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     shots: tuple[Shot, ...]
     segments: tuple[Segment, ...]
     leave_out: frozenset[int] = frozenset()  # frames that a person does not want
+
+    @property
+    def video_files(self) -> tuple[FileFingerprint, ...]:
+        """The files of the video, in order; none if the frames are pictures."""
+        return self.recordings or ((self.video,) if self.video else ())
 
     @property
     def all_references(self) -> tuple[PlacedReference, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +16,11 @@ from batch_analogy import __version__
 from batch_analogy.analogy.features.weights import WeightsFile
 from batch_analogy.config.run import SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import FrameError, InputError, UsageError
-from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
+from batch_analogy.jobs.plan.fingerprints import (
+    FileFingerprint,
+    fingerprint_file,
+    join_fingerprints,
+)
 from batch_analogy.jobs.plan.png_header import hash_and_size
 from batch_analogy.jobs.plan.ranges import format_frames
 from batch_analogy.jobs.plan.references import place_references
@@ -55,6 +58,7 @@ class VideoFrames:
     """The facts about a video and its frames that a plan needs."""
 
     fingerprint: FileFingerprint
+    recordings: tuple[FileFingerprint, ...]  # the files, if there are several
     paths: tuple[str, ...]
     height: int  # px, upright
     width: int  # px
@@ -109,7 +113,9 @@ def make_plan(
         shots=shots,
         segments=cut_segments(shots, segment_frames),
         fps=fps,
-        reference=_fingerprint_all(config.reference, references) if references else fingerprints[0],
+        reference=join_fingerprints(str(config.reference), [one.fingerprint for one in references])
+        if references
+        else fingerprints[0],
         reference_height=height,
         reference_width=width,
         weights_sha256=weights.sha256,
@@ -119,6 +125,7 @@ def make_plan(
         segment_frames=segment_frames,
         anchor_frames=config.anchor_frames,
         video=video.fingerprint if video else None,
+        recordings=video.recordings if video else (),
         estimated=video.estimated if video else False,
         video_properties=video.properties if video else None,
         white_balance=_white_balance(frames),
@@ -141,7 +148,7 @@ def _known_fingerprints(previous: Plan | None) -> dict[str, FileFingerprint]:
     if previous is None:
         return {}
     fingerprints = [reference.fingerprint for reference in previous.all_references]
-    fingerprints += [previous.video] if previous.video else []
+    fingerprints += previous.video_files
     return {fingerprint.path: fingerprint for fingerprint in fingerprints}
 
 
@@ -181,16 +188,6 @@ def _place(
     return tuple(PlacedReference(paths[path], frame) for frame, path in placed)
 
 
-def _fingerprint_all(folder: Path, references: Sequence[PlacedReference]) -> FileFingerprint:
-    """Return a fingerprint of all references, which changes with any of them or their order."""
-    fingerprints = [reference.fingerprint for reference in references]
-    content = hashlib.blake2b("".join(m.blake2b for m in fingerprints).encode(), digest_size=20)
-    newest = max(fingerprint.mtime_ns for fingerprint in fingerprints)
-    return FileFingerprint(
-        str(folder), sum(m.bytes for m in fingerprints), newest, content.hexdigest()
-    )
-
-
 def _video_frames(video: VideoFrames) -> list[FramePlan]:
     size = (video.height, video.width)
     times = [None] * len(video.paths) if video.times is None else map(str, video.times)
@@ -202,7 +199,7 @@ def _video_frames(video: VideoFrames) -> list[FramePlan]:
 
 def _stills_of(config: RunConfig) -> list[str]:
     """Find the pictures of the source; ``**`` does not reach into the run folder."""
-    paths = find_stills(config.source)
+    paths = find_stills(config.source, config.files)
     if "**" not in config.source:
         return paths
     run_dir = Path(os.path.realpath(config.run_dir))

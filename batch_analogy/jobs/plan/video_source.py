@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.events import OnEvent, PlanProgress
-from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
+from batch_analogy.jobs.plan.fingerprints import (
+    FileFingerprint,
+    fingerprint_file,
+    join_fingerprints,
+)
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import VideoFrames
 from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
+from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.picture_formats import FRAME_FORMAT
-from batch_analogy.media.sequence import is_video
+from batch_analogy.media.recordings import find_videos
 from batch_analogy.media.timing import FrameTimes, TimeRange, parse_time
-from batch_analogy.media.video import VideoInfo, check_readable, probe_video
+from batch_analogy.media.video import VideoInfo, check_readable
 
 
 def open_video(
@@ -42,10 +47,11 @@ def open_video(
         PlanChangedError: the folder is of another video or part; nothing was extracted.
         InputError: the video cannot be decoded.
     """
-    path = Path(config.source)
-    if not _is_video(config):
+    videos = _videos_of(config)
+    if not videos:
         return None
-    info, fingerprint = _probe(path, previous.video if previous else None)
+    info, files = _probe(videos, previous.video_files if previous else ())
+    fingerprint = _joint(files)
     time_range = _time_range(config, info)
     if previous and previous.video and previous.video.blake2b == fingerprint.blake2b:
         before = previous.video_properties
@@ -55,13 +61,14 @@ def open_video(
             if not before.constant_rate:
                 times = tuple(Fraction(frame.time or 0) for frame in previous.frames)
             size = (info.height, info.width)
-            return VideoFrames(fingerprint, tuple(paths), *size, before.fps, before, times)
+            more = _several(files)
+            return VideoFrames(fingerprint, more, tuple(paths), *size, before.fps, before, times)
     if previous is not None and not overwrite:
-        _refuse_another(path, time_range, fingerprint, previous, store)
+        _refuse_another(info.path, time_range, fingerprint, previous, store)
     frames = _extract(info, fingerprint, time_range, store, on_event)
     paths_now = tuple(map(str, frames.paths))
     properties = _properties(info, frames.times, frames.begin, time_range)
-    return _video_frames(fingerprint, info, paths_now, properties, frames.times)
+    return _video_frames(files, info, paths_now, properties, frames.times)
 
 
 def guess_video(config: RunConfig) -> VideoFrames | None:
@@ -74,15 +81,15 @@ def guess_video(config: RunConfig) -> VideoFrames | None:
         UsageError: as for ``open_video``.
         InputError: the video cannot be decoded.
     """
-    path = Path(config.source)
-    if not _is_video(config):
+    videos = _videos_of(config)
+    if not videos:
         return None
-    info, fingerprint = _probe(path, None)
+    info, files = _probe(videos, ())
     time_range = _time_range(config, info)
     times = info.times.within(time_range)
     paths = tuple(FRAME_FORMAT.file_name(index) for index in range(len(times.ticks)))
     properties = _properties(info, times, Fraction(0), time_range)
-    guessed = _video_frames(fingerprint, info, paths, properties, times)
+    guessed = _video_frames(files, info, paths, properties, times)
     return dataclasses.replace(guessed, estimated=True)
 
 
@@ -94,8 +101,9 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
     """
     if plan.video is None or all(Path(frame.source).is_file() for frame in plan.frames):
         return
-    info, fingerprint = _probe(Path(plan.video.path), plan.video)
-    _extract(info, fingerprint, plan.time_range, store, on_event)
+    videos = [Path(file.path) for file in plan.video_files]
+    info, files = _probe(videos, plan.video_files)
+    _extract(info, _joint(files), plan.time_range, store, on_event)
 
 
 def keep_video(plan: Plan, store: RunStore) -> bool:
@@ -111,8 +119,12 @@ def keep_video(plan: Plan, store: RunStore) -> bool:
         return False
     if not plan.video_properties.has_soundtrack:
         return False
-    video = Path(plan.video.path)
-    link = store.kept_video(video.suffix)
+    kept = [_keep(Path(file.path), store, part) for part, file in enumerate(plan.video_files)]
+    return all(kept)
+
+
+def _keep(video: Path, store: RunStore, part: int) -> bool:
+    link = store.kept_video(video.suffix, part)
     try:
         if link.exists() and (not video.exists() or link.samefile(video)):
             return True
@@ -123,21 +135,36 @@ def keep_video(plan: Plan, store: RunStore) -> bool:
     return True
 
 
-def _is_video(config: RunConfig) -> bool:
-    if is_video(Path(config.source)):
-        return True
+def _videos_of(config: RunConfig) -> list[Path]:
+    """Return the files of the video; none if the source is pictures."""
+    videos = find_videos(config.source, config.files)
+    if videos:
+        return videos
     if config.start is not None or config.end is not None:
         raise UsageError(
             f"--start and --end are for videos, and {config.source} is not one: give a "
             "pattern that picks the pictures, or leave some out in plan.json"
         )
-    return False
+    return []
 
 
-def _probe(path: Path, known: FileFingerprint | None) -> tuple[VideoInfo, FileFingerprint]:
-    check_readable(path)
-    fingerprint = fingerprint_file(path, {known.path: known} if known else None)
-    return probe_video(path), fingerprint
+def _probe(
+    videos: Sequence[Path], known: Sequence[FileFingerprint]
+) -> tuple[VideoInfo, list[FileFingerprint]]:
+    for video in videos:
+        check_readable(video)
+    before = {file.path: file for file in known}
+    files = [fingerprint_file(video, before) for video in videos]
+    return probe_videos(videos), files
+
+
+def _joint(files: Sequence[FileFingerprint]) -> FileFingerprint:
+    """Return the fingerprint of a video in one file or in several."""
+    return files[0] if len(files) == 1 else join_fingerprints(files[0].path, files)
+
+
+def _several(files: Sequence[FileFingerprint]) -> tuple[FileFingerprint, ...]:
+    return tuple(files) if len(files) > 1 else ()
 
 
 def _time_range(config: RunConfig, info: VideoInfo) -> TimeRange:
@@ -176,7 +203,7 @@ def _properties(
 
 
 def _video_frames(
-    fingerprint: FileFingerprint,
+    files: Sequence[FileFingerprint],
     info: VideoInfo,
     paths: tuple[str, ...],
     properties: VideoProperties,
@@ -184,7 +211,14 @@ def _video_frames(
 ) -> VideoFrames:
     seconds = None if properties.constant_rate else tuple(times.seconds)
     return VideoFrames(
-        fingerprint, paths, info.height, info.width, properties.fps, properties, seconds
+        _joint(files),
+        _several(files),
+        paths,
+        info.height,
+        info.width,
+        properties.fps,
+        properties,
+        seconds,
     )
 
 

@@ -174,6 +174,5 @@ def _extracted(run: FinishedRun) -> bool:
 
 
 def _check_video(run: FinishedRun) -> None:
-    video = run.plan.video
-    assert video is not None
-    _check_content(Path(video.path), video.bytes, video.mtime_ns, video.blake2b, "the video")
+    for video in run.plan.video_files:
+        _check_file(video, "the video")
