@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE
+from batch_analogy.cli.painting_text import painting_rows
 from batch_analogy.cli.run_watcher import duration
 from batch_analogy.config.run import RunConfig
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 MAX_OPENED = 100
 MAX_SHOWN_UNUSABLE = 10
 MAX_SHOWN_SHOTS = 8
-MAX_SHOWN_KEYFRAMES = 8
 MAX_SHOWN_REFERENCES = 12
 ORDERS = {
     "number": "the numbers in their names",
@@ -65,7 +65,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _found_rows(config, plan)
     if plan.painting is None:
         yield from _reference_rows(config, plan)
-    yield from _painting_rows(plan)
+    yield from painting_rows(plan)
     for film in films_of(config):
         height, width = plan.picture_size(film.output, plan.usable()[0].index)
         yield "film", f"{film.path}, {width}x{height}, {_rate(config, plan)}"
@@ -154,42 +154,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
     yield from (f"WARNING: {text}" for text in sound_notes(config, plan))
-    yield from (text for name, text in _painting_rows(plan) if name != "painted")
-
-
-def _painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield the painted pictures, and warnings of lost transparency and shots without one."""
-    from batch_analogy.jobs.plan.paint_inputs import shots_without_keyframe
-    from batch_analogy.jobs.plan.ranges import format_range
-
-    if plan.painting is None:
-        return
-    for key in plan.painting.keys[:MAX_SHOWN_KEYFRAMES]:
-        over = key.example.path if key.example else plan.frames[key.frame or 0].name
-        yield "painted", f"{key.painted.path} over {over}"
-    if len(plan.painting.keys) > MAX_SHOWN_KEYFRAMES:
-        yield "painted", f"… and {len(plan.painting.keys) - MAX_SHOWN_KEYFRAMES} more"
-    for key in plan.painting.keys:
-        if key.example and _transparent(key.example.path) and not _transparent(key.painted.path):
-            yield (
-                "",
-                f"WARNING: {key.example.path} has transparency but {key.painted.path} has none, so "
-                "everything is painted; make it transparent where the frames should show",
-            )
-    shots = [(shot.start, shot.stop) for shot in plan.shots]
-    for start, stop in shots_without_keyframe(plan.painting, shots)[:MAX_SHOWN_SHOTS]:
-        yield (
-            "",
-            f"WARNING: a cut separates frames {format_range(start, stop)} from every keyframe, so "
-            "only what they show decides how they are painted; paint one of them too",
-        )
-
-
-def _transparent(path: str) -> bool:
-    from batch_analogy.media.stills import read_opacity
-
-    opacity = read_opacity(Path(path))
-    return opacity is not None and float(opacity.min()) < 1.0
+    yield from (text for name, text in painting_rows(plan) if name != "painted")
 
 
 def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -47,11 +48,20 @@ def natural_key(name: str) -> NaturalKey:
     >>> sorted(["img10.png", "img2.png", "Img1.png"], key=natural_key)
     ['Img1.png', 'img2.png', 'img10.png']
     """
-    pieces = _NUMBER.split(name.casefold())
+    pieces = _NUMBER.split((name if name.isascii() else plain_name(name)).casefold())
     for index in range(1, len(pieces), 2):
         digits = pieces[index].lstrip("0")
         pieces[index] = f"\0{len(digits):03}{digits}"
     return "".join(pieces), name
+
+
+def plain_name(text: str) -> str:
+    """Return a name as people compare it, whatever its code points.
+
+    >>> plain_name("cafe\u0301") == plain_name("caf\u00e9")
+    True
+    """
+    return unicodedata.normalize("NFC", text)
 
 
 def is_video(path: Path) -> bool:

@@ -107,7 +107,7 @@ def test_plan_of_a_pair_takes_the_options_of_analogy_alone(
     [
         (["--key", "img7.png=p0.png"], 2, ["keyframe img7.png", "whose 3 frames"]),
         (["--key", "img0.png"], 2, ["not of the form FRAME=PAINTED"]),
-        (["--key", "img0.png=small.png"], 1, ["40×32 px", "img0.png", "is 80×64"]),
+        (["--key", "img0.png=small.png"], 1, ["40×30 px", "img0.png", "is 80×64"]),
         (["--key", "img0.png=none.png"], 2, ["none.png does not exist; give a painted picture"]),
         (["--key", "0=p0.png", "--kappa", "-1"], 2, ["kappa is -1", "between 0 and 100"]),
         (["--key", "0=p0.png", "--patch", "4"], 2, ["patch is 4", "odd"]),
@@ -118,7 +118,7 @@ def test_plan_of_a_pair_takes_the_options_of_analogy_alone(
         (["--key", "0=p0.png", "--guide", "p0.png", "some", "1"], 2, ["for 1 frame: img2.png"]),
         (["--key", "0=p0.png", "--guide", "p0.png", "p0.png", "much"], 2, ["must be a number"]),
         (["--key", "0=p0.png", "--mask", "some"], 2, ["(mask)", "for 1 frame: img2.png"]),
-        (["--key", "0=p0.png", "--mask", "small.png"], 1, ["(mask)", "40×32 px"]),
+        (["--key", "0=p0.png", "--mask", "small.png"], 1, ["(mask)", "40×30 px"]),
     ],
 )
 def test_rejects_input_that_does_not_fit(
@@ -132,7 +132,7 @@ def test_rejects_input_that_does_not_fit(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "p0.png", 0)
-    paint(tmp_path / "small.png", 0, 32, 40)
+    paint(tmp_path / "small.png", 0, 30, 40)
     paint(tmp_path / "keys" / "img0.png", 0)
     paint(tmp_path / "keys" / "other.png", 0)
     write_frames(tmp_path / "some", 2)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+
+PlacedBy = Literal["name", "number", "content", "guess"]
+"""How the frame of a painted picture was found; "guess": its number may mean another frame."""
 
 
 class PaintedPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,6 +21,8 @@ class PaintedPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frame: int | None = None  # A, if it is a frame of the clip
     example: FileFingerprint | None = None  # A, if it is a picture of its own
     guides: tuple[str, ...] = ()  # BLAKE2b of the guides made by hand for A
+    named: str | None = None  # the frame as it was named
+    placed_by: PlacedBy = "name"
 
     def content(self) -> list[Any]:
         """Return everything that determines pixels, as plain JSON values."""
@@ -30,6 +35,8 @@ class FramePictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     paths: tuple[str, ...]
     blake2b: str  # of all files together
+    scaled: int = 0  # number of files of another size than their frames
+    by_order: bool = False  # no file is named like a frame, and there is one for each
 
     def of(self, index: int) -> Path:
         """Return the picture of a frame, or of a painted picture."""

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.plan.run_plan import FramePlan
+from batch_analogy.media.frame_numbers import number_of
+from batch_analogy.media.sequence import plain_name
 
 _TIME = re.compile(r"(?:(?P<minutes>\d+)m)?(?P<seconds>\d+(?:\.\d+)?)s")
 _PERCENT = re.compile(r"\d+(?:\.\d+)?%")
@@ -128,9 +130,15 @@ class _Film:
         self._frames = frames
         self._fps = fps
         self._named: dict[str, list[int]] = {}
+        self._numbered: dict[str, list[int]] = {}  # by digits with leading zeros, as in names
         if fps is None:  # names of a video's frames are made up
             for frame in frames:
-                self._named.setdefault(Path(frame.name).stem, []).append(frame.index)
+                stem = plain_name(Path(frame.name).stem)
+                self._named.setdefault(stem, []).append(frame.index)
+                numbered = number_of(Path(frame.name).name)
+                if numbered is not None and numbered.digits > len(str(numbered.number)):
+                    digits = f"{numbered.number:0{numbered.digits}d}"
+                    self._numbered.setdefault(digits, []).append(frame.index)
 
     def place(self, path: Path) -> int:
         """Return the index of the frame that a reference's name gives."""
@@ -145,7 +153,7 @@ class _Film:
         return frame
 
     def _read(self, text: str, path: Path) -> int:
-        named = self._named.get(text, [])
+        named = self._named.get(plain_name(text)) or self._numbered.get(text, [])
         if len(named) > 1:
             raise UsageError(
                 f"{path.name}: {len(named)} frames are called {text}; give its number, counted "

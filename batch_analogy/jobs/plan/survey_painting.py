@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from batch_analogy.config.painting import GuideFiles, PaintConfig, PaintedKeyframe
+from batch_analogy.config.painting import PaintConfig, PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
+from batch_analogy.jobs.plan.key_frames import FoundFrame, find_key_frames
 from batch_analogy.jobs.plan.paint_inputs import (
     FramePictures,
     GuideInputs,
@@ -20,8 +23,11 @@ from batch_analogy.jobs.plan.paint_inputs import (
     PaintInputs,
 )
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
-from batch_analogy.media.sequence import find_stills
-from batch_analogy.media.stills import read_size, read_still
+from batch_analogy.media.peek import peek_frames
+from batch_analogy.media.scaling import is_same_shape
+from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills, plain_name
+from batch_analogy.media.stills import FloatPixels, read_size, read_still
+from batch_analogy.motion.shots.likeness import SIDE_PX
 
 _MAX_SHOWN = 3
 
@@ -49,97 +55,107 @@ def with_painting(plan: Plan, config: RunConfig, previous: Plan | None) -> Plan:
                 for fingerprint in (key.painted, key.example)
                 if fingerprint is not None
             }
-    inputs = survey_painting(config.painting, config.source, plan.frames, known)
+    found = find_key_frames(
+        config.painting.keys,
+        plan.frames,
+        source=config.source,
+        has_names=plan.video is None,
+        read_frames=lambda indices: _read_frames(plan, indices),
+    )
+    if previous is not None:
+        found = _as_before(config.painting, found, plan, previous)
+    inputs = survey_painting(config.painting, found, plan, known)
     return msgspec.structs.replace(plan, painting=inputs)
+
+
+def _read_frames(plan: Plan, indices: Collection[int]) -> dict[int, FloatPixels]:
+    """Read some frames, small if that is faster; a video need not be extracted."""
+    sources = {index: Path(plan.frames[index].source) for index in indices}
+    extracted = all(path.is_absolute() and path.is_file() for path in sources.values())
+    if plan.video is None or extracted:
+        return {i: read_still(path, at_least_px=SIDE_PX) for i, path in sources.items()}
+    return peek_frames(Path(plan.video.path), indices, start=plan.time_range.start)
+
+
+def _as_before(
+    config: PaintConfig, found: list[FoundFrame | None], plan: Plan, previous: Plan
+) -> list[FoundFrame | None]:
+    """Keep the frames of a video's painted pictures where the run began with them."""
+    if previous.painting is None or plan.video is None or previous.video is None:
+        return found
+    if (previous.video.blake2b, previous.time_range) != (plan.video.blake2b, plan.time_range):
+        return found
+    before = {(key.painted.path, key.named): key for key in previous.painting.keys}
+    kept: list[FoundFrame | None] = []
+    for key, now in zip(config.keys, found, strict=True):
+        then = before.get((key.painted, key.frame))
+        if now is None or then is None or then.frame is None:
+            kept.append(now)
+        else:
+            kept.append(FoundFrame(then.frame, then.placed_by))
+    return kept
 
 
 def survey_painting(
     config: PaintConfig,
-    source: str,
-    frames: Sequence[FramePlan],
+    found: Sequence[FoundFrame | None],
+    plan: Plan,
     known: dict[str, FileFingerprint],
 ) -> PaintInputs:
     """Find the input files of a painted run, and check that they fit the frames.
 
     Args:
         config: the settings that name the files.
-        source: where the frames come from, for messages.
-        frames: the frames of the run.
+        found: the frame of each painted picture.
+        plan: the frames of the run.
         known: earlier fingerprints by path.
 
     Raises:
-        UsageError: a file is missing, or a keyframe is not one of the frames.
-        InputError: pictures that belong together have different sizes.
+        UsageError: a file is missing.
+        InputError: pictures that belong together have different shapes.
     """
-    names = _Names(source, frames)
-    keys = tuple(_key(key, names, known) for key in config.keys)
+    frames = plan.frames
+    keys = tuple(_key(key, place, known) for key, place in zip(config.keys, found, strict=True))
     _check_keys(keys, frames)
     if config.labels:
         _check_labels(keys, frames)
-    keyed = [_name_of(key, frames) for key in keys]
-    first = keys[0]
-    own = _size_of(first, frames)
     usable = {frame.index for frame in frames if frame.error is None}
     shown = frames[min(usable)]
+    of_keys = _Wanted(
+        "keyframe",
+        [_names_of(key, frames) for key in keys],
+        set(range(len(keys))),
+        _size_of(keys[0], frames),
+    )
+    of_frames = _Wanted(
+        "frame",
+        [(frame.name,) for frame in frames],
+        usable,
+        (shown.height, shown.width),
+        has_names=plan.video is None,
+    )
     guides = tuple(
         GuideInputs(
-            _find_guide(guide, guide.source, keyed, set(range(len(keys))), "keyframe", own),
-            _find_guide(
-                guide,
-                guide.target,
-                [frame.name for frame in frames],
-                usable,
-                "frame",
-                (shown.height, shown.width),
-            ),
+            _find_pictures(guide.source, of_keys, f"guide of weight {guide.weight:g}"),
+            _find_pictures(guide.target, of_frames, f"guide of weight {guide.weight:g}"),
         )
         for guide in config.guides
     )
-    mask = None
-    if config.mask is not None:
-        size = (shown.height, shown.width)
-        mask = _find_pictures(config.mask, [f.name for f in frames], usable, "frame", size, "mask")
+    mask = None if config.mask is None else _find_pictures(config.mask, of_frames, "mask")
     return PaintInputs(keys, guides, mask)
 
 
-class _Names:
-    """Frames, looked up by the names that people use."""
-
-    def __init__(self, source: str, frames: Sequence[FramePlan]) -> None:
-        self._source = source
-        self._frames = frames
-        self._by_name: dict[str, list[int]] = {}
-        for frame in frames:
-            for name in {frame.name, Path(frame.name).name, Path(frame.name).stem}:
-                self._by_name.setdefault(name, []).append(frame.index)
-
-    def find(self, name: str, painted: str) -> int:
-        """Return the index of the frame of this name, or, if no name matches, of this number."""
-        found = self._by_name.get(name, [])
-        if len(found) > 1:
-            raise UsageError(
-                f"keyframe {name} (painted in {painted}) may be any of {len(found)} frames; give "
-                "its path below the folder of frames"
-            )
-        if not found and name.isdecimal() and int(name) < len(self._frames):
-            return int(name)
-        if not found:
-            first, last = self._frames[0].name, self._frames[-1].name
-            raise UsageError(
-                f"keyframe {name} (painted in {painted}) is not a frame of {self._source}, whose "
-                f"{len(self._frames)} frames are {first} to {last}; give one of their names, or a "
-                "number from 0"
-            )
-        return found[0]
-
-
-def _key(key: PaintedKeyframe, names: _Names, known: dict[str, FileFingerprint]) -> PaintedPicture:
-    frame = None if key.frame is None else names.find(key.frame, key.painted)
+def _key(
+    key: PaintedKeyframe, found: FoundFrame | None, known: dict[str, FileFingerprint]
+) -> PaintedPicture:
     for path in (key.painted, key.example):
         if path is not None and not Path(path).is_file():
             raise UsageError(f"{path} does not exist; give a picture")
     example = None if key.example is None else fingerprint_file(Path(key.example), known)
-    return PaintedPicture(fingerprint_file(Path(key.painted), known), frame, example)
+    painted = fingerprint_file(Path(key.painted), known)
+    if found is None:
+        return PaintedPicture(painted, None, example)
+    return PaintedPicture(painted, found.index, example, named=key.frame, placed_by=found.placed_by)
 
 
 def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> None:
@@ -147,11 +163,11 @@ def _check_keys(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -> 
     for key in keys:
         size, painted = _size_of(key, frames), read_size(Path(key.painted.path))
         over = key.example.path if key.example else frames[key.frame or 0].name
-        if painted != size:
+        if not is_same_shape(painted, size):
             raise InputError(
                 f"{key.painted.path} is {painted[1]}×{painted[0]} px, but {over}, which it was "
-                f"painted over, is {size[1]}×{size[0]}; they must match pixel by pixel: bring them "
-                "to one size"
+                f"painted over, is {size[1]}×{size[0]}; they must show the same: bring them to one "
+                "shape"
             )
         if key.frame is None:
             continue
@@ -191,59 +207,87 @@ def _size_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> Size:
     return frame.height, frame.width
 
 
-def _name_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> str:
+def _names_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> tuple[str, ...]:
+    """Return the names that a guide of a painted picture may have; the first is shown."""
     if key.example is not None:
-        return Path(key.example.path).name
-    return frames[key.frame or 0].name
+        return (Path(key.example.path).name,)
+    own = () if key.named is None else (key.named,)
+    return (frames[key.frame or 0].name, *own, Path(key.painted.path).name)
 
 
-def _find_guide(
-    guide: GuideFiles, path: str, names: Sequence[str], needed: set[int], kind: str, size: Size
-) -> FramePictures:
-    what = f"guide of weight {guide.weight:g}"
-    return _find_pictures(path, names, needed, kind, size, what)
+@dataclass(frozen=True)
+class _Wanted:
+    """Frames or keyframes that need a picture each."""
+
+    kind: str  # "frame" or "keyframe", for messages
+    names: Sequence[tuple[str, ...]]  # by which the picture of each may be called
+    needed: set[int]
+    size: Size  # (height, width) in px
+    has_names: bool = True  # False for frames of a video, whose names are made up
 
 
-def _find_pictures(
-    path: str, names: Sequence[str], needed: set[int], kind: str, size: Size, what: str
-) -> FramePictures:
-    """Find one picture for all frames, or a picture for each in a folder, by their names.
+def _find_pictures(path: str, wanted: _Wanted, what: str) -> FramePictures:
+    """Find one picture for all frames, or a picture for each in a folder.
 
     Args:
         path: a file or a folder.
-        names: the names of the frames or keyframes.
-        needed: which of these must have a picture.
-        kind: "frame" or "keyframe", for messages.
-        size: (height, width) in px that the pictures must have.
-        what: what the pictures are, for messages.
+        wanted: what the pictures are for.
+        what: what they are, for messages.
     """
-    whole = Path(path).is_file()
-    chosen = [Path(path)] if whole else _by_stem(path, names, needed, kind, what)
-    for number, one in enumerate(chosen):
-        if not whole and number not in needed:
-            continue
+    by_order = False
+    if Path(path).is_file():
+        chosen, needed = [Path(path)], {0}
+    else:
+        chosen, by_order = _one_for_each(path, wanted, what)
+        needed = wanted.needed
+    digest, scaled, size = hashlib.blake2b(), 0, wanted.size
+    for number in sorted(needed):
+        one = chosen[number]
         found = read_size(one)
-        if found != size:
+        scaled += found != size
+        if not is_same_shape(found, size):
             raise InputError(
-                f"{one} ({what}) is {found[1]}×{found[0]} px, its {kind} is {size[1]}×{size[0]}; "
-                "bring them to one size"
+                f"{one} ({what}) is {found[1]}×{found[0]} px, its {wanted.kind} is "
+                f"{size[1]}×{size[0]}; bring them to one shape"
             )
-    digest = hashlib.blake2b()
-    for number, one in enumerate(chosen):
-        if whole or number in needed:
-            digest.update(hash_file(one).encode())
-    return FramePictures(tuple(map(str, chosen)), digest.hexdigest())
+        digest.update(hash_file(one).encode())
+    paths = tuple(map(str, chosen))
+    return FramePictures(paths, digest.hexdigest(), scaled, by_order and wanted.has_names)
 
 
-def _by_stem(path: str, names: Sequence[str], needed: set[int], kind: str, what: str) -> list[Path]:
-    stills = {Path(still).stem: Path(still) for still in find_stills(path)}
-    stems = [Path(name).stem for name in names]
-    missing = [names[n] for n in sorted(needed) if stems[n] not in stills]
+def _one_for_each(path: str, wanted: _Wanted, what: str) -> tuple[list[Path], bool]:
+    """Find a picture for each frame, by name; or in order, if the names tell nothing."""
+    stills = [Path(still) for still in find_stills(path)]
+    by_stem: dict[str, Path] = {}
+    for still in stills:
+        before = by_stem.setdefault(_stem(still.name), still)
+        if before is not still:
+            raise UsageError(
+                f"{before} and {still} ({what}) have one name; remove the one that is not meant"
+            )
+    in_any_case = {stem.casefold(): still for stem, still in by_stem.items()}
+    stems = [[_stem(Path(name).name) for name in names] for names in wanted.names]
+    chosen = [
+        next((by_stem[s] for s in names if s in by_stem), None)
+        or next((in_any_case[s.casefold()] for s in names if s.casefold() in in_any_case), None)
+        for names in stems
+    ]
+    if len(stills) == len(chosen) and not (wanted.has_names and any(chosen)):
+        return stills, True
+    missing = [wanted.names[n][0] for n in sorted(wanted.needed) if chosen[n] is None]
     if missing:
         shown = ", ".join(missing[:_MAX_SHOWN]) + (" …" if len(missing) > _MAX_SHOWN else "")
         plural = "" if len(missing) == 1 else "s"
         raise UsageError(
-            f"{path} ({what}) has no picture for {len(missing)} {kind}{plural}: {shown}; name "
-            f"each picture like its {kind}, with any suffix"
+            f"{path} ({what}) has no picture for {len(missing)} {wanted.kind}{plural}: {shown}; "
+            f"name each picture like its {wanted.kind}, with any suffix, or give one for each of "
+            f"the {len(chosen)}, in order; there are {len(stills)}"
         )
-    return [stills.get(stem, Path(path) / stem) for stem in stems]
+    unused = (Path(path) / names[0] for names in stems)
+    return [one or other for one, other in zip(chosen, unused, strict=True)], False
+
+
+def _stem(name: str) -> str:
+    """Return a file's name without its suffix, as people compare it."""
+    stem, suffix = os.path.splitext(name)
+    return plain_name(stem if suffix.lower() in STILL_SUFFIXES else name)

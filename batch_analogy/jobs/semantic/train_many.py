@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from batch_analogy.jobs.semantic.events import (
     ignore,
 )
 from batch_analogy.jobs.semantic.training import TrainJob, train
-from batch_analogy.media.sequence import STILL_SUFFIXES, natural_key
+from batch_analogy.media.sequence import STILL_SUFFIXES, natural_key, plain_name
 
 PICTURE, LABEL = "img", "label"
 """File names in a picture's own folder, those of the method's authors."""
@@ -117,8 +116,8 @@ def train_all(
 
 def _named(folder: Path, stem: str) -> Path | None:
     """Find the picture of a name, with any suffix; of several, the first in alphabetical order."""
-    named = folder.glob(f"{glob.escape(stem)}.*")
-    found = [path for path in named if path.stem == stem and _is_still(path)]
+    wanted = plain_name(stem)
+    found = [p for p in folder.iterdir() if plain_name(p.stem) == wanted and _is_still(p)]
     return min(found, default=None)
 
 

@@ -27,6 +27,7 @@ from batch_analogy.jobs.work.anchored_frames import AnchoredFrames
 from batch_analogy.jobs.work.frame_method import LoadedFrame, MadeFrame
 from batch_analogy.jobs.work.frame_reader import FrameReader, to_tensor
 from batch_analogy.jobs.work.tasks import PaintSpec, WorkerSpec
+from batch_analogy.media.scaling import fit, is_same_shape
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
 from batch_analogy.motion.flow.optical_flow import Motion
 from batch_analogy.motion.temporal.painter import KeyframePainter, PaintedState
@@ -100,12 +101,10 @@ class Painted:
     def _with_channels(self, index: int, a: Tensor) -> Tensor:
         """Add a frame's guides made by hand and its mask as further channels."""
         guides, mask = self._inputs.guides, self._inputs.mask
-        parts = [a, *(_read(guide.target.of(index)) for guide in guides)]
+        size = _size_of(a)
+        parts = [a, *(_read(guide.target.of(index), size) for guide in guides)]
         if mask is not None:
-            parts.append(_read_mask(mask, index))
-        for part in parts[1:]:
-            if part.shape[2:] != a.shape[2:]:
-                raise FrameError(f"the size of a guide or of the mask of frame {index} has changed")
+            parts.append(_read_mask(mask, index, size))
         return torch.cat([part.to(self._device) for part in parts], dim=1)
 
     def _painting(self, number: int) -> Painting:
@@ -118,36 +117,50 @@ class Painted:
         else:
             assert key.example is not None
             a = self._reader.read_picture(Path(key.example.path))
-        guides = [_read(guide.source.of(number)) for guide in self._inputs.guides]
+        size = _size_of(a)
+        guides = [_read(guide.source.of(number), size) for guide in self._inputs.guides]
         mask = None
         if self._inputs.mask is not None and frame is not None:
-            mask = _read_mask(self._inputs.mask, frame.index).to(self._device)
+            mask = _read_mask(self._inputs.mask, frame.index, size).to(self._device)
         return Painting(
             a.to(self._device),
-            self._premultiplied(path).to(self._device),
+            self._premultiplied(path, size).to(self._device),
             tuple(guide.to(self._device) for guide in guides),
             mask,
         )
 
-    def _premultiplied(self, path: Path) -> Tensor:
+    def _premultiplied(self, path: Path, size: tuple[int, int]) -> Tensor:
         """Read a painted picture as colours times opacity, and opacity: (1, 4, H, W)."""
-        pixels, opacity = read_still(path), read_opacity(path)
+        pixels, opacity = _fitted(read_still(path), path, size), read_opacity(path)
         in_gamut = self._reader.in_gamut
         if opacity is None:
             opaque = np.ones((*pixels.shape[:2], 1), np.float32)
             return to_tensor(np.concatenate([in_gamut(pixels), opaque], axis=2))
-        opacity = opacity[..., None]
+        opacity = _fitted(opacity[..., None], path, size)
         over_black = np.maximum(pixels - (np.float32(1.0) - opacity), np.float32(0.0))
         colours = np.minimum(over_black / np.maximum(opacity, np.float32(1e-3)), np.float32(1.0))
         return to_tensor(np.concatenate([in_gamut(colours) * opacity, opacity], axis=2))
 
 
-def _read(path: Path) -> Tensor:
-    return to_tensor(read_still(path))
+def _read(path: Path, size: tuple[int, int]) -> Tensor:
+    return to_tensor(_fitted(read_still(path), path, size))
 
 
-def _read_mask(masks: FramePictures, index: int) -> Tensor:
-    return to_tensor(_luma(read_still(masks.of(index))))
+def _read_mask(masks: FramePictures, index: int, size: tuple[int, int]) -> Tensor:
+    path = masks.of(index)
+    return to_tensor(_fitted(_luma(read_still(path)), path, size))
+
+
+def _fitted(pixels: FloatPixels, path: Path, size: tuple[int, int]) -> FloatPixels:
+    """Scale a picture to the (height, width) of its frame."""
+    height, width = pixels.shape[:2]
+    if not is_same_shape((height, width), size):
+        raise FrameError(f"the size of {path} has changed; run the same command again")
+    return fit(pixels, size)
+
+
+def _size_of(picture: Tensor) -> tuple[int, int]:
+    return int(picture.shape[2]), int(picture.shape[3])
 
 
 def _luma(pixels: FloatPixels) -> FloatPixels:

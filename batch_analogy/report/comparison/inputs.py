@@ -21,7 +21,7 @@ from batch_analogy.analogy.semantic.working_size import (
 from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
-from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.sequence import find_stills, plain_name
 from batch_analogy.media.stills import FloatPixels, read_still
 from batch_analogy.report.comparison.methods import TITLES, Method, Source
 from batch_analogy.report.comparison.source_metrics import Classes
@@ -120,14 +120,14 @@ def _reduced(classes: torch.Tensor, palette: Palette, size: tuple[int, int]) -> 
 
 def _results(name: str, folder: Path, maps: Mapping[str, Classes]) -> dict[str, FloatPixels]:
     """Read external results, each scaled to the size of its map."""
-    paths = {Path(path).stem: Path(path) for path in find_stills(str(folder))}
-    missing = [case for case in maps if case not in paths]
+    paths = {plain_name(Path(path).stem): Path(path) for path in find_stills(str(folder))}
+    missing = [case for case in maps if plain_name(case) not in paths]
     if missing:
         raise InputError(
             f"the results of {name} in {folder} lack {', '.join(missing)}; put a picture for each "
             "target map there, with the map's name"
         )
-    return {case: _fitted(paths[case], classes) for case, classes in maps.items()}
+    return {case: _fitted(paths[plain_name(case)], classes) for case, classes in maps.items()}
 
 
 def _fitted(path: Path, classes: Classes) -> FloatPixels:

@@ -37,6 +37,11 @@ def test_natural_key_distinguishes_leading_zeros() -> None:
     assert sorted(keys) == sorted(sorted(keys, reverse=True))
 
 
+def test_natural_key_compares_what_is_seen() -> None:
+    names = ["e\u0301 1.png", "\u00e9 2.png", "e\u0301 10.png"]  # é as one code point or two
+    assert sorted(names[::-1], key=sequence.natural_key) == names
+
+
 def test_lists_a_folder_in_natural_order(tmp_path: Path) -> None:
     fill(tmp_path, "f_10.jpg", "f_9.JPG", "f_1.tiff", "f_2.png")
     assert names_of(tmp_path) == ["f_1.tiff", "f_2.png", "f_9.JPG", "f_10.jpg"]

@@ -48,6 +48,13 @@ def test_prefers_the_name_of_a_frame_to_its_number() -> None:
     assert places("x@7.jpg", frames=stills("5.jpg", "6.jpg", "7.jpg")) == [2]
 
 
+def test_finds_names_in_any_composition_and_numbers_as_they_are_written() -> None:
+    frames = stills(*(f"caf\u00e9_{number:04d}.jpg" for number in range(1, 6)))
+    assert places("x@cafe\u0301_0003.jpg", frames=frames) == [2]
+    assert places("x@0003.jpg", frames=frames) == [2]  # the digits in a name
+    assert places("x@3.jpg", frames=frames) == [3]  # counted from 0
+
+
 def test_reads_a_position_as_a_time_of_a_video() -> None:
     frames = stills(*(f"{number:06d}" for number in range(200)))
     assert places("x@1.5s.jpg", "y@0m3s.jpg", frames=frames, fps=Fraction(24)) == [36, 72]
