@@ -58,6 +58,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _missing_rows(config, plan)
         yield from _own_reference_rows(plan)
     yield from _depth_rows(plan)
+    yield from _animation_rows(plan)
     yield from _alpha_rows(config, plan)
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
@@ -146,6 +147,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
     yield from (text for _, text in _alpha_rows(config, plan) if text.startswith("WARNING"))
+    yield from (text for _, text in _animation_rows(plan))
     if plan.recordings:
         names = ", ".join(Path(file.path).name for file in plan.recordings)
         yield f"{len(plan.recordings)} files are taken for one recording, in this order: {names}"
@@ -178,6 +180,17 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     long = [gap for gap in gaps if gap.frames > MAX_HOLD_FRAMES]
     if long:
         yield "", f"except for gaps of more than {MAX_HOLD_FRAMES} frames: {format_gaps(long)}"
+
+
+def _animation_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield warnings of animated pictures of which only one frame is used."""
+    from batch_analogy.media.animation import is_animation
+
+    first = [] if plan.video is not None else [plan.usable()[0].source]
+    references = [] if plan.painting else [one.fingerprint.path for one in plan.all_references]
+    for path in [*first, *references[:MAX_SHOWN_REFERENCES]]:
+        if is_animation(Path(path)):
+            yield "", f"WARNING: {path} is animated, and only its first frame is used"
 
 
 def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ import numpy as np
 
 from batch_analogy.errors import InputError
 from batch_analogy.files import TEMPORARY_PREFIX, atomic_write_text, disk_errors, temporary_path
+from batch_analogy.media.animation import read_animation_frames
 from batch_analogy.media.colour_tags import decode_filter, raw_format
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines
 from batch_analogy.media.joined_video import file_starts, join_times, part_starts
@@ -176,10 +178,12 @@ def _decode_into(
     expected = info.times.within(time_range)
     if not expected.ticks:
         raise _empty_range(info)
+    if info.is_animation:
+        return _decode_animation(info, folder, expected, time_range, on_frame)
     listing = temporary_path(folder / "times.txt")
     command = _decode_command(info, time_range, listing)
     with FfmpegPipe(command, reads=True) as pipe:
-        paths = _write_frames(pipe.stream, info, folder, on_frame, first)
+        paths = _write_frames(_raw_frames(pipe.stream, info), folder, on_frame, first)
     if pipe.code != 0 or not paths:
         raise InputError(
             f"{info.path} could be decoded only up to frame {len(paths)} "
@@ -191,23 +195,39 @@ def _decode_into(
     return ExtractedFrames(paths, times, begin)
 
 
-def _write_frames(
-    stream: IO[bytes],
+def _decode_animation(
     info: VideoInfo,
     folder: Path,
+    expected: FrameTimes,
+    time_range: TimeRange,
     on_frame: Callable[[int], None] | None,
-    first: int,
-) -> list[Path]:
-    """Read raw frames from a pipe and write them as pictures, several at a time."""
+) -> ExtractedFrames:
+    low, _ = info.times.tick_range(time_range)
+    before = bisect.bisect_left(info.times.ticks, low)
+    stop = before + len(expected.ticks)
+    frames = read_animation_frames(info.path, before, stop, alpha=info.tags.has_alpha)
+    paths = _write_frames(frames, folder, on_frame, 0)
+    return ExtractedFrames(paths, expected, info.times.ticks[before] * info.times.tick)
+
+
+def _raw_frames(stream: IO[bytes], info: VideoInfo) -> Iterator[Any]:
+    """Yield the frames of ffmpeg's pipe: (H, W, 3 or 4) uint8 or uint16."""
     dtype = np.dtype("<u2") if info.tags.is_deep else np.dtype(np.uint8)
     shape = (info.height, info.width, 4 if info.tags.has_alpha else 3)
-    depth: Depth = 16 if info.tags.is_deep else 8
     frame_bytes = info.height * info.width * shape[2] * dtype.itemsize
+    while len(data := stream.read(frame_bytes)) == frame_bytes:
+        yield np.frombuffer(data, dtype).reshape(shape)
+
+
+def _write_frames(
+    frames: Iterable[Any], folder: Path, on_frame: Callable[[int], None] | None, first: int
+) -> list[Path]:
+    """Write decoded frames as pictures, several at a time."""
     paths: list[Path] = []
     queue: deque[Future[None]] = deque()
     with ThreadPoolExecutor(_WRITER_THREADS) as writers:
-        while len(data := stream.read(frame_bytes)) == frame_bytes:
-            pixels = np.frombuffer(data, dtype).reshape(shape)
+        for pixels in frames:
+            depth: Depth = 16 if pixels.dtype.itemsize > 1 else 8
             paths.append(_frame_path(folder, first + len(paths)))
             queue.append(writers.submit(_write_frame, paths[-1], pixels, depth))
             if len(queue) >= _MAX_QUEUED_FRAMES:

@@ -71,7 +71,7 @@ def _by_number(path: Path) -> str:
 
 
 def _videos_of(source: str, *, alone: bool) -> list[Path]:
-    """Return the videos of one source; a GIF is one only if it stands alone."""
+    """Return the videos of one source; an animated picture is one only if it stands alone."""
     path = expand_user(source)
     if not has_pattern(path):
         by_name = path.suffix.lower() in STILL_SUFFIXES and not alone

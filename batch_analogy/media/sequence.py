@@ -13,6 +13,7 @@ from PIL import Image
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import expand_user
+from batch_analogy.media.animation import is_animation
 from batch_analogy.media.camera_raw import RAW_SUFFIXES, is_raw
 from batch_analogy.media.container import holds_video
 from batch_analogy.media.patterns import find_matches, has_pattern, would_match
@@ -20,7 +21,7 @@ from batch_analogy.media.patterns import find_matches, has_pattern, would_match
 # fmt: off
 STILL_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
-    ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif",
+    ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif",
 }) | RAW_SUFFIXES
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",
@@ -65,7 +66,7 @@ def plain_name(text: str) -> str:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a path is a video: by its suffix, or as a GIF with several frames.
+    """Return whether a path is a video: by its suffix, or as an animated picture.
 
     The file need not exist: a missing ``clip.mp4`` counts as a video. A file whose name tells
     nothing is opened.
@@ -77,8 +78,8 @@ def is_video(path: Path) -> bool:
         return True
     if suffix in RAW_SUFFIXES or not path.is_file():
         return False
-    if suffix == ".gif":
-        return _is_animated(path)
+    if is_animation(path):
+        return True
     return not (suffix in STILL_SUFFIXES and _is_picture(path)) and holds_video(path)
 
 
@@ -182,14 +183,6 @@ def _without_developed_raws(stills: list[str]) -> list[str]:
         return stills
     developed = {os.path.splitext(name)[0] for name in stills if not is_raw(name)}
     return [n for n in stills if not (is_raw(n) and os.path.splitext(n)[0] in developed)]
-
-
-def _is_animated(path: Path) -> bool:
-    try:
-        with Image.open(path) as image:
-            return bool(getattr(image, "is_animated", False))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return False  # reading the picture later reports the error
 
 
 def _is_picture(path: Path) -> bool:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.errors import InputError, UsageError
+from batch_analogy.media.animation import needs_pillow, read_animation_times
 from batch_analogy.media.colour_tags import ColourSpace, ColourTags, film_colour_space, square
 from batch_analogy.media.container import SoundStream, VideoStream, read_container
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines, run_ffmpeg
@@ -44,6 +45,7 @@ class VideoInfo:
     subtitle_codecs: tuple[str, ...]
     tags: ColourTags
     decoder: tuple[str, ...] = ()  # input options that choose a decoder; (): ffmpeg's default
+    is_animation: bool = False  # a picture with several frames, read by Pillow
     parts: tuple[VideoInfo, ...] = ()  # of a recording in several files, each by itself
 
     @property
@@ -81,6 +83,8 @@ def probe_video(path: Path) -> VideoInfo:
         MachineError: no ffmpeg was found.
     """
     check_readable(path)
+    if needs_pillow(path):
+        return _probe_animation(path)
     container = read_container(path)
     if not container.videos:
         what = "sound but no video" if container.sounds else "neither video nor sound"
@@ -110,6 +114,31 @@ def probe_video(path: Path) -> VideoInfo:
     )
 
 
+def _probe_animation(path: Path) -> VideoInfo:
+    height, width, alpha, times = read_animation_times(path)
+    _check_size(path, height, width)
+    fps, variable = times.rate()
+    return VideoInfo(
+        path=path,
+        height=height,
+        width=width,
+        fps=fps,
+        times=times,
+        variable_rate=variable,
+        start_seconds=0.0,
+        has_pts=True,
+        sounds=(),
+        subtitle_codecs=(),
+        tags=ColourTags.of_format("rgba" if alpha else "rgb24"),
+        is_animation=True,
+    )
+
+
+def _check_size(path: Path, height: int, width: int) -> None:
+    if min(height, width) < MIN_SIDE_PX:
+        raise InputError(f"{path} is {width}×{height} px; each side must be {MIN_SIDE_PX} or more")
+
+
 def _decoder(stream: VideoStream) -> tuple[str, ...]:
     """Return input options for transparent videos, whose alpha ffmpeg's own decoder ignores."""
     name = _TRANSPARENT_DECODERS.get(stream.codec) if stream.has_alpha_layer else None
@@ -132,8 +161,7 @@ def _first_frame_size(path: Path, source: list[str]) -> tuple[int, int]:
             "check that the copy is complete, or convert it to .mp4"
         )
     width, height = (int(number) for number in size.groups())
-    if min(height, width) < MIN_SIDE_PX:
-        raise InputError(f"{path} is {width}×{height} px; each side must be {MIN_SIDE_PX} or more")
+    _check_size(path, height, width)
     return height, width
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
+from PIL import Image
 
 from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.video import probe_video
-from tests.support.command_line import HERE, Call
+from tests.support.command_line import HERE, Call, picture
 
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 
@@ -182,3 +184,17 @@ def test_a_track_that_cannot_be_read_is_named_while_planning(
     assert not probe_video(film).has_audio
     call("assemble", tmp_path / "film.run", "--sound", "first").assert_ended(0)
     assert probe_video(film).audio_codecs == ("aac",)
+
+
+def test_an_animated_picture_is_a_film(call: Call, reference: Path, tmp_path: Path) -> None:
+    images = [Image.fromarray(picture(index)) for index in range(3)]
+    clip, film = tmp_path / "clip.webp", tmp_path / "film.mp4"
+    images[0].save(clip, save_all=True, append_images=images[1:], duration=[100, 300, 100])
+    call("stylize", reference, clip, "-o", film, *HERE).assert_ended(0, "3 of 3 frames done")
+    assert probe_video(film).times.seconds == [0, Fraction(1, 10), Fraction(4, 10)]
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(2):
+        shutil.copy(clip, frames / f"img{index}.webp")
+    command = ["timelapse", clip, frames, "-o", tmp_path / "stills.mp4", *HERE, "--dry-run"]
+    call(*command).assert_ended(0, "2 in", "clip.webp is animated", "img0.webp is animated")
