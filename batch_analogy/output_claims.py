@@ -65,13 +65,19 @@ class OutputClaims:
                 self._sockets += [held] if held else []
             self._before[path] = self._identify(path)
 
+    def renew(self) -> None:
+        """Note what is there now, after this command has deleted outputs of its own."""
+        for path in self._before:
+            self._before[path] = self._identify(path)
+
     def check_unchanged(self, path: Path) -> None:
         """Check, before a claimed output is written, that it is as it was when it was claimed.
 
         Raises:
             OutputExistsError: something else has written it meanwhile.
         """
-        if path in self._before and self._identify(path) != self._before[path]:
+        now = self._identify(path)
+        if path in self._before and now not in (None, self._before[path]):
             raise OutputExistsError(
                 f"{path} was made or changed by something else while this command was at work, and "
                 f"is left as it is; {self._remedy}"
@@ -85,7 +91,7 @@ class OutputClaims:
             OSError: the file cannot be moved.
         """
         self.check_unchanged(path)
-        if path in self._before and self._before[path] is None:
+        if path in self._before and self._identify(path) is None:
             with contextlib.suppress(FileExistsError):
                 move_where_free(unfinished, path)
             if unfinished.exists():  # another machine was faster by less than a moment

@@ -125,6 +125,15 @@ def _(event: events.PlanProgress) -> str:
 
 
 @describe.register
+def _(event: events.InputGrew) -> str:
+    again = f", {event.again} are made again, as their neighbours have changed"
+    return (
+        f"there were {event.before} frames, there are {event.now}: {event.kept} finished frames "
+        f"stay{again if event.again else ''}"
+    )
+
+
+@describe.register
 def _(event: events.RunOpened) -> str:
     parts = [f"{event.total} frames, {event.segments} segments to do"]
     if event.done:

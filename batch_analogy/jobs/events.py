@@ -18,6 +18,16 @@ class PlanProgress:
 
 
 @dataclass(frozen=True)
+class InputGrew:
+    """The folder has other pictures than before; finished frames were kept where possible."""
+
+    before: int  # frames in the earlier plan
+    now: int
+    kept: int  # finished frames that stay
+    again: int  # finished frames that are made again, as they depend on their new neighbours
+
+
+@dataclass(frozen=True)
 class RunOpened:
     """The plan is complete. Sent once, before any work."""
 
@@ -142,6 +152,7 @@ class FilmWritten:
 
 RunEvent = (
     PlanProgress
+    | InputGrew
     | RunOpened
     | PoolStarted
     | WorkersReady

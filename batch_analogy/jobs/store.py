@@ -62,6 +62,8 @@ class RunStore(LockedFolder):
         self.scan_cache = run_dir / "scan.bin"  # statistics of each frame, for shots and flicker
         self.state = run_dir / "state"  # what unfinished segments need; may always be deleted
         self.logs = run_dir / "logs"
+        self.rearranged = run_dir / "rearranged"  # journal and plan, before frames are moved
+        self.rearranged_marker = self.rearranged / "ready.json"  # they must be moved now
         self.unfinished_films = run_dir / "films"  # while they are encoded
         self.last_preview = run_dir / "preview" / "last.jpg"
         self.sheet_preview = run_dir / "preview" / "sheet.jpg"
@@ -154,6 +156,7 @@ class RunStore(LockedFolder):
 
     def _own_folders(self) -> Sequence[Path]:
         return (
+            self.rearranged,
             self.frames,
             self.state,
             self.logs,

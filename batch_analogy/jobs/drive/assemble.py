@@ -169,7 +169,7 @@ def assemble(
             key=key,
             frames=most,
             scratch=str(scratch),
-            replaced_bytes=film.path.stat().st_size if film.path.is_file() else None,
+            replaced_bytes=film.path.stat().st_size if film.path.is_file() else 0,
         )
         write_record(store, film.path, record)
         frames = [tuple(store.frame(film.output, k) for k in together) for together in order]

@@ -43,7 +43,7 @@ class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     state: Literal["writing", "done"]
     key: str  # equal keys, equal films
     frames: int = 0  # while it is written: pictures that may be there
-    replaced_bytes: int | None = None  # while it is written: of the film that was there before
+    replaced_bytes: int | None = None  # while it is written: of the film before, 0 if none
     scratch: str | None = None  # while it is written: the folder of unfinished files
     output: str = ""
     fps: str = ""
@@ -196,11 +196,11 @@ def is_ours(path: Path, record: FilmRecord | None) -> bool:
 
     A film that was being written when its driver was killed is either the one that was there
     before, or the new one, whose size is noted before it is moved into place. Numbered pictures are
-    replaced one by one, so there is no telling.
+    replaced one by one, so there is no telling; nor with a record that lacks the size.
     """
     if record is None:
         return False
-    if record.state == "writing" and is_pattern(path):
+    if record.state == "writing" and (is_pattern(path) or record.replaced_bytes is None):
         return True
     size_bytes = _size_bytes(path, record)
     if record.state == "writing" and size_bytes == record.replaced_bytes:

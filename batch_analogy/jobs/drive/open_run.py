@@ -32,6 +32,7 @@ from batch_analogy.jobs.drive.film_outputs import (
     remove_unfinished,
 )
 from batch_analogy.jobs.drive.pool_choice import settle_gpus
+from batch_analogy.jobs.drive.rearrange import accept_input, finish_rearranging, rearrange
 from batch_analogy.jobs.drive.resume import Retry
 from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.folder.journal import Journal, read_history
@@ -44,6 +45,7 @@ from batch_analogy.jobs.folder.manifest import (
 )
 from batch_analogy.jobs.folder.planning_status import PlanningStatus, earlier_status
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
+from batch_analogy.jobs.plan.growth import carry_edits, find_growth, keep_placement
 from batch_analogy.jobs.plan.plan_file import keep_edits, read_plan, write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
@@ -171,10 +173,15 @@ def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
     store, previous = RunStore(config.run_dir), None
     with contextlib.suppress(PlanChangedError):  # of another version: the run itself will say so
         previous = read_plan(store.plan)
-    plan = scan_frames(plan, config, store, previous, on_event)
-    if previous is None or len(previous.frames) != len(plan.frames):
+    if previous is None:
+        return scan_frames(plan, config, store, None, on_event)
+    plan = scan_frames(keep_placement(plan, previous), config, store, previous, on_event)
+    if len(previous.frames) == len(plan.frames):
+        return keep_edits(plan, previous)
+    moves = find_growth(previous, plan, done=frozenset(), overwrite=True)
+    if moves is None:
         return plan
-    return keep_edits(plan, previous)
+    return carry_edits(plan, previous, moves, deflickered=config.deflicker != "off")
 
 
 def _open_locked(
@@ -188,6 +195,7 @@ def _open_locked(
     again: Retry | None,
     on_event: OnEvent,
 ) -> Run:
+    finish_rearranging(store)
     manifest, previous = _read_previous(store, overwrite=overwrite)
     run_id = _take_over(store, manifest) if manifest else new_run_id()
     config = _resolved(config, manifest)
@@ -201,20 +209,22 @@ def _open_locked(
         on_frame=_reporter(on_event),
     )
     plan = with_painting(plan, config, previous)
+    moves = None
     if previous is not None:
-        try:
-            resume.accept_plan(store, previous, plan)
-        except PlanChangedError:
-            if not overwrite:
-                raise
-            manifest = None
+        plan = keep_placement(plan, previous)
+        continues, moves = accept_input(store, previous, plan, overwrite=overwrite)
+        manifest = manifest if continues else None
     plan = scan_frames(plan, config, store, previous, on_event)
-    if previous is not None and manifest is not None:
+    if previous is not None and moves is not None:
+        plan = carry_edits(plan, previous, moves, deflickered=config.deflicker != "off")
+        on_event(rearrange(store, previous, plan, moves, config))
+    elif previous is not None and manifest is not None:
         plan = keep_edits(plan, previous)
         if manifest.hashes.plan != previous.plan_hash:  # it was edited
             resume.delete_unjournaled(store, plan, read_history(store.journal).done.keys())
     if manifest is None:
         remove_numbered_pictures(store)
+        claims.renew()
         store.clear()
         status.begin_afresh()
     manifest = new_manifest(run_id, config, plan)
@@ -282,6 +292,7 @@ def load_finished(
     claims = _claims_of(config)
     try:
         claims.claim(film.path for film in films_of(config))
+        finish_rearranging(store)
         manifest, plan = _read_previous(store, overwrite=False)
         if manifest is None or plan is None:
             raise UsageError(f"there is no run in {run_dir} any more")

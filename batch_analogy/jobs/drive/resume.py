@@ -63,7 +63,7 @@ def accept_plan(store: RunStore, old: Plan, new: Plan) -> None:
         return
     with Journal(store.journal) as journal, disk_errors(store.frames):
         for index in sorted(changed):  # before the plan is written, lest one is adopted
-            _delete(store, ALL_OUTPUTS, index)
+            delete_frame(store, ALL_OUTPUTS, index)
             journal.append(ResetLine(index=index, reason="input changed"))
         store.clear_anchors()  # they may have been made from the old frames
 
@@ -76,7 +76,7 @@ def delete_unjournaled(store: RunStore, plan: Plan, done: Set[int]) -> None:
     with disk_errors(store.frames):
         for frame in plan.frames:
             if frame.index not in done:
-                _delete(store, ALL_OUTPUTS, frame.index)
+                delete_frame(store, ALL_OUTPUTS, frame.index)
 
 
 def forget_frames(
@@ -103,7 +103,7 @@ def forget_frames(
     with disk_errors(store.frames):
         for index in known:  # the file first: a frame that is journaled without one is made again
             replaced = _hashes(store, outputs, index)
-            _delete(store, outputs, index)
+            delete_frame(store, outputs, index)
             journal.append(ResetLine(index=index, reason="retry requested", replaced=replaced))
     return len(known)
 
@@ -193,15 +193,15 @@ def _no_longer_done(
         record = history.done.get(frame.index)
         if record is None:
             continue
-        edit = _find_edit(record, plan, frame, dependencies)
+        edit = find_edit(record, plan, frame, dependencies)
         if edit is not None:
-            _delete(store, outputs, frame.index)  # or it would be adopted by the next start
+            delete_frame(store, outputs, frame.index)  # or it would be adopted by the next start
             yield frame.index, edit
         elif _sizes(store, outputs, frame.index) != record.output_bytes:
             yield frame.index, "its file is gone or was changed"
 
 
-def _find_edit(
+def find_edit(
     record: DoneRecord, plan: Plan, frame: FramePlan, dependencies: FilmDependencies | None
 ) -> str | None:
     """Return a description of the edit that would change a finished frame's pixels, if any."""
@@ -231,7 +231,8 @@ def _stays_failed(plan: Plan, record: FailedRecord) -> bool:
     return frame.error is None and not record.retryable and record.input == frame.blake2b
 
 
-def _delete(store: RunStore, outputs: tuple[str, ...], index: int) -> None:
+def delete_frame(store: RunStore, outputs: tuple[str, ...], index: int) -> None:
+    """Delete the pictures of a frame."""
     for output in outputs:
         store.frame(output, index).unlink(missing_ok=True)
 

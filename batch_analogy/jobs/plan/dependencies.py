@@ -109,7 +109,11 @@ class DependencyGraph:
 
     def spans(self) -> list[AnchorSpan]:
         """Return all spans of the film."""
-        return [span for shot in self._plan.shots for c in self._cut(shot) for span in c]
+        return [span for chain in self.chains() for span in chain]
+
+    def chains(self) -> list[list[AnchorSpan]]:
+        """Return all spans of the film, in chains: no span depends on one of another chain."""
+        return [chain for shot in self._plan.shots for chain in self._cut(shot)]
 
     def unneeded_anchors(self, index: int, done: Set[int]) -> list[int]:
         """Return the frame indices of the anchors around a frame that are no longer needed.
@@ -208,7 +212,7 @@ def _provenances(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> l
     exposures = [[[f.index, f.exposure_ev] for f in s.frames if f.exposure_ev] for s in chain]
     firsts = [span.frames[0].exposure_ev for span in chain]
     anchors: dict[int, str] = {}
-    for place in sorted(range(len(chain)), key=lambda place: _depth(chain, place)):
+    for place in chain_order(chain):
         made_from: list[Any] = []
         if painting is not None:
             made_from = [chain[place].start, chain[place].is_keyframe]
@@ -223,6 +227,11 @@ def _provenances(chain: Sequence[AnchorSpan], painting: PaintInputs | None) -> l
         )
         for place in range(len(chain))
     ]
+
+
+def chain_order(chain: Sequence[AnchorSpan]) -> list[int]:
+    """Return the places of a chain's spans, each after the one that its anchor is made from."""
+    return sorted(range(len(chain)), key=lambda place: _depth(chain, place))
 
 
 def fingerprint(content: list[Any]) -> str:

@@ -66,6 +66,10 @@ class FilmDependencies:
         """Return all spans of the film, for each reference."""
         return [span for graph in self._graphs for span in graph.spans()]
 
+    def chains(self) -> list[list[list[AnchorSpan]]]:
+        """Return, for each reference, the spans of the film in chains."""
+        return [graph.chains() for graph in self._graphs]
+
     def unneeded_anchors(self, index: int, done: Set[int]) -> list[AnchorId]:
         """Return the anchors around a frame that are no longer needed.
 

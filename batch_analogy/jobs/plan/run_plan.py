@@ -245,7 +245,7 @@ def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
     Raises:
         PlanChangedError: it must not; the message names what changed.
     """
-    changes = [*_setting_changes(old, new), *_input_changes(old, new, done)]
+    changes = [*setting_changes(old, new), *_input_changes(old, new, done)]
     if changes:
         raise PlanChangedError(
             "the run folder was begun with other settings or input: "
@@ -256,7 +256,14 @@ def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
     return {now.index for was, now in pairs if was.blake2b != now.blake2b}
 
 
-def _setting_changes(old: Plan, new: Plan) -> list[str]:
+def setting_changes(old: Plan, new: Plan, *, placed: bool = True) -> list[str]:
+    """Describe what differs in settings and in the input that all frames share.
+
+    Args:
+        old: the plan in the run folder.
+        new: the plan made now.
+        placed: the places of references count too.
+    """
     was, now = _flat(old.pixels), _flat(new.pixels)
     changes = [
         f"{name} was {was.get(name)}, is {now.get(name)}"
@@ -277,7 +284,7 @@ def _setting_changes(old: Plan, new: Plan) -> list[str]:
     elif old.reference.blake2b != new.reference.blake2b:
         changes.append(f"the content of the reference {new.reference.path} has changed")
     frames = [[reference.frame for reference in plan.references] for plan in (old, new)]
-    if frames[0] != frames[1]:
+    if placed and frames[0] != frames[1]:
         before, after = (", ".join(map(str, indices)) or "no frame" for indices in frames)
         changes.append(f"the references were placed at {before}, are placed at {after}")
     return changes

@@ -12,6 +12,7 @@ from batch_analogy.cli.run_watcher import RunWatcher, describe, event_name
 from batch_analogy.jobs import events
 
 SAMPLES: list[events.RunEvent] = [
+    events.InputGrew(before=5, now=7, kept=4, again=1),
     events.PlanProgress("checking", 3, None),
     events.RunOpened(Path("night.run"), total=9, done=2, failed=1, adopted=1, segments=2),
     events.PoolStarted("ray", 2, 1, "http://127.0.0.1:8265", "ray get-auth-token"),

@@ -37,9 +37,10 @@ def store(tmp_path: Path) -> RunStore:
     [
         (b"abc", DONE, True, True),
         (b"abcd", DONE, False, False),  # it was changed
-        (b"abc", WRITING, False, False),  # another made it after the driver was killed
-        (b"abc", structs.replace(WRITING, bytes=3), False, True),  # killed after it was moved
-        (b"abc", structs.replace(WRITING, replaced_bytes=3), False, True),  # killed before
+        (b"abc", WRITING, False, True),  # its size was not noted
+        (b"abc", structs.replace(WRITING, replaced_bytes=0), False, False),  # another made it
+        (b"abc", structs.replace(WRITING, replaced_bytes=0, bytes=3), False, True),  # just moved
+        (b"abc", structs.replace(WRITING, replaced_bytes=3), False, True),  # not moved yet
         (b"abc", None, False, False),
         (None, DONE, False, False),
     ],
