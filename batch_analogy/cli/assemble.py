@@ -14,6 +14,7 @@ from batch_analogy.cli.options import film, general
 from batch_analogy.cli.outcome import execute, report
 from batch_analogy.cli.run_watcher import RunWatcher
 from batch_analogy.config.codecs import Codec
+from batch_analogy.config.film_size import FilmFit
 from batch_analogy.config.run import OnMissing
 
 EPILOG = """Examples:
@@ -22,7 +23,7 @@ batch-analogy assemble night.run --fps 12
 
 batch-analogy assemble night.run --blend 4 -o smeared.mp4
 
-batch-analogy assemble night.run -o small.mp4 --crf 28
+batch-analogy assemble night.run -o small.mp4 --film-size 1920x1080 --crf 28
 
 batch-analogy assemble night.run -o edit.mov --codec prores
 
@@ -74,6 +75,15 @@ CrfOption = Annotated[
         help=f"Compression: 0 is lossless, 28 makes small files. {_UNCHANGED}", show_default=False
     ),
 ]
+FilmSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{film.FILM_SIZE_HELP} {_UNCHANGED}", metavar="WxH|P%|max|full", show_default=False
+    ),
+]
+FilmFitOption = Annotated[
+    FilmFit | None, typer.Option(help=f"{film.FILM_FIT_HELP} {_UNCHANGED}", show_default=False)
+]
 OnMissingOption = Annotated[
     OnMissing | None,
     typer.Option(
@@ -98,6 +108,8 @@ def assemble(
     codec: CodecOption = None,
     depth: DepthOption = None,
     crf: CrfOption = None,
+    film_size: FilmSizeOption = None,
+    film_fit: FilmFitOption = None,
     on_missing: OnMissingOption = None,
     sound: SoundOption = None,
     no_audio: NoAudioOption = False,
@@ -114,6 +126,7 @@ def assemble(
     console = Console(json_lines)
     given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
+    given |= {"film_size": film_size, "film_fit": film_fit}
     given |= film.sound_fields("none" if no_audio else sound)
     with RunWatcher(console) as watcher:
         run = api.load_finished(

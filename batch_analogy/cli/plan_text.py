@@ -16,6 +16,7 @@ from batch_analogy.config.run import RunConfig
 
 if TYPE_CHECKING:
     from batch_analogy.jobs.drive.estimate import Estimate
+    from batch_analogy.jobs.drive.film_outputs import FilmPlan
     from batch_analogy.jobs.plan.run_plan import Plan
 
 MAX_OPENED = 100
@@ -42,8 +43,8 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    from batch_analogy.jobs.drive.assemble import sound_notes
     from batch_analogy.jobs.drive.film_outputs import films_of
+    from batch_analogy.jobs.drive.film_sound import sound_notes
     from batch_analogy.jobs.plan.ranges import format_frames
 
     about = "about " if plan.estimated else ""
@@ -68,8 +69,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _reference_rows(config, plan)
     yield from painting_rows(plan)
     for film in films_of(config):
-        height, width = plan.picture_size(film.output, plan.usable()[0].index)
-        yield "film", f"{film.path}, {width}x{height}, {_rate(config, plan)}"
+        yield from _film_rows(config, plan, film)
     yield from (("sound", text) for text in sound_notes(config, plan))
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
@@ -139,7 +139,8 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     """Yield the warnings of a plan alone."""
-    from batch_analogy.jobs.drive.assemble import needs_video, sound_notes
+    from batch_analogy.jobs.drive.film_outputs import films_of
+    from batch_analogy.jobs.drive.film_sound import needs_video, sound_notes
 
     if plan.video is None and len(plan.frames) > 1:
         rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
@@ -156,6 +157,8 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
     yield from (f"WARNING: {text}" for text in sound_notes(config, plan))
+    for film in films_of(config):
+        yield from (text for name, text in _film_rows(config, plan, film) if not name)
     yield from (text for name, text in painting_rows(plan) if name != "painted")
 
 
@@ -207,6 +210,24 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         return  # it was deleted meanwhile; its worker will report it
     if loss is not None:
         yield "depth", f"only 8 of the 16 bits of {first.name} are used: {loss}"
+
+
+def _film_rows(config: RunConfig, plan: Plan, film: FilmPlan) -> Iterator[tuple[str, str]]:
+    """Yield a film's place, size and rate, and what plays it if not everything does."""
+    from batch_analogy.jobs.drive.assemble import encoding_of
+    from batch_analogy.media.film_layout import film_size_of, playing_note
+    from batch_analogy.media.numbered_output import is_pattern
+
+    frame = plan.picture_size(film.output, plan.usable()[0].index)
+    encoding = encoding_of(config)
+    height, width = film_size_of(film.path, frame, encoding, plan.fps)
+    made = "" if (height, width) == frame else f" (frames of {frame[1]}x{frame[0]})"
+    yield "film", f"{film.path}, {width}x{height}{made}, {_rate(config, plan)}"
+    if not is_pattern(film.path):
+        properties = plan.video_properties
+        deep = properties is not None and properties.high_bit_depth
+        note = playing_note(encoding, (height, width), plan.fps, deep=deep)
+        yield from [("", f"WARNING: {note}")] if note else []
 
 
 def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
+_BLOCK_PX = 16  # of H.264
 _THREADS = "4"  # fixed, because the result of some encoders depends on it
 
 
@@ -16,6 +19,29 @@ class AlphaSpec:
     title: str
     pixel_formats: Mapping[int, str]  # bits per channel → pixel format, as for opaque frames
     options: tuple[str, ...] = ()  # after the codec's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Players:
+    """The largest films that a group of players shows (docs/method.md, "Films and players")."""
+
+    title: str
+    long_px: int  # of the longer side
+    short_px: int
+    px_per_second: int  # with each side rounded up to whole blocks
+    where: str = ""  # follows the film's name in a message
+
+    def shows(self, height: int, width: int, fps: Fraction) -> bool:
+        """Return whether they show a film of this size and rate."""
+        short, long = sorted((height, width))
+        area = math.prod(_BLOCK_PX * -(-side // _BLOCK_PX) for side in (height, width))
+        return long <= self.long_px and short <= self.short_px and area * fps <= self.px_per_second
+
+    def largest_factor(self, height: int, width: int, fps: Fraction) -> float:
+        """Return about how much a film must be scaled to be shown; above 1 if it may be larger."""
+        short, long = sorted((height, width))
+        by_rate = math.sqrt(self.px_per_second / float(height * width * fps))
+        return min(self.long_px / long, self.short_px / short, by_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +60,11 @@ class CodecSpec:
     deep_bits: int  # the same for 16-bit frames
     even_sides: bool  # height and width must be even, because chroma is subsampled
     max_side_px: int
+    players: tuple[Players, ...] = ()  # the most common ones first; (): the film is for editing
+    beyond: str = ""  # what plays films that these do not, after the film's name
+    better: str = ""  # other advice for these films
+    few_players_bits: int | None = None  # from so many bits on, few players show the film
+    few_players_lossless: bool = False  # the same at crf 0
     alpha: AlphaSpec | None = None  # None: transparent frames are seen over white
 
     def encoder_options(self, crf: int, suffix: str) -> list[str]:
@@ -49,6 +80,10 @@ class CodecSpec:
         return ["-c:v", self.encoder, *quality, *self.suffix_options.get(suffix, ())]
 
 
+_BY_SOFTWARE = (
+    "plays in VLC, mpv and the like on a strong computer, but not on phones, televisions and in "
+    "most browsers"
+)
 _X265 = f"log-level=error:pools={_THREADS}:frame-threads=2"
 _APPLE_TAG = ("-tag:v", "hvc1")  # without it, Apple's players do not recognise H.265
 
@@ -65,6 +100,18 @@ CODECS: dict[str, CodecSpec] = {
         deep_bits=8,  # few players show H.264 of 10 bits
         even_sides=True,
         max_side_px=16384,
+        players=(
+            Players(  # level 5.2 of ITU-T H.264, Table A-1; decoders in hardware end at 4096 a side
+                title="4096x2304",
+                long_px=4096,
+                short_px=2304,
+                px_per_second=2_073_600 * 256,
+            ),
+        ),
+        beyond=_BY_SOFTWARE,
+        better="--codec h265 may be larger",
+        few_players_bits=10,
+        few_players_lossless=True,
     ),
     "h265": CodecSpec(
         title="H.265",
@@ -79,6 +126,18 @@ CODECS: dict[str, CodecSpec] = {
         deep_bits=10,
         even_sides=True,
         max_side_px=16384,
+        players=(  # levels 5.1 and 6.1 of ITU-T H.265, Tables A.8 and A.9
+            Players(title="4096x2160", long_px=4096, short_px=2160, px_per_second=534_773_760),
+            Players(
+                title="8192x4320",
+                long_px=8192,
+                short_px=4320,
+                px_per_second=2_139_095_040,
+                where="plays on devices that decode 8K, most of them made after 2020, and not on "
+                "older phones, televisions and computers",
+            ),
+        ),
+        beyond=_BY_SOFTWARE,
     ),
     "prores": CodecSpec(
         title="ProRes",

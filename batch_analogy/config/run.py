@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, SELECTABLE_BITS, Codec
+from batch_analogy.config.film_size import FULL, FilmFit, parse_film_size
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.errors import ConfigError
@@ -137,6 +138,8 @@ class RunConfig:
     crf: int = 16
     codec: Codec = "h264"
     depth: int | None = None  # bits per channel of the film, 8 or 10; None: chosen by the codec
+    film_size: str = FULL  # or "max", "50%", "1920x1080"
+    film_fit: FilmFit = "letterbox"  # of frames of another shape
     start: str | None = None  # start of the video part, as typed: seconds or a timecode
     end: str | None = None  # likewise
     keep_audio: bool = False  # the film has the sound and the subtitles of the video
@@ -156,6 +159,8 @@ class RunConfig:
         check_choice("target", self.target, Target)
         check_choice("on_missing", self.on_missing, OnMissing)
         check_choice("order", self.order, Order)
+        parse_film_size(self.film_size)
+        check_choice("film_fit", self.film_fit, FilmFit)
         check_choice("sound_tracks", self.sound_tracks, SoundTracks)
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")

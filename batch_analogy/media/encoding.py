@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config.codecs import CODECS, Codec, CodecSpec
+from batch_analogy.config.film_size import FULL, FilmFit, FilmSize, parse_film_size
 from batch_analogy.config.run import SoundTracks
 from batch_analogy.errors import MachineError, UsageError
 from batch_analogy.media.ffmpeg import run_ffmpeg
@@ -35,6 +36,13 @@ class EncodingOptions:
     codec: Codec = "h264"
     depth: int | None = None  # bits a channel, 8 or 10; None: what suits the codec and the frames
     crf: int = 16  # of H.264 and H.265: 0 (lossless) to 51
+    size: str = FULL  # as for ``parse_film_size``
+    fit: FilmFit = "letterbox"
+
+    @property
+    def film_size(self) -> FilmSize:
+        """The wanted size."""
+        return parse_film_size(self.size)
 
     @property
     def spec(self) -> CodecSpec:

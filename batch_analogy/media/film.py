@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
-import cv2
 import numpy as np
 
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
@@ -21,6 +20,8 @@ from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.colour_tags import ColourSpace, encode_filter
 from batch_analogy.media.encoding import KEEP_ALPHA, EncodingOptions, Soundtrack, check_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
+from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
+from batch_analogy.media.fitting import fit_pixels
 from batch_analogy.media.matroska import MatroskaWriter
 from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.sound import TrackChoice
@@ -61,17 +62,6 @@ class EncoderError(FilmError):
     """ffmpeg ended with an error that is not the disk's."""
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Size and depth of the pictures that the encoder receives."""
-
-    height: int  # px, of the film
-    width: int
-    scaled: bool
-    deep: bool  # 16 bits a channel, not 8
-    alpha: bool  # with opacity
-
-
 def encode_film(
     frames: Sequence[Path | FrameBlend],
     output: Path,
@@ -87,7 +77,8 @@ def encode_film(
 ) -> FilmInfo:
     """Encode pictures as a film, in the given order, and verify it by decoding it.
 
-    If the codec needs even sizes, odd ones are padded by repeating the last row or column.
+    The film has the size that ``encoding`` asks for, by default that of the frames. If the codec
+    needs even sizes, odd ones are padded by repeating the last row or column.
     Transparent frames stay transparent if the codec can, else they are seen over white. The film
     lasts exactly as long as its frames: longer sound is cut, shorter sound ends earlier.
 
@@ -110,9 +101,14 @@ def encode_film(
     """
     _check(frames, output, fps, encoding)
     first = as_blend(frames[0])
-    layout = _layout(first, encoding, alpha=_keeps_alpha(frames, output, encoding))
+    deep = _is_deep(first[0])
+    height, width = _read_frame(first).shape[:2]
+    alpha = _keeps_alpha(frames, output, encoding)
+    layout = choose_layout((height, width), encoding, fps, deep=deep, alpha=alpha)
+    if note := playing_note(encoding, (layout.height, layout.width), fps, deep=deep):
+        _log.warning("%s: %s", output, note)
     duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
-    pixel_format = encoding.pixel_format(_is_deep(first[0]), layout.alpha)
+    pixel_format = encoding.pixel_format(deep, layout.alpha)
     encoder = ["-vf", encode_filter(colours, pixel_format)]
     encoder += _encoder_options(encoding, durations, output.suffix.lower(), layout.alpha)
     with _temporary(output, scratch) as temporary:
@@ -176,19 +172,6 @@ def _keeps_alpha(
     return transparent and encoding.spec.alpha is not None
 
 
-def _layout(first: FrameBlend, encoding: EncodingOptions, *, alpha: bool) -> _Layout:
-    """Choose the film's size: within the codec's limit, and even where the codec requires it."""
-    height, width = _read_frame(first).shape[:2]
-    limit = encoding.spec.max_side_px
-    scaled = max(height, width) > limit
-    if scaled:
-        factor = limit / max(height, width)
-        height, width = max(2, round(height * factor)), max(2, round(width * factor))
-    if encoding.spec.even_sides:
-        height, width = height + height % 2, width + width % 2
-    return _Layout(height, width, scaled, encoding.bits(_is_deep(first[0])) > 8, alpha)
-
-
 def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
     """Yield the start time of each frame in seconds; endlessly if the rate is constant."""
     if durations is None:
@@ -196,7 +179,7 @@ def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterato
     return itertools.accumulate(durations, initial=Fraction(0))
 
 
-def _input_options(layout: _Layout, fps: Fraction | None) -> list[str]:
+def _input_options(layout: FilmLayout, fps: Fraction | None) -> list[str]:
     """Return options for the pipe: raw video at a constant rate, or Matroska with times."""
     if fps is None:
         return ["-f", "matroska", "-i", "pipe:0"]
@@ -289,7 +272,7 @@ def _run_encoder(
     command: list[str],
     frames: Sequence[Path | FrameBlend],
     durations: Sequence[Fraction] | None,
-    layout: _Layout,
+    layout: FilmLayout,
     output: Path,
     on_frame: Callable[[int], None] | None,
 ) -> None:
@@ -311,7 +294,7 @@ def _write_frames(
     stream: IO[bytes],
     frames: Sequence[Path | FrameBlend],
     durations: Sequence[Fraction] | None,
-    layout: _Layout,
+    layout: FilmLayout,
     on_frame: Callable[[int], None] | None,
 ) -> None:
     """Write the frames as raw video or, with durations, as Matroska; read repeated ones once."""
@@ -328,7 +311,8 @@ def _write_frames(
             pixels = _read_frame(frame, deep=layout.deep, alpha=layout.alpha)
             _check_same_size(frame[0], pixels.shape, shape or pixels.shape)
             shape = pixels.shape
-            previous, data = frame, _fit(pixels, layout)
+            fitted = fit_pixels(pixels, (layout.height, layout.width), layout.fit)
+            previous, data = frame, fitted.tobytes()
         if matroska is None or durations is None:
             stream.write(data)
         else:
@@ -363,13 +347,3 @@ def _read_frame(
     if alpha and pixels.shape[2] == 3:
         pixels = with_opacity(pixels, np.ones(pixels.shape[:2], np.float32))
     return to_uint16(pixels) if deep else to_uint8(pixels)
-
-
-def _fit(pixels: Uint8Pixels | Uint16Pixels, layout: _Layout) -> bytes:
-    """Scale a picture down, or pad it, to the film's size."""
-    if layout.scaled:
-        size = (layout.width, layout.height)
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(small).tobytes()
-    below, right = layout.height - pixels.shape[0], layout.width - pixels.shape[1]
-    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge").tobytes()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from batch_analogy.config.film_size import FilmFit
 from batch_analogy.errors import FilmError, FrameError, UsageError
 from batch_analogy.files import atomic_write_bytes, disk_errors, move_into_place
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
+from batch_analogy.media.fitting import fit_pixels
 from batch_analogy.media.picture_formats import FRAME_FORMAT, format_of
-from batch_analogy.media.stills import Depth, read_depth
+from batch_analogy.media.stills import Depth, read_depth, read_size
 
 DEFAULT_NAME = f"%06d{FRAME_FORMAT.suffix}"
 
@@ -70,6 +75,8 @@ def write_numbered(
     pattern: Path,
     *,
     depth: int | None = None,
+    size: tuple[int, int] | None = None,
+    fit: FilmFit = "letterbox",
     earlier: int = 0,
     scratch: Path | None = None,
     on_frame: Callable[[int], None] | None = None,
@@ -80,6 +87,8 @@ def write_numbered(
         frames: finished frames in order; a path given twice is written twice, a tuple is blended.
         pattern: such as ``out/%06d.png``; its folder is created if it is missing.
         depth: bits a channel, 8, or more for 16; None: as the frames for PNG, 16 for TIFF.
+        size: height and width of the pictures, px; None: those of the frames.
+        fit: how frames of another shape are brought to that size.
         earlier: number of pictures that an earlier call wrote; those beyond the frames are deleted.
         scratch: folder of the unfinished picture, on the same disk; None: that of the pictures.
         on_frame: called with the number of pictures written so far.
@@ -93,11 +102,12 @@ def write_numbered(
         UsageError: as for ``check_pattern``.
     """
     check_pattern(pattern)
+    write = _write if size is None else functools.partial(_write, size=size, fit=fit)
     size_bytes = 0
     for index, frame in enumerate(frames):
         path = numbered(pattern, index)
         try:
-            _write(as_blend(frame), path, depth, scratch)
+            write(as_blend(frame), path, depth, scratch)
         except FrameError as error:
             raise FilmError(f"the pictures cannot be written: {error}") from error
         size_bytes += path.stat().st_size
@@ -108,10 +118,18 @@ def write_numbered(
     return size_bytes
 
 
-def _write(frame: FrameBlend, path: Path, depth: int | None, scratch: Path | None) -> None:
+def _write(
+    frame: FrameBlend,
+    path: Path,
+    depth: int | None,
+    scratch: Path | None,
+    *,
+    size: tuple[int, int] | None = None,
+    fit: FilmFit = "letterbox",
+) -> None:
     if scratch is not None:
         unfinished = scratch / path.name
-        _write(frame, unfinished, depth, None)
+        _write(frame, unfinished, depth, None, size=size, fit=fit)
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(unfinished, path)
@@ -122,7 +140,11 @@ def _write(frame: FrameBlend, path: Path, depth: int | None, scratch: Path | Non
     wanted: Depth = picture_format.numbered_depth or own
     if depth is not None:
         wanted = 8 if depth == 8 else 16
-    if picture_format is FRAME_FORMAT and wanted == own and len(set(frame)) == 1:
+    scales = size is not None and size != read_size(frame[0])
+    if picture_format is FRAME_FORMAT and wanted == own and len(set(frame)) == 1 and not scales:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
-    picture_format.write(path, read_blend(frame, alpha=True), wanted)
+    pixels = read_blend(frame, alpha=True)
+    if size is not None and scales:
+        pixels = np.clip(fit_pixels(pixels, size, fit), 0, 1)
+    picture_format.write(path, pixels, wanted)

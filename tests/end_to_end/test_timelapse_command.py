@@ -119,3 +119,25 @@ def test_a_second_driver_is_kept_out_of_a_run(call: Call, reference: Path, tmp_p
     ended = call("timelapse", reference, frames, "-o", tmp_path / "film.mp4", *HERE)
     working.close()
     ended.assert_failed(1, "is working in", "--run-dir")
+
+
+def test_the_film_may_have_another_size(call: Call, reference: Path, tmp_path: Path) -> None:
+    frames = write(tmp_path / "frames", 2)
+    film = tmp_path / "film.mp4"
+    command = ["timelapse", reference, frames, "-o", film, *HERE]
+    ended = call(*command, "--film-size", "50%", "--dry-run")
+    ended.assert_ended(0, "40x32 (frames of 80x64)")
+    call(*command, "--film-size", "121x90").assert_failed(2, "needs even sides; give 122x90")
+    call(*command, "--film-size", "huge").assert_failed(2, "write 1920x1080, 50%, max or full")
+    call(*command, "--film-size", "50%").assert_ended(0, "40x32")
+    assert (probe_video(film).width, probe_video(film).height) == (40, 32)
+    again = ["assemble", tmp_path / "film.run"]
+    call(*again, "--film-size", "120x120", "--film-fit", "crop").assert_ended(0)
+    assert (probe_video(film).width, probe_video(film).height) == (120, 120)
+    call(*again, "-o", f"{tmp_path}/out/%d.png", "--film-size", "160x90").assert_ended(0)
+    with Image.open(tmp_path / "out/1.png") as image:
+        assert image.size == (160, 90)
+    call(*command, "--codec", "h264", "--depth", "10", "--dry-run").assert_ended(0, "of 10 bits")
+    (tmp_path / "film.run/frames/a_prime/000000.png").unlink()
+    call("assemble", tmp_path / "film.run", "--film-size", "full").assert_ended(3)
+    assert (probe_video(film).width, probe_video(film).height) == (80, 64)

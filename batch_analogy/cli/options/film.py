@@ -11,6 +11,7 @@ import typer
 
 from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
+from batch_analogy.config.film_size import FilmFit
 from batch_analogy.config.run import Deflicker, OnMissing, Order, RunConfig, Shots, Temporal
 from batch_analogy.errors import UsageError
 from batch_analogy.files import expand_user
@@ -28,6 +29,14 @@ _DEPTH_HELP = (
 HOLD_HELP = (
     "Show every frame for N frames of the film, which slows it down. With --hold or --blend a "
     "video's film has no sound."
+)
+FILM_SIZE_HELP = (
+    "Size of the film: 1920x1080, 50% of the frames' size, full (the frames' own), or max, the "
+    "largest that players commonly show with the codec. The frames themselves keep their size."
+)
+FILM_FIT_HELP = (
+    "How frames of another shape fit into --film-size 1920x1080: letterbox with bars beside them, "
+    "crop without their borders."
 )
 Sound = Literal["keep", "first", "none"]
 SOUND_HELP = (
@@ -176,6 +185,11 @@ CrfOption = Annotated[
         rich_help_panel=FILM,
     ),
 ]
+FilmSizeOption = Annotated[
+    str,
+    typer.Option(help=FILM_SIZE_HELP, metavar="WxH|P%|max|full", rich_help_panel=FILM),
+]
+FilmFitOption = Annotated[FilmFit, typer.Option(help=FILM_FIT_HELP, rich_help_panel=FILM)]
 StartOption = Annotated[
     str | None,
     typer.Option(
@@ -269,6 +283,8 @@ class FilmOptions:
     codec: CodecOption = RunConfig.codec
     depth: DepthOption = None
     crf: CrfOption = RunConfig.crf
+    film_size: FilmSizeOption = RunConfig.film_size
+    film_fit: FilmFitOption = RunConfig.film_fit
     start: StartOption = None
     end: EndOption = None
     sound: SoundOption = None  # None: decided by command
@@ -281,7 +297,8 @@ class FilmOptions:
     def config_fields(self) -> dict[str, Any]:
         """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
-        fields = {name: getattr(self, name) for name in (*same, "on_missing", "temporal")}
+        more = ("film_size", "film_fit", "on_missing", "temporal")
+        fields = {name: getattr(self, name) for name in (*same, *more)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)
         if self.deflicker is not None:

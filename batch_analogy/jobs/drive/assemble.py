@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from batch_analogy.config.film_size import FULL
 from batch_analogy.config.run import OnMissing, RunConfig
-from batch_analogy.errors import FilmError
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
     FilmRecord,
@@ -27,19 +27,18 @@ from batch_analogy.jobs.drive.film_outputs import (
     scratch_folder,
     write_record,
 )
+from batch_analogy.jobs.drive.film_sound import soundtrack_of
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import gaps_of
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.blend import FrameBlend
-from batch_analogy.media.container import read_container
-from batch_analogy.media.encoding import EncodingOptions, Soundtrack
+from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film import FilmInfo, encode_film
+from batch_analogy.media.film_layout import film_size_of
 from batch_analogy.media.frame_numbers import extra_holds
-from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.numbered_output import is_pattern, write_numbered
-from batch_analogy.media.sound import choose_tracks
 from batch_analogy.media.stills import read_size
 from batch_analogy.output_claims import OutputClaims
 
@@ -183,9 +182,9 @@ def assemble(
                     film.path,
                     fps=plan.fps,
                     durations=_durations(config, plan, done),
-                    encoding=EncodingOptions(config.codec, config.depth, config.crf),
+                    encoding=encoding_of(config),
                     colours=plan.colours,
-                    sound=_sound(config, plan, store),
+                    sound=soundtrack_of(config, plan, store),
                     scratch=scratch,
                     on_frame=report,
                     place=_placer(store, record, claims),
@@ -216,6 +215,13 @@ def _placer(
     return place
 
 
+def encoding_of(config: RunConfig) -> EncodingOptions:
+    """Return how the films of a run are encoded."""
+    return EncodingOptions(
+        config.codec, config.depth, config.crf, config.film_size, config.film_fit
+    )
+
+
 def _record(film: FilmPlan, info: FilmInfo, key: str, missing: tuple[int, ...]) -> FilmRecord:
     return FilmRecord(
         state="done",
@@ -243,10 +249,19 @@ def _write_pictures(
     report: Callable[[int], None],
 ) -> FilmInfo:
     """Write numbered pictures instead of a film; ``earlier`` ones may be there already."""
+    own = read_size(frames[0][0])
+    size = film_size_of(pattern, own, encoding_of(config), plan.fps)
     size_bytes = write_numbered(
-        frames, pattern, depth=config.depth, earlier=earlier, scratch=scratch, on_frame=report
+        frames,
+        pattern,
+        depth=config.depth,
+        size=None if size == own else size,
+        fit=config.film_fit,
+        earlier=earlier,
+        scratch=scratch,
+        on_frame=report,
     )
-    height, width = read_size(frames[0][0])
+    height, width = size
     return FilmInfo(
         path=pattern,
         frames=len(frames),
@@ -258,71 +273,6 @@ def _write_pictures(
         has_audio=False,
         scaled=False,
     )
-
-
-def _sound(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
-    """Return the video's sound, if the film is played at the video's speed.
-
-    Raises:
-        FilmError: the video is gone, and no copy of it was kept.
-    """
-    if plan.video is None or plan.video_properties is None or not takes_sound(config, plan):
-        return None
-    videos = [_at_hand(Path(file.path), store, part) for part, file in enumerate(plan.video_files)]
-    return Soundtrack(probe_videos(videos), plan.video_properties.start, config.sound_tracks)
-
-
-def _at_hand(video: Path, store: RunStore, part: int) -> Path:
-    """Return a video, or the copy of it in the run folder."""
-    copy = store.kept_video(video.suffix, part)
-    for path in (video, copy):
-        if path.is_file():
-            return path
-    raise FilmError(
-        f"the film takes its sound from {video}, which is gone; put it back, or make the film "
-        "without sound: batch-analogy assemble --no-audio"
-    )
-
-
-def sound_notes(config: RunConfig, plan: Plan) -> list[str]:
-    """Return what a person should know about the film's sound before the run starts.
-
-    Raises:
-        InputError: the video cannot be read any more.
-    """
-    properties = plan.video_properties
-    if plan.video is None or properties is None or not takes_sound(config, plan):
-        return []
-    video = Path(plan.video.path)
-    if is_pattern(config.output) or not video.is_file():
-        return []
-    choices = choose_tracks(
-        video,
-        read_container(video).sounds,
-        config.output.suffix.lower(),
-        begin=properties.start,
-        tracks=config.sound_tracks,
-    )
-    return [choice.note for choice in choices if choice.note]
-
-
-def takes_sound(config: RunConfig, plan: Plan) -> bool:
-    """Return True if the film has the sound or the subtitles of the video."""
-    properties = plan.video_properties
-    if not config.keep_audio or properties is None or not properties.has_soundtrack:
-        return False
-    return (config.hold, config.blend) == (1, 1) and plan.fps == properties.fps
-
-
-def needs_video(config: RunConfig, plan: Plan) -> bool:
-    """Return True if the source video has to stay where it is until the film is made."""
-    if plan.video is None or not takes_sound(config, plan):
-        return False
-    store = RunStore(config.run_dir)
-    copies = [
-        store.kept_video(Path(file.path).suffix, part) for part, file in enumerate(plan.video_files)
-    ]
-    return not all(copy.exists() for copy in copies)
 
 
 def _reporter(on_event: OnEvent, path: Path, total: int) -> Callable[[int], None]:
@@ -376,6 +326,8 @@ def _key(
         [one[0] if len(one) == 1 else one for one in _order(config, plan, done)],
         [str(one) for one in _durations(config, plan, done) or ()],
     ]
+    if (config.film_size, config.film_fit) != (FULL, RunConfig.film_fit):
+        content.append([config.film_size, config.film_fit])
     if changed:
         content.append([[index, changed[index].get(film.output)] for index in sorted(changed)])
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()

@@ -15,6 +15,8 @@ from typing import Literal
 
 import msgspec
 
+from batch_analogy.config.codecs import CODECS
+from batch_analogy.config.film_size import check_film_size, parse_film_size
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.files import TEMPORARY_PREFIX, disk_errors, temporary_path
@@ -101,6 +103,7 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
                 "pictures"
             )
         check_container(path, config.codec)
+        check_film_size(parse_film_size(config.film_size), CODECS[config.codec])
         check_encoder(config.codec)
     if overwrite:
         return

@@ -276,8 +276,8 @@ def load_finished(
         overwrite: as for ``open_run``.
         output: another film; None: the run's own film is made again.
         film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
-            ``on_missing``, ``keep_audio`` or ``sound_tracks``; the run keeps them if ``output``
-            is None.
+            ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio`` or ``sound_tracks``;
+            the run keeps them if ``output`` is None.
 
     Raises:
         UsageError: there is no run in the folder, or the output exists or can never be written.
