@@ -68,6 +68,7 @@ class RunStore(LockedFolder):
         self.last_preview = run_dir / "preview" / "last.jpg"
         self.sheet_preview = run_dir / "preview" / "sheet.jpg"
         self.before_after = run_dir / "preview" / "before-after.jpg"
+        self.suggested = run_dir / "suggested"  # a video's frames to paint; never deleted
         self.evaluation = run_dir / "evaluate"
         self.evaluation_values = self.evaluation / "evaluate.json"
         self.evaluation_page = self.evaluation / "evaluate.html"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Set
 from pathlib import Path
 
 from batch_analogy.errors import UsageError
+from batch_analogy.files import TEMPORARY_PREFIX
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.preview_pictures import evenly_spaced, write_before_after
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
+from batch_analogy.jobs.plan.frame_pictures import frame_pictures
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
@@ -76,12 +79,18 @@ def run_preview(
     result = part.execute(on_event)
     failed = {index for index, _, _ in result.failed}
     output = outputs_of(run.config)[0]
-    pairs = [
-        (Path(frame.source), path)
+    made = {
+        frame.index: path
         for frame in part.plan.usable()
         if frame.index not in failed and (path := run.store.frame(output, frame.index)).is_file()
-    ]
-    if not pairs:
+    }
+    if not made:
         return result, None
-    write_before_after(run.store.before_after, pairs)
+    hidden = tempfile.TemporaryDirectory(
+        prefix=TEMPORARY_PREFIX, dir=run.store.run_dir, ignore_cleanup_errors=True
+    )
+    with hidden as folder:
+        before = frame_pictures(run.plan, run.store, made, Path(folder))
+        pairs = [(before[index], path) for index, path in made.items()]
+        write_before_after(run.store.before_after, pairs)
     return result, run.store.before_after
