@@ -129,11 +129,17 @@ def _write(
 ) -> None:
     if scratch is not None:
         unfinished = scratch / path.name
-        _write(frame, unfinished, depth, None, size=size, fit=fit)
+        _write_picture(frame, unfinished, depth, size, fit)
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(unfinished, path)
         return
+    _write_picture(frame, path, depth, size, fit)
+
+
+def _write_picture(
+    frame: FrameBlend, path: Path, depth: int | None, size: tuple[int, int] | None, fit: FilmFit
+) -> None:
     picture_format = format_of(path)
     assert picture_format is not None
     own = read_depth(frame[0])
