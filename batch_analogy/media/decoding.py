@@ -23,11 +23,11 @@ from batch_analogy.media.icc_profiles import (
     lab_profile,
     parse_profile,
 )
-from batch_analogy.media.tiff_floats import (
+from batch_analogy.media.odd_tiffs import (
     PREMULTIPLIED_ALPHA,
     TiffHeader,
     decode_by_opencv,
-    decode_wide,
+    decode_odd,
 )
 
 FloatPixels = npt.NDArray[np.float32]
@@ -132,7 +132,7 @@ def decode(path: Path, image: Image.Image) -> FloatPixels:
 def decode_floats(path: Path, header: TiffHeader) -> FloatPixels:
     """Decode a TIFF of wide numbers; otherwise like ``decode``."""
     pixels = _in_srgb(
-        _divided(decode_wide(path, header), header.premultiplied),
+        _divided(decode_odd(path, header), header.premultiplied),
         parse_profile(header.profile) if header.profile else None,
     )
     clipped = np.clip(pixels, np.float32(0.0), np.float32(1.0))
@@ -167,9 +167,10 @@ def _tiff_tag(image: Image.Image, tag: int, default: Any) -> Any:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        turn = int(image.getexif().get(_ORIENTATION, 1))
     except (OSError, struct.error, *_PARSE_ERRORS):
         return 1  # damaged EXIF data; the pixels may be intact
+    return turn if 1 <= turn <= 8 else 1
 
 
 def _decode_deep(path: Path, image: Image.Image) -> FloatPixels | None:
@@ -223,6 +224,8 @@ def _decode_bytes(image: Image.Image) -> FloatPixels:
         image = Image.fromarray(np.rint(_grey(image)[..., 0] * 255).astype(np.uint8))
     alpha = None
     if has_alpha(image):
+        if image.mode == "La":  # Pillow knows no direct way
+            image = image.convert("LA")
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
     if image.mode not in ("L", "RGB", "CMYK", "LAB"):

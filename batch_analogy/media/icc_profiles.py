@@ -56,7 +56,7 @@ def parse_profile(data: bytes) -> Profile | None:
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(data))
         space = opened.profile.xcolor_space.strip()
-    except (OSError, ImageCms.PyCMSError):
+    except (OSError, ValueError, ImageCms.PyCMSError):
         _log.warning("ignoring a colour profile that cannot be read")
         return None
     profile = Profile(data, parse_matrix_profile(data))

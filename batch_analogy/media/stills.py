@@ -25,8 +25,8 @@ from batch_analogy.media.decoding import (
     opened,
     upright_size,
 )
+from batch_analogy.media.odd_tiffs import read_odd_header
 from batch_analogy.media.opacity import extend_colours
-from batch_analogy.media.tiff_floats import read_wide_header
 from batch_analogy.media.tiff_writing import encode_rgba
 
 MIN_SIDE_PX = 16
@@ -46,7 +46,7 @@ def read_still(
 
     Grey becomes RGB, transparency is composited over white, EXIF rotation is applied, and an
     embedded colour profile is converted to sRGB. Sixteen bits are kept, unless the profile is a
-    table. Floats are read too (``tiff_floats``). Only the first frame of an animation is read.
+    table. Floats are read too (``odd_tiffs``). Only the first frame of an animation is read.
 
     Args:
         path: the picture.
@@ -94,7 +94,7 @@ def _read(path: Path, at_least_px: int | None, white_balance: WhiteBalance | Non
         _check_size(path, *read_raw_size(path))
         return read_raw(path, white_balance, at_least_px=at_least_px)
     with decoding(path):
-        if (header := read_wide_header(path)) is not None:
+        if (header := read_odd_header(path)) is not None:
             _check_size(path, *header.upright_size)
             return decode_floats(path, header)
         with opened(path) as image:
@@ -114,7 +114,7 @@ def read_size(path: Path) -> tuple[int, int]:
         height, width = read_raw_size(path)
     else:
         with decoding(path):
-            if (header := read_wide_header(path)) is not None:
+            if (header := read_odd_header(path)) is not None:
                 height, width = header.upright_size
             else:
                 with opened(path) as image:
@@ -147,7 +147,7 @@ def read_has_alpha(path: Path) -> bool:
     if is_raw(path):
         return False
     with decoding(path):
-        if (header := read_wide_header(path)) is not None:
+        if (header := read_odd_header(path)) is not None:
             return header.has_alpha
         with opened(path) as image:
             return has_alpha(image)
@@ -162,8 +162,8 @@ def read_depth(path: Path) -> Depth:
     if is_raw(path):
         return 16
     with decoding(path):
-        if read_wide_header(path) is not None:
-            return 16
+        if (header := read_odd_header(path)) is not None:
+            return header.depth
         with opened(path) as image:
             return depth_of(image)
 
@@ -177,7 +177,7 @@ def read_depth_loss(path: Path) -> str | None:
     if is_raw(path):
         return None
     with decoding(path):
-        if read_wide_header(path) is not None:
+        if read_odd_header(path) is not None:
             return None
         with opened(path) as image:
             if not is_deep(image) or depth_of(image) == 16:

@@ -60,8 +60,11 @@ def deep_tiff(
     photometric = more.get("photometric", 1 if channels < 3 else 2)
     bits = more.get("bits", 8 * pixels.dtype.itemsize)
     tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [1])]
-    tags += [(262, 3, [photometric]), (273, 4, [8]), (274, 3, [turn]), (277, 3, [channels])]
-    tags += [(278, 4, [height]), (279, 4, [len(data)]), (284, 3, [more.get("planes", 1)])]
+    planes = more.get("planes", 1)
+    strip, strips = (len(data), 1) if planes == 1 else (len(data) // channels, channels)
+    tags += [(262, 3, [photometric]), (273, 4, [8 + strip * n for n in range(strips)])]
+    tags += [(274, 3, [turn]), (277, 3, [channels]), (278, 4, [height])]
+    tags += [(279, 4, [strip] * strips), (284, 3, [planes])]
     if extra is not None:
         tags.append((338, 3, [extra]))
     tags.append((339, 3, [{"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]] * channels))

@@ -105,6 +105,14 @@ def test_sixteen_bits_of_linear_light_keep_their_dark_steps(
     assert_pixels(path, srgb_of(deep / 65535), within=1e-5)
 
 
+@pytest.mark.parametrize("at", [12, 16, 20, 36, 40, 128, 132, 140])
+def test_a_damaged_profile_is_ignored_or_read(tmp_path: Path, at: int) -> None:
+    damaged = bytearray(profile("sRGB", SRGB_CURVE))
+    damaged[at : at + 4] = b"\x94\xff\x80\x01"
+    path = save(tmp_path / "a.png", gradient(), icc_profile=bytes(damaged))
+    assert_pixels(path, gradient() / 255, within=3 / 255)
+
+
 def test_a_png_of_linear_light_may_say_so_by_its_gamma(tmp_path: Path) -> None:
     grey = Image.new("RGB", (W, H), (55, 55, 55))
     for exponent, expected in ((100_000, 128), (45_455, 55), (51_000, 55)):

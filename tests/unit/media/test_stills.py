@@ -117,6 +117,18 @@ def test_applies_the_exif_orientation(tmp_path: Path, orientation: int, suffix: 
     assert_pixels(path, TURNS[orientation](gradient() / 255))
 
 
+@pytest.mark.parametrize("orientation", [0, 9, 255, 65535])
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
+def test_an_orientation_that_does_not_exist_turns_nothing(
+    tmp_path: Path, orientation: int, suffix: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if suffix == "webp" else {}
+    path = save(tmp_path / f"a.{suffix}", gradient(), exif=exif, **options)
+    assert_pixels(path, gradient() / 255, within=0.1)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_ignores_damaged_exif(tmp_path: Path) -> None:
     save(tmp_path / "a.webp", gradient(), lossless=True, exif=b"Exif\0\0MM\0*garbage")

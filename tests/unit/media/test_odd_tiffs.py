@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from batch_analogy.media import stills
 from tests.support.profiles import profile
@@ -100,15 +101,76 @@ def test_white_is_zero(tmp_path: Path, kind: type, top: int) -> None:
     assert_pixels(path, 1 - stored / top)
 
 
-@pytest.mark.parametrize(
-    ("kind", "more", "word"),
-    [(np.float16, {}, "16 bits"), (np.float32, {"planes": 2}, "planar")],
-)
-def test_what_cannot_be_read_is_named(
-    tmp_path: Path, kind: type, more: dict[str, int], word: str
+@pytest.mark.parametrize("planes", [1, 2])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_layouts_that_opencv_does_not_read(
+    tmp_path: Path, kind: type, channels: int, planes: int
 ) -> None:
-    path = deep_tiff(tmp_path / "a.tif", shades(3).astype(kind), **more)
-    assert_refused(path, word, "save it as TIFF")
+    top = 65535 if kind is np.int32 else 1
+    stored = (shades(channels) * top).astype(kind)
+    wanted = stored.astype(float) / top
+    if planes == 2:
+        stored = np.moveaxis(stored, 2, 0).reshape(stored.shape)
+    extra = 2 if channels in (2, 4) else None
+    path = deep_tiff(tmp_path / "a.tif", stored, extra, planes=planes)
+    assert_pixels(path, over_white(wanted) if extra else wanted, within=1e-5)
+
+
+@pytest.mark.parametrize("tile", [(16, 16), (16, 48)])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_tiles_and_strips_by_another_program(
+    tmp_path: Path, tile: tuple[int, int], compressed: bool
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    stored = shades(3).astype(np.float16)
+    options = {"compression": "zlib"} if compressed else {}
+    for name, more in (("tiles", {"tile": tile}), ("strips", {"rowsperstrip": 5})):
+        tifffile.imwrite(tmp_path / f"{name}.tif", stored, photometric="rgb", **options, **more)
+        assert_pixels(tmp_path / f"{name}.tif", stored.astype(float))
+
+
+def test_compressed_grey_with_alpha_is_left_to_pillow(tmp_path: Path) -> None:
+    planes = [Image.fromarray(gradient()[..., n].copy()) for n in (0, 1)]
+    Image.merge("LA", planes).save(tmp_path / "a.tif", compression="tiff_lzw")
+    assert_pixels(tmp_path / "a.tif", over_white(gradient(2) / 255))
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = deep_tiff(tmp_path / "a.tif", shades(3).astype(np.float32), bits=24)
+    assert_refused(path, "24 bits", "save it as RGB")
+
+
+@pytest.mark.parametrize("extra", [None, 0, 1, 2])
+@pytest.mark.parametrize("channels", [2, 5])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32])
+def test_two_channels_and_further_ones(
+    tmp_path: Path, kind: type, channels: int, extra: int | None
+) -> None:
+    """Two are grey and alpha; a fifth is a mask; the fourth is alpha if it says so."""
+    top = 1 if kind is np.float32 else np.iinfo(kind).max
+    four = shades(4)
+    opacity = four[..., 3:]
+    straight = four.copy()
+    if extra == 1:
+        four = np.concatenate([four[..., :3] * opacity, opacity], axis=2)
+    stored = four[..., [0, 3]] if channels == 2 else np.concatenate([four, opacity], axis=2)
+    path = deep_tiff(tmp_path / "a.tif", (stored * top).astype(kind), extra)
+    if channels == 2:
+        wanted = over_white(straight[..., [0, 3]])
+    else:
+        wanted = over_white(straight) if extra in (1, 2) else straight[..., :3]
+    assert stills.read_depth(path) == (8 if kind is np.uint8 else 16)
+    assert stills.read_has_alpha(path) == (channels == 2 or extra in (1, 2))
+    assert_pixels(path, wanted, within=2.5 / top if top > 1 else 1e-5)
+
+
+def test_a_truncated_piece_is_refused(tmp_path: Path) -> None:
+    path = deep_tiff(tmp_path / "a.tif", shades(3).astype(np.float16))
+    data = path.read_bytes()
+    lengths = data.index(np.uint16(279).tobytes() + b"\4\0\1\0\0\0")
+    path.write_bytes(data[: lengths + 8] + b"\xff\xff\xff\0" + data[lengths + 12 :])
+    assert_refused(path, "truncated")
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
