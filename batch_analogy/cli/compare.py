@@ -101,7 +101,8 @@ def compare(
     from batch_analogy.cli.semantic_watcher import SemanticWatcher
     from batch_analogy.jobs.drive.driver import StopRequest
     from batch_analogy.jobs.drive.pool_choice import choose_device
-    from batch_analogy.jobs.semantic.apply import find_maps
+    from batch_analogy.jobs.semantic.apply import MAPS_CHECKED, find_maps
+    from batch_analogy.jobs.semantic.model_files import map_notes
     from batch_analogy.report.comparison.compare_methods import compare as run
     from batch_analogy.report.comparison.inputs import CompareJob
 
@@ -121,6 +122,8 @@ def compare(
         overwrite=overwrite,
     )
     console, stop = Console(json_lines), StopRequest()
+    for note in map_notes(job.image, job.label, job.targets[:MAPS_CHECKED]):
+        console.note(f"NOTE: {note}")
 
     def on_picture(made: PictureMade) -> None:
         took = "made before" if made.seconds is None else f"{made.seconds:.1f} s"

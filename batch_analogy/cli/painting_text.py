@@ -27,6 +27,7 @@ def painting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if len(plan.painting.keys) > MAX_SHOWN_KEYFRAMES:
         yield "painted", f"… and {len(plan.painting.keys) - MAX_SHOWN_KEYFRAMES} more"
     yield from (("", text) for text in _placing_notes(plan.painting, plan))
+    yield from (("", text) for text in _map_notes(plan.painting, plan))
     for key in plan.painting.keys:
         if key.example and _transparent(key.example.path) and not _transparent(key.painted.path):
             yield (
@@ -74,6 +75,25 @@ def _placing_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:
             yield f"NOTE: {what} in {folder}: {pictures.scaled} scaled to the size of their frames"
         if pictures.by_order:
             yield f"NOTE: the {what} in {folder} are taken in order; none is named like its frame"
+
+
+def _map_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:
+    """Yield how the first mask, and the first label maps, are read."""
+    from batch_analogy.errors import InputError
+    from batch_analogy.media.coverage import coverage_notes
+    from batch_analogy.media.label_pictures import read_map
+
+    notes: list[str] = []
+    frame = plan.usable()[0]
+    try:
+        if inputs.mask is not None:
+            notes += coverage_notes(inputs.mask.of(frame.index), (frame.height, frame.width))
+        if (plan.pixels.get("painting") or {}).get("labels") and plan.video is None:
+            examples = [Path(key.example.path) for key in inputs.keys[:1] if key.example]
+            notes += [n for path in [*examples, Path(frame.source)] for n in read_map(path).notes]
+    except InputError:
+        return  # it was deleted meanwhile; its worker will report it
+    yield from (f"NOTE: {note}" for note in notes)
 
 
 def _transparent(path: str) -> bool:

@@ -152,6 +152,8 @@ def pair(
     depths = output_depths(depth, (a, bp), config.refine)
     read = read_pictures((a, bp), masks)
     tensors = [one.tensor for one in read]
+    for note in (note for one in read for note in one.notes):
+        console.note(f"NOTE: {note}")
     make_folder(folder)  # before the work, so that a full or read-only disk is noticed early
     if output is None:
         record_inputs(folder, a, bp)

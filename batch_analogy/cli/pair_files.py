@@ -136,14 +136,23 @@ class InputPicture:
 
     tensor: Tensor  # (1, 3, H, W) float32
     opacity: FloatPixels | None  # (H, W) float32; None: opaque
+    notes: tuple[str, ...] = ()  # what the user should know about how it was read
 
 
 def read_pictures(pictures: tuple[Path, ...], masks: tuple[Path, ...]) -> list[InputPicture]:
-    """Read pictures, then masks, in parallel because large ones take long to decode."""
-    with ThreadPoolExecutor(max_workers=len(pictures) + len(masks)) as pool:
-        found = [pool.submit(_read_picture, path) for path in pictures]
-        found += [pool.submit(_read_mask, path) for path in masks]
-        return [one.result() for one in found]
+    """Read pictures, then their masks, in parallel because large ones take long to decode.
+
+    Raises:
+        FrameError: one cannot be read.
+        InputError: a mask has another shape than its picture.
+    """
+    from batch_analogy.media.label_pictures import read_masks
+
+    with ThreadPoolExecutor(max_workers=len(pictures) + 1) as pool:
+        reading = [pool.submit(_read_picture, path) for path in pictures]
+        maps = pool.submit(read_masks, masks, pictures).result() if masks else []
+        found = [one.result() for one in reading]
+    return found + [InputPicture(_tensor(one.pixels), None, one.notes) for one in maps]
 
 
 def output_depths(
@@ -201,12 +210,6 @@ def _read_picture(path: Path) -> InputPicture:
 
     pixels, opacity = read_layers(path)
     return InputPicture(_tensor(pixels), opacity)
-
-
-def _read_mask(path: Path) -> InputPicture:
-    from batch_analogy.media.stills import read_still
-
-    return InputPicture(_tensor(read_still(path)), None)
 
 
 def _tensor(pixels: FloatPixels) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,6 @@ from batch_analogy.cli.options import general, look
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.training import (
-    DetailChoice,
     DetailOption,
     FrameRateOption,
     ImageArgument,
@@ -27,8 +25,9 @@ from batch_analogy.cli.options.training import (
     TargetsArgument,
     TrainingOptions,
 )
+from batch_analogy.cli.semantic_outputs import SemanticOutputs
 from batch_analogy.config.run import ExecutionConfig
-from batch_analogy.output_claims import OutputClaims
+from batch_analogy.errors import InputError
 
 if TYPE_CHECKING:
     from batch_analogy.cli.semantic_watcher import SemanticWatcher
@@ -106,15 +105,16 @@ def make(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Train on a picture and make new pictures from other maps (make can be left out)."""
-    from batch_analogy.jobs.semantic.apply import check_maps, find_maps
+    from batch_analogy.jobs.semantic.apply import MAPS_CHECKED, check_maps, find_maps
     from batch_analogy.jobs.semantic.default_places import default_model
+    from batch_analogy.jobs.semantic.model_files import map_notes
 
     training.config()
     maps = find_maps(targets)
     place = Path.cwd() if output is None else general.absolute(output).parent
     folder = general.absolute(model) if model else default_model(image, label, place)
     name = image.stem if model else folder.stem
-    plan = _Outputs.planned(
+    plan = SemanticOutputs.planned(
         folder, targets, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
     )
     execution = machine.execution_config()
@@ -123,6 +123,8 @@ def make(
     console = Console(json_lines)
     job, execution = _job(image, label, folder, training, execution, overwrite=overwrite)
     check_maps(image, label, maps)
+    for note in map_notes(image, label, maps[:MAPS_CHECKED]):
+        console.note(f"NOTE: {note}")
     with _watched(console, alone=True) as (watcher, stop):
         trained = _train([job], execution, watcher, stop)
         if trained.failed:
@@ -168,6 +170,8 @@ def train(
     pairs = find_pairs(folder)
     console, execution, jobs = Console(json_lines), machine.execution_config(), []
     for name, picture, label in pairs:
+        for note in _notes_of(picture, label):
+            console.note(f"NOTE: {note}")
         target = target_folder / f"{name}.semantic"
         job, execution = _job(picture, label, target, training, execution, overwrite=overwrite)
         jobs.append(job)
@@ -187,99 +191,31 @@ def apply(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make pictures, or a film, from maps with a trained network."""
-    from batch_analogy.jobs.semantic.apply import find_maps
-    from batch_analogy.jobs.semantic.model_files import MODEL_FILE
+    from batch_analogy.jobs.semantic.apply import MAPS_CHECKED, find_maps
+    from batch_analogy.jobs.semantic.model_files import MODEL_FILE, load_model, target_notes
 
     if model.is_file() and model.name == MODEL_FILE:
         model = general.absolute(model).parent  # where the frames of a film are kept
     maps = find_maps(targets)
     folder, name = general.absolute(model), model.stem
-    plan = _Outputs.planned(
+    plan = SemanticOutputs.planned(
         folder, targets, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
     )
     console = Console(json_lines)
+    for note in target_notes(maps[:MAPS_CHECKED], load_model(folder).palette):
+        console.note(f"NOTE: {note}")
     with _watched(console) as (watcher, stop):
         applied = plan.apply(watcher, stop)
     return _report(console, applied, model, command="apply")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Outputs:
-    """Outputs to make with a model, checked before it is trained."""
+def _notes_of(picture: Path, label: Path) -> list[str]:
+    """Return the notes on a label map; training reports what is wrong with it."""
+    from batch_analogy.jobs.semantic.model_files import map_notes
 
-    folder: Path
-    targets: str
-    maps: list[Path]
-    paths: list[Path]
-    film: Path | None
-    fps: Fraction | None
-    detail: bool
-    output: Path
-    overwrite: bool
-    claims: OutputClaims
-
-    @classmethod
-    def planned(
-        cls,
-        folder: Path,
-        targets: str,
-        maps: list[Path],
-        named: Path | None,
-        name: str,
-        *,
-        fps: Fraction | None,
-        detail: DetailChoice,
-        overwrite: bool,
-    ) -> _Outputs:
-        """Return the outputs: the ones ``named``, or a free place that begins with ``name``."""
-        from batch_analogy.jobs.semantic.apply import (
-            frames_folder,
-            is_film,
-            picture_paths,
-            refuse_existing_outputs,
-        )
-        from batch_analogy.jobs.semantic.default_places import default_output, free_output
-
-        targets = str(general.absolute(targets))
-        output = (
-            free_output(default_output(name, maps).absolute(), folder, targets)
-            if named is None
-            else general.absolute(named)
-        )
-        paths = picture_paths(output, maps, frames_folder(folder, output))
-        film = output if is_film(output) else None
-        claims = OutputClaims()
-        claims.claim([film] if film else paths)
-        refuse_existing_outputs(output, paths, overwrite=overwrite)
-        patches = detail == "patches"
-        return cls(folder, targets, maps, paths, film, fps, patches, output, overwrite, claims)
-
-    def apply(self, watcher: SemanticWatcher, stop: StopRequest) -> ApplyResult:
-        from batch_analogy.jobs.semantic.apply import DEFAULT_FPS, apply_maps
-        from batch_analogy.jobs.semantic.model_files import load_model
-        from batch_analogy.jobs.semantic.written_files import record_written
-
-        applied = apply_maps(
-            load_model(self.folder),
-            self.maps,
-            self.paths,
-            film=self.film,
-            fps=self.fps or DEFAULT_FPS,
-            detail=self.detail,
-            on_event=watcher,
-            stopped=lambda: stop.requested,
-            claims=self.claims,
-        )
-        if self.folder.is_dir():
-            record_written(
-                self.folder,
-                self.output,
-                applied.pictures,
-                targets=self.targets,
-                whole=not applied.interrupted,
-                overwrite=self.overwrite,
-            )
-        return applied
+    with contextlib.suppress(InputError):
+        return map_notes(picture, label, ())
+    return []
 
 
 def _job(

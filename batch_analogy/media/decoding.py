@@ -8,7 +8,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ from batch_analogy.media.odd_tiffs import (
 )
 
 FloatPixels = npt.NDArray[np.float32]
+Number = TypeVar("Number", np.float32, np.int64)
 
 _pillow_limit = threading.Lock()
 
@@ -84,7 +85,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     # New versions of Pillow report a TIFF's size after rotation, old ones before it: use the tags.
     width = int(_tiff_tag(image, _TIFF_WIDTH, image.width))
     height = int(_tiff_tag(image, _TIFF_HEIGHT, image.height))
-    return (width, height) if _orientation(image) >= 5 else (height, width)
+    return (width, height) if orientation_of(image) >= 5 else (height, width)
 
 
 def depth_of(image: Image.Image) -> Literal[8, 16]:
@@ -120,9 +121,9 @@ def decode(path: Path, image: Image.Image) -> FloatPixels:
     deep = depth_of(image) == 16
     # Load first: OpenCV ignores truncation, and reading the EXIF data of a PNG loads the
     # picture and hides its damage (docs/method.md, "Times and formats of video").
-    stored = int(_tiff_tag(image, _ORIENTATION, 0))  # Pillow turns a TIFF and forgets it
+    stored = stored_orientation(image)
     image.load()
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     if deep and (pixels := _decode_deep(path, image)) is not None:
         by_pillow = image.mode.startswith(_GREY_MODES)
         return turn_upright(pixels, orientation if by_pillow else stored or orientation)
@@ -149,7 +150,7 @@ def flatten(pixels: FloatPixels) -> FloatPixels:
     return colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
 
 
-def turn_upright(pixels: FloatPixels, orientation: int) -> FloatPixels:
+def turn_upright(pixels: npt.NDArray[Number], orientation: int) -> npt.NDArray[Number]:
     """Apply the rotation and mirroring of an EXIF orientation (1 to 8)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
@@ -160,12 +161,21 @@ def turn_upright(pixels: FloatPixels, orientation: int) -> FloatPixels:
     return pixels
 
 
+def stored_orientation(image: Image.Image) -> int:
+    """Return the orientation of a TIFF before it is loaded: Pillow then turns it and forgets it.
+
+    It is 0 for other formats, whose EXIF data may only be read after loading.
+    """
+    return int(_tiff_tag(image, _ORIENTATION, 0))
+
+
 def _tiff_tag(image: Image.Image, tag: int, default: Any) -> Any:
     tags = getattr(image, "tag_v2", None)
     return default if tags is None else tags.get(tag, default)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """Return the orientation, 1 to 8, that is still to be applied to what Pillow decodes."""
     try:
         turn = int(image.getexif().get(_ORIENTATION, 1))
     except (OSError, struct.error, *_PARSE_ERRORS):

@@ -23,6 +23,8 @@ from batch_analogy.jobs.plan.paint_inputs import (
     PaintInputs,
 )
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
+from batch_analogy.media.coverage import mask_size
+from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.peek import peek_frames
 from batch_analogy.media.scaling import is_same_shape
 from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills, plain_name
@@ -30,6 +32,7 @@ from batch_analogy.media.stills import FloatPixels, read_size, read_still
 from batch_analogy.motion.shots.likeness import SIDE_PX
 
 _MAX_SHOWN = 3
+MASK = "mask"
 
 Size = tuple[int, int]
 
@@ -141,7 +144,7 @@ def survey_painting(
         )
         for guide in config.guides
     )
-    mask = None if config.mask is None else _find_pictures(config.mask, of_frames, "mask")
+    mask = None if config.mask is None else _find_pictures(config.mask, of_frames, MASK)
     return PaintInputs(keys, guides, mask)
 
 
@@ -192,7 +195,7 @@ def _check_labels(keys: Sequence[PaintedPicture], frames: Sequence[FramePlan]) -
         path = key.example.path if key.example else frame and frame.blake2b and frame.source
         if not path:
             continue
-        pixels = read_still(Path(path)).transpose(2, 0, 1)
+        pixels = read_map(Path(path)).pixels.transpose(2, 0, 1)
         try:
             label_palette(torch.from_numpy(pixels.copy())[None])
         except InputError as error:
@@ -243,7 +246,7 @@ def _find_pictures(path: str, wanted: _Wanted, what: str) -> FramePictures:
     digest, scaled, size = hashlib.blake2b(), 0, wanted.size
     for number in sorted(needed):
         one = chosen[number]
-        found = read_size(one)
+        found = mask_size(one, size) if what == MASK else read_size(one)
         scaled += found != size
         if not is_same_shape(found, size):
             raise InputError(

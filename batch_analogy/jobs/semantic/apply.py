@@ -76,7 +76,7 @@ def check_maps(picture: Path, label: Path, maps: Sequence[Path]) -> None:
     first: InputError | None = None
     for path in maps[:MAPS_CHECKED]:
         try:
-            read_classes(read_labels(path), palette, name=str(path))
+            read_classes(read_labels(path, palette), palette, name=str(path))
         except InputError as error:
             first = first or error
         else:
@@ -206,7 +206,7 @@ def apply_maps(
         if stopped():
             break
         try:
-            classes = model.read(read_labels(map_path), name=str(map_path))
+            classes = model.read(read_labels(map_path, model.palette), name=str(map_path))
         except (InputError, FrameError) as error:
             failed.append((map_path, str(error)))
             continue

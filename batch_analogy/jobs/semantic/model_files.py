@@ -6,21 +6,31 @@ JSON. The file is replaced atomically, so both always belong together.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from batch_analogy.analogy.semantic.label_maps import Labels, Palette, find_palette, read_classes
+from batch_analogy.analogy.semantic.label_maps import (
+    MAX_CLASSES,
+    MIN_CLASSES,
+    Labels,
+    Palette,
+    find_palette,
+    read_classes,
+)
 from batch_analogy.analogy.semantic.model import MODEL_VERSION, ModelMetadata, SemanticModel
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import atomic_write_bytes
 from batch_analogy.json_files import from_plain, to_plain
+from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.stills import read_still, to_uint8
 
 MODEL_FILE = "model.safetensors"
@@ -100,8 +110,12 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, values
 
 
-def read_labels(path: Path) -> Labels:
-    """Read the colours of a label map; transparency is composited over white.
+def read_labels(path: Path, palette: Palette | None = None) -> Labels:
+    """Read the colours of a label map, whose class numbers and transparent parts get colours too.
+
+    Args:
+        path: the map.
+        palette: that of the picture's own label map, if this is a target map.
 
     Returns:
         (H, W, 3) uint8.
@@ -109,7 +123,7 @@ def read_labels(path: Path) -> Labels:
     Raises:
         FrameError: the file is not a picture, or is damaged, too small or too large.
     """
-    return to_uint8(read_still(path))
+    return to_uint8(read_map(path, palette=palette.colours if palette else ()).pixels)
 
 
 def read_pair(picture: Path, label: Path) -> tuple[Tensor, Tensor, Palette]:
@@ -122,14 +136,50 @@ def read_pair(picture: Path, label: Path) -> tuple[Tensor, Tensor, Palette]:
         InputError: sizes differ, or the map has one colour, too many colours, or is a photograph.
         FrameError: one of the files cannot be read.
     """
-    pixels, labels = read_still(picture), read_labels(label)
+    pixels, read = read_still(picture), read_map(label, picture=picture)
+    labels, name = to_uint8(read.pixels), str(label)
     if pixels.shape != labels.shape:
         raise InputError(
             f"{label} is {labels.shape[1]}×{labels.shape[0]} px, but {picture} is "
             f"{pixels.shape[1]}×{pixels.shape[0]} px; a label map has the size of its picture, as "
             "it says what each pixel shows"
         )
-    palette = find_palette(labels, name=str(label))
-    classes = read_classes(labels, palette, name=str(label))
+    palette = _exact_palette(labels, name) if read.exact else find_palette(labels, name=name)
+    classes = read_classes(labels, palette, name=name)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
     return image, torch.from_numpy(classes)[None], palette
+
+
+def map_notes(picture: Path, label: Path, maps: Sequence[Path]) -> list[str]:
+    """Return what a user should know about how a label map and target maps are read.
+
+    Raises:
+        InputError, FrameError: as for ``read_pair``.
+    """
+    _, _, palette = read_pair(picture, label)
+    return [*read_map(label, picture=picture).notes, *target_notes(maps, palette)]
+
+
+def target_notes(maps: Sequence[Path], palette: Palette) -> list[str]:
+    """Return what a user should know about how target maps are read; unreadable ones have none."""
+    notes: list[str] = []
+    for path in maps:
+        with contextlib.suppress(InputError):
+            notes += read_map(path, palette=palette.colours).notes
+    return notes
+
+
+def _exact_palette(labels: Labels, name: str) -> Palette:
+    """Return all colours of a map, the most frequent first.
+
+    Raises:
+        InputError: there are too few or too many.
+    """
+    colours, counts = np.unique(labels.reshape(-1, 3), axis=0, return_counts=True)
+    if not MIN_CLASSES <= len(colours) <= MAX_CLASSES:
+        raise InputError(
+            f"{name} has {len(colours)} classes; a label map has {MIN_CLASSES} to {MAX_CLASSES}: "
+            "give things of one kind the same number"
+        )
+    order = np.argsort(-counts, kind="stable")
+    return Palette(tuple((int(r), int(g), int(b)) for r, g, b in colours[order]))

@@ -13,7 +13,8 @@ from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import to_wide_gamut
-from batch_analogy.media.stills import FloatPixels, read_layers, read_still
+from batch_analogy.media.label_pictures import read_map
+from batch_analogy.media.stills import FloatPixels, read_layers
 from batch_analogy.motion.shots.deflicker import apply_exposure
 
 
@@ -23,7 +24,7 @@ class FrameReader:
     Args:
         white_balance: the white balance for RAW frames.
         wide_gamut: True if frames are in BT.2020; other pictures are converted to it.
-        labels: True if frames are label maps, whose transparent parts count as white.
+        labels: True if frames are label maps (``media.label_pictures``).
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class FrameReader:
 
     def _visible(self, path: Path, white_balance: WhiteBalance | None = None) -> FloatPixels:
         if self._labels:
-            return read_still(path, white_balance=white_balance)
+            return read_map(path).pixels
         return read_layers(path, white_balance=white_balance)[0]
 
     def in_gamut(self, pixels: FloatPixels) -> FloatPixels:

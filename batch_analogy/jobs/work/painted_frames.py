@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from batch_analogy.analogy.features import FeatureExtractor
-from batch_analogy.colour import luma_of_planes
 from batch_analogy.errors import FrameError
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.dependencies import AnchorSpan
@@ -27,6 +26,7 @@ from batch_analogy.jobs.work.anchored_frames import AnchoredFrames
 from batch_analogy.jobs.work.frame_method import LoadedFrame, MadeFrame
 from batch_analogy.jobs.work.frame_reader import FrameReader, to_tensor
 from batch_analogy.jobs.work.tasks import PaintSpec, WorkerSpec
+from batch_analogy.media.coverage import read_coverage
 from batch_analogy.media.scaling import fit, is_same_shape
 from batch_analogy.media.stills import FloatPixels, read_opacity, read_still
 from batch_analogy.motion.flow.optical_flow import Motion
@@ -148,7 +148,7 @@ def _read(path: Path, size: tuple[int, int]) -> Tensor:
 
 def _read_mask(masks: FramePictures, index: int, size: tuple[int, int]) -> Tensor:
     path = masks.of(index)
-    return to_tensor(_fitted(_luma(read_still(path)), path, size))
+    return to_tensor(_fitted(read_coverage(path, size), path, size))
 
 
 def _fitted(pixels: FloatPixels, path: Path, size: tuple[int, int]) -> FloatPixels:
@@ -161,12 +161,6 @@ def _fitted(pixels: FloatPixels, path: Path, size: tuple[int, int]) -> FloatPixe
 
 def _size_of(picture: Tensor) -> tuple[int, int]:
     return int(picture.shape[2]), int(picture.shape[3])
-
-
-def _luma(pixels: FloatPixels) -> FloatPixels:
-    """Convert (H, W, 3) to brightness, (H, W, 1)."""
-    brightness = luma_of_planes(pixels[..., 0], pixels[..., 1], pixels[..., 2])
-    return np.asarray(brightness[..., None].clip(0.0, 1.0), np.float32)
 
 
 def _pack(state: PaintedState) -> tuple[Tensors, Facts]:

@@ -127,10 +127,11 @@ class FrameWorker:
             if hash_file(Path(file.path)) != file.blake2b:
                 raise InputError(f"the reference {file.path} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
+        self._reads_labels = spec.painting is not None and spec.painting.config.labels > 0
         self._reader = FrameReader(
             white_balance=spec.white_balance,
             wide_gamut=spec.wide_gamut,
-            labels=spec.painting is not None and spec.painting.config.labels > 0,
+            labels=self._reads_labels,
         )
         self._disk_answers = True
         network = load_network(weights, spec.device)
@@ -217,7 +218,9 @@ class FrameWorker:
         for name in outputs_of(self.spec):
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
             path = self._store.frame(name, task.index)
-            pixels = with_opacity(to_pixels(made.pictures[name]), read_opacity(Path(shown)))
+            # Transparent parts of a label map are a class, which is painted like the others.
+            opacity = None if self._reads_labels else read_opacity(Path(shown))
+            pixels = with_opacity(to_pixels(made.pictures[name]), opacity)
             FRAME_FORMAT.write(path, pixels, read_depth(Path(shown)))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written

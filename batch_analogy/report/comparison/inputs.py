@@ -109,7 +109,9 @@ def prepare(job: CompareJob, size: int) -> ComparisonInputs:
 
 
 def _map(path: Path, palette: Palette, scale: float) -> Classes:
-    classes = torch.from_numpy(read_classes(read_labels(path), palette, name=str(path)))[None]
+    classes = torch.from_numpy(read_classes(read_labels(path, palette), palette, name=str(path)))[
+        None
+    ]
     height, width = (int(side) for side in classes.shape[1:])
     return _reduced(classes, palette, scaled_size(height, width, scale))
 

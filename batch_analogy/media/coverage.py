@@ -1,0 +1,94 @@
+"""Read masks of one region: how far each pixel belongs to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from batch_analogy.colour import luma_of_planes
+from batch_analogy.media.label_pictures import (
+    Size,
+    StoredMap,
+    is_alike,
+    load_map,
+    orientation_in,
+    turn_to,
+)
+from batch_analogy.media.stills import FloatPixels, read_layers, read_size, read_still
+
+_ONE_COLOUR = 40 / 255  # largest difference of light within what is drawn in one colour
+_SWAP_SIDES = (5, 6, 7, 8)  # orientations
+
+
+def read_coverage(path: Path, size: Size | None = None) -> FloatPixels:
+    """Read a mask of one region: how far each pixel belongs to it.
+
+    Transparent parts do not belong to it. What is drawn on a transparent ground does, in any
+    colour. Numbers other than 0 do.
+
+    Args:
+        path: the mask.
+        size: (height, width) in px of the frame that it belongs to, which shows how it is turned.
+
+    Returns:
+        (H, W, 1) float32 in [0, 1].
+
+    Raises:
+        FrameError: it is not a picture.
+    """
+    stored = load_map(path)
+    if stored.numbered and stored.codes is not None:
+        inside = (stored.codes != 0).astype(np.float32)
+        if stored.opaque is not None:
+            inside *= stored.opaque
+        coverage = inside[..., None]
+    else:
+        coverage = _drawn(path, stored)
+    return turn_to(coverage, stored.orientation, 1, size)[0]
+
+
+def coverage_notes(path: Path, size: Size) -> list[str]:
+    """Return what a user should know about how ``read_coverage`` reads a mask.
+
+    Raises:
+        FrameError: it is not a picture.
+    """
+    stored = load_map(path)
+    notes = []
+    if stored.opaque is not None:
+        notes.append(f"{path.name}: transparent parts count as black")
+    if stored.numbered:
+        notes.append(f"{path.name} holds numbers; all but 0 count as white")
+    upright = np.zeros((*read_size(path), 1), np.float32)
+    turned = turn_to(upright, stored.orientation, 1, size)[1]
+    return [*notes, *([f"{path.name} {turned}"] if turned else [])]
+
+
+def mask_size(path: Path, size: Size) -> Size:
+    """Return the (height, width) in px of what ``read_coverage`` reads for a frame of a size.
+
+    Raises:
+        FrameError: it is not a picture.
+    """
+    found = read_size(path)
+    if not is_alike(found, size) and orientation_in(path) in _SWAP_SIDES:
+        return found[::-1]
+    return found
+
+
+def _drawn(path: Path, stored: StoredMap) -> FloatPixels:
+    """Return the brightness of a mask, or its opacity if all that is drawn has one colour."""
+    if stored.opaque is None:
+        return _luma(read_still(path))
+    colours, opacity = read_layers(path)
+    alpha = (stored.opaque if opacity is None else opacity)[..., None].astype(np.float32)
+    light = _luma(colours)
+    if float(np.ptp(light[stored.opaque], axis=0).max(initial=0.0)) < _ONE_COLOUR:
+        return alpha
+    return np.asarray(light * alpha, np.float32)
+
+
+def _luma(pixels: FloatPixels) -> FloatPixels:
+    light = luma_of_planes(pixels[..., 0], pixels[..., 1], pixels[..., 2])
+    return np.asarray(light[..., None].clip(0.0, 1.0), np.float32)
