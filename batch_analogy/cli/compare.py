@@ -103,6 +103,7 @@ def compare(
     from batch_analogy.jobs.drive.pool_choice import choose_device
     from batch_analogy.jobs.semantic.apply import MAPS_CHECKED, find_maps
     from batch_analogy.jobs.semantic.model_files import map_notes
+    from batch_analogy.media.recordings import split_sources
     from batch_analogy.report.comparison.compare_methods import compare as run
     from batch_analogy.report.comparison.inputs import CompareJob
 
@@ -111,7 +112,7 @@ def compare(
     job = CompareJob(
         image=general.absolute(image),
         label=general.absolute(label),
-        targets=tuple(general.absolute(path) for path in find_maps(targets)),
+        targets=tuple(general.absolute(path) for path in find_maps(*split_sources(targets))),
         folder=general.absolute(output),
         config=training.config(),
         methods=parse_methods(methods),

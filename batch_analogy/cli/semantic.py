@@ -108,14 +108,16 @@ def make(
     from batch_analogy.jobs.semantic.apply import MAPS_CHECKED, check_maps, find_maps
     from batch_analogy.jobs.semantic.default_places import default_model
     from batch_analogy.jobs.semantic.model_files import map_notes
+    from batch_analogy.media.recordings import split_sources
 
     training.config()
-    maps = find_maps(targets)
+    source, files = split_sources(targets)
+    maps = find_maps(source, files)
     place = Path.cwd() if output is None else general.absolute(output).parent
     folder = general.absolute(model) if model else default_model(image, label, place)
     name = image.stem if model else folder.stem
     plan = SemanticOutputs.planned(
-        folder, targets, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
+        folder, source, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
     )
     execution = machine.execution_config()
     if machine.address is None:  # one picture needs no Ray
@@ -193,13 +195,15 @@ def apply(
     """Make pictures, or a film, from maps with a trained network."""
     from batch_analogy.jobs.semantic.apply import MAPS_CHECKED, find_maps
     from batch_analogy.jobs.semantic.model_files import MODEL_FILE, load_model, target_notes
+    from batch_analogy.media.recordings import split_sources
 
     if model.is_file() and model.name == MODEL_FILE:
         model = general.absolute(model).parent  # where the frames of a film are kept
-    maps = find_maps(targets)
+    source, files = split_sources(targets)
+    maps = find_maps(source, files)
     folder, name = general.absolute(model), model.stem
     plan = SemanticOutputs.planned(
-        folder, targets, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
+        folder, source, maps, output, name, fps=fps, detail=detail, overwrite=overwrite
     )
     console = Console(json_lines)
     for note in target_notes(maps[:MAPS_CHECKED], load_model(folder).palette):

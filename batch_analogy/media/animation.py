@@ -6,6 +6,7 @@ every ffmpeg finds.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +24,11 @@ ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 _READ_BY_PILLOW = ("WEBP", "AVIF")
 _MILLISECOND = Fraction(1, 1000)
 _USUAL_MS = 100  # of a frame without a duration, as browsers have it
-_ERRORS = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
+# A damaged AVIF raises a bare RuntimeError.
+_ERRORS = (
+    *(OSError, EOFError, SyntaxError, ValueError, RuntimeError),
+    *(IndexError, KeyError, TypeError, struct.error, Image.DecompressionBombError),
+)
 
 
 def is_animation(path: Path, formats: tuple[str, ...] = ANIMATED_FORMATS) -> bool:

@@ -37,7 +37,8 @@ _pillow_limit = threading.Lock()
 
 # Exceptions of Pillow's parsers on damaged files, besides OSError.
 _PARSE_ERRORS = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
-_DECODE_ERRORS = (OSError, *_PARSE_ERRORS, OverflowError, struct.error, zlib.error)
+# A damaged AVIF raises a bare RuntimeError.
+_DECODE_ERRORS = (OSError, *_PARSE_ERRORS, OverflowError, RuntimeError, struct.error, zlib.error)
 
 _ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_EXTRA = 256, 257, 258, 262, 338

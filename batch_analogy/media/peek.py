@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import bisect
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 
 from batch_analogy.errors import InputError
+from batch_analogy.media.animation import (
+    needs_pillow,
+    read_animation_frames,
+    read_animation_times,
+)
 from batch_analogy.media.container import is_cover, open_container
+from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.stills import FloatPixels
+from batch_analogy.media.timing import TimeRange
 
 _SAME_TIME_SECONDS = 1e-4
 
@@ -32,6 +42,8 @@ def peek_frames(
     Raises:
         InputError: the video cannot be decoded.
     """
+    if needs_pillow(video):
+        return _peek_animation(video, wanted, start)
     found: dict[int, FloatPixels] = {}
     last, index, first = max(wanted, default=-1), 0, None
     with open_container(video) as container:
@@ -45,11 +57,45 @@ def peek_frames(
                 if start is not None and seconds - first < float(start) - _SAME_TIME_SECONDS:
                     continue
                 if index in wanted:
-                    stored = frame.to_ndarray(format="rgb24")
-                    found[index] = np.divide(stored, np.float32(255), dtype=np.float32)
+                    found[index] = _to_float(frame.to_ndarray(format="rgb24"))
                 index += 1
                 if index > last:
                     break
         except (av.FFmpegError, ValueError) as error:
             raise InputError(f"{video} cannot be decoded ({error}); check the file") from error
     return found
+
+
+def peek_recordings(
+    files: Sequence[Path], wanted: Collection[int], *, start: Fraction | None = None
+) -> dict[int, FloatPixels]:
+    """Decode some frames of a recording in several files; as ``peek_frames``."""
+    info = probe_videos(files)
+    low, _ = info.times.tick_range(TimeRange(start))
+    first = bisect.bisect_left(info.times.ticks, low)
+    found: dict[int, FloatPixels] = {}
+    before = 0
+    for part in info.parts:
+        count = part.frame_count
+        here = {index + first - before: index for index in wanted}
+        own = [local for local in here if 0 <= local < count]
+        if own:
+            found |= {here[at]: pixels for at, pixels in peek_frames(part.path, own).items()}
+        before += count
+    return found
+
+
+def _peek_animation(
+    path: Path, wanted: Collection[int], start: Fraction | None
+) -> dict[int, FloatPixels]:
+    times = read_animation_times(path)[-1]
+    low, _ = times.tick_range(TimeRange(start))
+    first = bisect.bisect_left(times.ticks, low)
+    stop = first + max(wanted, default=-1) + 1
+    frames = enumerate(read_animation_frames(path, first, stop, alpha=False))
+    return {index: _to_float(pixels) for index, pixels in frames if index in wanted}
+
+
+def _to_float(stored: npt.NDArray[Any]) -> FloatPixels:
+    pixels: FloatPixels = np.divide(stored, np.float32(255), dtype=np.float32)
+    return pixels

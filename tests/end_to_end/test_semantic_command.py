@@ -38,6 +38,10 @@ def test_makes_a_film_of_numbered_maps(call: Call, disc: tuple[Path, Path], tmp_
     one = call("semantic", *disc, maps / "map001.png", "-o", tmp_path / "one.png", *QUICK)
     one.assert_ended(0, "finished before", str(tmp_path / "one.png"))
     assert Image.open(tmp_path / "one.png").size == (48, 40)
+    listed = [maps / "map001.png", maps / "map003.png"]  # as a shell does with a pattern
+    two = call("semantic", *disc, *listed, "-o", tmp_path / "two", *QUICK)
+    two.assert_ended(0, "finished before")
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == [p.name for p in listed]
 
 
 @pytest.mark.smoke

@@ -34,10 +34,9 @@ LabelArgument = Annotated[
     ),
 ]
 TargetsArgument = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        help="Other maps in the same colours, of any size: a folder, a quoted pattern, or one "
-        "file.",
+        help="Other maps in the same colours, of any size: a folder, a pattern, or files.",
         metavar="TARGETS",
     ),
 ]

@@ -25,7 +25,7 @@ from batch_analogy.jobs.plan.paint_inputs import (
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.media.coverage import mask_size
 from batch_analogy.media.label_pictures import read_map
-from batch_analogy.media.peek import peek_frames
+from batch_analogy.media.peek import peek_frames, peek_recordings
 from batch_analogy.media.scaling import is_same_shape
 from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills, plain_name
 from batch_analogy.media.stills import FloatPixels, read_size, read_still
@@ -77,6 +77,9 @@ def _read_frames(plan: Plan, indices: Collection[int]) -> dict[int, FloatPixels]
     extracted = all(path.is_absolute() and path.is_file() for path in sources.values())
     if plan.video is None or extracted:
         return {i: read_still(path, at_least_px=SIDE_PX) for i, path in sources.items()}
+    if plan.recordings:
+        files = [Path(file.path) for file in plan.recordings]
+        return peek_recordings(files, indices, start=plan.time_range.start)
     return peek_frames(Path(plan.video.path), indices, start=plan.time_range.start)
 
 

@@ -24,7 +24,8 @@ from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
 from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film import encode_film
 from batch_analogy.media.numbered_output import is_pattern, numbered
-from batch_analogy.media.sequence import find_stills, is_video
+from batch_analogy.media.recordings import find_videos
+from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import FloatPixels, write_png
 from batch_analogy.output_claims import OutputClaims
 
@@ -50,19 +51,23 @@ class ApplyResult:
     flicker: float | None  # mean change of pixels that keep their class, in [0, 1]
 
 
-def find_maps(source: str) -> list[Path]:
+def find_maps(source: str, files: Sequence[str] = ()) -> list[Path]:
     """Find the target maps of a folder, a pattern or a single file, in natural order.
+
+    Args:
+        source: as the user typed it.
+        files: what was named one by one, if there was more than one.
 
     Raises:
         UsageError: it does not exist, or is a video.
         InputError: the folder is empty or contains no pictures.
     """
-    if is_video(Path(source)):
+    if videos := find_videos(source, files):
         raise UsageError(
-            f"{source} is a video, whose colours are not flat enough for target maps: export it as "
-            "PNG pictures"
+            f"{videos[0]} is a video, whose colours are not flat enough for target maps: export it "
+            "as PNG pictures"
         )
-    return [Path(path) for path in find_stills(source)]
+    return [Path(path) for path in find_stills(source, files)]
 
 
 def check_maps(picture: Path, label: Path, maps: Sequence[Path]) -> None:
