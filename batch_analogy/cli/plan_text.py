@@ -122,6 +122,7 @@ def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if found.wraps:
         text += f"; the camera's counter restarts at {', '.join(found.wraps[:MAX_SHOWN_SHOTS])}"
     yield "order", text
+    yield from (("", f"order: {note}") for note in found.notes)
     if found.disputed:
         at = found.disputed[0]
         names = f"{plan.frames[at].name} follows {plan.frames[at - 1].name}"

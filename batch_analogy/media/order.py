@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 from batch_analogy.config.run import Order
 from batch_analogy.errors import InputError
 from batch_analogy.media.frame_numbers import NumberedName, find_wrap, number_of
-from batch_analogy.media.sequence import natural_key
+from batch_analogy.media.name_order import NameReading, read_names
 
 By = Literal["number", "name", "time"]
 
@@ -37,6 +37,7 @@ class Arrangement:
     by: By
     wraps: tuple[str, ...] = ()  # first picture of each folder after its counter wrapped
     copies: int = 0  # pictures named like "a (1).jpg" beside an "a.jpg"
+    notes: tuple[str, ...] = ()  # what names mean besides numbers
     disputed: tuple[int, ...] = ()  # positions where the unused criterion, name or time, disagrees
 
 
@@ -81,14 +82,21 @@ def arrange(
 def _by_names(names: Sequence[str]) -> Arrangement:
     """Order by name, or by number if names differ in nothing else."""
     files = _files(names)
+    copies = sum(file.original is not None for file in files)
     wraps = _wraps(files)
     plain = not wraps and _is_plain(files)
-    in_order = sorted(files, key=_number) if plain else list(_in_order(files, wraps))
+    in_order = sorted(files, key=_number) if plain else list(_in_order(files, wraps, NameReading()))
+    reading = read_names([file.name for file in files])
+    if not reading.is_plain:
+        read = list(_in_order(files, {}, reading))
+        if read != in_order:  # else numbers alone give that order
+            order = tuple(file.source_index for file in read)
+            return Arrangement(order, "name", copies=copies, notes=tuple(reading.notes()))
     return Arrangement(
         tuple(file.source_index for file in in_order),
         "number" if plain else "name",
         tuple(_first_after_wrap(in_order, wraps)),
-        sum(file.original is not None for file in files),
+        copies,
     )
 
 
@@ -152,7 +160,9 @@ class _Folder(NamedTuple):
     folders: dict[str, _Folder]
 
 
-def _in_order(files: Sequence[_File], wraps: dict[str, int]) -> Iterator[_File]:
+def _in_order(
+    files: Sequence[_File], wraps: dict[str, int], reading: NameReading
+) -> Iterator[_File]:
     """Yield files in order of their folders and names."""
     top = _Folder([], {})
     known = {"": top}
@@ -163,27 +173,28 @@ def _in_order(files: Sequence[_File], wraps: dict[str, int]) -> Iterator[_File]:
                 inside = inside.folders.setdefault(part, _Folder([], {}))
             known[file.folder] = inside
         known[file.folder].files.append(file)
-    return _walk(top, wraps)
+    return _walk(top, wraps, reading)
 
 
-def _walk(folder: _Folder, wraps: dict[str, int]) -> Iterator[_File]:
+def _walk(folder: _Folder, wraps: dict[str, int], reading: NameReading) -> Iterator[_File]:
     """Yield the files below a folder in order; only one folder's keys are in memory at a time."""
-    keys = [_key(file, wraps) for file in folder.files]
-    keys += [(False, natural_key(name)) for name in folder.folders]
+    keys = [_key(file, wraps, reading) for file in folder.files]
+    of_folders = read_names(folder.folders)
+    keys += [(False, of_folders.key(name)) for name in folder.folders]
     inside: list[_File | _Folder] = [*folder.files, *folder.folders.values()]
     for index in sorted(range(len(inside)), key=keys.__getitem__):
         found = inside[index]
         if isinstance(found, _File):
             yield found
         else:
-            yield from _walk(found, wraps)
+            yield from _walk(found, wraps, reading)
 
 
-def _key(file: _File, wraps: dict[str, int]) -> tuple[Any, ...]:
+def _key(file: _File, wraps: dict[str, int], reading: NameReading) -> tuple[Any, ...]:
     late = _is_late(file, wraps)
     if file.original is None:
-        return late, natural_key(file.name)
-    return late, natural_key(file.original), natural_key(file.name)
+        return late, reading.key(file.name)
+    return late, reading.key(file.original), reading.key(file.name)
 
 
 def _is_plain(files: Sequence[_File]) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 from batch_analogy.errors import UsageError
 from batch_analogy.files import expand_user
 from batch_analogy.media.container import holds_video
+from batch_analogy.media.name_order import natural_key
 from batch_analogy.media.patterns import find_matches, has_pattern
-from batch_analogy.media.sequence import STILL_SUFFIXES, VIDEO_SUFFIXES, is_video, natural_key
+from batch_analogy.media.sequence import STILL_SUFFIXES, VIDEO_SUFFIXES, is_video
 
 # GoPro puts the chapter before the number of the recording: GX010042, GX020042; in older models
 # GOPR0042 goes on as GP010042.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from batch_analogy.files import expand_user
 from batch_analogy.media.animation import is_animation
 from batch_analogy.media.camera_raw import RAW_SUFFIXES, is_raw
 from batch_analogy.media.container import holds_video
+from batch_analogy.media.name_order import natural_key, read_names
 from batch_analogy.media.patterns import find_matches, has_pattern, would_match
 
 # fmt: off
@@ -30,39 +29,6 @@ VIDEO_SUFFIXES = frozenset({
     ".rm", ".rmvb", ".mj2", ".264", ".h264", ".265", ".hevc",
 })
 # fmt: on
-
-NaturalKey = tuple[str, str]
-
-_NUMBER = re.compile(r"([0-9]+)")
-
-
-def natural_key(name: str) -> NaturalKey:
-    """Return a sort key that compares runs of digits as numbers and ignores case.
-
-    Args:
-        name: a file name.
-
-    Returns:
-        The name with each number preceded by its length, so that numbers sort by value; then the
-        name itself, to tell ``a1`` from ``a01``. Only strings, as there may be a million keys.
-
-    >>> sorted(["img10.png", "img2.png", "Img1.png"], key=natural_key)
-    ['Img1.png', 'img2.png', 'img10.png']
-    """
-    pieces = _NUMBER.split((name if name.isascii() else plain_name(name)).casefold())
-    for index in range(1, len(pieces), 2):
-        digits = pieces[index].lstrip("0")
-        pieces[index] = f"\0{len(digits):03}{digits}"
-    return "".join(pieces), name
-
-
-def plain_name(text: str) -> str:
-    """Return a name as people compare it, whatever its code points.
-
-    >>> plain_name("cafe\u0301") == plain_name("caf\u00e9")
-    True
-    """
-    return unicodedata.normalize("NFC", text)
 
 
 def is_video(path: Path) -> bool:
@@ -157,7 +123,8 @@ def _stills_of(folder: str, names: Iterable[str]) -> list[str]:
     elif stills:  # listing the folder once is faster than a system call for each name
         inside = _folders_in(folder)
         stills = [name for name in stills if name not in inside]
-    return sorted(_without_developed_raws(stills), key=natural_key)
+    stills = _without_developed_raws(stills)
+    return sorted(stills, key=read_names(stills).key)
 
 
 def _suffix(name: str) -> str:

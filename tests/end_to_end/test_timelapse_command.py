@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.command_line import (
     finished_frames,
     frame_times,
     start_and_wait,
+    write_picture,
 )
 from tests.support.command_line import write_frames as write
 
@@ -141,3 +143,16 @@ def test_the_film_may_have_another_size(call: Call, reference: Path, tmp_path: P
     (tmp_path / "film.run/frames/a_prime/000000.png").unlink()
     call("assemble", tmp_path / "film.run", "--film-size", "full").assert_ended(3)
     assert (probe_video(film).width, probe_video(film).height) == (80, 64)
+
+
+def test_the_plan_says_what_names_mean_besides_numbers(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    for index, name in enumerate(("t_0.125", "t_0.25", "t_0.5")):
+        write_picture(tmp_path / "frames" / f"{name}.png", index)
+    words = [reference, tmp_path / "frames", "-o", tmp_path / "f.mp4", *HERE]
+    said = "order: numbers with a point are decimals: t_0.125.png before t_0.25.png"
+    call("timelapse", *words, "--dry-run").assert_ended(0, said)
+    call("timelapse", *words).assert_ended(0, said)
+    plan = json.loads((tmp_path / "f.run" / "plan.json").read_text())
+    assert [frame["name"] for frame in plan["frames"]] == ["t_0.125.png", "t_0.25.png", "t_0.5.png"]

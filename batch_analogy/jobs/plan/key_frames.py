@@ -20,8 +20,9 @@ from batch_analogy.errors import BatchAnalogyError, UsageError
 from batch_analogy.jobs.plan.paint_inputs import PlacedBy
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.frame_numbers import number_of
+from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.scaling import is_same_shape
-from batch_analogy.media.sequence import STILL_SUFFIXES, plain_name
+from batch_analogy.media.sequence import STILL_SUFFIXES
 from batch_analogy.media.stills import FloatPixels, read_still
 from batch_analogy.motion.shots.likeness import SIDE_PX, clear_winner, likeness
 

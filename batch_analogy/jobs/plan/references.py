@@ -19,7 +19,7 @@ from pathlib import Path
 from batch_analogy.errors import UsageError
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.frame_numbers import number_of
-from batch_analogy.media.sequence import plain_name
+from batch_analogy.media.name_order import plain_name
 
 _TIME = re.compile(r"(?:(?P<minutes>\d+)m)?(?P<seconds>\d+(?:\.\d+)?)s")
 _PERCENT = re.compile(r"\d+(?:\.\d+)?%")

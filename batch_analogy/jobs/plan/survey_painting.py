@@ -25,9 +25,10 @@ from batch_analogy.jobs.plan.paint_inputs import (
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.media.coverage import mask_size
 from batch_analogy.media.label_pictures import read_map
+from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.peek import peek_frames, peek_recordings
 from batch_analogy.media.scaling import is_same_shape
-from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills, plain_name
+from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills
 from batch_analogy.media.stills import FloatPixels, read_size, read_still
 from batch_analogy.motion.shots.likeness import SIDE_PX
 

@@ -18,7 +18,8 @@ from batch_analogy.jobs.semantic.events import (
     ignore,
 )
 from batch_analogy.jobs.semantic.training import TrainJob, train
-from batch_analogy.media.sequence import STILL_SUFFIXES, natural_key, plain_name
+from batch_analogy.media.name_order import natural_key, plain_name
+from batch_analogy.media.sequence import STILL_SUFFIXES
 
 PICTURE, LABEL = "img", "label"
 """File names in a picture's own folder, those of the method's authors."""

@@ -21,7 +21,8 @@ from batch_analogy.analogy.semantic.working_size import (
 from batch_analogy.config.semantic import SemanticConfig
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.semantic.model_files import read_labels, read_pair
-from batch_analogy.media.sequence import find_stills, plain_name
+from batch_analogy.media.name_order import plain_name
+from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import FloatPixels, read_still
 from batch_analogy.report.comparison.methods import TITLES, Method, Source
 from batch_analogy.report.comparison.source_metrics import Classes

@@ -109,3 +109,50 @@ def test_files_and_subfolders_are_sorted_together() -> None:
     names = ["a2/9.jpg", "a2/b/1.jpg", "a3.jpg", "a10/1.jpg", "b/a/c/1.jpg", "b/a2.jpg"]
     found, how = ordered(names)
     assert (found, how.by) == (names, "name")
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (["t_0.125.png", "t_0.25.png", "t_0.5.png", "t_0.75.png"], "t_0.125.png before t_0.25"),
+        (["t_0.75.png", "t_0.8.png", "t_1.05.png", "t_1.5.png"], "are decimals"),
+        (["a 0.05 s.jpg", "a 0.1 s.jpg", "a 0.125 s.jpg"], "are decimals"),
+        (["12.01.00 AM.png", "11.59.10 AM.png", "1.05.30\u202fPM.png"], "AM and PM"),
+        (["9am.jpg", "10am.jpg", "12pm.jpg", "1pm.jpg"], "AM and PM"),
+        (["day1 1:00 a.m.jpg", "day1 11:59 a.m.jpg", "day1 2:00 p.m.jpg"], "AM and PM"),
+        (["15-06-2023.jpg", "31-12-2023.jpg", "01-01-2024.jpg"], "begin with the day"),
+        (["a 06.15.2023.jpg", "a 12.31.2023.jpg", "a 01.01.2024.jpg"], "begin with the month"),
+        (["02_01_2024.jpg", "01_02_2024.jpg"], "WARNING: the dates may begin with the month"),
+        (["12-Jan-2024.jpg", "05-Feb-2024.jpg", "1-March-2024.jpg"], "names of months"),
+        (["2023 Dec 31.jpg", "2024 Jan 10.jpg", "2024 Feb 2.jpg"], "names of months"),
+    ],
+)
+def test_dates_times_and_decimals_are_compared_as_such(names: list[str], note: str) -> None:
+    found, how = ordered(names)
+    assert found == names
+    assert how.by == "name"
+    assert any(note in one for one in how.notes), how.notes
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["shot1.8.png", "shot1.9.png", "shot1.10.png", "shot1.11.png"],
+        ["v1.3.png", "v1.5.png", "v1.25.png"],
+        ["1.7.png", "1.9.png", "1.11.png", "1.13.png"],
+        ["a.0001.png", "a.0010.png", "a.0100.png"],
+        ["2024.1.9.png", "2024.1.10.png", "2024.1.11.png"],
+        ["img1am.png", "img2pm.png", "img10am.png"],
+        ["01-02-2024_1.png", "01-02-2024_2.png", "01-02-2024_10.png"],
+        ["mary2.png", "mary10.png"],
+    ],
+)
+def test_other_numbers_stay_numbers(names: list[str]) -> None:
+    found, how = ordered(names)
+    assert found == names
+    assert how.notes == ()
+
+
+def test_capture_times_are_preferred_to_dates_in_names() -> None:
+    found, how = ordered(["31-12-2023.jpg", "01-01-2024.jpg"], [2, 1])
+    assert (found, how.by, how.disputed) == (["01-01-2024.jpg", "31-12-2023.jpg"], "time", (1,))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.media import sequence
+from batch_analogy.media.name_order import natural_key
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -27,19 +28,19 @@ def test_natural_key_compares_numbers_by_value() -> None:
     names = ["img1.png", "IMG2.png", "img10.png", "img010b.png", "img100.png", "x9y2", "x9y10"]
     mixed = names.copy()
     random.Random(3).shuffle(mixed)
-    assert sorted(mixed, key=sequence.natural_key) == names
+    assert sorted(mixed, key=natural_key) == names
 
 
 def test_natural_key_distinguishes_leading_zeros() -> None:
     names = ["a01", "A1", "a1", "1a", "a", "", "2", "a1b", "10"]
-    keys = {sequence.natural_key(name) for name in names}
+    keys = {natural_key(name) for name in names}
     assert len(keys) == len(names)
     assert sorted(keys) == sorted(sorted(keys, reverse=True))
 
 
 def test_natural_key_compares_what_is_seen() -> None:
     names = ["e\u0301 1.png", "\u00e9 2.png", "e\u0301 10.png"]  # é as one code point or two
-    assert sorted(names[::-1], key=sequence.natural_key) == names
+    assert sorted(names[::-1], key=natural_key) == names
 
 
 def test_lists_a_folder_in_natural_order(tmp_path: Path) -> None:
