@@ -206,10 +206,11 @@ def write_results(
 
 
 def _read_picture(path: Path) -> InputPicture:
+    from batch_analogy.media.animation import animation_notes
     from batch_analogy.media.stills import read_layers
 
     pixels, opacity = read_layers(path)
-    return InputPicture(_tensor(pixels), opacity)
+    return InputPicture(_tensor(pixels), opacity, animation_notes(path))
 
 
 def _tensor(pixels: FloatPixels) -> Tensor:

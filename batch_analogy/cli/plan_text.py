@@ -188,13 +188,13 @@ def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _animation_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield warnings of animated pictures of which only one frame is used."""
-    from batch_analogy.media.animation import is_animation
+    from batch_analogy.media.animation import animation_notes
 
     first = [] if plan.video is not None else [plan.usable()[0].source]
     references = [] if plan.painting else [one.fingerprint.path for one in plan.all_references]
     for path in [*first, *references[:MAX_SHOWN_REFERENCES]]:
-        if is_animation(Path(path)):
-            yield "", f"WARNING: {path} is animated, and only its first frame is used"
+        for note in animation_notes(Path(path)):
+            yield "", f"WARNING: {note}"
 
 
 def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:

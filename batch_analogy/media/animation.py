@@ -40,6 +40,12 @@ def is_animation(path: Path, formats: tuple[str, ...] = ANIMATED_FORMATS) -> boo
         return False  # reading the picture later reports the error
 
 
+def animation_notes(path: Path) -> tuple[str, ...]:
+    """Return what the user should know about an animated picture that is used as a still."""
+    note = f"{path} is animated, and only its first frame is used"
+    return (note,) if is_animation(path) else ()
+
+
 def needs_pillow(path: Path) -> bool:
     """Return whether a file is an animation that Pillow reads, not ffmpeg."""
     return is_animation(path, _READ_BY_PILLOW)

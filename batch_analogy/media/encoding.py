@@ -118,7 +118,12 @@ class Soundtrack:
         return choose_tracks(video.path, video.sounds, suffix, begin=self.begin, tracks=self.tracks)
 
     def options(
-        self, suffix: str, duration: Fraction, choices: Sequence[TrackChoice] | None = None
+        self,
+        suffix: str,
+        duration: Fraction,
+        choices: Sequence[TrackChoice] | None = None,
+        *,
+        subtitles: bool = True,
     ) -> list[str]:
         """Return ffmpeg options that add the video's audio, and its subtitles if they fit.
 
@@ -129,13 +134,14 @@ class Soundtrack:
             suffix: of the film, lower case.
             duration: of the film, in seconds.
             choices: of the sound tracks; None: they are made now.
+            subtitles: False to leave the subtitles out.
         """
         if choices is None:
             choices = self.choices(suffix)
-        subtitles = [_subtitle(c, suffix) for c in self.video.subtitle_codecs]
+        texts = self.video.subtitle_codecs if subtitles else ()
         streams = [
             *_streams("a", [(choice.index, choice.encoder) for choice in choices]),
-            *_streams("s", list(enumerate(subtitles))),
+            *_streams("s", [(n, _subtitle(codec, suffix)) for n, codec in enumerate(texts)]),
         ]
         if not streams:
             return ["-map", "0:v:0"]

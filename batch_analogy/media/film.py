@@ -206,13 +206,19 @@ def _encode_with_sound(
     suffix = output.suffix.lower()
     choices = sound.choices(suffix)
     _warn_of_losses(sound, choices, output)
-    try:
-        encode(sound.options(suffix, duration, choices))
-    except EncoderError as error:
-        encode(silent)
-        _log.warning("%s has no sound: with the sound of the video, %s", output, error)
-        return False
-    return any(choice.encoder for choice in choices)
+    attempts = [(sound.options(suffix, duration, choices), "sound")]
+    if sound.video.subtitle_codecs:
+        without_words = sound.options(suffix, duration, choices, subtitles=False)
+        attempts = [(attempts[0][0], "subtitles"), (without_words, "sound")]
+    for tracks, lost in attempts:
+        try:
+            encode(tracks)
+        except EncoderError as error:
+            _log.warning("%s has no %s: with the video's, %s", output, lost, error)
+        else:
+            return any(choice.encoder for choice in choices)
+    encode(silent)
+    return False
 
 
 def _warn_of_losses(sound: Soundtrack, choices: Sequence[TrackChoice], output: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import itertools
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from batch_analogy.errors import InputError
 from batch_analogy.media.ffmpeg import FILES_ONLY, as_url
 from batch_analogy.media.timing import FrameTimes
 from batch_analogy.media.video import VideoInfo, probe_video
+
+_log = logging.getLogger(__name__)
 
 
 def probe_videos(paths: Sequence[Path]) -> VideoInfo:
@@ -41,6 +44,12 @@ def join_videos(parts: Sequence[VideoInfo]) -> VideoInfo:
     times = join_times(list(zip(part_starts(parts), (part.times for part in parts), strict=True)))
     fps, variable = times.rate(() if first.variable_rate else (first.fps,))
     same_sound = all(_tracks(part) == _tracks(first) for part in parts)
+    if not same_sound:
+        _log.warning(
+            "the files from %s to %s have different sound tracks, so a film of them has no sound",
+            first.path,
+            parts[-1].path,
+        )
     return dataclasses.replace(
         first,
         fps=fps,

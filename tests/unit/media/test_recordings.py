@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -95,6 +96,16 @@ def test_parts_must_be_alike(tmp_path: Path, clip: Clip) -> None:
     one, other = clip(tmp_path / "a.mp4"), clip(tmp_path / "b.mp4", size="128x96")
     with pytest.raises(InputError, match=r"not parts of one recording: .*64×48 px.*128×96 px"):
         probe_videos([one, other])
+
+
+def test_parts_of_different_sound_make_a_silent_film_with_a_warning(
+    tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = clip(tmp_path / "a.mp4", *ALL_KEYS, "-c:a", "aac", sound="1")
+    with caplog.at_level(logging.WARNING):
+        joined = probe_videos([heard, clip(tmp_path / "b.mp4", *ALL_KEYS)])
+    assert (joined.frame_count, joined.has_audio) == (20, False)
+    assert "different sound tracks" in caplog.text
 
 
 def test_extracted_parts_are_used_again_and_noticed_if_changed(

@@ -156,3 +156,9 @@ def test_animated_gif_is_a_video(tmp_path: Path) -> None:
     assert not sequence.is_video(tmp_path / "still.gif")
     assert not sequence.is_video(tmp_path / "text.gif")
     assert names_of(tmp_path) == ["moves.gif", "still.gif", "text.gif"]
+
+
+def test_a_file_that_is_neither_picture_nor_video_is_named(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("words")
+    with pytest.raises(InputError, match=r"neither a picture nor a video"):
+        sequence.find_stills(str(tmp_path / "words.txt"))

@@ -140,3 +140,21 @@ def test_sound_that_fails_while_the_film_is_encoded_costs_the_sound_alone(
     assert (info.frames, info.has_audio) == (10, False)
     assert "has no sound" in caplog.text
     assert probe_video(tmp_path / "film.mp4").frame_count == 10
+
+
+def test_subtitles_that_cannot_be_converted_cost_the_subtitles_alone(
+    tmp_path: Path, clip: Clip, ffmpeg: Tool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Words in another encoding than UTF-8, as old programs wrote them."""
+    source = clip(tmp_path / "a.mp4", *H264, "-c:a", "aac", sound="1")
+    (tmp_path / "a.srt").write_text("1\n00:00:00,200 --> 00:00:00,700\nabcdefgh\n\n")
+    inputs = ("-i", source, "-i", tmp_path / "a.srt", "-map", "0", "-map", "1")
+    ffmpeg(*inputs, "-c", "copy", "-c:s", "srt", tmp_path / "words.mkv")
+    data = (tmp_path / "words.mkv").read_bytes()
+    assert data.count(b"abcdefgh") == 1
+    (tmp_path / "words.mkv").write_bytes(data.replace(b"abcdefgh", b"\xe9\xff\xe8\xfe" * 2))
+    with caplog.at_level(logging.WARNING):
+        assert film_of(tmp_path / "words.mkv", tmp_path / "film.mp4").has_audio
+    info = probe_video(tmp_path / "film.mp4")
+    assert (info.frame_count, info.audio_codecs) == (10, ("aac",))
+    assert "has no subtitles" in caplog.text
