@@ -36,16 +36,18 @@ def luma_of_planes(red: _Plane, green: _Plane, blue: _Plane) -> _Plane:
 
 
 def to_linear(pixels: FloatPixels) -> FloatPixels:
-    """Convert sRGB in [0, 1] to linear light in [0, 1], float32 (IEC 61966-2-1)."""
+    """Convert sRGB to linear light, float32 (IEC 61966-2-1); 1 is white, more is brighter."""
     toe = pixels / np.float32(12.92)
     bent = np.power((pixels + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
     return np.where(pixels <= np.float32(_SRGB_TOE), toe, bent).astype(np.float32, copy=False)
 
 
-def to_srgb(light: FloatPixels) -> FloatPixels:
-    """Convert linear light in [0, 1] to sRGB in [0, 1], float32."""
+def to_srgb(light: FloatPixels, *, clip: bool = True) -> FloatPixels:
+    """Convert linear light to sRGB, float32; in [0, 1] unless ``clip`` is False."""
     toe = light * np.float32(12.92)
     root = np.power(np.maximum(light, 0), np.float32(1 / 2.4))
     bent = np.float32(1.055) * root - np.float32(0.055)
     srgb = np.where(light <= np.float32(_LINEAR_TOE), toe, bent)
+    if not clip:
+        return srgb.astype(np.float32, copy=False)
     return np.clip(srgb, np.float32(0.0), np.float32(1.0)).astype(np.float32, copy=False)

@@ -254,4 +254,4 @@ def _refine(
 ) -> Tensor:
     if config.refine == "none":
         return voted.clamp_(0.0, 1.0)
-    return refine(own.image, voted, config.refine, confidence)
+    return refine(own.image, voted, config.refine, confidence, exact=config.exact)

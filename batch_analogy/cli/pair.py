@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,9 @@ from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
     Outputs,
+    choose_format,
     default_folder,
+    has_scene_light,
     make_folder,
     output_depths,
     read_pictures,
@@ -100,7 +103,12 @@ SheetOption = Annotated[
 ]
 
 FormatOption = Annotated[
-    Format, typer.Option(help="File format of a_prime and b; TIFF is not compressed.")
+    Format | None,
+    typer.Option(
+        help="File format of a_prime and b; TIFF is not compressed, and EXR keeps what is brighter "
+        "than white.",
+        show_default="exr if a picture is EXR, else png",
+    ),
 ]
 DepthOption = Annotated[
     DepthChoice,
@@ -121,7 +129,7 @@ def pair(
     save_flow: FlowOption = False,
     save_confidence: ConfidenceOption = False,
     sheet: SheetOption = False,
-    format: FormatOption = "png",
+    format: FormatOption = None,
     depth: DepthOption = "auto",
     mask_a: MaskAOption = None,
     mask_b: MaskBOption = None,
@@ -137,8 +145,12 @@ def pair(
     """
     config = look.analogy_config(DEFAULT_PRESET)
     folder = output or default_folder(a, bp)
+    scene_light = has_scene_light(a, bp)
+    if scene_light:
+        config = replace(config, exact=True)
+    chosen = choose_format(format, scene_light)
     outputs = Outputs.inside(
-        folder, format=format, flow=save_flow, confidence=save_confidence, sheet=sheet
+        folder, format=chosen, flow=save_flow, confidence=save_confidence, sheet=sheet
     )
     masks = _both_masks(mask_a, mask_b)
     console = Console(json_lines)
@@ -150,7 +162,7 @@ def pair(
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine)
-    read = read_pictures((a, bp), masks)
+    read = read_pictures((a, bp), masks, scene_light=scene_light)
     tensors = [one.tensor for one in read]
     for note in (note for one in read for note in one.notes):
         console.note(f"NOTE: {note}")
@@ -161,7 +173,7 @@ def pair(
     result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
     for path in outputs.named().values():
         claims.check_unchanged(path)
-    write_results(outputs, result, (read[0], read[1]), depths)
+    write_results(outputs, result, (read[0], read[1]), depths, scene_light=scene_light)
     for path in outputs.named().values():
         console.result(str(path))
     seconds = round(time.monotonic() - started, 2)

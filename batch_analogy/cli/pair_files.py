@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from batch_analogy.report.sheets import Pixels
 
 DepthChoice = Literal["auto", "8", "16"]
-Format = Literal["png", "tiff"]
+Format = Literal["png", "tiff", "exr"]
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,35 @@ class InputPicture:
     notes: tuple[str, ...] = ()  # what the user should know about how it was read
 
 
-def read_pictures(pictures: tuple[Path, ...], masks: tuple[Path, ...]) -> list[InputPicture]:
+def has_scene_light(*pictures: Path) -> bool:
+    """Return whether a picture may be brighter than white."""
+    from batch_analogy.media.openexr import is_exr
+
+    return any(map(is_exr, pictures))
+
+
+def choose_format(chosen: Format | None, scene_light: bool) -> Format:
+    """Return the format of A' and B: EXR by default for light beyond white, else PNG.
+
+    Raises:
+        MachineError: EXR cannot be written here.
+    """
+    from batch_analogy.media.openexr import check_exr_support
+
+    format = chosen or ("exr" if scene_light else "png")
+    if format == "exr":
+        check_exr_support()
+    return format
+
+
+def read_pictures(
+    pictures: tuple[Path, ...], masks: tuple[Path, ...], *, scene_light: bool
+) -> list[InputPicture]:
     """Read pictures, then their masks, in parallel because large ones take long to decode.
+
+    Args:
+        pictures: paths. masks: paths.
+        scene_light: compress what is brighter than white, as only EXR has it.
 
     Raises:
         FrameError: one cannot be read.
@@ -149,7 +176,7 @@ def read_pictures(pictures: tuple[Path, ...], masks: tuple[Path, ...]) -> list[I
     from batch_analogy.media.label_pictures import read_masks
 
     with ThreadPoolExecutor(max_workers=len(pictures) + 1) as pool:
-        reading = [pool.submit(_read_picture, path) for path in pictures]
+        reading = [pool.submit(_read_picture, path, scene_light) for path in pictures]
         maps = pool.submit(read_masks, masks, pictures).result() if masks else []
         found = [one.result() for one in reading]
     return found + [InputPicture(_tensor(one.pixels), None, one.notes) for one in maps]
@@ -178,8 +205,17 @@ def write_results(
     result: AnalogyResult,
     pictures: tuple[InputPicture, InputPicture],
     depths: tuple[Depth, Depth],
+    *,
+    scene_light: bool,
 ) -> None:
-    """Write all wanted files; ``pictures`` are A and B', whose transparency A' and B get."""
+    """Write all wanted files.
+
+    Args:
+        outputs: their paths. result: what is written.
+        pictures: A and B', whose transparency A' and B get.
+        depths: of A' and B.
+        scene_light: highlights were compressed.
+    """
     from batch_analogy.media.stills import write_png
 
     a, bp = (one.tensor for one in pictures)
@@ -187,7 +223,7 @@ def write_results(
     opacities = [one.opacity for one in pictures]
     with ThreadPoolExecutor(max_workers=2) as pool:  # compressing large ones takes a while
         writes = [
-            pool.submit(_write_picture, *one)
+            pool.submit(_write_picture, *one, scene_light=scene_light)
             for one in zip(paths, results, depths, opacities, strict=True)
         ]
         for write in writes:
@@ -205,11 +241,14 @@ def write_results(
         write_png(outputs.sheet, side_by_side(shown, ["A", "A'", "B'", "B"]))
 
 
-def _read_picture(path: Path) -> InputPicture:
+def _read_picture(path: Path, scene_light: bool) -> InputPicture:
     from batch_analogy.media.animation import animation_notes
+    from batch_analogy.media.highlights import compress_highlights
     from batch_analogy.media.stills import read_layers
 
-    pixels, opacity = read_layers(path)
+    pixels, opacity = read_layers(path, beyond_white=scene_light)
+    if scene_light:
+        pixels = compress_highlights(pixels)
     return InputPicture(_tensor(pixels), opacity, animation_notes(path))
 
 
@@ -220,13 +259,18 @@ def _tensor(pixels: FloatPixels) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
-def _write_picture(path: Path, picture: Tensor, depth: Depth, opacity: FloatPixels | None) -> None:
+def _write_picture(
+    path: Path, picture: Tensor, depth: Depth, opacity: FloatPixels | None, *, scene_light: bool
+) -> None:
+    from batch_analogy.media.highlights import expand_highlights
     from batch_analogy.media.opacity import with_opacity
     from batch_analogy.media.picture_formats import format_of
 
     picture_format = format_of(path)
     assert picture_format is not None
     pixels = picture[0].permute(1, 2, 0).cpu().numpy()
+    if scene_light:
+        pixels = expand_highlights(pixels)
     picture_format.write(path, with_opacity(pixels, opacity), depth)
 
 

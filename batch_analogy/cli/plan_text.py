@@ -61,6 +61,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _depth_rows(plan)
     yield from _animation_rows(plan)
     yield from _alpha_rows(config, plan)
+    yield from _light_rows(config, plan)
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
         yield "RAW", f"all developed alike, with the white balance of the first ({balance})"
@@ -148,7 +149,8 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for name, text in rows if name not in ("order", "numbers"))
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
-    yield from (text for _, text in _alpha_rows(config, plan) if text.startswith("WARNING"))
+    rows = [*_alpha_rows(config, plan), *_light_rows(config, plan)]
+    yield from (text for _, text in rows if text.startswith("WARNING"))
     yield from (text for _, text in _animation_rows(plan))
     if plan.recordings:
         names = ", ".join(Path(file.path).name for file in plan.recordings)
@@ -251,6 +253,24 @@ def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
             "alpha",
             f"WARNING: the frames {are} transparent, which {codec} cannot hold: the film shows "
             f"them over white; {KEEP_ALPHA}",
+        )
+
+
+def _light_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield whether what is brighter than white is kept, if there may be any."""
+    from batch_analogy.media.numbered_output import is_pattern
+    from batch_analogy.media.openexr import is_exr
+
+    if not any(is_exr(Path(frame.source)) for frame in plan.usable()):
+        return
+    if config.painting is not None:
+        yield "light", "WARNING: what is brighter than white is cut: paintings have no more"
+    elif is_pattern(config.output) and is_exr(config.output):
+        yield "light", "what is brighter than white is kept, in EXR"
+    else:
+        yield (
+            "light",
+            "WARNING: what is brighter than white is cut in the film; -o out/%06d.exr keeps it",
         )
 
 

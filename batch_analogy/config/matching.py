@@ -97,6 +97,7 @@ class AnalogyConfig:
     max_side_px: int = 2048  # longest matching side, for panoramas
     min_side_px: int = 200  # smaller pictures are enlarged for matching, as published
     precision: Precision = "auto"  # of the network; auto: chosen for the machine
+    exact: bool = False  # what is not styled stays exactly as it is; for light beyond white
 
     def __post_init__(self) -> None:
         check_choice("quality", self.quality, Quality)

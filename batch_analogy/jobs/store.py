@@ -10,7 +10,7 @@ from typing import Protocol
 from batch_analogy.config.run import Target
 from batch_analogy.files import TEMPORARY_PREFIX
 from batch_analogy.jobs.locked_folder import LockedFolder, remove_tree
-from batch_analogy.media.picture_formats import FRAME_FORMAT
+from batch_analogy.media.picture_formats import EXR, FRAME_FORMAT, PictureFormat
 
 _OUTPUTS: dict[Target, tuple[str, ...]] = {
     "frames": ("a_prime",),
@@ -80,7 +80,13 @@ class RunStore(LockedFolder):
 
     def frame(self, output: str, index: int) -> Path:
         """Return the file of one finished picture; ``output`` is one of ``outputs_of``."""
-        return self.frames / output / FRAME_FORMAT.file_name(index)
+        usual = self.new_frame(output, index, FRAME_FORMAT)
+        floats = self.new_frame(output, index, EXR)
+        return floats if floats.exists() else usual
+
+    def new_frame(self, output: str, index: int, format: PictureFormat) -> Path:
+        """Return the file of a picture that is to be written in a format."""
+        return self.frames / output / format.file_name(index)
 
     def kept_video(self, suffix: str, part: int = 0) -> Path:
         """Return the file that keeps the source video's data, should the video be deleted."""

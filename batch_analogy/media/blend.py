@@ -21,12 +21,15 @@ def as_blend(frame: Path | FrameBlend) -> FrameBlend:
     return (frame,) if isinstance(frame, Path) else frame
 
 
-def read_blend(frame: FrameBlend, *, alpha: bool = False) -> FloatPixels:
+def read_blend(
+    frame: FrameBlend, *, alpha: bool = False, beyond_white: bool = False
+) -> FloatPixels:
     """Average pictures in linear light; return a single picture unchanged.
 
     Args:
         frame: pictures of one size; one that occurs several times counts that many times.
         alpha: keep the opacity of transparent pictures; otherwise they are seen over white.
+        beyond_white: keep what is brighter than white, as only EXR has it.
 
     Returns:
         (H, W, 3) float32 sRGB in [0, 1], or (H, W, 4) if opacity is kept and there is any.
@@ -35,22 +38,26 @@ def read_blend(frame: FrameBlend, *, alpha: bool = False) -> FloatPixels:
         FrameError: a picture cannot be read or is of another size.
     """
     if alpha and any(read_has_alpha(path) for path in set(frame)):
-        return _blend_layers(frame)
+        return _blend_layers(frame, beyond_white)
     if len(set(frame)) == 1:
-        return read_still(frame[0])
+        return _read(frame[0], beyond_white)
     light: FloatPixels | None = None
     for path, count in _counted(frame):
-        pixels = to_linear(read_still(path)) * np.float32(count / len(frame))
+        pixels = to_linear(_read(path, beyond_white)) * np.float32(count / len(frame))
         light = pixels if light is None else _added(light, pixels, path, frame)
     assert light is not None
-    return to_srgb(light)
+    return to_srgb(light, clip=not beyond_white)
 
 
-def _blend_layers(frame: FrameBlend) -> FloatPixels:
+def _read(path: Path, beyond_white: bool) -> FloatPixels:
+    return read_layers(path, beyond_white=True)[0] if beyond_white else read_still(path)
+
+
+def _blend_layers(frame: FrameBlend, beyond_white: bool) -> FloatPixels:
     """Average transparent pictures, each colour in proportion to its opacity: (H, W, 4)."""
     light: FloatPixels | None = None
     for path, count in _counted(frame):
-        colours, opacity = read_layers(path)
+        colours, opacity = read_layers(path, beyond_white=beyond_white)
         if opacity is None:
             opacity = np.ones(colours.shape[:2], np.float32)
         if len(set(frame)) == 1:
@@ -61,7 +68,8 @@ def _blend_layers(frame: FrameBlend) -> FloatPixels:
     assert light is not None
     opacity = np.ascontiguousarray(light[..., 3])
     divisor = np.maximum(opacity, np.float32(1e-6))[..., None]
-    colours = to_srgb(np.divide(light[..., :3], divisor, dtype=np.float32))
+    shown = np.divide(light[..., :3], divisor, dtype=np.float32)
+    colours = to_srgb(shown, clip=not beyond_white)
     return with_opacity(extend_colours(colours, opacity), opacity)
 
 

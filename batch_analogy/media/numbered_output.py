@@ -14,7 +14,8 @@ from batch_analogy.errors import FilmError, FrameError, UsageError
 from batch_analogy.files import atomic_write_bytes, disk_errors, move_into_place
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.fitting import fit_pixels
-from batch_analogy.media.picture_formats import FRAME_FORMAT, format_of
+from batch_analogy.media.openexr import check_exr_support
+from batch_analogy.media.picture_formats import EXR, FRAME_FORMAT, format_of
 from batch_analogy.media.stills import Depth, read_depth, read_size
 
 DEFAULT_NAME = f"%06d{FRAME_FORMAT.suffix}"
@@ -36,7 +37,10 @@ def check_pattern(pattern: Path) -> None:
 
     Raises:
         UsageError: it has several numbers, or its folder is a file.
+        MachineError: pictures of its format cannot be written here.
     """
+    if format_of(pattern) is EXR:
+        check_exr_support()
     if len(_PLACEHOLDER.findall(pattern.name)) != 1:
         raise UsageError(f"output {pattern} has more than one number; write one, such as %06d")
     if pattern.parent.exists() and not pattern.parent.is_dir():
@@ -147,10 +151,12 @@ def _write_picture(
     if depth is not None:
         wanted = 8 if depth == 8 else 16
     scales = size is not None and size != read_size(frame[0])
-    if picture_format is FRAME_FORMAT and wanted == own and len(set(frame)) == 1 and not scales:
+    same = picture_format is format_of(frame[0]) and wanted == own
+    if same and len(set(frame)) == 1 and not scales:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
-    pixels = read_blend(frame, alpha=True)
+    beyond_white = picture_format is EXR
+    pixels = read_blend(frame, alpha=True, beyond_white=beyond_white)
     if size is not None and scales:
-        pixels = np.clip(fit_pixels(pixels, size, fit), 0, 1)
+        pixels = np.clip(fit_pixels(pixels, size, fit), 0, None if beyond_white else 1)
     picture_format.write(path, pixels, wanted)

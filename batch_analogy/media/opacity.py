@@ -23,7 +23,7 @@ def extend_colours(colours: FloatPixels, opacity: FloatPixels) -> FloatPixels:
         opacity: (H, W) float32 in [0, 1].
 
     Returns:
-        (H, W, 3) float32; white if nothing is visible.
+        (H, W, 3) float32, within the range of the visible colours; white if nothing is visible.
 
     Source: the pull and push of Gortler 1996, section 3.4.
     """
@@ -42,7 +42,7 @@ def extend_colours(colours: FloatPixels, opacity: FloatPixels) -> FloatPixels:
         filled = _resized(filled, total.shape[0], total.shape[1], cv2.INTER_LINEAR)
         own = summed / np.maximum(total, np.float32(1e-6))
         filled = own * total + filled * (np.float32(1.0) - total)
-    return np.ascontiguousarray(np.clip(filled, np.float32(0.0), np.float32(1.0)))
+    return np.ascontiguousarray(np.clip(filled, colours.min(), colours.max()))
 
 
 def _resized(plane: FloatPixels, height: int, width: int, how: int) -> FloatPixels:

@@ -3,8 +3,8 @@
 To add a format for numbered pictures and ``pair``, add a record to ``PICTURE_FORMATS`` and its name
 to ``pair --format``. To store finished frames in it, name the record in ``FRAME_FORMAT`` too, and
 make ``stills.read_still``, ``read_size`` and ``read_depth`` read it: resuming, films and previews
-read frames with these functions. Pixels are display values in [0, 1] throughout, even if the format
-could store others.
+read frames with these functions. Pixels are display values in [0, 1], but for EXR, whose values may
+lie above 1.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_analogy.media.openexr import EXR_SUFFIX, is_exr, write_exr
 from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels, write_png, write_tiff
 
 
@@ -41,11 +42,21 @@ class PictureFormat:
 PNG = PictureFormat((".png",), None, write_png)
 TIFF = PictureFormat((".tif", ".tiff"), 16, write_tiff)
 
-PICTURE_FORMATS = {"png": PNG, "tiff": TIFF}
+EXR = PictureFormat((EXR_SUFFIX,), None, write_exr)
+
+PICTURE_FORMATS = {"png": PNG, "tiff": TIFF, "exr": EXR}
 """Formats by name, as in ``pair --format``."""
 
 FRAME_FORMAT = PNG
-"""The format of a run's finished frames, and of frames extracted from a video."""
+"""The format of a run's finished frames, and of frames extracted from a video.
+
+Frames made from EXR are stored as EXR.
+"""
+
+
+def frame_format(source: Path) -> PictureFormat:
+    """Return the format of the finished frame of a source."""
+    return EXR if is_exr(source) else FRAME_FORMAT
 
 
 def format_of(path: Path) -> PictureFormat | None:

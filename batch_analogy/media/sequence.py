@@ -20,7 +20,7 @@ from batch_analogy.media.patterns import find_matches, has_pattern, would_match
 # fmt: off
 STILL_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
-    ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif",
+    ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".exr", ".jp2", ".j2k", ".avif",
 }) | RAW_SUFFIXES
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",

@@ -27,6 +27,7 @@ from batch_analogy.media.decoding import (
 )
 from batch_analogy.media.odd_tiffs import read_odd_header
 from batch_analogy.media.opacity import extend_colours
+from batch_analogy.media.openexr import is_exr, read_exr, read_exr_header
 from batch_analogy.media.tiff_writing import encode_rgba
 
 MIN_SIDE_PX = 16
@@ -35,8 +36,8 @@ MAX_MEGAPIXELS = 200
 FloatPixels = npt.NDArray[np.float32]
 Uint8Pixels = npt.NDArray[np.uint8]
 Uint16Pixels = npt.NDArray[np.uint16]
-Depth = Literal[8, 16]
-"""Bits a channel."""
+Depth = Literal[8, 16, 32]
+"""Bits a channel; 32 are floats."""
 
 
 def read_still(
@@ -60,17 +61,19 @@ def read_still(
     Raises:
         FrameError: the file is missing, not a picture, truncated, too small or too large.
     """
-    return np.ascontiguousarray(flatten(_read(path, at_least_px, white_balance)))
+    pixels = flatten(_read(path, at_least_px, white_balance))
+    return np.ascontiguousarray(np.clip(pixels, 0.0, 1.0) if is_exr(path) else pixels)
 
 
 def read_layers(
-    path: Path, *, white_balance: WhiteBalance | None = None
+    path: Path, *, white_balance: WhiteBalance | None = None, beyond_white: bool = False
 ) -> tuple[FloatPixels, FloatPixels | None]:
     """Read the colours of a picture and its opacity, for a result that is to be as transparent.
 
     Args:
         path: the picture.
         white_balance: as for ``read_still``.
+        beyond_white: keep what is brighter than white, as only EXR has it (``openexr``).
 
     Returns:
         (H, W, 3) float32 sRGB, which under transparency continues the visible colours; and
@@ -80,6 +83,8 @@ def read_layers(
         FrameError: as for ``read_still``.
     """
     pixels = np.ascontiguousarray(_read(path, None, white_balance))
+    if is_exr(path) and not beyond_white:
+        pixels = np.clip(pixels, 0.0, 1.0)
     if pixels.shape[2] not in (2, 4):
         return np.ascontiguousarray(flatten(pixels)), None
     colours, opacity = flatten(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1])
@@ -93,6 +98,9 @@ def _read(path: Path, at_least_px: int | None, white_balance: WhiteBalance | Non
     if is_raw(path):
         _check_size(path, *read_raw_size(path))
         return read_raw(path, white_balance, at_least_px=at_least_px)
+    if is_exr(path):
+        _check_size(path, *_exr_size(path))
+        return read_exr(path)
     with decoding(path):
         if (header := read_odd_header(path)) is not None:
             _check_size(path, *header.upright_size)
@@ -112,6 +120,8 @@ def read_size(path: Path) -> tuple[int, int]:
     """
     if is_raw(path):
         height, width = read_raw_size(path)
+    elif is_exr(path):
+        height, width = _exr_size(path)
     else:
         with decoding(path):
             if (header := read_odd_header(path)) is not None:
@@ -146,6 +156,8 @@ def read_has_alpha(path: Path) -> bool:
     """
     if is_raw(path):
         return False
+    if is_exr(path):
+        return read_exr_header(path).has_alpha
     with decoding(path):
         if (header := read_odd_header(path)) is not None:
             return header.has_alpha
@@ -161,6 +173,8 @@ def read_depth(path: Path) -> Depth:
     """
     if is_raw(path):
         return 16
+    if is_exr(path):
+        return read_exr_header(path).depth
     with decoding(path):
         if (header := read_odd_header(path)) is not None:
             return header.depth
@@ -174,7 +188,7 @@ def read_depth_loss(path: Path) -> str | None:
     Raises:
         FrameError: the file is missing or not a picture.
     """
-    if is_raw(path):
+    if is_raw(path) or is_exr(path):
         return None
     with decoding(path):
         if read_odd_header(path) is not None:
@@ -282,6 +296,11 @@ def _write_by_opencv(
     if not done:
         raise ValueError(f"pixels of shape {pixels.shape} cannot be written as {kind}")
     atomic_write_bytes(path, data.tobytes())
+
+
+def _exr_size(path: Path) -> tuple[int, int]:
+    header = read_exr_header(path)
+    return header.height, header.width
 
 
 def _check_size(path: Path, height: int, width: int) -> None:

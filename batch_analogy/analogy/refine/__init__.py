@@ -14,14 +14,19 @@ from torch import Tensor
 
 from batch_analogy.analogy.features.pictures import resize
 from batch_analogy.analogy.refine.bilateral_grid import apply_transforms, edge_guide
-from batch_analogy.analogy.refine.colour_fit import fit_transforms
+from batch_analogy.analogy.refine.colour_fit import fit_exactly, fit_transforms
 from batch_analogy.config.matching import Refine
 
 __all__ = ["refine"]
 
 
 def refine(
-    picture: Tensor, styled: Tensor, method: Refine, confidence: Tensor | None = None
+    picture: Tensor,
+    styled: Tensor,
+    method: Refine,
+    confidence: Tensor | None = None,
+    *,
+    exact: bool = False,
 ) -> Tensor:
     """Give a styled picture the detail of the picture that it was made from.
 
@@ -32,6 +37,7 @@ def refine(
         method: ``affine``, ``wls`` or ``none``.
         confidence: (1, 1, h, w) float32 [0, 1], confidence in ``styled``; 1 everywhere by default.
             Only ``affine`` uses it.
+        exact: leave what is not styled exactly as it is; only ``affine`` can.
 
     Returns:
         (1, 3, H, W) float32 in [0, 1].
@@ -44,4 +50,5 @@ def refine(
 
         return refine_by_wls(picture, small, styled)
     guide = edge_guide(small)
-    return apply_transforms(picture, fit_transforms(small, styled, guide, confidence), guide)
+    fit = fit_exactly if exact else fit_transforms
+    return apply_transforms(picture, fit(small, styled, guide, confidence), guide)

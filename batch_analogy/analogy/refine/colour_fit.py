@@ -45,6 +45,7 @@ _DOUBT = 0.4  # certainty at which a window's fit lies half-way to that of the w
 _SCATTER = 0.1  # standard deviation about the fit that halves a window's certainty
 _OUTLIER = 0.1  # distance from the fit at which a pixel's weight is halved
 _REWEIGHTINGS = 2
+_NOISE = 2e-3  # of a coefficient, half a level of 255; matches of repeated patterns make that much
 
 
 def fit_transforms(
@@ -81,6 +82,25 @@ def fit_transforms(
         weight = trust / (1.0 + error / _OUTLIER**2)
     gain = minimum_gain(picture, styled, confidence, trust, cell)
     return _as_transforms(keep_contrast(grid, moments, gain), height / cell, width / cell)
+
+
+def fit_exactly(
+    picture: Tensor, styled: Tensor, guide: Tensor, confidence: Tensor | None = None
+) -> ColourTransforms:
+    """Fit colour transforms that leave exactly as it is what is not styled.
+
+    A fit is biased: even where both pictures are equal, it changes colours by some thousandths, and
+    rare ones by more. In highlights of a scene that would be many times as much. So the fit of the
+    picture to itself is subtracted, and coefficients that are noise are dropped.
+
+    Arguments are those of ``fit_transforms``.
+    """
+    fitted = fit_transforms(picture, styled, guide, confidence)
+    own = fit_transforms(picture, picture, guide, confidence)
+    change = fitted.grid - own.grid
+    change = change.sign() * (change.abs() - _NOISE).clamp_min(0.0)
+    unit = torch.cat([torch.eye(3).flatten(), torch.zeros(3)]).view(1, 12, 1, 1, 1)
+    return ColourTransforms(change + unit.to(change), fitted.cells)
 
 
 def _without_grain(picture: Tensor, styled: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

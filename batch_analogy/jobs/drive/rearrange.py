@@ -156,7 +156,8 @@ def _prepare(
         prepared.mkdir(parents=True)
         for before, now in kept.items():
             with contextlib.suppress(FileNotFoundError):  # it is gone, and will be made again
-                _link(store.frame(output, before), prepared / store.frame(output, now).name)
+                there = store.frame(output, before)
+                _link(there, prepared / f"{store.frame(output, now).stem}{there.suffix}")
     dependencies = dependencies_of(new, store)
     with Journal(store.rearranged / store.journal.name) as journal:
         for before, now in kept.items():

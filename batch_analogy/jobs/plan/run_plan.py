@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from batch_analogy.jobs.plan.paint_inputs import PaintInputs
 from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import ColourSpace
+from batch_analogy.media.openexr import is_exr
 from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
 
 
@@ -190,6 +192,11 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     def colours(self) -> ColourSpace:
         """The colour space of the frames and of the film."""
         return ColourSpace() if self.video_properties is None else self.video_properties.colours
+
+    @property
+    def scene_light(self) -> bool:
+        """True if frames may be brighter than white, which paintings cannot show."""
+        return self.painting is None and any(is_exr(Path(f.source)) for f in self.frames)
 
     @property
     def keyframes(self) -> dict[int, int]:

@@ -13,6 +13,7 @@ from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import to_wide_gamut
+from batch_analogy.media.highlights import compress_highlights
 from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.stills import FloatPixels, read_layers
 from batch_analogy.motion.shots.deflicker import apply_exposure
@@ -25,11 +26,19 @@ class FrameReader:
         white_balance: the white balance for RAW frames.
         wide_gamut: True if frames are in BT.2020; other pictures are converted to it.
         labels: True if frames are label maps (``media.label_pictures``).
+        scene_light: True if frames may be brighter than white, as EXR is; highlights of all
+            pictures are compressed.
     """
 
     def __init__(
-        self, *, white_balance: WhiteBalance | None, wide_gamut: bool, labels: bool = False
+        self,
+        *,
+        white_balance: WhiteBalance | None,
+        wide_gamut: bool,
+        labels: bool = False,
+        scene_light: bool = False,
     ) -> None:
+        self._scene_light = scene_light
         self._white_balance = white_balance
         self._labels = labels
         self._wide_gamut = wide_gamut
@@ -49,16 +58,20 @@ class FrameReader:
         if pixels.shape[:2] != (frame.height, frame.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {frame.width}×{frame.height}")
-        return to_tensor(apply_exposure(pixels, frame.exposure_ev))
+        return to_tensor(self._compressed(apply_exposure(pixels, frame.exposure_ev)))
 
     def read_picture(self, path: Path) -> Tensor:
         """Read a picture in the colours of the frames, (1, 3, H, W) float32 in [0, 1]."""
-        return to_tensor(self.in_gamut(self._visible(path)))
+        return to_tensor(self._compressed(self.in_gamut(self._visible(path))))
+
+    def _compressed(self, pixels: FloatPixels) -> FloatPixels:
+        return compress_highlights(pixels) if self._scene_light else pixels
 
     def _visible(self, path: Path, white_balance: WhiteBalance | None = None) -> FloatPixels:
         if self._labels:
             return read_map(path).pixels
-        return read_layers(path, white_balance=white_balance)[0]
+        light = self._scene_light
+        return read_layers(path, white_balance=white_balance, beyond_white=light)[0]
 
     def in_gamut(self, pixels: FloatPixels) -> FloatPixels:
         """Convert sRGB pixels, (H, W, 3), to the colours of the frames."""

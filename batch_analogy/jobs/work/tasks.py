@@ -51,6 +51,7 @@ class WorkerSpec:
     plan_hash: str = ""  # anchors made with another hash are ignored
     coherent: bool = False  # frames are made along the motion between them
     wide_gamut: bool = False  # frames are in BT.2020, so the reference is converted to it
+    scene_light: bool = False  # frames may be brighter than white, as EXR is
     white_balance: WhiteBalance | None = None  # of RAW frames
     painting: PaintSpec | None = None  # None: frames are matched
 

@@ -41,8 +41,9 @@ from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMot
 from batch_analogy.jobs.work.painted_frames import Painted
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
 from batch_analogy.json_files import read_json, write_json
+from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
-from batch_analogy.media.picture_formats import FRAME_FORMAT
+from batch_analogy.media.picture_formats import frame_format
 from batch_analogy.media.stills import read_depth, read_opacity
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
@@ -116,6 +117,8 @@ class FrameWorker:
     """
 
     def __init__(self, spec: WorkerSpec) -> None:
+        if spec.scene_light:
+            spec = dataclasses.replace(spec, analogy=dataclasses.replace(spec.analogy, exact=True))
         self.spec = spec
         if spec.device == "cuda" and not torch.cuda.is_available():
             raise MachineError(
@@ -132,6 +135,7 @@ class FrameWorker:
             white_balance=spec.white_balance,
             wide_gamut=spec.wide_gamut,
             labels=self._reads_labels,
+            scene_light=spec.scene_light,
         )
         self._disk_answers = True
         network = load_network(weights, spec.device)
@@ -217,11 +221,14 @@ class FrameWorker:
         written = {}
         for name in outputs_of(self.spec):
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
-            path = self._store.frame(name, task.index)
+            format = frame_format(Path(shown))
+            path = self._store.new_frame(name, task.index, format)
+            pixels = to_pixels(made.pictures[name])
+            if self.spec.scene_light:
+                pixels = expand_highlights(pixels)
             # Transparent parts of a label map are a class, which is painted like the others.
             opacity = None if self._reads_labels else read_opacity(Path(shown))
-            pixels = with_opacity(to_pixels(made.pictures[name]), opacity)
-            FRAME_FORMAT.write(path, pixels, read_depth(Path(shown)))
+            format.write(path, with_opacity(pixels, opacity), read_depth(Path(shown)))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written
 

@@ -91,7 +91,7 @@ def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
     grey (they would flicker); changing by ev and then by -ev returns the picture.
 
     Args:
-        pixels: (H, W, 3) float32 sRGB in [0, 1].
+        pixels: (H, W, 3) float32 sRGB; if it is brighter than white anywhere, light is multiplied.
         ev: exposure values; 1 doubles the light, 0 returns ``pixels`` itself.
 
     Returns:
@@ -106,6 +106,8 @@ def apply_exposure(pixels: FloatPixels, ev: float) -> FloatPixels:
     if ev == 0:
         return pixels
     light = to_linear(pixels)
+    if pixels.max(initial=0.0) > 1.0:  # there is room above white
+        return to_srgb(light * np.float32(2.0**ev), clip=False)
     gain = np.float32(2.0 ** abs(ev))
     light = _brighten(light, gain) if ev > 0 else _darken(light, gain)
     return to_srgb(light)

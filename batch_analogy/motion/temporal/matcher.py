@@ -45,7 +45,7 @@ from batch_analogy.analogy.refine.bilateral_grid import (
     apply_transforms,
     edge_guide,
 )
-from batch_analogy.analogy.refine.colour_fit import fit_transforms
+from batch_analogy.analogy.refine.colour_fit import fit_exactly, fit_transforms
 from batch_analogy.analogy.rendering.upscale import at_scale, size_at_scale
 from batch_analogy.analogy.rendering.warp import warp_field, warp_picture
 from batch_analogy.config.matching import AnalogyConfig
@@ -326,7 +326,9 @@ class TemporalMatcher:
                 small = resize(own.image, own.size(1))
                 styled = vote(resize(read.image, read.size(1)), nnf, _VOTE_PATCH)
                 confidence = match_confidence(nnf, back, cost, HALF_CONFIDENCE_CELLS)
-                state.colours[name] = fit_transforms(small, styled, edge_guide(small), confidence)
+                guide = edge_guide(small)
+                fit = fit_exactly if self.config.exact else fit_transforms
+                state.colours[name] = fit(small, styled, guide, confidence)
             else:
                 state.fields[name] = warp_field(
                     read.image, nnf, read.size(1), own.full_size, seed=self.config.seed

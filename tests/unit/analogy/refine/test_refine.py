@@ -40,6 +40,23 @@ def test_an_unchanged_picture_stays_unchanged(photo: Tensor, method: str) -> Non
     assert psnr(refine(photo, photo, method), photo) >= 60
 
 
+@pytest.mark.parametrize("picture", ["photo", "noise", "one colour and a spot"])
+def test_an_exact_fit_leaves_every_value_as_it_is(photo: Tensor, picture: str) -> None:
+    if picture == "noise":
+        photo = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0))
+    elif picture != "photo":
+        photo = torch.full_like(photo, 0.25)
+        photo[..., 20:24, 30:34] = 0.999
+    nearly = photo + 1e-6 * torch.randn(photo.shape, generator=torch.Generator().manual_seed(1))
+    refined = refine(photo, nearly, "affine", exact=True)
+    torch.testing.assert_close(refined, photo, rtol=3e-7, atol=1e-9)
+
+
+def test_an_exact_fit_styles_like_the_usual_one(photo: Tensor) -> None:
+    usual = refine(photo, sunset(photo), "affine")
+    assert psnr(refine(photo, sunset(photo), "affine", exact=True), usual) >= 40
+
+
 @pytest.mark.parametrize("method", ["wls", "affine"])
 def test_keeps_a_change_of_grade(photo: Tensor, method: str) -> None:
     assert psnr(refine(photo, sunset(photo), method), sunset(photo)) >= 27
