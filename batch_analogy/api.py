@@ -46,7 +46,7 @@ frame2.png is done; 2 of 2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,9 @@ def film_config(
         reference = painting.keys[0].painted
     if reference is None:
         raise UsageError(f"{command} has no reference; give a picture, or a folder of pictures")
+    files = tuple(str(_absolute(one)) for one in files)
     inputs = RunInputs.of(command, _absolute(source), _absolute(reference), painting)
+    inputs = replace(inputs, files=files)
     film, folder = choose_places(
         inputs,
         None if output is None else _absolute(output),
@@ -170,7 +172,7 @@ def film_config(
         command=command,
         reference=_absolute(reference),
         source=str(_absolute(source)),
-        files=tuple(str(_absolute(one)) for one in files),
+        files=files,
         output=film,
         run_dir=folder,
         analogy=analogy or default_matching(command),

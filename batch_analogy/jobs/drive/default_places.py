@@ -8,6 +8,7 @@ records.
 
 from __future__ import annotations
 
+import dataclasses
 import filecmp
 import os
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class RunInputs:
     source: str
     reference: Path | None  # None if the run is painted
     examples: frozenset[tuple[str, str]] = frozenset()  # A and A'; keyframes may change
+    files: tuple[str, ...] = ()  # pictures or videos that were named one by one
 
     @classmethod
     def of(
@@ -143,7 +145,7 @@ def _may_use(inputs: RunInputs, store: RunStore, output: Path | None) -> bool:
         or not _is_same_reference(inputs.reference, theirs.reference)
     ):
         return False
-    return _is_same_source(inputs.source, theirs.source, store)
+    return _is_same_source(inputs, theirs, store)
 
 
 def _read(store: RunStore) -> _Recorded | None:
@@ -155,6 +157,7 @@ def _read(store: RunStore) -> _Recorded | None:
     if manifest is not None:
         config = manifest.config
         made_of = RunInputs.of(config.command, config.source, config.reference, config.painting)
+        made_of = dataclasses.replace(made_of, files=config.files)
         return _Recorded(config.output, made_of)
     status = earlier_status(store)
     if status is None:
@@ -170,10 +173,11 @@ def _is_same_reference(mine: Path | None, theirs: Path | None) -> bool:
     return mine == theirs or not theirs.exists() or _is_same_file(mine, theirs)
 
 
-def _is_same_source(mine: str, theirs: str, store: RunStore) -> bool:
+def _is_same_source(mine: RunInputs, theirs: RunInputs, store: RunStore) -> bool:
     """Return whether two sources hold the same frames, even if they were moved or copied."""
-    if mine == theirs:
-        return True
+    own, other = set(mine.files), set(theirs.files)
+    if mine.source == theirs.source and (own <= other or own >= other):
+        return True  # a shell lists a folder that has grown with more files
     listed, recorded = _files_of(mine), _files_of(theirs)
     if not listed:
         return True  # planning says what is wrong with it
@@ -185,12 +189,14 @@ def _is_same_source(mine: str, theirs: str, store: RunStore) -> bool:
     return all(_is_same_file(Path(one), Path(other)) for one, other in ends)
 
 
-def _files_of(source: str) -> list[str]:
+def _files_of(inputs: RunInputs) -> list[str]:
     """Return the video or the pictures of a source; nothing if it is gone."""
-    if os.path.isfile(source):
+    source, files = inputs.source, inputs.files
+    if os.path.isfile(source) and not files:
         return [source]
     try:
-        return [*map(str, find_videos(source))] or find_stills(source)
+        videos = find_videos(source, files)
+        return [str(v) for v in videos if v.is_file()] if videos else find_stills(source, files)
     except BatchAnalogyError:
         return []
 

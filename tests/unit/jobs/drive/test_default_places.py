@@ -12,6 +12,8 @@ from batch_analogy.config.run import Command, RunConfig
 from batch_analogy.jobs.drive.default_places import default_film
 from tests.support.command_line import write_frames, write_picture
 
+Source = Path | str | list[Path]
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -21,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def configured(source: Path | str, reference: str = "look.png", **fields: str) -> RunConfig:
+def configured(source: Source, reference: str = "look.png", **fields: str) -> RunConfig:
     command: Command = "timelapse"
     return film_config(
         command,
@@ -34,7 +36,7 @@ def configured(source: Path | str, reference: str = "look.png", **fields: str) -
     )
 
 
-def planned(source: Path | str, reference: str = "look.png", **fields: str) -> RunConfig:
+def planned(source: Source, reference: str = "look.png", **fields: str) -> RunConfig:
     """Begin a run: its folder then exists."""
     config = configured(source, reference, **fields)
     plan_film(config, write=True)
@@ -132,3 +134,19 @@ def test_more_keyframes_are_the_same_run_but_another_example_is_not(here: Path) 
     assert more.run_dir == one.run_dir
     example = painted(PaintedKeyframe(painted="look.png", example="other.png"))
     assert example.run_dir.name == "cam-painted-2.run"
+
+
+def test_frames_listed_one_by_one_have_their_own_places(here: Path) -> None:
+    folder = write_frames(here / "cam", 4)
+    frames = [folder / f"img{n}.png" for n in range(4)]
+    one = planned(frames[:2])
+    assert one.output.name == "cam-timelapse.mp4"
+    assert planned(frames[2:]).output.name == "cam-timelapse-2.mp4"
+    assert configured(frames[:3]).output == one.output  # the folder has grown
+
+
+def test_a_missing_video_has_a_place_until_planning_refuses_it(here: Path) -> None:
+    folder = write_frames(here / "cam", 2)
+    planned(folder)
+    shutil.rmtree(folder)
+    assert configured("cam.mp4").output.name.startswith("cam-timelapse")
