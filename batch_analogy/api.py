@@ -191,7 +191,7 @@ def plan_film(
         write: make the run folder, with a plan.json that may be edited before ``run_film`` or
             ``resume_film``. By default nothing is written, and the number of a video's frames is
             taken from its header.
-        overwrite: as for ``run_film``; only used if ``write`` is true.
+        overwrite: as for ``run_film``; without it, outputs that may not be replaced are refused.
         on_event: called with the progress of reading the input.
 
     Raises:
@@ -200,7 +200,7 @@ def plan_film(
         WeightsError: the weights are missing.
     """
     if not write:
-        return dry_plan(config, on_event=on_event)
+        return dry_plan(config, overwrite=overwrite, on_event=on_event)
     return preview_run.close_as_planned(open_run(config, overwrite=overwrite, on_event=on_event))
 
 

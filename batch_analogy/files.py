@@ -122,6 +122,32 @@ def temporary_path(path: Path) -> Path:
     return path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}"
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, by making one beside it and deleting it again.
+
+    Folders that are missing are not made.
+
+    Raises:
+        OutputDiskError: the disk is full or read-only, or the user may not write there.
+        UsageError: a part of the path is a file or a dead link, or a name is too long.
+    """
+    with disk_errors(path):
+        folder = next(parent for parent in path.parents if os.path.lexists(parent))
+        if not folder.exists():
+            raise UsageError(
+                f"cannot write {path}: {folder} is a link to nothing; choose another output"
+            )
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+        if any(len(os.fsencode(name)) > longest for name in path.relative_to(folder).parts):
+            raise UsageError(
+                f"cannot write {path}: a name in it is longer than the {longest} bytes that this "
+                "disk allows; choose another output"
+            )
+        probe = temporary_path(folder / path.name)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+
+
 def move_into_place(unfinished: Path, path: Path) -> None:
     """Move a finished file into place, replacing any old one, even across mount points.
 

@@ -101,7 +101,7 @@ def read_json(
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read ({error}); repair it, or {remedy}") from error
@@ -198,7 +198,7 @@ def read_struct(
     """
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error})") from error
@@ -218,7 +218,8 @@ def _check_format(path: Path, found: object, version: int) -> None:
     if found != version:
         raise PlanChangedError(
             f"{path} was written by another version of batch-analogy: its format is {found}, this "
-            f"version reads {version}. Use that version, or start afresh with --overwrite"
+            f"version reads {version}. Use that version, or start afresh with the run's first "
+            "command and --overwrite"
         )
 
 

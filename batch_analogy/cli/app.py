@@ -30,8 +30,10 @@ from batch_analogy.cli import (
     timelapse,
     weights,
 )
-from batch_analogy.cli.failures import DEBUG_VARIABLE
+from batch_analogy.cli.dashes import with_dashed_names
+from batch_analogy.cli.failures import DEBUG_VARIABLE, USAGE
 from batch_analogy.cli.options.painting import GuideCommand
+from batch_analogy.errors import UsageError
 from batch_analogy.kernel_cache import settle_kernel_cache
 
 COMPILING = (
@@ -96,7 +98,24 @@ def main(arguments: list[str] | None = None) -> None:
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
-    build_app()(args=arguments, prog_name="batch-analogy")
+    app = build_app()
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        words = with_dashed_names(words, lambda: _option_names(app))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(USAGE) from error
+    app(args=words, prog_name="batch-analogy")
+
+
+def _option_names(app: typer.Typer) -> set[str]:
+    """Return the names of all options of all commands."""
+    waiting, names = [typer.main.get_command(app)], {"--help", "-h"}
+    while waiting:
+        command = waiting.pop()
+        names |= {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+        waiting += getattr(command, "commands", {}).values()
+    return names
 
 
 def _print_version(wanted: bool) -> None:

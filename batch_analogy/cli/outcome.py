@@ -26,7 +26,7 @@ def run_and_report(config: RunConfig, console: Console, *, dry_run: bool, overwr
         from batch_analogy import api
 
     if dry_run:
-        return print_plan(console, config, api.plan_film(config))
+        return print_plan(console, config, api.plan_film(config, overwrite=overwrite))
     with RunWatcher(console) as watcher:
         run = api.open_run(config, overwrite=overwrite, on_event=watcher)
         for text in plan_notes(config, run.plan):

@@ -65,11 +65,15 @@ class Outputs:
         Raises:
             UsageError: the folder is a file, or an input would be replaced.
             OutputExistsError: an output exists and may not be replaced.
+            OutputDiskError: the folder cannot be made or written to.
         """
+        from batch_analogy.files import check_writable
+
         if folder.exists() and not folder.is_dir():
             raise UsageError(
                 f"output {folder} is a file; pair writes into a folder, so choose another"
             )
+        check_writable(self.a_prime.absolute())
         for path in self.named().values():
             if not path.exists():
                 continue

@@ -64,7 +64,7 @@ def plan(
         config = dataclasses.replace(config, execution=execution)
         return print_plan(console, config, api.read_plan(asked))
     if dry_run:
-        return print_plan(console, asked, api.plan_film(asked))
+        return print_plan(console, asked, api.plan_film(asked, overwrite=overwrite))
     with RunWatcher(console) as watcher:
         planned = api.plan_film(asked, write=True, overwrite=overwrite, on_event=watcher)
     code = print_plan(console, api.read_config(asked.run_dir), planned)

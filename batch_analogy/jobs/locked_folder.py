@@ -49,6 +49,19 @@ class LockedFolder:
             return False
         return bool(self._visible())
 
+    def check_usable(self) -> None:
+        """Check that the folder is one of batch-analogy, or may become one.
+
+        Raises:
+            UsageError: it is a file, or contains other things.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(
+                f"{self.purpose} {self.folder} is a file; name another with {self.option}"
+            )
+        if self.is_foreign():
+            self._refuse_foreign()
+
     def open(self) -> None:
         """Make the folder and lock it.
 
@@ -57,12 +70,7 @@ class LockedFolder:
             UsageError: the folder contains other things and was not made by batch-analogy.
             OutputDiskError: it cannot be written to.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise UsageError(
-                f"{self.purpose} {self.folder} is a file; name another with {self.option}"
-            )
-        if self.is_foreign():
-            self._refuse_foreign()
+        self.check_usable()
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         while not self._try_lock():
             if time.monotonic() > deadline:  # a driver that was just killed may still be dying

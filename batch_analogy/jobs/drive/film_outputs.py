@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +18,7 @@ from batch_analogy.config.codecs import CODECS
 from batch_analogy.config.film_size import check_film_size, parse_film_size
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, UsageError
-from batch_analogy.files import TEMPORARY_PREFIX, disk_errors, temporary_path
+from batch_analogy.files import TEMPORARY_PREFIX, check_writable, disk_errors, temporary_path
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.json_files import from_plain, read_struct, to_plain, write_json
@@ -115,32 +114,6 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
                 f"{film.path} exists and was not made by the run in {store.run_dir}; name "
                 "another output with --output, or give --overwrite"
             )
-
-
-def check_writable(path: Path) -> None:
-    """Check that a file can be written, by making one beside it and deleting it again.
-
-    Folders that are missing are not made.
-
-    Raises:
-        OutputDiskError: the disk is full or read-only, or the user may not write there.
-        UsageError: a part of the path is a file or a dead link, or a name is too long.
-    """
-    with disk_errors(path):
-        folder = next(parent for parent in path.parents if os.path.lexists(parent))
-        if not folder.exists():
-            raise UsageError(
-                f"cannot write {path}: {folder} is a link to nothing; choose another output"
-            )
-        longest = os.pathconf(folder, "PC_NAME_MAX")
-        if any(len(os.fsencode(name)) > longest for name in path.relative_to(folder).parts):
-            raise UsageError(
-                f"cannot write {path}: a name in it is longer than the {longest} bytes that this "
-                "disk allows; choose another output"
-            )
-        probe = temporary_path(folder / path.name)
-        probe.touch(exist_ok=False)
-        probe.unlink()
 
 
 def _refuse_among_frames(config: RunConfig) -> None:
@@ -263,6 +236,14 @@ def remove_numbered_pictures(store: RunStore) -> None:
         if is_pattern(pattern) and is_ours(pattern, record):
             for index in range(record.frames):
                 numbered(pattern, index).unlink(missing_ok=True)
+
+
+def forget_unreadable(store: RunStore) -> None:
+    """Delete records that are damaged or of another version; the films are made again."""
+    try:
+        read_records(store)
+    except UsageError:
+        store.films.unlink(missing_ok=True)
 
 
 def _readable_records(store: RunStore) -> dict[str, FilmRecord]:

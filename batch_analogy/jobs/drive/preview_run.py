@@ -11,6 +11,7 @@ from batch_analogy.files import TEMPORARY_PREFIX
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.preview_pictures import evenly_spaced, write_before_after
+from batch_analogy.jobs.folder.run_folder import no_run_error
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.frame_pictures import frame_pictures
 from batch_analogy.jobs.plan.plan_file import read_plan
@@ -32,9 +33,7 @@ def read_run_plan(run_dir: Path) -> Plan:
     """
     plan = read_plan(RunStore(run_dir).plan)
     if plan is None:
-        raise UsageError(
-            f"there is no plan in {run_dir}; give the run folder of a timelapse, stylize or analogy"
-        )
+        raise no_run_error(run_dir)
     return plan
 
 

@@ -7,6 +7,7 @@ import platform
 import uuid
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -82,7 +83,8 @@ def read_manifest(path: Path) -> Manifest | None:
         PlanChangedError: another version wrote it, it is damaged, or it is of a training.
         UsageError: it is not JSON.
     """
-    if (read_json(path) or {}).get("command") == SEMANTIC:
+    values = read_json(path) or {}
+    if values.get("command") == SEMANTIC:
         raise PlanChangedError(
             f"{path.parent} contains a training of batch-analogy semantic; give that command again "
             "to go on with it, or name another folder"
@@ -91,9 +93,31 @@ def read_manifest(path: Path) -> Manifest | None:
         path,
         lambda data: from_plain(json.loads(data), Manifest),
         version=MANIFEST_FORMAT,
-        remedy="start afresh with --overwrite, or use the version of batch-analogy that wrote it",
+        remedy=_remedy(values),
         damaged=PlanChangedError,
     )
+
+
+def _remedy(values: dict[str, Any]) -> str:
+    found = values.get("versions")
+    writer = found.get("batch-analogy") if isinstance(found, dict) else None
+    if writer in (None, __version__):
+        return "start afresh with --overwrite, or use the version of batch-analogy that wrote it"
+    return (
+        f"batch-analogy {writer} wrote it and this is {__version__}: use that version, or start "
+        "afresh with the run's first command and --overwrite"
+    )
+
+
+def describe_other_versions(manifest: Manifest) -> str:
+    """Describe the packages that determine pixels and now have other versions, or return ""."""
+    now = versions()
+    changed = [
+        f"{name} {before} (now {now[name]})"
+        for name, before in manifest.versions.items()
+        if name in _PACKAGES and name != "ray" and now.get(name, before) != before
+    ]
+    return ", ".join(changed)
 
 
 def versions() -> dict[str, str]:

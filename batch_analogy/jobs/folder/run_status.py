@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from batch_analogy.errors import UsageError
+from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.folder.manifest import read_manifest
+from batch_analogy.jobs.folder.run_folder import no_run_error
 from batch_analogy.jobs.folder.segment_counter import SegmentCounter
 from batch_analogy.jobs.folder.worker_states import WorkerState
 from batch_analogy.jobs.plan.plan_file import read_plan
@@ -172,9 +173,7 @@ def read_status(run_dir: Path) -> RunStatus:
     if manifest is None or plan is None:
         if written is not None:  # it was killed while it planned for the first time
             return msgspec.structs.replace(written, run_dir=str(run_dir))
-        raise UsageError(
-            f"there is no run in {run_dir}; give the run folder of a timelapse, stylize or analogy"
-        )
+        raise no_run_error(run_dir)
     config = manifest.config
     if written is None:
         written = RunStatus(state="stopped", command="", source="", output="", run_dir="")
@@ -228,7 +227,12 @@ def _latest_status(store: RunStore) -> tuple[RunStatus | None, bool]:
     It is read until it no longer changes: a driver may end just after it was read, and then writes
     how it ended.
     """
-    written = written_status(store)
+    try:
+        written = written_status(store)
+    except PlanChangedError:  # of another version, and only of use while that one runs
+        if store.has_driver():
+            raise
+        return None, False
     while written and written.state in ACTIVE_STATES and not _driver_is_alive(store, written):
         again = written_status(store)
         if again == written:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from batch_analogy import __version__
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.plan.ranges import format_frames, format_range, parse_frames, parse_range
 from batch_analogy.jobs.plan.run_plan import (
@@ -148,6 +149,11 @@ def _check_frames(plan: Plan, written_hash: str) -> None:
         raise UsageError(
             f"exposure_ev of frame {bad.index} is {bad.exposure_ev!r}; it must be a number from "
             f"-{MAX_EDITED_EV:g} to {MAX_EDITED_EV:g}"
+        )
+    if written_hash != plan.fixed_hash and plan.version != __version__:
+        raise PlanChangedError(
+            f"batch-analogy {plan.version} wrote it, and this is {__version__}: use that version, "
+            "or start afresh with the run's first command and --overwrite"
         )
     if written_hash != plan.fixed_hash:
         raise PlanChangedError(

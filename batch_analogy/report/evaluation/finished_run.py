@@ -12,9 +12,10 @@ import msgspec
 
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, JobError, UsageError
-from batch_analogy.jobs.drive.open_run import read_config
+from batch_analogy.jobs.drive.run_settings import read_config
 from batch_analogy.jobs.events import OnEvent
 from batch_analogy.jobs.folder.journal import read_history
+from batch_analogy.jobs.folder.run_folder import no_run_error
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
@@ -54,9 +55,7 @@ def read_run(run_dir: Path) -> FinishedRun:
     config, store = read_config(run_dir), RunStore(run_dir)
     plan = read_plan(store.plan)
     if plan is None:
-        raise UsageError(
-            f"there is no plan in {run_dir}; give the run folder of a timelapse, stylize or analogy"
-        )
+        raise no_run_error(run_dir)
     if plan.video is not None:  # the folder may have been moved since
         frames = (
             msgspec.structs.replace(frame, source=str(store.input / Path(frame.source).name))

@@ -8,9 +8,9 @@ import pytest
 from msgspec import structs
 
 from batch_analogy.errors import UsageError
+from batch_analogy.files import check_writable
 from batch_analogy.jobs.drive.film_outputs import (
     FilmRecord,
-    check_writable,
     is_complete,
     is_ours,
     read_records,

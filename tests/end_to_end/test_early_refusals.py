@@ -1,0 +1,118 @@
+"""A dry run refuses what the run refuses, and a path that is no run folder is told what it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command_line import HERE, QUICK, Call, write_frames, write_picture
+
+MADE = "exists and was not made by the run"
+
+
+@pytest.fixture
+def film(tmp_path: Path, reference: Path, call: Call) -> Path:
+    """A finished film; beside it lies its run."""
+    frames = write_frames(tmp_path / "frames", 2)
+    film = tmp_path / "night.mp4"
+    call("timelapse", reference, frames, "-o", film, *HERE).assert_ended(0)
+    return film
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["-o", "night.mp4", "--run-dir", "other.run"], 2, MADE),
+        (["-o", "reference.png/film.mp4"], 2, "part of that path is a file"),
+        (["-o", "frames/%06d.png"], 2, "lies among the frames"),
+        (["-o", "film.txt"], 2, "must end in"),
+        (["-o", "new.mp4", "--run-dir", "reference.png"], 2, "is a file"),
+        (["-o", "new.mp4", "--run-dir", "frames"], 2, "was not made by batch-analogy"),
+        (["-o", "night.mp4", "--seed", "7"], 2, "seed was 0, is 7"),
+        (["-o", "new.mp4", "--workers", "2"], 2, "which is one worker, not 2"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_refuses(
+    film: Path,
+    reference: Path,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(film.parent)
+    before = sorted(film.parent.rglob("*"))
+    command = [reference, "frames", *options, *HERE]
+    call("timelapse", *command, "--dry-run").assert_failed(code, words)
+    call("plan", *command, "--dry-run").assert_failed(code, words)
+    assert sorted(film.parent.rglob("*")) == before
+    call("timelapse", *command).assert_failed(code, words)
+
+
+def test_a_dry_run_may_be_told_to_overwrite(film: Path, reference: Path, call: Call) -> None:
+    other = ["-o", film, "--run-dir", film.parent / "other.run", *HERE]
+    command = ["timelapse", reference, film.parent / "frames", *other]
+    call(*command, "--dry-run", "--overwrite").assert_ended(0, "2 in 2 segments")
+    assert not (film.parent / "other.run").exists()
+
+
+def test_a_dry_pair_refuses_a_folder_that_cannot_be_made(
+    tmp_path: Path, reference: Path, call: Call
+) -> None:
+    picture = write_picture(tmp_path / "a.png")
+    command = ["pair", picture, reference, "-o", reference / "out", *QUICK]
+    for more in ((), ("--dry-run",)):
+        call(*command, *more).assert_failed(2, "part of that path is a file")
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "resume", "assemble", "evaluate", "suggest", "plan", "preview"]
+)
+def test_a_file_is_told_its_run_folder(film: Path, call: Call, command: str) -> None:
+    run = film.with_suffix(".run")
+    for path in (film, run / "run.json", run / "frames" / "a_prime" / "000000.png"):
+        call(command, path).assert_failed(2, "is a file, not a run folder", f"give {run}")
+    call(command, film.parent / "reference.png").assert_failed(2, "is a file", "of a timelapse")
+    call(command, film.parent / "gone").assert_failed(2, "no run in", "which does not exist")
+
+
+def edit(path: Path, **changes: Any) -> None:
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, **changes}))
+
+
+def test_files_of_other_versions_say_which(
+    film: Path, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = film.with_suffix(".run")
+    other = film.parent / "other.run"
+
+    def fresh() -> dict[str, Any]:
+        shutil.rmtree(other, ignore_errors=True)
+        shutil.copytree(run, other)
+        values: dict[str, Any] = json.loads((other / "run.json").read_text())
+        return values
+
+    values = fresh()
+    newer = {**values["versions"], "batch-analogy": "9.9.9"}
+    edit(other / "run.json", versions=newer, config={**values["config"], "telepathy": 1})
+    call("status", other).assert_failed(2, "telepathy", "batch-analogy 9.9.9 wrote it and this is")
+    fresh()
+    edit(other / "plan.json", version="9.9.9")
+    call("resume", other).assert_failed(2, "batch-analogy 9.9.9 wrote it, and this is", "overwrite")
+    fresh()
+    edit(other / "status.json", format=99)
+    call("status", other).assert_ended(0, "2 of 2 done")
+    values = fresh()
+    edit(other / "run.json", versions={**values["versions"], "numba": "0.1"})
+    (other / "frames" / "a_prime" / "000001.png").unlink()
+    call("resume", other, "--address", "none").assert_ended(0)
+    assert "were made with numba 0.1 (now " in caplog.text
+    fresh()
+    edit(other / "film.json", format=99)
+    call("assemble", other, "--overwrite").assert_ended(0, str(film))
