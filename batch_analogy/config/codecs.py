@@ -81,8 +81,8 @@ class CodecSpec:
 
 
 _BY_SOFTWARE = (
-    "plays in VLC, mpv and the like on a strong computer, but not on phones, televisions and in "
-    "most browsers"
+    "plays in VLC, mpv and some browsers on a strong computer, but not on phones, televisions and "
+    "whatever else decodes in hardware"
 )
 _X265 = f"log-level=error:pools={_THREADS}:frame-threads=2"
 _APPLE_TAG = ("-tag:v", "hvc1")  # without it, Apple's players do not recognise H.265
