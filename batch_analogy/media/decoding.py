@@ -243,12 +243,18 @@ def _decode_bytes(image: Image.Image) -> FloatPixels:
         image = image.convert("L" if image.mode == "1" else "RGB")
     if image.mode == "LAB" and profile is None:
         profile = lab_profile()
+    if profile is not None and not profile.data and image.mode not in ("L", "RGB"):
+        profile = None  # a code for RGB, in a picture of other colours
     converted = None
     if profile is not None and (profile.matrix is None or image.mode not in ("L", "RGB")):
         converted, profile = convert_to_srgb(image, profile), None
     rgb = image.convert("RGB") if converted is None else converted
-    pixels: FloatPixels = np.divide(np.asarray(rgb), np.float32(255.0), dtype=np.float32)
-    pixels = _in_srgb(pixels, profile)
+    stored = np.asarray(rgb)
+    pixels: FloatPixels
+    if profile is not None:
+        pixels = profile.bytes_to_srgb(stored if stored.ndim == 3 else stored[..., None])
+    else:
+        pixels = np.divide(stored, np.float32(255.0), dtype=np.float32)
     if alpha is None:
         return pixels
     opacity = np.asarray(alpha, dtype=np.float32) / np.float32(255.0)

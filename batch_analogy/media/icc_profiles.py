@@ -16,8 +16,16 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from batch_analogy.colour import to_srgb
-from batch_analogy.media.matrix_profiles import MatrixProfile, light_of, parse_matrix_profile
+from batch_analogy.media.colour_codes import coded_profile
+from batch_analogy.media.highlights import compress_highlights
+from batch_analogy.media.matrix_profiles import (
+    MatrixProfile,
+    light_of,
+    light_of_bytes,
+    parse_matrix_profile,
+)
 
+_TOP = 65535
 _SAME_LEVELS = 1.5  # of 255; measured sRGB profiles differ from the standard by less
 _STEPS = np.linspace(0.0, 1.0, 18, dtype=np.float32)
 _DISPLAY_GAMMA = 0.7  # encoding exponents above this are nearer to linear light than to a display
@@ -35,19 +43,48 @@ class Profile:
     def to_srgb(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Convert pixels to sRGB, (H, W, 1 or 3) float32 in [0, 1]; the profile has a matrix."""
         assert self.matrix is not None
-        return to_srgb(light_of(pixels, self.matrix))
+        return self._encoded(light_of(pixels, self.matrix))
+
+    def bytes_to_srgb(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Convert (H, W, 1 or 3) uint8 to float32 in [0, 1]; the profile has a matrix."""
+        assert self.matrix is not None
+        light = light_of_bytes(pixels, self.matrix)
+        if self.matrix.beyond_white:
+            return self._encoded(light)
+        # Powers of all pixels take seconds; the square root spaces the steps as eyes do.
+        places = np.sqrt(np.clip(light, np.float32(0.0), np.float32(1.0)))
+        return _srgb_of_roots()[np.rint(places * np.float32(_TOP), out=places).astype(np.uint16)]
+
+    def _encoded(self, light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        assert self.matrix is not None
+        if self.matrix.beyond_white:
+            return compress_highlights(to_srgb(light, clip=False))
+        return to_srgb(light)
 
 
 def foreign_profile(image: Image.Image) -> Profile | None:
-    """Return the profile of a picture; None if there is none, it is sRGB, or it is unreadable."""
+    """Return the profile of a picture; None if there is none, it is sRGB, or it is unreadable.
+
+    The codes of a PNG take precedence over its profile (PNG, third edition, section 4.3).
+    """
+    if image.format == "PNG" and (coded := coded_profile(image)) is not None:
+        return Profile(b"", coded)
     data = image.info.get("icc_profile")
     if data:
         return parse_profile(bytes(data))
+    if image.format != "PNG" and (coded := coded_profile(image)) is not None:
+        return Profile(b"", coded)
     gamma = image.info.get("gamma")  # of a PNG without a profile
     if isinstance(gamma, float) and gamma > _DISPLAY_GAMMA and "srgb" not in image.info:
         # Others are left alone: ffmpeg notes BT.709's in frames that everyone shows as sRGB.
         return Profile(b"", MatrixProfile.of_gamma(1.0 / gamma))
     return None
+
+
+@functools.lru_cache(maxsize=1)
+def _srgb_of_roots() -> npt.NDArray[np.float32]:
+    """Return the sRGB value of each light by its square root in steps of 16 bits."""
+    return to_srgb(np.square(np.linspace(0.0, 1.0, _TOP + 1)).astype(np.float32))
 
 
 @functools.lru_cache(maxsize=64)

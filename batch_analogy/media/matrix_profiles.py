@@ -28,7 +28,7 @@ _PARAMETERS = (1, 3, 4, 5, 7)  # of each kind of parametric curve
 _SRGB_TO_XYZ = np.array(  # of D50, as in the profile of IEC 61966-2-1
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
 )
-_XYZ_TO_SRGB = np.linalg.inv(_SRGB_TO_XYZ)
+XYZ_TO_SRGB = np.linalg.inv(_SRGB_TO_XYZ)
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class MatrixProfile:
 
     curves: tuple[Curve, ...]
     matrix: npt.NDArray[np.float64] | None  # None: grey, or the primaries of sRGB
+    beyond_white: bool = False  # light may be brighter than 1
+    display: Curve | None = None  # from the light of a scene to that of a display, (H, W, 3)
 
     @classmethod
     def of_gamma(cls, gamma: float) -> MatrixProfile:
         """Return a profile with the primaries of sRGB and a power for a curve."""
-        return cls((_power(gamma),) * 3, None)
+        return cls((power_curve(gamma),) * 3, None)
 
 
 def light_of(pixels: FloatPixels, profile: MatrixProfile) -> FloatPixels:
@@ -61,12 +63,29 @@ def light_of(pixels: FloatPixels, profile: MatrixProfile) -> FloatPixels:
         profile.curves[n % len(profile.curves)](pixels[..., n % pixels.shape[2]])
         for n in range(count)
     ]
-    if profile.matrix is None:
+    light = _mixed(planes, profile.matrix)
+    return light if profile.display is None else profile.display(light)
+
+
+def _mixed(planes: list[FloatPixels], matrix: npt.NDArray[np.float64] | None) -> FloatPixels:
+    if matrix is None:
         return np.stack(planes, axis=-1)
     # Sums instead of a matrix product, whose rounding depends on the number of threads.
-    rows = profile.matrix.astype(np.float32)
+    rows = matrix.astype(np.float32)
     mixed = [row[0] * planes[0] + row[1] * planes[1] + row[2] * planes[2] for row in rows]
     return np.stack(mixed, axis=-1)
+
+
+def light_of_bytes(pixels: npt.NDArray[np.uint8], profile: MatrixProfile) -> FloatPixels:
+    """Convert 8-bit values, (H, W, 1 or 3), to light; otherwise like ``light_of`` but faster."""
+    steps = np.linspace(0.0, 1.0, 256, dtype=np.float32)
+    tables = [curve(steps) for curve in profile.curves]
+    count = max(pixels.shape[2], len(tables))
+    planes = [tables[n % len(tables)][pixels[..., n % pixels.shape[2]]] for n in range(count)]
+    if count == 1:
+        return planes[0][..., None]
+    light = _mixed(planes, profile.matrix)
+    return light if profile.display is None else profile.display(light)
 
 
 def parse_matrix_profile(data: bytes) -> MatrixProfile | None:
@@ -87,7 +106,7 @@ def parse_matrix_profile(data: bytes) -> MatrixProfile | None:
         columns = [_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
     except (struct.error, KeyError, IndexError, ValueError):
         return None
-    return MatrixProfile(curves, _XYZ_TO_SRGB @ np.array(columns).T)
+    return MatrixProfile(curves, XYZ_TO_SRGB @ np.array(columns).T)
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:
@@ -107,9 +126,9 @@ def _curve(tag: bytes) -> Curve:
     if tag[:4] == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
         if count == 0:
-            return _power(1.0)
+            return power_curve(1.0)
         values = struct.unpack_from(f">{count}H", tag, 12)
-        return _power(values[0] / 256) if count == 1 else _table(np.array(values) / 65535)
+        return power_curve(values[0] / 256) if count == 1 else _table(np.array(values) / 65535)
     if tag[:4] != b"para":
         raise ValueError("not a curve")
     (kind,) = struct.unpack_from(">H", tag, 8)
@@ -117,7 +136,7 @@ def _curve(tag: bytes) -> Curve:
     return _parametric(kind, [number / 65536 for number in stored])
 
 
-def _power(gamma: float) -> Curve:
+def power_curve(gamma: float) -> Curve:
     if gamma == 1.0:
         return lambda values: values
     exponent = np.float32(gamma)
