@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE
+from batch_analogy.cli.order_text import missing_rows, order_rows
 from batch_analogy.cli.painting_text import painting_rows
 from batch_analogy.cli.run_watcher import duration
 from batch_analogy.config.run import RunConfig
@@ -23,11 +24,6 @@ MAX_OPENED = 100
 MAX_SHOWN_UNUSABLE = 10
 MAX_SHOWN_SHOTS = 8
 MAX_SHOWN_REFERENCES = 12
-ORDERS = {
-    "number": "the numbers in their names",
-    "name": "folders and names",
-    "time": "EXIF capture time",
-}
 
 
 def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
@@ -55,8 +51,8 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.leave_out:
         yield "left out", format_frames(plan.leave_out)
     if plan.video is None and len(plan.frames) > 1:
-        yield from _order_rows(config, plan)
-        yield from _missing_rows(config, plan)
+        yield from order_rows(config, plan)
+        yield from missing_rows(config, plan)
         yield from _own_reference_rows(plan)
     yield from _depth_rows(plan)
     yield from _animation_rows(plan)
@@ -112,46 +108,23 @@ def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
             )
 
 
-def _order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield the order of stills, and a warning if names or capture times contradict it."""
-    from batch_analogy.jobs.plan.survey import arrangement_of
-
-    found = arrangement_of(plan.frames, config.order)
-    text = f"by {ORDERS[found.by]}"
-    if found.copies:
-        text += f", {found.copies} copies like 'a (1).jpg' after their originals"
-    if found.wraps:
-        text += f"; the camera's counter restarts at {', '.join(found.wraps[:MAX_SHOWN_SHOTS])}"
-    yield "order", text
-    yield from (("", f"order: {note}") for note in found.notes)
-    if found.disputed:
-        at = found.disputed[0]
-        names = f"{plan.frames[at].name} follows {plan.frames[at - 1].name}"
-        count = len(found.disputed)
-        where = f"{names}" + (f" (and {count - 1} more such places)" if count > 1 else "")
-        if found.by == "time":
-            yield "", f"WARNING: the names suggest another order: {where}; see --order name"
-        else:
-            yield (
-                "",
-                f"WARNING: capture times suggest another order: {where}, but was taken earlier; "
-                "see --order time",
-            )
-
-
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     """Yield the warnings of a plan alone."""
     from batch_analogy.jobs.drive.film_outputs import films_of
     from batch_analogy.jobs.drive.film_sound import needs_video, sound_notes
 
     if plan.video is None and len(plan.frames) > 1:
-        rows = [*_order_rows(config, plan), *_missing_rows(config, plan)]
+        rows = [*order_rows(config, plan), *missing_rows(config, plan)]
         yield from (text for name, text in rows if name not in ("order", "numbers"))
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
     rows = [*_alpha_rows(config, plan), *_light_rows(config, plan)]
     yield from (text for _, text in rows if text.startswith("WARNING"))
     yield from (text for _, text in _animation_rows(plan))
+    unusable = [frame for frame in plan.wanted() if frame.error is not None]
+    if unusable:
+        many = f"{len(unusable)} of {plan.total} frames"
+        yield f"WARNING: {many} cannot be used; the first: {unusable[0].error}"
     if plan.recordings:
         names = ", ".join(Path(file.path).name for file in plan.recordings)
         yield f"{len(plan.recordings)} files are taken for one recording, in this order: {names}"
@@ -163,29 +136,6 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     for film in films_of(config):
         yield from (text for name, text in _film_rows(config, plan, film) if not name)
     yield from (text for name, text in painting_rows(plan) if name != "painted")
-
-
-def _missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield the gaps in the numbers of stills, and what the film shows there."""
-    from batch_analogy.jobs.plan.survey import format_gaps, gaps_of
-    from batch_analogy.media.frame_numbers import MAX_HOLD_FRAMES, are_lost
-
-    gaps = gaps_of(plan)
-    if not gaps:
-        return
-    count = sum(gap.frames for gap in gaps)
-    if not are_lost(gaps, len(plan.frames)):
-        yield "numbers", f"{count} are missing, too many for lost frames; the gaps are not filled"
-        return
-    seem = "1 frame seems" if count == 1 else f"{count} frames seem"
-    yield "missing", f"{seem} to be missing: {format_gaps(gaps)}"
-    if config.on_missing != "hold":
-        yield "", "the film continues without them"
-        return
-    yield "", "the film shows the frame before each gap instead"
-    long = [gap for gap in gaps if gap.frames > MAX_HOLD_FRAMES]
-    if long:
-        yield "", f"except for gaps of more than {MAX_HOLD_FRAMES} frames: {format_gaps(long)}"
 
 
 def _animation_rows(plan: Plan) -> Iterator[tuple[str, str]]:

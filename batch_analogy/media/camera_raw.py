@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_analogy.errors import FrameError
+from batch_analogy.media.picture_kinds import kind_of
 
 # fmt: off
 RAW_SUFFIXES = frozenset({
@@ -30,6 +31,11 @@ _QUARTER_TURNS = (5, 6)  # values of LibRaw's flip
 def is_raw(path: Path | str) -> bool:
     """Return whether a path's suffix is that of a camera's RAW file."""
     return os.path.splitext(path)[1].lower() in RAW_SUFFIXES
+
+
+def is_raw_file(path: Path | str) -> bool:
+    """Return whether a file is a camera's RAW file: by its suffix, unless it holds another kind."""
+    return is_raw(path) and kind_of(path) in (None, "TIFF")  # many RAW files begin like TIFFs
 
 
 def read_raw(

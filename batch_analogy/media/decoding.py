@@ -29,6 +29,7 @@ from batch_analogy.media.odd_tiffs import (
     decode_by_opencv,
     decode_odd,
 )
+from batch_analogy.media.picture_kinds import load_reader, refuse_hdr
 
 FloatPixels = npt.NDArray[np.float32]
 Number = TypeVar("Number", np.float32, np.int64)
@@ -74,11 +75,21 @@ def opened(path: Path) -> Iterator[Image.Image]:
     with _pillow_limit:
         saved, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(path)
+            image = _open(path)
         finally:
             Image.MAX_IMAGE_PIXELS = saved
     with image:
+        refuse_hdr(path, image)
         yield image
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        if not load_reader(path):
+            raise
+        return Image.open(path)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

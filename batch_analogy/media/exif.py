@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
 import struct
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
+
+from batch_analogy.errors import FrameError
+from batch_analogy.media.picture_kinds import HEIF_SUFFIXES, load_reader
 
 _EXIF_BLOCK = 0x8769
 _EXPOSURE_SECONDS, _F_NUMBER, _ISO = 0x829A, 0x829D, 0x8827
 _TAKEN, _TAKEN_FRACTION, _TAKEN_ZONE = 0x9003, 0x9291, 0x9011
 _ZONE = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
-_FORMATS = ("JPEG", "TIFF", "MPO")  # in other formats, reading EXIF may decode the picture
-_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff")
+_FORMATS = ("JPEG", "TIFF", "HEIF", "MPO")  # in other formats, reading EXIF may decode the picture
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff"}) | HEIF_SUFFIXES
 _UNREADABLE = (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error)
 
 
@@ -33,8 +39,7 @@ def read_exposure(path: Path) -> float | None:
     Source: EXIF 2.32, tags ExposureTime, FNumber and PhotographicSensitivity.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            tags = image.getexif().get_ifd(_EXIF_BLOCK)
+        tags = _read_tags(path)
         iso = tags[_ISO]
         values = tags[_EXPOSURE_SECONDS], iso[0] if isinstance(iso, tuple) else iso, tags[_F_NUMBER]
         seconds, sensitivity, f_number = (float(value) for value in values)
@@ -45,11 +50,19 @@ def read_exposure(path: Path) -> float | None:
     return math.log2(seconds * sensitivity / f_number**2)
 
 
+def _read_tags(path: Path | str) -> Mapping[int, Any]:
+    if os.path.splitext(path)[1].lower() in HEIF_SUFFIXES:
+        with contextlib.suppress(FrameError):  # planning reports that the extra is missing
+            load_reader(Path(path))
+    with Image.open(path, formats=_FORMATS) as image:
+        return image.getexif().get_ifd(_EXIF_BLOCK)
+
+
 def read_capture_time(path: Path | str) -> str | None:
     """Read the time at which a picture was taken, by its camera's clock.
 
     Args:
-        path: the picture; only JPEG and TIFF are read, and only their EXIF data.
+        path: the picture; only JPEG, TIFF and HEIF are read, and only their EXIF data.
 
     Returns:
         Text such as ``2026-03-01T18:30:05.250000``, followed by ``+01:00`` if the camera noted its
@@ -61,8 +74,7 @@ def read_capture_time(path: Path | str) -> str | None:
     if os.path.splitext(path)[1].lower() not in _SUFFIXES:
         return None
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            tags = image.getexif().get_ifd(_EXIF_BLOCK)
+        tags = _read_tags(path)
         clock = datetime.strptime(str(tags[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except (*_UNREADABLE, UnidentifiedImageError, Image.DecompressionBombError):
         return None

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from batch_analogy.errors import InputError
-from batch_analogy.media.camera_raw import is_raw
+from batch_analogy.media.camera_raw import is_raw_file
 from batch_analogy.media.class_colours import (
     BLACK,
     TRANSPARENT,
@@ -35,6 +35,7 @@ from batch_analogy.media.decoding import (
     stored_orientation,
     turn_upright,
 )
+from batch_analogy.media.openexr import is_exr
 from batch_analogy.media.stills import FloatPixels, read_size, read_still
 
 Size = tuple[int, int]
@@ -133,7 +134,7 @@ def load_map(path: Path) -> StoredMap:
         FrameError: it is not a picture, or is damaged, too small or too large.
     """
     read_size(path)  # refuses what is no picture, too small or too large
-    if is_raw(path):
+    if is_raw_file(path) or is_exr(path):
         return StoredMap(path, 1, None, False, None, None)
     with decoding(path), opened(path) as image:
         before = stored_orientation(image)
@@ -313,7 +314,7 @@ def turn_to(
 
 def orientation_in(path: Path) -> int:
     """Return the orientation that a picture's tag gives, 1 to 8."""
-    if is_raw(path):
+    if is_raw_file(path) or is_exr(path):
         return 1
     with decoding(path), opened(path) as image:
         return stored_orientation(image) or orientation_of(image)

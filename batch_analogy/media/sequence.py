@@ -14,21 +14,30 @@ from batch_analogy.files import expand_user
 from batch_analogy.media.animation import is_animation
 from batch_analogy.media.camera_raw import RAW_SUFFIXES, is_raw
 from batch_analogy.media.container import holds_video
+from batch_analogy.media.frame_numbers import number_of
 from batch_analogy.media.name_order import natural_key, read_names
 from batch_analogy.media.patterns import find_matches, has_pattern, would_match
+from batch_analogy.media.picture_kinds import HEIF_SUFFIXES, JPEG_XL_SUFFIXES, kind_of
 
 # fmt: off
 STILL_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
     ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".exr", ".jp2", ".j2k", ".avif",
-}) | RAW_SUFFIXES
+}) | RAW_SUFFIXES | HEIF_SUFFIXES | JPEG_XL_SUFFIXES
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",
     ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".y4m", ".vob", ".mod", ".tod", ".dv", ".insv", ".360",
     ".m2v", ".m1v", ".asf", ".f4v", ".3g2", ".mpe", ".mpv", ".m2t", ".qt", ".divx", ".ogm", ".nut",
     ".rm", ".rmvb", ".mj2", ".264", ".h264", ".265", ".hevc",
 })
+_NO_PICTURES = frozenset({
+    ".thm", ".lrv", ".xmp", ".aae", ".db", ".ini", ".txt", ".json", ".xml", ".csv", ".html", ".md",
+    ".part", ".tmp", ".crdownload", ".download", ".bak", ".old", ".orig", ".log", ".gpx", ".wav",
+    ".mp3", ".pdf", ".zip",
+})
+"""Suffixes of files that are never opened: sidecars, and thumbnails such as those of .thm."""
 # fmt: on
+_MAX_OPENED = 10_000
 
 
 def is_video(path: Path) -> bool:
@@ -44,6 +53,8 @@ def is_video(path: Path) -> bool:
         return True
     if suffix in RAW_SUFFIXES or not path.is_file():
         return False
+    if kind_of(path) is not None:  # a picture; ffmpeg would call some of them videos
+        return is_animation(path)
     if is_animation(path):
         return True
     return not (suffix in STILL_SUFFIXES and _is_picture(path)) and holds_video(path)
@@ -53,8 +64,9 @@ def find_stills(source: str, files: Sequence[str] = ()) -> list[str]:
     """List the pictures of a folder, a glob pattern or a single file.
 
     Hidden files, videos, sidecar files and subfolders are skipped. Damaged pictures are listed:
-    they are failed frames, not missing ones. A RAW file is skipped if a developed picture of the
-    same name is in the same folder, as many cameras write both.
+    they are failed frames, not missing ones. A RAW or HEIF file is skipped if a picture of the same
+    name in a more common format is in the same folder, as many cameras write both. Files whose
+    names tell nothing are opened, and listed if they hold pictures.
 
     Args:
         source: as the user typed it; ``**`` in a pattern descends into subfolders.
@@ -117,7 +129,9 @@ def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
 
 def _stills_of(folder: str, names: Iterable[str]) -> list[str]:
     """Select the pictures among a folder's entries and sort them in natural order."""
-    stills = [n for n in names if _suffix(n) in STILL_SUFFIXES and not n.startswith(".")]
+    visible = [name for name in names if not name.startswith(".")]
+    stills = [name for name in visible if _suffix(name) in STILL_SUFFIXES]
+    stills += _pictures_of_other_names(folder, visible, stills)
     if len(stills) == 1:
         stills = [name for name in stills if not os.path.isdir(folder + name)]
     elif stills:  # listing the folder once is faster than a system call for each name
@@ -144,12 +158,48 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
+def _pictures_of_other_names(folder: str, names: Sequence[str], stills: Sequence[str]) -> list[str]:
+    """Return files that hold pictures though their suffixes do not say so.
+
+    Among known pictures, those are frames only if they are called alike: programs leave copies and
+    thumbnails beside pictures.
+    """
+    others = [n for n in names if _may_hold_picture(n)]
+    if not others:
+        return []
+    series = {number.series[0] for n in stills if (number := number_of(n)) is not None}
+    stems = {os.path.splitext(name)[0] for name in stills}
+
+    def is_alike(name: str) -> bool:
+        number = number_of(name)
+        own = os.path.splitext(name)[0] not in stems
+        return own and number is not None and number.series[0] in series
+
+    chosen = [name for name in others if not stills or is_alike(name)]
+    return [name for name in chosen[:_MAX_OPENED] if kind_of(folder + name) is not None]
+
+
+def _may_hold_picture(name: str) -> bool:
+    suffix = _suffix(name)
+    known = suffix in STILL_SUFFIXES or suffix in VIDEO_SUFFIXES or suffix in _NO_PICTURES
+    return not known and not name.endswith(("_original", "~"))
+
+
 def _without_developed_raws(stills: list[str]) -> list[str]:
-    """Remove RAW files that have a developed picture of the same name."""
-    if not any(is_raw(name) for name in stills):
+    """Remove RAW and HEIF files that have a picture of the same name in a more common format."""
+    ranks = {name: _rank(name) for name in stills}
+    if not any(ranks.values()):
         return stills
-    developed = {os.path.splitext(name)[0] for name in stills if not is_raw(name)}
-    return [n for n in stills if not (is_raw(n) and os.path.splitext(n)[0] in developed)]
+    best: dict[str, int] = {}
+    for name, rank in ranks.items():
+        stem = os.path.splitext(name)[0]
+        best[stem] = min(rank, best.get(stem, rank))
+    return [name for name in stills if ranks[name] in (0, best[os.path.splitext(name)[0]])]
+
+
+def _rank(name: str) -> int:
+    """Return 2 for a RAW file, 1 for a HEIF, which cameras write beside others, else 0."""
+    return 2 if is_raw(name) else int(_suffix(name) in HEIF_SUFFIXES)
 
 
 def _is_picture(path: Path) -> bool:
@@ -189,4 +239,4 @@ def _describe_nothing(source: str, found: Iterable[str]) -> str:
         return f"{text}; to use a video, give its own path, or the paths of all its parts"
     if folders:
         return f"{text}; to use pictures in subfolders, give a pattern such as '{source}/*/*.jpg'"
-    return f"{text}; pictures are .jpg, .png, .tif, .webp, .bmp and the like"
+    return f"{text}; pictures are .jpg, .png, .tif, .webp, .heic and the like"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from batch_analogy.errors import FrameError
 from batch_analogy.files import atomic_write_bytes
-from batch_analogy.media.camera_raw import WhiteBalance, is_raw, read_raw, read_raw_size
+from batch_analogy.media.camera_raw import WhiteBalance, is_raw_file, read_raw, read_raw_size
 from batch_analogy.media.decoding import (
     decode,
     decode_floats,
@@ -95,7 +95,7 @@ def read_layers(
 
 def _read(path: Path, at_least_px: int | None, white_balance: WhiteBalance | None) -> FloatPixels:
     """Read a picture, (H, W, 1 to 4): grey or RGB, and opacity if it is transparent."""
-    if is_raw(path):
+    if is_raw_file(path):
         _check_size(path, *read_raw_size(path))
         return read_raw(path, white_balance, at_least_px=at_least_px)
     if is_exr(path):
@@ -118,7 +118,7 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         FrameError: the file is missing, not a picture, too small or too large.
     """
-    if is_raw(path):
+    if is_raw_file(path):
         height, width = read_raw_size(path)
     elif is_exr(path):
         height, width = _exr_size(path)
@@ -154,7 +154,7 @@ def read_has_alpha(path: Path) -> bool:
     Raises:
         FrameError: the file is missing or not a picture.
     """
-    if is_raw(path):
+    if is_raw_file(path):
         return False
     if is_exr(path):
         return read_exr_header(path).has_alpha
@@ -171,7 +171,7 @@ def read_depth(path: Path) -> Depth:
     Raises:
         FrameError: the file is missing or not a picture.
     """
-    if is_raw(path):
+    if is_raw_file(path):
         return 16
     if is_exr(path):
         return read_exr_header(path).depth
@@ -188,12 +188,14 @@ def read_depth_loss(path: Path) -> str | None:
     Raises:
         FrameError: the file is missing or not a picture.
     """
-    if is_raw(path) or is_exr(path):
+    if is_raw_file(path) or is_exr(path):
         return None
     with decoding(path):
         if read_odd_header(path) is not None:
             return None
         with opened(path) as image:
+            if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+                return "HEIF pictures are read with 8; export 16-bit TIFF"
             if not is_deep(image) or depth_of(image) == 16:
                 return None
             return "its colour profile is not sRGB but a table; export it as sRGB"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -156,3 +158,28 @@ def test_the_plan_says_what_names_mean_besides_numbers(
     call("timelapse", *words).assert_ended(0, said)
     plan = json.loads((tmp_path / "f.run" / "plan.json").read_text())
     assert [frame["name"] for frame in plan["frames"]] == ["t_0.125.png", "t_0.25.png", "t_0.5.png"]
+
+
+def test_heif_among_jpegs_is_read_and_never_called_lost(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    frames = tmp_path / "frames"
+    for index, name in enumerate(("1.JPG", "2.HEIC", "3.HEIC", "4.JPG", "5.JPG")):
+        write_picture(tmp_path / "shown.jpg", index)
+        frames.mkdir(exist_ok=True)
+        if name == "2.HEIC":
+            pillow_heif.from_pillow(Image.open(tmp_path / "shown.jpg")).save(frames / name)
+        else:  # 3.HEIC is a JPEG with a wrong name
+            shutil.copy(tmp_path / "shown.jpg", frames / f"IMG_000{name}")
+    (frames / "2.HEIC").rename(frames / "IMG_0002.HEIC")
+    words = [reference, frames, "-o", tmp_path / "f.mp4", *HERE]
+    ended = call("timelapse", *words)
+    ended.assert_ended(0, "5 of 5 frames done")
+    assert "missing" not in ended.err
+    words[1:4] = [frames / "*.JPG", "-o", tmp_path / "g.mp4"]
+    ended = call("timelapse", *words, "--dry-run")
+    said = "not among the frames, but called like some: IMG_0002.HEIC, IMG_0003.HEIC"
+    ended.assert_ended(0, said)
+    assert "missing" not in ended.out + ended.err
+    ended = call("timelapse", *words, "--on-missing", "error", "--dry-run")
+    ended.assert_failed(1, "IMG_0002.HEIC lies among the frames but is not one of them")

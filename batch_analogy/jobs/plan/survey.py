@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,9 +34,9 @@ from batch_analogy.jobs.plan.run_plan import (
     cut_segments,
 )
 from batch_analogy.jobs.plan.video_properties import VideoProperties
-from batch_analogy.media.camera_raw import WhiteBalance, is_raw, read_white_balance
+from batch_analogy.media.camera_raw import WhiteBalance, is_raw_file, read_white_balance
 from batch_analogy.media.exif import read_capture_time
-from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps
+from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps, number_of
 from batch_analogy.media.order import Arrangement, arrange
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
@@ -269,14 +271,44 @@ def _gaps(frames: Sequence[FramePlan]) -> list[Gap]:
     return find_gaps([os.path.basename(frame.name) for frame in frames])
 
 
+def passed_over(frames: Sequence[FramePlan], gaps: Sequence[Gap]) -> list[str]:
+    """Return files that have missing numbers in their names, so that nothing was lost there.
+
+    They are not frames because the pattern leaves them out or because they are no pictures.
+    """
+    if not gaps:
+        return []
+    after = {gap.after: gap for gap in gaps}
+    found: dict[tuple[str, int], str] = {}
+    for folder in {os.path.dirname(frames[index].source) for index in after}:
+        with contextlib.suppress(OSError), os.scandir(folder or os.curdir) as entries:
+            for entry in entries:
+                number = number_of(entry.name)
+                if number is not None and not entry.name.startswith("."):
+                    found.setdefault((number.series[0], number.number), entry.path)
+    names = []
+    for index, gap in after.items():
+        own = number_of(os.path.basename(frames[index].name))
+        wanted = ((own.series[0], number) for number in gap.numbers) if own else ()
+        names += [found[one] for one in itertools.islice(wanted, len(found) + 1) if one in found]
+    return names
+
+
 def _require_all(frames: Sequence[FramePlan]) -> None:
     """Refuse stills whose numbers show that some were lost."""
     gaps = _gaps(frames)
-    if are_lost(gaps, len(frames)):
+    if not are_lost(gaps, len(frames)):
+        return
+    there = passed_over(frames, gaps)
+    if there:
         raise InputError(
-            f"frames seem to be missing: the numbers in the names leave out {format_gaps(gaps)}; "
-            "put them back, or give --on-missing hold or skip"
+            f"{there[0]} lies among the frames but is not one of them; convert it, or give "
+            "--on-missing hold or skip"
         )
+    raise InputError(
+        f"frames seem to be missing: the numbers in the names leave out {format_gaps(gaps)}; "
+        "put them back, or give --on-missing hold or skip"
+    )
 
 
 def format_gaps(gaps: Sequence[Gap]) -> str:
@@ -287,7 +319,7 @@ def format_gaps(gaps: Sequence[Gap]) -> str:
 
 def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
     """Return the white balance of the first RAW file, which is used for all of them."""
-    raws = (frame.source for frame in frames if is_raw(frame.source) and frame.error is None)
+    raws = (frame.source for frame in frames if frame.error is None and is_raw_file(frame.source))
     first = next(raws, None)
     return None if first is None else read_white_balance(Path(first))
 
