@@ -32,7 +32,7 @@ def find_videos(source: str, files: Sequence[str] = ()) -> list[Path]:
         folder is pictures, and so is a pattern that matches both.
 
     Raises:
-        UsageError: some of the files are videos and others are not.
+        UsageError: some of the files are videos and others are not, or one of them is missing.
     """
     found = [_videos_of(one, alone=not files) for one in files or (source,)]
     videos = [video for group in found for video in group]
@@ -40,6 +40,11 @@ def find_videos(source: str, files: Sequence[str] = ()) -> list[Path]:
         other = next(one for one, group in zip(files, found, strict=True) if not group)
         raise UsageError(
             f"{videos[0]} is a video and {other} is not; give videos alone or pictures alone"
+        )
+    gone = next((video for video in videos if files and not video.exists()), None)
+    if gone is not None:
+        raise UsageError(
+            f"{gone} does not exist; if it is to be the film, write -o {gone}, else give a video"
         )
     # A shell sorts what it makes of a pattern; any other order was chosen by a person.
     names = [str(video) for video in videos]

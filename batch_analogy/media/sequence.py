@@ -234,6 +234,8 @@ def _describe_nothing(source: str, found: Iterable[str]) -> str:
         parts.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''} ({named})")
     text = f"{source} contains no pictures; found: {', '.join(parts)}"
     if os.path.isfile(source):
+        if _is_picture(Path(source)):
+            return f"{text}; it is a picture, so give its name an ending such as .jpg"
         return f"{text}; it is neither a picture nor a video that can be read here"
     if VIDEO_SUFFIXES & suffixes.keys():
         return f"{text}; to use a video, give its own path, or the paths of all its parts"

@@ -52,7 +52,7 @@ def test_a_part_that_is_missing_is_named(call: Call, reference: Path, tmp_path: 
     parts = record(tmp_path)
     parts[1].unlink()
     ended = call("stylize", reference, *parts, "-o", tmp_path / "film.mp4", *HERE)
-    ended.assert_failed(2, "GX020042.MP4 does not exist")
+    ended.assert_failed(2, "GX020042.MP4 does not exist", "write -o")
 
 
 def test_frames_that_a_shell_listed_are_frames(call: Call, reference: Path, tmp_path: Path) -> None:
