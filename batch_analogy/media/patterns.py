@@ -11,6 +11,19 @@ import glob
 import os
 from pathlib import Path
 
+_SYSTEM_FOLDERS = frozenset(
+    {
+        *("@eadir", "#recycle", "#snapshot", "@tmp"),  # Synology
+        *(".@__thumb", "@recycle", "@recently-snapshot", ".@upload_cache"),  # QNAP
+        *("__macosx", ".appledouble", ".trashes", ".spotlight-v100", ".fseventsd"),  # macOS
+        *("$recycle.bin", "system volume information", "recycler"),  # Windows
+        *(".thumbnails", ".thumbs", ".thumb", ".trash", ".trash-1000", "lost+found"),  # Linux
+        *(".picasaoriginals", ".dtrash", ".xvpics"),  # programs
+        *(".snapshot", ".snapshots", ".zfs", "~snapshot"),  # snapshots of disks
+    }
+)
+"""Folders of thumbnails, deleted files and snapshots, in lower case."""
+
 
 def split_pattern(source: str | Path) -> tuple[str, str]:
     """Split a source into a path and the pattern below it; the latter is empty without one.
@@ -40,7 +53,9 @@ def has_pattern(source: str | Path) -> bool:
 def find_matches(source: str) -> list[str]:
     """List what matches a pattern, unsorted; ``**`` descends into subfolders.
 
-    Brackets are letters if files are called so, else a choice of letters.
+    Brackets are letters if files are called so, else a choice of letters. Folders in which storage
+    boxes, cameras and operating systems keep thumbnails and deleted files are left out, unless the
+    pattern names them.
     """
     path, pattern = split_pattern(source)
     if not pattern:
@@ -50,7 +65,23 @@ def find_matches(source: str) -> list[str]:
     found = glob.glob(inside + literal, recursive=True)
     if not found and literal != pattern:
         found = glob.glob(inside + pattern, recursive=True)
-    return found
+    named = {part.casefold() for part in Path(pattern).parts}
+    left_out = _SYSTEM_FOLDERS - named
+    below = len(inside)
+    return [one for one in found if not left_out.intersection(_folders(one[below:]))]
+
+
+def is_system_folder(name: str) -> bool:
+    """Return whether a folder holds thumbnails or deleted files, by its name.
+
+    >>> is_system_folder("@eaDir"), is_system_folder("day1")
+    (True, False)
+    """
+    return name.casefold() in _SYSTEM_FOLDERS
+
+
+def _folders(path: str) -> list[str]:
+    return path.casefold().split(os.sep)[:-1]
 
 
 def would_match(source: str, path: Path) -> bool:

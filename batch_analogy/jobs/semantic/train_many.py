@@ -19,6 +19,7 @@ from batch_analogy.jobs.semantic.events import (
 )
 from batch_analogy.jobs.semantic.training import TrainJob, train
 from batch_analogy.media.name_order import natural_key, plain_name
+from batch_analogy.media.patterns import is_system_folder
 from batch_analogy.media.sequence import STILL_SUFFIXES
 
 PICTURE, LABEL = "img", "label"
@@ -45,6 +46,8 @@ def find_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
     found = []
     for entry in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
         if entry.is_dir():
+            if is_system_folder(entry.name):
+                continue
             picture, label = _named(entry, PICTURE), _named(entry, LABEL)
             if picture is not None and label is not None:
                 found.append((entry.name, picture, label))
@@ -123,4 +126,5 @@ def _named(folder: Path, stem: str) -> Path | None:
 
 
 def _is_still(path: Path) -> bool:
-    return path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith(".")
+    known = path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith(".")
+    return known and not path.is_dir()

@@ -51,3 +51,23 @@ def test_a_name_that_begins_with_a_tilde(
 ) -> None:
     monkeypatch.chdir(fill(tmp_path, name))
     assert find_stills(name) == [name]
+
+
+SYSTEM = ["@eaDir/1.jpg", "#recycle", "@Recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"]
+
+
+@pytest.mark.parametrize("folder", SYSTEM)
+def test_thumbnails_and_deleted_files_are_left_out_unless_they_are_named(
+    tmp_path: Path, folder: str
+) -> None:
+    fill(tmp_path, "day1/1.jpg", "day1/2.jpg", f"day1/{folder}/T_1.jpg", f"{folder}/T_2.jpg")
+    assert names_of(tmp_path / "**" / "*.jpg") == ["1.jpg", "2.jpg"]
+    assert "T_2.jpg" not in names_of(tmp_path / "*" / "*.jpg")
+    top = folder.split("/", maxsplit=1)[0]
+    assert names_of(tmp_path / "day1" / top / "**" / "*.jpg") == ["T_1.jpg"]
+    assert "T_2.jpg" in names_of(tmp_path / "**" / top / "**" / "*.jpg")
+
+
+def test_hidden_folders_of_thumbnails_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path, "1.jpg", ".thumbnails/1.jpg", ".@__thumb/1.jpg", ".snapshot/old/1.jpg")
+    assert find_stills(str(tmp_path / "**" / "*.jpg")) == [str(tmp_path / "1.jpg")]

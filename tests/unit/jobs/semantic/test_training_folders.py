@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from batch_analogy.analogy.semantic.trainer import IterationResult, Trainer
 from batch_analogy.analogy.semantic.validation import Patience
@@ -265,3 +266,12 @@ def test_finds_pictures_in_folders_and_side_by_side(tmp_path: Path) -> None:
     write_disc(tmp_path, "lake")
     with pytest.raises(InputError, match=r"name lake, .*lake/img\.png and .*/lake\.png, and"):
         find_pairs(tmp_path)
+
+
+def test_thumbnails_of_storage_boxes_are_not_trained_on(tmp_path: Path) -> None:
+    write_disc(tmp_path, "one")
+    for name in ("img.png", "label.png"):
+        (tmp_path / "@eaDir" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 40)).save(tmp_path / "@eaDir" / name / "SYNOPHOTO_THUMB_M.jpg")
+        Image.new("RGB", (40, 40)).save(tmp_path / "@eaDir" / name.replace("png", "jpg"))
+    assert [name for name, _, _ in find_pairs(tmp_path)] == ["one"]
