@@ -40,7 +40,7 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     from batch_analogy.jobs.drive.film_outputs import films_of
-    from batch_analogy.jobs.drive.film_sound import sound_notes
+    from batch_analogy.jobs.drive.film_sound import sound_choices
     from batch_analogy.jobs.plan.ranges import format_frames
 
     about = "about " if plan.estimated else ""
@@ -67,7 +67,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from painting_rows(plan)
     for film in films_of(config):
         yield from _film_rows(config, plan, film)
-    yield from (("sound", text) for text in sound_notes(config, plan))
+    yield from (("sound", choice.text) for choice in sound_choices(config, plan))
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
     for frame in failed[:MAX_SHOWN_UNUSABLE]:
@@ -111,7 +111,7 @@ def _own_reference_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     """Yield the warnings of a plan alone."""
     from batch_analogy.jobs.drive.film_outputs import films_of
-    from batch_analogy.jobs.drive.film_sound import needs_video, sound_notes
+    from batch_analogy.jobs.drive.film_sound import needs_video, sound_choices
 
     if plan.video is None and len(plan.frames) > 1:
         rows = [*order_rows(config, plan), *missing_rows(config, plan)]
@@ -132,7 +132,8 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
-    yield from (f"WARNING: {text}" for text in sound_notes(config, plan))
+    notes = (choice.note for choice in sound_choices(config, plan))
+    yield from (f"WARNING: {note}" for note in notes if note)
     for film in films_of(config):
         yield from (text for name, text in _film_rows(config, plan, film) if not name)
     yield from (text for name, text in painting_rows(plan) if name != "painted")

@@ -34,13 +34,23 @@ _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _PICTURE = ("-f", "lavfi", "-i", "color=s=64x64:r=10:d=0.1")
 
 
+_Candidate = tuple[tuple[str, ...], str, bool]
+"""An encoder and its options, what it does to the track, and whether that loses something."""
+
+
 @dataclass(frozen=True)
 class TrackChoice:
     """How a sound track goes into a film."""
 
     index: int  # among the video's sound tracks
     encoder: tuple[str, ...] | None  # and its options; None: the track is left out
-    note: str | None = None  # what a person should know about it
+    text: str  # what becomes of the track
+    loses: bool = False  # something of it is lost
+
+    @property
+    def note(self) -> str | None:
+        """What a person should know before the work begins; None: nothing is lost."""
+        return self.text if self.loses else None
 
 
 def choose_tracks(
@@ -72,16 +82,16 @@ def _choose(
     video: Path, index: int, sound: SoundStream, suffix: str, begin: Fraction
 ) -> TrackChoice:
     reason = ""
-    for encoder, note in _candidates(sound, suffix):
+    for encoder, fate, loses in _candidates(sound, suffix):
         source = [*FILES_ONLY, *seek(begin), "-t", _TRIED_SECONDS, "-i", as_url(video)]
         coded = ["-map", "0:v", "-c:v", "mpeg4", "-map", f"1:a:{index}", "-c:a", *encoder]
         film = ["-f", _FORMATS[suffix], "-y", os.devnull]
         tried = run_ffmpeg(["-v", "error", *_PICTURE, *source, *coded, *film])
         if tried.code == 0:
-            return TrackChoice(index, encoder, note and f"{_name(index, sound)} {note}")
+            return TrackChoice(index, encoder, f"{_name(index, sound)} {fate}", loses)
         reason = reason or first_reason(tried.messages)
     left_out = f"is left out; ffmpeg can neither copy nor decode it ({reason})"
-    return TrackChoice(index, None, f"{_name(index, sound)} {left_out}")
+    return TrackChoice(index, None, f"{_name(index, sound)} {left_out}", True)
 
 
 def seek(begin: Fraction) -> list[str]:
@@ -89,18 +99,18 @@ def seek(begin: Fraction) -> list[str]:
     return ["-ss", f"{float(begin):.6f}"] if begin > 0 else []
 
 
-def _candidates(sound: SoundStream, suffix: str) -> list[tuple[tuple[str, ...], str | None]]:
-    """Return encoders and their options, the best first, each with its note."""
+def _candidates(sound: SoundStream, suffix: str) -> list[_Candidate]:
+    """Return encoders and their options, the best first: what they do, and whether a loss."""
     if sound.codec == UNKNOWN_CODEC:
-        return [(_COPY, "is copied, but few players know its codec")]
-    found: list[tuple[tuple[str, ...], str | None]] = [(_AAC, None)]
+        return [(_COPY, "is copied, but few players know its codec", True)]
+    found: list[_Candidate] = [(_AAC, f"is encoded as AAC, as is usual in {suffix}", False)]
     if sound.codec in _COPIED_AUDIO[suffix]:
-        found.insert(0, (_COPY, None))
+        found.insert(0, (_COPY, "is copied", False))
     for fewer in (number for number in _FEWER_CHANNELS if number < sound.channels):
         mixed = f"has {sound.channels} channels, which are mixed down to {fewer}"
-        found.append(((*_AAC, "-ac:a", str(fewer)), mixed))
+        found.append(((*_AAC, "-ac:a", str(fewer)), mixed, True))
     if sound.channels > 2:
-        found.append((_FIRST_TWO, f"has {sound.channels} channels, of which 2 are kept"))
+        found.append((_FIRST_TWO, f"has {sound.channels} channels, of which 2 are kept", True))
     return found
 
 

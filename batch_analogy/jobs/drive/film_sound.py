@@ -12,7 +12,7 @@ from batch_analogy.media.container import read_container
 from batch_analogy.media.encoding import Soundtrack
 from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.numbered_output import is_pattern
-from batch_analogy.media.sound import choose_tracks
+from batch_analogy.media.sound import TrackChoice, choose_tracks
 
 
 def soundtrack_of(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
@@ -39,8 +39,8 @@ def _at_hand(video: Path, store: RunStore, part: int) -> Path:
     )
 
 
-def sound_notes(config: RunConfig, plan: Plan) -> list[str]:
-    """Return what a person should know about the film's sound before the run starts.
+def sound_choices(config: RunConfig, plan: Plan) -> list[TrackChoice]:
+    """Return what becomes of each sound track of the video, for a person to know beforehand.
 
     Raises:
         InputError: the video cannot be read any more.
@@ -51,14 +51,13 @@ def sound_notes(config: RunConfig, plan: Plan) -> list[str]:
     video = Path(plan.video.path)
     if is_pattern(config.output) or not video.is_file():
         return []
-    choices = choose_tracks(
+    return choose_tracks(
         video,
         read_container(video).sounds,
         config.output.suffix.lower(),
         begin=properties.start,
         tracks=config.sound_tracks,
     )
-    return [choice.note for choice in choices if choice.note]
 
 
 def takes_sound(config: RunConfig, plan: Plan) -> bool:
