@@ -7,6 +7,7 @@ import os
 import sys
 
 from batch_analogy.garbage import importing
+from batch_analogy.jobs.resources import affinity_cores, usable_cores
 
 __all__ = ["main"]
 
@@ -17,6 +18,10 @@ def main() -> None:
     # that the other needs. OpenMP reads this variable when it is loaded, so it is set first. The
     # workers of a local Ray inherit it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # PyTorch takes a thread for each core of the machine, also of those that a container's quota
+    # of time does not cover.
+    if usable_cores() < affinity_cores():
+        os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
 
     code: list[int] = []
     atexit.register(_exit_at_once, code)  # first, so that it runs last, after Ray's handler

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from batch_analogy.jobs.cgroups import group_folders, read_number, read_text
+
 BYTES_PER_WORKER = 3 * 10**9  # more than one pair takes at the largest matching area
-_UNLIMITED = 2**60  # cgroup v1 writes a huge number for "no limit"
 
 
-def usable_cores() -> int:
-    """Return the number of cores that this process may run on."""
+def usable_cores(root: Path = Path("/")) -> int:
+    """Return the number of cores that this process may use: by affinity and by quota.
+
+    A container may be allowed a part of the time of many cores: with one thread on each it would
+    be stopped most of the time.
+    """
+    quotas = [math.ceil(quota) for quota in _cpu_quotas(root)]
+    return max(1, min([affinity_cores(), *quotas]))
+
+
+def affinity_cores() -> int:
+    """Return the number of cores that this process may run on, for however short a time."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
+def _cpu_quotas(root: Path) -> Iterator[float]:
+    """Yield the cores' worth of time that each group of this process allows."""
+    for folder in group_folders("cpu", root):
+        quota, _, period = read_text(folder / "cpu.max").strip().partition(" ")  # v2
+        if quota.isdigit() and period.isdigit() and int(period):
+            yield int(quota) / int(period)
+        quota_us = read_number(folder / "cpu.cfs_quota_us")  # v1; -1: no limit
+        period_us = read_number(folder / "cpu.cfs_period_us")
+        if quota_us and period_us:
+            yield quota_us / period_us
+
+
 def available_memory_bytes(root: Path = Path("/")) -> int | None:
     """Return the memory usable without swapping, within the container's limit; None if unknown."""
-    figures = [_meminfo_available(root / "proc/meminfo"), _cgroup_available(root / "sys/fs/cgroup")]
+    figures = [_meminfo_available(root / "proc/meminfo")]
+    figures += [_group_available(folder) for folder in group_folders("memory", root)]
     known = [figure for figure in figures if figure is not None]
     return min(known) if known else None
 
@@ -47,22 +73,23 @@ def workers_on_gpus(gpus: int, share: float) -> int:
 
 
 def _meminfo_available(path: Path) -> int | None:
-    for line in _read(path).splitlines():
+    for line in read_text(path).splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":
             return int(value.split()[0]) * 1024
     return None
 
 
-def _cgroup_available(folder: Path) -> int | None:
-    limit, used = _read(folder / "memory.max").strip(), _read(folder / "memory.current").strip()
-    if not (limit.isdigit() and used.isdigit()) or int(limit) > _UNLIMITED:
-        return None
-    return max(0, int(limit) - int(used))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+def _group_available(folder: Path) -> int | None:
+    """Return the memory that a group has left; what it caches of files can be dropped."""
+    for names in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        limit, used = (read_number(folder / name) for name in names[:2])
+        if limit is None or used is None:
+            continue
+        lines = (line.split() for line in read_text(folder / "memory.stat").splitlines())
+        cached = {name: int(value) for name, value in (line for line in lines if len(line) == 2)}
+        return max(0, limit - used + cached.get(names[2], 0))
+    return None

@@ -31,6 +31,7 @@ MARKER_NAME = "complete.json"
 
 _WRITER_THREADS = 4
 _MAX_QUEUED_FRAMES = 8
+_MAX_QUEUED_BYTES = 300_000_000
 _OPAQUE = 1023 << 6  # ffmpeg fills the low bits of 10 and 12 with zeros
 _READ_AHEAD_SECONDS = 1.0  # past the end; the filter selects the exact frames
 _MIN_INTERVAL_SECONDS = Fraction(1, 500)  # closer frames would share a time in a .mkv
@@ -219,6 +220,15 @@ def _raw_frames(stream: IO[bytes], info: VideoInfo) -> Iterator[Any]:
         yield np.frombuffer(data, dtype).reshape(shape)
 
 
+def most_queued(frame_bytes: int) -> int:
+    """Return how many decoded frames may wait to be written, by number and by memory.
+
+    >>> most_queued(1920 * 1080 * 3), most_queued(7680 * 4320 * 6)
+    (7, 1)
+    """
+    return max(1, min(_MAX_QUEUED_FRAMES - 1, _MAX_QUEUED_BYTES // frame_bytes))
+
+
 def _write_frames(
     frames: Iterable[Any], folder: Path, on_frame: Callable[[int], None] | None, first: int
 ) -> list[Path]:
@@ -230,7 +240,7 @@ def _write_frames(
             depth: Depth = 16 if pixels.dtype.itemsize > 1 else 8
             paths.append(_frame_path(folder, first + len(paths)))
             queue.append(writers.submit(_write_frame, paths[-1], pixels, depth))
-            if len(queue) >= _MAX_QUEUED_FRAMES:
+            while len(queue) > most_queued(pixels.nbytes):
                 queue.popleft().result()
             if on_frame is not None:
                 on_frame(first + len(paths))

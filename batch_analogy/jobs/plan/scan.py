@@ -6,7 +6,6 @@ only frames that are new or have changed.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from batch_analogy.jobs.events import OnEvent, PlanProgress
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot, cut_segments
 from batch_analogy.jobs.plan.scan_cache import ScanCache
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
+from batch_analogy.jobs.resources import available_memory_bytes, usable_cores
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.exif import read_exposure
 from batch_analogy.media.stills import read_still
@@ -28,6 +28,9 @@ from batch_analogy.motion.shots.cuts import are_one_scene, find_cuts
 from batch_analogy.motion.shots.deflicker import FLICKER_EV, exposure_corrections
 from batch_analogy.motion.shots.frame_stats import STATS_WIDTH_PX, FrameStats, compute_frame_stats
 
+SCAN_BYTES = 1_250_000_000  # for decoded frames, all threads together
+BYTES_PER_DECODED_PIXEL = 25
+BYTES_PER_JPEG_PIXEL = 4
 EV_DIGITS = 4  # decimals of a correction: a hundredth of a grey level
 
 Scan = Sequence[FrameStats | None]
@@ -83,17 +86,38 @@ def _scan(plan: Plan, store: RunStore, on_event: OnEvent) -> Scan:
         new = [(key, frame) for key, frame in frames if key not in cache and not frame.error]
         if new and store.is_open:
             ensure_video_frames(plan, store, on_event)
-        known, cores = sum(key in cache for key in keys), os.cpu_count() or 1
-        with ThreadPoolExecutor(cores) as readers:
+        known, threads = sum(key in cache for key in keys), _threads([frame for _, frame in new])
+        with ThreadPoolExecutor(threads) as readers:
             waiting: deque[tuple[str, Future[FrameStats | None]]] = deque()
             for done, (key, frame) in enumerate(new, start=1):
                 waiting.append((key, readers.submit(_scan_file, frame, plan)))
-                if len(waiting) > 4 * cores:  # limits memory: a film may be long
+                if len(waiting) > 4 * threads:  # limits memory: a film may be long
                     _add_result(cache, *waiting.popleft())
                 on_event(PlanProgress("scanning", known + done, known + len(new)))
             while waiting:
                 _add_result(cache, *waiting.popleft())
         return cache.read(keys)
+
+
+def _threads(frames: Sequence[FramePlan]) -> int:
+    """Return how many frames are decoded at once, by cores and by memory."""
+    available = available_memory_bytes()
+    memory = SCAN_BYTES if available is None else min(SCAN_BYTES, available // 4)
+    largest = max((_decoding_bytes(frame) for frame in frames), default=1)
+    return max(1, min(usable_cores(), memory // largest))
+
+
+def _decoding_bytes(frame: FramePlan) -> int:
+    """Return about how much memory the decoding of a frame takes at once.
+
+    JPEG is decoded at a reduced size. If it is progressive, its coefficients are held as a whole.
+    """
+    pixels = max(1, frame.height * frame.width)
+    if not frame.source.lower().endswith((".jpg", ".jpeg")):
+        return BYTES_PER_DECODED_PIXEL * pixels
+    side = min(frame.height, frame.width)
+    scale = next((s for s in (8, 4, 2) if side >= s * STATS_WIDTH_PX), 1)
+    return BYTES_PER_JPEG_PIXEL * pixels + BYTES_PER_DECODED_PIXEL * pixels // scale**2
 
 
 def _add_result(cache: ScanCache, key: str, scanned: Future[FrameStats | None]) -> None:
