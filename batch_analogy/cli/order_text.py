@@ -46,6 +46,26 @@ def order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
             )
 
 
+def orientation_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield which stills are turned otherwise than the first."""
+    from batch_analogy.jobs.plan.frame_shapes import orientation_changes
+    from batch_analogy.jobs.plan.ranges import format_frames
+
+    turned = [frame.index for frame in plan.frames if frame.turn != 1]
+    if turned:
+        yield "turned", f"frames {format_frames(turned)} differently than by their tags"
+    changed = orientation_changes(plan.frames)
+    if changed:
+        at = plan.frames[changed[0]]
+        frames = f"frame {at.index} is" if len(changed) == 1 else f"{len(changed)} frames are"
+        yield (
+            "",
+            f"WARNING: by their orientation tags {frames} turned otherwise than the first, from "
+            f"{at.name} on; if the camera did not turn, --orientation first turns all like the "
+            "first, --orientation stored turns none",
+        )
+
+
 def missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield the gaps in the numbers of stills, and what the film shows there."""
     from batch_analogy.jobs.plan.survey import format_gaps, gaps_of, passed_over

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE
-from batch_analogy.cli.order_text import missing_rows, order_rows
+from batch_analogy.cli.order_text import missing_rows, order_rows, orientation_rows
 from batch_analogy.cli.painting_text import painting_rows
 from batch_analogy.cli.run_watcher import duration
 from batch_analogy.config.run import RunConfig
@@ -53,6 +53,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.video is None and len(plan.frames) > 1:
         yield from order_rows(config, plan)
         yield from missing_rows(config, plan)
+        yield from orientation_rows(plan)
         yield from _own_reference_rows(plan)
     yield from _depth_rows(plan)
     yield from _animation_rows(plan)
@@ -114,8 +115,8 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     from batch_analogy.jobs.drive.film_sound import needs_video, sound_choices
 
     if plan.video is None and len(plan.frames) > 1:
-        rows = [*order_rows(config, plan), *missing_rows(config, plan)]
-        yield from (text for name, text in rows if name not in ("order", "numbers"))
+        rows = [*order_rows(config, plan), *missing_rows(config, plan), *orientation_rows(plan)]
+        yield from (text for name, text in rows if name not in ("order", "numbers", "turned"))
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
     rows = [*_alpha_rows(config, plan), *_light_rows(config, plan)]

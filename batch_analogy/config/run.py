@@ -30,6 +30,7 @@ OnMissing = Literal["error", "hold", "skip"]
 SoundTracks = Literal["all", "first"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
+Orientation = Literal["tags", "first", "stored"]
 Shots = Literal["detect", "off"] | tuple[int, ...]
 """Source of the shots: detection, none, or a list of their first frames."""
 
@@ -147,6 +148,7 @@ class RunConfig:
     files: tuple[str, ...] = ()  # pictures or videos that were named one by one
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
+    orientation: Orientation = "tags"  # of stills, see jobs/plan/frame_shapes.py
     shots: Shots = "detect"
     temporal: Temporal = "on"  # on: frames are made along the motion between them
     deflicker: Deflicker = "off"
@@ -159,6 +161,7 @@ class RunConfig:
         check_choice("target", self.target, Target)
         check_choice("on_missing", self.on_missing, OnMissing)
         check_choice("order", self.order, Order)
+        check_choice("orientation", self.orientation, Orientation)
         parse_film_size(self.film_size)
         check_choice("film_fit", self.film_fit, FilmFit)
         check_choice("sound_tracks", self.sound_tracks, SoundTracks)
@@ -238,6 +241,7 @@ class RunConfig:
             "deflicker": self.deflicker,
             "coherent": self.coherent,
             **({"anchor_frames": self.anchor_frames} if self.coherent else {}),
+            **({} if self.orientation == "tags" else {"orientation": self.orientation}),
             "target": self.target,
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},

@@ -25,6 +25,7 @@ WhiteBalance = tuple[float, float, float, float]
 """Factors of red, green, blue and the second green (0: the same as the first)."""
 
 _SRGB_CURVE = (2.4, 12.92)  # power and slope at black (IEC 61966-2-1)
+_ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # LibRaw's flip → EXIF's orientation
 _QUARTER_TURNS = (5, 6)  # values of LibRaw's flip
 
 
@@ -79,6 +80,16 @@ def read_raw_size(path: Path) -> tuple[int, int]:
     """
     with _opened(path) as raw:
         return _upright_size(raw)
+
+
+def read_raw_orientation(path: Path) -> int:
+    """Read how ``read_raw`` turns a file, as a value of EXIF's orientation.
+
+    Raises:
+        FrameError: as for ``read_raw``.
+    """
+    with _opened(path) as raw:
+        return _ORIENTATIONS.get(int(raw.sizes.flip), 1)
 
 
 def read_white_balance(path: Path) -> WhiteBalance:

@@ -12,13 +12,12 @@ from batch_analogy.media.label_pictures import (
     StoredMap,
     is_alike,
     load_map,
-    orientation_in,
     turn_to,
 )
+from batch_analogy.media.orientation import SWAP_SIDES, read_orientation
 from batch_analogy.media.stills import FloatPixels, read_layers, read_size, read_still
 
 _ONE_COLOUR = 40 / 255  # largest difference of light within what is drawn in one colour
-_SWAP_SIDES = (5, 6, 7, 8)  # orientations
 
 
 def read_coverage(path: Path, size: Size | None = None) -> FloatPixels:
@@ -72,7 +71,7 @@ def mask_size(path: Path, size: Size) -> Size:
         FrameError: it is not a picture.
     """
     found = read_size(path)
-    if not is_alike(found, size) and orientation_in(path) in _SWAP_SIDES:
+    if not is_alike(found, size) and read_orientation(path) in SWAP_SIDES:
         return found[::-1]
     return found
 

@@ -92,6 +92,15 @@ def _open(path: Path) -> Image.Image:
         return Image.open(path)
 
 
+def load(image: Image.Image) -> None:
+    """Read the pixels of an opened picture."""
+    if image.format == "TIFF":
+        # Pillow maps some files into memory with the sides of the turned picture, which mixes up
+        # the rows of a grey TIFF that is stored on its side. It cannot map a file without a name.
+        image.filename = ""  # type: ignore[attr-defined]
+    image.load()
+
+
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Return height and width in px after rotation."""
     # New versions of Pillow report a TIFF's size after rotation, old ones before it: use the tags.
@@ -134,7 +143,7 @@ def decode(path: Path, image: Image.Image) -> FloatPixels:
     # Load first: OpenCV ignores truncation, and reading the EXIF data of a PNG loads the
     # picture and hides its damage (docs/method.md, "Times and formats of video").
     stored = stored_orientation(image)
-    image.load()
+    load(image)
     orientation = orientation_of(image)
     if deep and (pixels := _decode_deep(path, image)) is not None:
         by_pillow = image.mode.startswith(_GREY_MODES)

@@ -30,12 +30,14 @@ from batch_analogy.media.decoding import (
     decoding,
     has_alpha,
     is_deep,
+    load,
     opened,
     orientation_of,
     stored_orientation,
     turn_upright,
 )
 from batch_analogy.media.openexr import is_exr
+from batch_analogy.media.orientation import read_orientation, turned_back
 from batch_analogy.media.stills import FloatPixels, read_size, read_still
 
 Size = tuple[int, int]
@@ -47,7 +49,6 @@ _NEAR_EXTREME = 40  # levels from black or white that count as such
 _LEAST_SHARE = 0.001  # of the opaque pixels, for a colour to be present
 _HALF = 128  # opacity
 _MAX_SKEW = 1.1  # between a map's aspect ratio and its picture's
-_TURNED_BACK = {6: 8, 8: 6}  # orientation → the one that undoes it; others undo themselves
 _SHOWN = 8  # numbers in a note
 _OTHER: Colour = (-1, -1, -1)  # any colour but black and white
 
@@ -139,7 +140,7 @@ def load_map(path: Path) -> StoredMap:
     with decoding(path), opened(path) as image:
         before = stored_orientation(image)
         transparent, deep, lossy = has_alpha(image), is_deep(image), image.format in ("JPEG", "MPO")
-        image.load()
+        load(image)
         now = orientation_of(image)
         values = _values(image)
     orientation = before or now
@@ -275,7 +276,7 @@ def _for_picture(
         turned = f"{name} is turned as its orientation tag says"
         return pixels, (turned,) if stored.orientation != 1 else ()
     size = read_size(picture)
-    pixels, note = turn_to(pixels, stored.orientation, orientation_in(picture), size)
+    pixels, note = turn_to(pixels, stored.orientation, read_orientation(picture), size)
     notes = (f"{name} {note}",) if note else ()
     height, width = pixels.shape[:2]
     if not is_alike((height, width), size):
@@ -303,21 +304,13 @@ def turn_to(
         if as_stored and is_alike(turn_upright(pixels, other).shape[:2], size or (1, 1)):
             return pixels, "has no orientation tag, but its picture has one: check that they agree"
         return pixels, ""
-    stored = turn_upright(pixels, _TURNED_BACK.get(own, own))
+    stored = turn_upright(pixels, turned_back(own))
     if own != 1 and is_alike(stored.shape[:2], size):
         return stored, "is not turned by its orientation tag, as only so it has its picture's shape"
     turned = turn_upright(stored, other)
     if own == 1 and is_alike(turned.shape[:2], size):
         return turned, "is turned like its picture, whose orientation tag it lacks"
     return pixels, ""
-
-
-def orientation_in(path: Path) -> int:
-    """Return the orientation that a picture's tag gives, 1 to 8."""
-    if is_raw_file(path) or is_exr(path):
-        return 1
-    with decoding(path), opened(path) as image:
-        return stored_orientation(image) or orientation_of(image)
 
 
 def is_alike(size: tuple[int, ...], other: Size) -> bool:

@@ -12,7 +12,15 @@ import typer
 from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.film_size import FilmFit
-from batch_analogy.config.run import Deflicker, OnMissing, Order, RunConfig, Shots, Temporal
+from batch_analogy.config.run import (
+    Deflicker,
+    OnMissing,
+    Order,
+    Orientation,
+    RunConfig,
+    Shots,
+    Temporal,
+)
 from batch_analogy.errors import UsageError
 from batch_analogy.files import expand_user
 
@@ -220,6 +228,14 @@ OrderOption = Annotated[
         rich_help_panel=FILM,
     ),
 ]
+OrientationOption = Annotated[
+    Orientation,
+    typer.Option(
+        help="How stills are turned. tags: each by its own orientation tag. first: all like the "
+        "first, for a camera that changed its mind on a tripod. stored: not at all.",
+        rich_help_panel=FILM,
+    ),
+]
 SoundOption = Annotated[
     Sound | None,
     typer.Option(
@@ -289,6 +305,7 @@ class FilmOptions:
     end: EndOption = None
     sound: SoundOption = None  # None: decided by command
     order: OrderOption = RunConfig.order
+    orientation: OrientationOption = RunConfig.orientation
     on_missing: OnMissingOption = RunConfig.on_missing
     shots: ShotsOption = "detect"
     temporal: TemporalOption = RunConfig.temporal
@@ -297,7 +314,7 @@ class FilmOptions:
     def config_fields(self) -> dict[str, Any]:
         """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
-        more = ("film_size", "film_fit", "on_missing", "temporal")
+        more = ("film_size", "film_fit", "on_missing", "temporal", "orientation")
         fields = {name: getattr(self, name) for name in (*same, *more)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)

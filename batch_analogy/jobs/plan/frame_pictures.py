@@ -9,13 +9,18 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from batch_analogy.errors import InputError
 from batch_analogy.files import disk_errors, hash_file, temporary_path
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.joined_video import probe_videos
+from batch_analogy.media.orientation import UPRIGHT
 from batch_analogy.media.picture_formats import FRAME_FORMAT
+from batch_analogy.media.stills import read_depth, read_still
 from batch_analogy.media.timing import TimeRange
 from batch_analogy.media.video import VideoInfo
 
@@ -39,7 +44,7 @@ def frame_pictures(
         OutputDiskError: the folder may not be written to.
     """
     if plan.video is None:
-        return {index: _still(plan, index) for index in indices}
+        return {index: _still(plan, index, folder) for index in indices}
     found: dict[int, Path] = {}
     info: VideoInfo | None = None
     unfinished = temporary_path(folder)
@@ -56,14 +61,20 @@ def frame_pictures(
     return found
 
 
-def _still(plan: Plan, index: int) -> Path:
+def _still(plan: Plan, index: int, folder: Path) -> Path:
+    """Return the file of a still, or a copy that is turned as the run turns it."""
     frame = plan.frames[index]
     path = Path(frame.source)
     if not path.is_file():
         raise InputError(
             f"frame {index} ({frame.name}), {path}, is gone; put it back and try again"
         )
-    return path
+    if frame.turn == UPRIGHT:
+        return path
+    turned = folder / FRAME_FORMAT.file_name(index)
+    pixels = turn_upright(read_still(path, white_balance=plan.white_balance), frame.turn)
+    FRAME_FORMAT.write(turned, np.ascontiguousarray(pixels), read_depth(path))
+    return turned
 
 
 def _open_video(plan: Plan, store: RunStore) -> VideoInfo:

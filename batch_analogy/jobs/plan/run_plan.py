@@ -54,6 +54,8 @@ class FramePlan(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
     exposure_ev: float = 0.0  # added to its exposure before it is matched, against flicker
     time: str | None = None  # exact seconds after the first frame, if the rate is not constant
     taken: str | None = None  # by the camera's clock, see media/exif.read_capture_time
+    orientation: int = 1  # of its tag, which reading it applies (media/orientation.py)
+    turn: int = 1  # orientation to apply after that
 
 
 @dataclass(frozen=True, slots=True)

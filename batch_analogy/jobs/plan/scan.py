@@ -22,7 +22,9 @@ from batch_analogy.jobs.plan.scan_cache import ScanCache
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
 from batch_analogy.jobs.resources import available_memory_bytes, usable_cores
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.exif import read_exposure
+from batch_analogy.media.orientation import UPRIGHT
 from batch_analogy.media.stills import read_still
 from batch_analogy.motion.shots.cuts import are_one_scene, find_cuts
 from batch_analogy.motion.shots.deflicker import FLICKER_EV, exposure_corrections
@@ -132,14 +134,16 @@ def _scan_file(frame: FramePlan, plan: Plan) -> FrameStats | None:
         pixels = read_still(path, at_least_px=STATS_WIDTH_PX, white_balance=plan.white_balance)
     except FrameError:
         return None  # the worker will report the error
-    return compute_frame_stats(pixels, read_exposure(path))
+    upright = np.ascontiguousarray(turn_upright(pixels, frame.turn))
+    return compute_frame_stats(upright, read_exposure(path))
 
 
 def _key(frame: FramePlan, plan: Plan) -> str:
     """Return the key of a frame in the cache; equal keys mean equal statistics."""
     if plan.video is None:
         balance = [f" {factor:.6g}" for factor in plan.white_balance or ()]
-        return f"{frame.blake2b or ''}{''.join(balance)}"
+        turn = "" if frame.turn == UPRIGHT else f" turn {frame.turn}"
+        return f"{frame.blake2b or ''}{''.join(balance)}{turn}"
     return f"{plan.video.blake2b} {plan.time_range.start} {plan.time_range.end} {frame.index}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,11 +16,17 @@ import msgspec
 from batch_analogy import __version__
 from batch_analogy.analogy.features.weights import WeightsFile
 from batch_analogy.config.run import SEGMENT_FRAMES, Order, RunConfig
-from batch_analogy.errors import FrameError, InputError, UsageError
+from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.plan.fingerprints import (
     FileFingerprint,
     fingerprint_file,
     join_fingerprints,
+)
+from batch_analogy.jobs.plan.frame_shapes import (
+    as_tagged,
+    fail_odd_sizes,
+    require_usable,
+    with_one_orientation,
 )
 from batch_analogy.jobs.plan.png_header import hash_and_size
 from batch_analogy.jobs.plan.ranges import format_frames
@@ -35,9 +40,10 @@ from batch_analogy.jobs.plan.run_plan import (
 )
 from batch_analogy.jobs.plan.video_properties import VideoProperties
 from batch_analogy.media.camera_raw import WhiteBalance, is_raw_file, read_white_balance
-from batch_analogy.media.exif import read_capture_time
+from batch_analogy.media.exif import read_time_and_orientation
 from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps, number_of
 from batch_analogy.media.order import Arrangement, arrange
+from batch_analogy.media.orientation import UPRIGHT, read_orientation
 from batch_analogy.media.sequence import find_stills
 from batch_analogy.media.stills import read_size, read_still
 
@@ -98,13 +104,13 @@ def make_plan(
         fps = config.fps or video.fps
     else:
         frames = _survey_stills(_stills_of(config), previous, on_frame)
-        frames = _in_order(frames, config.order)
+        frames = with_one_orientation(_in_order(frames, config.order), config.orientation)
         if config.on_missing == "error":
             _require_all(frames)
         if config.target != "reference":  # B has the reference's size, not the frame's
-            frames = _fail_odd_sizes(frames)
+            frames = fail_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
-    _require_usable(frames)
+    require_usable(frames)
     references = _place(fingerprints, frames, video) if config.reference.is_dir() else ()
     shots = (Shot(0, 0, len(frames)),)
     device = device_of(config)
@@ -239,6 +245,7 @@ def _survey_still(index: int, path: str, name: str, before: FramePlan | None) ->
     unchanged = before and (before.bytes, before.mtime_ns) == (size, time_ns)
     digest = before.blake2b if before and unchanged else None
     if before and digest and before.error is None:
+        before = as_tagged(before)
         same = before.index == index and before.name == name
         return before if same else msgspec.structs.replace(before, index=index, name=name)
     try:
@@ -248,8 +255,15 @@ def _survey_still(index: int, path: str, name: str, before: FramePlan | None) ->
         height, width = found or read_size(Path(path))
     except InputError as error:
         return FramePlan(index, path, name, 0, 0, size, time_ns, digest, str(error))
-    taken = read_capture_time(path)
-    return FramePlan(index, path, name, height, width, size, time_ns, digest, taken=taken)
+    taken, orientation = read_time_and_orientation(path)
+    if found is None and orientation is None:  # it is not a plain PNG
+        with contextlib.suppress(InputError):
+            orientation = read_orientation(Path(path))
+    return FramePlan(
+        *(index, path, name, height, width, size, time_ns, digest),
+        taken=taken,
+        orientation=orientation or UPRIGHT,
+    )
 
 
 def arrangement_of(frames: Sequence[FramePlan], order: Order) -> Arrangement:
@@ -341,41 +355,3 @@ def _names(paths: Sequence[str]) -> list[str]:
         path[len(inside) :] if inside and path.startswith(inside) else os.path.relpath(path, top)
         for path in paths
     ]
-
-
-def _fail_odd_sizes(frames: list[FramePlan]) -> list[FramePlan]:
-    """Mark frames as unusable whose size differs from most: a film has one size."""
-    readable = [frame for frame in frames if frame.error is None]
-    sizes = Counter((frame.height, frame.width) for frame in readable)
-    if len(sizes) <= 1:
-        return frames
-    (usual, count), *_ = sizes.most_common(1)
-    if 2 * count <= len(readable):
-        found = ", ".join(f"{n} of {w}×{h}" for (h, w), n in sizes.most_common(4))
-        raise InputError(
-            f"the frames have different sizes and none prevails (width×height: {found}); a film "
-            "has one size: bring them to one, or give a pattern that picks those of one size"
-        )
-    height, width = usual
-    return [
-        frame
-        if frame.error is not None or (frame.height, frame.width) == usual
-        else msgspec.structs.replace(
-            frame,
-            error=f"{frame.source} is {frame.width}×{frame.height} px, most frames are "
-            f"{width}×{height}; resize or remove it",
-        )
-        for frame in frames
-    ]
-
-
-def _require_usable(frames: Sequence[FramePlan]) -> None:
-    broken = [frame for frame in frames if frame.error is not None]
-    if len(broken) < len(frames):
-        return
-    if not frames:
-        raise InputError("the video has no frames; give another file")
-    first = f"{broken[0].error}"
-    if len(broken) == 1:
-        raise FrameError(first)
-    raise InputError(f"none of the {len(broken)} frames can be used; the first: {first}")

@@ -24,6 +24,7 @@ from batch_analogy.jobs.plan.paint_inputs import (
 )
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.media.coverage import mask_size
+from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.peek import peek_frames, peek_recordings
@@ -77,7 +78,10 @@ def _read_frames(plan: Plan, indices: Collection[int]) -> dict[int, FloatPixels]
     sources = {index: Path(plan.frames[index].source) for index in indices}
     extracted = all(path.is_absolute() and path.is_file() for path in sources.values())
     if plan.video is None or extracted:
-        return {i: read_still(path, at_least_px=SIDE_PX) for i, path in sources.items()}
+        return {
+            i: turn_upright(read_still(path, at_least_px=SIDE_PX), plan.frames[i].turn)
+            for i, path in sources.items()
+        }
     if plan.recordings:
         files = [Path(file.path) for file in plan.recordings]
         return peek_recordings(files, indices, start=plan.time_range.start)

@@ -13,6 +13,7 @@ from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import to_wide_gamut
+from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import compress_highlights
 from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.stills import FloatPixels, read_layers
@@ -54,7 +55,7 @@ class FrameReader:
         """
         source = Path(frame.source)
         _check_unchanged(source, frame)
-        pixels = self._visible(source, self._white_balance)
+        pixels = turn_upright(self._visible(source, self._white_balance), frame.turn)
         if pixels.shape[:2] != (frame.height, frame.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {frame.width}×{frame.height}")

@@ -41,6 +41,7 @@ from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMot
 from batch_analogy.jobs.work.painted_frames import Painted
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
 from batch_analogy.json_files import read_json, write_json
+from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.picture_formats import frame_format
@@ -228,6 +229,8 @@ class FrameWorker:
                 pixels = expand_highlights(pixels)
             # Transparent parts of a label map are a class, which is painted like the others.
             opacity = None if self._reads_labels else read_opacity(Path(shown))
+            if opacity is not None and name != "b":
+                opacity = turn_upright(opacity[..., None], task.frame.turn)[..., 0]
             format.write(path, with_opacity(pixels, opacity), read_depth(Path(shown)))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written

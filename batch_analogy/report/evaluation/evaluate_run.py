@@ -25,6 +25,7 @@ from batch_analogy.jobs.events import OnEvent, PlanProgress, ignore
 from batch_analogy.jobs.plan.references import mix_at
 from batch_analogy.json_files import write_json
 from batch_analogy.media.colour_tags import to_wide_gamut
+from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.stills import read_still, to_uint8
 from batch_analogy.motion.shots.deflicker import apply_exposure
 from batch_analogy.report.evaluation.evaluator import (
@@ -163,8 +164,10 @@ class _Film:
     def _frame(self, index: int) -> Picture:
         """Read a frame of the input as the worker did: deflickered, RAW with the same settings."""
         plan = self._run.plan
-        pixels = read_still(Path(plan.frames[index].source), white_balance=plan.white_balance)
-        return apply_exposure(pixels, self._run.exposures[index])
+        frame = plan.frames[index]
+        pixels = read_still(Path(frame.source), white_balance=plan.white_balance)
+        turned = np.ascontiguousarray(turn_upright(pixels, frame.turn))
+        return apply_exposure(turned, self._run.exposures[index])
 
     def _read_reference(self, number: int) -> Picture:
         picture = read_still(Path(self._references[number].fingerprint.path))
