@@ -74,7 +74,7 @@ def _placing_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:
         if pictures.scaled:
             yield f"NOTE: {what} in {folder}: {pictures.scaled} scaled to the size of their frames"
         if pictures.by_order:
-            yield f"NOTE: the {what} in {folder} are taken in order; none is named like its frame"
+            yield f"NOTE: the {what} in {folder} are taken in order; their names do not tell"
 
 
 def _map_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:

@@ -176,3 +176,31 @@ def test_masks_of_a_video_are_taken_in_order_and_scaled(clip: Path, tmp_path: Pa
     (tmp_path / "masks" / "000006.png").unlink()
     with pytest.raises(UsageError, match=r"no picture for 1 frame: 000000; .*there are 5"):
         dry_plan(config)
+
+
+def test_a_name_that_is_only_a_number_is_compared_too(clip: Path, tmp_path: Path) -> None:
+    config = painted_as(tmp_path, clip, **{"0001": 0, "0004": 3})
+    for index in range(FRAMES):
+        (tmp_path / "in" / f"img{index:02d}.png").rename(tmp_path / "in" / f"{index:04d}.png")
+    assert placed(dry_plan(config)) == [(0, "content"), (3, "content")]
+    for name in ("0001", "0004"):
+        write_png(tmp_path / "painted" / f"{name}.png", np.full((SIZE[1], SIZE[0], 3), 9, np.uint8))
+    assert placed(dry_plan(config)) == [(1, "name"), (4, "name")]
+
+
+def test_masks_of_stills_that_count_from_1_are_taken_in_order(clip: Path, tmp_path: Path) -> None:
+    config = painted_as(tmp_path, clip, img00=0)
+    mask = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
+    for index in range(FRAMES):
+        write_png(tmp_path / "masks" / f"img{index + 1:02d}.png", mask)
+    assert config.painting is not None
+    painting = dataclasses.replace(config.painting, mask=str(tmp_path / "masks"))
+    config = dataclasses.replace(config, painting=painting)
+    plan = dry_plan(config)
+    assert plan.painting is not None
+    assert plan.painting.mask is not None
+    assert plan.painting.mask.of(0).name == "img01.png"
+    assert any("masks" in note and "in order" in note for note in plan_notes(config, plan))
+    (tmp_path / "masks" / "img03.png").unlink()
+    with pytest.raises(UsageError, match=r"no picture for 2 frames: img00\.png, img03\.png"):
+        dry_plan(config)

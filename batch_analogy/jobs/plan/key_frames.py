@@ -50,6 +50,7 @@ class _Meanings:
     indices: tuple[int, ...]  # the first is taken if the pictures do not tell
     counting: tuple[frozenset[Counting], ...] = ()  # for each index, if the name is a number
     error: str | None = None  # raised if the pictures do not tell
+    unclear: PlacedBy = "guess"  # how the first is found if they do not
 
     @property
     def certain(self) -> bool:
@@ -125,7 +126,7 @@ def _choose(meaning: _Meanings, winner: int | None, usual: Counting | None) -> F
     for index, counting in zip(meaning.indices, meaning.counting, strict=False):
         if usual in counting:
             return FoundFrame(index, "number")
-    return FoundFrame(meaning.indices[0], "guess")
+    return FoundFrame(meaning.indices[0], meaning.unclear)
 
 
 class _Names:
@@ -161,13 +162,14 @@ class _Names:
                 "its path below the folder of frames"
             )
             return _Meanings(tuple(found), error=error)
+        stem, suffix = os.path.splitext(plain)
+        stem = stem if suffix.lower() in STILL_SUFFIXES else plain
         if found:
-            return _Meanings(tuple(found))
+            return self._named(found[0], stem)
         inside = self._inside(plain)
         if inside and not plain.isdecimal():
             return _Meanings(tuple(inside))
-        stem, suffix = os.path.splitext(plain)
-        match = _LAST_DIGITS.search(stem if suffix.lower() in STILL_SUFFIXES else plain)
+        match = _LAST_DIGITS.search(stem)
         meanings = None if match is None else self._numbered(match[1], whole=plain.isdecimal())
         if meanings is None:
             first, last = self._frames[0].name, self._frames[-1].name
@@ -177,6 +179,18 @@ class _Names:
                 "number from 0"
             )
         return meanings
+
+    def _named(self, index: int, stem: str) -> _Meanings:
+        """Return the frame of a name; if that is only a number, others may count differently."""
+        others = self._numbered(stem, whole=False) if stem.isdecimal() else None
+        if others is None or others.certain or index not in others.indices:
+            return _Meanings((index,))
+        order = sorted(range(len(others.indices)), key=lambda n: others.indices[n] != index)
+        return _Meanings(
+            tuple(others.indices[n] for n in order),
+            tuple(others.counting[n] for n in order),
+            unclear="name",
+        )
 
     def _inside(self, plain: str) -> list[int]:
         """Return the frames whose names are a part of a name: ``00000-0001``, ``img1 painted``."""

@@ -25,6 +25,7 @@ from batch_analogy.jobs.plan.paint_inputs import (
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.media.coverage import mask_size
 from batch_analogy.media.decoding import turn_upright
+from batch_analogy.media.frame_numbers import number_of
 from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.peek import peek_frames, peek_recordings
@@ -283,7 +284,9 @@ def _one_for_each(path: str, wanted: _Wanted, what: str) -> tuple[list[Path], bo
         or next((in_any_case[s.casefold()] for s in names if s.casefold() in in_any_case), None)
         for names in stems
     ]
-    if len(stills) == len(chosen) and not (wanted.has_names and any(chosen)):
+    nameless = not wanted.has_names or not any(chosen)
+    counted = not all(chosen) and _are_counted(stills)  # such as from 1, where frames begin at 0
+    if len(stills) == len(chosen) and (nameless or counted):
         return stills, True
     missing = [wanted.names[n][0] for n in sorted(wanted.needed) if chosen[n] is None]
     if missing:
@@ -296,6 +299,15 @@ def _one_for_each(path: str, wanted: _Wanted, what: str) -> tuple[list[Path], bo
         )
     unused = (Path(path) / names[0] for names in stems)
     return [one or other for one, other in zip(chosen, unused, strict=True)], False
+
+
+def _are_counted(stills: Sequence[Path]) -> bool:
+    """Return whether pictures are numbered without gaps."""
+    numbers = [number_of(still.name) for still in stills]
+    found = [one.number for one in numbers if one is not None]
+    one_series = len({one.series for one in numbers if one is not None}) == 1
+    whole = found == list(range(found[0], found[0] + len(stills))) if found else False
+    return one_series and whole
 
 
 def _stem(name: str) -> str:
