@@ -51,6 +51,11 @@ _DISK_REASONS = {
         "the disk is no longer connected; connect it and run the same command again",
     ),
 }
+_LIMIT_REASONS = {
+    errno.EAGAIN: "no more processes may be started; raise the limit (ulimit -u, or the "
+    "container's pids limit) or end other programs",
+    errno.ENOMEM: "there is not enough memory; end other programs or work at a smaller size",
+}
 _PATH_REASONS = {
     errno.ENOTDIR: "part of that path is a file, not a folder",
     errno.EEXIST: "part of that path is a file, not a folder",
@@ -109,7 +114,7 @@ def names_beside(path: Path) -> Iterator[Path]:
 
 def machine_error(error: OSError) -> OutputDiskError | None:
     """Return an error for users if the disk or the system's limits caused this one, else None."""
-    reason = _DISK_REASONS.get(error.errno or 0)
+    reason = _LIMIT_REASONS.get(error.errno or 0) or _DISK_REASONS.get(error.errno or 0)
     if reason is None:
         return None
     where = error.filename2 or error.filename

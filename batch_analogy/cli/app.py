@@ -31,9 +31,10 @@ from batch_analogy.cli import (
     weights,
 )
 from batch_analogy.cli.dashes import with_dashed_names
-from batch_analogy.cli.failures import DEBUG_VARIABLE, USAGE
+from batch_analogy.cli.failures import DEBUG_VARIABLE, ENVIRONMENT, USAGE
 from batch_analogy.cli.options.painting import GuideCommand
-from batch_analogy.errors import UsageError
+from batch_analogy.errors import MachineError, UsageError
+from batch_analogy.jobs.resources import check_process_limits
 from batch_analogy.kernel_cache import settle_kernel_cache
 
 COMPILING = (
@@ -139,5 +140,12 @@ def _main_options(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s"
     )
     logging.getLogger("batch_analogy").setLevel(level)
-    if context.invoked_subcommand in COMPILING and (notice := settle_kernel_cache()):
+    if context.invoked_subcommand not in COMPILING:
+        return
+    if notice := settle_kernel_cache():
         logging.getLogger("batch_analogy").warning(notice)
+    try:
+        check_process_limits()
+    except MachineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(ENVIRONMENT) from error

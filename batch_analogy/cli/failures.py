@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import traceback
@@ -68,6 +69,9 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
         except OSError as error:  # where nothing more specific was said: the machine's own limits
             known = machine_error(error)
             code = _report(console, known or error, str(known or _bug_message(error)))
+        except (RuntimeError, MemoryError) as error:
+            limit = _limit_error(error)
+            code = _report(console, limit or error, str(limit or _bug_message(error)))
         except Exception as error:  # noqa: BLE001 - a bug is reported in one line too
             code = _report(console, error, _bug_message(error))
         raise typer.Exit(code)
@@ -83,6 +87,17 @@ def _report(console: Console, error: BaseException, message: str) -> int:
     console.note(f"error: {message}")
     console.event("error", error=type(error).__name__, message=message, exit_code=code)
     return code
+
+
+def _limit_error(error: RuntimeError | MemoryError) -> errors.MachineError | None:
+    """Return an error for users if a limit of the machine caused this one, else None."""
+    if isinstance(error, MemoryError):
+        number = errno.ENOMEM
+    elif "can't start new thread" in str(error):  # Python has no class for it
+        number = errno.EAGAIN
+    else:
+        return None
+    return machine_error(OSError(number, str(error)))
 
 
 def _bug_message(error: Exception) -> str:

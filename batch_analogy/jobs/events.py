@@ -88,10 +88,13 @@ class FrameFailed:
     will_retry: bool
 
 
-LossCause = Literal["died", "broke", "unreachable", "node lost", "stalled", "retired", "blocked"]
+LossCause = Literal[
+    "died", "broke", "unreachable", "node lost", "memory", "stalled", "retired", "blocked"
+]
 """Reason for the loss of a worker, in this order: its process ended; its own code raised an error
-before or between frames; it did not answer; its node is gone; it was silent for too long; it failed
-frames that others can make; its node was put on the blocklist."""
+before or between frames; it did not answer; its node is gone; it was ended because its machine's
+memory ran short; it was silent for too long; it failed frames that others can make; its node was
+put on the blocklist."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+from batch_analogy.errors import MachineError
 from batch_analogy.jobs.cgroups import group_folders, read_number, read_text
 
+NEAR_PROCESSES = 10_000  # a higher limit is not looked at: counting takes time
+MIN_FILES = 64
+MIN_THREADS, THREADS_PER_CORE = 24, 5  # of a pair, measured: 24 threads and 4 for each core
+MOST_FILES = 65_536
+_EXEMPTING_CAPABILITIES = 1 << 24 | 1 << 21  # CAP_SYS_RESOURCE, CAP_SYS_ADMIN
 BYTES_PER_WORKER = 3 * 10**9  # more than one pair takes at the largest matching area
 
 
@@ -70,6 +78,77 @@ def workers_on_gpus(gpus: int, share: float) -> int:
     if share < 1:
         return gpus * int(1 / share + 1e-9)
     return int(gpus // share)
+
+
+def available_processes(root: Path = Path("/")) -> int | None:
+    """Return how many more processes and threads may be started; None: no limit is near.
+
+    Linux counts both alike, for each user (``ulimit -u``) and for each container.
+    """
+    left = []
+    for folder in group_folders("pids", root):
+        limit, used = read_number(folder / "pids.max"), read_number(folder / "pids.current")
+        if limit is not None and used is not None:
+            left.append(max(0, limit - used))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if soft != resource.RLIM_INFINITY and soft < NEAR_PROCESSES and not _is_exempt(root):
+        left.append(max(0, soft - _threads_of_user(root)))
+    return min(left, default=None)
+
+
+def check_process_limits() -> None:
+    """Check that this process may start its threads and open its files, before it is refused them.
+
+    PyTorch and OpenBLAS end a process that may start no threads, without a word of use.
+
+    Raises:
+        MachineError: it may not.
+    """
+    files, threads = raise_open_files(), available_processes()
+    if files is not None and files < MIN_FILES:
+        raise MachineError(
+            f"a process may open {files} files here, which is too few; raise the limit (ulimit -n) "
+            f"to {MIN_FILES} or more"
+        )
+    if threads is not None and threads < MIN_THREADS + THREADS_PER_CORE * usable_cores():
+        raise MachineError(
+            f"{threads} more processes and threads may be started here, which is too few; raise "
+            "the limit (ulimit -u, or the container's pids limit), or end other programs"
+        )
+
+
+def raise_open_files() -> int | None:
+    """Allow this process and its children as many open files as it may; None: any number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return soft
+
+
+def _is_exempt(root: Path) -> bool:
+    """Return True if the limit of processes does not hold: for root, and with its capabilities."""
+    if os.getuid() == 0:
+        return True
+    for line in read_text(root / "proc/self/status").splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) & _EXEMPTING_CAPABILITIES)
+    return False
+
+
+def _threads_of_user(root: Path) -> int:
+    threads = 0
+    for path in (root / "proc").glob("[0-9]*/status"):
+        facts = dict(line.partition(":")[::2] for line in read_text(path).splitlines())
+        owner = facts.get("Uid", "").split()
+        if owner and int(owner[0]) == os.getuid():
+            threads += int(facts.get("Threads", "1"))
+    return threads
 
 
 def _meminfo_available(path: Path) -> int | None:

@@ -35,6 +35,8 @@ SYNC_SECONDS = 1.0
 """Interval between syncs of the journal. Each takes milliseconds, and a thousand workers finish a
 frame every 20 ms."""
 GROW_SECONDS = 5.0
+MOST_MEMORY_LOSSES = 20
+"""Workers ended for lack of memory, without a finished frame in between, that are not counted."""
 
 
 class StopRequest:
@@ -122,6 +124,7 @@ class Driver:
         self._watch = StallWatch(self.execution.stall_timeout_seconds, self.plan.span_frames)
         self._where: dict[str, Ready] = {}
         self._suspects: dict[str, str] = {}  # worker → its latest failure
+        self._memory_losses = 0  # without a finished frame in between
         self._told_stopping = self._told_missing = False
         self._started_at = self._idle_since = self._grown_at = self._synced_at = self.clock()
         self.progress.dashboard_url = self._facts.dashboard_url
@@ -202,6 +205,7 @@ class Driver:
             attempt = self.scheduler.attempts(outcome.index) + 1
             self.scheduler.frame_done(worker, outcome.index)
             self._watch.frame_took(outcome.seconds)
+            self._memory_losses = 0
             left, workers = self.scheduler.left, self.scheduler.workers
             self._recorder.done(worker, outcome, attempt=attempt, left=left, workers=workers)
             if self.dependencies is not None:
@@ -260,11 +264,12 @@ class Driver:
 
     def _handle_death(self, event: Died) -> None:
         where = self._where.get(event.worker)
-        if event.cause == "node lost":
+        excused = event.cause == "node lost" or self._memory_is_short(event)
+        if excused:
             self.scheduler.worker_left(event.worker)
         else:
             self._blame_death(event, where.node if where else event.node)
-        deaths, failed_to_start = self.scheduler.deaths, event.cause != "node lost"
+        deaths, failed_to_start = self.scheduler.deaths, not excused
         if failed_to_start and not self.scheduler.ever_ready and deaths >= self._facts.workers:
             self._recorder.lost(
                 event.worker, event.message, event.cause, deaths=deaths, replacement=None
@@ -274,6 +279,17 @@ class Driver:
         node = where.node if where else event.node
         if node is not None and self.scheduler.should_block(node):
             self._block(where or Ready(event.worker, node), event.message)
+
+    def _memory_is_short(self, event: Died) -> bool:
+        """Return True if a worker was ended for lack of memory, unless that has become the rule.
+
+        Mostly another program takes the memory, for a while; the worker and its frame are not to
+        blame. Workers that need too much themselves are found by their number.
+        """
+        if event.cause != "memory":
+            return False
+        self._memory_losses += 1
+        return self._memory_losses <= MOST_MEMORY_LOSSES
 
     def _blame_death(self, event: Died, node: str | None) -> None:
         cut_off = event.cause == "unreachable"

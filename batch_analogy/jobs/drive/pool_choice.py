@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 import torch
 
 from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import ConfigError, MachineError
+from batch_analogy.jobs.resources import usable_cores
 
 if TYPE_CHECKING:
     from batch_analogy.jobs.drive.pool import Pool
@@ -62,16 +64,22 @@ def choose_device(gpus_per_worker: float | None = None) -> str:
 
 
 def check_workers(execution: ExecutionConfig) -> None:
-    """Check that the number of workers is possible.
+    """Check that the workers can be started, as far as can be told before the frames are read.
 
     Raises:
         ConfigError: several workers were asked for in this process.
+        ClusterError: limits of this machine do not allow a Ray of its own.
     """
     if execution.address == IN_PROCESS and (execution.workers or 1) > 1:
         raise ConfigError(
             f"--address none runs in this process, which is one worker, not "
             f"{execution.workers}; leave --workers or --address out"
         )
+    ray = sys.modules.get("ray")
+    if execution.address is None and not (ray and ray.is_initialized()):
+        from batch_analogy.jobs.ray.start_limits import check_limits  # it does not import Ray
+
+        check_limits(max(usable_cores(), execution.workers or 1))
 
 
 def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> Pool:

@@ -18,6 +18,8 @@ import ray.exceptions
 
 from batch_analogy.errors import ClusterError
 from batch_analogy.files import NON_UTF8_ERRORS
+from batch_analogy.jobs.ray.start_limits import check_limits, short_folder
+from batch_analogy.jobs.resources import usable_cores
 
 TOKEN_HINT = "the dashboard may ask for a token: `ray get-auth-token` prints it"
 
@@ -48,9 +50,12 @@ def start_local(cpus: int | None, *, dashboard: bool = True) -> str | None:
         Address of the dashboard; None if there is none.
 
     Raises:
-        ClusterError: Ray does not start.
+        ClusterError: Ray does not start, or a limit of this machine forbids it.
     """
+    check_limits(usable_cores() if cpus is None else cpus)
     options = {"address": "local", "num_cpus": cpus, "include_dashboard": dashboard}
+    if (folder := short_folder()) is not None:
+        options["_temp_dir"] = folder
     try:
         return _init(options, "on this machine")
     except ClusterError as error:

@@ -64,6 +64,7 @@ from batch_analogy.jobs.ray.actor import (
 )
 from batch_analogy.jobs.ray.lifeline import Lifeline
 from batch_analogy.jobs.ray.metrics import RayMetrics
+from batch_analogy.jobs.ray.pauses import Pauses
 from batch_analogy.jobs.resources import (
     available_memory_bytes,
     default_workers,
@@ -111,6 +112,7 @@ class RayPool:
         self._suffix = f"{cluster.printable_name(Path(spec.run_dir))} {uuid.uuid4().hex[:6]}"
         self._actors: dict[str, _Actor] = {}
         self._avoided: set[str] = set()
+        self._pauses = Pauses()
         self._started = self._asked = 0
         self._owns_connection = False
         self._cpus_per_worker = 1
@@ -150,6 +152,8 @@ class RayPool:
             ClusterError: the cluster is gone.
         """
         self._lifeline.watch()
+        for name in self._pauses.due():
+            self._create(self._lifeline.require(), name)
         waiting = {
             waited: name
             for name, actor in self._actors.items()
@@ -179,12 +183,15 @@ class RayPool:
             ending.remote(actor.location.pid)
 
     def replace(self) -> str:
-        """Create one more actor, and return its name.
+        """Create one more actor, after a pause if memory was short, and return its name.
 
         Raises:
             ClusterError: the cluster is gone.
         """
-        return self._create(self._lifeline.require())
+        name = self._next_name()
+        if not self._pauses.hold_back(name):
+            self._create(self._lifeline.require(), name)
+        return name
 
     def grow(self, waiting: int) -> None:
         """Create actors for the room that the cluster has gained.
@@ -237,9 +244,12 @@ class RayPool:
             cluster.leave()
             self._owns_connection = False
 
-    def _create(self, nodes: frozenset[str]) -> str:
-        name = f"styler-{self._started}"
+    def _next_name(self) -> str:
         self._started += 1
+        return f"styler-{self._started - 1}"
+
+    def _create(self, nodes: frozenset[str], name: str | None = None) -> str:
+        name = name or self._next_name()
         options: dict[str, Any] = {
             "name": f"{name} {self._suffix}",  # unique, as that of a killed actor lingers
             "num_cpus": self._cpus_per_worker,
@@ -269,6 +279,8 @@ class RayPool:
             self.remove(name)
             alive = self._lifeline.require()
             cause, location = _cause_of(error, actor, alive), actor.location
+            if cause == "memory":
+                self._pauses.memory_was_short()
             lost = cause == "node lost"
             message = _describe_lost_node(location) if lost else _describe_error(error)
             return Died(name, message, cause, location.node if location else None)
@@ -285,7 +297,9 @@ class RayPool:
         if reference is None:
             actor.stream = None
             return Ended(name)
-        return Outcome(name, ray.get(reference))
+        outcome = ray.get(reference)
+        self._pauses.frame_done()
+        return Outcome(name, outcome)
 
     def _connect(self) -> str | None:
         """Start or join Ray if necessary, and return the dashboard's address, if any."""
@@ -355,6 +369,8 @@ def _cause_of(error: ray.exceptions.RayError, actor: _Actor, alive: frozenset[st
     lost = not actor.nodes <= alive if actor.location is None else actor.location.node not in alive
     if lost and not isinstance(error, ray.exceptions.RuntimeEnvSetupError):
         return "node lost"
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return "memory"
     return "unreachable" if isinstance(error, ray.exceptions.ActorUnavailableError) else "died"
 
 

@@ -8,6 +8,7 @@ continues from the last checkpoint and reaches the same result.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from batch_analogy.jobs.ray.actor import (
     require_same_versions,
 )
 from batch_analogy.jobs.ray.lifeline import Lifeline
+from batch_analogy.jobs.ray.pauses import Pauses
 from batch_analogy.jobs.resources import usable_cores, workers_on_gpus
 from batch_analogy.jobs.semantic.events import (
     OnSemanticEvent,
@@ -38,6 +40,7 @@ from batch_analogy.jobs.semantic.events import (
 from batch_analogy.jobs.semantic.training import TrainJob, train
 
 POLL_SECONDS = 0.5
+MOST_MEMORY_LOSSES = 20  # workers ended for lack of memory that are not counted
 
 
 class TrainerActor:
@@ -127,6 +130,7 @@ class _ActorSet:
         self._execution, self._lifeline, self._needs = execution, lifeline, needs
         self._at_once, self._on_event = at_once, on_event
         self._expected = expected_versions()
+        self._pauses, self._memory_losses, self._starts = Pauses(), 0, 0
         self._running: dict[Any, _Running] = {}  # key: the stream of its events
         self._ended: list[TrainingEnded] = []
         self._failed: list[TrainingFailed] = []
@@ -143,8 +147,11 @@ class _ActorSet:
                     waiting.clear()
                     for one in self._running.values():
                         one.actor.stop.remote()
-                while waiting and len(self._running) < self._at_once:
+                while waiting and len(self._running) < self._at_once and self._pauses.over:
                     self._start(*waiting.popleft())
+                if not self._running:
+                    time.sleep(POLL_SECONDS)
+                    continue
                 ready, _ = ray.wait(list(self._running), timeout=POLL_SECONDS, fetch_local=False)
                 for stream in ready:
                     again = self._take_event(stream)
@@ -156,10 +163,11 @@ class _ActorSet:
         return TrainingResults(tuple(self._ended), tuple(self._failed))
 
     def _start(self, job: TrainJob, deaths: int) -> None:
+        self._starts += 1
         actor = (
             ray.remote(TrainerActor)
             .options(
-                name=f"trainer {cluster.printable_name(job.folder)} {id(job)}-{deaths}",
+                name=f"trainer {cluster.printable_name(job.folder)} {id(job)}-{self._starts}",
                 **self._needs,
                 max_restarts=0,
                 max_concurrency=2,  # so that ``stop`` can run meanwhile
@@ -208,6 +216,11 @@ class _ActorSet:
 
     def _replace(self, one: _Running, error: Exception) -> tuple[TrainJob, int] | None:
         self._lifeline.require()
+        if isinstance(error, ray.exceptions.OutOfMemoryError):  # mostly of other programs
+            self._pauses.memory_was_short()
+            self._memory_losses += 1
+            if self._memory_losses <= MOST_MEMORY_LOSSES:
+                return one.job, one.deaths
         deaths = one.deaths + 1
         if deaths < self._execution.max_attempts:
             return one.job, deaths

@@ -60,6 +60,12 @@ def test_an_error_of_the_machine_is_no_bug(capsys: pytest.CaptureFixture[str]) -
     )
     assert fail(OSError(errno.EMFILE, "Too many open files")) == 4
     assert "too many files are open; raise the limit" in capsys.readouterr().err
+    assert fail(RuntimeError("can't start new thread")) == 4
+    assert "no more processes may be started; raise the limit" in capsys.readouterr().err
+    assert fail(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")) == 4
+    assert "no more processes may be started" in capsys.readouterr().err
+    assert fail(MemoryError()) == 4
+    assert "there is not enough memory" in capsys.readouterr().err
     assert fail(OSError(errno.EDOM, "odd")) == 1
     assert "a bug in batch-analogy: OSError" in capsys.readouterr().err
 

@@ -115,3 +115,28 @@ def test_a_real_quota_is_seen_from_a_nested_group(real_group: Path) -> None:
     enter = f"echo $$ > {real_group}/cgroup.procs && exec {sys.executable} -c '{SHOW}'"
     ended = subprocess.run(["sh", "-c", enter], capture_output=True, text=True, check=True)
     assert ended.stdout == "1\n"
+
+
+@pytest.fixture
+def few_processes() -> Iterator[Path]:
+    """A real group in which twenty processes and threads may run."""
+    top = Path("/sys/fs/cgroup/pids") if Path("/sys/fs/cgroup/pids").is_dir() else None
+    group = (top or Path("/sys/fs/cgroup")) / f"batch-analogy-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "pids.max").write_text("20")
+    except OSError as error:
+        if group.is_dir():
+            group.rmdir()
+        pytest.skip(f"this user may make no groups here: {error}")
+    yield group
+    group.rmdir()
+
+
+def test_a_command_says_that_it_may_start_too_few_processes(few_processes: Path) -> None:
+    command = f"{sys.executable} -m batch_analogy doctor"
+    enter = f"echo $$ > {few_processes}/cgroup.procs && exec {command}"
+    ended = subprocess.run(["sh", "-c", enter], capture_output=True, text=True, check=False)
+    assert ended.returncode == 4
+    assert "more processes and threads may be started here, which is too few" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from batch_analogy.errors import ClusterError, JobError, OutputDiskError
-from batch_analogy.jobs.drive.driver import GROW_SECONDS, POLL_SECONDS, SYNC_SECONDS
+from batch_analogy.jobs.drive.driver import (
+    GROW_SECONDS,
+    MOST_MEMORY_LOSSES,
+    POLL_SECONDS,
+    SYNC_SECONDS,
+)
 from batch_analogy.jobs.drive.scheduler import DEATHS_PER_FRAME
 from batch_analogy.jobs.events import (
     FrameDone,
@@ -198,7 +203,8 @@ def test_adds_workers_for_waiting_work_while_there_is_room(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("cause", "attempt"), [("node lost", 1), ("died", 2), ("unreachable", 2), ("broke", 2)]
+    ("cause", "attempt"),
+    [("node lost", 1), ("memory", 1), ("died", 2), ("unreachable", 2), ("broke", 2)],
 )
 def test_replaces_a_lost_worker_and_makes_its_frames(
     tmp_path: Path, cause: LossCause, attempt: int
@@ -212,6 +218,21 @@ def test_replaces_a_lost_worker_and_makes_its_frames(
     (line,) = [line for line in stage.journaled("done") if line["index"] == 2]
     assert line["attempt"] == attempt, "a lost node does not count against a frame"
     assert stage.clock() == pytest.approx(2 * START_SECONDS + 5.5 * FRAME_SECONDS)
+
+
+@pytest.mark.parametrize(("losses", "goes_on"), [(MOST_MEMORY_LOSSES, True), (60, False)])
+def test_lack_of_memory_costs_frames_only_if_it_is_the_rule(
+    tmp_path: Path, losses: int, goes_on: bool
+) -> None:
+    lives = {
+        f"styler-{n}": Life("near", START_SECONDS, 0.5 * FRAME_SECONDS, "memory")
+        for n in range(losses)
+    }
+    stage = Stage(tmp_path, [range(0, 3)], workers=1, lives=lives).run()
+    assert stage.done() == ([0, 1, 2] if goes_on else [])
+    assert len(stage.journaled("failed")) == (0 if goes_on else 3)
+    if goes_on:
+        assert len(stage.heard(WorkerLost)) == losses
 
 
 def test_distinguishes_a_frame_that_kills_its_workers_from_an_unreadable_one(
