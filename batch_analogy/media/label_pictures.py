@@ -17,7 +17,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from batch_analogy.errors import InputError
-from batch_analogy.media.camera_raw import is_raw_file
 from batch_analogy.media.class_colours import (
     BLACK,
     TRANSPARENT,
@@ -36,9 +35,8 @@ from batch_analogy.media.decoding import (
     stored_orientation,
     turn_upright,
 )
-from batch_analogy.media.openexr import is_exr
-from batch_analogy.media.orientation import read_orientation, turned_back
-from batch_analogy.media.stills import FloatPixels, read_size, read_still
+from batch_analogy.media.orientation import read_orientation, special_orientation, turned_back
+from batch_analogy.media.stills import FloatPixels, read_opacity, read_size, read_still
 
 Size = tuple[int, int]
 Codes = npt.NDArray[np.int64]
@@ -135,8 +133,10 @@ def load_map(path: Path) -> StoredMap:
         FrameError: it is not a picture, or is damaged, too small or too large.
     """
     read_size(path)  # refuses what is no picture, too small or too large
-    if is_raw_file(path) or is_exr(path):
-        return StoredMap(path, 1, None, False, None, None)
+    if (turn := special_orientation(path)) is not None:
+        opacity = read_opacity(path)
+        solid = None if opacity is None else opacity >= _HALF / 255
+        return StoredMap(path, turn, None, False, None, solid)
     with decoding(path), opened(path) as image:
         before = stored_orientation(image)
         transparent, deep, lossy = has_alpha(image), is_deep(image), image.format in ("JPEG", "MPO")

@@ -14,6 +14,7 @@ from batch_analogy.media.decoding import (
     stored_orientation,
     turn_upright,
 )
+from batch_analogy.media.odd_tiffs import read_odd_header
 from batch_analogy.media.openexr import is_exr
 
 UPRIGHT = 1
@@ -32,12 +33,25 @@ def read_orientation(path: Path) -> int:
     Raises:
         FrameError: it is not a picture.
     """
+    if (special := special_orientation(path)) is not None:
+        return special
+    with decoding(path), opened(path) as image:
+        return _known(stored_orientation(image) or orientation_of(image))
+
+
+def special_orientation(path: Path) -> int | None:
+    """Return the orientation of a picture that Pillow does not read; None if Pillow reads it.
+
+    Raises:
+        FrameError: the file cannot be read.
+    """
     if is_raw_file(path):
         return read_raw_orientation(path)
     if is_exr(path):
         return UPRIGHT
-    with decoding(path), opened(path) as image:
-        return _known(stored_orientation(image) or orientation_of(image))
+    with decoding(path):
+        header = read_odd_header(path)
+    return None if header is None else _known(header.orientation)
 
 
 def turned_back(orientation: int) -> int:

@@ -1,4 +1,4 @@
-"""Random pictures: odd modes, tags and names, and pairs of which one may be damaged.
+"""Random pictures: odd modes, tags and names, and pairs and paintings of which one may be damaged.
 
 The same seeds give the same inputs. To try others, name a range: ``FUZZ_SEEDS=200:1000``.
 """
@@ -24,7 +24,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.timeout(ENDS_WITHIN_SECONDS, func_only=True)
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", seeds_of("modes", "tags", "names", "pair"))
+@pytest.mark.parametrize("seed", seeds_of("modes", "tags", "names", "pair", "painting"))
 def test_a_random_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")

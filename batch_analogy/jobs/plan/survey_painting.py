@@ -26,7 +26,7 @@ from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.media.coverage import mask_size
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.frame_numbers import number_of
-from batch_analogy.media.label_pictures import read_map
+from batch_analogy.media.label_pictures import load_map, read_map
 from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.peek import peek_frames, peek_recordings
 from batch_analogy.media.scaling import is_same_shape
@@ -249,6 +249,7 @@ def _find_pictures(path: str, wanted: _Wanted, what: str) -> FramePictures:
     by_order = False
     if Path(path).is_file():
         chosen, needed = [Path(path)], {0}
+        load_map(chosen[0])  # decodes it: if it is damaged, every frame would fail
     else:
         chosen, by_order = _one_for_each(path, wanted, what)
         needed = wanted.needed

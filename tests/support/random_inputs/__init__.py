@@ -14,7 +14,7 @@ import numpy as np
 from batch_analogy.errors import BatchAnalogyError
 from batch_analogy.media.stills import read_size, read_still
 from tests.support.command_line import QUICK, write_picture
-from tests.support.random_inputs.damage import damage
+from tests.support.random_inputs.damage import damage, edit_json
 from tests.support.random_inputs.names import random_name
 from tests.support.random_inputs.pictures import (
     HEIGHT,
@@ -166,6 +166,25 @@ def _odd_pair(rng: random.Random, folder: Path, clips: Clips) -> Case:
     return Case(f"{a.name}, {b.name}: {way}", command, (0,) if good else (1,))
 
 
+def _odd_painting(rng: random.Random, folder: Path, clips: Clips) -> Case:
+    """Frames with a painted key and a mask, of odd modes and tags, one of which may be damaged."""
+    frames = folder / "frames"
+    frames.mkdir()
+    (folder / "in").mkdir()
+    for index in range(2):
+        draw(index, "RGB").save(frames / f"img{index}.png")
+    key = rng.choice((save_odd_mode, save_odd_tags))(rng, folder / "in", 0)
+    mask = save_odd_mode(rng, folder / "in", 1)
+    way = damage(rng, rng.choice((key, mask))) if rng.random() < 0.4 else "whole"
+    film = folder / "film.mp4"
+    command = ["analogy", frames, "--key", f"0={key}", "-o", film, "--address", "none", *QUICK[2:]]
+    if rng.random() < 0.5:
+        command += ["--mask", mask]
+    case = Case(f"{key.name}, {mask.name}: {way}", command, film=film)
+    case.run_dir, case.codes = film.with_suffix(".run"), (0, 1, 2) if way != "whole" else (0,)
+    return case
+
+
 def _damaged_run(rng: random.Random, folder: Path, clips: Clips) -> Case:
     """A run whose own folder is damaged after it has ended."""
     frames = folder / "frames"
@@ -173,14 +192,24 @@ def _damaged_run(rng: random.Random, folder: Path, clips: Clips) -> Case:
     for index in range(2):
         draw(index, "RGB").save(frames / f"img{index}.png")
     case = _film(folder, frames)
-    case.before, case.codes = list(case.command), (0, 1, 2)
+    assert case.run_dir is not None
+    later: list[list[str | Path]] = [
+        *(list(case.command), list(case.command), ["resume", case.run_dir]),
+        *(["status", case.run_dir], ["evaluate", case.run_dir]),
+        ["retry", case.run_dir, "--failed"],
+        ["assemble", case.run_dir, "-o", folder / "again.mkv", "--codec", "ffv1"],
+    ]
+    case.before, case.codes = list(case.command), (0, 1, 2, 3)
+    case.command = rng.choice(later)
 
     def between() -> str:
         assert case.run_dir is not None
         files = sorted(p for p in case.run_dir.rglob("*") if p.is_file() and p.stat().st_size)
-        path = rng.choice(files)
+        texts = [path for path in files if path.suffix in (".json", ".jsonl")]
+        path = rng.choice(texts if rng.random() < 0.6 else files)
         case.lost.append(path)
-        return f"{path.relative_to(case.run_dir)}: {damage(rng, path)}"
+        edits = path.suffix in (".json", ".jsonl") and rng.random() < 0.7
+        return f"{path.relative_to(case.run_dir)}: {(edit_json if edits else damage)(rng, path)}"
 
     case.between = between
     return case
@@ -194,6 +223,7 @@ KINDS: dict[str, Callable[[random.Random, Path, Clips], Case]] = {
     "tags": _odd_tags,
     "names": _odd_names,
     "pair": _odd_pair,
+    "painting": _odd_painting,
     "run": _damaged_run,
 }
 """Kinds of cases; a seed has the kind of its remainder."""

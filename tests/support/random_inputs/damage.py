@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 
 def _cut(rng: random.Random, data: bytes) -> bytes:
@@ -66,6 +68,43 @@ def damage(rng: random.Random, path: Path) -> str:
     data = path.read_bytes()
     path.write_bytes(way(rng, data) if data else b"?")
     return way.__name__.strip("_")
+
+
+def edit_json(rng: random.Random, path: Path) -> str:
+    """Change one value in a line of JSON to another of any type, as careless edits do."""
+    lines = path.read_text(errors="surrogateescape").splitlines()
+    numbers = [n for n, line in enumerate(lines) if line.strip(" ,[]{}")]
+    if not numbers:
+        return damage(rng, path)
+    if path.suffix == ".json":
+        content = json.loads("\n".join(lines))
+    else:
+        number = rng.choice(numbers)
+        content = json.loads(lines[number])
+    places = list(_places(content))
+    if not places:
+        return damage(rng, path)
+    holder, key = rng.choice(places)
+    other = rng.choice([None, -1, 0, 10**30, 1.5, "", "x", [], {}, [[]], True, float("nan")])
+    if rng.random() < 0.2:
+        del holder[key]
+    else:
+        holder[key] = other
+    text = json.dumps(content)
+    if path.suffix != ".json":
+        lines[number] = text
+        text = "\n".join(lines)
+    path.write_text(text + "\n", errors="surrogateescape")
+    return f"{key} = {other!r}"
+
+
+def _places(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place in JSON that holds a value: its list or object, and its index or name."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in list(items):
+        yield content, key
+        if isinstance(value, (dict, list)):
+            yield from _places(value)
 
 
 def _piece(rng: random.Random, data: bytes) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from batch_analogy.colour import to_srgb
+from batch_analogy.media.openexr import write_exr
 from tests.support.command_line import picture
 from tests.support.profiles import ADOBE_RGB, SRGB, profile
 from tests.support.stills import deep_png, deep_tiff
@@ -38,7 +40,7 @@ def draw(index: int, mode: str, height: int = HEIGHT, width: int = WIDTH) -> Ima
     if mode == "I;16":
         return Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
     if mode in ("I", "F"):
-        stored = pixels[..., 0] * 257 if mode == "I" else pixels[..., 0] / 255
+        stored = pixels[..., 0] * np.float64(257 if mode == "I" else 1 / 255)
         return Image.fromarray(stored.astype(np.int32 if mode == "I" else np.float32))
     if mode in ("LA", "RGBA"):
         rgb.putalpha(Image.fromarray(pixels[..., 1]))
@@ -60,6 +62,11 @@ def save_odd_mode(rng: random.Random, folder: Path, index: int) -> Path:
         return _deep(rng, folder / f"img{index}.png", deep_png, index)
     if kind < 0.3:
         return _deep(rng, folder / f"img{index}.tif", deep_tiff, index)
+    if kind < 0.36:
+        light = (picture(index, HEIGHT, WIDTH).astype(np.float32) / 255) ** 3 * rng.choice((1, 16))
+        path = folder / f"img{index}.exr"
+        write_exr(path, to_srgb(light, clip=False), rng.choice((16, 32)))
+        return path
     suffix = rng.choice(tuple(MODES))
     mode = rng.choice(MODES[suffix])
     options: dict[str, Any] = {}

@@ -13,6 +13,8 @@ from batch_analogy.errors import InputError
 from batch_analogy.media.class_colours import BLACK, TRANSPARENT, WHITE, Colour, class_colour
 from batch_analogy.media.coverage import mask_size, read_coverage
 from batch_analogy.media.label_pictures import read_map, read_masks
+from batch_analogy.media.openexr import write_exr
+from tests.support.stills import deep_tiff
 
 ORIENTATION = 0x0112
 TALL, WIDE = (48, 32), (32, 48)
@@ -217,3 +219,21 @@ def test_the_coverage_of_a_mask(tmp_path: Path) -> None:
     assert mask_size(turned, TALL) == TALL
     assert read_coverage(turned, TALL).shape[:2] == TALL
     assert mask_size(turned, WIDE) == WIDE
+
+
+@pytest.mark.parametrize("kind", ["exr", "floats", "grey with alpha"])
+def test_maps_in_formats_that_pillow_does_not_read(tmp_path: Path, kind: str) -> None:
+    half = np.zeros((24, 40, 3), np.float32)
+    half[:, 20:] = 1
+    path = tmp_path / ("a.exr" if kind == "exr" else "a.tif")
+    if kind == "exr":
+        pytest.importorskip("OpenImageIO")
+        write_exr(path, half, 16)
+    elif kind == "floats":
+        deep_tiff(path, half)
+    else:
+        deep_tiff(path, (half[..., :2] * 65535).astype(np.uint16), extra=2)
+    assert read_map(path).pixels.shape == (24, 40, 3)
+    coverage = read_coverage(path)
+    assert coverage[:, :20].max() == 0
+    assert coverage[:, 20:].min() > 0.9999
