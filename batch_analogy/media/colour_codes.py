@@ -1,7 +1,7 @@
 """Colour spaces that pictures name by a code instead of a profile.
 
-PNG may hold the code points of ITU-T H.273 (chunk ``cICP``); ffmpeg writes them into frames of HDR
-videos. Cameras set to Adobe RGB note it in EXIF alone.
+PNG may hold the code points of ITU-T H.273 (chunk ``cICP``), and so do AVIF and HEIF; ffmpeg writes
+them into frames of HDR videos. Cameras set to Adobe RGB note it in EXIF alone.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _ADOBE_PRIMARIES = [
     [0.31111, 0.62567, 0.06322],
     [0.01947, 0.06087, 0.74457],
 ]
+_COLOUR_BOX = b"colrnclx"
+_META_BYTES = 1 << 16
 _LINEAR, _PQ, _HLG = 8, 16, 18  # transfer characteristics of H.273; others are shown as sRGB
 _WHITE_NITS = 203.0  # ITU-R BT.2408, "HDR reference white"
 _PEAK_NITS = 1000.0  # of HLG's nominal display
@@ -43,6 +45,8 @@ def coded_profile(image: Image.Image) -> MatrixProfile | None:
     """Return the colour space that a picture names by a code; None if it is shown as sRGB."""
     if image.format == "PNG":
         return _of_code(_png_code(image))
+    if image.format in ("AVIF", "HEIF"):
+        return _of_code(_boxed_code(image))
     if image.format in ("JPEG", "MPO") and _is_adobe_rgb(image):
         matrix = XYZ_TO_SRGB @ np.array(_ADOBE_PRIMARIES)
         return MatrixProfile((power_curve(_ADOBE_GAMMA),) * 3, matrix)
@@ -89,6 +93,18 @@ def _png_code(image: Image.Image) -> bytes | None:
     """Return the content of the chunk ``cICP``, which Pillow does not read."""
     if "cicp" not in image.info:
         image.info["cicp"] = _find_chunk(Path(image.filename))  # type: ignore[attr-defined]
+    code: bytes | None = image.info["cicp"]
+    return code
+
+
+def _boxed_code(image: Image.Image) -> bytes | None:
+    """Return the primaries and transfer function in a box ``colr`` (ISO/IEC 14496-12, 12.1.5)."""
+    if "cicp" not in image.info:
+        with Path(image.filename).open("rb") as stream:  # type: ignore[attr-defined]
+            head = stream.read(_META_BYTES)
+        at = head.find(_COLOUR_BOX)
+        codes = head[at + len(_COLOUR_BOX) :][:4]  # of two bytes each
+        image.info["cicp"] = codes[1::2] if at >= 0 and codes[::2] == b"\0\0" else None
     code: bytes | None = image.info["cicp"]
     return code
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from batch_analogy.media import stills
 from tests.support.profiles import ADOBE_RGB, SRGB_CURVE, profile
@@ -93,6 +93,20 @@ def test_adobe_rgb_may_be_noted_in_exif_alone(tmp_path: Path, space: int) -> Non
     like = "c.jpg" if space == 1 else "b.jpg"
     found, wanted = (stills.read_still(tmp_path / name) for name in ("a.jpg", like))
     np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_codes_of_avif_count(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.avif", gradient(), quality=100, subsampling="4:4:4")
+    plain = stills.read_still(path)
+    data = path.read_bytes()
+    at = data.index(b"colrnclx") + 8
+    path.write_bytes(data[:at] + bytes([0, 12, 0, 13]) + data[at + 4 :])
+    wide = stills.read_still(path)
+    pixels = np.rint(plain * 255).astype(np.uint8)
+    by_png = stills.read_still(coded(tmp_path / "b.png", (12, 13), pixels))
+    assert np.abs(wide - plain).max() > 0.05
+    np.testing.assert_allclose(wide, by_png, atol=0.002)
 
 
 def test_a_damaged_chunk_is_ignored(tmp_path: Path) -> None:
