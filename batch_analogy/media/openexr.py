@@ -7,7 +7,12 @@ invert each other to within a half float's step.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
+import os
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -143,15 +148,39 @@ def write_exr(path: Path, pixels: FloatPixels | npt.NDArray[np.uint8], depth: in
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)  # the library's own errors name no reason
         try:
-            output = library.ImageOutput.create(str(temporary))
-            written = output.open(str(temporary), spec) and output.write_image(
-                np.ascontiguousarray(light)
-            )
-            if not (output.close() and written):
-                raise OSError(28, f"EXR: {output.geterror()}", str(path))
+            with _utf8_name(temporary) as name:
+                output = library.ImageOutput.create(name)
+                opened = output.open(name, spec)
+                written = opened and output.write_image(np.ascontiguousarray(light))
+                done = output.close() and written
+            if not done:
+                _raise_disk_error(temporary, output.geterror())
             move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _raise_disk_error(path: Path, problem: str) -> None:
+    """Raise the disk's own error, which the library hides, or one with the library's message."""
+    with path.open("ab") as stream:
+        stream.write(bytes(1 << 16))
+        stream.flush()
+        os.fsync(stream.fileno())
+    raise OSError(errno.EIO, f"{problem}", str(path))
+
+
+@contextlib.contextmanager
+def _utf8_name(path: Path) -> Iterator[str]:
+    """Return a name of a file that the library takes; a name that is not UTF-8 needs a link."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / f"link{EXR_SUFFIX}"
+            link.symlink_to(path.absolute())
+            yield str(link)
+    else:
+        yield str(path)
 
 
 def _library(path: Path) -> Any:
@@ -174,7 +203,8 @@ def _opened(path: Path) -> Any:
         raise FrameError(f"cannot open {path}: {error.strerror}; check the file") from error
     if empty:
         raise FrameError(f"{path} is empty; replace it or remove it")
-    image = library.ImageInput.open(str(path))
+    with _utf8_name(path) as name:
+        image = library.ImageInput.open(name)
     if image is None:
         library.geterror()
         raise FrameError(f"{path} is not a picture this program can read; replace it or remove it")

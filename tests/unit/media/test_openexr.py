@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from batch_analogy.colour import to_linear
-from batch_analogy.errors import FrameError, MachineError
+from batch_analogy.errors import FrameError, MachineError, OutputDiskError
 from batch_analogy.media import stills
 from batch_analogy.media.numbered_output import check_pattern, write_numbered
 from batch_analogy.media.openexr import write_exr
@@ -179,6 +180,22 @@ def test_what_is_no_picture_is_refused(tmp_path: Path, content: str) -> None:
     words = {"cut": "truncated", "empty": "empty", "text": "not a picture", "depth": "Z"}
     assert words[content] in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", [os.fsdecode(b"caf\xe9"), "plain"])
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.exr"), "a?b=1 [x] %04d.exr", "http:a.exr"])
+def test_any_name_is_read_and_written(tmp_path: Path, folder: str, name: str) -> None:
+    path = tmp_path / folder / name
+    write_exr(path, np.full((H, W, 3), 0.5, np.float32), 32)
+    assert os.listdir(path.parent) == [name]
+    np.testing.assert_allclose(stills.read_still(path), 0.5, atol=1e-6)
+
+
+def test_a_full_disk_is_told(tiny_disk: Path) -> None:
+    noise = np.random.default_rng(0).random((256, 256, 3)).astype(np.float32)
+    with pytest.raises(OutputDiskError, match="disk is full"):
+        write_exr(tiny_disk / "a.exr", noise, 32)
+    assert os.listdir(tiny_disk) == []
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
