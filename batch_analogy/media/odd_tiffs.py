@@ -132,6 +132,7 @@ def _header(tags: Any, order: str) -> TiffHeader | None:
     if not bits:
         return None
     samples = int(tags.get(_SAMPLES, 1))
+    turn = int(tags.get(_ORIENTATION, 1))
     kinds = tags.get(_FORMAT, (1,))
     kind = "f" if _FLOATS in kinds else "i" if _SIGNED in kinds else "u"
     return TiffHeader(
@@ -140,7 +141,7 @@ def _header(tags: Any, order: str) -> TiffHeader | None:
         bits=int(max(bits)),
         floats=kind == "f",
         samples=samples,
-        orientation=int(tags.get(_ORIENTATION, 1)),
+        orientation=turn if 1 <= turn <= 8 else 1,
         planar=int(tags.get(_PLANES, 1)) == 2 and samples > 1,
         white_is_zero=tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO,
         is_rgb=tags.get(_PHOTOMETRIC) == _RGB,

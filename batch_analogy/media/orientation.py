@@ -51,7 +51,7 @@ def special_orientation(path: Path) -> int | None:
         return UPRIGHT
     with decoding(path):
         header = read_odd_header(path)
-    return None if header is None else _known(header.orientation)
+    return None if header is None else header.orientation
 
 
 def turned_back(orientation: int) -> int:
