@@ -173,4 +173,4 @@ def test_the_frame_shows_where_the_painting_is_transparent(
 
 
 def test_suggest_needs_a_painted_run(call: Call, frames: Path, tmp_path: Path) -> None:
-    call("suggest", tmp_path).assert_failed(2, "there is no plan in")
+    call("suggest", tmp_path).assert_failed(2, "there is no run in")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,11 @@ from batch_analogy.errors import InputError, UsageError
 from batch_analogy.files import atomic_write_bytes
 from batch_analogy.json_files import from_plain, to_plain
 from batch_analogy.media.label_pictures import read_map
-from batch_analogy.media.stills import read_still, to_uint8
+from batch_analogy.media.stills import read_opacity, read_still, to_uint8
 
 MODEL_FILE = "model.safetensors"
 
+_log = logging.getLogger(__name__)
 _HEADER_KEY = "batch-analogy"
 
 
@@ -138,6 +140,8 @@ def read_pair(picture: Path, label: Path) -> tuple[Tensor, Tensor, Palette]:
     """
     pixels, read = read_still(picture), read_map(label, picture=picture)
     labels, name = to_uint8(read.pixels), str(label)
+    if read_opacity(picture) is not None:
+        _log.warning("%s is transparent; the network learns it over white", picture)
     if pixels.shape != labels.shape:
         raise InputError(
             f"{label} is {labels.shape[1]}×{labels.shape[0]} px, but {picture} is "

@@ -35,6 +35,21 @@ def model() -> SemanticModel:
     )
 
 
+@pytest.mark.parametrize("opaque", [True, False])
+def test_transparency_of_the_picture_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, opaque: bool
+) -> None:
+    labels = np.zeros((32, 40, 3), np.uint8)
+    labels[:, 20:] = (255, 0, 0)
+    Image.fromarray(labels).save(tmp_path / "labels.png")
+    picture = Image.fromarray(labels)
+    picture.putalpha(255 if opaque else 100)
+    picture.save(tmp_path / "picture.png")
+    image, _, _ = read_pair(tmp_path / "picture.png", tmp_path / "labels.png")
+    assert image.shape[1] == 3
+    assert ("is transparent" in caplog.text) == (not opaque)
+
+
 def test_reads_a_model_as_it_was_written(model: SemanticModel, tmp_path: Path) -> None:
     save_model(model.to("cpu"), tmp_path)
     again = load_model(tmp_path, half=False)
