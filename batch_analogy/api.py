@@ -51,6 +51,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_analogy.config.checks import check_choice
+from batch_analogy.config.codecs import usual_codec
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Command, Deflicker, RunConfig, default_matching
@@ -137,7 +138,8 @@ def film_config(
         run_dir: where finished frames, plan and journal are kept. By default a folder beside the
             film.
         analogy: how the frames are matched. By default the command's preset.
-        fields: other fields of ``RunConfig``.
+        fields: other fields of ``RunConfig``. The output's suffix chooses the ``codec``, unless
+            it is given.
 
     Raises:
         ConfigError: a value is outside its allowed set or range.
@@ -157,6 +159,8 @@ def film_config(
     files = tuple(str(_absolute(one)) for one in files)
     inputs = RunInputs.of(command, _absolute(source), _absolute(reference), painting)
     inputs = replace(inputs, files=files)
+    if "codec" not in fields and output is not None:
+        fields["codec"] = usual_codec(Path(output).suffix) or RunConfig.codec
     film, folder = choose_places(
         inputs,
         None if output is None else _absolute(output),

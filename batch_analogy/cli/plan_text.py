@@ -69,6 +69,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     for film in films_of(config):
         yield from _film_rows(config, plan, film)
     yield from (("sound", choice.text) for choice in sound_choices(config, plan))
+    yield from _silence_rows(config, plan)
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
     for frame in failed[:MAX_SHOWN_UNUSABLE]:
@@ -133,6 +134,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
+    yield from (text for _, text in _silence_rows(config, plan))
     notes = (choice.note for choice in sound_choices(config, plan))
     yield from (f"WARNING: {note}" for note in notes if note)
     for film in films_of(config):
@@ -183,6 +185,17 @@ def _film_rows(config: RunConfig, plan: Plan, film: FilmPlan) -> Iterator[tuple[
         deep = properties is not None and properties.high_bit_depth
         note = playing_note(encoding, (height, width), plan.fps, deep=deep)
         yield from [("", f"WARNING: {note}")] if note else []
+
+
+def _silence_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield a warning if the video has sound that the film cannot hold."""
+    from batch_analogy.config.codecs import CODECS
+    from batch_analogy.media.numbered_output import is_pattern
+
+    codec, properties = CODECS[config.codec], plan.video_properties
+    sounds = config.keep_audio and properties is not None and properties.has_soundtrack
+    if sounds and codec.animation and not is_pattern(config.output):
+        yield "sound", f"WARNING: {codec.title} has no sound; the film is silent"
 
 
 def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

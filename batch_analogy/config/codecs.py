@@ -19,6 +19,8 @@ class AlphaSpec:
     title: str
     pixel_formats: Mapping[int, str]  # bits per channel → pixel format, as for opaque frames
     options: tuple[str, ...] = ()  # after the codec's own
+    filters: str = ""  # instead of the codec's own
+    smooth: bool = True  # False: a pixel is either opaque or transparent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,9 @@ class CodecSpec:
     summary: str  # for --help, following the codec's name
     suffixes: tuple[str, ...]  # of its containers, the usual one first
     encoder: str
-    options: tuple[str, ...]  # {crf} is replaced by the quality
+    options: tuple[str, ...]  # {crf} is replaced by the quality, on the encoder's own scale
+    worst_crf: int = 51  # the end of the encoder's scale for {crf}
+    filters: str = ""  # before the encoder, on pixels of its format
     lossless_options: tuple[str, ...] | None = None  # at crf 0; None: ``options``
     suffix_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by suffix
     pixel_formats: Mapping[int, str]  # bits per channel → pixel format
@@ -66,17 +70,21 @@ class CodecSpec:
     few_players_bits: int | None = None  # from so many bits on, few players show the film
     few_players_lossless: bool = False  # the same at crf 0
     alpha: AlphaSpec | None = None  # None: transparent frames are seen over white
+    animation: bool = False  # a picture with frames: sRGB without colour tags, and no sound
+    most_fps: int | None = None  # frames a second that players show
 
     def encoder_options(self, crf: int, suffix: str) -> list[str]:
         """Return ffmpeg's options for the encoder.
 
         Args:
             crf: quality from 0 (lossless) to 51, ignored by encoders without such a setting.
+                Encoders with a longer scale get the same share of it.
             suffix: suffix of the film, in lower case.
         """
         lossless = crf == 0 and self.lossless_options is not None
         options = (self.lossless_options or ()) if lossless else self.options
-        quality = [option.format(crf=crf) for option in options]
+        scaled = round(crf * self.worst_crf / 51)
+        quality = [option.format(crf=scaled, quality=100 - crf) for option in options]
         return ["-c:v", self.encoder, *quality, *self.suffix_options.get(suffix, ())]
 
 
@@ -85,6 +93,24 @@ _BY_SOFTWARE = (
     "whatever else decodes in hardware"
 )
 _X265 = f"log-level=error:pools={_THREADS}:frame-threads=2"
+_VP9 = ("-threads", _THREADS, "-tile-columns", "2", "-cpu-used", "2")
+_SVT = f"lp={_THREADS}"
+# A palette for each frame, because one for all would need the whole film in memory. A fixed pattern
+# of dithering does not crawl from frame to frame.
+_PALETTE = (
+    "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent={transparent}[p];"
+    "[b][p]paletteuse=new=1:dither=bayer:bayer_scale=4"
+)
+# Levels 5.1 and 6.1 of ITU-T H.265, Tables A.8 and A.9; VP9 and AV1 have such levels too.
+_UHD = Players(title="4096x2160", long_px=4096, short_px=2160, px_per_second=534_773_760)
+_8K = Players(
+    title="8192x4320",
+    long_px=8192,
+    short_px=4320,
+    px_per_second=2_139_095_040,
+    where="plays on devices that decode 8K, most of them made after 2020, and not on older phones, "
+    "televisions and computers",
+)
 _APPLE_TAG = ("-tag:v", "hvc1")  # without it, Apple's players do not recognise H.265
 
 CODECS: dict[str, CodecSpec] = {
@@ -126,17 +152,7 @@ CODECS: dict[str, CodecSpec] = {
         deep_bits=10,
         even_sides=True,
         max_side_px=16384,
-        players=(  # levels 5.1 and 6.1 of ITU-T H.265, Tables A.8 and A.9
-            Players(title="4096x2160", long_px=4096, short_px=2160, px_per_second=534_773_760),
-            Players(
-                title="8192x4320",
-                long_px=8192,
-                short_px=4320,
-                px_per_second=2_139_095_040,
-                where="plays on devices that decode 8K, most of them made after 2020, and not on "
-                "older phones, televisions and computers",
-            ),
-        ),
+        players=(_UHD, _8K),
         beyond=_BY_SOFTWARE,
     ),
     "prores": CodecSpec(
@@ -175,6 +191,84 @@ CODECS: dict[str, CodecSpec] = {
             pixel_formats={8: "bgra", 10: "gbrap10le", 16: "gbrap16le"},
         ),
     ),
+    "vp9": CodecSpec(
+        title="VP9",
+        summary="(.webm) is for web pages, transparent too",
+        suffixes=(".webm", ".mkv"),
+        encoder="libvpx-vp9",
+        options=("-crf", "{crf}", "-b:v", "0", *_VP9),
+        lossless_options=("-lossless", "1", *_VP9),
+        worst_crf=63,
+        pixel_formats={8: "yuv420p", 10: "yuv420p10le"},
+        bits=8,
+        deep_bits=8,  # as for H.264
+        even_sides=True,
+        max_side_px=16384,
+        players=(_UHD,),
+        beyond=_BY_SOFTWARE,
+        few_players_bits=10,
+        alpha=AlphaSpec(
+            title="VP9 with alpha",
+            pixel_formats={8: "yuva420p"},
+            options=("-auto-alt-ref", "0"),  # libvpx cannot code alpha with such frames
+        ),
+    ),
+    "av1": CodecSpec(
+        title="AV1",
+        summary="makes the smallest files, for browsers, and devices made after 2021",
+        suffixes=(".mp4", ".mkv", ".webm"),
+        encoder="libsvtav1",
+        options=("-crf", "{crf}", "-preset", "6", "-svtav1-params", _SVT),
+        lossless_options=("-preset", "6", "-svtav1-params", f"{_SVT}:lossless=1"),
+        worst_crf=63,
+        pixel_formats={8: "yuv420p", 10: "yuv420p10le"},
+        bits=8,
+        deep_bits=10,
+        even_sides=True,
+        max_side_px=8704,  # the encoder's limit for the height
+        players=(_UHD, _8K),  # levels 5.1 and 6.1 of the AV1 specification, Annex A, show these
+        beyond=_BY_SOFTWARE,
+    ),
+    "gif": CodecSpec(
+        title="GIF",
+        summary="(256 colours a frame) is an animated picture without sound",
+        suffixes=(".gif",),
+        encoder="gif",
+        options=("-loop", "0"),
+        filters=_PALETTE.format(transparent=0),
+        pixel_formats={8: "bgra"},
+        bits=8,
+        deep_bits=8,
+        even_sides=False,
+        max_side_px=65535,
+        alpha=AlphaSpec(
+            title="GIF, where a pixel is either opaque or transparent",
+            pixel_formats={8: "bgra"},
+            filters=_PALETTE.format(transparent=1),
+            smooth=False,
+        ),
+        animation=True,
+        most_fps=50,  # browsers show shorter frames ten times as long
+    ),
+    "webp": CodecSpec(
+        title="WebP",
+        summary="is one of all colours, transparent too",
+        suffixes=(".webp",),
+        encoder="libwebp_anim",
+        options=("-quality", "{quality}", "-loop", "0"),
+        lossless_options=("-lossless", "1", "-loop", "0"),
+        pixel_formats={8: "bgra"},
+        bits=8,
+        deep_bits=8,
+        even_sides=False,
+        max_side_px=16383,
+        alpha=AlphaSpec(
+            title="WebP",
+            pixel_formats={8: "bgra"},
+            options=("-c:v", "libwebp"),  # the other one drops alpha unless it is lossless
+        ),
+        animation=True,
+    ),
 }
 """Name, as in ``--codec``, → codec. To add a codec, add an entry."""
 
@@ -183,6 +277,16 @@ if TYPE_CHECKING:
     Codec = str
 else:
     Codec = Literal[tuple(CODECS)]
+
+
+def usual_codec(suffix: str) -> Codec | None:
+    """Return the codec that films with this suffix have by default; None if none has it.
+
+    >>> usual_codec(".mkv"), usual_codec(".WEBM"), usual_codec(".txt")
+    ('h264', 'vp9', None)
+    """
+    return next((name for name, one in CODECS.items() if suffix.lower() in one.suffixes), None)
+
 
 SELECTABLE_BITS = (8, 10)
 """Bits per channel that a user can choose for a film, if the codec has them."""

@@ -225,6 +225,16 @@ def stored_colour_space(colours: ColourSpace, pixel_format: str) -> ColourSpace:
     return dataclasses.replace(colours, full_range=colours.full_range and not limited)
 
 
+def to_srgb_filter(colours: ColourSpace) -> str:
+    """Return the filters that bring RGB of another gamut to sRGB's, for untagged pictures."""
+    if not colours.is_wide_gamut:
+        return ""
+    return (
+        "zscale=min=gbr:rin=full:pin=2020:tin=709:m=gbr:r=full:p=709:t=linear,format=gbrpf32le,"
+        "zscale=t=709"
+    )
+
+
 def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
     """Convert pixels from sRGB to BT.2020 primaries.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from batch_analogy.config.codecs import CODECS, Codec, CodecSpec
 from batch_analogy.config.film_size import FULL, FilmFit, FilmSize, parse_film_size
 from batch_analogy.config.run import SoundTracks
 from batch_analogy.errors import MachineError, UsageError
+from batch_analogy.media.colour_tags import ColourSpace, encode_filter, to_srgb_filter
 from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.joined_video import as_input
 from batch_analogy.media.sound import TrackChoice, choose_tracks, seek
@@ -20,8 +22,14 @@ from batch_analogy.media.video import VideoInfo
 _TEXTS = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
 _PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
 
+_PLACEHOLDER = re.compile(r"%0?\d*d")
+
+MATROSKA = (".mkv", ".webm")
+"""Suffixes of containers of the family of Matroska."""
+
 KEEP_ALPHA = (
-    f"--codec {' or '.join(name for name, spec in CODECS.items() if spec.alpha)}, or numbered "
+    f"--codec {' or '.join(n for n, spec in CODECS.items() if spec.alpha and spec.alpha.smooth)}, "
+    "or numbered "
     "pictures (-o out/%06d.png), keep the transparency"
 )
 """Advice where a film loses its transparency."""
@@ -49,12 +57,15 @@ class EncodingOptions:
         """The codec's record."""
         return CODECS[self.codec]
 
-    def bits(self, deep: bool) -> int:
+    def bits(self, deep: bool, alpha: bool = False) -> int:
         """Return the film's bits a channel.
 
         Args:
             deep: True if the frames have more than 8 bits a channel.
+            alpha: True if frames are transparent and the codec has an ``alpha``.
         """
+        if alpha and self.spec.alpha is not None:
+            return min(self.bits(deep), max(self.spec.alpha.pixel_formats))
         if self.depth is not None and self.depth in self.spec.pixel_formats:
             return self.depth
         return self.spec.deep_bits if deep else self.spec.bits
@@ -67,7 +78,15 @@ class EncodingOptions:
             alpha: True if frames are transparent and the codec has an ``alpha``.
         """
         spec = self.spec.alpha if alpha and self.spec.alpha is not None else self.spec
-        return spec.pixel_formats[self.bits(deep)]
+        return spec.pixel_formats[self.bits(deep, alpha)]
+
+    def filters(self, colours: ColourSpace, deep: bool, alpha: bool = False) -> str:
+        """Return the filters that turn full-range RGB into the encoder's pixels, and tag them."""
+        spec = self.spec
+        own = spec.alpha.filters if alpha and spec.alpha is not None else spec.filters
+        first = to_srgb_filter(colours) if spec.animation else ""
+        made = [first, encode_filter(colours, self.pixel_format(deep, alpha)), own]
+        return ",".join(one for one in made if one)
 
     def options(self, suffix: str, alpha: bool = False) -> list[str]:
         """Return ffmpeg's encoder options for a film with this suffix (lower case)."""
@@ -97,11 +116,22 @@ def check_container(output: Path, codec: Codec) -> None:
     """
     spec = CODECS[codec]
     suffix = output.suffix.lower()
+    if spec.animation and _PLACEHOLDER.search(output.name):
+        raise UsageError(
+            f"output {output} has a number like those of pictures, but {spec.title} holds all "
+            "frames in one file; name it without, or write numbered .png or .tif"
+        )
     if suffix in spec.suffixes:
         return
     known = any(suffix in other.suffixes for other in CODECS.values())
     purpose = f" to hold {spec.title}" if known or codec != "h264" else ""
-    raise UsageError(f"output {output} must end in one of {', '.join(spec.suffixes)}{purpose}")
+    suffixes = spec.suffixes if purpose else tuple(dict.fromkeys(_all_suffixes()))
+    raise UsageError(f"output {output} must end in one of {', '.join(suffixes)}{purpose}")
+
+
+def _all_suffixes() -> Iterator[str]:
+    for spec in CODECS.values():
+        yield from spec.suffixes
 
 
 @dataclass(frozen=True)
@@ -147,7 +177,7 @@ class Soundtrack:
             return ["-map", "0:v:0"]
         limits = [*seek(self.begin), "-t", f"{float(duration):.6f}"]
         source = [*limits, *as_input(self.video)]
-        if self.begin > 0 or suffix == ".mkv":
+        if self.begin > 0 or suffix in MATROSKA:
             # Packets before the start would delay the picture, or be hidden in a .mp4.
             streams += ["-copypriorss:a", "0", "-copypriorss:s", "0"]
         return [*source, "-map", "0:v:0", *streams, "-map_metadata", "-1"]
@@ -174,6 +204,8 @@ def _streams(kind: str, codecs: Sequence[tuple[int, tuple[str, ...] | None]]) ->
 
 def _subtitle(codec: str, suffix: str) -> tuple[str, ...] | None:
     """Return the encoder for a subtitle stream; None if the container cannot hold it."""
+    if suffix == ".webm":
+        return ("webvtt",) if codec in _TEXTS else None
     if suffix == ".mkv":
         if codec == "mov_text":
             return ("subrip",)

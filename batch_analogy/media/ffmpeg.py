@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import re
 import subprocess
 import threading
@@ -109,6 +110,7 @@ class FfmpegPipe:
             stdin=subprocess.DEVNULL if reads else subprocess.PIPE,
             stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            env={"SVT_LOG": "1", **os.environ},  # SVT-AV1 is silent, but for errors
             start_new_session=True,  # Ctrl-C is handled by the driver, not by ffmpeg
         )
         process = self._process

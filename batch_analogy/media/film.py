@@ -17,8 +17,14 @@ import numpy as np
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
-from batch_analogy.media.colour_tags import ColourSpace, encode_filter
-from batch_analogy.media.encoding import KEEP_ALPHA, EncodingOptions, Soundtrack, check_container
+from batch_analogy.media.colour_tags import ColourSpace
+from batch_analogy.media.encoding import (
+    KEEP_ALPHA,
+    MATROSKA,
+    EncodingOptions,
+    Soundtrack,
+    check_container,
+)
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
 from batch_analogy.media.fitting import fit_pixels
@@ -34,6 +40,7 @@ from batch_analogy.media.stills import (
     to_uint16,
 )
 from batch_analogy.media.verify import verify_film
+from batch_analogy.media.webp_blending import replace_frames
 
 _MAX_TICKS_PER_SECOND = 1_000_000  # of a film's clock
 _USUAL_TICKS_PER_SECOND = 90_000
@@ -109,7 +116,7 @@ def encode_film(
         _log.warning("%s: %s", output, note)
     duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
     pixel_format = encoding.pixel_format(deep, layout.alpha)
-    encoder = ["-vf", encode_filter(colours, pixel_format)]
+    encoder = ["-vf", encoding.filters(colours, deep, layout.alpha)]
     encoder += _encoder_options(encoding, durations, output.suffix.lower(), layout.alpha)
     with _temporary(output, scratch) as temporary:
         target = ["-y", as_url(temporary)]
@@ -119,7 +126,9 @@ def encode_film(
             command = [*pictures, *tracks, *encoder, *target]
             _run_encoder(command, frames, durations, layout, output, on_frame)
 
-        has_audio = _encode_with_sound(encode, sound, output, duration)
+        has_audio = _encode_with_sound(encode, encoding, sound, output, duration)
+        if layout.alpha and output.suffix.lower() == ".webp":
+            replace_frames(temporary)
         verify_film(
             temporary,
             output,
@@ -127,7 +136,7 @@ def encode_film(
             times=_frame_times(fps, durations),
             size=(layout.height, layout.width),
             pixel_format=pixel_format,
-            colours=colours,
+            colours=None if encoding.spec.animation else colours,
         )
         with disk_errors(output):
             size_bytes = temporary.stat().st_size
@@ -192,7 +201,11 @@ def _input_options(layout: FilmLayout, fps: Fraction | None) -> list[str]:
 
 
 def _encode_with_sound(
-    encode: Callable[[list[str]], None], sound: Soundtrack | None, output: Path, duration: Fraction
+    encode: Callable[[list[str]], None],
+    encoding: EncodingOptions,
+    sound: Soundtrack | None,
+    output: Path,
+    duration: Fraction,
 ) -> bool:
     """Encode the film with its sound, or without if the sound alone is at fault.
 
@@ -200,7 +213,7 @@ def _encode_with_sound(
         Whether the film has sound.
     """
     silent = ["-map", "0:v:0"]
-    if sound is None:
+    if sound is None or encoding.spec.animation:
         encode(silent)
         return False
     suffix = output.suffix.lower()
@@ -256,7 +269,7 @@ def _clock_options(durations: Sequence[Fraction] | None, suffix: str) -> list[st
             break
     while ticks < 1000:  # some players do not support coarser clocks
         ticks *= 10
-    scale = [] if suffix == ".mkv" else ["-video_track_timescale", str(ticks)]
+    scale = [] if suffix in MATROSKA else ["-video_track_timescale", str(ticks)]
     return ["-enc_time_base", f"1/{ticks}", *scale]
 
 

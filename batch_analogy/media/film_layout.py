@@ -38,7 +38,8 @@ def choose_layout(
     """
     height, width = film_size_px(*frame, encoding.film_size, encoding.spec, fps)
     scaled = max(frame) > encoding.spec.max_side_px and encoding.film_size.exact is None
-    return FilmLayout(height, width, frame, encoding.fit, scaled, encoding.bits(deep) > 8, alpha)
+    deep = encoding.bits(deep, alpha) > 8
+    return FilmLayout(height, width, frame, encoding.fit, scaled, deep, alpha)
 
 
 def film_size_of(

@@ -1,6 +1,7 @@
 """Choose, before any work is done, how each sound track of a video goes into a film.
 
-A track is copied if players expect its codec in the film's container, otherwise encoded as AAC.
+A track is copied if players expect its codec in the film's container, otherwise encoded as AAC,
+or as Opus in WebM.
 Whether ffmpeg can do so is tried on the first second, because no table tells it: an encoder may
 lack the track's channel layout, and some phones write tracks that nothing can decode.
 """
@@ -20,8 +21,9 @@ from batch_analogy.media.ffmpeg import FILES_ONLY, as_url, first_reason, run_ffm
 _TRIED_SECONDS = "1"
 _COPY = ("copy",)
 _AAC = ("aac", "-b:a", "256k")
-_FEWER_CHANNELS = (6, 2)  # that AAC can hold; more are mixed down
-_FIRST_TWO = (*_AAC, "-filter:a", "pan=stereo|c0=c0|c1=c1")  # where there is no rule for mixing
+_OPUS = ("libopus", "-b:a", "192k")
+_FEWER_CHANNELS = (6, 2)  # that AAC and Opus can hold; more are mixed down
+_FIRST_TWO = ("-filter:a", "pan=stereo|c0=c0|c1=c1")  # where there is no rule for mixing
 _COMMON_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s24le"})
 # Audio codecs that players expect in each container; all others are encoded as AAC.
@@ -29,8 +31,9 @@ _COPIED_AUDIO = {
     ".mp4": _COMMON_AUDIO,
     ".mov": _COMMON_AUDIO | _PCM,
     ".mkv": _COMMON_AUDIO | _PCM | {"flac", "opus", "vorbis"},
+    ".webm": frozenset({"opus", "vorbis"}),
 }
-_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _PICTURE = ("-f", "lavfi", "-i", "color=s=64x64:r=10:d=0.1")
 
 
@@ -84,7 +87,8 @@ def _choose(
     reason = ""
     for encoder, fate, loses in _candidates(sound, suffix):
         source = [*FILES_ONLY, *seek(begin), "-t", _TRIED_SECONDS, "-i", as_url(video)]
-        coded = ["-map", "0:v", "-c:v", "mpeg4", "-map", f"1:a:{index}", "-c:a", *encoder]
+        picture = "libvpx" if suffix == ".webm" else "mpeg4"
+        coded = ["-map", "0:v", "-c:v", picture, "-map", f"1:a:{index}", "-c:a", *encoder]
         film = ["-f", _FORMATS[suffix], "-y", os.devnull]
         tried = run_ffmpeg(["-v", "error", *_PICTURE, *source, *coded, *film])
         if tried.code == 0:
@@ -103,14 +107,16 @@ def _candidates(sound: SoundStream, suffix: str) -> list[_Candidate]:
     """Return encoders and their options, the best first: what they do, and whether a loss."""
     if sound.codec == UNKNOWN_CODEC:
         return [(_COPY, "is copied, but few players know its codec", True)]
-    found: list[_Candidate] = [(_AAC, f"is encoded as AAC, as is usual in {suffix}", False)]
+    encoder, name = (_OPUS, "Opus") if suffix == ".webm" else (_AAC, "AAC")
+    found: list[_Candidate] = [(encoder, f"is encoded as {name}, as is usual in {suffix}", False)]
     if sound.codec in _COPIED_AUDIO[suffix]:
         found.insert(0, (_COPY, "is copied", False))
     for fewer in (number for number in _FEWER_CHANNELS if number < sound.channels):
         mixed = f"has {sound.channels} channels, which are mixed down to {fewer}"
-        found.append(((*_AAC, "-ac:a", str(fewer)), mixed, True))
+        found.append(((*encoder, "-ac:a", str(fewer)), mixed, True))
     if sound.channels > 2:
-        found.append((_FIRST_TWO, f"has {sound.channels} channels, of which 2 are kept", True))
+        kept = f"has {sound.channels} channels, of which 2 are kept"
+        found.append(((*encoder, *_FIRST_TWO), kept, True))
     return found
 
 

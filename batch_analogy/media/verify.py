@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from batch_analogy.errors import FilmError
+from batch_analogy.errors import FilmError, InputError
+from batch_analogy.media.animation import read_animation_times
 from batch_analogy.media.colour_tags import ColourSpace, stored_colour_space
 from batch_analogy.media.container import read_container
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, last_lines
@@ -26,7 +29,7 @@ def verify_film(
     times: Iterable[Fraction],
     size: tuple[int, int],
     pixel_format: str,
-    colours: ColourSpace,
+    colours: ColourSpace | None,
 ) -> None:
     """Decode the whole film and check its frame count, times, size and tags.
 
@@ -37,11 +40,14 @@ def verify_film(
         times: when each frame is to be shown, in seconds.
         size: height and width, px.
         pixel_format: ffmpeg's name.
-        colours: colour space that the film is to be tagged with.
+        colours: colour space that the film is to be tagged with; None: it has no tags.
 
     Raises:
         FilmError: the film cannot be decoded, or something differs.
     """
+    if output.suffix.lower() == ".webp":
+        _verify_webp(film, output, count, times, size)
+        return
     command = ["-v", "error", "-i", as_url(film), "-map", "0:v:0", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "demux", "-f", "framecrc", "-"]
     decoded = _DecodedFrames(iter(times))
@@ -59,6 +65,8 @@ def verify_film(
         raise FilmError(
             f"{output} failed verification: frame {decoded.mistimed} is not shown at its time"
         )
+    if colours is None:
+        return
     tags = read_container(film).videos[0].tags
     found = ColourSpace(str(tags.matrix), str(tags.primaries), str(tags.transfer), tags.full_range)
     wanted = stored_colour_space(colours, pixel_format)
@@ -68,6 +76,35 @@ def verify_film(
             f"{output} failed verification: it is {tags.pixel_format} tagged {found}, not "
             f"{pixel_format} tagged {wanted}"
         )
+
+
+def _verify_webp(
+    film: Path, output: Path, count: int, times: Iterable[Fraction], size: tuple[int, int]
+) -> None:
+    """Decode an animated WebP; its encoder joins equal frames into one that is shown longer."""
+    try:
+        height, width, _, found = read_animation_times(film)
+    except InputError as error:
+        raise FilmError(f"{output} failed verification: {error}") from error
+    if (height, width) != size:
+        raise FilmError(f"{output} failed verification: it is not {size[1]}×{size[0]} px")
+    wanted = list(itertools.islice(times, count + 1))  # the last one is the film's end
+    shown = [tick * found.tick for tick in (*found.ticks, found.end)]
+    near = [_distance(wanted, time) for time in shown]
+    whole = abs(shown[-1] - wanted[-1]) <= ROUNDING_SECONDS
+    if len(found.ticks) == 1 and count > 1:
+        return  # all frames are equal, and a still has no times
+    if len(shown) > len(wanted) or max(near) > ROUNDING_SECONDS or not whole:
+        raise FilmError(
+            f"{output} failed verification: its {len(found.ticks)} frames are not shown at the "
+            f"times of the {count} frames"
+        )
+
+
+def _distance(sorted_times: Sequence[Fraction], time: Fraction) -> Fraction:
+    """Return how far the nearest of these times is."""
+    place = bisect.bisect_left(sorted_times, time)
+    return min(abs(one - time) for one in sorted_times[max(0, place - 1) : place + 1])
 
 
 class _DecodedFrames:

@@ -158,8 +158,9 @@ OutputOption = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="The film to write (.mp4, .mov or .mkv); or a folder/ or a pattern like out/%06d.tif "
-        "for numbered pictures (.png, or .tif with 16 bits). By default a film named after the "
+        help="The film to write (.mp4, .mov, .mkv, .webm, .gif or .webp); or a folder/ or a "
+        "pattern like out/%06d.tif for numbered pictures (.png, or .tif with 16 bits). By default "
+        "a film named after the "
         "frames, in the current folder.",
         parser=parse_output,
         metavar="FILM",
@@ -180,7 +181,14 @@ FpsOption = Annotated[
 ]
 HoldOption = Annotated[int, typer.Option(help=HOLD_HELP, metavar="N", rich_help_panel=FILM)]
 BlendOption = Annotated[int, typer.Option(help=BLEND_HELP, metavar="N", rich_help_panel=FILM)]
-CodecOption = Annotated[Codec, typer.Option(help=CODEC_HELP, rich_help_panel=FILM)]
+CodecOption = Annotated[
+    Codec | None,
+    typer.Option(
+        help=f"{CODEC_HELP} By default the first that the film's ending takes, else h264.",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
 DepthOption = Annotated[
     int | None,
     typer.Option(help=_DEPTH_HELP, metavar="8|10", show_default=False, rich_help_panel=FILM),
@@ -188,8 +196,8 @@ DepthOption = Annotated[
 CrfOption = Annotated[
     int,
     typer.Option(
-        help="Compression of h264 and h265: 0 is lossless, at 16 no loss is visible, 28 makes "
-        "small files.",
+        help="Compression of h264, h265, vp9, av1 and webp: 0 is lossless, at 16 no loss is "
+        "visible, 28 makes small files.",
         rich_help_panel=FILM,
     ),
 ]
@@ -296,7 +304,7 @@ class FilmOptions:
     fps: FpsOption = None
     hold: HoldOption = RunConfig.hold
     blend: BlendOption = RunConfig.blend
-    codec: CodecOption = RunConfig.codec
+    codec: CodecOption = None  # None: by the output's suffix
     depth: DepthOption = None
     crf: CrfOption = RunConfig.crf
     film_size: FilmSizeOption = RunConfig.film_size
@@ -313,11 +321,13 @@ class FilmOptions:
 
     def config_fields(self) -> dict[str, Any]:
         """Return the film's fields of ``RunConfig``, without the paths."""
-        same = ("fps", "hold", "blend", "codec", "depth", "crf", "start", "end", "order")
+        same = ("fps", "hold", "blend", "depth", "crf", "start", "end", "order")
         more = ("film_size", "film_fit", "on_missing", "temporal", "orientation")
         fields = {name: getattr(self, name) for name in (*same, *more)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)
+        if self.codec is not None:
+            fields["codec"] = self.codec
         if self.deflicker is not None:
             fields["deflicker"] = parse_deflicker(self.deflicker)
         return fields

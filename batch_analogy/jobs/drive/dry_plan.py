@@ -5,7 +5,7 @@ from __future__ import annotations
 from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import PlanChangedError
-from batch_analogy.jobs.drive.film_outputs import check_outputs
+from batch_analogy.jobs.drive.film_outputs import check_outputs, check_times
 from batch_analogy.jobs.drive.pool_choice import check_workers
 from batch_analogy.jobs.drive.run_settings import (
     absolute_config,
@@ -52,6 +52,7 @@ def dry_plan(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = 
         previous=previous,
         on_frame=plan_reporter(on_event),
     )
+    check_times(config, plan)
     plan = with_painting(plan, config, previous)
     if previous is None:
         return scan_frames(plan, config, store, None, on_event)

@@ -7,19 +7,23 @@ start recognises its film and deletes the unfinished files.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from batch_analogy.config.codecs import CODECS
+from batch_analogy.config.codecs import CODECS, usual_codec
 from batch_analogy.config.film_size import check_film_size, parse_film_size
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.files import TEMPORARY_PREFIX, check_writable, disk_errors, temporary_path
 from batch_analogy.jobs.locked_folder import remove_tree
+from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.json_files import from_plain, read_struct, to_plain, write_json
 from batch_analogy.media.encoding import check_container, check_encoder
@@ -104,6 +108,8 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         check_container(path, config.codec)
         check_film_size(parse_film_size(config.film_size), CODECS[config.codec])
         check_encoder(config.codec)
+        if CODECS[config.codec].animation:
+            _refuse_among_frames(config)
     if overwrite:
         return
     records = read_records(store)
@@ -116,13 +122,52 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
             )
 
 
+def codec_fields(config: RunConfig, output: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields that fit a run's codec to another film, whose suffix may need another codec.
+
+    Args:
+        config: the run.
+        output: the other film.
+        given: fields that the user changes; a codec among them is taken.
+    """
+    suffix = output.suffix.lower()
+    codec = usual_codec(suffix)
+    if "codec" in given or codec is None or suffix in CODECS[config.codec].suffixes:
+        return {}
+    depth = config.depth if config.depth in CODECS[codec].pixel_formats else None
+    return {"codec": codec, "depth": depth}
+
+
+def check_times(config: RunConfig, plan: Plan) -> None:
+    """Refuse, before any work, frames that follow each other faster than the film can show.
+
+    Raises:
+        UsageError: they do.
+    """
+    spec = CODECS[config.codec]
+    if spec.most_fps is None or is_pattern(config.output):
+        return
+    fps = plan.fps
+    if config.fps is None and not plan.constant_rate:
+        begins = [Fraction(frame.time or 0) for frame in plan.frames]
+        gaps = [after - before for before, after in itertools.pairwise(begins)]
+        fps = max([fps, *(1 / gap for gap in gaps if gap > 0)])
+    if fps > spec.most_fps:
+        raise UsageError(
+            f"output {config.output} has {float(fps):.6g} frames/s, and players show {spec.title} "
+            f"of more than {spec.most_fps} far too slowly; give --fps {spec.most_fps} or less, or "
+            "another --output such as .webp or .webm"
+        )
+
+
 def _refuse_among_frames(config: RunConfig) -> None:
-    """Refuse numbered pictures that the same command would take for frames the next time."""
+    """Refuse pictures that the same command would take for frames the next time."""
     for film in films_of(config):
-        if would_find(config.source, numbered(film.path, 0)):
+        picture = numbered(film.path, 0) if is_pattern(film.path) else film.path
+        if would_find(config.source, picture):
             raise UsageError(
-                f"output {film.path} lies among the frames, and its pictures would be taken for "
-                "frames the next time; name another folder"
+                f"output {film.path} lies among the frames, and would be taken for frames the next "
+                "time; name another folder"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from batch_analogy.config.codecs import CODECS
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -64,6 +65,8 @@ def takes_sound(config: RunConfig, plan: Plan) -> bool:
     """Return True if the film has the sound or the subtitles of the video."""
     properties = plan.video_properties
     if not config.keep_audio or properties is None or not properties.has_soundtrack:
+        return False
+    if CODECS[config.codec].animation:
         return False
     return (config.hold, config.blend) == (1, 1) and plan.fps == properties.fps
 

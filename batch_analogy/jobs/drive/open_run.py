@@ -24,6 +24,8 @@ from batch_analogy.jobs.drive.dry_plan import dry_plan
 from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.film_outputs import (
     check_outputs,
+    check_times,
+    codec_fields,
     films_of,
     forget_unreadable,
     identify_output,
@@ -183,6 +185,7 @@ def _open_locked(
         previous=previous,
         on_frame=plan_reporter(on_event),
     )
+    check_times(config, plan)
     plan = with_painting(plan, config, previous)
     moves = None
     if previous is not None:
@@ -272,9 +275,10 @@ def load_finished(
         JobError: no frame is finished.
         RunLockedError: a driver works in the folder.
     """
-    config = absolute_config(dataclasses.replace(read_config(run_dir), **film))
+    begun = read_config(run_dir)
     if output is not None:
-        config = dataclasses.replace(config, output=output)
+        film = {**codec_fields(begun, output, film), "output": output, **film}
+    config = absolute_config(dataclasses.replace(begun, **film))
     store = RunStore(run_dir)
     store.open()
     claims = _claims_of(config)
@@ -288,6 +292,7 @@ def load_finished(
         if overwrite:
             forget_unreadable(store)
         plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
+        check_times(config, plan)
         manifest = new_manifest(manifest.run_id, config, plan)
         with Journal(store.journal) as journal:
             history = read_history(store.journal)

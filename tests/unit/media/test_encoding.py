@@ -54,10 +54,13 @@ def assert_bars_alike(found: FloatPixels, wanted: FloatPixels, levels: float) ->
 FILMS = [
     (name, suffix, bits, pixels)
     for name, codec in CODECS.items()
+    if not codec.animation
     for bits, pixels in codec.pixel_formats.items()
     for suffix in codec.suffixes[:: len(codec.suffixes) - 1 or 1]
 ]
 """Every codec in every depth, in its usual container and in the last one: (…, pixel format)."""
+
+LOSSIER = ("vp9", "av1")  # at the default quality
 
 
 @pytest.mark.parametrize(("codec", "suffix", "depth", "pixels"), FILMS)
@@ -70,7 +73,8 @@ def test_each_codec_keeps_colours(
     info = probe_video(film)
     assert (info.fps, info.frame_count, info.tags.pixel_format) == (FPS, 3, pixels)
     # Where Y, Cb and Cr have 8 bits, a colour that came from RGB may be two levels off.
-    assert_bars_alike(decoded(film)[1], wanted, 2.0 if pixels == "yuv420p" else 1.0)
+    levels = 4.0 if codec in LOSSIER else 2.0 if pixels == "yuv420p" else 1.0
+    assert_bars_alike(decoded(film)[1], wanted, levels)
 
 
 @pytest.mark.parametrize(
