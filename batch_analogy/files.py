@@ -115,6 +115,8 @@ def names_beside(path: Path) -> Iterator[Path]:
 def machine_error(error: OSError) -> OutputDiskError | None:
     """Return an error for users if the disk or the system's limits caused this one, else None."""
     reason = _LIMIT_REASONS.get(error.errno or 0) or _DISK_REASONS.get(error.errno or 0)
+    if error.errno == errno.ENOENT and "temporary directory" in str(error):  # Python has no class
+        reason = "no folder for temporary files may be written to; set TMPDIR to one"
     if reason is None:
         return None
     where = error.filename2 or error.filename

@@ -19,6 +19,9 @@ import msgspec
 
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.files import NON_UTF8_ERRORS, atomic_write_text, atomic_writer
+from batch_analogy.patience import PASSING_ON_READING, patiently
+
+READING_SECONDS = 2.0  # a file that is being replaced on a network disk may be stale for a moment
 
 T = TypeVar("T")
 
@@ -197,7 +200,7 @@ def read_struct(
         UsageError: it is not valid JSON, or a field is missing, unknown or of the wrong type.
     """
     try:
-        data = path.read_bytes()
+        data = patiently(path.read_bytes, READING_SECONDS, passing=PASSING_ON_READING)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

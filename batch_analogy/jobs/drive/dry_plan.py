@@ -15,7 +15,7 @@ from batch_analogy.jobs.drive.run_settings import (
 )
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.journal import read_history
-from batch_analogy.jobs.plan.growth import carry_edits, find_growth, keep_placement
+from batch_analogy.jobs.plan.growth import carry_edits, find_growth, keep_choices
 from batch_analogy.jobs.plan.plan_file import keep_edits
 from batch_analogy.jobs.plan.run_plan import Plan, check_continues
 from batch_analogy.jobs.plan.scan import scan_frames
@@ -56,7 +56,7 @@ def dry_plan(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = 
     plan = with_painting(plan, config, previous)
     if previous is None:
         return scan_frames(plan, config, store, None, on_event)
-    plan = keep_placement(plan, previous)
+    plan = keep_choices(plan, previous)
     done, moves = set(read_history(store.journal).done), None
     try:
         check_continues(previous, plan, done=done)

@@ -53,7 +53,7 @@ from batch_analogy.jobs.folder.manifest import (
 )
 from batch_analogy.jobs.folder.planning_status import PlanningStatus, earlier_status
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
-from batch_analogy.jobs.plan.growth import carry_edits, keep_placement
+from batch_analogy.jobs.plan.growth import carry_edits, keep_choices
 from batch_analogy.jobs.plan.plan_file import keep_edits, write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
@@ -189,7 +189,7 @@ def _open_locked(
     plan = with_painting(plan, config, previous)
     moves = None
     if previous is not None:
-        plan = keep_placement(plan, previous)
+        plan = keep_choices(plan, previous)
         continues, moves = accept_input(store, previous, plan, overwrite=overwrite)
         manifest = manifest if continues else None
     plan = scan_frames(plan, config, store, previous, on_event)

@@ -75,7 +75,21 @@ def find_growth(old: Plan, new: Plan, *, done: Set[int], overwrite: bool) -> dic
     return moves if all(a < b for a, b in itertools.pairwise(places)) else None
 
 
-def keep_placement(new: Plan, old: Plan) -> Plan:
+def keep_choices(new: Plan, old: Plan) -> Plan:
+    """Return the new plan with choices of the earlier one that a grown folder would change.
+
+    They are the places of references, and the white balance of RAW files, which is that of the
+    first one.
+    """
+    balances = new.white_balance, old.white_balance
+    if None not in balances and balances[0] != balances[1]:
+        moves = find_moves(old, new)
+        if all(frame.index in moves for frame in old.frames if frame.error is None):
+            new = msgspec.structs.replace(new, white_balance=old.white_balance)
+    return _keep_placement(new, old)
+
+
+def _keep_placement(new: Plan, old: Plan) -> Plan:
     """Return the new plan with its references where they were, unless their names place them.
 
     References that are spread evenly would move a little with every frame that is added, and all

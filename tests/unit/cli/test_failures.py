@@ -64,6 +64,8 @@ def test_an_error_of_the_machine_is_no_bug(capsys: pytest.CaptureFixture[str]) -
     assert "no more processes may be started; raise the limit" in capsys.readouterr().err
     assert fail(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")) == 4
     assert "no more processes may be started" in capsys.readouterr().err
+    assert fail(FileNotFoundError(errno.ENOENT, "No usable temporary directory found")) == 4
+    assert "set TMPDIR to one" in capsys.readouterr().err
     assert fail(MemoryError()) == 4
     assert "there is not enough memory" in capsys.readouterr().err
     assert fail(OSError(errno.EDOM, "odd")) == 1

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from batch_analogy.jobs.plan.frame_content import contents_of
-from batch_analogy.jobs.plan.growth import carry_edits, find_growth, find_moves
+from batch_analogy.jobs.plan.growth import carry_edits, find_growth, find_moves, keep_choices
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
 from tests.support import plans
 
@@ -112,3 +112,11 @@ def test_the_content_of_a_frame_between_references_counts_their_mix() -> None:
     assert [before[n] for n in range(5)] == [now[n] for n in range(5)]
     spread = contents_of(placed(plan_of("abcdef"), 0, 5))
     assert [n for n in range(5) if before[n] == spread[n]] == [0]
+
+
+def test_the_white_balance_stays_when_a_raw_file_is_added_before_the_others() -> None:
+    first, other = (2.0, 1.0, 1.5, 1.0), (2.5, 1.0, 1.2, 1.0)
+    old = plan_of("bc", white_balance=first)
+    assert keep_choices(plan_of("abc", white_balance=other), old).white_balance == first
+    assert keep_choices(plan_of("ac", white_balance=other), old).white_balance == other
+    assert keep_choices(plan_of("abc"), old).white_balance is None
