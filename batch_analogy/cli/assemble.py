@@ -11,6 +11,7 @@ import typer
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
 from batch_analogy.cli.options import film, general
+from batch_analogy.cli.options import film_additions as additions
 from batch_analogy.cli.outcome import execute, report
 from batch_analogy.cli.run_watcher import RunWatcher
 from batch_analogy.config.codecs import Codec
@@ -26,6 +27,10 @@ batch-analogy assemble night.run --blend 4 -o smeared.mp4
 batch-analogy assemble night.run -o small.mp4 --film-size 1920x1080 --crf 28
 
 batch-analogy assemble night.run -o edit.mov --codec prores
+
+batch-analogy assemble night.run -o small.gif --film-size 25%
+
+batch-analogy assemble night.run --music song.mp3
 
 batch-analogy assemble night.run -o pictures/%06d.tif"""
 
@@ -95,6 +100,20 @@ SoundOption = Annotated[
     film.Sound | None,
     typer.Option(help=f"{film.SOUND_HELP} {_UNCHANGED}", show_default=False),
 ]
+MusicOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"{additions.MUSIC_HELP} none: no music. {_UNCHANGED}",
+        metavar="FILE|none",
+        show_default=False,
+    ),
+]
+MusicFadeOption = Annotated[
+    float | None,
+    typer.Option(
+        help=f"{additions.MUSIC_FADE_HELP} {_UNCHANGED}", metavar="SECONDS", show_default=False
+    ),
+]
 NoAudioOption = Annotated[bool, typer.Option("--no-audio", help="The same as --sound none.")]
 
 
@@ -113,6 +132,8 @@ def assemble(
     on_missing: OnMissingOption = None,
     sound: SoundOption = None,
     no_audio: NoAudioOption = False,
+    music: MusicOption = None,
+    music_fade: MusicFadeOption = None,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
@@ -127,13 +148,17 @@ def assemble(
     given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
     given |= {"film_size": film_size, "film_fit": film_fit}
+    given |= {"music": music, "music_fade": music_fade}
     given |= film.sound_fields("none" if no_audio else sound)
+    changes = {name: value for name, value in given.items() if value is not None}
+    if music == Path("none"):
+        changes["music"] = None
     with RunWatcher(console) as watcher:
         run = api.load_finished(
             general.absolute(run_dir),
             overwrite=overwrite,
             output=None if output is None else general.absolute(output),
-            **{name: value for name, value in given.items() if value is not None},
+            **changes,
         )
         result = execute(run, console, watcher)
     return report(console, run, result, watcher)

@@ -39,8 +39,9 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    from batch_analogy.jobs.drive.assemble import film_seconds
     from batch_analogy.jobs.drive.film_outputs import films_of
-    from batch_analogy.jobs.drive.film_sound import sound_choices
+    from batch_analogy.jobs.drive.film_sound import music_text, sound_choices
     from batch_analogy.jobs.plan.ranges import format_frames
 
     about = "about " if plan.estimated else ""
@@ -70,6 +71,8 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _film_rows(config, plan, film)
     yield from (("sound", choice.text) for choice in sound_choices(config, plan))
     yield from _silence_rows(config, plan)
+    if config.music is not None:
+        yield "music", music_text(config, film_seconds(config, plan))
     yield "run", str(config.run_dir)
     failed = [frame for frame in plan.wanted() if frame.error is not None]
     for frame in failed[:MAX_SHOWN_UNUSABLE]:

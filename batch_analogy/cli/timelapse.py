@@ -22,7 +22,7 @@ EPILOG = """Examples:
 
 batch-analogy timelapse reference.jpg frames/
 
-batch-analogy timelapse sunset.jpg 'holiday/img*.jpg' -o film.mp4 --fps 25
+batch-analogy timelapse sunset.jpg 'holiday/img*.jpg' -o film.mp4 --fps 25 --music song.mp3
 
 batch-analogy timelapse dawn-noon-dusk/ frames/ --fps 12 --hold 2
 

@@ -145,6 +145,8 @@ class RunConfig:
     end: str | None = None  # likewise
     keep_audio: bool = False  # the film has the sound and the subtitles of the video
     sound_tracks: SoundTracks = "all"
+    music: Path | None = None  # a file whose sound lies under the film, instead of the video's
+    music_fade: float = 3.0  # seconds at the end of the film
     files: tuple[str, ...] = ()  # pictures or videos that were named one by one
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
@@ -165,6 +167,12 @@ class RunConfig:
         parse_film_size(self.film_size)
         check_choice("film_fit", self.film_fit, FilmFit)
         check_choice("sound_tracks", self.sound_tracks, SoundTracks)
+        if self.music is not None and self.keep_audio:
+            raise ConfigError("music takes the place of the video's sound; leave out one of them")
+        if not 0 <= self.music_fade <= 3600:
+            raise ConfigError(
+                f"music fade is {self.music_fade:g} s; it must lie between 0 and 3600"
+            )
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
         self._check_rate()

@@ -29,6 +29,7 @@ from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_l
 from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
 from batch_analogy.media.fitting import fit_pixels
 from batch_analogy.media.matroska import MatroskaWriter
+from batch_analogy.media.music import Music
 from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.sound import TrackChoice
 from batch_analogy.media.stills import (
@@ -77,7 +78,7 @@ def encode_film(
     durations: Sequence[Fraction] | None = None,
     encoding: EncodingOptions = _DEFAULT_ENCODING,
     colours: ColourSpace = _BT709,
-    sound: Soundtrack | None = None,
+    sound: Soundtrack | Music | None = None,
     scratch: Path | None = None,
     on_frame: Callable[[int], None] | None = None,
     place: Callable[[Path, Path], None] = move_into_place,
@@ -96,7 +97,7 @@ def encode_film(
         durations: seconds that each frame is shown, if the rate is not constant.
         encoding: codec, depth and quality; the codec decides which suffixes are allowed.
         colours: colour space in which the frames' RGB is encoded and tagged.
-        sound: a video whose sound and subtitles are copied.
+        sound: a video whose sound and subtitles are copied, or music.
         scratch: folder of the unfinished film, on the same disk; None: that of the output.
         on_frame: called with the number of frames encoded so far.
         place: moves the finished film (first argument) to the output (second argument).
@@ -203,7 +204,7 @@ def _input_options(layout: FilmLayout, fps: Fraction | None) -> list[str]:
 def _encode_with_sound(
     encode: Callable[[list[str]], None],
     encoding: EncodingOptions,
-    sound: Soundtrack | None,
+    sound: Soundtrack | Music | None,
     output: Path,
     duration: Fraction,
 ) -> bool:
@@ -217,6 +218,9 @@ def _encode_with_sound(
         encode(silent)
         return False
     suffix = output.suffix.lower()
+    if isinstance(sound, Music):
+        encode(sound.options(suffix, duration))
+        return True
     choices = sound.choices(suffix)
     _warn_of_losses(sound, choices, output)
     attempts = [(sound.options(suffix, duration, choices), "sound")]

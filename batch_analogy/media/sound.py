@@ -81,11 +81,30 @@ def choose_tracks(
     return choices
 
 
+def choose_encoder(path: Path, sound: SoundStream, suffix: str) -> tuple[str, ...] | None:
+    """Choose an encoder and its options for the first track of a file; None: none can take it.
+
+    Args:
+        path: the file.
+        sound: its first track.
+        suffix: of the film, lower case.
+    """
+    return _choose(path, 0, sound, suffix, Fraction(0), copies=False).encoder
+
+
 def _choose(
-    video: Path, index: int, sound: SoundStream, suffix: str, begin: Fraction
+    video: Path,
+    index: int,
+    sound: SoundStream,
+    suffix: str,
+    begin: Fraction,
+    *,
+    copies: bool = True,
 ) -> TrackChoice:
     reason = ""
     for encoder, fate, loses in _candidates(sound, suffix):
+        if encoder == _COPY and not copies:
+            continue
         source = [*FILES_ONLY, *seek(begin), "-t", _TRIED_SECONDS, "-i", as_url(video)]
         picture = "libvpx" if suffix == ".webm" else "mpeg4"
         coded = ["-map", "0:v", "-c:v", picture, "-map", f"1:a:{index}", "-c:a", *encoder]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from batch_analogy.cli.options.film_additions import MusicFadeOption, MusicOption
 from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.film_size import FilmFit
@@ -312,6 +313,8 @@ class FilmOptions:
     start: StartOption = None
     end: EndOption = None
     sound: SoundOption = None  # None: decided by command
+    music: MusicOption = None
+    music_fade: MusicFadeOption = RunConfig.music_fade
     order: OrderOption = RunConfig.order
     orientation: OrientationOption = RunConfig.orientation
     on_missing: OnMissingOption = RunConfig.on_missing
@@ -323,7 +326,8 @@ class FilmOptions:
         """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "depth", "crf", "start", "end", "order")
         more = ("film_size", "film_fit", "on_missing", "temporal", "orientation")
-        fields = {name: getattr(self, name) for name in (*same, *more)}
+        added = ("music", "music_fade")
+        fields = {name: getattr(self, name) for name in (*same, *more, *added)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)
         if self.codec is not None:

@@ -40,7 +40,7 @@ from batch_analogy.media.film_layout import film_size_of
 from batch_analogy.media.frame_numbers import extra_holds
 from batch_analogy.media.numbered_output import is_pattern, write_numbered
 from batch_analogy.media.stills import read_size
-from batch_analogy.output_claims import OutputClaims
+from batch_analogy.output_claims import OutputClaims, identify_file
 
 ChangedFrames = Mapping[int, Mapping[str, str]]
 """Frames made again with other bytes: index → output → BLAKE2b of its file."""
@@ -311,6 +311,15 @@ def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] 
     ]
 
 
+def film_seconds(config: RunConfig, plan: Plan) -> Fraction:
+    """Return how long the film will be if no more frames fail."""
+    done = {frame.index for frame in plan.usable()}
+    durations = _durations(config, plan, done)
+    if durations is not None:
+        return sum(durations, Fraction(0))
+    return len(_order(config, plan, done)) / plan.fps
+
+
 def _key(
     config: RunConfig, plan: Plan, done: set[int], film: FilmPlan, changed: ChangedFrames
 ) -> str:
@@ -328,6 +337,8 @@ def _key(
     ]
     if (config.film_size, config.film_fit) != (FULL, RunConfig.film_fit):
         content.append([config.film_size, config.film_fit])
+    if config.music is not None:
+        content.append([str(config.music), identify_file(config.music), config.music_fade])
     if changed:
         content.append([[index, changed[index].get(film.output)] for index in sorted(changed)])
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=20).hexdigest()

@@ -27,6 +27,7 @@ from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.json_files import from_plain, read_struct, to_plain, write_json
 from batch_analogy.media.encoding import check_container, check_encoder
+from batch_analogy.media.music import check_music
 from batch_analogy.media.numbered_output import check_pattern, find_numbered, is_pattern, numbered
 from batch_analogy.media.sequence import would_find
 from batch_analogy.output_claims import identify_file
@@ -96,6 +97,8 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
     for film in films_of(config):
         check_writable(film.path)
         _refuse_input(config, film.path)
+    if config.music is not None and (is_pattern(path) or CODECS[config.codec].animation):
+        raise UsageError(f"output {path} holds no sound, so there can be no music; leave it out")
     if is_pattern(path):
         check_pattern(path)
         _refuse_among_frames(config)
@@ -108,6 +111,8 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         check_container(path, config.codec)
         check_film_size(parse_film_size(config.film_size), CODECS[config.codec])
         check_encoder(config.codec)
+        if config.music is not None:
+            check_music(config.music, path.suffix.lower())
         if CODECS[config.codec].animation:
             _refuse_among_frames(config)
     if overwrite:
@@ -122,8 +127,8 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
             )
 
 
-def codec_fields(config: RunConfig, output: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields that fit a run's codec to another film, whose suffix may need another codec.
+def fields_for(config: RunConfig, output: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields that fit a run to another film, whose suffix may need another codec.
 
     Args:
         config: the run.
@@ -132,10 +137,14 @@ def codec_fields(config: RunConfig, output: Path, given: Mapping[str, Any]) -> d
     """
     suffix = output.suffix.lower()
     codec = usual_codec(suffix)
-    if "codec" in given or codec is None or suffix in CODECS[config.codec].suffixes:
-        return {}
-    depth = config.depth if config.depth in CODECS[codec].pixel_formats else None
-    return {"codec": codec, "depth": depth}
+    fields: dict[str, Any] = {}
+    if "codec" not in given and codec and suffix not in CODECS[config.codec].suffixes:
+        depth = config.depth if config.depth in CODECS[codec].pixel_formats else None
+        fields = {"codec": codec, "depth": depth}
+    made = CODECS.get(given.get("codec") or fields.get("codec") or config.codec)
+    if is_pattern(output) or (made is not None and made.animation):
+        fields["music"] = None  # of the run; it is refused where it is asked for
+    return fields
 
 
 def check_times(config: RunConfig, plan: Plan) -> None:
@@ -174,6 +183,8 @@ def _refuse_among_frames(config: RunConfig) -> None:
 def _refuse_input(config: RunConfig, film: Path) -> None:
     """Refuse a film in the place of the video or the reference that it is made of."""
     sources = [("source", Path(one)) for one in (config.source, *config.files)]
+    if config.music is not None:
+        sources.append(("music", config.music))
     for name, path in (*sources, ("reference", config.reference)):
         with contextlib.suppress(OSError):
             if film.samefile(path):

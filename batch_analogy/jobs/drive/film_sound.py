@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config.codecs import CODECS
@@ -12,16 +13,24 @@ from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.container import read_container
 from batch_analogy.media.encoding import Soundtrack
 from batch_analogy.media.joined_video import probe_videos
+from batch_analogy.media.music import Music, music_seconds
 from batch_analogy.media.numbered_output import is_pattern
 from batch_analogy.media.sound import TrackChoice, choose_tracks
 
 
-def soundtrack_of(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | None:
-    """Return the video's sound, if the film is played at the video's speed.
+def soundtrack_of(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack | Music | None:
+    """Return the music; or the video's sound, if the film is played at the video's speed.
 
     Raises:
-        FilmError: the video is gone, and no copy of it was kept.
+        FilmError: the music is gone; or the video, and no copy of it was kept.
     """
+    if config.music is not None:
+        if not config.music.is_file():
+            raise FilmError(
+                f"the music of the film, {config.music}, is gone; put it back, or make the film "
+                "without it: batch-analogy assemble --music none"
+            )
+        return Music(config.music, config.music_fade)
     if plan.video is None or plan.video_properties is None or not takes_sound(config, plan):
         return None
     videos = [_at_hand(Path(file.path), store, part) for part, file in enumerate(plan.video_files)]
@@ -59,6 +68,20 @@ def sound_choices(config: RunConfig, plan: Plan) -> list[TrackChoice]:
         begin=properties.start,
         tracks=config.sound_tracks,
     )
+
+
+def music_text(config: RunConfig, film_seconds: Fraction) -> str:
+    """Return what becomes of the music of a film of some length.
+
+    Raises:
+        InputError: the music cannot be read any more.
+    """
+    assert config.music is not None
+    length = music_seconds(config.music)
+    if length is None or length > film_seconds:
+        end = f"fades out over {config.music_fade:g} s" if config.music_fade else "is cut"
+        return f"{config.music}, which {end} at the end of the film"
+    return f"{config.music}, which ends {float(film_seconds - length):.1f} s before the film"
 
 
 def takes_sound(config: RunConfig, plan: Plan) -> bool:

@@ -25,7 +25,7 @@ from batch_analogy.jobs.drive.execute import Run, RunResult, dependencies_of
 from batch_analogy.jobs.drive.film_outputs import (
     check_outputs,
     check_times,
-    codec_fields,
+    fields_for,
     films_of,
     forget_unreadable,
     identify_output,
@@ -267,8 +267,8 @@ def load_finished(
         overwrite: as for ``open_run``.
         output: another film; None: the run's own film is made again.
         film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
-            ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio`` or ``sound_tracks``;
-            the run keeps them if ``output`` is None.
+            ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio``, ``sound_tracks``,
+            ``music`` or ``music_fade``; the run keeps them if ``output`` is None.
 
     Raises:
         UsageError: there is no run in the folder, or the output exists or can never be written.
@@ -276,8 +276,12 @@ def load_finished(
         RunLockedError: a driver works in the folder.
     """
     begun = read_config(run_dir)
+    if film.get("music") is not None:  # one takes the place of the other
+        film.setdefault("keep_audio", False)
+    elif film.get("keep_audio"):
+        film.setdefault("music", None)
     if output is not None:
-        film = {**codec_fields(begun, output, film), "output": output, **film}
+        film = {**fields_for(begun, output, film), "output": output, **film}
     config = absolute_config(dataclasses.replace(begun, **film))
     store = RunStore(run_dir)
     store.open()
