@@ -13,6 +13,7 @@ from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions, PresetOption
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.run_config import painted_film, split_pair
 from batch_analogy.config.matching import AnalogyConfig
@@ -55,6 +56,7 @@ def analogy(
     *,
     preset: PresetOption = DEFAULT_PRESET,
     paint: PaintOptions,
+    share: ShareOptions,
     film: FilmOptions,
     machine: MachineOptions,
     seed: look.SeedOption = AnalogyConfig.seed,
@@ -70,5 +72,7 @@ def analogy(
     """
     pair, frames = split_pair(pictures, painted=paint.has_keys)
     painting = paint.paint_config(preset, pair)
-    config = painted_film(frames, painting, film, machine, seed=seed, size=size, weights=weights)
+    config = painted_film(
+        frames, painting, share, film, machine, seed=seed, size=size, weights=weights
+    )
     return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)

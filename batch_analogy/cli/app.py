@@ -33,6 +33,7 @@ from batch_analogy.cli import (
 from batch_analogy.cli.dashes import with_dashed_names
 from batch_analogy.cli.failures import DEBUG_VARIABLE, ENVIRONMENT, USAGE
 from batch_analogy.cli.options.painting import GuideCommand
+from batch_analogy.cli.options.share import with_amounts
 from batch_analogy.errors import MachineError, UsageError
 from batch_analogy.jobs.resources import check_process_limits
 from batch_analogy.kernel_cache import settle_kernel_cache
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
     app = build_app()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        words = with_dashed_names(words, lambda: _option_names(app))
+        words = with_amounts(with_dashed_names(words, lambda: _option_names(app)))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(USAGE) from error

@@ -16,6 +16,7 @@ from batch_analogy.cli.options import general
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LOOK, LookOptions, weights_choice
 from batch_analogy.cli.options.machine import OneGpuOption
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.pair_files import (
     DepthChoice,
     Format,
@@ -125,6 +126,7 @@ def pair(
     a: PictureA,
     bp: PictureBp,
     look: LookOptions,
+    share: ShareOptions,
     output: FolderOption = None,
     save_flow: FlowOption = False,
     save_confidence: ConfidenceOption = False,
@@ -144,6 +146,7 @@ def pair(
     full size of their scene.
     """
     config = look.analogy_config(DEFAULT_PRESET)
+    shown = share.single()
     folder = output or default_folder(a, bp)
     scene_light = has_scene_light(a, bp)
     if scene_light:
@@ -161,7 +164,7 @@ def pair(
     if dry_run:
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
-    depths = output_depths(depth, (a, bp), config.refine)
+    depths = output_depths(depth, (a, bp), config.refine, shown)
     read = read_pictures((a, bp), masks, scene_light=scene_light)
     tensors = [one.tensor for one in read]
     for note in (note for one in read for note in one.notes):
@@ -173,7 +176,7 @@ def pair(
     result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
     for path in outputs.named().values():
         claims.check_unchanged(path)
-    write_results(outputs, result, (read[0], read[1]), depths, scene_light=scene_light)
+    write_results(outputs, result, (read[0], read[1]), depths, scene_light=scene_light, share=shown)
     for path in outputs.named().values():
         console.result(str(path))
     seconds = round(time.monotonic() - started, 2)

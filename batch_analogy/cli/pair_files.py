@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from batch_analogy.config.amounts import LookShare
 from batch_analogy.config.matching import Refine
 from batch_analogy.errors import BatchAnalogyError, OutputExistsError, UsageError
 from batch_analogy.files import names_beside
@@ -187,19 +188,19 @@ def read_pictures(
 
 
 def output_depths(
-    choice: DepthChoice, pictures: tuple[Path, Path], refine: Refine
+    choice: DepthChoice, pictures: tuple[Path, Path], refine: Refine, share: LookShare
 ) -> tuple[Depth, Depth]:
     """Return the bits per channel of A' and B.
 
-    "auto" takes those of A and B' if a refinement carries their detail over. Without refinement, a
-    vote averages 8-bit patches, so 8 bits are enough.
+    "auto" takes those of A and B' if a refinement, or a part of the picture itself, carries their
+    detail over. Otherwise a vote averages 8-bit patches, so 8 bits are enough.
     """
     from batch_analogy.media.stills import read_depth
 
     if choice != "auto":
         depth: Depth = 16 if choice == "16" else 8
         return depth, depth
-    if refine == "none":
+    if refine == "none" and share.is_whole:
         return 8, 8
     return read_depth(pictures[0]), read_depth(pictures[1])
 
@@ -211,6 +212,7 @@ def write_results(
     depths: tuple[Depth, Depth],
     *,
     scene_light: bool,
+    share: LookShare,
 ) -> None:
     """Write all wanted files.
 
@@ -219,15 +221,20 @@ def write_results(
         pictures: A and B', whose transparency A' and B get.
         depths: of A' and B.
         scene_light: highlights were compressed.
+        share: of the other picture's look that each gets.
     """
     from batch_analogy.media.stills import write_png
 
     a, bp = (one.tensor for one in pictures)
-    paths, results = (outputs.a_prime, outputs.b), (result.a_prime, result.b)
+    paths = outputs.a_prime, outputs.b
+    results = [
+        _mixed(own, styled, share, scene_light=scene_light)
+        for own, styled in ((a, result.a_prime), (bp, result.b))
+    ]
     opacities = [one.opacity for one in pictures]
     with ThreadPoolExecutor(max_workers=2) as pool:  # compressing large ones takes a while
         writes = [
-            pool.submit(_write_picture, *one, scene_light=scene_light)
+            pool.submit(_write_picture, *one)
             for one in zip(paths, results, depths, opacities, strict=True)
         ]
         for write in writes:
@@ -239,9 +246,10 @@ def write_results(
         write_png(outputs.confidence_a, _confidence_map(result.confidence_a, a))
         write_png(outputs.confidence_b, _confidence_map(result.confidence_b, bp))
     if outputs.sheet:
+        from batch_analogy.media.stills import to_uint8
         from batch_analogy.report.sheets import side_by_side  # it needs fonts
 
-        shown = [_pixels(p) for p in (a, result.a_prime, bp, result.b)]
+        shown = [_pixels(a), to_uint8(results[0]), _pixels(bp), to_uint8(results[1])]
         write_png(outputs.sheet, side_by_side(shown, ["A", "A'", "B'", "B"]))
 
 
@@ -263,18 +271,31 @@ def _tensor(pixels: FloatPixels) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
-def _write_picture(
-    path: Path, picture: Tensor, depth: Depth, opacity: FloatPixels | None, *, scene_light: bool
-) -> None:
+def _mixed(own: Tensor, styled: Tensor, share: LookShare, *, scene_light: bool) -> FloatPixels:
+    """Return the pixels of a picture in part of its look."""
+    from batch_analogy.media.partial_look import mix_look
+
+    pixels = _display_values(styled, scene_light)
+    if share.is_whole:
+        return pixels
+    return mix_look(_display_values(own, scene_light), pixels, share, beyond_white=scene_light)
+
+
+def _display_values(picture: Tensor, scene_light: bool) -> FloatPixels:
     from batch_analogy.media.highlights import expand_highlights
+
+    pixels: FloatPixels = picture[0].permute(1, 2, 0).cpu().numpy()
+    return expand_highlights(pixels) if scene_light else pixels
+
+
+def _write_picture(
+    path: Path, pixels: FloatPixels, depth: Depth, opacity: FloatPixels | None
+) -> None:
     from batch_analogy.media.opacity import with_opacity
     from batch_analogy.media.picture_formats import format_of
 
     picture_format = format_of(path)
     assert picture_format is not None
-    pixels = picture[0].permute(1, 2, 0).cpu().numpy()
-    if scene_light:
-        pixels = expand_highlights(pixels)
     picture_format.write(path, with_opacity(pixels, opacity), depth)
 
 

@@ -15,6 +15,7 @@ from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import PaintOptions
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import resume_command
 from batch_analogy.cli.plan_text import print_plan
 from batch_analogy.cli.run_config import AnyPresetOption, AsOption, FilmArguments, requested_run
@@ -40,6 +41,7 @@ def plan(
     context: typer.Context,
     arguments: FilmArguments,
     look: LookOptions,
+    share: ShareOptions,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
@@ -57,7 +59,7 @@ def plan(
     from batch_analogy.jobs.store import RunStore
 
     console = Console(json_lines)
-    asked = requested_run(context, arguments, command, look, paint, film, machine, target)
+    asked = requested_run(context, arguments, command, look, share, paint, film, machine, target)
     if isinstance(asked, Path):
         config = api.read_config(asked)
         execution = dataclasses.replace(config.execution, **machine.changes())

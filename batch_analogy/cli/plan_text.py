@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE
+from batch_analogy.cli.look_text import look_rows
 from batch_analogy.cli.order_text import missing_rows, order_rows, orientation_rows
 from batch_analogy.cli.painting_text import painting_rows
 from batch_analogy.cli.run_watcher import duration
@@ -67,6 +68,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.painting is None:
         yield from _reference_rows(config, plan)
     yield from painting_rows(plan)
+    yield from look_rows(plan)
     for film in films_of(config):
         yield from _film_rows(config, plan, film)
     yield from (("sound", choice.text) for choice in sound_choices(config, plan))

@@ -16,6 +16,7 @@ from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import PaintOptions
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import (
     exit_code_of,
     note_dashboard,
@@ -46,6 +47,7 @@ def preview(
     context: typer.Context,
     arguments: FilmArguments,
     look: LookOptions,
+    share: ShareOptions,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
@@ -64,7 +66,7 @@ def preview(
     from batch_analogy import api
 
     console = Console(json_lines)
-    asked = requested_run(context, arguments, command, look, paint, film, machine, target)
+    asked = requested_run(context, arguments, command, look, share, paint, film, machine, target)
     with RunWatcher(console) as watcher:
         if isinstance(asked, Path):
             run = api.load_run(asked, changes=machine.changes(), on_event=watcher)

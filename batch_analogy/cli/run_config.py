@@ -17,6 +17,7 @@ from batch_analogy.cli.options.look import LOOK, LookOptions, area_px, weights_c
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions
 from batch_analogy.cli.options.presets import describe_presets
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.config.matching import PRESETS, PresetName
 from batch_analogy.config.painting import PAINT_PRESETS, PaintConfig, PaintPreset
 from batch_analogy.config.run import COMMAND_PRESETS, Command, RunConfig, Target, default_matching
@@ -55,6 +56,7 @@ def matched_film(
     reference: str | Path,
     source: Sequence[str],
     look: LookOptions,
+    share: ShareOptions,
     film: FilmOptions,
     machine: MachineOptions,
     *,
@@ -79,6 +81,7 @@ def matched_film(
         analogy=look.analogy_config(COMMAND_PRESETS[command]),
         weights=weights_choice(look.weights),
         execution=machine.execution_config(),
+        **vars(share),
         **film.config_fields(),
     )
 
@@ -86,6 +89,7 @@ def matched_film(
 def painted_film(
     source: Sequence[str],
     painting: PaintConfig,
+    share: ShareOptions,
     film: FilmOptions,
     machine: MachineOptions,
     *,
@@ -107,6 +111,7 @@ def painted_film(
         ),
         weights=weights_choice(weights),
         execution=machine.execution_config(),
+        **vars(share),
         **film.config_fields(),
     )
 
@@ -116,6 +121,7 @@ def requested_run(
     arguments: Sequence[str],
     command: Command,
     look: LookOptions,
+    share: ShareOptions,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
@@ -134,6 +140,7 @@ def requested_run(
         return painted_film(
             frames,
             paint.paint_config(preset, pair),
+            share,
             film,
             machine,
             seed=look.seed,
@@ -153,7 +160,7 @@ def requested_run(
     reference, *paths = arguments
     _refuse_mistakes(reference, paths)
     _refuse_given(context, _PAINT, f"is not an option of {command}; give it with --as analogy")
-    return matched_film(command, reference, paths, look, film, machine, target=target)
+    return matched_film(command, reference, paths, look, share, film, machine, target=target)
 
 
 def split_pair(arguments: Sequence[str], *, painted: bool) -> tuple[Sequence[str], Sequence[str]]:

@@ -13,6 +13,7 @@ from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions
 from batch_analogy.cli.options.machine import MachineOptions
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.run_config import matched_film
 from batch_analogy.cli.timelapse import Reference
@@ -25,6 +26,8 @@ batch-analogy stylize painting.jpg clip.mp4
 batch-analogy stylize painting.jpg clip.mp4 -o painted.mov --codec prores --start 1:02 --end 1:05
 
 batch-analogy stylize painting.jpg clip.mp4 -o frames/%06d.tif --blend-weight 2
+
+batch-analogy stylize painting.jpg clip.mp4 --strength 0.6 --keep-colours
 
 The same command again continues where it stopped."""
 
@@ -42,6 +45,7 @@ def stylize(
         ),
     ],
     look: LookOptions,
+    share: ShareOptions,
     film: FilmOptions,
     machine: MachineOptions,
     dry_run: general.DryRunOption = False,
@@ -49,5 +53,5 @@ def stylize(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Give a video the look of a picture; it keeps its duration and its sound."""
-    config = matched_film("stylize", reference, video, look, film, machine)
+    config = matched_film("stylize", reference, video, look, share, film, machine)
     return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)

@@ -14,6 +14,7 @@ from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.run_config import matched_film
 from batch_analogy.config.run import COMMAND_PRESETS, RunConfig
@@ -29,6 +30,8 @@ batch-analogy timelapse dawn-noon-dusk/ frames/ --fps 12 --hold 2
 batch-analogy timelapse lake.jpg seasons/ --target reference -o lake-through-the-year.mp4
 
 batch-analogy timelapse reference.jpg frames/ --quality draft --address none
+
+batch-analogy timelapse sunset.jpg frames/ --strength 0,1
 
 The same command again continues where it stopped."""
 
@@ -59,6 +62,7 @@ def timelapse(
         ),
     ],
     look: LookOptions,
+    share: ShareOptions,
     film: FilmOptions,
     machine: MachineOptions,
     target: TargetOption = RunConfig.target,
@@ -67,5 +71,5 @@ def timelapse(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make a film of a folder of frames, each in the look of one reference picture."""
-    config = matched_film("timelapse", reference, frames, look, film, machine, target=target)
+    config = matched_film("timelapse", reference, frames, look, share, film, machine, target=target)
     return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)

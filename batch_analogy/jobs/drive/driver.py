@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+from batch_analogy.config.amounts import LookShare
 from batch_analogy.config.run import ExecutionConfig
 from batch_analogy.errors import ClusterError, JobError, OutputDiskError
 from batch_analogy.jobs.drive.pool import Died, Ended, Outcome, Pool, PoolEvent, Ready
@@ -27,7 +28,8 @@ from batch_analogy.jobs.events import (
 from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.film_dependencies import AnchorId, FilmDependencies
-from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.plan.frame_looks import share_of
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask
 
 POLL_SECONDS = 0.5
@@ -164,9 +166,15 @@ class Driver:
     def _tasks(self, work: tuple[int, ...]) -> list[FrameTask]:
         frames = [self.plan.frames[index] for index in work]
         if self.dependencies is None:
-            return [FrameTask(frame) for frame in frames]
+            return [FrameTask(frame, (), self._share(frame)) for frame in frames]
         contexts = self.dependencies.contexts(work)
-        return [FrameTask(*pair) for pair in zip(frames, contexts, strict=True)]
+        return [
+            FrameTask(frame, context, self._share(frame))
+            for frame, context in zip(frames, contexts, strict=True)
+        ]
+
+    def _share(self, frame: FramePlan) -> LookShare:
+        return share_of(self.plan, frame.index)
 
     def _handle(self, event: PoolEvent) -> None:
         if isinstance(event, Ready):

@@ -59,7 +59,7 @@ def dry_plan(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = 
     plan = keep_choices(plan, previous)
     done, moves = set(read_history(store.journal).done), None
     try:
-        check_continues(previous, plan, done=done)
+        check_continues(previous, plan, done=done, look=not overwrite)
     except PlanChangedError:
         moves = find_growth(previous, plan, done=done, overwrite=overwrite)
         if moves is None and not overwrite:

@@ -12,6 +12,7 @@ from batch_analogy.config.run import ExecutionConfig, RunConfig
 from batch_analogy.jobs.drive.pool_choice import IN_PROCESS
 from batch_analogy.jobs.folder.journal import DoneRecord, read_history
 from batch_analogy.jobs.folder.run_status import RECENT_FRAMES, RECENT_SPANS, typical_seconds
+from batch_analogy.jobs.plan.frame_looks import look_of
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.resources import (
     available_memory_bytes,
@@ -51,9 +52,10 @@ def estimate(config: RunConfig, plan: Plan) -> Estimate:
     records = [
         record
         for record in read_history(store.journal).done.values()
-        if record.index not in plan.leave_out
+        if record.index not in plan.leave_out and record.index < len(plan.frames)
     ]
-    left = max(0, len(plan.usable()) - len(records))
+    valid = sum(record.look == look_of(plan, record.index) for record in records)
+    left = max(0, len(plan.usable()) - valid)
     recent = max(RECENT_FRAMES, RECENT_SPANS * plan.span_frames)
     seconds = [record.seconds for record in records if record.seconds > 0][-recent:]
     pace = typical_seconds(seconds, plan.span_frames) if seconds else None

@@ -39,6 +39,7 @@ from batch_analogy.jobs.folder.journal import (
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
 from batch_analogy.jobs.plan.frame_content import contents_of
+from batch_analogy.jobs.plan.frame_looks import look_of
 from batch_analogy.jobs.plan.growth import Moves, find_growth
 from batch_analogy.jobs.plan.plan_file import write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -59,7 +60,7 @@ def accept_input(
         PlanChangedError: it must not go on; nothing has been touched.
     """
     try:
-        accept_plan(store, old, new)
+        accept_plan(store, old, new, look=not overwrite)
     except PlanChangedError:
         done = read_history(store.journal).done.keys()
         moves = find_growth(old, new, done=done, overwrite=overwrite)
@@ -178,6 +179,7 @@ def _moved_line(
         "index": index,
         "shot_start": new.shot_start(index),
         "provenance": provenance_of(new, dependencies, index),
+        "look": look_of(new, index),
     }
     return DoneLine(name=new.frames[index].name, **values)
 

@@ -27,6 +27,7 @@ from batch_analogy.jobs.folder.journal import (
 )
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
+from batch_analogy.jobs.plan.frame_looks import look_of
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.jobs.work.tasks import FrameOutcome, OutputFile
 
@@ -177,6 +178,7 @@ def done_line(
         exposure_ev=frame.exposure_ev,
         shot_start=plan.shot_start(index),
         provenance=provenance_of(plan, dependencies, index),
+        look=look_of(plan, index),
         misfit=misfit,
         stages=dict(stages),
         notes=notes,

@@ -18,6 +18,7 @@ from batch_analogy.jobs.folder.journal import (
     read_history,
 )
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
+from batch_analogy.jobs.plan.frame_looks import look_of, settings_of_looks
 from batch_analogy.jobs.plan.ranges import format_frames, parse_frames
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, check_continues
 from batch_analogy.jobs.store import ALL_OUTPUTS, RunStore, outputs_of
@@ -49,15 +50,22 @@ class ResumeState:
     file, which films may contain."""
 
 
-def accept_plan(store: RunStore, old: Plan, new: Plan) -> None:
+def accept_plan(store: RunStore, old: Plan, new: Plan, *, look: bool = True) -> None:
     """Check that the new plan may replace the old one, and delete frames whose input changed.
+
+    Args:
+        store: the run folder.
+        old: the plan in it.
+        new: the plan made now.
+        look: as for ``check_continues``.
 
     Raises:
         PlanChangedError: it may not; nothing has been touched.
     """
     done = set(read_history(store.journal).done)
-    changed = check_continues(old, new, done=done)
-    if old.painting and new.painting and old.plan_hash != new.plan_hash:
+    changed = check_continues(old, new, done=done, look=look)
+    repainted = old.painting and new.painting and old.plan_hash != new.plan_hash
+    if repainted or settings_of_looks(old) != settings_of_looks(new):
         delete_unjournaled(store, new, done)
     if not changed:
         return
@@ -207,6 +215,8 @@ def find_edit(
     """Return a description of the edit that would change a finished frame's pixels, if any."""
     if record.exposure_ev != frame.exposure_ev:
         return "its exposure was edited"
+    if record.look != look_of(plan, frame.index):
+        return "its strength, kept colours or mask has changed"
     if record.shot_start != plan.shot_start(frame.index):
         return "its shot was edited"
     if record.provenance is None or (plan.coherent and dependencies is None):

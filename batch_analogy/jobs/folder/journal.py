@@ -47,6 +47,7 @@ class DoneRecord(
     shot_start: int | None = None  # of a coherent film: the first frame of the frame's shot
     misfit: float | None = None  # of a painted frame: how badly the paintings fit, 0 to 1
     provenance: str | None = None  # a hash of what it was made from, see ``provenance_of``
+    look: str | None = None  # a hash of how its look was laid over it; None: in full
 
 
 class DoneLine(DoneRecord, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 from batch_analogy.jobs.plan.dependencies import AnchorSpan, chain_order, fingerprint
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
+from batch_analogy.jobs.plan.frame_looks import look_of
 from batch_analogy.jobs.plan.references import mix_at
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 
@@ -35,7 +36,9 @@ def contents_of(plan: Plan) -> dict[int, str]:
         mix = mix_at(placed_at, index)
         own = [one for one in found if one[0] in mix.references]
         blend = [*mix.references, mix.share, mix.frames] if mix.second is not None else [mix.first]
-        contents[index] = fingerprint([own, _content(plan.frames[index]), blend, _key(plan, index)])
+        contents[index] = fingerprint(
+            [own, _content(plan.frames[index]), blend, _key(plan, index), look_of(plan, index)]
+        )
     return contents
 
 

@@ -60,7 +60,11 @@ def find_growth(old: Plan, new: Plan, *, done: Set[int], overwrite: bool) -> dic
     Returns:
         The moves; None if the run has to be refused or started afresh.
     """
-    if old.video is not None or new.video is not None or setting_changes(old, new, placed=False):
+    if (
+        old.video is not None
+        or new.video is not None
+        or setting_changes(old, new, placed=False, look=not overwrite)
+    ):
         return None
     moves = find_moves(old, new)
     if not moves or overwrite:
@@ -78,8 +82,8 @@ def find_growth(old: Plan, new: Plan, *, done: Set[int], overwrite: bool) -> dic
 def keep_choices(new: Plan, old: Plan) -> Plan:
     """Return the new plan with choices of the earlier one that a grown folder would change.
 
-    They are the places of references, and the white balance of RAW files, which is that of the
-    first one.
+    They are the places of references and amounts, and the white balance of RAW files, which is that
+    of the first one.
     """
     balances = new.white_balance, old.white_balance
     if None not in balances and balances[0] != balances[1]:
@@ -90,11 +94,12 @@ def keep_choices(new: Plan, old: Plan) -> Plan:
 
 
 def _keep_placement(new: Plan, old: Plan) -> Plan:
-    """Return the new plan with its references where they were, unless their names place them.
+    """Return the new plan with references and amounts where they were, unless they say where.
 
     References that are spread evenly would move a little with every frame that is added, and all
     frames would have to be made again.
     """
+    new = _with_amounts_kept(new, old)
     if not new.references or any("@" in _name(r.fingerprint.path) for r in new.references):
         return new
     if new.reference.blake2b != old.reference.blake2b or new.video or old.video:
@@ -114,6 +119,25 @@ def _keep_placement(new: Plan, old: Plan) -> Plan:
             for reference, place in zip(new.references, places, strict=True)
         ),
     )
+
+
+def _with_amounts_kept(new: Plan, old: Plan) -> Plan:
+    """Return the new plan with amounts that are spread evenly where they were."""
+    look = new.pixels.get("look", {})
+    if new.video or old.video or look != old.pixels.get("look", {}):
+        return new
+    moves: Moves | None = None
+    for name in ("strength", "keep_colours"):
+        before = getattr(old, name)
+        if "@" in look.get(name, "") or len(before) < 2 or before == getattr(new, name):
+            continue
+        moves = find_moves(old, new) if moves is None else moves
+        places = [moves.get(amount.frame, -1) for amount in before]
+        if places == sorted({*places} - {-1}):
+            moved = zip(before, places, strict=True)
+            kept = tuple(msgspec.structs.replace(amount, frame=place) for amount, place in moved)
+            new = msgspec.structs.replace(new, **{name: kept})
+    return new
 
 
 def _name(path: str) -> str:

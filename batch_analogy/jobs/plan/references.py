@@ -1,4 +1,4 @@
-"""Place several references along a film, and mix them for each frame.
+"""Place several references along a film, and mix them for each frame; amounts alike.
 
 Between two references a frame is a mix of both. A reference's position is part of its file name,
 after the last @: ``dusk@IMG_2041.jpg``, ``dusk@120.jpg``, ``dusk@60%.jpg``, ``dusk@1m23.5s.jpg``.
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from batch_analogy.config.amounts import Amount
 from batch_analogy.errors import UsageError
-from batch_analogy.jobs.plan.run_plan import FramePlan
+from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedAmount
 from batch_analogy.media.frame_numbers import number_of
 from batch_analogy.media.name_order import plain_name
 
@@ -103,12 +104,65 @@ def place_references(
     if not positioned:
         return _spread(paths, len(frames))
     film = _Film(frames, fps)
-    placed = sorted((film.place(path), number) for number, path in enumerate(paths))
+    named = [(path.stem.rpartition("@")[2], path.name) for path in paths]
+    placed = sorted((film.place(*one), number) for number, one in enumerate(named))
     for (before, one), (after, other_number) in itertools.pairwise(placed):
         if before == after:
             names = f"{paths[one].name} and {paths[other_number].name}"
             raise UsageError(f"{names} are both placed at frame {after}; move one of them")
     return [(frame, paths[number]) for frame, number in placed]
+
+
+def place_amounts(
+    name: str, amounts: Sequence[Amount], frames: Sequence[FramePlan], fps: Fraction | None
+) -> tuple[PlacedAmount, ...]:
+    """Place amounts like references: each at the frame that it names, or all evenly spread.
+
+    Args:
+        name: of the option. amounts: at least one. frames, fps: as for ``place_references``.
+
+    Raises:
+        UsageError: as for ``place_references``.
+    """
+    if len(amounts) == 1:
+        return (PlacedAmount(0, amounts[0].value),)
+    places = [amount.place for amount in amounts]
+    if all(place is None for place in places):
+        if len(amounts) > len(frames):
+            raise UsageError(
+                f"{name} has {len(amounts)} amounts for {len(frames)} frames; each needs a frame "
+                "of its own"
+            )
+        at = _evenly(len(amounts), len(frames))
+    else:
+        film, at = _Film(frames, fps), []
+        for value, place in amounts:
+            if place is None:
+                raise UsageError(
+                    f"{name} has an amount with a place and one without, {value:g}; give a place "
+                    f"to all or to none: {_HOW}"
+                )
+            at.append(film.place(place, f"{name} {value:g}@{place}"))
+    placed = sorted(zip(at, (amount.value for amount in amounts), strict=True))
+    for (before, one), (after, other) in itertools.pairwise(placed):
+        if before == after:
+            raise UsageError(
+                f"{name} is both {one:g} and {other:g} at frame {after}; move one of them"
+            )
+    return tuple(PlacedAmount(*one) for one in placed)
+
+
+def amount_at(placed: Sequence[PlacedAmount], index: int) -> float:
+    """Return the amount that applies to a frame; from one to the next as references fade.
+
+    >>> amount_at([PlacedAmount(0, 1.0), PlacedAmount(10, 0.0)], 5)
+    0.5
+    """
+    mix = mix_at([amount.frame for amount in placed], index)
+    if mix.second is None:
+        return placed[mix.first].value
+    first, second = placed[mix.first].value, placed[mix.second].value
+    return first + mix.share * (second - first)
 
 
 def _spread(paths: Sequence[Path], total: int) -> list[tuple[int, Path]]:
@@ -118,9 +172,12 @@ def _spread(paths: Sequence[Path], total: int) -> list[tuple[int, Path]]:
             f"{paths[0].parent} contains {len(paths)} references for {total} frames; each needs a "
             "frame of its own: remove some"
         )
-    steps = max(1, len(paths) - 1)
-    places = (round(Fraction(number * (total - 1), steps)) for number in range(len(paths)))
-    return list(zip(places, paths, strict=True))
+    return list(zip(_evenly(len(paths), total), paths, strict=True))
+
+
+def _evenly(count: int, total: int) -> list[int]:
+    steps = max(1, count - 1)
+    return [round(Fraction(number * (total - 1), steps)) for number in range(count)]
 
 
 class _Film:
@@ -140,24 +197,22 @@ class _Film:
                     digits = f"{numbered.number:0{numbered.digits}d}"
                     self._numbered.setdefault(digits, []).append(frame.index)
 
-    def place(self, path: Path) -> int:
-        """Return the index of the frame that a reference's name gives."""
-        text = path.stem.rpartition("@")[2].strip()
+    def place(self, text: str, what: str) -> int:
+        """Return the index of the frame that is named; ``what`` is placed there, for messages."""
         last = len(self._frames) - 1
-        frame = self._read(text, path)
+        frame = self._read(text.strip(), what)
         if not 0 <= frame <= last:
             raise UsageError(
-                f"{path.name} is placed beyond the film, whose {last + 1} frames are numbered 0 to "
+                f"{what} is placed beyond the film, whose {last + 1} frames are numbered 0 to "
                 f"{last}; {_HOW}"
             )
         return frame
 
-    def _read(self, text: str, path: Path) -> int:
+    def _read(self, text: str, what: str) -> int:
         named = self._named.get(plain_name(text)) or self._numbered.get(text, [])
         if len(named) > 1:
             raise UsageError(
-                f"{path.name}: {len(named)} frames are called {text}; give its number, counted "
-                "from 0"
+                f"{what}: {len(named)} frames are called {text}; give its number, counted from 0"
             )
         if named:
             return named[0]
@@ -168,9 +223,9 @@ class _Film:
             return round(share * (len(self._frames) - 1)) if share <= 1 else len(self._frames)
         time = _TIME.fullmatch(text)
         if time is None:
-            raise UsageError(f"{path.name}: no frame is called {text!r}; {_HOW}")
+            raise UsageError(f"{what}: no frame is called {text!r}; {_HOW}")
         if self._fps is None:
-            raise UsageError(f"{path.name}: the frames are pictures and have no times; {_HOW}")
+            raise UsageError(f"{what}: the frames are pictures and have no times; {_HOW}")
         return self._shown_at(int(time["minutes"] or 0) * 60 + Fraction(time["seconds"]))
 
     def _shown_at(self, seconds: Fraction) -> int:

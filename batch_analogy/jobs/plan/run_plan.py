@@ -36,6 +36,13 @@ class PlacedReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frame: int
 
 
+class PlacedAmount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount from 0 to 1, and the frame at which it applies alone."""
+
+    frame: int
+    value: float
+
+
 class FramePlan(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One frame of the input.
 
@@ -96,6 +103,8 @@ class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
     painting: PaintInputs | None = None  # the inputs of a painted run
     references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
+    strength: tuple[PlacedAmount, ...] = ()  # of the look, by frame; none: in full
+    keep_colours: tuple[PlacedAmount, ...] = ()  # by frame; none: the look's own colours
 
 
 class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached properties
@@ -155,6 +164,9 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
             content.append(self.painting.content())
         if self.references:  # their content is that of ``reference``
             content.append([str(reference.frame) for reference in self.references])
+        for name in ("strength", "keep_colours"):
+            if placed := getattr(self, name):
+                content.append([name, *(f"{amount.frame} {amount.value}" for amount in placed)])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -238,7 +250,11 @@ def cut_segments(shots: Iterable[Shot], segment_frames: int) -> tuple[Segment, .
     return tuple(segments)
 
 
-def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
+_LOOK = "look."
+"""Prefix of settings that decide how the look is laid over the frames."""
+
+
+def check_continues(old: Plan, new: Plan, *, done: set[int], look: bool = True) -> set[int]:
     """Check that a run begun with one plan may continue with another.
 
     A frame that is not finished may have changed: that is how a broken picture is replaced.
@@ -247,6 +263,7 @@ def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
         old: the plan in the run folder.
         new: the plan made now.
         done: indices of finished frames.
+        look: changes of how the look is laid over the frames count too.
 
     Returns:
         Unfinished frames whose content has changed.
@@ -254,7 +271,15 @@ def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
     Raises:
         PlanChangedError: it must not; the message names what changed.
     """
-    changes = [*setting_changes(old, new), *_input_changes(old, new, done)]
+    changes = setting_changes(old, new, look=False) + _input_changes(old, new, done)
+    look_changes = [one for one in setting_changes(old, new) if one not in changes]
+    if look and look_changes and not changes:
+        raise PlanChangedError(
+            f"the frames in the run folder were made otherwise: {'; '.join(look_changes)}. Use "
+            "--overwrite to make those again that this changes, or name another folder with "
+            "--run-dir"
+        )
+    changes += look_changes if look else []
     if changes:
         raise PlanChangedError(
             "the run folder was begun with other settings or input: "
@@ -265,19 +290,20 @@ def check_continues(old: Plan, new: Plan, *, done: set[int]) -> set[int]:
     return {now.index for was, now in pairs if was.blake2b != now.blake2b}
 
 
-def setting_changes(old: Plan, new: Plan, *, placed: bool = True) -> list[str]:
+def setting_changes(old: Plan, new: Plan, *, placed: bool = True, look: bool = True) -> list[str]:
     """Describe what differs in settings and in the input that all frames share.
 
     Args:
         old: the plan in the run folder.
         new: the plan made now.
-        placed: the places of references count too.
+        placed: the places of references and amounts count too.
+        look: how the look is laid over the frames counts too.
     """
     was, now = _flat(old.pixels), _flat(new.pixels)
     changes = [
-        f"{name} was {was.get(name)}, is {now.get(name)}"
+        f"{name.removeprefix(_LOOK)} was {_shown(was, name)}, is {_shown(now, name)}"
         for name in sorted(was.keys() | now.keys())
-        if was.get(name) != now.get(name)
+        if was.get(name) != now.get(name) and (look or not name.startswith(_LOOK))
     ]
     for name, before, after in (
         ("weights' content", old.weights_sha256[:12], new.weights_sha256[:12]),
@@ -296,7 +322,15 @@ def setting_changes(old: Plan, new: Plan, *, placed: bool = True) -> list[str]:
     if placed and frames[0] != frames[1]:
         before, after = (", ".join(map(str, indices)) or "no frame" for indices in frames)
         changes.append(f"the references were placed at {before}, are placed at {after}")
+    for name in ("strength", "keep_colours") if placed and look else ():
+        same_text = was.get(_LOOK + name) == now.get(_LOOK + name)
+        if same_text and getattr(old, name) != getattr(new, name):
+            changes.append(f"the amounts of {name} were placed at other frames")
     return changes
+
+
+def _shown(values: dict[str, Any], name: str) -> object:
+    return values.get(name, "the default")
 
 
 def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:

@@ -15,6 +15,7 @@ import msgspec
 
 from batch_analogy import __version__
 from batch_analogy.analogy.features.weights import WeightsFile
+from batch_analogy.config.amounts import parse_amounts
 from batch_analogy.config.run import SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.jobs.plan.fingerprints import (
@@ -30,9 +31,10 @@ from batch_analogy.jobs.plan.frame_shapes import (
 )
 from batch_analogy.jobs.plan.png_header import hash_and_size
 from batch_analogy.jobs.plan.ranges import format_frames
-from batch_analogy.jobs.plan.references import place_references
+from batch_analogy.jobs.plan.references import place_amounts, place_references
 from batch_analogy.jobs.plan.run_plan import (
     FramePlan,
+    PlacedAmount,
     PlacedReference,
     Plan,
     Shot,
@@ -138,6 +140,8 @@ def make_plan(
         video_properties=video.properties if video else None,
         white_balance=_white_balance(frames),
         references=references,
+        strength=_place_amounts("strength", config, frames, video),
+        keep_colours=_place_amounts("keep_colours", config, frames, video),
     )
 
 
@@ -194,6 +198,17 @@ def _place(
     paths = {Path(fingerprint.path): fingerprint for fingerprint in fingerprints}
     placed = place_references(list(paths), frames, None if video is None else video.fps)
     return tuple(PlacedReference(paths[path], frame) for frame, path in placed)
+
+
+def _place_amounts(
+    name: str, config: RunConfig, frames: Sequence[FramePlan], video: VideoFrames | None
+) -> tuple[PlacedAmount, ...]:
+    """Place the amounts of a setting; none if it is the default."""
+    if name not in config.look_fields():
+        return ()
+    option = "--" + name.replace("_", "-")
+    amounts = parse_amounts(option, getattr(config, name))
+    return place_amounts(option, amounts, frames, None if video is None else video.fps)
 
 
 def _video_frames(video: VideoFrames) -> list[FramePlan]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from batch_analogy.config.amounts import WHOLE, LookShare
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Target
@@ -64,6 +65,7 @@ class FrameTask:
     contexts: tuple[SpanContext, ...] = ()
     """In a coherent film, the spans that the frame depends on, for each reference in its mix. Empty
     if the frame is made by itself."""
+    share: LookShare = WHOLE
 
     @property
     def index(self) -> int:

@@ -44,8 +44,9 @@ from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
+from batch_analogy.media.partial_look import mix_look
 from batch_analogy.media.picture_formats import frame_format
-from batch_analogy.media.stills import read_depth, read_opacity
+from batch_analogy.media.stills import FloatPixels, read_depth, read_opacity
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
 log = logging.getLogger(__name__)
@@ -175,9 +176,11 @@ class FrameWorker:
                 attempt.a = self._read(attempt.task)
         self._make([attempt for attempt in batch if attempt.failure is None])
         for attempt in batch:
-            if attempt.made is not None:
+            if attempt.made is not None and attempt.a is not None:
                 with attempt.stage("write"):
-                    write = functools.partial(self._write_outputs, attempt.task, attempt.made)
+                    write = functools.partial(
+                        self._write_outputs, attempt.task, attempt.made, attempt.a
+                    )
                     attempt.outputs = patiently(write, FRAME_PATIENCE_SECONDS)
             yield attempt.outcome(self.spec.name)
 
@@ -215,7 +218,9 @@ class FrameWorker:
         for attempt, made in zip(attempts, self._method.make(loaded), strict=True):
             attempt.made = made
 
-    def _write_outputs(self, task: FrameTask, made: MadeFrame) -> dict[str, OutputFile]:
+    def _write_outputs(
+        self, task: FrameTask, made: MadeFrame, a: torch.Tensor
+    ) -> dict[str, OutputFile]:
         self._check_current()
         if made.misfit is not None:
             write_json(self._store.frame_note(task.index), {"misfit": made.misfit})
@@ -224,9 +229,7 @@ class FrameWorker:
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
             format = frame_format(Path(shown))
             path = self._store.new_frame(name, task.index, format)
-            pixels = to_pixels(made.pictures[name])
-            if self.spec.scene_light:
-                pixels = expand_highlights(pixels)
+            pixels = self._mixed(name, task, made.pictures[name], a)
             # Transparent parts of a label map are a class, which is painted like the others.
             opacity = None if self._reads_labels else read_opacity(Path(shown))
             if opacity is not None and name != "b":
@@ -234,6 +237,29 @@ class FrameWorker:
             format.write(path, with_opacity(pixels, opacity), read_depth(Path(shown)))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written
+
+    def _mixed(
+        self, name: str, task: FrameTask, picture: torch.Tensor, a: torch.Tensor
+    ) -> FloatPixels:
+        """Return the pixels of an output in the wanted share of its look."""
+        pixels = self._shown(picture)
+        if task.share.is_whole:
+            return pixels
+        own = self._shown(self._reference() if name == "b" else a)
+        return mix_look(
+            own,
+            pixels,
+            task.share,
+            wide_gamut=self.spec.wide_gamut,
+            beyond_white=self.spec.scene_light,
+        )
+
+    def _shown(self, picture: torch.Tensor) -> FloatPixels:
+        pixels = to_pixels(picture)
+        return expand_highlights(pixels) if self.spec.scene_light else pixels
+
+    def _reference(self) -> torch.Tensor:
+        return self._reader.read_picture(Path(self.spec.references[0].fingerprint.path))
 
     def _check_current(self) -> None:
         """Raise JobError if another driver has taken over the run folder."""

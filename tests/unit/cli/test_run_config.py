@@ -7,6 +7,7 @@ import pytest
 from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.look import LookOptions
 from batch_analogy.cli.options.machine import MachineOptions
+from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.run_config import matched_film, split_pair
 from batch_analogy.errors import UsageError
 
@@ -34,7 +35,15 @@ def test_rejects_other_numbers_of_paths(count: int) -> None:
 
 
 def film_of(reference: str, *frames: str) -> None:
-    matched_film("timelapse", reference, frames, LookOptions(), FilmOptions(), MachineOptions())
+    matched_film(
+        "timelapse",
+        reference,
+        frames,
+        LookOptions(),
+        ShareOptions(),
+        FilmOptions(),
+        MachineOptions(),
+    )
 
 
 def test_a_forgotten_reference_is_noticed() -> None:
