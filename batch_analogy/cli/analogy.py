@@ -64,6 +64,7 @@ def analogy(
     weights: look.WeightsOption = RunConfig.weights,
     dry_run: general.DryRunOption = False,
     overwrite: general.OverwriteOption = False,
+    notify: general.NotifyOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Paint a film like an example, or like a few of its own frames that you painted.
@@ -75,4 +76,6 @@ def analogy(
     config = painted_film(
         frames, painting, share, film, machine, seed=seed, size=size, weights=weights
     )
-    return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)
+    return run_and_report(
+        config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
+    )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
+from batch_analogy.cli.notification import check_target
+from batch_analogy.cli.notifier import Notifier
 from batch_analogy.cli.plan_text import plan_notes, print_plan
 from batch_analogy.cli.run_watcher import RunWatcher, duration
 from batch_analogy.config.run import RunConfig
@@ -20,31 +22,55 @@ if TYPE_CHECKING:
 MAX_SHOWN_FAILURES = 10
 
 
-def run_and_report(config: RunConfig, console: Console, *, dry_run: bool, overwrite: bool) -> int:
+def run_and_report(
+    config: RunConfig,
+    console: Console,
+    *,
+    dry_run: bool,
+    overwrite: bool,
+    notify: str | None = None,
+) -> int:
     """Open a run, execute it and report, or only print its plan. Return the exit code."""
     with importing():
         from batch_analogy import api
 
+    if notify is not None:
+        check_target(notify)
     if dry_run:
         return print_plan(console, config, api.plan_film(config, overwrite=overwrite))
-    with RunWatcher(console) as watcher:
+    stall_seconds = config.execution.stall_timeout_seconds
+    with (
+        Notifier(notify, console, config.run_dir, stall_seconds) as notifier,
+        RunWatcher(console, also=notifier.heard) as watcher,
+    ):
         run = api.open_run(config, overwrite=overwrite, on_event=watcher)
         for text in plan_notes(config, run.plan):
             console.note(text)
         result = execute(run, console, watcher)
+        notifier.tell_result(result, duration(result.seconds))
     return report(console, run, result, watcher)
 
 
 def resume_and_report(
-    run_dir: Path, console: Console, changes: Mapping[str, Any], *, again: Retry | None = None
+    run_dir: Path,
+    console: Console,
+    changes: Mapping[str, Any],
+    *,
+    again: Retry | None = None,
+    notify: str | None = None,
 ) -> int:
     """Continue a run, with some execution settings changed, and report. Return the exit code."""
     with importing():
         from batch_analogy import api
 
-    with RunWatcher(console) as watcher:
+    stall_seconds = changes.get("stall_timeout_seconds")
+    with (
+        Notifier(notify, console, run_dir, stall_seconds) as notifier,
+        RunWatcher(console, also=notifier.heard) as watcher,
+    ):
         run = api.load_run(run_dir, changes=changes, again=again, on_event=watcher)
         result = execute(run, console, watcher)
+        notifier.tell_result(result, duration(result.seconds))
     return report(console, run, result, watcher)
 
 

@@ -13,17 +13,24 @@ EPILOG = """Examples:
 
 batch-analogy resume night.run
 
-batch-analogy resume night.run --workers 8 --address auto"""
+batch-analogy resume night.run --workers 8 --address auto
+
+batch-analogy resume night.run --notify 'notify-send "$BATCH_ANALOGY_TEXT"'"""
 
 
 @reports_failures
 @takes_groups()
 def resume(
-    run_dir: general.RunFolder, machine: MachineOptions, json_lines: general.JsonOption = False
+    run_dir: general.RunFolder,
+    machine: MachineOptions,
+    notify: general.NotifyOption = None,
+    json_lines: general.JsonOption = False,
 ) -> int:
     """Continue a run that was planned, previewed or interrupted.
 
     Failed frames are tried again if they may succeed this time. The run keeps its settings. Only
     the options of the machine may change, and they change no pixel.
     """
-    return resume_and_report(general.absolute(run_dir), Console(json_lines), machine.changes())
+    return resume_and_report(
+        general.absolute(run_dir), Console(json_lines), machine.changes(), notify=notify
+    )

@@ -39,6 +39,7 @@ def retry(
             show_default=False,
         ),
     ] = "",
+    notify: general.NotifyOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make chosen frames again, finished or failed, and continue the run."""
@@ -48,5 +49,9 @@ def retry(
         raise UsageError("no frames were given; give --failed, or --frames like 3,5-10")
     again = api.Retry(failed=failed, frames=frames)
     return resume_and_report(
-        general.absolute(run_dir), Console(json_lines), machine.changes(), again=again
+        general.absolute(run_dir),
+        Console(json_lines),
+        machine.changes(),
+        again=again,
+        notify=notify,
     )

@@ -32,15 +32,18 @@ class RunWatcher(Watcher):
         *,
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
+        also: events.OnEvent = events.ignore,
     ) -> None:
         super().__init__(console, terminal=terminal, clock=clock)
+        self._also = also
         self._last_count_seconds: float | None = None
         self._last_json_seconds: float | None = None
         self.pool: events.PoolStarted | None = None  # None until the workers start
         self._task: TaskID | None = None
 
     def __call__(self, event: events.RunEvent) -> None:
-        """Show one event."""
+        """Show one event, and pass it to the other listener."""
+        self._also(event)
         if isinstance(event, events.PoolStarted):
             self.pool = event
         counts = isinstance(event, events.PlanProgress | events.FrameDone | events.FilmProgress)

@@ -50,8 +50,11 @@ def stylize(
     machine: MachineOptions,
     dry_run: general.DryRunOption = False,
     overwrite: general.OverwriteOption = False,
+    notify: general.NotifyOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Give a video the look of a picture; it keeps its duration and its sound."""
     config = matched_film("stylize", reference, video, look, share, film, machine)
-    return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)
+    return run_and_report(
+        config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
+    )

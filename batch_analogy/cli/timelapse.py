@@ -68,8 +68,11 @@ def timelapse(
     target: TargetOption = RunConfig.target,
     dry_run: general.DryRunOption = False,
     overwrite: general.OverwriteOption = False,
+    notify: general.NotifyOption = None,
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make a film of a folder of frames, each in the look of one reference picture."""
     config = matched_film("timelapse", reference, frames, look, share, film, machine, target=target)
-    return run_and_report(config, Console(json_lines), dry_run=dry_run, overwrite=overwrite)
+    return run_and_report(
+        config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
+    )

@@ -28,6 +28,18 @@ DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Print what would be done, then stop.", rich_help_panel=RUN),
 ]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Call this command, or post JSON to this address (http:// or https://), when the run "
+        "ends, fails or stalls. A command gets BATCH_ANALOGY_EVENT, _TEXT, _RUN, _FILM, _DONE, "
+        "_TOTAL and _FAILED in its environment. It is not kept in the run folder.",
+        metavar="CMD|URL",
+        envvar="BATCH_ANALOGY_NOTIFY",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
 OverwriteOption = Annotated[
     bool,
     typer.Option(
