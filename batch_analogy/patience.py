@@ -77,7 +77,7 @@ def patiently(
             left = deadline - time.monotonic()
             if left <= 0 or not passes(error, passing):
                 raise
-            if not told and wait >= _TOLD_AFTER_SECONDS:
+            if not told and wait >= _TOLD_AFTER_SECONDS and left > _LONGEST_WAIT_SECONDS:
                 told = True
                 _log.warning("%s; it is tried again for %.0f s", error, left)
         time.sleep(min(wait, left))

@@ -33,10 +33,18 @@ def test_repeats_until_the_error_has_passed() -> None:
     assert len(begun) == 4
 
 
-def test_gives_up_after_the_time_that_it_was_given(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(OSError, match="it fails"):
-        patiently(failing(errno.ESTALE, 10**6), 4.0)
-    assert caplog.text.count("tried again for") == 1
+def test_gives_up_after_the_time_that_it_was_given(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(patience.time, "sleep", lambda wait: now.append(now.pop() + wait))
+    for seconds, told in ((4.0, 0), (200.0, 1)):
+        begun = now[0]
+        with pytest.raises(OSError, match="it fails"):
+            patiently(failing(errno.ESTALE, 10**6), seconds)
+        assert now[0] - begun == pytest.approx(seconds)
+        assert caplog.text.count("tried again for") == told
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.ENOENT])
