@@ -14,6 +14,7 @@ from batch_analogy.cli.options import film, general
 from batch_analogy.cli.options import film_additions as additions
 from batch_analogy.cli.outcome import execute, report
 from batch_analogy.cli.run_watcher import RunWatcher
+from batch_analogy.config.captions import TextPlace
 from batch_analogy.config.codecs import Codec
 from batch_analogy.config.film_size import FilmFit
 from batch_analogy.config.run import OnMissing
@@ -31,6 +32,8 @@ batch-analogy assemble night.run -o edit.mov --codec prores
 batch-analogy assemble night.run -o small.gif --film-size 25%
 
 batch-analogy assemble night.run --music song.mp3
+
+batch-analogy assemble night.run --text '{date:%H:%M}' --text-place top-right
 
 batch-analogy assemble night.run -o pictures/%06d.tif"""
 
@@ -114,6 +117,26 @@ MusicFadeOption = Annotated[
         help=f"{additions.MUSIC_FADE_HELP} {_UNCHANGED}", metavar="SECONDS", show_default=False
     ),
 ]
+TextOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{additions.TEXT_HELP} '': no text. {_UNCHANGED}", metavar="TEXT", show_default=False
+    ),
+]
+TextPlaceOption = Annotated[
+    TextPlace | None,
+    typer.Option(help=f"{additions.TEXT_PLACE_HELP} {_UNCHANGED}", show_default=False),
+]
+TextSizeOption = Annotated[
+    float | None,
+    typer.Option(help=f"{additions.TEXT_SIZE_HELP} {_UNCHANGED}", metavar="P", show_default=False),
+]
+TextFontOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"{additions.TEXT_FONT_HELP} {_UNCHANGED}", metavar="FILE", show_default=False
+    ),
+]
 NoAudioOption = Annotated[bool, typer.Option("--no-audio", help="The same as --sound none.")]
 
 
@@ -134,6 +157,10 @@ def assemble(
     no_audio: NoAudioOption = False,
     music: MusicOption = None,
     music_fade: MusicFadeOption = None,
+    text: TextOption = None,
+    text_place: TextPlaceOption = None,
+    text_size: TextSizeOption = None,
+    text_font: TextFontOption = None,
     overwrite: general.OverwriteOption = False,
     json_lines: general.JsonOption = False,
 ) -> int:
@@ -148,7 +175,8 @@ def assemble(
     given: dict[str, Any] = {"fps": fps, "hold": hold, "blend": blend, "codec": codec}
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
     given |= {"film_size": film_size, "film_fit": film_fit}
-    given |= {"music": music, "music_fade": music_fade}
+    given |= {"music": music, "music_fade": music_fade, "text": text}
+    given |= {"text_place": text_place, "text_size": text_size, "text_font": text_font}
     given |= film.sound_fields("none" if no_audio else sound)
     changes = {name: value for name, value in given.items() if value is not None}
     if music == Path("none"):

@@ -73,6 +73,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _film_rows(config, plan, film)
     yield from (("sound", choice.text) for choice in sound_choices(config, plan))
     yield from _silence_rows(config, plan)
+    yield from _text_rows(config, plan)
     if config.music is not None:
         yield "music", music_text(config, film_seconds(config, plan))
     yield "run", str(config.run_dir)
@@ -139,7 +140,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield f"WARNING: {_apart(config)}"
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
-    yield from (text for _, text in _silence_rows(config, plan))
+    yield from (text for _, text in [*_silence_rows(config, plan), *_text_rows(config, plan)])
     notes = (choice.note for choice in sound_choices(config, plan))
     yield from (f"WARNING: {note}" for note in notes if note)
     for film in films_of(config):
@@ -190,6 +191,13 @@ def _film_rows(config: RunConfig, plan: Plan, film: FilmPlan) -> Iterator[tuple[
         deep = properties is not None and properties.high_bit_depth
         note = playing_note(encoding, (height, width), plan.fps, deep=deep)
         yield from [("", f"WARNING: {note}")] if note else []
+
+
+def _text_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield warnings of texts that cannot be burnt into the film as they are meant."""
+    from batch_analogy.jobs.drive.film_texts import text_notes
+
+    yield from (("text", f"WARNING: {note}") for note in text_notes(config, plan))
 
 
 def _silence_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_analogy.config.amounts import amounts_text, parse_amounts
+from batch_analogy.config.captions import TextPlace, check_template
 from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, SELECTABLE_BITS, Codec
 from batch_analogy.config.film_size import FULL, FilmFit, parse_film_size
@@ -152,6 +153,10 @@ class RunConfig:
     sound_tracks: SoundTracks = "all"
     music: Path | None = None  # a file whose sound lies under the film, instead of the video's
     music_fade: float = 3.0  # seconds at the end of the film
+    text: str = ""  # burnt into the film, see config/captions.py
+    text_place: TextPlace = "bottom-left"
+    text_size: float = 4.0  # percent of the film's height
+    text_font: Path | None = None
     files: tuple[str, ...] = ()  # pictures or videos that were named one by one
     on_missing: OnMissing = "hold"
     order: Order = "auto"  # of stills, see media/order.py
@@ -173,12 +178,7 @@ class RunConfig:
         parse_film_size(self.film_size)
         check_choice("film_fit", self.film_fit, FilmFit)
         check_choice("sound_tracks", self.sound_tracks, SoundTracks)
-        if self.music is not None and self.keep_audio:
-            raise ConfigError("music takes the place of the video's sound; leave out one of them")
-        if not 0 <= self.music_fade <= 3600:
-            raise ConfigError(
-                f"music fade is {self.music_fade:g} s; it must lie between 0 and 3600"
-            )
+        self._check_additions()
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf is {self.crf}; it must lie between 0 (lossless) and 51")
         self._check_rate()
@@ -223,6 +223,18 @@ class RunConfig:
             frames = getattr(self, name)
             if not 1 <= frames <= 1000:
                 raise ConfigError(f"{name} is {frames} frames; it must lie between 1 and 1000")
+
+    def _check_additions(self) -> None:
+        if self.music is not None and self.keep_audio:
+            raise ConfigError("music takes the place of the video's sound; leave out one of them")
+        check_template(self.text)
+        check_choice("text_place", self.text_place, TextPlace)
+        if not 0.5 <= self.text_size <= 50:
+            raise ConfigError(f"text size is {self.text_size:g} %; it must lie between 0.5 and 50")
+        if not 0 <= self.music_fade <= 3600:
+            raise ConfigError(
+                f"music fade is {self.music_fade:g} s; it must lie between 0 and 3600"
+            )
 
     def _check_shots(self) -> None:
         if isinstance(self.shots, str):

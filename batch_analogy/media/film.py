@@ -17,6 +17,7 @@ import numpy as np
 from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
+from batch_analogy.media.captions import Captions
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.encoding import (
     KEEP_ALPHA,
@@ -80,6 +81,7 @@ def encode_film(
     colours: ColourSpace = _BT709,
     sound: Soundtrack | Music | None = None,
     scratch: Path | None = None,
+    captions: Captions | None = None,
     on_frame: Callable[[int], None] | None = None,
     place: Callable[[Path, Path], None] = move_into_place,
 ) -> FilmInfo:
@@ -99,6 +101,7 @@ def encode_film(
         colours: colour space in which the frames' RGB is encoded and tagged.
         sound: a video whose sound and subtitles are copied, or music.
         scratch: folder of the unfinished film, on the same disk; None: that of the output.
+        captions: a text for each frame, which is burnt in.
         on_frame: called with the number of frames encoded so far.
         place: moves the finished film (first argument) to the output (second argument).
 
@@ -125,7 +128,7 @@ def encode_film(
 
         def encode(tracks: list[str]) -> None:
             command = [*pictures, *tracks, *encoder, *target]
-            _run_encoder(command, frames, durations, layout, output, on_frame)
+            _run_encoder(command, frames, durations, layout, output, captions, on_frame)
 
         has_audio = _encode_with_sound(encode, encoding, sound, output, duration)
         if layout.alpha and output.suffix.lower() == ".webp":
@@ -297,12 +300,13 @@ def _run_encoder(
     durations: Sequence[Fraction] | None,
     layout: FilmLayout,
     output: Path,
+    captions: Captions | None,
     on_frame: Callable[[int], None] | None,
 ) -> None:
     """Run ffmpeg, writing the frames into its pipe."""
     pipe = FfmpegPipe(["-v", "error", *command], reads=False)
     with pipe, contextlib.suppress(BrokenPipeError):  # if ffmpeg ends early, its messages say why
-        _write_frames(pipe.stream, frames, durations, layout, on_frame)
+        _write_frames(pipe.stream, frames, durations, layout, captions, on_frame)
     if pipe.code == 0:
         return
     if is_disk_error(pipe.messages):
@@ -318,6 +322,7 @@ def _write_frames(
     frames: Sequence[Path | FrameBlend],
     durations: Sequence[Fraction] | None,
     layout: FilmLayout,
+    captions: Captions | None,
     on_frame: Callable[[int], None] | None,
 ) -> None:
     """Write the frames as raw video or, with durations, as Matroska; read repeated ones once."""
@@ -327,15 +332,18 @@ def _write_frames(
         size = (layout.height, layout.width)
         matroska = MatroskaWriter(stream, *size, bits, alpha=layout.alpha)
     shape: tuple[int, ...] | None = None
-    previous: FrameBlend = ()
+    previous: tuple[FrameBlend, str] = ((), "")
     data = b""
     for number, frame in enumerate(map(as_blend, frames), start=1):
-        if frame != previous:
+        text = captions.texts[number - 1] if captions is not None else ""
+        if (frame, text) != previous:
             pixels = _read_frame(frame, deep=layout.deep, alpha=layout.alpha)
             _check_same_size(frame[0], pixels.shape, shape or pixels.shape)
             shape = pixels.shape
             fitted = fit_pixels(pixels, (layout.height, layout.width), layout.fit)
-            previous, data = frame, fitted.tobytes()
+            if captions is not None:
+                fitted = captions.burn(number - 1, fitted)
+            previous, data = (frame, text), fitted.tobytes()
         if matroska is None or durations is None:
             stream.write(data)
         else:

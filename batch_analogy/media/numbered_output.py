@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from batch_analogy.config.film_size import FilmFit
 from batch_analogy.errors import FilmError, FrameError, UsageError
 from batch_analogy.files import atomic_write_bytes, disk_errors, move_into_place
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
+from batch_analogy.media.captions import Captions
 from batch_analogy.media.fitting import fit_pixels
 from batch_analogy.media.openexr import check_exr_support
 from batch_analogy.media.picture_formats import EXR, FRAME_FORMAT, format_of
-from batch_analogy.media.stills import Depth, read_depth, read_size
+from batch_analogy.media.stills import Depth, FloatPixels, read_depth, read_size
 
 DEFAULT_NAME = f"%06d{FRAME_FORMAT.suffix}"
 
@@ -83,6 +85,7 @@ def write_numbered(
     fit: FilmFit = "letterbox",
     earlier: int = 0,
     scratch: Path | None = None,
+    captions: Captions | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> int:
     """Write frames as numbered pictures.
@@ -95,6 +98,7 @@ def write_numbered(
         fit: how frames of another shape are brought to that size.
         earlier: number of pictures that an earlier call wrote; those beyond the frames are deleted.
         scratch: folder of the unfinished picture, on the same disk; None: that of the pictures.
+        captions: a text for each frame, which is burnt in.
         on_frame: called with the number of pictures written so far.
 
     Returns:
@@ -106,12 +110,14 @@ def write_numbered(
         UsageError: as for ``check_pattern``.
     """
     check_pattern(pattern)
-    write = _write if size is None else functools.partial(_write, size=size, fit=fit)
     size_bytes = 0
     for index, frame in enumerate(frames):
         path = numbered(pattern, index)
+        burn = _as_they_are
+        if captions is not None and captions.texts[index]:
+            burn = functools.partial(captions.burn, index)
         try:
-            write(as_blend(frame), path, depth, scratch)
+            _write(as_blend(frame), path, depth, scratch, _Changes(size, fit, burn))
         except FrameError as error:
             raise FilmError(f"the pictures cannot be written: {error}") from error
         size_bytes += path.stat().st_size
@@ -122,41 +128,51 @@ def write_numbered(
     return size_bytes
 
 
+def _as_they_are(pixels: FloatPixels) -> FloatPixels:
+    return pixels
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What happens to a picture before it is written."""
+
+    size: tuple[int, int] | None
+    fit: FilmFit
+    burn: Callable[[FloatPixels], FloatPixels]
+
+
 def _write(
     frame: FrameBlend,
     path: Path,
     depth: int | None,
     scratch: Path | None,
-    *,
-    size: tuple[int, int] | None = None,
-    fit: FilmFit = "letterbox",
+    changes: _Changes,
 ) -> None:
     if scratch is not None:
         unfinished = scratch / path.name
-        _write_picture(frame, unfinished, depth, size, fit)
+        _write_picture(frame, unfinished, depth, changes)
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(unfinished, path)
         return
-    _write_picture(frame, path, depth, size, fit)
+    _write_picture(frame, path, depth, changes)
 
 
-def _write_picture(
-    frame: FrameBlend, path: Path, depth: int | None, size: tuple[int, int] | None, fit: FilmFit
-) -> None:
+def _write_picture(frame: FrameBlend, path: Path, depth: int | None, changes: _Changes) -> None:
     picture_format = format_of(path)
     assert picture_format is not None
     own = read_depth(frame[0])
     wanted: Depth = picture_format.numbered_depth or own
     if depth is not None:
         wanted = 8 if depth == 8 else 16
+    size = changes.size
     scales = size is not None and size != read_size(frame[0])
     same = picture_format is format_of(frame[0]) and wanted == own
-    if same and len(set(frame)) == 1 and not scales:
+    if same and len(set(frame)) == 1 and not scales and changes.burn is _as_they_are:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
     beyond_white = picture_format is EXR
     pixels = read_blend(frame, alpha=True, beyond_white=beyond_white)
     if size is not None and scales:
-        pixels = np.clip(fit_pixels(pixels, size, fit), 0, None if beyond_white else 1)
-    picture_format.write(path, pixels, wanted)
+        pixels = np.clip(fit_pixels(pixels, size, changes.fit), 0, None if beyond_white else 1)
+    picture_format.write(path, changes.burn(pixels), wanted)

@@ -1,14 +1,23 @@
-"""What is added to a film: music."""
+"""What is added to a film: music and text."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from batch_analogy.media.ffmpeg import run_ffmpeg
-from tests.support.command_line import HERE, Call, write_frames, write_picture
+from tests.support.command_line import (
+    HERE,
+    Call,
+    finished_frames,
+    picture,
+    write_frames,
+    write_picture,
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,3 +65,45 @@ def test_music_is_refused_while_planning(call: Call, tmp_path: Path) -> None:
     call(*made, *film, "--music", music, "--sound", "keep").assert_failed(2, "takes the place")
     call(*made, "-o", tmp_path / "a.gif", "--music", music).assert_failed(2, "holds no sound")
     call(*made, "-o", f"{tmp_path}/o/%04d.png", "--music", music).assert_failed(2, "no sound")
+
+
+def test_text_is_burnt_into_the_film_alone(call: Call, tmp_path: Path) -> None:
+    """EXIF dates as text; assemble takes it away, and the film is as it was without."""
+    frames, look = tmp_path / "frames", write_picture(tmp_path / "look.png", 5)
+    frames.mkdir()
+    for index in range(3):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = f"2024:05:31 18:0{index}:12"
+        Image.fromarray(picture(index)).save(frames / f"img{index}.jpg", exif=exif, quality=95)
+    film, out = tmp_path / "night.mkv", tmp_path / "out"
+    made = ["timelapse", look, frames, "-o", film, "--codec", "ffv1", *HERE]
+    call(*made).assert_ended(0)
+    plain, done = decode(film), finished_frames(tmp_path / "night.run")
+    stamped = ["--text", "{date:%H:%M}", "--text-size", "20"]
+    call("assemble", tmp_path / "night.run", *stamped).assert_ended(0)
+    texts = decode(film)
+    assert finished_frames(tmp_path / "night.run") == done
+    for before, after in zip(plain, texts, strict=True):
+        assert np.array_equal(before[:30], after[:30])
+        assert np.abs(before[40:] - after[40:]).max() > 100
+    letters = [np.abs(after - before) for before, after in zip(plain, texts, strict=True)]
+    assert not np.array_equal(letters[0] > 60, letters[1] > 60)  # 18:00 and 18:01
+    call("assemble", tmp_path / "night.run", "-o", f"{out}/%d.png").assert_ended(0)
+    assert np.array_equal(np.asarray(Image.open(out / "2.png")), texts[2])
+    call("assemble", tmp_path / "night.run", "--text", "").assert_ended(0)
+    assert all(map(np.array_equal, decode(film), plain))
+
+
+def decode(film: Path) -> list[np.ndarray]:
+    with av.open(str(film)) as container:
+        found = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    return [one.astype(np.int16) for one in found]
+
+
+def test_texts_that_cannot_be_made_are_told_while_planning(call: Call, tmp_path: Path) -> None:
+    frames, look = write_frames(tmp_path / "frames", 2), write_picture(tmp_path / "look.png", 5)
+    made = ["timelapse", look, frames, "-o", tmp_path / "a.mp4", *HERE]
+    call(*made, "--text", "{data}").assert_failed(2, "{data}", "{date}, {frame}, {name}")
+    call(*made, "--text", "a", "--text-font", look).assert_failed(2, "give a .ttf or .otf file")
+    done = call(*made, "--text", "{date} {name}", "--dry-run")
+    done.assert_ended(0, "2 of 2 frames have no EXIF date")

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from batch_analogy.cli.options.film_additions import MusicFadeOption, MusicOption
+from batch_analogy.cli.options.film_additions import (
+    MusicFadeOption,
+    MusicOption,
+    TextFontOption,
+    TextOption,
+    TextPlaceOption,
+    TextSizeOption,
+)
 from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.film_size import FilmFit
@@ -315,6 +322,10 @@ class FilmOptions:
     sound: SoundOption = None  # None: decided by command
     music: MusicOption = None
     music_fade: MusicFadeOption = RunConfig.music_fade
+    text: TextOption = RunConfig.text
+    text_place: TextPlaceOption = RunConfig.text_place
+    text_size: TextSizeOption = RunConfig.text_size
+    text_font: TextFontOption = None
     order: OrderOption = RunConfig.order
     orientation: OrientationOption = RunConfig.orientation
     on_missing: OnMissingOption = RunConfig.on_missing
@@ -326,7 +337,7 @@ class FilmOptions:
         """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "depth", "crf", "start", "end", "order")
         more = ("film_size", "film_fit", "on_missing", "temporal", "orientation")
-        added = ("music", "music_fade")
+        added = ("music", "music_fade", "text", "text_place", "text_size", "text_font")
         fields = {name: getattr(self, name) for name in (*same, *more, *added)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)

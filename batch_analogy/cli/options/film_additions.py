@@ -1,4 +1,4 @@
-"""Options of what is added to a film: music."""
+"""Options of what is added to a film: music and text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from batch_analogy.config.captions import TextPlace
 
 _FILM = "Film"
 
@@ -21,4 +23,28 @@ MusicOption = Annotated[
 ]
 MusicFadeOption = Annotated[
     float, typer.Option(help=MUSIC_FADE_HELP, metavar="SECONDS", rich_help_panel=_FILM)
+]
+
+TEXT_HELP = (
+    "Text that is burnt into the film: {date} is the EXIF date of each frame, or {date:%H:%M} any "
+    "part of it, {frame} its number, {name} its file. \\n begins a new line."
+)
+TEXT_PLACE_HELP = "Where the text stands."
+TEXT_SIZE_HELP = "Height of the text's letters, in percent of the film's height."
+TEXT_FONT_HELP = (
+    "A .ttf or .otf file for the text. By default a plain font that comes with the program, or one "
+    "of the system's if that lacks letters."
+)
+
+TextOption = Annotated[
+    str,
+    typer.Option(help=TEXT_HELP, metavar="TEXT", show_default=False, rich_help_panel=_FILM),
+]
+TextPlaceOption = Annotated[TextPlace, typer.Option(help=TEXT_PLACE_HELP, rich_help_panel=_FILM)]
+TextSizeOption = Annotated[
+    float, typer.Option(help=TEXT_SIZE_HELP, metavar="P", rich_help_panel=_FILM)
+]
+TextFontOption = Annotated[
+    Path | None,
+    typer.Option(help=TEXT_FONT_HELP, metavar="FILE", show_default=False, rich_help_panel=_FILM),
 ]

@@ -28,12 +28,14 @@ from batch_analogy.jobs.drive.film_outputs import (
     write_record,
 )
 from batch_analogy.jobs.drive.film_sound import soundtrack_of
+from batch_analogy.jobs.drive.film_texts import captions_of, style_of
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import gaps_of
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.blend import FrameBlend
+from batch_analogy.media.captions import Captions
 from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.film_layout import film_size_of
@@ -152,6 +154,7 @@ def assemble(
     """
     order = _order(config, plan, done)
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
+    captions = captions_of(config, plan, [frames[0] for frames in order])
     remove_unfinished(store)
     claims = OutputClaims() if claims is None else claims
     for film in films_of(config):
@@ -175,7 +178,9 @@ def assemble(
         report = _reporter(on_event, film.path, len(order))
         try:
             if is_pattern(film.path):
-                info = _write_pictures(config, plan, film.path, frames, earlier, scratch, report)
+                info = _write_pictures(
+                    config, plan, film.path, frames, earlier, scratch, captions, report
+                )
             else:
                 info = encode_film(
                     frames,
@@ -186,6 +191,7 @@ def assemble(
                     colours=plan.colours,
                     sound=soundtrack_of(config, plan, store),
                     scratch=scratch,
+                    captions=captions,
                     on_frame=report,
                     place=_placer(store, record, claims),
                 )
@@ -246,6 +252,7 @@ def _write_pictures(
     frames: list[FrameBlend],
     earlier: int,
     scratch: Path,
+    captions: Captions | None,
     report: Callable[[int], None],
 ) -> FilmInfo:
     """Write numbered pictures instead of a film; ``earlier`` ones may be there already."""
@@ -259,6 +266,7 @@ def _write_pictures(
         fit=config.film_fit,
         earlier=earlier,
         scratch=scratch,
+        captions=captions,
         on_frame=report,
     )
     height, width = size
@@ -337,6 +345,9 @@ def _key(
     ]
     if (config.film_size, config.film_fit) != (FULL, RunConfig.film_fit):
         content.append([config.film_size, config.film_fit])
+    if config.text:
+        style = style_of(config)
+        content.append([config.text, style.place, style.size, str(style.font)])
     if config.music is not None:
         content.append([str(config.music), identify_file(config.music), config.music_fade])
     if changed:

@@ -22,6 +22,7 @@ from batch_analogy.config.film_size import check_film_size, parse_film_size
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.files import TEMPORARY_PREFIX, check_writable, disk_errors, temporary_path
+from batch_analogy.jobs.drive.film_texts import check_text
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
@@ -97,6 +98,7 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
     for film in films_of(config):
         check_writable(film.path)
         _refuse_input(config, film.path)
+    check_text(config)
     if config.music is not None and (is_pattern(path) or CODECS[config.codec].animation):
         raise UsageError(f"output {path} holds no sound, so there can be no music; leave it out")
     if is_pattern(path):

@@ -71,6 +71,7 @@ def absolute_config(config: RunConfig) -> RunConfig:
         files=tuple(os.path.abspath(expand_user(one)) for one in config.files),
         output=Path(os.path.abspath(expand_user(config.output))),
         run_dir=Path(os.path.abspath(expand_user(config.run_dir))),
+        text_font=config.text_font and Path(os.path.abspath(expand_user(config.text_font))),
         music=config.music and Path(os.path.abspath(expand_user(config.music))),
         weights=weights,
     )
