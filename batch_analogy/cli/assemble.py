@@ -117,6 +117,14 @@ MusicFadeOption = Annotated[
         help=f"{additions.MUSIC_FADE_HELP} {_UNCHANGED}", metavar="SECONDS", show_default=False
     ),
 ]
+ChaptersOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--chapters/--no-chapters",
+        help=f"{additions.CHAPTERS_HELP} {_UNCHANGED}",
+        show_default=False,
+    ),
+]
 TextOption = Annotated[
     str | None,
     typer.Option(
@@ -157,6 +165,7 @@ def assemble(
     no_audio: NoAudioOption = False,
     music: MusicOption = None,
     music_fade: MusicFadeOption = None,
+    chapters: ChaptersOption = None,
     text: TextOption = None,
     text_place: TextPlaceOption = None,
     text_size: TextSizeOption = None,
@@ -176,6 +185,7 @@ def assemble(
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
     given |= {"film_size": film_size, "film_fit": film_fit}
     given |= {"music": music, "music_fade": music_fade, "text": text}
+    given["chapters"] = chapters
     given |= {"text_place": text_place, "text_size": text_size, "text_font": text_font}
     given |= film.sound_fields("none" if no_audio else sound)
     changes = {name: value for name, value in given.items() if value is not None}

@@ -153,6 +153,7 @@ class RunConfig:
     sound_tracks: SoundTracks = "all"
     music: Path | None = None  # a file whose sound lies under the film, instead of the video's
     music_fade: float = 3.0  # seconds at the end of the film
+    chapters: bool = False  # of the film, one for each shot
     text: str = ""  # burnt into the film, see config/captions.py
     text_place: TextPlace = "bottom-left"
     text_size: float = 4.0  # percent of the film's height

@@ -18,6 +18,7 @@ from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageEr
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.captions import Captions
+from batch_analogy.media.chapters import with_chapters, write_chapters
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.encoding import (
     KEEP_ALPHA,
@@ -82,6 +83,7 @@ def encode_film(
     sound: Soundtrack | Music | None = None,
     scratch: Path | None = None,
     captions: Captions | None = None,
+    chapters: Sequence[Fraction] = (),
     on_frame: Callable[[int], None] | None = None,
     place: Callable[[Path, Path], None] = move_into_place,
 ) -> FilmInfo:
@@ -102,6 +104,7 @@ def encode_film(
         sound: a video whose sound and subtitles are copied, or music.
         scratch: folder of the unfinished film, on the same disk; None: that of the output.
         captions: a text for each frame, which is burnt in.
+        chapters: seconds at which chapters begin, the first at 0.
         on_frame: called with the number of frames encoded so far.
         place: moves the finished film (first argument) to the output (second argument).
 
@@ -122,11 +125,20 @@ def encode_film(
     pixel_format = encoding.pixel_format(deep, layout.alpha)
     encoder = ["-vf", encoding.filters(colours, deep, layout.alpha)]
     encoder += _encoder_options(encoding, durations, output.suffix.lower(), layout.alpha)
-    with _temporary(output, scratch) as temporary:
+    with contextlib.ExitStack() as cleaner:
+        temporary = cleaner.enter_context(_temporary(output, scratch))
         target = ["-y", as_url(temporary)]
         pictures = _input_options(layout, None if durations else fps)
 
+        marks = temporary.with_name(f"{temporary.name}.chapters")
+        if chapters:
+            cleaner.callback(marks.unlink, missing_ok=True)
+            with disk_errors(output):
+                write_chapters(marks, chapters, duration)
+
         def encode(tracks: list[str]) -> None:
+            if chapters:
+                tracks = with_chapters(tracks, marks)
             command = [*pictures, *tracks, *encoder, *target]
             _run_encoder(command, frames, durations, layout, output, captions, on_frame)
 

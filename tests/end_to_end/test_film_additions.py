@@ -1,4 +1,4 @@
-"""What is added to a film: music and text."""
+"""What is added to a film: music, chapters and text."""
 
 from __future__ import annotations
 
@@ -107,3 +107,19 @@ def test_texts_that_cannot_be_made_are_told_while_planning(call: Call, tmp_path:
     call(*made, "--text", "a", "--text-font", look).assert_failed(2, "give a .ttf or .otf file")
     done = call(*made, "--text", "{date} {name}", "--dry-run")
     done.assert_ended(0, "2 of 2 frames have no EXIF date")
+
+
+def test_chapters_begin_at_the_shots(call: Call, tmp_path: Path) -> None:
+    frames, look = write_frames(tmp_path / "frames", 5), write_picture(tmp_path / "look.png", 5)
+    shots = tmp_path / "shots.txt"
+    shots.write_text("0\n2\n3\n")
+    film, kept = tmp_path / "night.mp4", ["--shots", shots, "--fps", "4", "--hold", "2"]
+    call("timelapse", look, frames, "-o", film, "--chapters", *kept, *HERE).assert_ended(0)
+    assert chapter_starts(film) == [0, 1, 1.5]
+    call("assemble", tmp_path / "night.run", "--no-chapters").assert_ended(0)
+    assert chapter_starts(film) == []
+
+
+def chapter_starts(film: Path) -> list[float]:
+    with av.open(str(film)) as container:
+        return [round(float(one["start"] * one["time_base"]), 3) for one in container.chapters()]

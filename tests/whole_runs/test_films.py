@@ -261,12 +261,10 @@ def test_removes_surplus_pictures_of_a_killed_run(
 
     write = numbered_output._write
 
-    def write_or_stop(
-        frame: FrameBlend, path: Path, depth: int | None, scratch: Path | None
-    ) -> None:
+    def write_or_stop(frame: FrameBlend, path: Path, *rest: Any) -> None:
         if path.name == "2.png":
             raise KeyboardInterrupt
-        write(frame, path, depth, scratch)
+        write(frame, path, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(numbered_output, "_write", write_or_stop)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from batch_analogy.cli.options.film_additions import (
+    ChaptersOption,
     MusicFadeOption,
     MusicOption,
     TextFontOption,
@@ -322,6 +323,7 @@ class FilmOptions:
     sound: SoundOption = None  # None: decided by command
     music: MusicOption = None
     music_fade: MusicFadeOption = RunConfig.music_fade
+    chapters: ChaptersOption = RunConfig.chapters
     text: TextOption = RunConfig.text
     text_place: TextPlaceOption = RunConfig.text_place
     text_size: TextSizeOption = RunConfig.text_size
@@ -345,4 +347,5 @@ class FilmOptions:
             fields["codec"] = self.codec
         if self.deflicker is not None:
             fields["deflicker"] = parse_deflicker(self.deflicker)
+        fields["chapters"] = self.chapters
         return fields

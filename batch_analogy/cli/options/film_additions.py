@@ -1,4 +1,4 @@
-"""Options of what is added to a film: music and text."""
+"""Options of what is added to a film: music, chapters and text."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ MusicOption = Annotated[
 ]
 MusicFadeOption = Annotated[
     float, typer.Option(help=MUSIC_FADE_HELP, metavar="SECONDS", rich_help_panel=_FILM)
+]
+
+CHAPTERS_HELP = "Give the film a chapter for each shot, to which players can jump."
+ChaptersOption = Annotated[
+    bool, typer.Option("--chapters/--no-chapters", help=CHAPTERS_HELP, rich_help_panel=_FILM)
 ]
 
 TEXT_HELP = (

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from batch_analogy.config.codecs import CODECS
 from batch_analogy.config.film_size import FULL
 from batch_analogy.config.run import OnMissing, RunConfig
 from batch_analogy.jobs.drive.film_outputs import (
@@ -192,6 +193,7 @@ def assemble(
                     sound=soundtrack_of(config, plan, store),
                     scratch=scratch,
                     captions=captions,
+                    chapters=_chapters(config, plan, done),
                     on_frame=report,
                     place=_placer(store, record, claims),
                 )
@@ -307,6 +309,20 @@ def _slots(config: RunConfig, plan: Plan, done: set[int]) -> list[tuple[int, int
     return film_slots(len(plan.frames), done, config.on_missing, left_out, holds)
 
 
+def _chapters(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction]:
+    """Return when each shot begins in the film, if it has chapters, and more than one shot."""
+    if not config.chapters or CODECS[config.codec].animation:
+        return []
+    made, durations = _film_frames(config, plan, done), _durations(config, plan, done)
+    lengths = [1 / plan.fps] * len(made) if durations is None else durations
+    times = itertools.accumulate(lengths, initial=Fraction(0))
+    starts = [shot.start for shot in plan.shots]
+    begins: dict[int, Fraction] = {}
+    for slots, time in zip(made, times, strict=False):
+        begins.setdefault(bisect.bisect_right(starts, slots[0][0]), time)
+    return list(begins.values()) if len(begins) > 1 else []
+
+
 def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] | None:
     """Return the seconds that each frame of the film is shown; None if the rate is constant."""
     if plan.video_properties is None or plan.constant_rate or config.fps is not None:
@@ -345,6 +361,8 @@ def _key(
     ]
     if (config.film_size, config.film_fit) != (FULL, RunConfig.film_fit):
         content.append([config.film_size, config.film_fit])
+    if config.chapters:
+        content.append("chapters")
     if config.text:
         style = style_of(config)
         content.append([config.text, style.place, style.size, str(style.font)])
