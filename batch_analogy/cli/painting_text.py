@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from batch_analogy.jobs.plan.paint_inputs import PaintInputs
+    from batch_analogy.jobs.plan.paint_inputs import FramePictures, PaintInputs
     from batch_analogy.jobs.plan.run_plan import Plan
 
 MAX_SHOWN_SHOTS = 8
@@ -70,11 +70,16 @@ def _placing_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:
             yield f"NOTE: {name} is scaled from {own[1]}×{own[0]} to {size[1]}×{size[0]} px"
     named = [("guides", g) for guide in inputs.guides for g in (guide.source, guide.target)]
     for what, pictures in [*named, *([] if inputs.mask is None else [("masks", inputs.mask)])]:
-        folder = Path(pictures.paths[0]).parent
-        if pictures.scaled:
-            yield f"NOTE: {what} in {folder}: {pictures.scaled} scaled to the size of their frames"
-        if pictures.by_order:
-            yield f"NOTE: the {what} in {folder} are taken in order; their names do not tell"
+        yield from fitting_notes(what, pictures)
+
+
+def fitting_notes(what: str, pictures: FramePictures) -> Iterator[str]:
+    """Yield how guides or masks were placed and scaled where names do not tell."""
+    folder = Path(pictures.paths[0]).parent
+    if pictures.scaled:
+        yield f"NOTE: {what} in {folder}: {pictures.scaled} scaled to the size of their frames"
+    if pictures.by_order:
+        yield f"NOTE: the {what} in {folder} are taken in order; their names do not tell"
 
 
 def _map_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:

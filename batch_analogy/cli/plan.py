@@ -15,6 +15,7 @@ from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import PaintOptions
+from batch_analogy.cli.options.region import EdgeOptions
 from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import resume_command
 from batch_analogy.cli.plan_text import print_plan
@@ -42,6 +43,7 @@ def plan(
     arguments: FilmArguments,
     look: LookOptions,
     share: ShareOptions,
+    edge: EdgeOptions,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
@@ -59,7 +61,9 @@ def plan(
     from batch_analogy.jobs.store import RunStore
 
     console = Console(json_lines)
-    asked = requested_run(context, arguments, command, look, share, paint, film, machine, target)
+    asked = requested_run(
+        context, arguments, command, look, share, edge, paint, film, machine, target
+    )
     if isinstance(asked, Path):
         config = api.read_config(asked)
         execution = dataclasses.replace(config.execution, **machine.changes())

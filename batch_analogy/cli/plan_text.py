@@ -146,6 +146,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     for film in films_of(config):
         yield from (text for name, text in _film_rows(config, plan, film) if not name)
     yield from (text for name, text in painting_rows(plan) if name != "painted")
+    yield from (text for name, text in look_rows(plan) if not name)
 
 
 def _animation_rows(plan: Plan) -> Iterator[tuple[str, str]]:

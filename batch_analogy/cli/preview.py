@@ -16,6 +16,7 @@ from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import PaintOptions
+from batch_analogy.cli.options.region import EdgeOptions
 from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import (
     exit_code_of,
@@ -48,6 +49,7 @@ def preview(
     arguments: FilmArguments,
     look: LookOptions,
     share: ShareOptions,
+    edge: EdgeOptions,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
@@ -66,7 +68,9 @@ def preview(
     from batch_analogy import api
 
     console = Console(json_lines)
-    asked = requested_run(context, arguments, command, look, share, paint, film, machine, target)
+    asked = requested_run(
+        context, arguments, command, look, share, edge, paint, film, machine, target
+    )
     with RunWatcher(console) as watcher:
         if isinstance(asked, Path):
             run = api.load_run(asked, changes=machine.changes(), on_event=watcher)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -17,6 +17,7 @@ from batch_analogy.cli.options.look import LOOK, LookOptions, area_px, weights_c
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions
 from batch_analogy.cli.options.presets import describe_presets
+from batch_analogy.cli.options.region import EdgeOptions
 from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.config.matching import PRESETS, PresetName
 from batch_analogy.config.painting import PAINT_PRESETS, PaintConfig, PaintPreset
@@ -48,6 +49,7 @@ AnyPresetOption = Annotated[
 
 _MACHINE = {field.name for field in dataclasses.fields(MachineOptions)}
 _LOOK = {field.name for field in dataclasses.fields(LookOptions)}
+_EDGE = {field.name for field in dataclasses.fields(EdgeOptions)}
 _PAINT = {field.name for field in dataclasses.fields(PaintOptions)}
 
 
@@ -61,8 +63,11 @@ def matched_film(
     machine: MachineOptions,
     *,
     target: Target = RunConfig.target,
+    **region: Any,
 ) -> RunConfig:
     """Return the configuration of a film whose frames are matched with a reference.
+
+    ``region`` holds the fields of ``RunConfig`` about a mask.
 
     Raises:
         UsageError: the reference was forgotten, or the frames are files and folders.
@@ -78,6 +83,7 @@ def matched_film(
         output=film.output,
         run_dir=film.run_dir,
         target=target,
+        **region,
         analogy=look.analogy_config(COMMAND_PRESETS[command]),
         weights=weights_choice(look.weights),
         execution=machine.execution_config(),
@@ -122,6 +128,7 @@ def requested_run(
     command: Command,
     look: LookOptions,
     share: ShareOptions,
+    edge: EdgeOptions,
     paint: PaintOptions,
     film: FilmOptions,
     machine: MachineOptions,
@@ -133,7 +140,7 @@ def requested_run(
         UsageError: there are too few or too many arguments, or an option that does not apply.
     """
     if command == "analogy":
-        matching = (_LOOK | {"target"}) - {"preset", "seed", "size", "weights"}
+        matching = (_LOOK | _EDGE | {"target"}) - {"preset", "seed", "size", "weights"}
         _refuse_given(context, matching, "is not an option of analogy; leave it out")
         preset = cast(PaintPreset, look.preset or DEFAULT_PRESET)
         pair, frames = split_pair(arguments, painted=paint.has_keys)
@@ -159,8 +166,13 @@ def requested_run(
         return absolute(arguments[0])
     reference, *paths = arguments
     _refuse_mistakes(reference, paths)
-    _refuse_given(context, _PAINT, f"is not an option of {command}; give it with --as analogy")
-    return matched_film(command, reference, paths, look, share, film, machine, target=target)
+    _refuse_given(
+        context, _PAINT - {"mask"}, f"is not an option of {command}; give it with --as analogy"
+    )
+    region = edge.fields(paint.mask)
+    return matched_film(
+        command, reference, paths, look, share, film, machine, target=target, **region
+    )
 
 
 def split_pair(arguments: Sequence[str], *, painted: bool) -> tuple[Sequence[str], Sequence[str]]:

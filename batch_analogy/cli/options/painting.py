@@ -120,9 +120,9 @@ class PaintOptions:
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="What to paint: white is painted, black stays as it was. One picture, or a folder "
-            "with a picture for each frame. The frame also shows where a painted picture is "
-            "transparent.",
+            help="What to paint, or where a look applies: white is painted, black stays as it was. "
+            "One picture, or a folder with a picture for each frame. The frame also shows where a "
+            "painted picture is transparent.",
             metavar="FILE|FOLDER",
             show_default=False,
             rich_help_panel=PAINTING,

@@ -21,6 +21,7 @@ from batch_analogy.jobs.plan.run_plan import Plan, check_continues
 from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
+from batch_analogy.jobs.plan.survey_regions import with_region
 from batch_analogy.jobs.plan.video_source import guess_video
 from batch_analogy.jobs.store import RunStore
 
@@ -53,7 +54,7 @@ def dry_plan(config: RunConfig, *, overwrite: bool = False, on_event: OnEvent = 
         on_frame=plan_reporter(on_event),
     )
     check_times(config, plan)
-    plan = with_painting(plan, config, previous)
+    plan = with_region(with_painting(plan, config, previous), config, previous)
     if previous is None:
         return scan_frames(plan, config, store, None, on_event)
     plan = keep_choices(plan, previous)

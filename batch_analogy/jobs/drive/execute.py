@@ -208,6 +208,8 @@ class Run:
             run_dir=str(self.store.run_dir),
             run_id=self._run_id,
             references=self.plan.all_references,
+            outside=self.plan.layers[1] if len(self.plan.layers) > 1 else (),
+            region=self.plan.region,
             weights=self.config.weights,
             weights_sha256=self.plan.weights_sha256,
             target=self.config.target,

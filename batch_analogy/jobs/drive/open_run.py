@@ -59,6 +59,7 @@ from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
+from batch_analogy.jobs.plan.survey_regions import with_region
 from batch_analogy.jobs.plan.video_source import (
     ensure_video_frames,
     keep_video,
@@ -186,7 +187,7 @@ def _open_locked(
         on_frame=plan_reporter(on_event),
     )
     check_times(config, plan)
-    plan = with_painting(plan, config, previous)
+    plan = with_region(with_painting(plan, config, previous), config, previous)
     moves = None
     if previous is not None:
         plan = keep_choices(plan, previous)

@@ -67,6 +67,8 @@ def absolute_config(config: RunConfig) -> RunConfig:
         config,
         reference=Path(os.path.abspath(expand_user(config.reference))),
         painting=config.painting and config.painting.absolute(),
+        mask=_absolute(config.mask),
+        reference2=_absolute(config.reference2),
         source=os.path.abspath(expand_user(config.source)),
         files=tuple(os.path.abspath(expand_user(one)) for one in config.files),
         output=Path(os.path.abspath(expand_user(config.output))),
@@ -75,6 +77,10 @@ def absolute_config(config: RunConfig) -> RunConfig:
         music=config.music and Path(os.path.abspath(expand_user(config.music))),
         weights=weights,
     )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else Path(os.path.abspath(expand_user(path)))
 
 
 def resolved_config(config: RunConfig, manifest: Manifest | None) -> RunConfig:

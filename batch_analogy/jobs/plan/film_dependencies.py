@@ -15,7 +15,7 @@ from batch_analogy.jobs.plan.dependencies import (
     SpanContext,
     fingerprint,
 )
-from batch_analogy.jobs.plan.references import frames_using, mix_at
+from batch_analogy.jobs.plan.references import frames_using, mixes_at
 from batch_analogy.jobs.plan.run_plan import Plan, Shot
 
 AnchorId = tuple[int, int]
@@ -35,18 +35,20 @@ class FilmDependencies:
         plan: Plan,
         exists: Callable[[AnchorId], bool] = lambda anchor: False,
     ) -> None:
-        self._placed_at = [reference.frame for reference in plan.all_references]
+        self._layers = plan.layers
+        places = [[reference.frame for reference in layer] for layer in plan.layers]
+        parts = [part for layer in places for part in _parts(plan, layer)]
         self._graphs = [
             DependencyGraph(part, _of_reference(exists, number))
-            for number, part in enumerate(_parts(plan, self._placed_at))
+            for number, part in enumerate(parts)
         ]
 
     def contexts(self, indices: Sequence[int]) -> list[tuple[SpanContext, ...]]:
         """Return the contexts of frames, in order: for each, one per reference in its mix."""
-        mixes = [mix_at(self._placed_at, index) for index in indices]
+        used = [self._references(index) for index in indices]
         found: list[dict[int, SpanContext]] = [{} for _ in indices]
         for number, graph in enumerate(self._graphs):
-            own = [at for at, mix in enumerate(mixes) if number in mix.references]
+            own = [at for at, numbers in enumerate(used) if number in numbers]
             contexts = graph.contexts([indices[at] for at in own])
             for at, context in zip(own, contexts, strict=True):
                 found[at][number] = context
@@ -54,13 +56,12 @@ class FilmDependencies:
 
     def depth(self, index: int) -> int:
         """Return a frame's largest ``DependencyGraph.depth`` among its references."""
-        numbers = mix_at(self._placed_at, index).references
-        return max(self._graphs[number].depth(index) for number in numbers)
+        return max(self._graphs[number].depth(index) for number in self._references(index))
 
     def provenance(self, index: int) -> str:
         """Return a frame's ``DependencyGraph.provenance`` for each of its references, joined."""
-        numbers = mix_at(self._placed_at, index).references
-        return " ".join(self._graphs[number].provenance(index) for number in sorted(numbers))
+        numbers = sorted(self._references(index))
+        return " ".join(self._graphs[number].provenance(index) for number in numbers)
 
     def spans(self) -> list[AnchorSpan]:
         """Return all spans of the film, for each reference."""
@@ -79,9 +80,13 @@ class FilmDependencies:
         """
         return [
             (start, number)
-            for number in mix_at(self._placed_at, index).references
+            for number in self._references(index)
             for start in self._graphs[number].unneeded_anchors(index, done)
         ]
+
+    def _references(self, index: int) -> list[int]:
+        """Return the numbers of the references that a frame is made with, in all layers."""
+        return [n for mix in mixes_at(self._layers, index) for n in mix.references]
 
 
 def provenance_of(plan: Plan, dependencies: FilmDependencies | None, index: int) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from batch_analogy.jobs.plan.dependencies import AnchorSpan, chain_order, fingerprint
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies
 from batch_analogy.jobs.plan.frame_looks import look_of
-from batch_analogy.jobs.plan.references import mix_at
+from batch_analogy.jobs.plan.references import ReferenceMix, mixes_at
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 
 
@@ -30,16 +30,20 @@ def contents_of(plan: Plan) -> dict[int, str]:
                 for index, content in _chain_contents(chain, plan):
                     if index in parts:
                         parts[index].append([number, content])
-    placed_at = [reference.frame for reference in plan.all_references]
     contents = {}
     for index, found in parts.items():
-        mix = mix_at(placed_at, index)
-        own = [one for one in found if one[0] in mix.references]
-        blend = [*mix.references, mix.share, mix.frames] if mix.second is not None else [mix.first]
+        mixes = mixes_at(plan.layers, index)
+        used = {number for mix in mixes for number in mix.references}
+        own = [one for one in found if one[0] in used]
+        blend = [part for mix in mixes for part in _blend(mix)]
         contents[index] = fingerprint(
             [own, _content(plan.frames[index]), blend, _key(plan, index), look_of(plan, index)]
         )
     return contents
+
+
+def _blend(mix: ReferenceMix) -> list[Any]:
+    return [*mix.references, mix.share, mix.frames] if mix.second is not None else [mix.first]
 
 
 def _content(frame: FramePlan) -> list[Any]:

@@ -23,11 +23,14 @@ def share_of(plan: Plan, index: int) -> LookShare:
 
 def settings_of_looks(plan: Plan) -> object:
     """Return everything that ``look_of`` depends on, to be compared."""
-    return plan.strength, plan.keep_colours
+    region = plan.region
+    return plan.strength, plan.keep_colours, region and (region.mask.hashes, region.feather)
 
 
 def look_of(plan: Plan, index: int) -> str | None:
     """Return a hash of how the look is laid over a frame; None if in full."""
     share = share_of(plan, index)
     content: list[Any] = [] if share.is_whole else [share.strength, share.colours_kept]
+    if plan.region is not None:
+        content += [plan.region.mask.hash_of(index), plan.region.feather]
     return fingerprint(content) if content else None

@@ -37,10 +37,22 @@ class FramePictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blake2b: str  # of all files together
     scaled: int = 0  # number of files of another size than their frames
     by_order: bool = False  # no file is named like a frame, and there is one for each
+    hashes: tuple[str, ...] = ()  # BLAKE2b of each file; empty where it is not needed
 
     def of(self, index: int) -> Path:
         """Return the picture of a frame, or of a painted picture."""
         return Path(self.paths[index if len(self.paths) > 1 else 0])
+
+    def hash_of(self, index: int) -> str:
+        """Return the BLAKE2b of that file."""
+        return self.hashes[index if len(self.hashes) > 1 else 0]
+
+
+class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The part of the frames of a matched run in which the look applies."""
+
+    mask: FramePictures
+    feather: str  # see config/feather.py
 
 
 class GuideInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,13 +12,13 @@ import bisect
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config.amounts import Amount
 from batch_analogy.errors import UsageError
-from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedAmount
+from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedAmount, PlacedReference
 from batch_analogy.media.frame_numbers import number_of
 from batch_analogy.media.name_order import plain_name
 
@@ -68,6 +68,20 @@ def mix_at(placed_at: Sequence[int], index: int) -> ReferenceMix:
     frames = placed_at[before + 1] - placed_at[before]
     t = (index - placed_at[before]) / frames
     return ReferenceMix(before, before + 1, t * t * (3.0 - 2.0 * t), frames)
+
+
+def mixes_at(layers: Sequence[Sequence[PlacedReference]], index: int) -> list[ReferenceMix]:
+    """Return the blend of references that applies to a frame in each layer.
+
+    References are numbered through all layers, as their anchors are.
+    """
+    mixes, before = [], 0
+    for layer in layers:
+        mix = mix_at([reference.frame for reference in layer], index)
+        second = None if mix.second is None else mix.second + before
+        mixes.append(replace(mix, first=mix.first + before, second=second))
+        before += len(layer)
+    return mixes
 
 
 def frames_using(placed_at: Sequence[int], number: int, total: int) -> range:

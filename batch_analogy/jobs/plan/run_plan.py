@@ -21,7 +21,7 @@ import msgspec
 
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
-from batch_analogy.jobs.plan.paint_inputs import PaintInputs
+from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
 from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import ColourSpace
@@ -105,6 +105,9 @@ class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
     strength: tuple[PlacedAmount, ...] = ()  # of the look, by frame; none: in full
     keep_colours: tuple[PlacedAmount, ...] = ()  # by frame; none: the look's own colours
+    region: Region | None = None  # where the look applies; None: everywhere
+    reference2: FileFingerprint | None = None  # for what lies outside the region
+    references2: tuple[PlacedReference, ...] = ()  # as ``references``
 
 
 class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached properties
@@ -124,6 +127,14 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     def all_references(self) -> tuple[PlacedReference, ...]:
         """The references in the order of their frames; a single one is placed at frame 0."""
         return self.references or (PlacedReference(self.reference, 0),)
+
+    @property
+    def layers(self) -> tuple[tuple[PlacedReference, ...], ...]:
+        """The references inside the mask, or everywhere, and those outside it, if there are any."""
+        if self.reference2 is None:
+            return (self.all_references,)
+        outside = self.references2 or (PlacedReference(self.reference2, 0),)
+        return (self.all_references, outside)
 
     @property
     def plan_hash(self) -> str:
@@ -167,6 +178,11 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         for name in ("strength", "keep_colours"):
             if placed := getattr(self, name):
                 content.append([name, *(f"{amount.frame} {amount.value}" for amount in placed)])
+        if self.region is not None:
+            content.append(["region", self.region.mask.blake2b, self.region.feather])
+        if self.reference2 is not None:
+            places = (str(reference.frame) for reference in self.references2)
+            content.append(["reference2", self.reference2.blake2b, *places])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -318,7 +334,11 @@ def setting_changes(old: Plan, new: Plan, *, placed: bool = True, look: bool = T
             changes.append("A, A', the guides or the mask have changed")
     elif old.reference.blake2b != new.reference.blake2b:
         changes.append(f"the content of the reference {new.reference.path} has changed")
-    frames = [[reference.frame for reference in plan.references] for plan in (old, new)]
+    if old.reference2 and new.reference2 and old.reference2.blake2b != new.reference2.blake2b:
+        changes.append(f"the content of the reference {new.reference2.path} has changed")
+    frames = [
+        [reference.frame for reference in plan.references + plan.references2] for plan in (old, new)
+    ]
     if placed and frames[0] != frames[1]:
         before, after = (", ".join(map(str, indices)) or "no frame" for indices in frames)
         changes.append(f"the references were placed at {before}, are placed at {after}")

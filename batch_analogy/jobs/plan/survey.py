@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -100,7 +101,11 @@ def make_plan(
         InputError: the reference or every frame cannot be used, or no frame size has a majority.
         UsageError: the source does not exist.
     """
-    fingerprints, (height, width) = _survey_references(config, _known_fingerprints(previous))
+    known = _known_fingerprints(previous)
+    fingerprints, (height, width) = _survey_references(config, config.reference, known)
+    outside: list[FileFingerprint] = []
+    if config.reference2 is not None:
+        outside = _survey_references(config, config.reference2, known)[0]
     if video is not None:
         frames = _video_frames(video)
         fps = config.fps or video.fps
@@ -113,7 +118,7 @@ def make_plan(
             frames = fail_odd_sizes(frames)
         fps = config.fps or DEFAULT_FPS
     require_usable(frames)
-    references = _place(fingerprints, frames, video) if config.reference.is_dir() else ()
+    reference, references = _placed(config.reference, fingerprints, frames, video)
     shots = (Shot(0, 0, len(frames)),)
     device = device_of(config)
     usual = config.anchor_frames if config.coherent else SEGMENT_FRAMES[device]
@@ -123,9 +128,7 @@ def make_plan(
         shots=shots,
         segments=cut_segments(shots, segment_frames),
         fps=fps,
-        reference=join_fingerprints(str(config.reference), [one.fingerprint for one in references])
-        if references
-        else fingerprints[0],
+        reference=reference,
         reference_height=height,
         reference_width=width,
         weights_sha256=weights.sha256,
@@ -140,6 +143,7 @@ def make_plan(
         video_properties=video.properties if video else None,
         white_balance=_white_balance(frames),
         references=references,
+        **_outside_fields(config, outside, frames, video),
         strength=_place_amounts("strength", config, frames, video),
         keep_colours=_place_amounts("keep_colours", config, frames, video),
     )
@@ -159,16 +163,15 @@ def device_of(config: RunConfig) -> str:
 def _known_fingerprints(previous: Plan | None) -> dict[str, FileFingerprint]:
     if previous is None:
         return {}
-    fingerprints = [reference.fingerprint for reference in previous.all_references]
+    fingerprints = [one.fingerprint for layer in previous.layers for one in layer]
     fingerprints += previous.video_files
     return {fingerprint.path: fingerprint for fingerprint in fingerprints}
 
 
 def _survey_references(
-    config: RunConfig, known: dict[str, FileFingerprint]
+    config: RunConfig, path: Path, known: dict[str, FileFingerprint]
 ) -> tuple[list[FileFingerprint], tuple[int, int]]:
     """Fingerprint the references; return also the first one's (height, width) in px."""
-    path = config.reference
     if not path.exists():
         if config.painting is not None:  # a painted picture serves as the reference
             raise UsageError(f"{path} does not exist; give a painted picture")
@@ -182,6 +185,31 @@ def _survey_references(
     fingerprints = [fingerprint_file(one, known) for one in paths]
     sizes = [read_still(one).shape[:2] for one in paths]  # decodes them, as every worker will
     return fingerprints, (int(sizes[0][0]), int(sizes[0][1]))
+
+
+def _placed(
+    path: Path,
+    fingerprints: Sequence[FileFingerprint],
+    frames: Sequence[FramePlan],
+    video: VideoFrames | None,
+) -> tuple[FileFingerprint, tuple[PlacedReference, ...]]:
+    """Return the fingerprint of a reference, and the places of a folder of them."""
+    if not path.is_dir():
+        return fingerprints[0], ()
+    placed = _place(fingerprints, frames, video)
+    return join_fingerprints(str(path), [one.fingerprint for one in placed]), placed
+
+
+def _outside_fields(
+    config: RunConfig,
+    fingerprints: Sequence[FileFingerprint],
+    frames: Sequence[FramePlan],
+    video: VideoFrames | None,
+) -> dict[str, Any]:
+    if config.reference2 is None:
+        return {}
+    names = ("reference2", "references2")
+    return dict(zip(names, _placed(config.reference2, fingerprints, frames, video), strict=True))
 
 
 def _place(

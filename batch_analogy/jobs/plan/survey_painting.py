@@ -131,29 +131,21 @@ def survey_painting(
     _check_keys(keys, frames)
     if config.labels:
         _check_labels(keys, frames)
-    usable = {frame.index for frame in frames if frame.error is None}
-    shown = frames[min(usable)]
-    of_keys = _Wanted(
+    of_keys = Wanted(
         "keyframe",
         [_names_of(key, frames) for key in keys],
         set(range(len(keys))),
         _size_of(keys[0], frames),
     )
-    of_frames = _Wanted(
-        "frame",
-        [(frame.name,) for frame in frames],
-        usable,
-        (shown.height, shown.width),
-        has_names=plan.video is None,
-    )
+    of_frames = pictures_of_frames(plan)
     guides = tuple(
         GuideInputs(
-            _find_pictures(guide.source, of_keys, f"guide of weight {guide.weight:g}"),
-            _find_pictures(guide.target, of_frames, f"guide of weight {guide.weight:g}"),
+            find_pictures(guide.source, of_keys, f"guide of weight {guide.weight:g}"),
+            find_pictures(guide.target, of_frames, f"guide of weight {guide.weight:g}"),
         )
         for guide in config.guides
     )
-    mask = None if config.mask is None else _find_pictures(config.mask, of_frames, MASK)
+    mask = None if config.mask is None else find_pictures(config.mask, of_frames, MASK)
     return PaintInputs(keys, guides, mask)
 
 
@@ -228,7 +220,7 @@ def _names_of(key: PaintedPicture, frames: Sequence[FramePlan]) -> tuple[str, ..
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """Frames or keyframes that need a picture each."""
 
     kind: str  # "frame" or "keyframe", for messages
@@ -238,13 +230,30 @@ class _Wanted:
     has_names: bool = True  # False for frames of a video, whose names are made up
 
 
-def _find_pictures(path: str, wanted: _Wanted, what: str) -> FramePictures:
+def pictures_of_frames(plan: Plan) -> Wanted:
+    """Return what a mask or a guide for each frame of a plan has to fit."""
+    usable = {frame.index for frame in plan.frames if frame.error is None}
+    shown = plan.frames[min(usable)]
+    return Wanted(
+        "frame",
+        [(frame.name,) for frame in plan.frames],
+        usable,
+        (shown.height, shown.width),
+        has_names=plan.video is None,
+    )
+
+
+def find_pictures(path: str, wanted: Wanted, what: str) -> FramePictures:
     """Find one picture for all frames, or a picture for each in a folder.
 
     Args:
-        path: a file or a folder.
+        path: a file, a folder or a pattern.
         wanted: what the pictures are for.
-        what: what they are, for messages.
+        what: what they are, for messages; ``MASK`` for masks, which may be turned.
+
+    Raises:
+        UsageError: pictures are missing.
+        InputError: one has another shape.
     """
     by_order = False
     if Path(path).is_file():
@@ -254,6 +263,7 @@ def _find_pictures(path: str, wanted: _Wanted, what: str) -> FramePictures:
         chosen, by_order = _one_for_each(path, wanted, what)
         needed = wanted.needed
     digest, scaled, size = hashlib.blake2b(), 0, wanted.size
+    hashes = [""] * len(chosen)
     for number in sorted(needed):
         one = chosen[number]
         found = mask_size(one, size) if what == MASK else read_size(one)
@@ -263,12 +273,19 @@ def _find_pictures(path: str, wanted: _Wanted, what: str) -> FramePictures:
                 f"{one} ({what}) is {found[1]}×{found[0]} px, its {wanted.kind} is "
                 f"{size[1]}×{size[0]}; bring them to one shape"
             )
-        digest.update(hash_file(one).encode())
+        hashes[number] = hash_file(one)
+        digest.update(hashes[number].encode())
     paths = tuple(map(str, chosen))
-    return FramePictures(paths, digest.hexdigest(), scaled, by_order and wanted.has_names)
+    return FramePictures(
+        paths,
+        digest.hexdigest(),
+        scaled,
+        by_order and wanted.has_names,
+        tuple(hashes) if what == MASK else (),
+    )
 
 
-def _one_for_each(path: str, wanted: _Wanted, what: str) -> tuple[list[Path], bool]:
+def _one_for_each(path: str, wanted: Wanted, what: str) -> tuple[list[Path], bool]:
     """Find a picture for each frame, by name; or in order, if the names tell nothing."""
     stills = [Path(still) for still in find_stills(path)]
     by_stem: dict[str, Path] = {}

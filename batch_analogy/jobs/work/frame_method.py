@@ -24,6 +24,7 @@ class MadeFrame:
     """The outputs of a frame, and facts about it for the journal."""
 
     pictures: dict[str, Tensor]  # output -> (1, 3, H, W) float32 in [0, 1]
+    outside: Tensor | None = None  # A' in the look of what lies outside the mask, if it has one
     misfit: float | None = None  # of a painted frame: from 0, all as painted, to 1, nothing fits
     notes: tuple[str, ...] = ()  # what else happened, such as a batch reduced to fit the memory
 

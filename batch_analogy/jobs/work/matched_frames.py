@@ -62,7 +62,7 @@ class _ReferenceMethod:
     """The references that frames are matched with, and the crossfade from one to the next."""
 
     def __init__(self, spec: WorkerSpec, network: FeatureExtractor, reader: FrameReader) -> None:
-        self._spec = spec
+        self._spec = spec  # its references are those of one layer
         self._network = network
         self._reader = reader
         self._placed_at = [reference.frame for reference in spec.references]
@@ -173,10 +173,16 @@ class MatchedAlongMotion(_ReferenceMethod):
     frames_at_once = 1
 
     def __init__(
-        self, spec: WorkerSpec, network: FeatureExtractor, reader: FrameReader, store: RunStore
+        self,
+        spec: WorkerSpec,
+        network: FeatureExtractor,
+        reader: FrameReader,
+        store: RunStore,
+        first_number: int = 0,
     ) -> None:
         super().__init__(spec, network, reader)
         self._store = store
+        self._first_number = first_number  # of its references, among those of all layers
         self._references = ReferenceCache(self._follow)
         self._references.get(0)  # errors in it are reported before any frame is begun
 
@@ -189,7 +195,13 @@ class MatchedAlongMotion(_ReferenceMethod):
         matcher = TemporalMatcher(
             self._network, self._encode(number), spec.analogy, outputs_of(spec)
         )
-        anchors = AnchorCache(self._store, spec.plan_hash, spec.device, MATCHED_FORMAT, number)
+        anchors = AnchorCache(
+            self._store,
+            spec.plan_hash,
+            spec.device,
+            MATCHED_FORMAT,
+            self._first_number + number,
+        )
         frames = AnchoredFrames(
             matcher, lambda span, frame, a: matcher.begin(a), anchors, self._reader.read
         )

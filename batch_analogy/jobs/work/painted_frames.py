@@ -79,7 +79,7 @@ class Painted:
     def make(self, frames: Sequence[LoadedFrame]) -> list[MadeFrame]:
         """Paint frames, and measure the misfit of each."""
         made = [self._render(frame) for frame in frames]
-        return [MadeFrame(rendered.pictures, rendered.misfit) for rendered in made]
+        return [MadeFrame(rendered.pictures, misfit=rendered.misfit) for rendered in made]
 
     def _render(self, loaded: LoadedFrame) -> Rendered:
         index, contexts = loaded.task.index, loaded.task.contexts

@@ -10,7 +10,7 @@ from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Target
 from batch_analogy.jobs.plan.dependencies import SpanContext
-from batch_analogy.jobs.plan.paint_inputs import PaintInputs
+from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
 from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedReference, Plan
 from batch_analogy.media.camera_raw import WhiteBalance
 
@@ -55,6 +55,8 @@ class WorkerSpec:
     scene_light: bool = False  # frames may be brighter than white, as EXR is
     white_balance: WhiteBalance | None = None  # of RAW frames
     painting: PaintSpec | None = None  # None: frames are matched
+    region: Region | None = None  # where the look applies; None: everywhere
+    outside: tuple[PlacedReference, ...] = ()  # the references there; none: frames as they are
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ import torch
 from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
+from batch_analogy.config.amounts import LookShare
 from batch_analogy.errors import (
     DeviceMemoryError,
     InputError,
@@ -39,12 +40,13 @@ from batch_analogy.jobs.work.frame_method import FrameMethod, LoadedFrame, MadeF
 from batch_analogy.jobs.work.frame_reader import FrameReader, to_pixels
 from batch_analogy.jobs.work.matched_frames import MatchedAlone, MatchedAlongMotion
 from batch_analogy.jobs.work.painted_frames import Painted
+from batch_analogy.jobs.work.regions import RegionMasks, TwoLooks
 from batch_analogy.jobs.work.tasks import FrameOutcome, FrameTask, OutputFile, Status, WorkerSpec
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
-from batch_analogy.media.partial_look import mix_look
+from batch_analogy.media.partial_look import lay_over, mix_look
 from batch_analogy.media.picture_formats import frame_format
 from batch_analogy.media.stills import FloatPixels, read_depth, read_opacity
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
@@ -128,7 +130,7 @@ class FrameWorker:
                 "PyTorch, or run without --gpus-per-worker"
             )
         weights = _same_weights(spec)
-        for file in (reference.fingerprint for reference in spec.references):
+        for file in (one.fingerprint for one in (*spec.references, *spec.outside)):
             if hash_file(Path(file.path)) != file.blake2b:
                 raise InputError(f"the reference {file.path} has changed since the run began")
         self._store = RunStore(Path(spec.run_dir))
@@ -142,6 +144,7 @@ class FrameWorker:
         self._disk_answers = True
         network = load_network(weights, spec.device)
         self._method = _frame_method(spec, network, self._reader, self._store)
+        self._masks = None if spec.region is None else RegionMasks(spec.region)
         with contextlib.suppress(OutputDiskError):  # the first frame will meet it and report it
             self._append_log(
                 {
@@ -229,7 +232,7 @@ class FrameWorker:
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
             format = frame_format(Path(shown))
             path = self._store.new_frame(name, task.index, format)
-            pixels = self._mixed(name, task, made.pictures[name], a)
+            pixels = self._laid_over(name, task, made, a)
             # Transparent parts of a label map are a class, which is painted like the others.
             opacity = None if self._reads_labels else read_opacity(Path(shown))
             if opacity is not None and name != "b":
@@ -238,21 +241,29 @@ class FrameWorker:
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written
 
-    def _mixed(
-        self, name: str, task: FrameTask, picture: torch.Tensor, a: torch.Tensor
+    def _laid_over(
+        self, name: str, task: FrameTask, made: MadeFrame, a: torch.Tensor
     ) -> FloatPixels:
-        """Return the pixels of an output in the wanted share of its look."""
-        pixels = self._shown(picture)
-        if task.share.is_whole:
-            return pixels
+        """Return the pixels of an output in the wanted share and region of its look."""
+        styled = self._shown(made.pictures[name])
+        if task.share.is_whole and self._masks is None:
+            return styled
         own = self._shown(self._reference() if name == "b" else a)
-        return mix_look(
-            own,
-            pixels,
-            task.share,
-            wide_gamut=self.spec.wide_gamut,
-            beyond_white=self.spec.scene_light,
+        inside = self._mixed(own, styled, task.share)
+        if self._masks is None:
+            return inside
+        outside = own
+        if made.outside is not None:
+            outside = self._mixed(own, self._shown(made.outside), task.share)
+        coverage = self._masks.coverage(task.index, (own.shape[0], own.shape[1]))
+        light = self.spec.scene_light
+        return lay_over(
+            outside, inside, coverage, wide_gamut=self.spec.wide_gamut, beyond_white=light
         )
+
+    def _mixed(self, own: FloatPixels, styled: FloatPixels, share: LookShare) -> FloatPixels:
+        light = self.spec.scene_light
+        return mix_look(own, styled, share, wide_gamut=self.spec.wide_gamut, beyond_white=light)
 
     def _shown(self, picture: torch.Tensor) -> FloatPixels:
         pixels = to_pixels(picture)
@@ -309,6 +320,21 @@ def _frame_method(
 ) -> FrameMethod:
     if spec.painting is not None:
         return Painted(spec, spec.painting, network, reader, store)
+    inside = _matched(spec, network, reader, store)
+    if not spec.outside:
+        return inside
+    other = dataclasses.replace(spec, references=spec.outside)
+    outside = _matched(other, network, reader, store, first_number=len(spec.references))
+    return TwoLooks(inside, outside, spec.references)
+
+
+def _matched(
+    spec: WorkerSpec,
+    network: FeatureExtractor,
+    reader: FrameReader,
+    store: RunStore,
+    first_number: int = 0,
+) -> FrameMethod:
     if spec.coherent:
-        return MatchedAlongMotion(spec, network, reader, store)
+        return MatchedAlongMotion(spec, network, reader, store, first_number)
     return MatchedAlone(spec, network, reader)
