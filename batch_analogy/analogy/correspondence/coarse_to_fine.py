@@ -50,7 +50,7 @@ from batch_analogy.config.matching import SEARCH_ITERATIONS, AnalogyConfig
 
 _COARSE_RADIUS_DIVISOR = 16  # radius None: cells = longer side in pixels / this
 _MIN_VOTE_WEIGHT = 0.02  # above 0, so that cells vote even where none has any confidence
-_GLOBAL_WEIGHT = 0.2  # cost of a match far from the global one, at the level where both meet
+_GLOBAL_WEIGHT = 0.5  # cost of a match far from the global one, where both meet at one level
 _MAX_UNKNOWN_SHARE = 0.08  # of A's cells; above it, coarse levels are searched again too
 
 
@@ -128,6 +128,7 @@ class _PyramidSearch:
             coarse_maps(self.a, self._coarse_levels),
             coarse_maps(self.bp, self._coarse_levels),
             *grids,
+            (self.a.labels[level], self.bp.labels[level]) if self.a.labels else None,
         )
         return (
             _global_start(found.ab, grids[1], size, target_size),

@@ -7,7 +7,10 @@ can be compared, and all cells of a picture decide together, in three steps:
 2. *Transport*: cells that resemble everything lose score, those with few partners gain, so that
    the matches spread over the other picture.
 3. *Belief propagation*: neighbours should have neighbouring matches. Certain cells decide for
-   uncertain ones, so a plain area moves with what it surrounds.
+   uncertain ones, so a plain area moves with what it surrounds. Both directions exchange their
+   beliefs on the way: a match counts for more if it is a good one from the other side too.
+
+Scores fall a little with the difference in height: skies are above, and heads are too.
 
 ``match_globally`` is the public function. The kernels follow the tensors' device: Numba on the
 CPU, PyTorch elsewhere. Nothing depends on the batch or the number of threads.
@@ -27,6 +30,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.correspondence.global_match import reference
+from batch_analogy.analogy.correspondence.global_match.reference import ROUNDS
+from batch_analogy.analogy.correspondence.labels import LABEL_WEIGHT
 from batch_analogy.analogy.features.pictures import unit_features
 from batch_analogy.analogy.nnf import Size, sides
 from batch_analogy.errors import ConfigError
@@ -37,6 +42,15 @@ MAX_CELLS = 1600
 """Most cells of a grid: time and memory grow with the cells of A times those of B."""
 
 _REACH = 1  # 3×3 patches
+
+_HEIGHT_COST = 0.1
+"""Score that a match loses from the very top of one picture to the very bottom of the other."""
+
+_EXCHANGE = 0.5
+"""Weight of the other direction's belief in the data cost."""
+
+_EXCHANGE_LIMIT = 0.15
+"""Most that the other direction can hold against a match: it may be used more than once."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,11 @@ def grid_size(size: Size) -> Size:
 
 
 def match_globally(
-    a: Sequence[Tensor], b: Sequence[Tensor], size_a: Size, size_b: Size
+    a: Sequence[Tensor],
+    b: Sequence[Tensor],
+    size_a: Size,
+    size_b: Size,
+    labels: tuple[Tensor, Tensor] | None = None,
 ) -> GlobalMatches:
     """Match two pictures by their coarse features, in both directions.
 
@@ -74,6 +92,8 @@ def match_globally(
             every item. Maps of other sizes than the grid are resized.
         b: B's, of the same levels.
         size_a: (h, w) of A's grid in cells. size_b: of B's. See ``grid_size``.
+        labels: maps of A and of B, (1, K, h, w) float32, cells of length 1: a match across labels
+            costs ``LABEL_WEIGHT`` more.
 
     Returns:
         The fields and costs. Each item is matched alone.
@@ -89,7 +109,14 @@ def match_globally(
     """
     batch = _check(a, b)
     found = [
-        _match_pair(_item(a, i, size_a), _item(b, i, size_b), size_a, size_b) for i in range(batch)
+        _match_pair(
+            _item(a, i, size_a),
+            _item(b, i, size_b),
+            size_a,
+            size_b,
+            labels and (_item(labels[:1], i, size_a)[0], _item(labels[1:], i, size_b)[0]),
+        )
+        for i in range(batch)
     ]
     ab, ba, cost_ab, cost_ba = (torch.cat(parts) for parts in zip(*found, strict=True))
     return GlobalMatches(ab=ab, ba=ba, cost_ab=cost_ab, cost_ba=cost_ba)
@@ -121,7 +148,11 @@ def _resized(x: Tensor, size: Size) -> Tensor:
 
 
 def _match_pair(
-    a: list[Tensor], b: list[Tensor], size_a: Size, size_b: Size
+    a: list[Tensor],
+    b: list[Tensor],
+    size_a: Size,
+    size_b: Size,
+    labels: tuple[Tensor, Tensor] | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Match one pair; score tables have B's cells in rows and A's in columns."""
     kernels = _kernels(a[0].device)
@@ -131,13 +162,43 @@ def _match_pair(
         total = score if total is None else total.add_(score)
     assert total is not None
     score = _patch_mean(total.div_(len(a)), size_b, size_a)
-    data_cost = -kernels.with_potentials(score)
-    ab, cost_ab = _best(kernels.propagate_beliefs(data_cost, size_a, size_b), score, size_a, size_b)
-    turned, turned_score = data_cost.T.contiguous(), score.T.contiguous()
-    ba, cost_ba = _best(
-        kernels.propagate_beliefs(turned, size_b, size_a), turned_score, size_b, size_a
-    )
+    if labels is not None:
+        same = kernels.products(*(x[0].flatten(1) for x in labels))
+        score -= LABEL_WEIGHT * (1.0 - same)
+    data_cost = -kernels.with_potentials(score - _height_costs(size_b, size_a, score.device))
+    belief_ab, belief_ba = _beliefs(data_cost, size_a, size_b, kernels)
+    ab, cost_ab = _best(belief_ab, score, size_a, size_b)
+    ba, cost_ba = _best(belief_ba, score.T, size_b, size_a)
     return ab, ba, cost_ab, cost_ba
+
+
+def _beliefs(
+    data_cost: Tensor, size_a: Size, size_b: Size, kernels: ModuleType
+) -> tuple[Tensor, Tensor]:
+    """Propagate the beliefs of both directions, which hear of each other's now and then."""
+    there = kernels.BeliefPropagation(size_a, size_b)
+    back = kernels.BeliefPropagation(size_b, size_a)
+    turned = data_cost.T.contiguous()
+    belief_ab, belief_ba = there.run(data_cost, ROUNDS[0]), back.run(turned, ROUNDS[0])
+    for rounds in ROUNDS[1:]:
+        heard_ab, heard_ba = _excess(belief_ba), _excess(belief_ab)
+        belief_ab = there.run(data_cost + heard_ab, rounds)
+        belief_ba = back.run(turned + heard_ba, rounds)
+    return belief_ab, belief_ba
+
+
+def _excess(belief: Tensor) -> Tensor:
+    """Return what each match costs the other direction more than its best one, (N, N')."""
+    return (belief - belief.amin(dim=0)).clamp_max_(_EXCHANGE_LIMIT).mul_(_EXCHANGE).T
+
+
+def _height_costs(rows: Size, columns: Size, device: torch.device) -> Tensor:
+    """Return the cost of the difference in height of every pair of cells, relative heights."""
+    first, second = (
+        ((torch.arange(h, device=device) + 0.5) / h).repeat_interleave(w)
+        for h, w in (rows, columns)
+    )
+    return _HEIGHT_COST * (first[:, None] - second[None]).abs()
 
 
 def _patch_mean(score: Tensor, rows: Size, columns: Size) -> Tensor:

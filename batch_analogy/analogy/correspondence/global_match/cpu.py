@@ -19,7 +19,6 @@ from batch_analogy.analogy.correspondence.global_match.reference import (
     DAMPING,
     DISPLACEMENT_COST,
     RELAXATION,
-    ROUNDS,
     TEMPERATURE,
     TRANSPORT_ROUNDS,
     TRUNCATION,
@@ -103,25 +102,36 @@ def _potentials(shares, relaxation, rounds):  # type: ignore[no-untyped-def]
     return log_u, log_v
 
 
-def propagate_beliefs(data_cost: Tensor, size: Size, target: Size) -> Tensor:
-    """Run belief propagation; arguments and result as ``reference.propagate_beliefs``."""
-    use_torch_threads()
-    height, width = size
-    cells = height * width
-    blocks = -(-cells // _BLOCK)
-    halo = width if height > 1 else 1  # zeros, read as neighbours of the first and last cells
-    own = np.zeros((data_cost.shape[0], halo + blocks * _BLOCK + halo), np.float32)
-    own[:, halo : halo + cells] = data_cost.numpy()
-    belief, messages = np.empty_like(own), np.zeros((2, 4, *own.shape), np.float32)
-    scratch = np.empty((torch.get_num_threads(), data_cost.shape[0], _BLOCK), np.float32)
-    labels, over = _label_tables(size, target)
-    gains = _gains(size, blocks)
-    for round_number in range(ROUNDS):
-        old, new = messages[round_number % 2], messages[1 - round_number % 2]
-        _add_up(own, old, belief, scratch.shape[0])
-        _send(belief, old, new, scratch, target, halo, labels, over, gains, _COSTS)
-    _add_up(own, messages[ROUNDS % 2], belief, scratch.shape[0])
-    return torch.from_numpy(belief[:, halo : halo + cells].copy())
+class BeliefPropagation:
+    """Belief propagation; arguments and results as ``reference.BeliefPropagation``."""
+
+    def __init__(self, size: Size, target: Size) -> None:
+        height, width = size
+        labels, self._cells = target[0] * target[1], height * width
+        blocks = -(-self._cells // _BLOCK)
+        self._target = target
+        # Zeros on both sides are read as neighbours of the first and last cells.
+        self._halo = width if height > 1 else 1
+        self._own = np.zeros((labels, self._halo + blocks * _BLOCK + self._halo), np.float32)
+        self._belief = np.empty_like(self._own)
+        self._old, self._new = np.zeros((2, 4, *self._own.shape), np.float32)
+        self._scratch = np.empty((torch.get_num_threads(), labels, _BLOCK), np.float32)
+        self._tables = *_label_tables(size, target), _gains(size, blocks)
+
+    def run(self, data_cost: Tensor, rounds: int) -> Tensor:
+        use_torch_threads()
+        within = slice(self._halo, self._halo + self._cells)
+        self._own[:, within] = data_cost.numpy()
+        workers = len(self._scratch)
+        for _ in range(rounds):
+            _add_up(self._own, self._old, self._belief, workers)
+            _send(
+                self._belief, self._old, self._new, self._scratch, self._target, self._halo,
+                *self._tables, _COSTS,
+            )  # fmt: skip
+            self._old, self._new = self._new, self._old
+        _add_up(self._own, self._old, self._belief, workers)
+        return torch.from_numpy(self._belief[:, within].copy())
 
 
 def _label_tables(size: Size, target: Size) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
