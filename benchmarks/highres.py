@@ -11,6 +11,7 @@ upscaling, as only their memory is of interest.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -31,8 +32,7 @@ from torch import Tensor
 from batch_analogy.analogy import deep
 from batch_analogy.analogy.features.vgg import load_network
 from batch_analogy.analogy.features.weights import resolve_weights
-from batch_analogy.analogy.rendering.picture_vote import vote_picture
-from batch_analogy.analogy.rendering.upscale import render_full_size
+from batch_analogy.analogy.rendering import upscale
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.media.stills import read_still, write_png
 from benchmarks.common import ROOT, peak_memory_bytes, report
@@ -62,30 +62,28 @@ def _four_of(pixels: Pixels) -> Pixels:
     return np.concatenate([row, row[::-1]])
 
 
-def plain_vote(
-    picture: Tensor, nnf: Tensor, target_cells: tuple[int, int], size: tuple[int, int], **_: Any
-) -> Tensor:
-    """Vote at matching size and enlarge the picture, the method that upscaling replaced."""
-    return vote_picture(picture, nnf, target_cells, size, sharp=True)
-
-
 def run_here(folder: Path, way: str, quality: str) -> dict[str, Any]:
-    """Run and measure one pair in this process."""
+    """Run and measure one pair in this process.
+
+    The plain way votes at matching size and enlarges the picture, as was done before upscaling.
+    """
     a, bp = (_tensor(read_still(folder / f"{name}.png")) for name in ("a", "bp"))
     config = AnalogyConfig.for_preset("photo-to-style", quality=quality)
     network = load_network(resolve_weights())
     vote_seconds = []
-    work = {"fine": render_full_size, "plain": plain_vote}[way]
 
-    def vote(*arguments: Any, **options: Any) -> Tensor:
+    def vote(*arguments: Any, **options: Any) -> upscale.FullSizeRendering:
         start = time.perf_counter()
-        result = work(*arguments, **options)
+        result = upscale.render_full_size(*arguments, **options)
         vote_seconds.append(time.perf_counter() - start)
         return result
 
     before = peak_memory_bytes()
     start = time.perf_counter()
-    with mock.patch.object(deep, "render_full_size", vote):
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(deep, "render_full_size", vote))
+        if way == "plain":
+            patches.enter_context(mock.patch.object(upscale, "needs_search", return_value=False))
         result = deep.deep_image_analogy(a, bp, config=config, network=network)
     seconds = time.perf_counter() - start
     return {

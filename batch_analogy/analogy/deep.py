@@ -32,6 +32,7 @@ from batch_analogy.analogy.features.weights import resolve_weights
 from batch_analogy.analogy.nnf import HALF_CONFIDENCE_CELLS, match_confidence, nnf_to_flow, sides
 from batch_analogy.analogy.reconstruction.vote import vote
 from batch_analogy.analogy.refine import refine
+from batch_analogy.analogy.rendering.seams import blend_seams, edge_strength, seam_sources
 from batch_analogy.analogy.rendering.upscale import render_full_size
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.errors import ConfigError
@@ -189,9 +190,10 @@ def _assemble(
     confidence_a = match_confidence(fields.ab, fields.ba, fields.cost_ab, HALF_CONFIDENCE_CELLS)
     confidence_b = match_confidence(fields.ba, fields.ab, fields.cost_ba, HALF_CONFIDENCE_CELLS)
     if not isinstance(found, AtlasPicture):
+        blended = config.quality != "paper"
         return AnalogyResult(
-            a_prime=_refine(a, _vote(bp, fields.ab, a, config), confidence_a, config),
-            b=_refine(bp, _vote(a, fields.ba, bp, config), confidence_b, config),
+            a_prime=_refine(a, _vote(bp, fields.ab, a, config, blended), confidence_a, config),
+            b=_refine(bp, _vote(a, fields.ba, bp, config, blended), confidence_b, config),
             nnf_ab=fields.ab,
             nnf_ba=fields.ba,
             confidence_a=confidence_a,
@@ -208,11 +210,22 @@ def _assemble(
     )
 
 
-def _vote(other: EncodedPicture, nnf: Tensor, own: EncodedPicture, config: AnalogyConfig) -> Tensor:
+def _vote(
+    other: EncodedPicture,
+    nnf: Tensor,
+    own: EncodedPicture,
+    config: AnalogyConfig,
+    blended: bool = False,
+) -> Tensor:
     """Render the other picture through a field; small if refined, as only colours are needed."""
-    if config.refine == "none":
-        return render_full_size(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
-    return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
+    if config.refine != "none":
+        return vote(resize(other.image, other.size(1)), nnf, _VOTE_PATCH)
+    rendered = render_full_size(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
+    if not blended:
+        return rendered.picture
+    edges = edge_strength(own.image, own.size(1))
+    sources = seam_sources(rendered.picture, rendered.read, rendered.field, edges)
+    return blend_seams(rendered.picture, sources)
 
 
 def _vote_from_tiles(

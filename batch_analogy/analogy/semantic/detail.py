@@ -81,7 +81,8 @@ class Detail:
         if scale == 1.0:
             return found.picture
         pieces = self._add_mirrored(self._picture)
-        return render_full_size(pieces, found.field, sides(style), full, seed=seed).clamp(0.0, 1.0)
+        rendered = render_full_size(pieces, found.field, sides(style), full, seed=seed)
+        return rendered.picture.clamp(0.0, 1.0)
 
     def _planes(self, classes: Tensor, size: Size) -> Tensor:
         count = len(self._model.palette)

@@ -46,6 +46,7 @@ from batch_analogy.analogy.refine.bilateral_grid import (
     edge_guide,
 )
 from batch_analogy.analogy.refine.colour_fit import fit_exactly, fit_transforms
+from batch_analogy.analogy.rendering.seams import blend_seams, edge_strength, seam_sources
 from batch_analogy.analogy.rendering.upscale import at_scale, size_at_scale
 from batch_analogy.analogy.rendering.warp import warp_field, warp_picture
 from batch_analogy.config.matching import AnalogyConfig
@@ -211,17 +212,32 @@ class TemporalMatcher:
             return apply_transforms(own, self._transforms(name, a, frame)[0], guide)
         picture = at_scale(read, self._size(read), self._size(own), sides(own))
         draw = functools.partial(warp_picture, picture, moved=_FIELD_ROLES[name] == "domain")
+        fields, share = self._rendered_fields(name, a, frame)
+        if share is None:
+            warped = draw(fields[0])
+        else:
+            warped = draw(fields[0], share < 1).lerp(draw(fields[1], share > 0), share)
+        if self.config.quality == "paper":
+            return warped
+        edges = edge_strength(own, self._size(own))
+        sources = [seam_sources(warped, picture, field, edges) for field in fields]
+        whole = sources[0] if share is None else sources[0].lerp(sources[1], share)
+        return blend_seams(warped, whole)
+
+    def _rendered_fields(
+        self, name: str, a: Tensor, frame: Frame
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Return the fields that render an output, and the share of the second if there are two."""
         if isinstance(frame, MatchedState):
-            return draw(frame.fields[name])
+            return [frame.fields[name]], None
         earlier, later, share = frame.carry_both(
             _of_both(frame, lambda state: state.fields[name]),
             _FIELD_ROLES[name],
             self._rendered_size(name, a),
         )
         if later is None or share is None:
-            return draw(earlier.expected)
-        first = draw(earlier.expected, share < 1)
-        return first.lerp(draw(later.expected, share > 0), share)
+            return [earlier.expected], None
+        return [earlier.expected, later.expected], share
 
     def _transforms(self, name: str, a: Tensor, frame: Frame) -> tuple[ColourTransforms, Tensor]:
         """Return a frame's colour transforms and the confidence of each of their cells."""

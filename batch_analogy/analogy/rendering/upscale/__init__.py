@@ -20,7 +20,7 @@ from torch import Tensor
 from batch_analogy.analogy.correspondence.patchmatch.reference import OFFSETS
 from batch_analogy.analogy.correspondence.patchmatch.rng import derive_seed
 from batch_analogy.analogy.features.pictures import resize
-from batch_analogy.analogy.nnf import Size, sides
+from batch_analogy.analogy.nnf import Size, initial_position, sides
 from batch_analogy.analogy.rendering.picture_vote import vote_picture
 from batch_analogy.analogy.rendering.upscale import reference
 from batch_analogy.analogy.rendering.upscale.spec import CHANNELS, UpscaleSpec
@@ -35,6 +35,15 @@ _PENALTY = 2400  # of a neighbour that does not continue a match: about 6/255 ov
 _RADII = (2, 1)
 _ITERATIONS = 2  # of each search below full size
 _LAST_ITERATIONS = 1  # at full size, where most of the time goes and little is left to find
+
+
+@dataclass(frozen=True)
+class FullSizeRendering:
+    """A picture rendered at full resolution, and how each of its pixels came about."""
+
+    picture: Tensor  # (1, 3, H, W) float32
+    field: Tensor  # (1, 2, H, W) int32: (y, x) in ``read``
+    read: Tensor  # (1, 3, H', W') float32: the picture that was read, ``at_scale``
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def render_full_size(
     *,
     seed: int = 0,
     tile_px: int = _TILE_PX,
-) -> Tensor:
+) -> FullSizeRendering:
     """Rebuild a picture sharply at full resolution from another, through a coarse field.
 
     Up to 1.3 times the field's size this is ``vote_picture``; above it the field is refined.
@@ -125,18 +134,22 @@ def render_full_size(
         tile_px: side of the tiles; it changes memory and time, not the result.
 
     Returns:
-        (1, 3, H, W) float32, the same for any number of threads.
+        The picture and its field, the same for any number of threads.
     """
     if not needs_search(nnf, size):
-        return vote_picture(picture, nnf, target_cells, size, sharp=True)
+        voted = vote_picture(picture, nnf, target_cells, size, sharp=True)
+        read = at_scale(picture, target_cells, sides(nnf), size)
+        return FullSizeRendering(voted, _enlarged_once(nnf, target_cells, size, sides(read)), read)
     step, field, coarser, values = _run_lower_octaves(
         picture, nnf, target_cells, size, seed, tile_px
     )
     result = torch.empty((1, CHANNELS, *size), device=nnf.device)
+    finest = torch.empty((1, 2, *size), dtype=torch.int32, device=nnf.device)
     for window, found in _searched(step, field, coarser):
         voted = _vote(values[0].permute(1, 2, 0), found)
         result[(0, slice(None), *window.tile)] = voted[window.inner].permute(2, 0, 1)
-    return result
+        finest[(0, slice(None), *window.tile)] = found[(slice(None), *window.inner)]
+    return FullSizeRendering(result, finest, values)
 
 
 def full_size_field(
@@ -148,13 +161,16 @@ def full_size_field(
     seed: int = 0,
     tile_px: int = _TILE_PX,
 ) -> Tensor:
-    """Return the field that ``render_full_size`` votes through, for sizes that need a search.
+    """Return the field of ``render_full_size`` without rendering the picture.
 
     Arguments are those of ``render_full_size``.
 
     Returns:
         (1, 2, H, W) int32, (y, x) in the picture ``at_scale``.
     """
+    if not needs_search(nnf, size):
+        target = sides(at_scale(picture, target_cells, sides(nnf), size))
+        return _enlarged_once(nnf, target_cells, size, target)
     step, field, coarser, _ = _run_lower_octaves(picture, nnf, target_cells, size, seed, tile_px)
     finest = torch.empty((2, *size), dtype=torch.int32, device=nnf.device)
     for window, found in _searched(step, field, coarser):
@@ -190,6 +206,16 @@ def _run_lower_octaves(
     octave = _Octave(size, _bytes(values))
     step = _Step(below, octave, _seeds(seed, len(lower)), _LAST_ITERATIONS, tile_px)
     return step, field, result, values
+
+
+def _enlarged_once(nnf: Tensor, target_cells: Size, size: Size, target: Size) -> Tensor:
+    """Enlarge a field to a size near its own: each pixel takes its cell's displacement."""
+    centre = initial_position(size, sides(nnf), nnf.device)
+    cell = (centre + 0.5).floor().long()
+    rows, columns = cell[0, 0, :, :1], cell[0, 1, :1]
+    match = nnf[:, :, rows, columns].float() + (centre - cell)
+    ratio = match.new_tensor([t / c for t, c in zip(target, target_cells, strict=True)])
+    return ((match + 0.5) * ratio.view(1, 2, 1, 1)).floor().to(torch.int32)
 
 
 def _seeds(seed: int, octave: int) -> tuple[int, int]:

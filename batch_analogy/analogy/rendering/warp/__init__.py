@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from batch_analogy.analogy.nnf import Size, initial_position, sides
-from batch_analogy.analogy.rendering.upscale import at_scale, full_size_field, needs_search
+from batch_analogy.analogy.nnf import Size
+from batch_analogy.analogy.rendering.upscale import full_size_field
 from batch_analogy.analogy.rendering.warp import reference
 
 
@@ -35,15 +35,7 @@ def warp_field(
     Returns:
         (1, 2, H, W) float32: (y, x) in the picture ``at_scale``; whole pixels, which are sharp.
     """
-    if needs_search(nnf, size):
-        return full_size_field(picture, nnf, target_cells, size, seed=seed).float()
-    target = sides(at_scale(picture, target_cells, sides(nnf), size))
-    centre = initial_position(size, sides(nnf), nnf.device)
-    cell = (centre + 0.5).floor().long()
-    rows, columns = cell[0, 0, :, :1], cell[0, 1, :1]
-    match = nnf[:, :, rows, columns].float() + (centre - cell)
-    ratio = match.new_tensor([t / c for t, c in zip(target, target_cells, strict=True)])
-    return ((match + 0.5) * ratio.view(1, 2, 1, 1)).floor()
+    return full_size_field(picture, nnf, target_cells, size, seed=seed).float()
 
 
 def warp_picture(

@@ -81,10 +81,10 @@ def test_vote_of_the_kernel_equals_the_reference(
 def test_reference_renders_the_same_as_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference renders all octaves on devices without a kernel."""
     other, nnf = picture((90, 140), 1), random_field(CELLS, (20, 32), 2)
-    by_kernel = render_full_size(other, nnf, (20, 32), SIZE, seed=3)
+    by_kernel = render_full_size(other, nnf, (20, 32), SIZE, seed=3).picture
     monkeypatch.setattr(cpu, "search", reference.search)
     monkeypatch.setattr(cpu, "vote", reference.vote)
-    assert torch.equal(render_full_size(other, nnf, (20, 32), SIZE, seed=3), by_kernel)
+    assert torch.equal(render_full_size(other, nnf, (20, 32), SIZE, seed=3).picture, by_kernel)
 
 
 def test_search_finds_near_matches_and_never_worse_ones(
@@ -119,7 +119,7 @@ def test_result_has_the_given_size_and_the_range_of_the_other_picture(
     other_size: tuple[int, int], size: tuple[int, int]
 ) -> None:
     other = picture(other_size, 6)
-    voted = render_full_size(other, random_field(CELLS, (20, 32), 7), (20, 32), size)
+    voted = render_full_size(other, random_field(CELLS, (20, 32), 7), (20, 32), size).picture
     assert tuple(voted.shape) == (1, 3, *size)
     assert voted.is_contiguous()
     assert bool(torch.isfinite(voted).all())
@@ -130,7 +130,7 @@ def test_result_has_the_given_size_and_the_range_of_the_other_picture(
 @pytest.mark.parametrize("size", [SIZE, (60, 82), (220, 300)])
 def test_identity_field_returns_the_picture(size: tuple[int, int]) -> None:
     other = picture(size, 8)
-    voted = render_full_size(other, initial_nnf(CELLS, CELLS), CELLS, size)
+    voted = render_full_size(other, initial_nnf(CELLS, CELLS), CELLS, size).picture
     torch.testing.assert_close(voted, other, atol=1e-6, rtol=0)
 
 
@@ -139,16 +139,16 @@ def test_copies_a_shifted_picture_in_one_piece() -> None:
     other = picture((88, 120), 9)
     nnf = initial_nnf(CELLS, CELLS)
     nnf[:, 1] = (nnf[:, 1] + 3).clamp_max(CELLS[1] - 1)
-    voted = render_full_size(other, nnf, CELLS, (88, 120))
+    voted = render_full_size(other, nnf, CELLS, (88, 120)).picture
     torch.testing.assert_close(voted[..., :90], other[..., 12:102], atol=1e-6, rtol=0)
 
 
 def test_result_does_not_depend_on_the_tile_size() -> None:
     other, nnf = picture((150, 180), 10), random_field(CELLS, (24, 28), 11)
     size = (150, 205)
-    whole = render_full_size(other, nnf, (24, 28), size, tile_px=4096)
+    whole = render_full_size(other, nnf, (24, 28), size, tile_px=4096).picture
     for tile_px in (200, 64, 37):
-        assert torch.equal(render_full_size(other, nnf, (24, 28), size, tile_px=tile_px), whole)
+        assert torch.equal(render_full_size(other, nnf, (24, 28), size, tile_px=tile_px).picture, whole)
 
 
 @pytest.mark.usefixtures("restore_threads")
@@ -157,7 +157,7 @@ def test_result_does_not_depend_on_the_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 4):
         torch.set_num_threads(threads)
-        results.append(render_full_size(other, nnf, CELLS, SIZE))
+        results.append(render_full_size(other, nnf, CELLS, SIZE).picture)
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
 
@@ -191,7 +191,7 @@ def test_result_is_sharper_than_the_plain_vote() -> None:
     limits = torch.tensor(CELLS).view(1, 2, 1, 1) - 1
     nnf = torch.minimum((initial_nnf(CELLS, CELLS) + jitter).clamp_min(0), limits).int()
     plain = sharpness(vote_picture(other, nnf, CELLS, (176, 240), sharp=True))
-    fine_result = sharpness(render_full_size(other, nnf, CELLS, (176, 240)))
+    fine_result = sharpness(render_full_size(other, nnf, CELLS, (176, 240)).picture)
     assert fine_result > 1.1 * plain
     assert fine_result > 0.9 * sharpness(other)
 
@@ -208,7 +208,7 @@ def test_seams_do_not_follow_the_cells() -> None:
         name: float((work[0, 0, 16:-16] - wanted[16:-16]).abs().mean())
         for name, work in {
             "plain": vote_picture(other, nnf, (24, 30), (192, 240), sharp=True),
-            "fine": render_full_size(other, nnf, (24, 30), (192, 240)),
+            "fine": render_full_size(other, nnf, (24, 30), (192, 240)).picture,
         }.items()
     }
     assert wrong["fine"] < 0.6 * wrong["plain"], wrong
@@ -219,14 +219,14 @@ def test_ignores_matches_outside_the_other_map() -> None:
     other = picture((88, 120), 18)
     nnf = initial_nnf(CELLS, CELLS)
     nnf[..., 20:] = -(1 << 20)
-    voted = render_full_size(other, nnf, CELLS, (88, 120))
+    voted = render_full_size(other, nnf, CELLS, (88, 120)).picture
     torch.testing.assert_close(voted[..., :100], other[..., :100], atol=1e-6, rtol=0)
 
 
 def test_slight_enlargement_equals_a_plain_vote() -> None:
     other, nnf = picture((30, 40), 19), random_field(CELLS, CELLS, 20)
     expected = vote_picture(other, nnf, CELLS, (28, 38), sharp=True)
-    assert torch.equal(render_full_size(other, nnf, CELLS, (28, 38)), expected)
+    assert torch.equal(render_full_size(other, nnf, CELLS, (28, 38)).picture, expected)
 
 
 def test_large_identity_pair_returns_the_picture(network: Vgg19) -> None:
