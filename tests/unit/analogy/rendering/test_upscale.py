@@ -148,7 +148,9 @@ def test_result_does_not_depend_on_the_tile_size() -> None:
     size = (150, 205)
     whole = render_full_size(other, nnf, (24, 28), size, tile_px=4096).picture
     for tile_px in (200, 64, 37):
-        assert torch.equal(render_full_size(other, nnf, (24, 28), size, tile_px=tile_px).picture, whole)
+        assert torch.equal(
+            render_full_size(other, nnf, (24, 28), size, tile_px=tile_px).picture, whole
+        )
 
 
 @pytest.mark.usefixtures("restore_threads")
