@@ -223,8 +223,8 @@ def _vote(
     rendered = render_full_size(other.image, nnf, other.size(1), own.full_size, seed=config.seed)
     if not blended:
         return rendered.picture
-    edges = edge_strength(own.image, own.size(1))
-    sources = seam_sources(rendered.picture, rendered.read, rendered.field, edges)
+    edges = edge_strength(own.image, own.size(1)), edge_strength(rendered.read, other.size(1))
+    sources = seam_sources(rendered.picture, rendered.read, rendered.field, *edges)
     return blend_seams(rendered.picture, sources)
 
 

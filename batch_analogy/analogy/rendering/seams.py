@@ -1,10 +1,10 @@
-"""Blend the seams between the pieces of a rendered picture, where the guide has no edge.
+"""Blend the seams between the pieces of a rendered picture, where all is plain.
 
 A' is put together from pieces of B'. In a sky or on a cheek two pieces may meet that differ in
 colour, and their border shows as the outline of a blotch. Here the step at such a border is
 replaced by the change with which the pieces themselves would go on, and the picture is solved from
-its changes: colours then run into each other over a distance. The picture that A' follows decides
-where: borders along its own edges stay.
+its changes: colours then run into each other over a distance. Borders along edges of A stay, and so
+do those along edges of B': a stroke that ends at a seam would otherwise run out into the paper.
 
 Source: gradient-domain blending (Pérez et al. 2003; Darabi et al. 2012, Image Melding), as a
 screened Poisson equation (Bhat et al. 2008). A departure from the published method;
@@ -50,13 +50,16 @@ def edge_strength(guide: Tensor, cells: Size) -> Tensor:
     return ((difference - _NO_EDGE) / (_EDGE - _NO_EDGE)).clamp_(0.0, 1.0)
 
 
-def seam_sources(rendered: Tensor, read: Tensor, field: Tensor, edges: Tensor) -> Tensor:
+def seam_sources(
+    rendered: Tensor, read: Tensor, field: Tensor, edges: Tensor, read_edges: Tensor
+) -> Tensor:
     """Compute by how much the changes between neighbours should differ, as a divergence.
 
     Args:
         rendered: (1, 3, H, W) float32. read: (1, 3, H', W') float32, the picture that was read.
         field: (1, 2, H, W) int32 or float32, (y, x) in ``read``.
         edges: (1, 1, H, W) float32, ``edge_strength`` of the guide.
+        read_edges: (1, 1, H', W') float32, that of ``read``.
 
     Returns:
         (1, 3, H, W) float32 for ``blend_seams``; 0 away from seams.
@@ -66,6 +69,8 @@ def seam_sources(rendered: Tensor, read: Tensor, field: Tensor, edges: Tensor) -
     colours, values = rendered.view(3, -1), read.reshape(3, -1)
     matches, strength = field.view(2, -1), edges.view(-1)
     near = _near_seams(field).view(-1)
+    size = sides(read)
+    strength = torch.maximum(strength, _at(read_edges.view(1, -1), (matches + 0.5).long(), size)[0])
     for step, pixels in _neighbours(sides(rendered), rendered.device):
         onward = step[0] * rendered.shape[3] + step[1]
         blended = near[pixels] & near[pixels + onward]
@@ -75,7 +80,6 @@ def seam_sources(rendered: Tensor, read: Tensor, field: Tensor, edges: Tensor) -
         share = 1.0 - torch.maximum(strength[before], strength[after])
         offset = torch.tensor(step, device=field.device)[:, None]
         here, there = matches[:, before], matches[:, after]
-        size = sides(read)
         goes_on = _at(values, here + offset, size) - _at(values, here, size)
         came = _at(values, there, size) - _at(values, there - offset, size)
         change = share * ((goes_on + came) * 0.5 - (colours[:, after] - colours[:, before]))

@@ -219,8 +219,8 @@ class TemporalMatcher:
             warped = draw(fields[0], share < 1).lerp(draw(fields[1], share > 0), share)
         if self.config.quality == "paper":
             return warped
-        edges = edge_strength(own, self._size(own))
-        sources = [seam_sources(warped, picture, field, edges) for field in fields]
+        edges = edge_strength(own, self._size(own)), edge_strength(picture, self._size(read))
+        sources = [seam_sources(warped, picture, field, *edges) for field in fields]
         whole = sources[0] if share is None else sources[0].lerp(sources[1], share)
         return blend_seams(warped, whole)
 

@@ -24,9 +24,14 @@ def two_pieces() -> tuple[Tensor, Tensor, Tensor]:
     return read[0, :, y, x][None], read, field
 
 
+def find_sources(rendered: Tensor, read: Tensor, field: Tensor, edges: Tensor) -> Tensor:
+    """Find the sources as if the picture that is read had no edges."""
+    return seam_sources(rendered, read, field, edges, torch.zeros_like(read[:, :1]))
+
+
 def blended(guide: Tensor) -> tuple[Tensor, Tensor]:
     rendered, read, field = two_pieces()
-    sources = seam_sources(rendered, read, field, edge_strength(guide, (30, 40)))
+    sources = find_sources(rendered, read, field, edge_strength(guide, (30, 40)))
     return rendered, blend_seams(rendered, sources)
 
 
@@ -47,13 +52,24 @@ def test_a_step_at_an_edge_of_the_guide_stays() -> None:
     assert torch.equal(after, before)
 
 
+def test_a_stroke_that_ends_at_a_seam_stays() -> None:
+    """Only what is plain in both pictures is blended: ink does not run out into the paper."""
+    rendered, read, field = two_pieces()
+    edges = torch.zeros(1, 1, *SIZE)
+    strokes = torch.zeros_like(read[:, :1])
+    strokes[..., 30:40, 36:44] = 1.0  # where the left piece ends
+    sources = seam_sources(rendered, read, field, edges, strokes)
+    assert not bool(sources[:, :, 30:40].any())
+    assert bool(sources[:, :, :30].any())
+
+
 def test_edges_that_the_other_picture_has_itself_stay() -> None:
     """The field goes on across them, so they are no seams, though the guide has no edge there."""
     read = torch.full((1, 3, *SIZE), 0.3)
     read[..., 40:] = 0.7
     field = initial_nnf(SIZE, SIZE)
     edges = edge_strength(torch.full((1, 3, *SIZE), 0.5), (30, 40))
-    assert not bool(seam_sources(read, read, field, edges).any())
+    assert not bool(find_sources(read, read, field, edges).any())
 
 
 def test_a_blotch_takes_the_colour_of_its_surroundings() -> None:
@@ -64,7 +80,7 @@ def test_a_blotch_takes_the_colour_of_its_surroundings() -> None:
     y, x = field[0].long()
     rendered = read[0, :, y, x][None]
     edges = edge_strength(torch.full((1, 3, *SIZE), 0.5), (30, 40))
-    after = blend_seams(rendered, seam_sources(rendered, read, field, edges))
+    after = blend_seams(rendered, find_sources(rendered, read, field, edges))
     assert float(rendered[0, 0, 29, 39]) == pytest.approx(0.7)
     assert float(after[0, 0, 29, 39]) < 0.5
     torch.testing.assert_close(after[..., :5], rendered[..., :5], atol=0.02, rtol=0)
@@ -78,7 +94,7 @@ def test_fractional_matches_are_read_between_pixels() -> None:
     field[:, 1, :, 40:] += 50
     rendered = (field[:, 1:] / 199).expand(-1, 3, -1, -1).contiguous()
     edges = edge_strength(torch.full((1, 3, *SIZE), 0.5), (30, 40))
-    after = blend_seams(rendered, seam_sources(rendered, read, field, edges))
+    after = blend_seams(rendered, find_sources(rendered, read, field, edges))
     steps = (after[..., 1:] - after[..., :-1]).abs()
     assert float(steps.max()) < 0.05 < float((rendered[..., 40] - rendered[..., 39]).max())
 
@@ -91,7 +107,7 @@ def test_matches_at_the_other_pictures_border_are_read_inside_it() -> None:
     y, x = field[0].long()
     rendered = read[0, :, y, x][None]
     edges = torch.zeros(1, 1, *SIZE)
-    after = blend_seams(rendered, seam_sources(rendered, read, field, edges))
+    after = blend_seams(rendered, find_sources(rendered, read, field, edges))
     assert bool(torch.isfinite(after).all())
     assert 0.0 <= float(after.min()) <= float(after.max()) <= 1.0
 
@@ -118,7 +134,7 @@ def test_result_does_not_depend_on_the_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 4):
         torch.set_num_threads(threads)
-        sources = seam_sources(rendered, read, field, edge_strength(guide, (190, 205)))
+        sources = find_sources(rendered, read, field, edge_strength(guide, (190, 205)))
         results.append(blend_seams(rendered, sources))
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
