@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ from batch_analogy.analogy.features.pictures import unit_features
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.errors import ConfigError
 
-Propagate = Callable[[Tensor, Size, Size], Tensor]
+ROUNDS = sum(reference.ROUNDS)
 
 
 def random_map(channels: int, height: int, width: int, seed: int = 0, batch: int = 1) -> Tensor:
@@ -83,25 +83,26 @@ def test_a_plain_area_follows_what_surrounds_it() -> None:
     assert (displacement(together)[0][:, plain[0], plain[1]] == expected).all()
 
 
-@pytest.mark.parametrize("propagate", [cpu.propagate_beliefs, reference.propagate_beliefs])
-def test_neighbours_overrule_one_certain_outlier(propagate: Propagate) -> None:
+@pytest.mark.parametrize("kernels", [cpu, reference])
+def test_neighbours_overrule_one_certain_outlier(kernels: ModuleType) -> None:
     size, cells = (15, 16), 15 * 16
     data_cost = 1 - torch.eye(cells)
     outlier = 7 * 16 + 8
     data_cost[:, outlier] = 1.0
     data_cost[0, outlier] = 0.0  # far enough for the highest cost between neighbours
     assert data_cost.argmin(dim=0)[outlier] == 0
-    assert propagate(data_cost, size, size).argmin(dim=0).tolist() == list(range(cells))
+    belief = kernels.BeliefPropagation(size, size).run(data_cost, ROUNDS)
+    assert belief.argmin(dim=0).tolist() == list(range(cells))
 
 
-@pytest.mark.parametrize("propagate", [cpu.propagate_beliefs, reference.propagate_beliefs])
-def test_neighbours_lie_further_apart_on_a_larger_grid(propagate: Propagate) -> None:
+@pytest.mark.parametrize("kernels", [cpu, reference])
+def test_neighbours_lie_further_apart_on_a_larger_grid(kernels: ModuleType) -> None:
     """One certain cell, all others indifferent: they stand as far from it as the sizes say."""
     size, target = (3, 5), (9, 10)
     data_cost = torch.zeros(90, 15)
     data_cost[:, 7] = 1.0
     data_cost[4 * 10 + 4, 7] = 0.0
-    matches = propagate(data_cost, size, target).argmin(dim=0)
+    matches = kernels.BeliefPropagation(size, target).run(data_cost, ROUNDS).argmin(dim=0)
     assert (matches // 10).view(3, 5)[:, 2].tolist() == [1, 4, 7]
     assert (matches % 10).view(3, 5)[1].tolist() == [0, 2, 4, 6, 8]
 
@@ -116,13 +117,48 @@ def test_cpu_agrees_with_the_reference(size: Size, target: Size) -> None:
     serial, solved = cpu.with_potentials(score), reference.with_potentials(score)
     difference = serial - solved  # a constant
     assert float(difference.max() - difference.min()) < 1e-5
-    beliefs = (
-        cpu.propagate_beliefs(-solved, size, target),
-        reference.propagate_beliefs(-solved, size, target),
-    )
+    beliefs = [
+        kernels.BeliefPropagation(size, target).run(-solved, ROUNDS) for kernels in (cpu, reference)
+    ]
     torch.testing.assert_close(*beliefs, rtol=0, atol=1e-3)
     agree = beliefs[0].argmin(dim=0) == beliefs[1].argmin(dim=0)
     assert float(agree.float().mean()) >= 0.99
+
+
+@pytest.mark.parametrize("kernels", [cpu, reference])
+def test_a_run_goes_on_from_the_messages_of_the_last(kernels: ModuleType) -> None:
+    size, target = (5, 6), (4, 7)
+    first = torch.rand(28, 30, generator=torch.Generator().manual_seed(3))
+    whole = kernels.BeliefPropagation(size, target).run(first, 7)
+    parted = kernels.BeliefPropagation(size, target)
+    parted.run(first, 3)
+    assert torch.equal(parted.run(first, 4), whole)
+    changed = parted.run(first + torch.eye(28, 30), 2)
+    assert not torch.equal(changed, kernels.BeliefPropagation(size, target).run(first, 9))
+
+
+def test_of_equal_matches_the_one_at_the_same_height_wins() -> None:
+    """Every row of both pictures is the same, so only heights tell them apart."""
+    row = random_map(16, 1, 20)
+    a, b = row.expand(-1, -1, 12, -1), row.expand(-1, -1, 18, -1)
+    found = match_globally([a], [b], (12, 20), (18, 20)).ab[0]
+    relative = (found[0].float() + 0.5) / 18 - (torch.arange(12)[:, None] + 0.5) / 12
+    assert float(relative.abs().max()) < 1.5 / 12
+    assert (found[1] == torch.arange(20)).all()
+
+
+def test_matches_stay_within_their_label() -> None:
+    """Features say left to left, labels left to right: labels weigh as much as all features."""
+    world = random_map(16, 12, 20)
+    halves = torch.zeros(1, 2, 12, 20)
+    halves[:, 0, :, :10] = halves[:, 1, :, 10:] = 1.0
+    plain = match_globally([world], [world], (12, 20), (12, 20))
+    guided = match_globally([world], [world], (12, 20), (12, 20), (halves, halves.flip(1)))
+    assert (displacement(plain.ab) == 0).all()
+    assert bool((guided.ab[0, 1, :, :10] >= 10).all())
+    assert bool((guided.ab[0, 1, :, 10:] < 10).all())
+    same = match_globally([world], [world], (12, 20), (12, 20), (halves, halves))
+    assert_same(same, plain)
 
 
 @pytest.mark.parametrize("channels", [1, 12, 30])
