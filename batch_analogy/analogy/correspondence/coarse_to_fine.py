@@ -129,6 +129,7 @@ class _PyramidSearch:
             coarse_maps(self.bp, self._coarse_levels),
             *grids,
             (self.a.labels[level], self.bp.labels[level]) if self.a.labels else None,
+            LABEL_WEIGHT,
         )
         return (
             _global_start(found.ab, grids[1], size, target_size),

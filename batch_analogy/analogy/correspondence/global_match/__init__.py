@@ -31,7 +31,6 @@ from torch import Tensor
 
 from batch_analogy.analogy.correspondence.global_match import reference
 from batch_analogy.analogy.correspondence.global_match.reference import ROUNDS
-from batch_analogy.analogy.correspondence.labels import LABEL_WEIGHT
 from batch_analogy.analogy.features.pictures import unit_features
 from batch_analogy.analogy.nnf import Size, sides
 from batch_analogy.errors import ConfigError
@@ -84,6 +83,7 @@ def match_globally(
     size_a: Size,
     size_b: Size,
     labels: tuple[Tensor, Tensor] | None = None,
+    label_weight: float = 1.0,
 ) -> GlobalMatches:
     """Match two pictures by their coarse features, in both directions.
 
@@ -92,8 +92,8 @@ def match_globally(
             every item. Maps of other sizes than the grid are resized.
         b: B's, of the same levels.
         size_a: (h, w) of A's grid in cells. size_b: of B's. See ``grid_size``.
-        labels: maps of A and of B, (1, K, h, w) float32, cells of length 1: a match across labels
-            costs ``LABEL_WEIGHT`` more.
+        labels: maps of A and of B, (1, K, h, w) float32, cells of length 1.
+        label_weight: cost of a match across labels.
 
     Returns:
         The fields and costs. Each item is matched alone.
@@ -107,17 +107,13 @@ def match_globally(
     >>> match_globally([a], [b], (12, 12), (12, 12)).ab[0, :, 6, 8].tolist()
     [6, 6]
     """
-    batch = _check(a, b)
-    found = [
-        _match_pair(
-            _item(a, i, size_a),
-            _item(b, i, size_b),
-            size_a,
-            size_b,
-            labels and (_item(labels[:1], i, size_a)[0], _item(labels[1:], i, size_b)[0]),
-        )
-        for i in range(batch)
-    ]
+    found = []
+    for i in range(_check(a, b)):
+        penalty: Tensor | float = 0.0
+        if labels is not None:
+            own, other = _item(labels[:1], i, size_a)[0], _item(labels[1:], i, size_b)[0]
+            penalty = label_weight * (1.0 - products(own[0].flatten(1), other[0].flatten(1)))
+        found.append(_match_pair(_item(a, i, size_a), _item(b, i, size_b), size_a, size_b, penalty))
     ab, ba, cost_ab, cost_ba = (torch.cat(parts) for parts in zip(*found, strict=True))
     return GlobalMatches(ab=ab, ba=ba, cost_ab=cost_ab, cost_ba=cost_ba)
 
@@ -152,19 +148,16 @@ def _match_pair(
     b: list[Tensor],
     size_a: Size,
     size_b: Size,
-    labels: tuple[Tensor, Tensor] | None,
+    penalty: Tensor | float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Match one pair; score tables have B's cells in rows and A's in columns."""
+    """Match one pair; score tables and penalties have B's cells in rows and A's in columns."""
     kernels = _kernels(a[0].device)
     total: Tensor | None = None
     for first, second in zip(a, b, strict=True):
         score = kernels.products(first[0].flatten(1), second[0].flatten(1))
         total = score if total is None else total.add_(score)
     assert total is not None
-    score = _patch_mean(total.div_(len(a)), size_b, size_a)
-    if labels is not None:
-        same = kernels.products(*(x[0].flatten(1) for x in labels))
-        score -= LABEL_WEIGHT * (1.0 - same)
+    score = _patch_mean(total.div_(len(a)), size_b, size_a) - penalty
     data_cost = -kernels.with_potentials(score - _height_costs(size_b, size_a, score.device))
     belief_ab, belief_ba = _beliefs(data_cost, size_a, size_b, kernels)
     ab, cost_ab = _best(belief_ab, score, size_a, size_b)

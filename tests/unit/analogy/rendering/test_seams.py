@@ -2,11 +2,18 @@
 
 import pytest
 import torch
+from scipy import fft
 from torch import Tensor
 
 from batch_analogy.analogy.nnf import initial_nnf
 from batch_analogy.analogy.rendering import seams
-from batch_analogy.analogy.rendering.seams import blend_seams, edge_strength, seam_sources
+from batch_analogy.analogy.rendering.seams import (
+    blend_seams,
+    cpu,
+    edge_strength,
+    reference,
+    seam_sources,
+)
 
 SIZE = (60, 80)
 
@@ -112,14 +119,37 @@ def test_matches_at_the_other_pictures_border_are_read_inside_it() -> None:
     assert 0.0 <= float(after.min()) <= float(after.max()) <= 1.0
 
 
-def test_fourier_transforms_solve_the_same() -> None:
-    """Devices other than the CPU have no cosine transform."""
+@pytest.mark.parametrize("size", [(31, 44), (1, 7), (8, 1), (2, 3)])
+def test_all_devices_filter_by_the_cosine_transform(size: tuple[int, int]) -> None:
     generator = torch.Generator().manual_seed(3)
-    channel = torch.randn(31, 44, generator=generator)
-    divisor = torch.rand(31, 44, generator=generator) + 0.01
-    on_cpu = seams._filtered(channel, divisor)
+    channel = torch.randn(*size, generator=generator)
+    divisor = torch.rand(*size, generator=generator) + 0.01
+    by_scipy = fft.idctn(fft.dctn(channel.numpy()) / divisor.numpy())
+    for filtered in (seams._filtered, seams.filtered_by_mirror):
+        result = filtered(channel, divisor)
+        assert result.dtype == torch.float32
+        torch.testing.assert_close(result, torch.from_numpy(by_scipy), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("size", [(50, 60), (1, 40), (33, 1)])
+def test_cpu_agrees_with_the_reference(size: tuple[int, int], whole: bool) -> None:
+    generator = torch.Generator().manual_seed(5)
+    read = torch.rand(1, 3, 40, 45, generator=generator) * 0.2
+    rendered = torch.rand(1, 3, *size, generator=generator) * 0.2
+    pieces = torch.randint(0, 40, (1, 2, *size), generator=generator)
+    field = torch.where(torch.rand(1, 1, *size, generator=generator) < 0.1, pieces, 5)
+    field = field + initial_nnf(size, size)
+    field = field.int() if whole else field.float() + 0.3
+    for reach in (1, 3):
+        strength = cpu.edge_strength(rendered, reach)
+        torch.testing.assert_close(strength, reference.edge_strength(rendered, reach))
+    edges, read_edges = (reference.edge_strength(x, 1) for x in (rendered, read))
     torch.testing.assert_close(
-        seams.filtered_by_fourier(channel, divisor), on_cpu, atol=1e-4, rtol=1e-4
+        cpu.seam_sources(rendered, read, field, edges, read_edges),
+        reference.seam_sources(rendered, read, field, edges, read_edges),
+        atol=1e-6,
+        rtol=1e-4,
     )
 
 
