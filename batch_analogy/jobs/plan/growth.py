@@ -11,6 +11,8 @@ import msgspec
 
 from batch_analogy.jobs.plan.run_plan import (
     FramePlan,
+    PlacedAmount,
+    PlacedReference,
     Plan,
     Shot,
     cut_segments,
@@ -96,52 +98,36 @@ def keep_choices(new: Plan, old: Plan) -> Plan:
 def _keep_placement(new: Plan, old: Plan) -> Plan:
     """Return the new plan with references and amounts where they were, unless they say where.
 
-    References that are spread evenly would move a little with every frame that is added, and all
-    frames would have to be made again.
+    What is spread evenly would move a little with every frame that is added, and all frames would
+    have to be made again.
     """
-    new = _with_amounts_kept(new, old)
-    if not new.references or any("@" in _name(r.fingerprint.path) for r in new.references):
-        return new
-    if new.reference.blake2b != old.reference.blake2b or new.video or old.video:
-        return new
-    if [r.frame for r in new.references] == [r.frame for r in old.references]:
-        return new
-    moves = find_moves(old, new)
-    if any(reference.frame not in moves for reference in old.references):
-        return new
-    places = [moves[reference.frame] for reference in old.references]
-    if len(places) != len(new.references) or sorted(places) != places:
-        return new
-    return msgspec.structs.replace(
-        new,
-        references=tuple(
-            msgspec.structs.replace(reference, frame=place)
-            for reference, place in zip(new.references, places, strict=True)
-        ),
-    )
-
-
-def _with_amounts_kept(new: Plan, old: Plan) -> Plan:
-    """Return the new plan with amounts that are spread evenly where they were."""
-    look = new.pixels.get("look", {})
-    if new.video or old.video or look != old.pixels.get("look", {}):
+    if new.video or old.video:
         return new
     moves: Moves | None = None
-    for name in ("strength", "keep_colours"):
-        before = getattr(old, name)
-        if "@" in look.get(name, "") or len(before) < 2 or before == getattr(new, name):
+    for name in ("references", "references2", "strength", "keep_colours"):
+        before, now = getattr(old, name), getattr(new, name)
+        same = [*map(_content, before)] == [*map(_content, now)]
+        if not same or before == now or _says_where(new, name):
             continue
         moves = find_moves(old, new) if moves is None else moves
-        places = [moves.get(amount.frame, -1) for amount in before]
+        places = [moves.get(one.frame, -1) for one in before]
         if places == sorted({*places} - {-1}):
-            moved = zip(before, places, strict=True)
-            kept = tuple(msgspec.structs.replace(amount, frame=place) for amount, place in moved)
+            moved = zip(now, places, strict=True)
+            kept = tuple(msgspec.structs.replace(one, frame=place) for one, place in moved)
             new = msgspec.structs.replace(new, **{name: kept})
     return new
 
 
-def _name(path: str) -> str:
-    return Path(path).stem
+def _content(placed: PlacedReference | PlacedAmount) -> object:
+    return placed.value if isinstance(placed, PlacedAmount) else placed.fingerprint.blake2b
+
+
+def _says_where(plan: Plan, name: str) -> bool:
+    """Return whether references by their names, or amounts, say at which frames they apply."""
+    if name in ("strength", "keep_colours"):
+        amounts: str = plan.pixels.get("look", {}).get(name, "")
+        return "@" in amounts or "," not in amounts
+    return any("@" in Path(one.fingerprint.path).stem for one in getattr(plan, name))
 
 
 def carry_edits(new: Plan, old: Plan, moves: Moves, *, deflickered: bool) -> Plan:

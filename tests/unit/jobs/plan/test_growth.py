@@ -7,9 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
 from batch_analogy.jobs.plan.frame_content import contents_of
 from batch_analogy.jobs.plan.growth import carry_edits, find_growth, find_moves, keep_choices
-from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
+from batch_analogy.jobs.plan.run_plan import (
+    FramePlan,
+    PlacedAmount,
+    PlacedReference,
+    Plan,
+    Shot,
+)
 from tests.support import plans
 
 COHERENT: dict[str, Any] = {"pixels": {"coherent": True}, "anchor_frames": 4}
@@ -120,3 +127,30 @@ def test_the_white_balance_stays_when_a_raw_file_is_added_before_the_others() ->
     assert keep_choices(plan_of("abc", white_balance=other), old).white_balance == first
     assert keep_choices(plan_of("ac", white_balance=other), old).white_balance == other
     assert keep_choices(plan_of("abc"), old).white_balance is None
+
+
+@pytest.mark.parametrize("name", ["strength", "keep_colours", "references", "references2"])
+def test_what_is_spread_evenly_stays_where_it_was_in_a_grown_folder(name: str) -> None:
+    def spread(names: str, *places: int, says: str = "0,1", file: str = "/r/{}.png") -> Plan:
+        pixels = {**plans.plan().pixels, "look": {"strength": says, "keep_colours": says}}
+        plan = plan_of(names, pixels=pixels)
+        prints = [FileFingerprint(file.format(n), 5, 6, f"hash {n}") for n in range(2)]
+        placed: tuple[Any, ...] = tuple(map(PlacedAmount, places, (0.0, 1.0)))
+        if name.startswith("references"):
+            placed = tuple(map(PlacedReference, prints, places))
+        return msgspec.structs.replace(plan, reference2=prints[0], **{name: placed})
+
+    def places(plan: Plan) -> list[int]:
+        return [one.frame for one in getattr(plan, name)]
+
+    old, new = spread("abcde", 0, 4), spread("xabcdef", 0, 6)
+    kept = keep_choices(new, old)
+    assert places(kept) == [1, 5]
+    before, now = contents_of(old), contents_of(kept)
+    assert [before[n] for n in range(5)] == [now[n + 1] for n in range(5)]
+    said = {"says": "0@0,1@100%", "file": "/r/{}@1.png"}
+    assert places(keep_choices(spread("xabcdef", 0, 6, **said), spread("abcde", 0, 4, **said))) == [
+        0,
+        6,
+    ]
+    assert places(keep_choices(new, spread("gbcde", 0, 4))) == [0, 6]  # a placed frame is gone
