@@ -321,8 +321,8 @@ def assemble_film(
         on_event: called with each event.
         film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
             ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio``, ``sound_tracks``,
-            ``music``, ``music_fade``, ``chapters``, ``text``, ``text_place``, ``text_size`` or
-            ``text_font``. The run keeps them if its own film is made again.
+            ``music``, ``music_fade``, ``chapters``, ``poster``, ``text``, ``text_place``,
+            ``text_size`` or ``text_font``. The run keeps them if its own film is made again.
 
     Raises:
         UsageError: the folder holds no run, or the output exists and may not be replaced.

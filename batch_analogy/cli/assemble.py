@@ -125,6 +125,14 @@ ChaptersOption = Annotated[
         show_default=False,
     ),
 ]
+PosterOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{additions.POSTER_HELP} '': no poster. {_UNCHANGED}",
+        metavar="N|P%",
+        show_default=False,
+    ),
+]
 TextOption = Annotated[
     str | None,
     typer.Option(
@@ -166,6 +174,7 @@ def assemble(
     music: MusicOption = None,
     music_fade: MusicFadeOption = None,
     chapters: ChaptersOption = None,
+    poster: PosterOption = None,
     text: TextOption = None,
     text_place: TextPlaceOption = None,
     text_size: TextSizeOption = None,
@@ -185,7 +194,7 @@ def assemble(
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
     given |= {"film_size": film_size, "film_fit": film_fit}
     given |= {"music": music, "music_fade": music_fade, "text": text}
-    given["chapters"] = chapters
+    given |= {"chapters": chapters, "poster": poster}
     given |= {"text_place": text_place, "text_size": text_size, "text_font": text_font}
     given |= film.sound_fields("none" if no_audio else sound)
     changes = {name: value for name, value in given.items() if value is not None}

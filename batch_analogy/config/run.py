@@ -23,6 +23,7 @@ from batch_analogy.config.feather import DEFAULT_FEATHER, feather_px
 from batch_analogy.config.film_size import FULL, FilmFit, parse_film_size
 from batch_analogy.config.matching import AnalogyConfig, PresetName
 from batch_analogy.config.painting import PaintConfig
+from batch_analogy.config.poster import parse_poster
 from batch_analogy.errors import ConfigError
 
 Command = Literal["timelapse", "stylize", "analogy"]
@@ -157,6 +158,7 @@ class RunConfig:
     sound_tracks: SoundTracks = "all"
     music: Path | None = None  # a file whose sound lies under the film, instead of the video's
     music_fade: float = 3.0  # seconds at the end of the film
+    poster: str = ""  # frame beside the film as a picture: its number, or 50%; "": none
     chapters: bool = False  # of the film, one for each shot
     text: str = ""  # burnt into the film, see config/captions.py
     text_place: TextPlace = "bottom-left"
@@ -242,6 +244,7 @@ class RunConfig:
     def _check_additions(self) -> None:
         if self.music is not None and self.keep_audio:
             raise ConfigError("music takes the place of the video's sound; leave out one of them")
+        parse_poster(self.poster)
         check_template(self.text)
         check_choice("text_place", self.text_place, TextPlace)
         if not 0.5 <= self.text_size <= 50:

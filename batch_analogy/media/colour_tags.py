@@ -253,6 +253,21 @@ def to_wide_gamut(pixels: FloatPixels) -> FloatPixels:
     return wide
 
 
+def to_srgb_gamut(pixels: FloatPixels) -> FloatPixels:
+    """Convert pixels from BT.2020 to sRGB primaries, the inverse of ``to_wide_gamut``.
+
+    Args:
+        pixels: (H, W, 3) float32 in [0, 1]; colours that sRGB lacks are clipped.
+
+    Returns:
+        The same shape and type, in [0, 1].
+    """
+    inverse = np.linalg.inv(BT709_TO_BT2020.astype(np.float64)).astype(np.float32)
+    light = np.clip(np.power(pixels, np.float32(DISPLAY_GAMMA)) @ inverse.T, 0, 1)
+    narrow: FloatPixels = np.power(light, np.float32(1 / DISPLAY_GAMMA))
+    return narrow
+
+
 def square(options: str) -> str:
     """Return the filter that makes pixels square; ffmpeg rotates frames before it runs."""
     return f"scale=w='max(1,round(iw*sar))':h=ih{options},setsar=1"

@@ -1,4 +1,4 @@
-"""What is added to a film: music, chapters and text."""
+"""What is added to a film: music, chapters, a poster and text."""
 
 from __future__ import annotations
 
@@ -123,3 +123,39 @@ def test_chapters_begin_at_the_shots(call: Call, tmp_path: Path) -> None:
 def chapter_starts(film: Path) -> list[float]:
     with av.open(str(film)) as container:
         return [round(float(one["start"] * one["time_base"]), 3) for one in container.chapters()]
+
+
+def test_a_poster_is_a_frame_of_the_film(call: Call, tmp_path: Path) -> None:
+    """At the film's size; made without encoding again, and never in the place of another file."""
+    frames, look = write_frames(tmp_path / "frames", 4), write_picture(tmp_path / "look.png", 5)
+    film, poster = tmp_path / "night.mkv", tmp_path / "night-poster.jpg"
+    made = ["timelapse", look, frames, "-o", film, "--codec", "ffv1", *HERE]
+    poster.write_bytes(b"mine")
+    call(*made, "--poster", "2").assert_failed(2, "night-poster.jpg exists")
+    assert poster.read_bytes() == b"mine"
+    poster.unlink()
+    call(*made, "--poster", "2", "--film-size", "40x32").assert_ended(0)
+    seen = decode(film)
+    first = np.asarray(Image.open(poster), np.int16)
+    errors = [np.abs(first - frame).mean() for frame in seen]
+    assert first.shape == (32, 40, 3)
+    assert errors.index(min(errors)) == 2
+    assert min(errors) < 4
+    encoded = film.stat().st_mtime_ns
+    call("assemble", tmp_path / "night.run", "--poster", "100%").assert_ended(0)
+    assert film.stat().st_mtime_ns == encoded
+    last = np.asarray(Image.open(poster), np.int16)
+    assert np.abs(last - seen[3]).mean() < 4
+    poster.unlink()
+    call(*made, "--poster", "100%", "--film-size", "40x32").assert_ended(0)
+    assert np.array_equal(np.asarray(Image.open(poster), np.int16), last)
+
+
+def test_posters_that_cannot_be_made_are_refused(call: Call, tmp_path: Path) -> None:
+    frames, look = write_frames(tmp_path / "frames", 2), write_picture(tmp_path / "look.png", 5)
+    made = ["timelapse", look, frames, *HERE]
+    film = ["-o", tmp_path / "a.mp4"]
+    call(*made, *film, "--poster", "2").assert_failed(2, "frame 2", "the last one is 1")
+    call(*made, *film, "--poster", "middle").assert_failed(2, "0% to 100%")
+    inside = ["-o", frames / "a.mp4", "--poster", "1"]
+    call(*made, *inside).assert_failed(2, "a-poster.jpg lies among the frames")

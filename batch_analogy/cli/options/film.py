@@ -13,6 +13,7 @@ from batch_analogy.cli.options.film_additions import (
     ChaptersOption,
     MusicFadeOption,
     MusicOption,
+    PosterOption,
     TextFontOption,
     TextOption,
     TextPlaceOption,
@@ -324,6 +325,7 @@ class FilmOptions:
     music: MusicOption = None
     music_fade: MusicFadeOption = RunConfig.music_fade
     chapters: ChaptersOption = RunConfig.chapters
+    poster: PosterOption = RunConfig.poster
     text: TextOption = RunConfig.text
     text_place: TextPlaceOption = RunConfig.text_place
     text_size: TextSizeOption = RunConfig.text_size
@@ -347,5 +349,5 @@ class FilmOptions:
             fields["codec"] = self.codec
         if self.deflicker is not None:
             fields["deflicker"] = parse_deflicker(self.deflicker)
-        fields["chapters"] = self.chapters
+        fields |= {"chapters": self.chapters, "poster": self.poster}
         return fields

@@ -1,4 +1,4 @@
-"""Options of what is added to a film: music, chapters and text."""
+"""Options of what is added to a film: music, chapters, a poster and text."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ MusicFadeOption = Annotated[
 CHAPTERS_HELP = "Give the film a chapter for each shot, to which players can jump."
 ChaptersOption = Annotated[
     bool, typer.Option("--chapters/--no-chapters", help=CHAPTERS_HELP, rich_help_panel=_FILM)
+]
+
+POSTER_HELP = (
+    "Write one frame of the film beside it, as film-poster.jpg, for web pages: the number of a "
+    "frame, the first being 0, or a place like 50%."
+)
+PosterOption = Annotated[
+    str,
+    typer.Option(help=POSTER_HELP, metavar="N|P%", show_default=False, rich_help_panel=_FILM),
 ]
 
 TEXT_HELP = (

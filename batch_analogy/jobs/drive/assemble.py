@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -28,6 +29,7 @@ from batch_analogy.jobs.drive.film_outputs import (
     scratch_folder,
     write_record,
 )
+from batch_analogy.jobs.drive.film_posters import ensure_poster, key_of
 from batch_analogy.jobs.drive.film_sound import soundtrack_of
 from batch_analogy.jobs.drive.film_texts import captions_of, style_of
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
@@ -119,9 +121,11 @@ def up_to_date(
 ) -> bool:
     """Return True if all films exist, made from exactly these frames and settings."""
     records = read_records(store)
+    keys = {film: _key(config, plan, done, film, changed) for film in films_of(config)}
     return all(
-        is_complete(film.path, records.get(str(film.path)), _key(config, plan, done, film, changed))
-        for film in films_of(config)
+        is_complete(path, records.get(str(path)), key_of(path, film, config, key))
+        for film, key in keys.items()
+        for path in film.paths
     )
 
 
@@ -158,10 +162,21 @@ def assemble(
     captions = captions_of(config, plan, [frames[0] for frames in order])
     remove_unfinished(store)
     claims = OutputClaims() if claims is None else claims
+    finish_poster = functools.partial(
+        ensure_poster,
+        config,
+        store,
+        plan,
+        _film_frames(config, plan, done),
+        encoding=encoding_of(config),
+        captions=captions,
+        claims=claims,
+    )
     for film in films_of(config):
         key = _key(config, plan, done, film, changed)
         before = read_records(store).get(str(film.path))
         if is_complete(film.path, before, key):
+            finish_poster(film, key)
             continue
         claims.check_unchanged(film.path)
         earlier = before.frames if before else 0
@@ -201,6 +216,7 @@ def assemble(
             with contextlib.suppress(OSError):  # the next start deletes it
                 remove_tree(scratch)
         write_record(store, film.path, _record(film, info, key, missing))
+        finish_poster(film, key)
         on_event(
             FilmWritten(
                 film.path, info.frames, info.height, info.width, info.duration_seconds, missing

@@ -19,6 +19,7 @@ import msgspec
 
 from batch_analogy.config.codecs import CODECS, usual_codec
 from batch_analogy.config.film_size import check_film_size, parse_film_size
+from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.files import TEMPORARY_PREFIX, check_writable, disk_errors, temporary_path
@@ -42,6 +43,12 @@ class FilmPlan:
 
     output: str  # which of ``outputs_of`` it is made of
     path: Path
+    poster: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that is written."""
+        return (self.path,) if self.poster is None else (self.path, self.poster)
 
 
 class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +88,12 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
     second = path.with_name(f"{path.stem}-reference{path.suffix}")
     if is_pattern(path):
         second = path.parent.with_name(f"{path.parent.name}-reference") / path.name
-    return [FilmPlan(name, path if n == 0 else second) for n, name in enumerate(outputs)]
+    paths = [path if number == 0 else second for number in range(len(outputs))]
+    has_poster = bool(config.poster) and not is_pattern(path)
+    return [
+        FilmPlan(name, one, one.with_name(f"{one.stem}-poster.jpg") if has_poster else None)
+        for name, one in zip(outputs, paths, strict=True)
+    ]
 
 
 def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> None:
@@ -95,11 +107,11 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         MachineError: this machine's ffmpeg has no encoder for it.
     """
     path = config.output
-    for film in films_of(config):
-        check_writable(film.path)
-        _refuse_input(config, film.path)
+    for one in (one for film in films_of(config) for one in film.paths):
+        check_writable(one)
+        _refuse_input(config, one)
     check_text(config)
-    if config.music is not None and (is_pattern(path) or CODECS[config.codec].animation):
+    if config.music is not None and (is_pattern(path) or _is_animated(config)):
         raise UsageError(f"output {path} holds no sound, so there can be no music; leave it out")
     if is_pattern(path):
         check_pattern(path)
@@ -115,16 +127,15 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         check_encoder(config.codec)
         if config.music is not None:
             check_music(config.music, path.suffix.lower())
-        if CODECS[config.codec].animation:
-            _refuse_among_frames(config)
+        _refuse_among_frames(config)
     if overwrite:
         return
     records = read_records(store)
-    for film in films_of(config):
-        there = find_numbered(film.path) if is_pattern(film.path) else film.path.exists()
-        if there and not is_ours(film.path, records.get(str(film.path))):
+    for one in (one for film in films_of(config) for one in film.paths):
+        there = find_numbered(one) if is_pattern(one) else one.exists()
+        if there and not is_ours(one, records.get(str(one))):
             raise OutputExistsError(
-                f"{film.path} exists and was not made by the run in {store.run_dir}; name "
+                f"{one} exists and was not made by the run in {store.run_dir}; name "
                 "another output with --output, or give --overwrite"
             )
 
@@ -150,11 +161,17 @@ def fields_for(config: RunConfig, output: Path, given: Mapping[str, Any]) -> dic
 
 
 def check_times(config: RunConfig, plan: Plan) -> None:
-    """Refuse, before any work, frames that follow each other faster than the film can show.
+    """Refuse, before any work, frames that the film has not, or too fast for it.
 
     Raises:
         UsageError: they do.
     """
+    poster = parse_poster(config.poster)
+    if isinstance(poster, int) and poster >= len(plan.frames) and not plan.estimated:
+        raise UsageError(
+            f"the poster is frame {poster}, but the last one is {len(plan.frames) - 1}; the first "
+            "is 0"
+        )
     spec = CODECS[config.codec]
     if spec.most_fps is None or is_pattern(config.output):
         return
@@ -173,13 +190,19 @@ def check_times(config: RunConfig, plan: Plan) -> None:
 
 def _refuse_among_frames(config: RunConfig) -> None:
     """Refuse pictures that the same command would take for frames the next time."""
-    for film in films_of(config):
-        picture = numbered(film.path, 0) if is_pattern(film.path) else film.path
+    for one in (one for film in films_of(config) for one in film.paths):
+        if one.suffix == config.output.suffix and not (is_pattern(one) or _is_animated(config)):
+            continue  # a film is no frame
+        picture = numbered(one, 0) if is_pattern(one) else one
         if would_find(config.source, picture):
             raise UsageError(
-                f"output {film.path} lies among the frames, and would be taken for frames the next "
+                f"output {one} lies among the frames, and would be taken for frames the next "
                 "time; name another folder"
             )
+
+
+def _is_animated(config: RunConfig) -> bool:
+    return CODECS[config.codec].animation
 
 
 def _refuse_input(config: RunConfig, film: Path) -> None:

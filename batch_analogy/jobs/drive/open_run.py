@@ -116,7 +116,7 @@ def open_run(
     claims = _claims_of(config)
     try:
         status.write()
-        claims.claim(film.path for film in films_of(config))
+        claims.claim(path for film in films_of(config) for path in film.paths)
         return _open_locked(
             config,
             weights,
@@ -269,8 +269,8 @@ def load_finished(
         output: another film; None: the run's own film is made again.
         film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
             ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio``, ``sound_tracks``,
-            ``music``, ``music_fade``, ``chapters``, ``text``, ``text_place``, ``text_size`` or
-            ``text_font``; the run keeps them if ``output`` is None.
+            ``music``, ``music_fade``, ``chapters``, ``poster``, ``text``, ``text_place``,
+            ``text_size`` or ``text_font``; the run keeps them if ``output`` is None.
 
     Raises:
         UsageError: there is no run in the folder, or the output exists or can never be written.
@@ -289,7 +289,7 @@ def load_finished(
     store.open()
     claims = _claims_of(config)
     try:
-        claims.claim(film.path for film in films_of(config))
+        claims.claim(path for film in films_of(config) for path in film.paths)
         finish_rearranging(store)
         manifest, plan = read_previous(store, overwrite=False)
         if manifest is None or plan is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from batch_analogy.media.colour_tags import (
@@ -9,6 +10,8 @@ from batch_analogy.media.colour_tags import (
     ColourTags,
     decode_filter,
     film_colour_space,
+    to_srgb_gamut,
+    to_wide_gamut,
 )
 
 SD = ColourSpace("smpte170m", "smpte170m", "smpte170m")
@@ -42,3 +45,8 @@ def test_chooses_the_colour_space_of_a_film(
     if tags.matrix is None:
         chain = decode_filter(tags, height, width)
         assert f"in_color_matrix={expected.matrix}:" in chain
+
+
+def test_gamuts_are_inverses() -> None:
+    pixels = np.random.default_rng(3).random((4, 5, 3), dtype=np.float32)
+    assert np.abs(to_srgb_gamut(to_wide_gamut(pixels)) - pixels).max() < 2e-3

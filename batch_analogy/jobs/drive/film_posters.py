@@ -1,0 +1,146 @@
+"""Posters: one frame of a film as a picture beside it, which pages show before it plays."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from batch_analogy.config.poster import parse_poster
+from batch_analogy.config.run import RunConfig
+from batch_analogy.errors import FilmError, FrameError
+from batch_analogy.files import disk_errors
+from batch_analogy.jobs.drive.film_outputs import (
+    FilmPlan,
+    FilmRecord,
+    is_complete,
+    read_records,
+    scratch_folder,
+    write_record,
+)
+from batch_analogy.jobs.locked_folder import remove_tree
+from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.blend import FrameBlend, read_blend
+from batch_analogy.media.captions import Captions
+from batch_analogy.media.colour_tags import ColourSpace, to_srgb_gamut
+from batch_analogy.media.encoding import EncodingOptions
+from batch_analogy.media.film_layout import film_size_of
+from batch_analogy.media.fitting import fit_pixels
+from batch_analogy.media.stills import FloatPixels, read_size, to_uint8, write_jpeg
+from batch_analogy.output_claims import OutputClaims
+
+_QUALITY = 92
+
+
+def key_of(path: Path, film: FilmPlan, config: RunConfig, key: str) -> str:
+    """Return the key of a film with this key, or of its poster."""
+    return key if path == film.path else f"{key} {config.poster}"
+
+
+def ensure_poster(
+    config: RunConfig,
+    store: RunStore,
+    plan: Plan,
+    made: Sequence[Sequence[tuple[int, int]]],
+    film: FilmPlan,
+    key: str,
+    *,
+    encoding: EncodingOptions,
+    captions: Captions | None,
+    claims: OutputClaims,
+) -> None:
+    """Write the poster of a film, if it is to have one and has not.
+
+    Args:
+        config: the run.
+        store: its folder.
+        plan: its plan.
+        made: as ``assemble.film_frames`` returns it.
+        film: one of the run's films.
+        key: of the film.
+        encoding: of the film.
+        captions: of the film.
+        claims: on the run's outputs.
+    """
+    if film.poster is None:
+        return
+    key = key_of(film.poster, film, config, key)
+    if is_complete(film.poster, read_records(store).get(str(film.poster)), key):
+        return
+    place = poster_place(config, [[due for due, _ in slots] for slots in made])
+    frame = tuple(store.frame(film.output, shown) for _, shown in made[place])
+    size = film_size_of(film.path, read_size(frame[0]), encoding, plan.fps)
+    pixels = make_poster(frame, place, size, config, plan.colours, captions)
+    scratch = scratch_folder(store, film.poster)
+    try:
+        write_poster(film.poster, pixels, key=key, store=store, scratch=scratch, claims=claims)
+    finally:
+        with contextlib.suppress(OSError):  # the next start deletes it
+            remove_tree(scratch)
+
+
+def poster_place(config: RunConfig, due: Sequence[Sequence[int]]) -> int:
+    """Return which frame of a film is its poster.
+
+    Args:
+        config: the run; a number in ``poster`` is that of a frame of the input.
+        due: for each frame of the film, the frames of the input that are due there, ascending.
+    """
+    wanted = parse_poster(config.poster)
+    if isinstance(wanted, float):
+        return min(len(due) - 1, int(wanted * len(due)))
+    places = (place for place, frames in enumerate(due) if wanted is None or frames[-1] >= wanted)
+    return next(places, len(due) - 1)
+
+
+def make_poster(
+    frame: FrameBlend,
+    place: int,
+    size: tuple[int, int],
+    config: RunConfig,
+    colours: ColourSpace,
+    captions: Captions | None,
+) -> FloatPixels:
+    """Return a frame of a film as it is seen there, in sRGB: (H, W, 3) float32 in [0, 1].
+
+    Raises:
+        FilmError: the frame cannot be read.
+    """
+    try:
+        pixels = read_blend(frame)
+    except FrameError as error:
+        raise FilmError(f"the poster cannot be made: {error}") from error
+    if colours.is_wide_gamut:
+        pixels = to_srgb_gamut(pixels)
+    fitted: FloatPixels = np.clip(fit_pixels(pixels, size, config.film_fit), 0, 1)
+    return fitted if captions is None else captions.burn(place, fitted)
+
+
+def write_poster(
+    path: Path,
+    pixels: FloatPixels,
+    *,
+    key: str,
+    store: RunStore,
+    scratch: Path,
+    claims: OutputClaims,
+) -> None:
+    """Write a poster, and record that the run made it.
+
+    Raises:
+        OutputExistsError: something else has written it meanwhile.
+        OutputDiskError: the disk is full or may not be written to.
+    """
+    claims.check_unchanged(path)
+    unfinished = scratch / path.name
+    write_jpeg(unfinished, to_uint8(pixels), _QUALITY)
+    size_bytes = unfinished.stat().st_size
+    before = path.stat().st_size if path.is_file() else 0
+    record = FilmRecord(state="writing", key=key, frames=1, bytes=size_bytes, replaced_bytes=before)
+    write_record(store, path, record)
+    with disk_errors(path):
+        claims.place(unfinished, path)
+    write_record(store, path, FilmRecord(state="done", key=key, frames=1, bytes=size_bytes))
