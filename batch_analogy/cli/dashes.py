@@ -25,8 +25,8 @@ def with_dashed_names(
     Raises:
         UsageError: a word is a dash alone, which elsewhere means standard input or output.
 
-    >>> with_dashed_names(["timelapse", "ref.jpg", "-frames", "-o", "-out.mp4"], set)
-    ['timelapse', 'ref.jpg', './-frames', '-o', './-out.mp4']
+    >>> with_dashed_names(["timelapse", "ref.jpg", "-frames", "-o", "-night.mp4"], set)
+    ['timelapse', 'ref.jpg', './-frames', '-o', './-night.mp4']
     """
     found: list[str] = []
     for place, word in enumerate(words):

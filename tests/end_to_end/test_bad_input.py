@@ -173,7 +173,7 @@ def test_rejects_unknown_option_values(
         ("--scales", "0.7;1", ["--scales", "0.7,1,1.4"]),
         ("--scales", "9", ["0.25 and 4"]),
         ("--smoothness", "2", ["smoothness is 2"]),
-        ("--output", "film.gif", ["film.gif", ".mp4"]),
+        ("--output", "film.xyz", ["film.xyz", ".mp4"]),
         ("--weights", "absent.pth", ["absent.pth", "does not exist"]),
     ],
 )
