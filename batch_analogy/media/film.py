@@ -43,7 +43,7 @@ from batch_analogy.media.stills import (
     to_uint16,
 )
 from batch_analogy.media.verify import verify_film
-from batch_analogy.media.webp_blending import replace_frames
+from batch_analogy.media.webp_frames import correct_frames
 
 _MAX_TICKS_PER_SECOND = 1_000_000  # of a film's clock
 _USUAL_TICKS_PER_SECOND = 90_000
@@ -143,8 +143,8 @@ def encode_film(
             _run_encoder(command, frames, durations, layout, output, captions, on_frame)
 
         has_audio = _encode_with_sound(encode, encoding, sound, output, duration)
-        if layout.alpha and output.suffix.lower() == ".webp":
-            replace_frames(temporary)
+        if output.suffix.lower() == ".webp":
+            correct_frames(temporary, duration, transparent=layout.alpha)
         verify_film(
             temporary,
             output,
