@@ -77,7 +77,8 @@ def film_size_px(
         return size.exact
     factor = min(1.0, spec.max_side_px / max(height, width))
     if size.share is not None:
-        factor = min(float(size.share), spec.max_side_px / max(height, width))
+        least = min(1.0, MIN_SIDE_PX / min(height, width))  # encoders refuse smaller films
+        factor = min(max(float(size.share), least), spec.max_side_px / max(height, width))
     if size.playable and spec.players:
         return _playable(height, width, spec, fps)
     if factor == 1:

@@ -92,8 +92,8 @@ def _verify_webp(
     shown = [tick * found.tick for tick in (*found.ticks, found.end)]
     near = [_distance(wanted, time) for time in shown]
     whole = abs(shown[-1] - wanted[-1]) <= ROUNDING_SECONDS
-    if len(found.ticks) == 1 and count > 1:
-        return  # all frames are equal, and a still has no times
+    if len(found.ticks) == 1:
+        return  # there is one frame, or all are equal, and a still has no times
     if len(shown) > len(wanted) or max(near) > ROUNDING_SECONDS or not whole:
         raise FilmError(
             f"{output} failed verification: its {len(found.ticks)} frames are not shown at the "

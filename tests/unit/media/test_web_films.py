@@ -107,6 +107,17 @@ def test_a_held_frame_of_webp_is_shown_longer(tmp_path: Path) -> None:
     assert (sum(durations), durations[-1]) == (400, 100)
 
 
+@pytest.mark.parametrize("name", CODECS)
+def test_films_of_one_frame_and_of_equal_ones(tmp_path: Path, name: Codec) -> None:
+    """A WebP of them is a still; and the smallest films that can be asked for."""
+    (one,) = pictures(tmp_path, 1)
+    film = tmp_path / f"film{CODECS[name].suffixes[0]}"
+    for count, size in ((1, "full"), (3, "full"), (2, "20%")):
+        encoding = EncodingOptions(name, size=size)
+        info = encode_film([one] * count, film, fps=Fraction(10), encoding=encoding)
+        assert (info.frames, film.stat().st_size > 0) == (count, True)
+
+
 def test_lossless_webp_keeps_every_pixel(tmp_path: Path) -> None:
     paths, film = pictures(tmp_path, holes=True), tmp_path / "film.webp"
     encode_film(paths, film, fps=Fraction(10), encoding=EncodingOptions("webp", crf=0))
