@@ -129,7 +129,7 @@ def test_assemble_makes_films_of_finished_frames(
     call("assemble", run_dir, "--on-missing", "skip", "--crf", "30").assert_ended(3)
     assert probe_video(tmp_path / "film.mp4").frame_count == 2
     call("assemble", run_dir, "--crf", "77").assert_failed(2, "crf is 77")
-    call("assemble", run_dir, "-o", tmp_path / "film.gif").assert_failed(2, "film.gif", ".mp4")
+    call("assemble", run_dir, "-o", tmp_path / "film.xyz").assert_failed(2, "film.xyz", ".mp4")
     call("assemble", tmp_path).assert_failed(2, "there is no run in")
     (tmp_path / "mine.mp4").write_text("precious")
     call("assemble", run_dir, "-o", tmp_path / "mine.mp4").assert_failed(2, "--overwrite")
