@@ -45,7 +45,7 @@ frame2.png is done; 2 of 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ from batch_analogy.jobs import events
 from batch_analogy.jobs.drive import preview_run
 from batch_analogy.jobs.drive.default_places import RunInputs, choose_places
 from batch_analogy.jobs.drive.execute import Run, RunResult
+from batch_analogy.jobs.drive.film_queue import fill_name, plan_all, refuse_collisions
 from batch_analogy.jobs.drive.open_run import (
     dry_plan,
     load_finished,
@@ -73,6 +74,7 @@ from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes
 from batch_analogy.jobs.events import OnEvent, RunEvent, ignore
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.media.film_inputs import group_inputs
 from batch_analogy.media.recordings import find_videos, split_sources
 
 __all__ = [
@@ -86,9 +88,12 @@ __all__ = [
     "assemble_film",
     "events",
     "film_config",
+    "film_configs",
+    "group_inputs",
     "load_finished",
     "load_run",
     "open_run",
+    "plan_all",
     "plan_film",
     "preview_film",
     "read_config",
@@ -120,6 +125,7 @@ def film_config(
     output: str | Path | None = None,
     run_dir: str | Path | None = None,
     analogy: AnalogyConfig | None = None,
+    taken: Set[Path] = frozenset(),
     **fields: Any,
 ) -> RunConfig:
     """Return the configuration of a film, with the defaults of a command.
@@ -138,6 +144,7 @@ def film_config(
         run_dir: where finished frames, plan and journal are kept. By default a folder beside the
             film.
         analogy: how the frames are matched. By default the command's preset.
+        taken: films that must not be chosen by default, as other runs will make them.
         fields: other fields of ``RunConfig``. The output's suffix chooses the ``codec``, unless
             it is given.
 
@@ -166,6 +173,7 @@ def film_config(
         None if output is None else _absolute(output),
         None if run_dir is None else _absolute(run_dir),
         codec=fields.get("codec", RunConfig.codec),
+        taken=taken,
     )
     target = fields.get("target", RunConfig.target)
     defaults = {
@@ -183,6 +191,46 @@ def film_config(
         painting=painting,
         **{**defaults, **fields},
     )
+
+
+def film_configs(
+    command: Command,
+    inputs: Sequence[Sequence[str | Path]],
+    *,
+    output: str | Path | None = None,
+    run_dir: str | Path | None = None,
+    **fields: Any,
+) -> list[RunConfig]:
+    """Return the configurations of several films; as ``film_config``.
+
+    Args:
+        command: the command of all.
+        inputs: the source of each film, as ``group_inputs`` returns them.
+        output: the films; ``{name}`` in it stands for the name of each source.
+        run_dir: the run folders, likewise.
+        fields: other arguments of ``film_config``.
+
+    Raises:
+        UsageError: two films would have the same place; otherwise as ``film_config``.
+
+    >>> made = film_configs("stylize", [["a.mp4"], ["b.mp4"]], reference="ink.jpg")
+    >>> [config.output.name for config in made]
+    ['a-stylized.mp4', 'b-stylized.mp4']
+    """
+    configs: list[RunConfig] = []
+    for sources in inputs:
+        first, count = str(sources[0]), len(sources)
+        config = film_config(
+            command,
+            [str(one) for one in sources],
+            output=fill_name(output, first, count),
+            run_dir=fill_name(run_dir, first, count),
+            taken=frozenset(config.output for config in configs),
+            **fields,
+        )
+        configs.append(config)
+    refuse_collisions(configs)
+    return configs
 
 
 def plan_film(

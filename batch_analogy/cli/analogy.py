@@ -8,14 +8,14 @@ import typer
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.film_queue import run_films
 from batch_analogy.cli.options import general, look
 from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.painting import DEFAULT_PRESET, PaintOptions, PresetOption
 from batch_analogy.cli.options.share import ShareOptions
-from batch_analogy.cli.outcome import run_and_report
-from batch_analogy.cli.run_config import painted_film, split_pair
+from batch_analogy.cli.run_config import painted_films, split_pair
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.run import RunConfig
 
@@ -42,7 +42,8 @@ Pictures = Annotated[
     typer.Argument(
         help="A picture (A), a painted version of it (A') and the frames; or the frames alone, "
         "with --key or --keys. Frames are a folder, a pattern like 'img*.jpg', pictures, a video, "
-        "or one picture (with -o out/%06d.png).",
+        "or one picture (with -o out/%06d.png). After A and A', several folders or videos are "
+        "films of their own; see --films.",
         metavar="[A A'] FRAMES",
         show_default=False,
     ),
@@ -73,9 +74,9 @@ def analogy(
     """
     pair, frames = split_pair(pictures, painted=paint.has_keys)
     painting = paint.paint_config(preset, pair)
-    config = painted_film(
+    configs = painted_films(
         frames, painting, share, film, machine, seed=seed, size=size, weights=weights
     )
-    return run_and_report(
-        config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
+    return run_films(
+        configs, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
     )

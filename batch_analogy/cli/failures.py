@@ -58,35 +58,50 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         console = Console(json_lines=bool(kwargs.get("json_lines", False)))
         try:
-            code = command(*args, **kwargs)
-        except errors.BatchAnalogyError as error:
-            code = _report(console, error, str(error))
-        except KeyboardInterrupt as error:
-            code = _report(console, error, "interrupted; give the same command again to continue")
+            code, _ = end_of(console, lambda: command(*args, **kwargs))
         except OutputClosedError:
             code = FAILED
             console.note("stopped: the reader of the output has ended")
-        except OSError as error:  # where nothing more specific was said: the machine's own limits
-            known = machine_error(error)
-            code = _report(console, known or error, str(known or _bug_message(error)))
-        except (RuntimeError, MemoryError) as error:
-            limit = _limit_error(error)
-            code = _report(console, limit or error, str(limit or _bug_message(error)))
-        except Exception as error:  # noqa: BLE001 - a bug is reported in one line too
-            code = _report(console, error, _bug_message(error))
         raise typer.Exit(code)
 
     return guarded
 
 
-def _report(console: Console, error: BaseException, message: str) -> int:
+def end_of(console: Console, action: Callable[[], int]) -> tuple[int, str]:
+    """Return the exit code that an action returns, or that of its error, which is reported.
+
+    Returns:
+        The code, and the message of the error; an empty one if there was none.
+
+    Raises:
+        OutputClosedError: the reader of stdout has ended.
+    """
+    try:
+        return action(), ""
+    except errors.BatchAnalogyError as error:
+        return _report(console, error, str(error))
+    except KeyboardInterrupt as error:
+        return _report(console, error, "interrupted; give the same command again to continue")
+    except OutputClosedError:
+        raise
+    except OSError as error:  # where nothing more specific was said: the machine's own limits
+        known = machine_error(error)
+        return _report(console, known or error, str(known or _bug_message(error)))
+    except (RuntimeError, MemoryError) as error:
+        limit = _limit_error(error)
+        return _report(console, limit or error, str(limit or _bug_message(error)))
+    except Exception as error:  # noqa: BLE001 - a bug is reported in one line too
+        return _report(console, error, _bug_message(error))
+
+
+def _report(console: Console, error: BaseException, message: str) -> tuple[int, str]:
     code = exit_code(error)
     if os.environ.get(DEBUG_VARIABLE):
         console.note("".join(traceback.format_exception(error)).rstrip())
     message = " ".join(line.strip() for line in message.splitlines() if line.strip())
     console.note(f"error: {message}")
     console.event("error", error=type(error).__name__, message=message, exit_code=code)
-    return code
+    return code, message
 
 
 def _limit_error(error: RuntimeError | MemoryError) -> errors.MachineError | None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
-from batch_analogy.cli.notification import check_target
 from batch_analogy.cli.notifier import Notifier
-from batch_analogy.cli.plan_text import plan_notes, print_plan
+from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.cli.run_watcher import RunWatcher, duration
 from batch_analogy.config.run import RunConfig
 from batch_analogy.garbage import importing
@@ -26,18 +25,14 @@ def run_and_report(
     config: RunConfig,
     console: Console,
     *,
-    dry_run: bool,
     overwrite: bool,
     notify: str | None = None,
+    on_result: Callable[[RunResult], None] | None = None,
 ) -> int:
-    """Open a run, execute it and report, or only print its plan. Return the exit code."""
+    """Open a run, execute it and report; ``on_result`` is told too. Return the exit code."""
     with importing():
         from batch_analogy import api
 
-    if notify is not None:
-        check_target(notify)
-    if dry_run:
-        return print_plan(console, config, api.plan_film(config, overwrite=overwrite))
     stall_seconds = config.execution.stall_timeout_seconds
     with (
         Notifier(notify, console, config.run_dir, stall_seconds) as notifier,
@@ -48,6 +43,8 @@ def run_and_report(
             console.note(text)
         result = execute(run, console, watcher)
         notifier.tell_result(result, duration(result.seconds))
+    if on_result is not None:
+        on_result(result)
     return report(console, run, result, watcher)
 
 
@@ -140,7 +137,7 @@ def note_dashboard(console: Console, config: RunConfig, watcher: RunWatcher) -> 
     pool = watcher.pool
     if pool is None or pool.dashboard_url is None:
         return
-    ended = " (it ended with this run)" if config.execution.address is None else ""
+    ended = " (it ends with this command)" if config.execution.address is None else ""
     console.note(f"dashboard: {pool.dashboard_url}{ended}")
     if pool.token_hint and not ended:
         console.note(f"dashboard login: {pool.token_hint}")

@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 
 from batch_analogy.cli.console import Console
-from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.failures import DONE, reports_failures
+from batch_analogy.cli.film_queue import note_input, plan_films, print_plans
 from batch_analogy.cli.options import general
 from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
@@ -70,10 +71,15 @@ def plan(
         config = dataclasses.replace(config, execution=execution)
         return print_plan(console, config, api.read_plan(asked))
     if dry_run:
-        return print_plan(console, asked, api.plan_film(asked, overwrite=overwrite))
-    with RunWatcher(console) as watcher:
-        planned = api.plan_film(asked, write=True, overwrite=overwrite, on_event=watcher)
-    code = print_plan(console, api.read_config(asked.run_dir), planned)
-    console.note(f"the plan may be edited before the run starts: {RunStore(asked.run_dir).plan}")
-    console.note(f"to start: {resume_command(asked.run_dir)}")
-    return code
+        return print_plans(console, asked, overwrite=overwrite)
+    if len(asked) > 1:
+        plan_films(console, asked, overwrite=overwrite)
+    for number, config in enumerate(asked, start=1):
+        note_input(console, config, number, len(asked))
+        with RunWatcher(console) as watcher:
+            planned = api.plan_film(config, write=True, overwrite=overwrite, on_event=watcher)
+        print_plan(console, api.read_config(config.run_dir), planned)
+        edited = RunStore(config.run_dir).plan
+        console.note(f"the plan may be edited before the run starts: {edited}")
+        console.note(f"to start: {resume_command(config.run_dir)}")
+    return DONE

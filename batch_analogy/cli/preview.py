@@ -26,7 +26,13 @@ from batch_analogy.cli.outcome import (
     resume_command,
 )
 from batch_analogy.cli.plan_text import plan_notes
-from batch_analogy.cli.run_config import AnyPresetOption, AsOption, FilmArguments, requested_run
+from batch_analogy.cli.run_config import (
+    AnyPresetOption,
+    AsOption,
+    FilmArguments,
+    only_film,
+    requested_run,
+)
 from batch_analogy.cli.run_watcher import RunWatcher, duration
 from batch_analogy.config.run import RunConfig
 
@@ -75,8 +81,9 @@ def preview(
         if isinstance(asked, Path):
             run = api.load_run(asked, changes=machine.changes(), on_event=watcher)
         else:
-            run = api.open_run(asked, overwrite=overwrite, on_event=watcher)
-            for text in plan_notes(asked, run.plan):
+            config = only_film(asked)
+            run = api.open_run(config, overwrite=overwrite, on_event=watcher)
+            for text in plan_notes(config, run.plan):
                 console.note(text)
         made = api.preview_film(run, count, on_event=watcher)
     return _report(console, run.config, made, watcher)

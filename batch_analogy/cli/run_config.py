@@ -53,7 +53,7 @@ _EDGE = {field.name for field in dataclasses.fields(EdgeOptions)}
 _PAINT = {field.name for field in dataclasses.fields(PaintOptions)}
 
 
-def matched_film(
+def matched_films(
     command: Command,
     reference: str | Path,
     source: Sequence[str],
@@ -64,21 +64,21 @@ def matched_film(
     *,
     target: Target = RunConfig.target,
     **region: Any,
-) -> RunConfig:
-    """Return the configuration of a film whose frames are matched with a reference.
+) -> list[RunConfig]:
+    """Return the configurations of films whose frames are matched with a reference.
 
     ``region`` holds the fields of ``RunConfig`` about a mask.
 
     Raises:
-        UsageError: the reference was forgotten, or the frames are files and folders.
+        UsageError: the reference was forgotten, the frames are pictures and folders, or two films
+            have one place.
     """
     from batch_analogy import api
 
     _refuse_mistakes(str(reference), source)
-
-    return api.film_config(
+    return api.film_configs(
         command,
-        source,
+        api.group_inputs(source, film.films),
         reference=reference,
         output=film.output,
         run_dir=film.run_dir,
@@ -92,7 +92,7 @@ def matched_film(
     )
 
 
-def painted_film(
+def painted_films(
     source: Sequence[str],
     painting: PaintConfig,
     share: ShareOptions,
@@ -102,13 +102,22 @@ def painted_film(
     seed: int,
     size: float | None,
     weights: str,
-) -> RunConfig:
-    """Return the configuration of a film whose frames are painted after examples."""
+) -> list[RunConfig]:
+    """Return the configurations of films whose frames are painted after examples.
+
+    Raises:
+        UsageError: keyframes of one film are given with several, or two films have one place.
+    """
     from batch_analogy import api
 
-    return api.film_config(
+    inputs = api.group_inputs(source, film.films)
+    if len(inputs) > 1 and any(key.example is None for key in painting.keys):
+        raise UsageError(
+            f"keyframes belong to one film, and {len(inputs)} were given; give each its own command"
+        )
+    return api.film_configs(
         "analogy",
-        source,
+        inputs,
         painting=painting,
         output=film.output,
         run_dir=film.run_dir,
@@ -133,8 +142,8 @@ def requested_run(
     film: FilmOptions,
     machine: MachineOptions,
     target: Target,
-) -> RunConfig | Path:
-    """Return the run to plan or preview: the configuration of a new one, or the folder of one.
+) -> list[RunConfig] | Path:
+    """Return the runs to plan or preview: configurations of new ones, or the folder of one.
 
     Raises:
         UsageError: there are too few or too many arguments, or an option that does not apply.
@@ -144,7 +153,7 @@ def requested_run(
         _refuse_given(context, matching, "is not an option of analogy; leave it out")
         preset = cast(PaintPreset, look.preset or DEFAULT_PRESET)
         pair, frames = split_pair(arguments, painted=paint.has_keys)
-        return painted_film(
+        return painted_films(
             frames,
             paint.paint_config(preset, pair),
             share,
@@ -170,9 +179,23 @@ def requested_run(
         context, _PAINT - {"mask"}, f"is not an option of {command}; give it with --as analogy"
     )
     region = edge.fields(paint.mask)
-    return matched_film(
+    return matched_films(
         command, reference, paths, look, share, film, machine, target=target, **region
     )
+
+
+def only_film(configs: Sequence[RunConfig]) -> RunConfig:
+    """Return the one film that was asked for.
+
+    Raises:
+        UsageError: there are several.
+    """
+    if len(configs) > 1:
+        raise UsageError(
+            f"{len(configs)} films are asked for, of {configs[0].source}, {configs[1].source} …; "
+            "preview makes frames of one: give one input, or --films one if they are one film"
+        )
+    return configs[0]
 
 
 def split_pair(arguments: Sequence[str], *, painted: bool) -> tuple[Sequence[str], Sequence[str]]:
@@ -197,12 +220,7 @@ def split_pair(arguments: Sequence[str], *, painted: bool) -> tuple[Sequence[str
 
 
 def _refuse_mistakes(reference: str, frames: Sequence[str]) -> None:
-    """Refuse ``img0.jpg img1.jpg img2.jpg``, where the reference was forgotten, and mixtures."""
-    if len(frames) > 1 and len({os.path.isdir(one) for one in frames}) > 1:
-        raise UsageError(
-            f"{len(frames) + 1} paths were given, and after the first one files and folders are "
-            "mixed; give REF and FRAMES, which are files or folders. The film's name follows -o"
-        )
+    """Refuse ``img0.jpg img1.jpg img2.jpg``, where the reference was forgotten."""
     if len(frames) > 1 and _is_one_series([reference, *frames]):
         raise UsageError(
             f"the first path, {reference}, would be the reference, but looks like one of the "

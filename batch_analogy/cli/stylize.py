@@ -8,6 +8,7 @@ import typer
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.film_queue import run_films
 from batch_analogy.cli.options import general
 from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
@@ -15,8 +16,7 @@ from batch_analogy.cli.options.look import LookOptions
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.region import RegionOptions
 from batch_analogy.cli.options.share import ShareOptions
-from batch_analogy.cli.outcome import run_and_report
-from batch_analogy.cli.run_config import matched_film
+from batch_analogy.cli.run_config import matched_films
 from batch_analogy.cli.timelapse import Reference
 from batch_analogy.config.run import COMMAND_PRESETS
 
@@ -27,6 +27,8 @@ batch-analogy stylize painting.jpg clip.mp4
 batch-analogy stylize painting.jpg clip.mp4 -o painted.mov --codec prores --start 1:02 --end 1:05
 
 batch-analogy stylize painting.jpg clip.mp4 -o frames/%06d.tif --blend-weight 2
+
+batch-analogy stylize painting.jpg one.mp4 other.mov -o 'painted/{name}.mp4'
 
 batch-analogy stylize painting.jpg clip.mp4 --strength 0.6 --keep-colours
 
@@ -43,7 +45,8 @@ def stylize(
         list[str],
         typer.Argument(
             help="A video, or a folder of its frames. The files into which a camera split one "
-            "recording are one video.",
+            "recording are one video. Other videos and folders are films of their own, made one "
+            "after the other; see --films.",
             metavar="VIDEO",
         ),
     ],
@@ -58,7 +61,9 @@ def stylize(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Give a video the look of a picture; it keeps its duration and its sound."""
-    config = matched_film("stylize", reference, video, look, share, film, machine, **region.given())
-    return run_and_report(
-        config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
+    configs = matched_films(
+        *("stylize", reference, video, look, share, film, machine), **region.given()
+    )
+    return run_films(
+        configs, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
     )

@@ -9,6 +9,7 @@ import typer
 
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import reports_failures
+from batch_analogy.cli.film_queue import run_films
 from batch_analogy.cli.options import general
 from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.groups import takes_groups
@@ -16,8 +17,7 @@ from batch_analogy.cli.options.look import LookOptions, TargetOption
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.region import RegionOptions
 from batch_analogy.cli.options.share import ShareOptions
-from batch_analogy.cli.outcome import run_and_report
-from batch_analogy.cli.run_config import matched_film
+from batch_analogy.cli.run_config import matched_films
 from batch_analogy.config.run import COMMAND_PRESETS, RunConfig
 
 EPILOG = """Examples:
@@ -29,6 +29,8 @@ batch-analogy timelapse sunset.jpg 'holiday/img*.jpg' -o film.mp4 --fps 25 --mus
 batch-analogy timelapse dawn-noon-dusk/ frames/ --fps 12 --hold 2
 
 batch-analogy timelapse lake.jpg seasons/ --target reference -o lake-through-the-year.mp4
+
+batch-analogy timelapse sunset.jpg day1/ clip.mp4 day2/ -o 'films/{name}.mp4'
 
 batch-analogy timelapse reference.jpg frames/ --quality draft --address none
 
@@ -59,8 +61,9 @@ def timelapse(
         list[str],
         typer.Argument(
             help="The frames: a folder, a pattern like 'img*.jpg', pictures, or a video, which may "
-            "lie in several files. Pictures are taken in natural order: img2 before img10; see "
-            "--order.",
+            "lie in several files. Several folders or videos are films of their own, made one "
+            "after the other; see --films. Pictures are taken in natural order: img2 before "
+            "img10; see --order.",
             metavar="FRAMES",
         ),
     ],
@@ -76,11 +79,11 @@ def timelapse(
     json_lines: general.JsonOption = False,
 ) -> int:
     """Make a film of a folder of frames, each in the look of one reference picture."""
-    config = matched_film(
+    configs = matched_films(
         *("timelapse", reference, frames, look, share, film, machine),
         target=target,
         **region.given(),
     )
-    return run_and_report(
-        config, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
+    return run_films(
+        configs, Console(json_lines), dry_run=dry_run, overwrite=overwrite, notify=notify
     )

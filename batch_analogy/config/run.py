@@ -35,6 +35,9 @@ SoundTracks = Literal["all", "first"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
 Orientation = Literal["tags", "first", "stored"]
+Films = Literal["auto", "one", "each"]
+"""Whether several paths are one film, or one each; auto: by their kinds and names."""
+
 Shots = Literal["detect", "off"] | tuple[int, ...]
 """Source of the shots: detection, none, or a list of their first frames."""
 

@@ -66,6 +66,15 @@ def in_recorded_order(videos: Iterable[Path]) -> list[Path]:
     )
 
 
+def is_gopro(path: Path) -> bool:
+    """Return whether a file is named as a GoPro does, which puts the chapter before the number.
+
+    >>> is_gopro(Path("GX020042.MP4")), is_gopro(Path("GOPR0042.MP4")), is_gopro(Path("trip.mp4"))
+    (True, True, False)
+    """
+    return bool(_CHAPTER.fullmatch(path.stem) or _FIRST_CHAPTER.fullmatch(path.stem))
+
+
 def _by_number(path: Path) -> str:
     """Return the name with the number of the recording before its chapter."""
     if found := _CHAPTER.fullmatch(path.stem):

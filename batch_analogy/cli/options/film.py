@@ -24,6 +24,7 @@ from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.film_size import FilmFit
 from batch_analogy.config.run import (
     Deflicker,
+    Films,
     OnMissing,
     Order,
     Orientation,
@@ -170,8 +171,8 @@ OutputOption = Annotated[
         "-o",
         help="The film to write (.mp4, .mov, .mkv, .webm, .gif or .webp); or a folder/ or a "
         "pattern like out/%06d.tif for numbered pictures (.png, or .tif with 16 bits). By default "
-        "a film named after the "
-        "frames, in the current folder.",
+        "a film named after the frames, in the current folder. With several inputs, {name} stands "
+        "for the name of each.",
         parser=parse_output,
         metavar="FILM",
         show_default=False,
@@ -292,6 +293,15 @@ TemporalOption = Annotated[
         rich_help_panel=FILM,
     ),
 ]
+FilmsOption = Annotated[
+    Films,
+    typer.Option(
+        help="What several paths are. one: one film. each: a film of each path, one after the "
+        "other. auto: pictures are one film, and so are videos in one folder whose names differ in "
+        "numbers alone; each folder, pattern and other video is a film of its own.",
+        rich_help_panel=FILM,
+    ),
+]
 DeflickerOption = Annotated[
     str | None,
     typer.Option(
@@ -321,6 +331,7 @@ class FilmOptions:
     film_fit: FilmFitOption = RunConfig.film_fit
     start: StartOption = None
     end: EndOption = None
+    films: FilmsOption = "auto"
     sound: SoundOption = None  # None: decided by command
     music: MusicOption = None
     music_fade: MusicFadeOption = RunConfig.music_fade

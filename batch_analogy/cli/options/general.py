@@ -18,7 +18,8 @@ RunDirOption = Annotated[
     Path | None,
     typer.Option(
         help="The run folder, which keeps finished frames, plan, journal and logs. By default it "
-        "lies beside the film and has its name, with the ending .run.",
+        "lies beside the film and has its name, with the ending .run. With several inputs, {name} "
+        "stands for the name of each.",
         metavar="FOLDER",
         show_default=False,
         rich_help_panel=RUN,

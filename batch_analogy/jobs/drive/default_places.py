@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import filecmp
 import os
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -60,7 +61,12 @@ class RunInputs:
 
 
 def choose_places(
-    inputs: RunInputs, output: Path | None, run_dir: Path | None, *, codec: Codec
+    inputs: RunInputs,
+    output: Path | None,
+    run_dir: Path | None,
+    *,
+    codec: Codec,
+    taken: Set[Path] = frozenset(),
 ) -> tuple[Path, Path]:
     """Return the film and the run folder of a run.
 
@@ -69,12 +75,14 @@ def choose_places(
         output: the film as the user named it; None: choose one in the current folder.
         run_dir: the run folder as the user named it; None: choose one beside the film.
         codec: decides the suffix of a chosen film.
+        taken: films of other runs of the same command.
     """
     if output is None:
         film = default_film(inputs.command, inputs.source, codec).absolute()
         if run_dir is not None:
-            return _film_for(film, run_dir), run_dir
-        output = next(one for one in names_beside(film) if _suits(inputs, one))
+            return _film_for(film, run_dir, taken), run_dir
+        free = (one for one in names_beside(film) if one not in taken)
+        output = next(one for one in free if _suits(inputs, one))
         return output, default_run_dir(output)
     if run_dir is not None:
         return output, run_dir
@@ -89,11 +97,21 @@ def default_film(command: Command, source: str | Path, codec: Codec = RunConfig.
     >>> str(default_film("timelapse", "holiday/")), str(default_film("stylize", "a/img*.jpg"))
     ('holiday-timelapse.mp4', 'a-stylized.mp4')
     """
+    ending = CODECS[codec].suffixes[0]
+    return Path(f"{name_of_source(source)}-{_FILM_ENDINGS[command]}{ending}")
+
+
+def name_of_source(source: str | Path) -> str:
+    """Return the name of a folder or a file without its ending, for that of a film.
+
+    >>> name_of_source("holiday/"), name_of_source("a/clip.mp4"), name_of_source("a/img*.jpg")
+    ('holiday', 'clip', 'a')
+    """
     path = Path(split_pattern(expand_user(source))[0]).absolute()
     name = path.name if path.is_dir() else path.stem
     short = os.fsencode(name or "frames")[:_MAX_NAME_BYTES].decode(errors="ignore")
     name = name if len(os.fsencode(name)) <= _MAX_NAME_BYTES else short
-    return Path(f"{name or 'frames'}-{_FILM_ENDINGS[command]}{CODECS[codec].suffixes[0]}")
+    return name or "frames"
 
 
 def default_run_dir(film: Path) -> Path:
@@ -117,11 +135,12 @@ class _Recorded:
     reference_known: bool = True
 
 
-def _film_for(film: Path, run_dir: Path) -> Path:
+def _film_for(film: Path, run_dir: Path, taken: Set[Path]) -> Path:
     """Return the film of a run whose folder was named: the one that it records, or a free one."""
     recorded = _read(RunStore(run_dir))
     own = None if recorded is None else recorded.output
-    return next(one for one in names_beside(film) if one == own or not os.path.lexists(one))
+    free = (one for one in names_beside(film) if one not in taken)
+    return next(one for one in free if one == own or not os.path.lexists(one))
 
 
 def _suits(inputs: RunInputs, film: Path) -> bool:

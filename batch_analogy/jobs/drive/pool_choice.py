@@ -82,6 +82,38 @@ def check_workers(execution: ExecutionConfig) -> None:
         check_limits(max(usable_cores(), execution.workers or 1))
 
 
+class KeptRay:
+    """While this is entered, the runs of this process share one Ray, which the first one starts.
+
+    Args:
+        execution: the settings of the runs.
+    """
+
+    def __init__(self, execution: ExecutionConfig) -> None:
+        self._uses_ray = execution.address != IN_PROCESS
+
+    def __enter__(self) -> KeptRay:
+        if self._uses_ray:
+            from batch_analogy.jobs.ray import cluster
+
+            cluster.keep(True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._uses_ray:
+            from batch_analogy.jobs.ray import cluster
+
+            cluster.keep(False)
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave Ray, if a run has started or joined it; the next run does so again."""
+        if self._uses_ray:
+            from batch_analogy.jobs.ray import cluster
+
+            cluster.leave_kept()
+
+
 def make_pool(spec: WorkerSpec, execution: ExecutionConfig, *, segments: int) -> Pool:
     """Make the pool for these settings; Ray is imported only if it is needed.
 

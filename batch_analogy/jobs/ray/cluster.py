@@ -8,6 +8,7 @@ import socket
 import time
 import traceback
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from batch_analogy.jobs.resources import usable_cores
 TOKEN_HINT = "the dashboard may ask for a token: `ray get-auth-token` prints it"
 
 CONNECT_SECONDS = 10.0
+
+_kept: ContextVar[bool] = ContextVar("kept", default=False)
+_has_connection: ContextVar[bool] = ContextVar("has_connection", default=False)
 
 
 def join(address: str) -> str | None:
@@ -74,6 +78,26 @@ def leave() -> None:
     """Disconnect from the cluster that was joined, or stop the Ray that was started."""
     ray.shutdown()
     _let_ray_print(True)
+
+
+def release() -> None:
+    """Leave the Ray that was started or joined, unless it is kept for the runs that follow."""
+    if _kept.get():
+        _has_connection.set(True)
+    else:
+        leave()
+
+
+def keep(wanted: bool) -> None:
+    """Decide whether ``release`` keeps Ray for the runs that follow in this process."""
+    _kept.set(wanted)
+
+
+def leave_kept() -> None:
+    """Leave the Ray that ``release`` has kept, if any."""
+    if _has_connection.get():
+        _has_connection.set(False)
+        leave()
 
 
 def dashboard_here() -> str | None:

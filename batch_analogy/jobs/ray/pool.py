@@ -241,7 +241,7 @@ class RayPool:
                 self.remove(name)
         self._actors.clear()
         if self._owns_connection:
-            cluster.leave()
+            cluster.release()
             self._owns_connection = False
 
     def _next_name(self) -> str:

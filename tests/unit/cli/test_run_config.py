@@ -8,7 +8,7 @@ from batch_analogy.cli.options.film import FilmOptions
 from batch_analogy.cli.options.look import LookOptions
 from batch_analogy.cli.options.machine import MachineOptions
 from batch_analogy.cli.options.share import ShareOptions
-from batch_analogy.cli.run_config import matched_film, split_pair
+from batch_analogy.cli.run_config import matched_films, split_pair
 from batch_analogy.errors import UsageError
 
 
@@ -35,7 +35,7 @@ def test_rejects_other_numbers_of_paths(count: int) -> None:
 
 
 def film_of(reference: str, *frames: str) -> None:
-    matched_film(
+    matched_films(
         "timelapse",
         reference,
         frames,
@@ -53,5 +53,5 @@ def test_a_forgotten_reference_is_noticed() -> None:
 
 def test_files_and_folders_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
-    with pytest.raises(UsageError, match=r"3 paths were given.* -o"):
+    with pytest.raises(UsageError, match=r"a\.png is a picture and .* is not; give.* -o"):
         film_of("reference.jpg", str(tmp_path), str(tmp_path / "a.png"))
