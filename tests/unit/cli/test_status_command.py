@@ -164,7 +164,7 @@ def test_segments_workers_and_the_dashboard_are_shown(
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        (None, ["dashboard: http://h:8265 (it ended with this run)"]),
+        (None, ["dashboard: http://h:8265 (it ends with this command)"]),
         ("auto", ["dashboard: http://h:8265", "dashboard login: ray get-token"]),
         ("none", []),
     ],
