@@ -101,6 +101,9 @@ _PALETTE = (
     "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent={transparent}[p];"
     "[b][p]paletteuse=new=1:dither=bayer:bayer_scale=4"
 )
+# ffmpeg clears a frame before the next one only if some pixel of it is transparent; it would leave
+# an opaque frame to be seen through the next.
+_TRANSPARENT_CORNER = "format=rgba,drawbox=w=1:h=1:color=black@0:replace=1:thickness=fill"
 # Levels 5.1 and 6.1 of ITU-T H.265, Tables A.8 and A.9; VP9 and AV1 have such levels too.
 _UHD = Players(title="4096x2160", long_px=4096, short_px=2160, px_per_second=534_773_760)
 _8K = Players(
@@ -244,7 +247,7 @@ CODECS: dict[str, CodecSpec] = {
         alpha=AlphaSpec(
             title="GIF, where a pixel is either opaque or transparent",
             pixel_formats={8: "bgra"},
-            filters=_PALETTE.format(transparent=1),
+            filters=f"{_TRANSPARENT_CORNER},{_PALETTE.format(transparent=1)}",
             smooth=False,
         ),
         animation=True,
