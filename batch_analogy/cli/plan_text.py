@@ -72,6 +72,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     for film in films_of(config):
         yield from _film_rows(config, plan, film)
     yield from (("sound", choice.text) for choice in sound_choices(config, plan))
+    yield from _stream_rows(config, plan)
     yield from _silence_rows(config, plan)
     yield from _text_rows(config, plan)
     if config.music is not None:
@@ -141,6 +142,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if plan.video is not None and needs_video(config, plan):
         yield f"WARNING: keep {plan.video.path} until the film is made; it holds the film's sound"
     yield from (text for _, text in [*_silence_rows(config, plan), *_text_rows(config, plan)])
+    yield from (text for _, text in _stream_rows(config, plan) if text.startswith("WARNING"))
     notes = (choice.note for choice in sound_choices(config, plan))
     yield from (f"WARNING: {note}" for note in notes if note)
     for film in films_of(config):
@@ -195,10 +197,20 @@ def _film_rows(config: RunConfig, plan: Plan, film: FilmPlan) -> Iterator[tuple[
 
 
 def _text_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield warnings of texts that cannot be burnt into the film as they are meant."""
+    """Yield where dates come from, and warnings of texts that cannot be burnt as meant."""
     from batch_analogy.jobs.drive.film_texts import text_notes
 
-    yield from (("text", f"WARNING: {note}") for note in text_notes(config, plan))
+    yield from (("text", note) for note in text_notes(config, plan))
+
+
+def _stream_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield what becomes of a video's subtitles, and of further videos in its file."""
+    from batch_analogy.jobs.drive.film_sound import stream_note, subtitle_text
+
+    if subtitles := subtitle_text(config, plan):
+        yield "subtitles", subtitles
+    if several := stream_note(plan):
+        yield "", f"WARNING: {several}"
 
 
 def _silence_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,11 @@ PyAV reads the container's own structures; ffmpeg's log is for people, and its l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +28,11 @@ UNKNOWN_CODEC = "unknown"
 _STILL_FORMATS = ("image2", "tty", "ico")
 _STILL_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1", "mif2", "miaf")
 """Of HEIF: stills in the container that MP4 uses too."""
+
+_CREATION_TAGS = ("com.apple.quicktime.creationdate", "creation_time")
+"""Of a container or stream; Apple's is by the clock of the place, the other in UTC."""
+_ZONE = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
+_FIRST_YEAR = 1971  # clocks that were never set say 1904, the MP4's first year, or 1970
 
 _PROGRESSIVE = (0, 1)  # ffmpeg's AVFieldOrder: unknown, progressive; all others are interlaced
 _FULL_RANGE = 2  # ffmpeg's AVCOL_RANGE_JPEG
@@ -57,6 +64,7 @@ class Container:
     videos: tuple[VideoStream, ...]
     sounds: tuple[SoundStream, ...]
     subtitles: tuple[str, ...]  # codec of each
+    created: str | None = None  # when the recording began, in ISO 8601
 
 
 def read_container(path: Path) -> Container:
@@ -71,6 +79,7 @@ def read_container(path: Path) -> Container:
             videos=tuple(_video(container, stream) for stream in videos),
             sounds=tuple(_sound(stream) for stream in container.streams.audio),
             subtitles=tuple(_codec(stream) for stream in container.streams.subtitles),
+            created=_created(container, videos),
         )
 
 
@@ -114,6 +123,21 @@ def _is_still(container: InputContainer) -> bool:
 def is_cover(stream: Stream) -> bool:
     """Return whether a video stream is a still that comes with the file, such as cover art."""
     return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _created(container: InputContainer, videos: list[av.VideoStream]) -> str | None:
+    """Return when a recording began, as ``datetime.isoformat`` writes it; None if unknown."""
+    for tags in (container.metadata, *(video.metadata for video in videos[:1])):
+        for name in _CREATION_TAGS:
+            text = str(tags.get(name, "")).strip()
+            text = _ZONE.sub(r"\1:\2", text.removesuffix("Z") + "+00:00" * text.endswith("Z"))
+            try:
+                created = datetime.fromisoformat(text)
+            except ValueError:
+                continue
+            if created.year >= _FIRST_YEAR:
+                return created.isoformat(timespec="microseconds")
+    return None
 
 
 def _codec(stream: Stream) -> str:

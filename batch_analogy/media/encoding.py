@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -145,7 +145,8 @@ class Soundtrack:
     def choices(self, suffix: str) -> list[TrackChoice]:
         """Choose how each sound track goes into a film with this suffix (lower case)."""
         video = self.video
-        return choose_tracks(video.path, video.sounds, suffix, begin=self.begin, tracks=self.tracks)
+        files = [part.path for part in video.parts or (video,)]
+        return choose_tracks(files, video.sounds, suffix, begin=self.begin, tracks=self.tracks)
 
     def options(
         self,
@@ -182,9 +183,15 @@ class Soundtrack:
             streams += ["-copypriorss:a", "0", "-copypriorss:s", "0"]
         return [*source, "-map", "0:v:0", *streams, "-map_metadata", "-1"]
 
-    def dropped_subtitles(self, suffix: str) -> list[str]:
-        """Return the codecs of subtitles that the container does not take."""
-        return [c for c in self.video.subtitle_codecs if _subtitle(c, suffix) is None]
+
+def dropped_subtitles(codecs: Iterable[str], suffix: str) -> list[str]:
+    """Return the codecs of subtitles that a container does not take, sorted, each once.
+
+    Args:
+        codecs: of the subtitles.
+        suffix: of the film, lower case.
+    """
+    return sorted({codec for codec in codecs if _subtitle(codec, suffix) is None})
 
 
 def _streams(kind: str, codecs: Sequence[tuple[int, tuple[str, ...] | None]]) -> list[str]:

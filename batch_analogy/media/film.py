@@ -26,6 +26,7 @@ from batch_analogy.media.encoding import (
     EncodingOptions,
     Soundtrack,
     check_container,
+    dropped_subtitles,
 )
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
@@ -257,11 +258,11 @@ def _warn_of_losses(sound: Soundtrack, choices: Sequence[TrackChoice], output: P
     for choice in choices:
         if choice.note:
             _log.warning("%s, of the video: %s", output, choice.note)
-    if dropped := sound.dropped_subtitles(output.suffix.lower()):
+    if dropped := dropped_subtitles(sound.video.subtitle_codecs, output.suffix.lower()):
         _log.warning(
             "%s cannot hold the video's subtitles of kind %s; a .mkv can",
             output,
-            ", ".join(sorted(set(dropped))),
+            ", ".join(dropped),
         )
 
 

@@ -57,7 +57,7 @@ class TrackChoice:
 
 
 def choose_tracks(
-    video: Path,
+    videos: Sequence[Path],
     sounds: Sequence[SoundStream],
     suffix: str,
     *,
@@ -67,17 +67,17 @@ def choose_tracks(
     """Choose how each sound track of a video goes into a film.
 
     Args:
-        video: the file.
-        sounds: its sound tracks.
+        videos: the file, or all files of a recording; a choice must do for each of them.
+        sounds: the sound tracks of the file, alike in all.
         suffix: of the film, lower case.
-        begin: of the film, in seconds after the start of the video file.
+        begin: of the film, in seconds after the start of the first file.
         tracks: ``"first"`` takes the first track that can be taken and leaves out the others.
     """
     choices: list[TrackChoice] = []
     for index, sound in enumerate(sounds):
         if tracks == "first" and any(choice.encoder for choice in choices):
             break
-        choices.append(_choose(video, index, sound, suffix, begin))
+        choices.append(_choose(videos, index, sound, suffix, begin))
     return choices
 
 
@@ -89,11 +89,11 @@ def choose_encoder(path: Path, sound: SoundStream, suffix: str) -> tuple[str, ..
         sound: its first track.
         suffix: of the film, lower case.
     """
-    return _choose(path, 0, sound, suffix, Fraction(0), copies=False).encoder
+    return _choose([path], 0, sound, suffix, Fraction(0), copies=False).encoder
 
 
 def _choose(
-    video: Path,
+    videos: Sequence[Path],
     index: int,
     sound: SoundStream,
     suffix: str,
@@ -105,16 +105,29 @@ def _choose(
     for encoder, fate, loses in _candidates(sound, suffix):
         if encoder == _COPY and not copies:
             continue
-        source = [*FILES_ONLY, *seek(begin), "-t", _TRIED_SECONDS, "-i", as_url(video)]
-        picture = "libvpx" if suffix == ".webm" else "mpeg4"
-        coded = ["-map", "0:v", "-c:v", picture, "-map", f"1:a:{index}", "-c:a", *encoder]
-        film = ["-f", _FORMATS[suffix], "-y", os.devnull]
-        tried = run_ffmpeg(["-v", "error", *_PICTURE, *source, *coded, *film])
-        if tried.code == 0:
+        failure = _failure(videos, index, encoder, suffix, begin)
+        if failure is None:
             return TrackChoice(index, encoder, f"{_name(index, sound)} {fate}", loses)
-        reason = reason or first_reason(tried.messages)
+        reason = reason or failure
     left_out = f"is left out; ffmpeg can neither copy nor decode it ({reason})"
     return TrackChoice(index, None, f"{_name(index, sound)} {left_out}", True)
+
+
+def _failure(
+    videos: Sequence[Path], index: int, encoder: tuple[str, ...], suffix: str, begin: Fraction
+) -> str | None:
+    """Encode a second of a track of each file; return why one fails, or None."""
+    picture = "libvpx" if suffix == ".webm" else "mpeg4"
+    coded = ["-map", "0:v", "-c:v", picture, "-map", f"1:a:{index}", "-c:a", *encoder]
+    film = ["-f", _FORMATS[suffix], "-y", os.devnull]
+    for number, video in enumerate(videos):
+        start = [] if number else seek(begin)
+        source = [*FILES_ONLY, *start, "-t", _TRIED_SECONDS, "-i", as_url(video)]
+        tried = run_ffmpeg(["-v", "error", *_PICTURE, *source, *coded, *film])
+        if tried.code != 0:
+            named = f" in {video.name}" if len(videos) > 1 else ""
+            return first_reason(tried.messages) + named
+    return None
 
 
 def seek(begin: Fraction) -> list[str]:

@@ -46,6 +46,7 @@ class VideoInfo:
     tags: ColourTags
     decoder: tuple[str, ...] = ()  # input options that choose a decoder; (): ffmpeg's default
     is_animation: bool = False  # a picture with several frames, read by Pillow
+    created: str | None = None  # when the recording began, in ISO 8601
     parts: tuple[VideoInfo, ...] = ()  # of a recording in several files, each by itself
 
     @property
@@ -111,6 +112,7 @@ def probe_video(path: Path) -> VideoInfo:
         subtitle_codecs=container.subtitles,
         tags=stream.tags,
         decoder=decoder,
+        created=container.created,
     )
 
 

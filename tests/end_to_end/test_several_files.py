@@ -76,3 +76,17 @@ def test_painted_frames_may_be_listed_too(call: Call, tmp_path: Path) -> None:
     listed = [folder / f"img{n}.png" for n in range(3)]
     words = ["analogy", *listed, "--key", f"img1.png={key}", "-o", tmp_path / "film.mp4"]
     call(*words, "--address", "none", "--dry-run").assert_ended(0, "3 in", "painted.png over")
+
+
+def test_further_videos_of_a_file_and_subtitles_are_told(
+    call: Call, reference: Path, tmp_path: Path
+) -> None:
+    """Cameras of two lenses write two videos into one file."""
+    words, both = tmp_path / "a.srt", tmp_path / "both.mkv"
+    words.write_text("1\n00:00:00,000 --> 00:00:00,200\nHello\n")
+    lens = ["-f", "lavfi", "-i", "testsrc2=s=80x64:r=10:d=0.4"]
+    maps = ["-map", "0", "-map", "1", "-map", "2", *H264]
+    tool = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *lens, *lens, "-i", str(words)]
+    subprocess.run([*tool, *maps, "-c:s", "srt", str(both)], check=True)
+    made = ["stylize", reference, both, "-o", tmp_path / "film.mp4", "--dry-run", *HERE]
+    call(*made).assert_ended(0, "both.mkv holds 2 videos", "subtitles kept (subrip)")

@@ -10,8 +10,9 @@ from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.animation import needs_pillow
 from batch_analogy.media.container import read_container
-from batch_analogy.media.encoding import Soundtrack
+from batch_analogy.media.encoding import Soundtrack, dropped_subtitles
 from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.music import Music, music_seconds
 from batch_analogy.media.numbered_output import is_pattern
@@ -58,15 +59,51 @@ def sound_choices(config: RunConfig, plan: Plan) -> list[TrackChoice]:
     properties = plan.video_properties
     if plan.video is None or properties is None or not takes_sound(config, plan):
         return []
-    video = Path(plan.video.path)
-    if is_pattern(config.output) or not video.is_file():
+    videos = [Path(file.path) for file in plan.video_files]
+    if is_pattern(config.output) or not all(video.is_file() for video in videos):
         return []
     return choose_tracks(
-        video,
-        read_container(video).sounds,
+        videos,
+        read_container(videos[0]).sounds,
         config.output.suffix.lower(),
         begin=properties.start,
         tracks=config.sound_tracks,
+    )
+
+
+def subtitle_text(config: RunConfig, plan: Plan) -> str | None:
+    """Return what becomes of the video's subtitles, for a person to know beforehand.
+
+    Raises:
+        InputError: the video cannot be read any more.
+    """
+    if plan.video is None or not takes_sound(config, plan) or is_pattern(config.output):
+        return None
+    video = Path(plan.video_files[0].path)
+    codecs = read_container(video).subtitles if video.is_file() else ()
+    if not codecs:
+        return None
+    dropped = dropped_subtitles(codecs, config.output.suffix.lower())
+    if not dropped:
+        return f"kept ({', '.join(dict.fromkeys(codecs))})"
+    return f"WARNING: those of kind {', '.join(dropped)} are left out; a .mkv can hold them"
+
+
+def stream_note(plan: Plan) -> str | None:
+    """Return which of several videos in a file is styled, as cameras of two lenses write them.
+
+    Raises:
+        InputError: the video cannot be read any more.
+    """
+    video = None if plan.video is None else Path(plan.video_files[0].path)
+    if video is None or not video.is_file() or needs_pillow(video):
+        return None
+    count = len(read_container(video).videos)
+    if count < 2:
+        return None
+    return (
+        f"{video.name} holds {count} videos, of which the first is used; for another, copy it out: "
+        "ffmpeg -i FILE -map 0:v:1 -map 0:a? -c copy OTHER.mkv"
     )
 
 

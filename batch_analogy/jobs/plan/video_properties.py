@@ -22,6 +22,7 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     high_bit_depth: bool = False  # the frames have more than 8 bits a channel
     has_alpha: bool = False  # the frames may be transparent
     has_soundtrack: bool = False  # there is sound, or there are subtitles
+    created: str | None = None  # when the recording began, in ISO 8601
 
 
 def describe_time_range(time_range: TimeRange) -> str:

@@ -199,6 +199,7 @@ def _properties(
         high_bit_depth=info.tags.is_deep,
         has_alpha=info.tags.has_alpha,
         has_soundtrack=bool(info.audio_codecs or info.subtitle_codecs),
+        created=info.created,
     )
 
 

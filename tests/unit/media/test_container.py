@@ -167,3 +167,26 @@ def test_a_playlist_opens_no_address(tmp_path: Path) -> None:
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
     with pytest.raises(InputError, match=r"cannot be decoded|neither video nor sound"):
         probe_video(path)
+
+
+def test_reads_when_a_recording_began(tmp_path: Path, clip: Clip, ffmpeg: Tool) -> None:
+    """Apple's tag has the clock of the place; clocks that were never set tell nothing."""
+    source = talking(tmp_path / "a.mp4", clip)
+    utc = ("-metadata", "creation_time=2024-05-31T16:03:12.5Z")
+    place = "com.apple.quicktime.creationdate=2024-05-31T18:03:12+0200"
+    apple = ("-movflags", "use_metadata_tags", "-metadata", place)
+    unset = ("-metadata", "creation_time=1904-01-02T00:00:00Z")
+    wrong = ("-metadata", "creation_time=yesterday")
+    found = []
+    tagged = [("a.mkv", utc), ("b.mov", (*utc, *apple)), ("c.mkv", unset), ("d.mkv", wrong)]
+    for name, tags in tagged:
+        ffmpeg("-i", source, "-c", "copy", *tags, tmp_path / name)
+        found.append(read_container(tmp_path / name).created)
+    assert found == [
+        "2024-05-31T16:03:12.500000+00:00",
+        "2024-05-31T18:03:12.000000+02:00",
+        None,
+        None,
+    ]
+    assert probe_video(tmp_path / "b.mov").created == found[1]
+    assert read_container(source).created is None

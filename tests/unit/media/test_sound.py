@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from batch_analogy.media.container import read_container
-from batch_analogy.media.encoding import Soundtrack
+from batch_analogy.media.encoding import Soundtrack, dropped_subtitles
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.sound import TrackChoice, choose_tracks
 from batch_analogy.media.stills import write_png
@@ -52,7 +52,7 @@ def wide_clip(path: Path, ffmpeg: Tool, layout: str) -> Path:
 
 def choices_of(path: Path, suffix: str, **options: str) -> list[TrackChoice]:
     sounds = read_container(path).sounds
-    return choose_tracks(path, sounds, suffix, begin=Fraction(0), **options)
+    return choose_tracks([path], sounds, suffix, begin=Fraction(0), **options)
 
 
 def film_of(source: Path, film: Path, **options: str) -> FilmInfo:
@@ -158,3 +158,24 @@ def test_subtitles_that_cannot_be_converted_cost_the_subtitles_alone(
     info = probe_video(tmp_path / "film.mp4")
     assert (info.frame_count, info.audio_codecs) == (10, ("aac",))
     assert "has no subtitles" in caplog.text
+
+
+def test_a_choice_does_for_every_file_of_a_recording(
+    tmp_path: Path, clip: Clip, ffmpeg: Tool
+) -> None:
+    good = clip(tmp_path / "good.mp4", *H264, "-c:a", "aac", sound="1")
+    bad = tmp_path / "bad.mp4"
+    ffmpeg("-i", good, "-vn", "-c:a", "alac", bad)
+    bad.write_bytes(bad.read_bytes().replace(b"alac", b"apac"))
+    sounds = read_container(good).sounds
+    begin = Fraction(1, 2)
+    assert choose_tracks([good, good], sounds, ".mp4", begin=begin)[0].encoder == ("copy",)
+    choice = choose_tracks([good, bad], sounds, ".webm", begin=begin)[0]
+    assert choice.encoder is None
+    assert "in bad.mp4" in (choice.note or "")
+
+
+def test_says_which_subtitles_a_container_does_not_take() -> None:
+    found = ["hdmv_pgs_subtitle", "subrip", "dvb_subtitle", "hdmv_pgs_subtitle"]
+    assert dropped_subtitles(found, ".mp4") == ["dvb_subtitle", "hdmv_pgs_subtitle"]
+    assert dropped_subtitles(found, ".mkv") == []
