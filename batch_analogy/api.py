@@ -175,6 +175,8 @@ def film_config(
         codec=fields.get("codec", RunConfig.codec),
         taken=taken,
     )
+    if fields.get("timeline") is not None:
+        fields["timeline"] = _absolute(fields["timeline"])
     target = fields.get("target", RunConfig.target)
     defaults = {
         "keep_audio": command != "timelapse" and fields.get("music") is None,
@@ -199,6 +201,7 @@ def film_configs(
     *,
     output: str | Path | None = None,
     run_dir: str | Path | None = None,
+    timeline: str | Path | None = None,
     **fields: Any,
 ) -> list[RunConfig]:
     """Return the configurations of several films; as ``film_config``.
@@ -207,7 +210,7 @@ def film_configs(
         command: the command of all.
         inputs: the source of each film, as ``group_inputs`` returns them.
         output: the films; ``{name}`` in it stands for the name of each source.
-        run_dir: the run folders, likewise.
+        run_dir, timeline: the run folders and the timelines, likewise.
         fields: other arguments of ``film_config``.
 
     Raises:
@@ -218,17 +221,11 @@ def film_configs(
     ['a-stylized.mp4', 'b-stylized.mp4']
     """
     configs: list[RunConfig] = []
+    places = {"output": output, "run_dir": run_dir, "timeline": timeline}
     for sources in inputs:
-        first, count = str(sources[0]), len(sources)
-        config = film_config(
-            command,
-            [str(one) for one in sources],
-            output=fill_name(output, first, count),
-            run_dir=fill_name(run_dir, first, count),
-            taken=frozenset(config.output for config in configs),
-            **fields,
-        )
-        configs.append(config)
+        named: Any = {name: fill_name(place, sources) for name, place in places.items()}
+        taken = frozenset(config.output for config in configs)
+        configs.append(film_config(command, sources, taken=taken, **named, **fields))
     refuse_collisions(configs)
     return configs
 
@@ -369,8 +366,9 @@ def assemble_film(
         on_event: called with each event.
         film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
             ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio``, ``sound_tracks``,
-            ``music``, ``music_fade``, ``chapters``, ``poster``, ``text``, ``text_place``,
-            ``text_size`` or ``text_font``. The run keeps them if its own film is made again.
+            ``music``, ``music_fade``, ``chapters``, ``poster``, ``timeline``, ``text``,
+            ``text_place``, ``text_size`` or ``text_font``. The run keeps them if its own film is
+            made again.
 
     Raises:
         UsageError: the folder holds no run, or the output exists and may not be replaced.

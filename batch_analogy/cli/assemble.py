@@ -31,6 +31,8 @@ batch-analogy assemble night.run -o edit.mov --codec prores
 
 batch-analogy assemble night.run -o small.gif --film-size 25%
 
+batch-analogy assemble night.run --timeline night.otio
+
 batch-analogy assemble night.run --music song.mp3
 
 batch-analogy assemble night.run --text '{date:%H:%M}' --text-place top-right
@@ -133,6 +135,14 @@ PosterOption = Annotated[
         show_default=False,
     ),
 ]
+TimelineOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"{additions.TIMELINE_HELP} none: no timeline. {_UNCHANGED}",
+        metavar="FILE|none",
+        show_default=False,
+    ),
+]
 TextOption = Annotated[
     str | None,
     typer.Option(
@@ -175,6 +185,7 @@ def assemble(
     music_fade: MusicFadeOption = None,
     chapters: ChaptersOption = None,
     poster: PosterOption = None,
+    timeline: TimelineOption = None,
     text: TextOption = None,
     text_place: TextPlaceOption = None,
     text_size: TextSizeOption = None,
@@ -194,12 +205,11 @@ def assemble(
     given |= {"depth": depth, "crf": crf, "on_missing": on_missing}
     given |= {"film_size": film_size, "film_fit": film_fit}
     given |= {"music": music, "music_fade": music_fade, "text": text}
-    given |= {"chapters": chapters, "poster": poster}
+    given |= {"chapters": chapters, "poster": poster, "timeline": timeline}
     given |= {"text_place": text_place, "text_size": text_size, "text_font": text_font}
     given |= film.sound_fields("none" if no_audio else sound)
     changes = {name: value for name, value in given.items() if value is not None}
-    if music == Path("none"):
-        changes["music"] = None
+    changes |= {name: None for name in ("music", "timeline") if given[name] == Path("none")}
     with RunWatcher(console) as watcher:
         run = api.load_finished(
             general.absolute(run_dir),

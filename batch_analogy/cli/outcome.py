@@ -94,6 +94,9 @@ def report(console: Console, run: Run, result: RunResult, watcher: RunWatcher) -
     sheet = contact_sheet_of(config.run_dir)
     if sheet is not None:
         console.note(f"contact sheet: {sheet}")
+    timelines = timelines_beside(config)
+    for path in timelines:
+        console.note(f"timeline: {path}")
     console.note(f"run folder: {config.run_dir}")
     note_dashboard(console, config, watcher)
     for film in result.films:
@@ -106,9 +109,18 @@ def report(console: Console, run: Run, result: RunResult, watcher: RunWatcher) -
         films=result.films,
         sheet=sheet,
         run_dir=config.run_dir,
+        **({"timelines": timelines} if timelines else {}),
         **result_fields(result, code),
     )
     return code
+
+
+def timelines_beside(config: RunConfig) -> list[Path]:
+    """Return the timelines of a run that are written."""
+    from batch_analogy.jobs.drive.film_outputs import films_of
+
+    timelines = (film.timeline for film in films_of(config))
+    return [one for one in timelines if one is not None and one.is_file()]
 
 
 def note_failures(console: Console, result: RunResult) -> None:

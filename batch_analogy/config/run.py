@@ -162,6 +162,7 @@ class RunConfig:
     music: Path | None = None  # a file whose sound lies under the film, instead of the video's
     music_fade: float = 3.0  # seconds at the end of the film
     poster: str = ""  # frame beside the film as a picture: its number, or 50%; "": none
+    timeline: Path | None = None  # a file that lists the film's shots for editing programs
     chapters: bool = False  # of the film, one for each shot
     text: str = ""  # burnt into the film, see config/captions.py
     text_place: TextPlace = "bottom-left"

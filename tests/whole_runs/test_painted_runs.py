@@ -17,12 +17,9 @@ from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.config.painting import GuideFiles, PaintConfig, PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import InputError, JobError, PlanChangedError, UsageError
+from batch_analogy.jobs.drive.keyframe_choice import MIN_SPACING_FRAMES, best_keyframes
 from batch_analogy.jobs.drive.open_run import dry_plan, load_run, open_run
-from batch_analogy.jobs.drive.suggest_keyframes import (
-    MIN_SPACING_FRAMES,
-    best_keyframes,
-    suggest_keyframes,
-)
+from batch_analogy.jobs.drive.suggest_keyframes import suggest_keyframes
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import read_still, write_png

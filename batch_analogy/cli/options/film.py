@@ -18,6 +18,7 @@ from batch_analogy.cli.options.film_additions import (
     TextOption,
     TextPlaceOption,
     TextSizeOption,
+    TimelineOption,
 )
 from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
@@ -337,6 +338,7 @@ class FilmOptions:
     music_fade: MusicFadeOption = RunConfig.music_fade
     chapters: ChaptersOption = RunConfig.chapters
     poster: PosterOption = RunConfig.poster
+    timeline: TimelineOption = None
     text: TextOption = RunConfig.text
     text_place: TextPlaceOption = RunConfig.text_place
     text_size: TextSizeOption = RunConfig.text_size
@@ -352,7 +354,7 @@ class FilmOptions:
         """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "depth", "crf", "start", "end", "order")
         more = ("film_size", "film_fit", "on_missing", "temporal", "orientation")
-        added = ("music", "music_fade", "text", "text_place", "text_size", "text_font")
+        added = ("music", "music_fade", "timeline", "text", "text_place", "text_size", "text_font")
         fields = {name: getattr(self, name) for name in (*same, *more, *added)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)

@@ -39,6 +39,16 @@ PosterOption = Annotated[
     typer.Option(help=POSTER_HELP, metavar="N|P%", show_default=False, rich_help_panel=_FILM),
 ]
 
+TIMELINE_HELP = (
+    "Write a timeline for editing programs beside the film: its shots as clips, and markers where "
+    "frames are missing or should be painted. FILE.otio is OpenTimelineIO, FILE.edl CMX 3600. "
+    "Needs batch-analogy[otio]."
+)
+TimelineOption = Annotated[
+    Path | None,
+    typer.Option(help=TIMELINE_HELP, metavar="FILE", show_default=False, rich_help_panel=_FILM),
+]
+
 TEXT_HELP = (
     "Text that is burnt into the film: {date} is the EXIF date of each frame, or {date:%H:%M} any "
     "part of it, {frame} its number, {name} its file. \\n begins a new line."

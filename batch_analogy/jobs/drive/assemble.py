@@ -32,6 +32,7 @@ from batch_analogy.jobs.drive.film_outputs import (
 from batch_analogy.jobs.drive.film_posters import ensure_poster, key_of
 from batch_analogy.jobs.drive.film_sound import soundtrack_of
 from batch_analogy.jobs.drive.film_texts import captions_of, style_of
+from batch_analogy.jobs.drive.film_timelines import ensure_timeline, shot_frames
 from batch_analogy.jobs.events import FilmProgress, FilmWritten, OnEvent
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -162,21 +163,24 @@ def assemble(
     captions = captions_of(config, plan, [frames[0] for frames in order])
     remove_unfinished(store)
     claims = OutputClaims() if claims is None else claims
+    made, durations = _film_frames(config, plan, done), _durations(config, plan, done)
+    encoding = encoding_of(config)
     finish_poster = functools.partial(
         ensure_poster,
-        config,
-        store,
-        plan,
-        _film_frames(config, plan, done),
-        encoding=encoding_of(config),
+        *(config, store, plan, made),
+        encoding=encoding,
         captions=captions,
         claims=claims,
+    )
+    finish_timeline = functools.partial(
+        ensure_timeline, config, store, plan, made, durations, done, claims=claims
     )
     for film in films_of(config):
         key = _key(config, plan, done, film, changed)
         before = read_records(store).get(str(film.path))
         if is_complete(film.path, before, key):
             finish_poster(film, key)
+            finish_timeline(film, key)
             continue
         claims.check_unchanged(film.path)
         earlier = before.frames if before else 0
@@ -202,8 +206,8 @@ def assemble(
                     frames,
                     film.path,
                     fps=plan.fps,
-                    durations=_durations(config, plan, done),
-                    encoding=encoding_of(config),
+                    durations=durations,
+                    encoding=encoding,
                     colours=plan.colours,
                     sound=soundtrack_of(config, plan, store),
                     scratch=scratch,
@@ -217,6 +221,7 @@ def assemble(
                 remove_tree(scratch)
         write_record(store, film.path, _record(film, info, key, missing))
         finish_poster(film, key)
+        finish_timeline(film, key)
         on_event(
             FilmWritten(
                 film.path, info.frames, info.height, info.width, info.duration_seconds, missing
@@ -331,12 +336,9 @@ def _chapters(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction]:
         return []
     made, durations = _film_frames(config, plan, done), _durations(config, plan, done)
     lengths = [1 / plan.fps] * len(made) if durations is None else durations
-    times = itertools.accumulate(lengths, initial=Fraction(0))
-    starts = [shot.start for shot in plan.shots]
-    begins: dict[int, Fraction] = {}
-    for slots, time in zip(made, times, strict=False):
-        begins.setdefault(bisect.bisect_right(starts, slots[0][0]), time)
-    return list(begins.values()) if len(begins) > 1 else []
+    times = list(itertools.accumulate(lengths, initial=Fraction(0)))
+    begins = [times[first] for _, first in shot_frames(plan, made)]
+    return begins if len(begins) > 1 else []
 
 
 def _durations(config: RunConfig, plan: Plan, done: set[int]) -> list[Fraction] | None:

@@ -32,7 +32,8 @@ from batch_analogy.media.encoding import check_container, check_encoder
 from batch_analogy.media.music import check_music
 from batch_analogy.media.numbered_output import check_pattern, find_numbered, is_pattern, numbered
 from batch_analogy.media.sequence import would_find
-from batch_analogy.output_claims import identify_file
+from batch_analogy.media.timeline_writing import check_timeline, check_timeline_rate
+from batch_analogy.output_claims import OutputClaims, identify_file
 
 FILMS_FORMAT = 3
 
@@ -44,11 +45,12 @@ class FilmPlan:
     output: str  # which of ``outputs_of`` it is made of
     path: Path
     poster: Path | None = None
+    timeline: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All that is written."""
-        return (self.path,) if self.poster is None else (self.path, self.poster)
+        """All that is written, the film first."""
+        return (self.path, *(one for one in (self.poster, self.timeline) if one is not None))
 
 
 class FilmRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +83,7 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
     """Return the films that a run makes.
 
     With both targets the second one is named after the first: ``night.mp4`` and
-    ``night-reference.mp4``, or ``out/%06d.png`` and ``out-reference/%06d.png``.
+    ``night-reference.mp4``, or ``out/%06d.png`` and ``out-reference/%06d.png``. So are timelines.
     """
     outputs = outputs_of(config)
     path = config.output
@@ -90,10 +92,10 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
         second = path.parent.with_name(f"{path.parent.name}-reference") / path.name
     paths = [path if number == 0 else second for number in range(len(outputs))]
     has_poster = bool(config.poster) and not is_pattern(path)
-    return [
-        FilmPlan(name, one, one.with_name(f"{one.stem}-poster.jpg") if has_poster else None)
-        for name, one in zip(outputs, paths, strict=True)
-    ]
+    cut = config.timeline
+    cuts = [cut, cut and cut.with_name(f"{cut.stem}-reference{cut.suffix}")]
+    posters = [one.with_name(f"{one.stem}-poster.jpg") if has_poster else None for one in paths]
+    return list(map(FilmPlan, outputs, paths, posters, cuts))
 
 
 def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> None:
@@ -111,6 +113,8 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
         check_writable(one)
         _refuse_input(config, one)
     check_text(config)
+    if config.timeline is not None:
+        check_timeline(config.timeline)
     if config.music is not None and (is_pattern(path) or _is_animated(config)):
         raise UsageError(f"output {path} holds no sound, so there can be no music; leave it out")
     if is_pattern(path):
@@ -157,6 +161,8 @@ def fields_for(config: RunConfig, output: Path, given: Mapping[str, Any]) -> dic
     made = CODECS.get(given.get("codec") or fields.get("codec") or config.codec)
     if is_pattern(output) or (made is not None and made.animation):
         fields["music"] = None  # of the run; it is refused where it is asked for
+    if config.timeline is not None:
+        fields["timeline"] = None  # it is that of the run's own film
     return fields
 
 
@@ -172,6 +178,8 @@ def check_times(config: RunConfig, plan: Plan) -> None:
             f"the poster is frame {poster}, but the last one is {len(plan.frames) - 1}; the first "
             "is 0"
         )
+    if config.timeline is not None:
+        check_timeline_rate(config.timeline, plan.fps)
     spec = CODECS[config.codec]
     if spec.most_fps is None or is_pattern(config.output):
         return
@@ -190,7 +198,7 @@ def check_times(config: RunConfig, plan: Plan) -> None:
 
 def _refuse_among_frames(config: RunConfig) -> None:
     """Refuse pictures that the same command would take for frames the next time."""
-    for one in (one for film in films_of(config) for one in film.paths):
+    for one in (one for film in films_of(config) for one in film.paths if one != film.timeline):
         if one.suffix == config.output.suffix and not (is_pattern(one) or _is_animated(config)):
             continue  # a film is no frame
         picture = numbered(one, 0) if is_pattern(one) else one
@@ -239,6 +247,24 @@ def write_record(store: RunStore, path: Path, record: FilmRecord) -> None:
     """
     records = FilmRecords(films={**read_records(store), str(path): record})
     write_json(store.films, to_plain(records))
+
+
+def place_addition(
+    unfinished: Path, path: Path, *, key: str, store: RunStore, claims: OutputClaims
+) -> None:
+    """Move a file that belongs to a film into place, and record that the run made it.
+
+    Raises:
+        OutputExistsError: something else has written it meanwhile.
+        OutputDiskError: the disk is full or may not be written to.
+    """
+    size_bytes = unfinished.stat().st_size
+    before = path.stat().st_size if path.is_file() else 0
+    record = FilmRecord(state="writing", key=key, frames=1, bytes=size_bytes, replaced_bytes=before)
+    write_record(store, path, record)
+    with disk_errors(path):
+        claims.place(unfinished, path)
+    write_record(store, path, FilmRecord(state="done", key=key, frames=1, bytes=size_bytes))
 
 
 def is_complete(path: Path, record: FilmRecord | None, key: str) -> bool:

@@ -11,14 +11,12 @@ import numpy as np
 from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError, FrameError
-from batch_analogy.files import disk_errors
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
-    FilmRecord,
     is_complete,
+    place_addition,
     read_records,
     scratch_folder,
-    write_record,
 )
 from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
@@ -36,7 +34,9 @@ _QUALITY = 92
 
 
 def key_of(path: Path, film: FilmPlan, config: RunConfig, key: str) -> str:
-    """Return the key of a film with this key, or of its poster."""
+    """Return the key of a film with this key, or of its poster or timeline."""
+    if path == film.timeline:
+        return f"{key} timeline"
     return key if path == film.path else f"{key} {config.poster}"
 
 
@@ -137,10 +137,4 @@ def write_poster(
     claims.check_unchanged(path)
     unfinished = scratch / path.name
     write_jpeg(unfinished, to_uint8(pixels), _QUALITY)
-    size_bytes = unfinished.stat().st_size
-    before = path.stat().st_size if path.is_file() else 0
-    record = FilmRecord(state="writing", key=key, frames=1, bytes=size_bytes, replaced_bytes=before)
-    write_record(store, path, record)
-    with disk_errors(path):
-        claims.place(unfinished, path)
-    write_record(store, path, FilmRecord(state="done", key=key, frames=1, bytes=size_bytes))
+    place_addition(unfinished, path, key=key, store=store, claims=claims)

@@ -21,24 +21,24 @@ NAME = "{name}"
 OnRefused = Callable[[RunConfig, UsageError | InputError | JobError], None]
 
 
-def fill_name(path: str | Path | None, source: str, count: int) -> str | None:
-    """Put the name of a film's source into its place.
+def fill_name(path: str | Path | None, sources: Sequence[str | Path]) -> str | None:
+    """Put the name of a film's source into its place; of several pictures that of their folder.
 
     Args:
         path: may contain ``{name}``; None stays None.
-        source: the first path of the source.
-        count: how many paths there are; of several pictures the name is that of their folder.
+        sources: the paths of the source.
 
-    >>> fill_name("films/{name}.mp4", "day/clip.mov", 1), fill_name("out.mp4", "clip.mov", 1)
+    >>> fill_name("films/{name}.mp4", ["day/clip.mov"]), fill_name("out.mp4", ["clip.mov"])
     ('films/clip.mp4', 'out.mp4')
     """
     if path is None:
         return None
-    text = str(path)
+    text, first = str(path), str(sources[0])
     if NAME not in text:
         return text
-    is_recording = Path(source).suffix.lower() in VIDEO_SUFFIXES
-    named = source if count == 1 or is_recording else os.path.dirname(os.path.abspath(source))
+    is_recording = Path(first).suffix.lower() in VIDEO_SUFFIXES
+    is_one = len(sources) == 1 or is_recording
+    named = first if is_one else os.path.dirname(os.path.abspath(first))
     return text.replace(NAME, name_of_source(named))
 
 

@@ -269,8 +269,9 @@ def load_finished(
         output: another film; None: the run's own film is made again.
         film: new values of ``fps``, ``hold``, ``blend``, ``codec``, ``depth``, ``crf``,
             ``film_size``, ``film_fit``, ``on_missing``, ``keep_audio``, ``sound_tracks``,
-            ``music``, ``music_fade``, ``chapters``, ``poster``, ``text``, ``text_place``,
-            ``text_size`` or ``text_font``; the run keeps them if ``output`` is None.
+            ``music``, ``music_fade``, ``chapters``, ``poster``, ``timeline``, ``text``,
+            ``text_place``, ``text_size`` or ``text_font``; the run keeps them if ``output`` is
+            None.
 
     Raises:
         UsageError: there is no run in the folder, or the output exists or can never be written.

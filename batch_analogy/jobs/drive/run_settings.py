@@ -75,6 +75,7 @@ def absolute_config(config: RunConfig) -> RunConfig:
         run_dir=Path(os.path.abspath(expand_user(config.run_dir))),
         text_font=config.text_font and Path(os.path.abspath(expand_user(config.text_font))),
         music=config.music and Path(os.path.abspath(expand_user(config.music))),
+        timeline=_absolute(config.timeline),
         weights=weights,
     )
 
