@@ -20,6 +20,7 @@ from batch_analogy.media.animation import (
 )
 from batch_analogy.media.container import is_cover, open_container
 from batch_analogy.media.joined_video import probe_videos
+from batch_analogy.media.scaling import shrink
 from batch_analogy.media.stills import FloatPixels
 from batch_analogy.media.timing import TimeRange
 
@@ -27,7 +28,11 @@ _SAME_TIME_SECONDS = 1e-4
 
 
 def peek_frames(
-    video: Path, wanted: Collection[int], *, start: Fraction | None = None
+    video: Path,
+    wanted: Collection[int],
+    *,
+    start: Fraction | None = None,
+    at_least_px: int | None = None,
 ) -> dict[int, FloatPixels]:
     """Decode some frames of a video as it is stored: neither upright nor in exact colours.
 
@@ -35,6 +40,7 @@ def peek_frames(
         video: the video.
         wanted: indices of frames, counted from the first one that is shown at or after ``start``.
         start: seconds after the first frame; None: from the first frame on.
+        at_least_px: length that suffices for both sides; None: frames keep their size.
 
     Returns:
         (H, W, 3) float32 RGB in [0, 1] of each frame that exists.
@@ -43,7 +49,7 @@ def peek_frames(
         InputError: the video cannot be decoded.
     """
     if needs_pillow(video):
-        return _peek_animation(video, wanted, start)
+        return _peek_animation(video, wanted, start, at_least_px)
     found: dict[int, FloatPixels] = {}
     last, index, first = max(wanted, default=-1), 0, None
     with open_container(video) as container:
@@ -57,7 +63,7 @@ def peek_frames(
                 if start is not None and seconds - first < float(start) - _SAME_TIME_SECONDS:
                     continue
                 if index in wanted:
-                    found[index] = _to_float(frame.to_ndarray(format="rgb24"))
+                    found[index] = _to_float(frame.to_ndarray(format="rgb24"), at_least_px)
                 index += 1
                 if index > last:
                     break
@@ -67,7 +73,11 @@ def peek_frames(
 
 
 def peek_recordings(
-    files: Sequence[Path], wanted: Collection[int], *, start: Fraction | None = None
+    files: Sequence[Path],
+    wanted: Collection[int],
+    *,
+    start: Fraction | None = None,
+    at_least_px: int | None = None,
 ) -> dict[int, FloatPixels]:
     """Decode some frames of a recording in several files; as ``peek_frames``."""
     info = probe_videos(files)
@@ -80,22 +90,23 @@ def peek_recordings(
         here = {index + first - before: index for index in wanted}
         own = [local for local in here if 0 <= local < count]
         if own:
-            found |= {here[at]: pixels for at, pixels in peek_frames(part.path, own).items()}
+            seen = peek_frames(part.path, own, at_least_px=at_least_px)
+            found |= {here[at]: pixels for at, pixels in seen.items()}
         before += count
     return found
 
 
 def _peek_animation(
-    path: Path, wanted: Collection[int], start: Fraction | None
+    path: Path, wanted: Collection[int], start: Fraction | None, at_least_px: int | None
 ) -> dict[int, FloatPixels]:
     times = read_animation_times(path)[-1]
     low, _ = times.tick_range(TimeRange(start))
     first = bisect.bisect_left(times.ticks, low)
     stop = first + max(wanted, default=-1) + 1
     frames = enumerate(read_animation_frames(path, first, stop, alpha=False))
-    return {index: _to_float(pixels) for index, pixels in frames if index in wanted}
+    return {index: _to_float(pixels, at_least_px) for index, pixels in frames if index in wanted}
 
 
-def _to_float(stored: npt.NDArray[Any]) -> FloatPixels:
+def _to_float(stored: npt.NDArray[Any], at_least_px: int | None) -> FloatPixels:
     pixels: FloatPixels = np.divide(stored, np.float32(255), dtype=np.float32)
-    return pixels
+    return pixels if at_least_px is None else shrink(pixels, at_least_px)

@@ -48,6 +48,19 @@ def fit(pixels: FloatPixels, size: tuple[int, int], *, mixing: bool | None = Non
     return np.asarray(whole.clip(0.0, 1.0), np.float32)
 
 
+def shrink(pixels: FloatPixels, at_least_px: int) -> FloatPixels:
+    """Make a picture smaller by a whole number; both sides keep at least a length if they can.
+
+    >>> shrink(np.zeros((401, 600, 3), np.float32), 192).shape
+    (201, 300, 3)
+    """
+    factor = min(pixels.shape[:2]) // at_least_px
+    if factor < 2:
+        return pixels
+    size = tuple(-(-side // factor) for side in pixels.shape[1::-1])
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
 def _is_flat(pixels: FloatPixels) -> bool:
     steps = np.rint(pixels * 255).astype(np.uint32)
     packed = sum(steps[..., n] << (8 * n) for n in range(pixels.shape[2]))

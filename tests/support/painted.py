@@ -29,6 +29,12 @@ def camera_frame(index: int) -> Picture:
     return np.asarray(cv2.warpAffine(cat, view, SIZE, flags=cv2.INTER_AREA), np.uint8)
 
 
+def wide_frame(index: float) -> Picture:
+    """Return a frame (H, W, 3) of a longer pan, of at most 60 frames, over more of the picture."""
+    view = np.float32([[0.6, 0, -20 - 2.5 * index], [0, 0.6, -10 - 1.5 * index]])
+    return np.asarray(cv2.warpAffine(skimage.data.chelsea(), view, SIZE, flags=cv2.INTER_AREA))
+
+
 def paint(frame: Picture) -> Picture:
     """Paint a frame: exactly aligned with it, with grain that must move with the scene."""
     noise = np.random.default_rng(3).standard_normal(frame.shape[:2]).astype(np.float32)

@@ -24,7 +24,7 @@ from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film import encode_film
 from batch_analogy.media.stills import read_still, write_png
-from tests.support.painted import SIZE, camera_frame, paint, painted_config, write_clip
+from tests.support.painted import SIZE, camera_frame, paint, painted_config, wide_frame, write_clip
 from tests.support.runs import run_here
 
 FRAMES = 6
@@ -204,3 +204,29 @@ def test_masks_of_stills_that_count_from_1_are_taken_in_order(clip: Path, tmp_pa
     (tmp_path / "masks" / "img03.png").unlink()
     with pytest.raises(UsageError, match=r"no picture for 2 frames: img00\.png, img03\.png"):
         dry_plan(config)
+
+
+def test_pictures_of_a_film_at_another_rate_find_what_they_show(tmp_path: Path) -> None:
+    """Their numbers mean no frame, or another one; times in names do so too."""
+    stills = [tmp_path / "clip" / "in" / f"img{n:02d}.png" for n in range(24)]
+    for index, still in enumerate(stills):
+        write_png(still, wide_frame(index))
+    lossless = EncodingOptions("ffv1", 8)
+    encode_film(stills, tmp_path / "clip" / "clip.mkv", fps=Fraction(10), encoding=lossless)
+    keys = {"0051": 20, "0011": 4, "clip 00.00.01.500": 15}  # at 25 a second, from 1; seconds
+    made = painted_as(tmp_path / "run", tmp_path / "clip", **keys)
+    for key, shown in keys.items():
+        few_colours = wide_frame(shown) // 64 * 64
+        write_png(tmp_path / "run" / "painted" / f"{key}.png", few_colours)
+    for config in (made, of_video(made)):
+        plan = dry_plan(config)
+        assert placed(plan) == [(20, "content"), (4, "content"), (15, "content")]
+        notes = list(plan_notes(config, plan))
+        assert any(note.startswith("NOTE: 0051.png shows frame 20") for note in notes)
+    write_png(
+        tmp_path / "run" / "painted" / "0051.png", np.full((SIZE[1], SIZE[0], 3), 9, np.uint8)
+    )
+    with pytest.raises(
+        UsageError, match=r"0051 .* shows none of them clearly.*--key FRAME=PAINTED"
+    ):
+        dry_plan(made)

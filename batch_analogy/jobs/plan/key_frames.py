@@ -2,7 +2,8 @@
 
 Names are compared as people see them, so é may be one code point or two. A number may count from 0,
 as here, from 1, as in pictures that ffmpeg wrote, or be the number in a frame's name. Where a
-number or name may mean several frames, the one that the painted picture shows is taken.
+number or name may mean several frames, the one that the painted picture shows is taken. Where it
+shows none of them, as its number counts the frames of another rate, or time, the film is searched.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.scaling import is_same_shape
 from batch_analogy.media.sequence import STILL_SUFFIXES
 from batch_analogy.media.stills import FloatPixels, read_still
+from batch_analogy.motion.shots.film_search import LEAST_LIKENESS, FilmSearch
 from batch_analogy.motion.shots.likeness import SIDE_PX, clear_winner, likeness
 
 Counting = Literal["frame", "from 0", "from 1"]
 """What a number means: that in a frame's name, or a place in the film."""
 ReadFrames = Callable[[Collection[int]], Mapping[int, FloatPixels]]
 """Read frames by index; those that cannot be read are left out."""
+Search = Callable[[FloatPixels], int | None]
 
 _LAST_DIGITS = re.compile(r"([0-9]+)[^0-9]*$")
 _WORD = re.compile(r"[^\W_]+")
@@ -47,10 +50,11 @@ class FoundFrame:
 class _Meanings:
     """Frames that a name may mean."""
 
-    indices: tuple[int, ...]  # the first is taken if the pictures do not tell
+    indices: tuple[int, ...]  # the first is taken if the pictures do not tell; none: it means none
     counting: tuple[frozenset[Counting], ...] = ()  # for each index, if the name is a number
     error: str | None = None  # raised if the pictures do not tell
     unclear: PlacedBy = "guess"  # how the first is found if they do not
+    picked: bool = False  # the number was picked from a longer name, and may be a time or the like
 
     @property
     def certain(self) -> bool:
@@ -80,45 +84,81 @@ def find_key_frames(
     """
     names = _Names(source, frames, has_names=has_names)
     meanings = [None if key.frame is None else names.find(key.frame, key.painted) for key in keys]
-    winners = [_winner(*pair, read_frames) for pair in zip(keys, meanings, strict=True)]
-    usual = _usual_counting(meanings, winners)
+    search = _search_of(frames, read_frames)
+    pairs = zip(keys, meanings, strict=True)
+    shown = [None if m is None else _shown(key, m, read_frames, search) for key, m in pairs]
+    usual = _usual_counting(meanings, shown)
     return [
-        None if meaning is None else _choose(meaning, winner, usual)
-        for meaning, winner in zip(meanings, winners, strict=True)
+        None if meaning is None else _choose(meaning, index, usual)
+        for meaning, index in zip(meanings, shown, strict=True)
     ]
 
 
-def _winner(key: PaintedKeyframe, meaning: _Meanings | None, read_frames: ReadFrames) -> int | None:
-    """Return which of the frames that a name may mean the picture shows; None if unclear."""
-    if meaning is None or meaning.certain:
+def _search_of(frames: Sequence[FramePlan], read_frames: ReadFrames) -> Search:
+    """Return what finds the frame that a picture shows in the whole film."""
+    usable = [frame for frame in frames if frame.error is None]
+    film = FilmSearch([frame.index for frame in usable], read_frames)
+
+    def search(painted: FloatPixels) -> int | None:
+        size = (usable[0].height, usable[0].width)
+        return film.find(painted) if is_same_shape(painted.shape[:2], size) else None
+
+    return search
+
+
+def _shown(
+    key: PaintedKeyframe, meaning: _Meanings, read_frames: ReadFrames, search: Search
+) -> int | None:
+    """Return the frame that a picture shows, one that its name may mean or another; None: unclear.
+
+    A name, and a number that a person typed, is not doubted as long as it means one frame.
+    """
+    if meaning.certain and not meaning.picked:
         return None
     try:
         painted = read_still(Path(key.painted), at_least_px=SIDE_PX)
-        shown = read_frames(meaning.indices)
+        return _compared(painted, meaning.indices, read_frames, search)
     except BatchAnalogyError:
         return None  # unreadable pictures are reported later
-    frames = [shown[index] for index in meaning.indices if index in shown]
+
+
+def _compared(
+    painted: FloatPixels, indices: tuple[int, ...], read_frames: ReadFrames, search: Search
+) -> int | None:
+    shown = read_frames(indices)
+    frames = [shown[index] for index in indices if index in shown]
     alike = all(is_same_shape(frame.shape[:2], painted.shape[:2]) for frame in frames)
-    if len(frames) < len(meaning.indices) or not alike:
+    if len(frames) < len(indices) or not alike:
         return None
-    found = likeness(painted, frames)
-    return None if found is None else clear_winner(found)
+    found = likeness(painted, frames) if len(frames) > 1 else None
+    if found is None and len(frames) > 1:
+        return None  # these hardly differ, so any of them will do
+    winner = None if found is None else clear_winner(found)
+    own = None if winner is None else indices[winner]
+    if found is not None and max(found) >= LEAST_LIKENESS:
+        return own
+    elsewhere = search(painted)
+    return own if elsewhere is None else elsewhere
 
 
 def _usual_counting(
-    meanings: Sequence[_Meanings | None], winners: Sequence[int | None]
+    meanings: Sequence[_Meanings | None], shown: Sequence[int | None]
 ) -> Counting | None:
     """Return how the names count that can be told; the others surely count alike."""
     votes: Counter[Counting] = Counter()
-    for meaning, winner in zip(meanings, winners, strict=True):
-        if meaning is not None and meaning.counting and (meaning.certain or winner is not None):
-            votes.update(meaning.counting[winner or 0])
+    for meaning, index in zip(meanings, shown, strict=True):
+        if meaning is None or not meaning.counting:
+            continue
+        if index in meaning.indices:
+            votes.update(meaning.counting[meaning.indices.index(index)])
+        elif index is None and meaning.certain:
+            votes.update(meaning.counting[0])
     return votes.most_common(1)[0][0] if votes else None
 
 
-def _choose(meaning: _Meanings, winner: int | None, usual: Counting | None) -> FoundFrame:
-    if winner is not None:
-        return FoundFrame(meaning.indices[winner], "content")
+def _choose(meaning: _Meanings, shown: int | None, usual: Counting | None) -> FoundFrame:
+    if shown is not None and not (meaning.certain and shown in meaning.indices):
+        return FoundFrame(shown, "content")
     if meaning.certain:
         return FoundFrame(meaning.indices[0], "number" if meaning.counting else "name")
     if meaning.error is not None:
@@ -149,11 +189,7 @@ class _Names:
                 self._by_number.setdefault(numbered.number, []).append(frame.index)
 
     def find(self, name: str, painted: str) -> _Meanings:
-        """Return the frames that a name may mean.
-
-        Raises:
-            UsageError: it means none.
-        """
+        """Return the frames that a name may mean; if it means none, with an error."""
         plain = plain_name(name)
         found = self._by_name.get(plain) or self._by_case.get(plain.casefold())
         if found and len(found) > 1:
@@ -173,11 +209,12 @@ class _Names:
         meanings = None if match is None else self._numbered(match[1], whole=plain.isdecimal())
         if meanings is None:
             first, last = self._frames[0].name, self._frames[-1].name
-            raise UsageError(
+            error = (
                 f"keyframe {name} (painted in {painted}) is not a frame of {self._source}, whose "
-                f"{len(self._frames)} frames are {first} to {last}; give one of their names, or a "
-                "number from 0"
+                f"{len(self._frames)} frames are {first} to {last}, and it shows none of them "
+                "clearly; give one of their names, or a number from 0: --key FRAME=PAINTED"
             )
+            return _Meanings((), error=error)
         return meanings
 
     def _named(self, index: int, stem: str) -> _Meanings:
@@ -222,4 +259,5 @@ class _Names:
             meant = {0: meant[0]}
         if not meant:
             return None
-        return _Meanings(tuple(meant), tuple(map(frozenset, meant.values())))
+        countings = tuple(map(frozenset, meant.values()))
+        return _Meanings(tuple(meant), countings, picked=not whole)

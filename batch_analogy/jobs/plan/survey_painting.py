@@ -29,7 +29,7 @@ from batch_analogy.media.frame_numbers import number_of
 from batch_analogy.media.label_pictures import load_map, read_map
 from batch_analogy.media.name_order import plain_name
 from batch_analogy.media.peek import peek_frames, peek_recordings
-from batch_analogy.media.scaling import is_same_shape
+from batch_analogy.media.scaling import is_same_shape, shrink
 from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills
 from batch_analogy.media.stills import FloatPixels, read_size, read_still
 from batch_analogy.motion.shots.likeness import SIDE_PX
@@ -75,18 +75,22 @@ def with_painting(plan: Plan, config: RunConfig, previous: Plan | None) -> Plan:
 
 
 def _read_frames(plan: Plan, indices: Collection[int]) -> dict[int, FloatPixels]:
-    """Read some frames, small if that is faster; a video need not be extracted."""
+    """Read some frames, at a size that suffices to compare them; a video need not be extracted."""
     sources = {index: Path(plan.frames[index].source) for index in indices}
     extracted = all(path.is_absolute() and path.is_file() for path in sources.values())
     if plan.video is None or extracted:
         return {
-            i: turn_upright(read_still(path, at_least_px=SIDE_PX), plan.frames[i].turn)
-            for i, path in sources.items()
+            index: _read_small(path, plan.frames[index].turn) for index, path in sources.items()
         }
+    start = plan.time_range.start
     if plan.recordings:
         files = [Path(file.path) for file in plan.recordings]
-        return peek_recordings(files, indices, start=plan.time_range.start)
-    return peek_frames(Path(plan.video.path), indices, start=plan.time_range.start)
+        return peek_recordings(files, indices, start=start, at_least_px=SIDE_PX)
+    return peek_frames(Path(plan.video.path), indices, start=start, at_least_px=SIDE_PX)
+
+
+def _read_small(path: Path, turn: int) -> FloatPixels:
+    return turn_upright(shrink(read_still(path, at_least_px=SIDE_PX), SIDE_PX), turn)
 
 
 def _as_before(
