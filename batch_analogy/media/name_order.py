@@ -10,35 +10,32 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from batch_analogy.media.name_dates import MONTH_NAME, DateReading, read_dates, without_accents
 
 NaturalKey = tuple[str, str]
-DayFirst = Literal["day", "month"]
 
 _NUMBER = re.compile(r"([0-9]+)")
-_DECIMAL = re.compile(r"(?<![0-9.vV])([0-9]+)[.]([0-9]+)(?![0-9]*[.]?[0-9])")
+_DECIMAL = re.compile(r"(?<![0-9.,vV])([0-9]+)[.,]([0-9]+)(?![0-9]*[.,]?[0-9])")
 _CLOCK = re.compile(
     r"(?<![0-9A-Za-z])(0?[1-9]|1[0-2])((?:[.:_h-][0-5][0-9]){0,2})[\s_.-]?([ap])\.?m\.?(?![A-Za-z])",
     re.IGNORECASE,
 )
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_MONTH_NAME = rf"({'|'.join(_MONTHS)})[a-z]*"
-_DATE = re.compile(r"(?<![0-9])([0-3]?[0-9])([-._])([0-3]?[0-9])\2((?:19|20)[0-9]{2})(?![0-9])")
-_DAY_MONTH_YEAR = re.compile(
-    rf"(?<![0-9])([0-3]?[0-9])[-._ ]*{_MONTH_NAME}[-._ ,]*((?:19|20)[0-9]{{2}})(?![0-9])",
-    re.IGNORECASE,
+_SIGNED = re.compile(
+    r"(?<![0-9A-Za-z)\]])(-?)([0-9]{1,15})(?:[.,]([0-9]{1,15})(?![0-9]))?(?![0-9])"
 )
-_YEAR_MONTH_DAY = re.compile(
-    rf"(?<![0-9])((?:19|20)[0-9]{{2}})[-._ ]*{_MONTH_NAME}[-._ ,]*([0-3]?[0-9])(?![0-9])",
-    re.IGNORECASE,
-)
+_MINUS = re.compile(r"(?<![0-9A-Za-z)\]])-(?=[0-9])")
+_HEX = re.compile(r"(.*?)(?<![0-9A-Za-z])([0-9a-f]{2,16})", re.IGNORECASE | re.DOTALL)
 _ZEROS = str.maketrans("123456789", "000000000")
 _HINT = re.compile(  # in a name whose digits are all 0
-    rf"0[.]0|0[\s_.-]?[ap]\.?m|0([-._])0?0\1(?:0000)|{_MONTH_NAME}", re.IGNORECASE
+    rf"0[.,]0|0[\s_.-]?[ap]\.?m|00?([-._])00?\1(?:00|0000)(?!0)|{MONTH_NAME}|(?<![0-9A-Za-z])-0"
+    r"|0[a-f]|[a-f]0",
+    re.IGNORECASE,
 )
 _DIGITS_OF_DECIMAL = 18
+_ABOVE_ALL = 10**36  # added to signed numbers, so that those below 0 sort before the others
 
 
 def plain_name(text: str) -> str:
@@ -63,11 +60,21 @@ def natural_key(name: str) -> NaturalKey:
     >>> sorted(["img10.png", "img2.png", "Img1.png"], key=natural_key)
     ['Img1.png', 'img2.png', 'img10.png']
     """
-    pieces = _NUMBER.split((name if name.isascii() else plain_name(name)).casefold())
+    plain = name if name.isascii() else _in_ascii_digits(plain_name(name))
+    pieces = _NUMBER.split(plain.casefold())
     for index in range(1, len(pieces), 2):
         digits = pieces[index].lstrip("0")
         pieces[index] = f"\0{len(digits):03}{digits}"
     return "".join(pieces), name
+
+
+def _in_ascii_digits(text: str) -> str:
+    """Return a text with the digits of all scripts as 0 to 9.
+
+    >>> _in_ascii_digits("図１０")
+    '図10'
+    """
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,9 @@ class NameReading:
 
     decimals: tuple[str, str] | None = None  # two names, the one with the lower decimal first
     clock: bool = False  # times with AM and PM
-    dates: DayFirst | None = None  # what dates that end with the year begin with
-    doubtful: bool = False  # such a date may begin with either
-    months: bool = False  # dates with the name of a month
+    signed: bool = False  # numbers below 0, with a minus
+    hexadecimal: bool = False  # the last number has the digits a to f too
+    dates: DateReading = field(default_factory=DateReading)
 
     @property
     def is_plain(self) -> bool:
@@ -93,28 +100,34 @@ class NameReading:
         """Return what a user should know about the order of the names."""
         notes = []
         if self.decimals is not None:
-            notes.append(f"numbers with a point are decimals: {' before '.join(self.decimals)}")
+            shown = "" if self.signed else f": {' before '.join(self.decimals)}"
+            notes.append(f"numbers with a point or comma are decimals{shown}")
         if self.clock:
             notes.append("times with AM and PM are compared as times of the day")
-        if self.dates is not None:
-            notes.append(f"dates are compared as dates; they begin with the {self.dates}")
-        if self.doubtful:
-            notes.append("WARNING: the dates may begin with the month too; name the year first")
-        if self.months:
-            notes.append("names of months are compared as months")
-        return notes
+        if self.signed:
+            notes.append("numbers after a minus are below 0")
+        if self.hexadecimal:
+            notes.append("numbers with letters from a to f are hexadecimal")
+        return [*notes, *self.dates.notes()]
 
     def _rewritten(self, name: str) -> str:
-        if self.dates is not None:
-            name = _DATE.sub(_date_first(self.dates), name)
-        if self.months:
-            name = _DAY_MONTH_YEAR.sub(lambda m: _date(m[3], _month(m[2]), m[1]), name)
-            name = _YEAR_MONTH_DAY.sub(lambda m: _date(m[1], _month(m[2]), m[3]), name)
+        name = self.dates.rewrite(name)
         if self.clock:
             name = _CLOCK.sub(_in_24_hours, name)
-        if self.decimals is not None:
+        if self.signed:
+            name = _SIGNED.sub(self._above_all, name)
+        elif self.decimals is not None:
             name = _DECIMAL.sub(lambda m: f"{m[1]}.{m[2]:0<{_DIGITS_OF_DECIMAL}}", name)
+        if self.hexadecimal and (found := _HEX.fullmatch(_stem(name))):
+            name = f"{found[1]}{int(found[2], 16)}{name[found.end() :]}"
         return name
+
+    def _above_all(self, match: re.Match[str]) -> str:
+        """Return a signed number as a whole one that sorts like it."""
+        decimals = (match[3] or "") if self.decimals is not None else ""
+        value = int(match[2] + f"{decimals:0<{_DIGITS_OF_DECIMAL}}")
+        rest = f".{match[3]}" if match[3] and not decimals else ""
+        return f"{_ABOVE_ALL + (-value if match[1] else value)}{rest}"
 
 
 def read_names(names: Collection[str]) -> NameReading:
@@ -125,15 +138,41 @@ def read_names(names: Collection[str]) -> NameReading:
     >>> read_names(["shot1.9.png", "shot1.10.png", "shot1.11.png"]).is_plain
     True
     """
-    shapes = {name.translate(_ZEROS) for name in names}  # few, where names are only numbered
+    shapes = {without_accents(name).translate(_ZEROS) for name in names}  # few, if only numbered
     if not any(map(_HINT.search, shapes)):
         return NameReading()
     texts = list(names)
-    doubtful, dates = _dates_in(texts)
+    dates = read_dates(texts)
     clock = any(map(_CLOCK.search, texts))
-    months = any(_DAY_MONTH_YEAR.search(t) or _YEAR_MONTH_DAY.search(t) for t in texts)
-    decimals = None if clock or dates else _decimals_in(texts)
-    return NameReading(decimals, clock, dates, doubtful, months)
+    dated = dates.numbers is not None or dates.short is not None
+    return NameReading(
+        decimals=None if clock or dated else _decimals_in(texts),
+        clock=clock,
+        signed=_are_signed(shapes),
+        hexadecimal=_are_hexadecimal(texts),
+        dates=dates,
+    )
+
+
+def _are_signed(shapes: Collection[str]) -> bool:
+    """Return whether a minus stands before some of the numbers that others have without it."""
+    collapsed = {re.sub("0+", "0", shape) for shape in shapes}
+    return any(
+        _MINUS.sub("", shape, count=1) in collapsed - {shape}
+        for shape in collapsed
+        if _MINUS.search(shape)
+    )
+
+
+def _are_hexadecimal(names: Sequence[str]) -> bool:
+    """Return whether names differ in a last number of one length, with the digits 0 to f, alone."""
+    found = [_HEX.fullmatch(_stem(name)) for name in names]
+    matches = [match for match in found if match is not None]
+    if len(matches) < max(3, len(names)) or len({match[1].casefold() for match in matches}) > 1:
+        return False
+    numbers = {match[2].casefold() for match in matches}
+    mixed = any(number.isalpha() or number.isdecimal() for number in numbers)
+    return len({len(n) for n in numbers}) == 1 and mixed and any(not n.isdecimal() for n in numbers)
 
 
 def _decimals_in(names: Iterable[str]) -> tuple[str, str] | None:
@@ -169,32 +208,6 @@ def _stem(name: str) -> str:
     """Return a name without its suffix, unless that is the end of a number."""
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and not suffix.isdecimal() else name
-
-
-def _dates_in(names: Iterable[str]) -> tuple[bool, DayFirst | None]:
-    """Return whether dates begin with the day or the month, and before that, whether in doubt."""
-    found = [match for name in names if (match := _DATE.search(name))]
-    if not found:
-        return False, None
-    first = max(int(match[1]) for match in found)
-    second = max(int(match[3]) for match in found)
-    if first <= 12 < second:
-        return False, "month"
-    varies = len({match[1] for match in found}) > 1 and len({match[3] for match in found}) > 1
-    return first <= 12 and varies, "day"
-
-
-def _date_first(first: DayFirst) -> Callable[[re.Match[str]], str]:
-    day, month = (1, 3) if first == "day" else (3, 1)
-    return lambda match: _date(match[4], int(match[month]), match[day])
-
-
-def _date(year: str, month: int, day: str) -> str:
-    return f"{year}-{month:02}-{int(day):02}"
-
-
-def _month(name: str) -> int:
-    return _MONTHS.index(name[:3].casefold()) + 1
 
 
 def _in_24_hours(match: re.Match[str]) -> str:

@@ -26,7 +26,12 @@ from batch_analogy.media.name_order import NameReading, read_names
 By = Literal["number", "name", "time"]
 
 _CLOCK_LENGTH = len("2026-03-01T18:30:05.250000")  # a time zone may follow
-_COPY = re.compile(r"(.*?) ?\(([0-9]+)\)((?:\.[^.]*)?)", re.DOTALL)
+_COPY = re.compile(
+    r"(.*?)(?: ?\([0-9]+\)|(?: -|_)? ?(?:copy|copie|copia|kopie|kopia)(?: ?\(?[0-9]+\)?)?)"
+    r"((?:\.[^.]*)?)",
+    re.DOTALL | re.IGNORECASE,
+)
+_HINTS_OF_COPIES = ("(", "cop", "kop")
 
 
 @dataclass(frozen=True)
@@ -109,15 +114,15 @@ class _File(NamedTuple):
 
 
 def _files(names: Sequence[str]) -> list[_File]:
-    """Parse names. ``a (1)``, ``a (2)`` … are frames, not copies, if there is no ``a``."""
-    existing = set(names) if any("(" in name for name in names) else set()
+    """Parse names. ``a (1)``, ``a copy`` … are frames, not copies, if there is no ``a``."""
+    existing = set(names) if any(map(_may_be_copy, names)) else set()
     texts: dict[Any, Any] = {}  # interned, as many files share them
     files: list[_File] = []
     for index, path in enumerate(names):
         name_at = path.rfind(os.sep) + 1
         folder, name = path[:name_at], path[name_at:]
-        match = _COPY.fullmatch(name) if "(" in name else None
-        original = match[1] + match[3] if match and match[1] else None
+        match = _COPY.fullmatch(name) if existing and _may_be_copy(name) else None
+        original = match[1] + match[2] if match and match[1] else None
         if original is not None and folder + original not in existing:
             original = None
         number = number_of(original or name)
@@ -126,6 +131,11 @@ def _files(names: Sequence[str]) -> list[_File]:
             number = NumberedName(series, number.number, number.digits)
         files.append(_File(index, texts.setdefault(folder, folder), name, original, number))
     return files
+
+
+def _may_be_copy(name: str) -> bool:
+    plain = name.casefold()
+    return any(hint in plain for hint in _HINTS_OF_COPIES)
 
 
 def _wraps(files: Sequence[_File]) -> dict[str, int]:
@@ -194,7 +204,7 @@ def _key(file: _File, wraps: dict[str, int], reading: NameReading) -> tuple[Any,
     late = _is_late(file, wraps)
     if file.original is None:
         return late, reading.key(file.name)
-    return late, reading.key(file.original), reading.key(file.name)
+    return late, reading.key(file.original), reading.key(os.path.splitext(file.name)[0])
 
 
 def _is_plain(files: Sequence[_File]) -> bool:

@@ -99,6 +99,20 @@ def test_copies_follow_their_originals() -> None:
     assert ordered(["a1 (1).jpg", "a1.jpg"], [1, 2])[0] == ["a1 (1).jpg", "a1.jpg"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.jpg", "a - Copy.jpg", "a - Copy (2).jpg", "b.jpg"],
+        ["img 1.jpg", "img 1 copy.jpg", "img 1 copy 2.jpg", "img 2.jpg"],
+        ["a.jpg", "a - Kopie.jpg", "a - Kopie (2).jpg", "b.jpg"],
+    ],
+)
+def test_copies_of_systems_follow_their_originals(names: list[str]) -> None:
+    found, how = ordered(names[::-1])
+    assert (found, how.by, how.copies) == (names, "name", 2)
+    assert ordered(["scopy 2.jpg", "scopy 10.jpg"])[1].copies == 0
+
+
 def test_frames_numbered_in_brackets_are_not_copies() -> None:
     names = [f"film ({n}).jpg" for n in range(1, 12)]
     found, how = ordered(names)
@@ -125,6 +139,19 @@ def test_files_and_subfolders_are_sorted_together() -> None:
         (["02_01_2024.jpg", "01_02_2024.jpg"], "WARNING: the dates may begin with the month"),
         (["12-Jan-2024.jpg", "05-Feb-2024.jpg", "1-March-2024.jpg"], "names of months"),
         (["2023 Dec 31.jpg", "2024 Jan 10.jpg", "2024 Feb 2.jpg"], "names of months"),
+        (["31. Dez 2023.jpg", "1. Jan 2024.jpg", "2. M\u00e4r 2024.jpg"], "names of months"),
+        (
+            ["31 d\u00e9cembre 2023.jpg", "1 f\u00e9vrier 2024.jpg", "1 ao\u00fbt 2024.jpg"],
+            "names of",
+        ),
+        (["Dec 2023.jpg", "Feb 2024.jpg", "Apr 2024.jpg"], "names of months"),
+        (["Nov 30, 2023.jpg", "Jan 5, 2024.jpg", "Feb 1, 2024.jpg"], "names of months"),
+        (["t_0,125.png", "t_0,25.png", "t_0,5.png", "t_1,0.png"], "point or comma"),
+        (["31-12-23.jpg", "01-01-24.jpg", "02-01-24.jpg"], "begin with the day"),
+        (["12-31-23.jpg", "01-01-24.jpg", "01-02-24.jpg"], "begin with the month"),
+        (["t_-10.png", "t_-2.png", "t_0.png", "t_1.png"], "below 0"),
+        (["t_-1.5.png", "t_-0.25.png", "t_0.png", "t_0.125.png", "t_2.png"], "below 0"),
+        ([f"f_{n:02x}.png" for n in range(8, 18)], "hexadecimal"),
     ],
 )
 def test_dates_times_and_decimals_are_compared_as_such(names: list[str], note: str) -> None:
@@ -145,6 +172,14 @@ def test_dates_times_and_decimals_are_compared_as_such(names: list[str], note: s
         ["img1am.png", "img2pm.png", "img10am.png"],
         ["01-02-2024_1.png", "01-02-2024_2.png", "01-02-2024_10.png"],
         ["mary2.png", "mary10.png"],
+        ["marble 2022.png", "marble 2023.png", "oak 2021.png"],
+        ["img-1.png", "img-2.png", "img-10.png"],
+        ["a -1.png", "a -2.png", "a -10.png"],
+        ["23-12-31.png", "24-01-01.png", "24-02-01.png"],
+        ["09.59.59.png", "10.00.00.png", "10.00.30.png", "11.10.05.png"],
+        ["1a.png", "1b.png", "2a.png", "10a.png"],
+        ["図１.png", "図２.png", "図１０.png"],
+        ["a \u0661.png", "a \u0662.png", "a \u0661\u0660.png"],
     ],
 )
 def test_other_numbers_stay_numbers(names: list[str]) -> None:
