@@ -76,6 +76,7 @@ from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.media.film_inputs import group_inputs
 from batch_analogy.media.recordings import find_videos, split_sources
+from batch_analogy.media.timeline_reading import is_timeline
 
 __all__ = [
     "Plan",
@@ -388,7 +389,9 @@ def default_deflicker(
     Cameras' time-lapses flicker, videos seldom do. With another ``target`` than the frames, their
     exposures are part of the looks to be shown, so they are left alone.
     """
-    if command != "timelapse" or target != "frames" or find_videos(str(source), files):
+    if command != "timelapse" or target != "frames" or is_timeline(source):
+        return "off"
+    if find_videos(str(source), files):
         return "off"
     return "auto"
 

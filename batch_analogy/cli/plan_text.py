@@ -134,7 +134,9 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
     if unusable:
         many = f"{len(unusable)} of {plan.total} frames"
         yield f"WARNING: {many} cannot be used; the first: {unusable[0].error}"
-    if plan.recordings:
+    if plan.clips:
+        yield f"the film has the clips of {config.source} without their sound"
+    elif plan.recordings:
         names = ", ".join(Path(file.path).name for file in plan.recordings)
         yield f"{len(plan.recordings)} files are taken for one recording, in this order: {names}"
     if config.temporal == "on" and not plan.coherent and len(plan.frames) > 1:
@@ -314,7 +316,11 @@ def _source(config: RunConfig, plan: Plan) -> str:
     from batch_analogy.media.timing import WHOLE_VIDEO
 
     source = config.source
-    if plan.recordings:
+    if plan.clips:
+        count, files = len(plan.clips), len(plan.recordings)
+        of = "one video" if files == 1 else f"{files} videos"
+        source = f"{count} clips of {of}, as in {source}"
+    elif plan.recordings:
         source = f"the {len(plan.recordings)} files of a recording, one after the other"
     elif config.files:
         source = f"{len(config.files)} paths in {source}"

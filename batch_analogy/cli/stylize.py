@@ -45,8 +45,8 @@ def stylize(
         list[str],
         typer.Argument(
             help="A video, or a folder of its frames. The files into which a camera split one "
-            "recording are one video. Other videos and folders are films of their own, made one "
-            "after the other; see --films.",
+            "recording are one video, and so are the clips of a timeline (.otio or .edl). Other "
+            "videos and folders are films of their own, made one after the other; see --films.",
             metavar="VIDEO",
         ),
     ],

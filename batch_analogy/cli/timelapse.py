@@ -60,10 +60,10 @@ def timelapse(
     frames: Annotated[
         list[str],
         typer.Argument(
-            help="The frames: a folder, a pattern like 'img*.jpg', pictures, or a video, which may "
-            "lie in several files. Several folders or videos are films of their own, made one "
-            "after the other; see --films. Pictures are taken in natural order: img2 before "
-            "img10; see --order.",
+            help="The frames: a folder, a pattern like 'img*.jpg', pictures, a video, which may "
+            "lie in several files, or a timeline (.otio or .edl). Several folders or videos are "
+            "films of their own, made one after the other; see --films. Pictures are taken in "
+            "natural order: img2 before img10; see --order.",
             metavar="FRAMES",
         ),
     ],

@@ -170,6 +170,7 @@ class RunConfig:
     text_font: Path | None = None
     files: tuple[str, ...] = ()  # pictures or videos that were named one by one
     on_missing: OnMissing = "hold"
+    media_dir: Path | None = None  # where the videos of a timeline lie
     order: Order = "auto"  # of stills, see media/order.py
     orientation: Orientation = "tags"  # of stills, see jobs/plan/frame_shapes.py
     shots: Shots = "detect"

@@ -21,7 +21,7 @@ from batch_analogy.files import TEMPORARY_PREFIX, atomic_write_text, disk_errors
 from batch_analogy.media.animation import read_animation_frames
 from batch_analogy.media.colour_tags import decode_filter, raw_format
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines
-from batch_analogy.media.joined_video import file_starts, join_times, part_starts
+from batch_analogy.media.joined_video import file_starts, in_file, join_times, part_starts
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels
 from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange
@@ -96,7 +96,9 @@ def extract_frames(
 def _identity(info: VideoInfo, time_range: TimeRange) -> dict[str, Any]:
     """Return the values that identify a request; a folder is reused only if its marker has them."""
     files = [_file_identity(part.path) for part in info.parts or (info,)]
-    more = {"parts": files[1:]} if info.parts else {}
+    more: dict[str, Any] = {"parts": files[1:]} if info.parts else {}
+    clips = [[str(p.clip_start), str(p.times.duration)] for p in info.parts if p.file_times]
+    more |= {"clips": clips} if clips else {}
     return {**files[0], **more, "start": str(time_range.start), "end": str(time_range.end)}
 
 
@@ -135,7 +137,7 @@ def _decode_parts(
 ) -> ExtractedFrames:
     """Decode a video, or the files of one recording one after the other."""
     if not info.parts:
-        return _decode_into(info, folder, time_range, on_frame)
+        return _decode_into(info, time_range, folder, on_frame)
     paths: list[Path] = []
     pieces: list[tuple[Fraction, FrameTimes]] = []
     begin = Fraction(0)
@@ -145,7 +147,7 @@ def _decode_parts(
         kept = part.times.within(here)
         if not kept.ticks:
             continue
-        frames = _decode_into(part, folder, here, on_frame, first=len(paths))
+        frames = _decode_into(*in_file(part, here), folder, on_frame, first=len(paths))
         low, _ = part.times.tick_range(here)
         shown = next(tick for tick in part.times.ticks if tick >= low) * part.times.tick
         begin = begin if paths else file_start + frames.begin
@@ -166,8 +168,8 @@ def _empty_range(info: VideoInfo) -> InputError:
 
 def _decode_into(
     info: VideoInfo,
-    folder: Path,
     time_range: TimeRange,
+    folder: Path,
     on_frame: Callable[[int], None] | None,
     *,
     first: int = 0,

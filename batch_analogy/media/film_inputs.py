@@ -18,6 +18,7 @@ from batch_analogy.files import expand_user
 from batch_analogy.media.patterns import has_pattern
 from batch_analogy.media.recordings import is_gopro
 from batch_analogy.media.sequence import STILL_SUFFIXES, is_video
+from batch_analogy.media.timeline_reading import is_timeline
 
 
 def group_inputs(sources: Sequence[str], films: Films = "auto") -> list[list[str]]:
@@ -58,9 +59,9 @@ def group_inputs(sources: Sequence[str], films: Films = "auto") -> list[list[str
 
 
 def _kind(source: str) -> Literal["picture", "video", "whole", "other"]:
-    """Return the kind of a path; a folder or a pattern is the whole of a film."""
+    """Return the kind of a path; a folder, a pattern or a timeline is the whole of a film."""
     path = expand_user(source)
-    if path.is_dir() or has_pattern(path):
+    if path.is_dir() or has_pattern(path) or is_timeline(path):
         return "whole"
     if path.suffix.lower() in STILL_SUFFIXES:
         return "picture"

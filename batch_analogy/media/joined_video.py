@@ -14,7 +14,7 @@ from pathlib import Path
 
 from batch_analogy.errors import InputError
 from batch_analogy.media.ffmpeg import FILES_ONLY, as_url
-from batch_analogy.media.timing import FrameTimes
+from batch_analogy.media.timing import FrameTimes, TimeRange
 from batch_analogy.media.video import VideoInfo, probe_video
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,46 @@ def join_videos(parts: Sequence[VideoInfo]) -> VideoInfo:
         subtitle_codecs=first.subtitle_codecs if same_sound else (),
         parts=tuple(parts),
     )
+
+
+def clip_of(info: VideoInfo, time_range: TimeRange) -> VideoInfo:
+    """Return a part of a video as if it were a video of its own.
+
+    Raises:
+        InputError: no frame begins in the range.
+    """
+    times = info.times.within(time_range)
+    if not times.ticks:
+        raise InputError(
+            f"{info.path} has no frame between {float(time_range.start or 0):.3f} s and "
+            f"{float(time_range.end or 0):.3f} s; give a longer clip"
+        )
+    low, _ = info.times.tick_range(time_range)
+    first = next(tick for tick in info.times.ticks if tick >= low)
+    return dataclasses.replace(
+        info, times=times, file_times=info.times, clip_start=first * info.times.tick
+    )
+
+
+def join_clips(clips: Sequence[VideoInfo]) -> VideoInfo:
+    """Return the properties of clips played one after the other, without sound.
+
+    Raises:
+        InputError: they differ in size, rate or colours.
+    """
+    silent = [dataclasses.replace(one, sounds=(), subtitle_codecs=()) for one in clips]
+    return join_videos(silent)
+
+
+def in_file(clip: VideoInfo, time_range: TimeRange) -> tuple[VideoInfo, TimeRange]:
+    """Return the file of a clip, and where a range of the clip lies in it."""
+    if clip.file_times is None:
+        return clip, time_range
+    start, end = time_range.start or Fraction(0), clip.times.duration
+    if time_range.end is not None:
+        end = min(end, time_range.end)
+    whole = dataclasses.replace(clip, times=clip.file_times, file_times=None)
+    return whole, TimeRange(clip.clip_start + start, clip.clip_start + end)
 
 
 def part_starts(parts: Sequence[VideoInfo]) -> list[Fraction]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from batch_analogy.media.animation import (
     read_animation_times,
 )
 from batch_analogy.media.container import is_cover, open_container
-from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.scaling import shrink
 from batch_analogy.media.stills import FloatPixels
 from batch_analogy.media.timing import TimeRange
+from batch_analogy.media.video import VideoInfo
 
 _SAME_TIME_SECONDS = 1e-4
 
@@ -73,14 +73,13 @@ def peek_frames(
 
 
 def peek_recordings(
-    files: Sequence[Path],
+    info: VideoInfo,
     wanted: Collection[int],
     *,
     start: Fraction | None = None,
     at_least_px: int | None = None,
 ) -> dict[int, FloatPixels]:
-    """Decode some frames of a recording in several files; as ``peek_frames``."""
-    info = probe_videos(files)
+    """Decode some frames of a recording in several files, or of clips; as ``peek_frames``."""
     low, _ = info.times.tick_range(TimeRange(start))
     first = bisect.bisect_left(info.times.ticks, low)
     found: dict[int, FloatPixels] = {}
@@ -90,7 +89,8 @@ def peek_recordings(
         here = {index + first - before: index for index in wanted}
         own = [local for local in here if 0 <= local < count]
         if own:
-            seen = peek_frames(part.path, own, at_least_px=at_least_px)
+            begin = None if part.file_times is None else part.clip_start
+            seen = peek_frames(part.path, own, start=begin, at_least_px=at_least_px)
             found |= {here[at]: pixels for at, pixels in seen.items()}
         before += count
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from batch_analogy.errors import InputError, UsageError
 from batch_analogy.media.animation import needs_pillow, read_animation_times
 from batch_analogy.media.colour_tags import ColourSpace, ColourTags, film_colour_space, square
-from batch_analogy.media.container import SoundStream, VideoStream, read_container
+from batch_analogy.media.container import SoundStream, VideoStream, open_container, read_container
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines, run_ffmpeg
 from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
@@ -48,6 +48,8 @@ class VideoInfo:
     is_animation: bool = False  # a picture with several frames, read by Pillow
     created: str | None = None  # when the recording began, in ISO 8601
     parts: tuple[VideoInfo, ...] = ()  # of a recording in several files, each by itself
+    file_times: FrameTimes | None = None  # of the whole file, if this is a clip of it
+    clip_start: Fraction = Fraction(0)  # of a clip: its first frame, after the file's first
 
     @property
     def frame_count(self) -> int:
@@ -165,6 +167,20 @@ def _first_frame_size(path: Path, source: list[str]) -> tuple[int, int]:
     width, height = (int(number) for number in size.groups())
     _check_size(path, height, width)
     return height, width
+
+
+def read_start_timecode(path: Path) -> str | None:
+    """Return the timecode of a video's first frame, as it was recorded; None if it has none.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    with open_container(path) as container:
+        for holder in (container, *container.streams):
+            code = holder.metadata.get("timecode")
+            if code:
+                return str(code)
+    return None
 
 
 def check_readable(path: Path) -> None:

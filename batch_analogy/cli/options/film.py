@@ -303,6 +303,16 @@ FilmsOption = Annotated[
         rich_help_panel=FILM,
     ),
 ]
+MediaOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder of the videos that a timeline (.otio or .edl) names. By default they are "
+        "looked for where it says, and beside it.",
+        metavar="FOLDER",
+        show_default=False,
+        rich_help_panel=FILM,
+    ),
+]
 DeflickerOption = Annotated[
     str | None,
     typer.Option(
@@ -333,6 +343,7 @@ class FilmOptions:
     start: StartOption = None
     end: EndOption = None
     films: FilmsOption = "auto"
+    media: MediaOption = None
     sound: SoundOption = None  # None: decided by command
     music: MusicOption = None
     music_fade: MusicFadeOption = RunConfig.music_fade
@@ -358,6 +369,8 @@ class FilmOptions:
         fields = {name: getattr(self, name) for name in (*same, *more, *added)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)
+        if self.media is not None:
+            fields["media_dir"] = expand_user(self.media).absolute()
         if self.codec is not None:
             fields["codec"] = self.codec
         if self.deflicker is not None:

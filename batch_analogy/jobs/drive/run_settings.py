@@ -76,6 +76,7 @@ def absolute_config(config: RunConfig) -> RunConfig:
         text_font=config.text_font and Path(os.path.abspath(expand_user(config.text_font))),
         music=config.music and Path(os.path.abspath(expand_user(config.music))),
         timeline=_absolute(config.timeline),
+        media_dir=_absolute(config.media_dir),
         weights=weights,
     )
 

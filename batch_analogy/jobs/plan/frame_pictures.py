@@ -14,10 +14,10 @@ import numpy as np
 from batch_analogy.errors import InputError
 from batch_analogy.files import disk_errors, hash_file, temporary_path
 from batch_analogy.jobs.plan.run_plan import Plan
+from batch_analogy.jobs.plan.video_properties import probe_files
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.extract import extract_frames
-from batch_analogy.media.joined_video import probe_videos
 from batch_analogy.media.orientation import UPRIGHT
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.stills import read_depth, read_still
@@ -91,7 +91,7 @@ def _open_video(plan: Plan, store: RunStore) -> VideoInfo:
         if same is None:
             raise InputError(f"the video {file.path} has changed since the run; put it back")
         paths.append(same)
-    return probe_videos(paths)
+    return probe_files(paths, plan.clips)
 
 
 def _extract_one(info: VideoInfo, whole: TimeRange, index: int, folder: Path) -> Path:

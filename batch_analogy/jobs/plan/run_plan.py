@@ -22,7 +22,7 @@ import msgspec
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
 from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
-from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
+from batch_analogy.jobs.plan.video_properties import ClipRange, VideoProperties, describe_time_range
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.openexr import is_exr
@@ -212,6 +212,11 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     def time_range(self) -> TimeRange:
         """The part of the video that is styled; everything if the source is pictures."""
         return WHOLE_VIDEO if self.video_properties is None else self.video_properties.time_range
+
+    @property
+    def clips(self) -> tuple[ClipRange, ...]:
+        """The clips of a timeline; none if the source is none."""
+        return () if self.video_properties is None else self.video_properties.clips
 
     @property
     def constant_rate(self) -> bool:

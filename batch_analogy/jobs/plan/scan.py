@@ -6,6 +6,7 @@ only frames that are new or have changed.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -65,6 +66,8 @@ def scan_frames(
     if finds_shots or corrects:
         scan = _scan(plan, store, on_event)
     cuts = find_cuts(scan) if finds_shots else _given_cuts(config, len(plan.frames))
+    if config.shots == "detect":
+        cuts = sorted({*cuts, *_clip_starts(plan)})
     plan = _cut(plan, _shots(cuts, len(plan.frames)))
     return _with_exposures(plan, _exposures(plan, scan, config)) if corrects else plan
 
@@ -157,6 +160,17 @@ def _given_cuts(config: RunConfig, total: int) -> list[int]:
             f"{total - 1}"
         )
     return [first for first in config.shots if first > 0]
+
+
+def _clip_starts(plan: Plan) -> list[int]:
+    """Return the first frames of a timeline's clips that do not go on where the last one ended."""
+    starts, first = [], 0
+    for before, clip in itertools.pairwise(plan.clips):
+        first += before.frames
+        goes_on = (clip.file, clip.start) == (before.file, before.end)
+        if not goes_on and 0 < first < len(plan.frames) and clip.frames:
+            starts.append(first)
+    return starts
 
 
 def _shots(cuts: Sequence[int], total: int) -> tuple[Shot, ...]:

@@ -23,6 +23,7 @@ from batch_analogy.jobs.plan.paint_inputs import (
     PaintInputs,
 )
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
+from batch_analogy.jobs.plan.video_properties import probe_files
 from batch_analogy.media.coverage import mask_size
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.frame_numbers import number_of
@@ -84,8 +85,8 @@ def _read_frames(plan: Plan, indices: Collection[int]) -> dict[int, FloatPixels]
         }
     start = plan.time_range.start
     if plan.recordings:
-        files = [Path(file.path) for file in plan.recordings]
-        return peek_recordings(files, indices, start=start, at_least_px=SIDE_PX)
+        info = probe_files([Path(file.path) for file in plan.recordings], plan.clips)
+        return peek_recordings(info, indices, start=start, at_least_px=SIDE_PX)
     return peek_frames(Path(plan.video.path), indices, start=start, at_least_px=SIDE_PX)
 
 

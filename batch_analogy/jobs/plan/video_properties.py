@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import msgspec
 
 from batch_analogy.media.colour_tags import ColourSpace
+from batch_analogy.media.joined_video import clip_of, join_clips, probe_videos
 from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
+from batch_analogy.media.video import VideoInfo, probe_video
+
+
+class ClipRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A clip of a timeline."""
+
+    file: int  # which of the plan's video files it is a part of
+    start: Fraction  # seconds after the file's first frame
+    end: Fraction
+    frames: int  # number of them that are styled
 
 
 class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,6 +36,21 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     has_alpha: bool = False  # the frames may be transparent
     has_soundtrack: bool = False  # there is sound, or there are subtitles
     created: str | None = None  # when the recording began, in ISO 8601
+    clips: tuple[ClipRange, ...] = ()  # of a timeline, in its order; (): it is none
+
+
+def probe_files(paths: Sequence[Path], clips: Sequence[ClipRange] = ()) -> VideoInfo:
+    """Read the properties of a video that lies in one file or in several, or of clips of them.
+
+    Raises:
+        UsageError: a file does not exist.
+        InputError: one cannot be decoded, or they do not fit together.
+        MachineError: no ffmpeg was found.
+    """
+    if not clips:
+        return probe_videos(paths)
+    infos = [probe_video(path) for path in paths]
+    return join_clips([clip_of(infos[c.file], TimeRange(c.start, c.end)) for c in clips])
 
 
 def describe_time_range(time_range: TimeRange) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,13 +20,19 @@ from batch_analogy.jobs.plan.fingerprints import (
 )
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import VideoFrames
-from batch_analogy.jobs.plan.video_properties import VideoProperties, describe_time_range
+from batch_analogy.jobs.plan.video_properties import (
+    ClipRange,
+    VideoProperties,
+    describe_time_range,
+    probe_files,
+)
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
-from batch_analogy.media.joined_video import probe_videos
+from batch_analogy.media.joined_video import clip_of, join_clips, part_starts, probe_videos
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.recordings import find_videos
+from batch_analogy.media.timeline_reading import is_timeline, read_cut, unique_media
 from batch_analogy.media.timing import FrameTimes, TimeRange, parse_time
 from batch_analogy.media.video import VideoInfo, check_readable
 
@@ -47,11 +55,10 @@ def open_video(
         PlanChangedError: the folder is of another video or part; nothing was extracted.
         InputError: the video cannot be decoded.
     """
-    videos = _videos_of(config)
-    if not videos:
+    found = _find(config, previous.video_files if previous else ())
+    if found is None:
         return None
-    info, files = _probe(videos, previous.video_files if previous else ())
-    fingerprint = _joint(files)
+    info, fingerprint = found.info, found.fingerprint
     time_range = _time_range(config, info)
     if previous and previous.video and previous.video.blake2b == fingerprint.blake2b:
         before = previous.video_properties
@@ -61,14 +68,14 @@ def open_video(
             if not before.constant_rate:
                 times = tuple(Fraction(frame.time or 0) for frame in previous.frames)
             size = (info.height, info.width)
-            more = _several(files)
+            more = found.recordings
             return VideoFrames(fingerprint, more, tuple(paths), *size, before.fps, before, times)
     if previous is not None and not overwrite:
         _refuse_another(info.path, time_range, fingerprint, previous, store)
     frames = _extract(info, fingerprint, time_range, store, on_event)
     paths_now = tuple(map(str, frames.paths))
-    properties = _properties(info, frames.times, frames.begin, time_range)
-    return _video_frames(files, info, paths_now, properties, frames.times)
+    properties = _properties(found, frames.times, frames.begin, time_range)
+    return _video_frames(found, paths_now, properties, frames.times)
 
 
 def guess_video(config: RunConfig) -> VideoFrames | None:
@@ -81,15 +88,14 @@ def guess_video(config: RunConfig) -> VideoFrames | None:
         UsageError: as for ``open_video``.
         InputError: the video cannot be decoded.
     """
-    videos = _videos_of(config)
-    if not videos:
+    found = _find(config, ())
+    if found is None:
         return None
-    info, files = _probe(videos, ())
-    time_range = _time_range(config, info)
-    times = info.times.within(time_range)
+    time_range = _time_range(config, found.info)
+    times = found.info.times.within(time_range)
     paths = tuple(FRAME_FORMAT.file_name(index) for index in range(len(times.ticks)))
-    properties = _properties(info, times, Fraction(0), time_range)
-    guessed = _video_frames(files, info, paths, properties, times)
+    properties = _properties(found, times, Fraction(0), time_range)
+    guessed = _video_frames(found, paths, properties, times)
     return dataclasses.replace(guessed, estimated=True)
 
 
@@ -102,8 +108,9 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
     if plan.video is None or all(Path(frame.source).is_file() for frame in plan.frames):
         return
     videos = [Path(file.path) for file in plan.video_files]
-    info, files = _probe(videos, plan.video_files)
-    _extract(info, _joint(files), plan.time_range, store, on_event)
+    files = _fingerprints(videos, plan.video_files)
+    fingerprint = _joint(files, plan.clips, plan.video.path)
+    _extract(probe_files(videos, plan.clips), fingerprint, plan.time_range, store, on_event)
 
 
 def keep_video(plan: Plan, store: RunStore) -> bool:
@@ -148,23 +155,83 @@ def _videos_of(config: RunConfig) -> list[Path]:
     return []
 
 
-def _probe(
+@dataclass(frozen=True)
+class _Found:
+    """The video of a run: its files, and of a timeline the clips of them."""
+
+    info: VideoInfo
+    files: list[FileFingerprint]
+    clips: tuple[ClipRange, ...]
+    path: str
+
+    @property
+    def fingerprint(self) -> FileFingerprint:
+        return _joint(self.files, self.clips, self.path)
+
+    @property
+    def recordings(self) -> tuple[FileFingerprint, ...]:
+        """The files, unless the video lies in one as a whole."""
+        return tuple(self.files) if self.clips or len(self.files) > 1 else ()
+
+
+def _find(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found | None:
+    """Find the video of a run; return None if its source is pictures."""
+    if is_timeline(config.source):
+        return _find_clips(config, known)
+    videos = _videos_of(config)
+    if not videos:
+        return None
+    files = _fingerprints(videos, known)
+    return _Found(probe_videos(videos), files, (), files[0].path)
+
+
+def _find_clips(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found:
+    """Find the videos of a timeline.
+
+    Raises:
+        UsageError: the timeline does not exist, or the film would replace one of its videos.
+        InputError: the timeline cannot be made, or its videos do not fit together.
+    """
+    source = Path(config.source)
+    clips, infos = read_cut(source, config.media_dir)
+    videos = unique_media(clips)
+    for video in videos:
+        if os.path.realpath(video) == os.path.realpath(config.output):
+            raise UsageError(f"output {video} is a video of the timeline; name another file")
+    pairs = zip(clips, infos, strict=True)
+    parts = [clip_of(info, TimeRange(clip.start, clip.end)) for clip, info in pairs]
+    joined = join_clips(parts)
+    time_range = _time_range(config, joined)
+    counts = [
+        len(part.times.within(time_range.after(start)).ticks)
+        for part, start in zip(joined.parts, part_starts(joined.parts), strict=True)
+    ]
+    ranges = tuple(
+        ClipRange(videos.index(clip.media), clip.start, clip.end, count)
+        for clip, count in zip(clips, counts, strict=True)
+    )
+    return _Found(joined, _fingerprints(videos, known), ranges, str(source))
+
+
+def _fingerprints(
     videos: Sequence[Path], known: Sequence[FileFingerprint]
-) -> tuple[VideoInfo, list[FileFingerprint]]:
+) -> list[FileFingerprint]:
     for video in videos:
         check_readable(video)
     before = {file.path: file for file in known}
-    files = [fingerprint_file(video, before) for video in videos]
-    return probe_videos(videos), files
+    return [fingerprint_file(video, before) for video in videos]
 
 
-def _joint(files: Sequence[FileFingerprint]) -> FileFingerprint:
-    """Return the fingerprint of a video in one file or in several."""
-    return files[0] if len(files) == 1 else join_fingerprints(files[0].path, files)
-
-
-def _several(files: Sequence[FileFingerprint]) -> tuple[FileFingerprint, ...]:
-    return tuple(files) if len(files) > 1 else ()
+def _joint(
+    files: Sequence[FileFingerprint], clips: Sequence[ClipRange], path: str
+) -> FileFingerprint:
+    """Return the fingerprint of a video in one file or in several, or of clips of them."""
+    if not clips:
+        return files[0] if len(files) == 1 else join_fingerprints(files[0].path, files)
+    whole = join_fingerprints(path, files)
+    cut = " ".join(f"{one.file} {one.start} {one.end}" for one in clips)
+    content = hashlib.blake2b(f"{whole.blake2b} {cut}".encode(), digest_size=20)
+    return FileFingerprint(path, whole.bytes, whole.mtime_ns, content.hexdigest())
 
 
 def _time_range(config: RunConfig, info: VideoInfo) -> TimeRange:
@@ -186,8 +253,9 @@ def _time_range(config: RunConfig, info: VideoInfo) -> TimeRange:
 
 
 def _properties(
-    info: VideoInfo, times: FrameTimes, start: Fraction, time_range: TimeRange
+    found: _Found, times: FrameTimes, start: Fraction, time_range: TimeRange
 ) -> VideoProperties:
+    info = found.info
     fps, varies = times.rate(() if info.variable_rate else (info.fps,))
     return VideoProperties(
         fps=fps,
@@ -199,24 +267,24 @@ def _properties(
         high_bit_depth=info.tags.is_deep,
         has_alpha=info.tags.has_alpha,
         has_soundtrack=bool(info.audio_codecs or info.subtitle_codecs),
+        clips=found.clips,
         created=info.created,
     )
 
 
 def _video_frames(
-    files: Sequence[FileFingerprint],
-    info: VideoInfo,
+    found: _Found,
     paths: tuple[str, ...],
     properties: VideoProperties,
     times: FrameTimes,
 ) -> VideoFrames:
     seconds = None if properties.constant_rate else tuple(times.seconds)
     return VideoFrames(
-        _joint(files),
-        _several(files),
+        found.fingerprint,
+        found.recordings,
         paths,
-        info.height,
-        info.width,
+        found.info.height,
+        found.info.width,
         properties.fps,
         properties,
         seconds,

@@ -46,7 +46,7 @@ def test_frames_of_a_recording_in_several_files(
     parts = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
     split = ("-f", "segment", "-segment_times", "0.5", "-reset_timestamps", "1")
     ffmpeg("-i", whole, "-c", "copy", *split, tmp_path / "%d.mp4")
-    found = peek_recordings(parts, [0, 2], start=start)
+    found = peek_recordings(probe_videos(parts), [0, 2], start=start)
     assert_same_frames(found, [whole], start, tmp_path / "f")
 
 
