@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from batch_analogy.config.painting import GuideFiles, PaintConfig
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.drive import rearrange
@@ -17,6 +19,7 @@ from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.stills import write_png
 from batch_analogy.media.video import probe_video
+from tests.support.painted import SIZE, camera_frame, keys, paint, painted_config, write_clip
 from tests.support.runs import (
     frame_bytes,
     frame_identity,
@@ -167,4 +170,50 @@ def test_a_driver_that_is_killed_while_it_moves_frames_costs_none(
     _, events = run_here(config)
     assert worked_on(events) == [0]
     assert not (config.run_dir / "rearranged").exists()
+    assert frame_bytes(config.run_dir) == all_at_once(config, tmp_path)
+
+
+def painted(root: Path, *missing: int) -> RunConfig:
+    """Return a painted run in which each of seven frames has a guide and a mask of its own."""
+    write_clip(root, 7)
+    for index in range(7):
+        upper = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
+        upper[: 20 + index] = 1
+        write_png(root / "mask" / f"img{index:02d}.png", upper)
+        write_png(root / "guides" / f"img{index:02d}.png", paint(camera_frame(index)))
+    guide = GuideFiles(source=str(root / "guides"), target=str(root / "guides"), weight=2)
+    painting = PaintConfig(
+        keys=keys(root, 2), meaning=0.0, guides=(guide,), mask=str(root / "mask")
+    )
+    for index in missing:
+        (root / "in" / f"img{index:02d}.png").rename(root / f"img{index:02d}.png")
+    return painted_config(root, painting, segment_frames=None, anchor_frames=2)
+
+
+@pytest.mark.parametrize("missing", [(5, 6), (0,)])
+def test_a_painted_film_with_guides_and_masks_of_its_frames_grows(
+    tmp_path: Path, missing: tuple[int, ...]
+) -> None:
+    config = painted(tmp_path, *missing)
+    run_here(config)
+    before = set(frame_bytes(config.run_dir).values())
+    for index in missing:
+        (tmp_path / f"img{index:02d}.png").rename(tmp_path / "in" / f"img{index:02d}.png")
+    _, grew = run_and_grow(config)
+    assert (grew.before, grew.now) == (7 - len(missing), 7)
+    assert grew.kept > 0
+    after = frame_bytes(config.run_dir)
+    assert len(before & set(after.values())) >= grew.kept
+    assert after == all_at_once(config, tmp_path)
+
+
+def test_a_changed_mask_of_one_frame_needs_overwrite_and_costs_few_others(tmp_path: Path) -> None:
+    config = painted(tmp_path)
+    run_here(config)
+    write_png(tmp_path / "mask" / "img06.png", np.ones((SIZE[1], SIZE[0], 3), np.float32))
+    with pytest.raises(PlanChangedError, match="the guides or the mask have changed"):
+        open_run(config)
+    made, grew = run_and_grow(config, overwrite=True)
+    assert 6 in made
+    assert grew.kept >= 3
     assert frame_bytes(config.run_dir) == all_at_once(config, tmp_path)

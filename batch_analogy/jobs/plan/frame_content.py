@@ -37,7 +37,13 @@ def contents_of(plan: Plan) -> dict[int, str]:
         own = [one for one in found if one[0] in used]
         blend = [part for mix in mixes for part in _blend(mix)]
         contents[index] = fingerprint(
-            [own, _content(plan.frames[index]), blend, _key(plan, index), look_of(plan, index)]
+            [
+                own,
+                _content(plan, plan.frames[index]),
+                blend,
+                _key(plan, index),
+                look_of(plan, index),
+            ]
         )
     return contents
 
@@ -46,8 +52,10 @@ def _blend(mix: ReferenceMix) -> list[Any]:
     return [*mix.references, mix.share, mix.frames] if mix.second is not None else [mix.first]
 
 
-def _content(frame: FramePlan) -> list[Any]:
-    return [frame.blake2b, frame.exposure_ev, frame.height, frame.width]
+def _content(plan: Plan, frame: FramePlan) -> list[Any]:
+    """Return the content of a frame, with the guides and the mask that belong to it."""
+    own = [] if plan.painting is None else plan.painting.frame_content(frame.index)
+    return [frame.blake2b, frame.exposure_ev, frame.height, frame.width, *own]
 
 
 def _key(plan: Plan, index: int) -> list[Any]:
@@ -63,13 +71,13 @@ def _key_content(plan: Plan, number: int) -> list[Any]:
     if plan.painting is None:
         return []
     key = plan.painting.keys[number]
-    over = None if key.frame is None else _content(plan.frames[key.frame])
+    over = None if key.frame is None else _content(plan, plan.frames[key.frame])
     return [key.painted.blake2b, key.example and key.example.blake2b, list(key.guides), over]
 
 
 def _chain_contents(chain: Sequence[AnchorSpan], plan: Plan) -> Iterator[tuple[int, str]]:
     """Yield the index of each frame of a chain, and a hash of what it is made from."""
-    frames = [[_content(frame) for frame in span.frames] for span in chain]
+    frames = [[_content(plan, frame) for frame in span.frames] for span in chain]
     anchors: dict[int, str] = {}
     for place in chain_order(chain):
         span = chain[place]

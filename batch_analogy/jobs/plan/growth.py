@@ -65,18 +65,27 @@ def find_growth(old: Plan, new: Plan, *, done: Set[int], overwrite: bool) -> dic
     if (
         old.video is not None
         or new.video is not None
-        or setting_changes(old, new, placed=False, look=not overwrite)
+        or setting_changes(old, new, placed=False, look=not overwrite, of_frames=False)
     ):
         return None
     moves = find_moves(old, new)
     if not moves or overwrite:
         return moves or None
-    if setting_changes(old, new) and len(old.frames) == len(new.frames):
+    if setting_changes(old, new, of_frames=False) and len(old.frames) == len(new.frames):
         return None  # references were moved, and not because the film is longer
     names = {frame.name for frame in new.frames}
     lost = [f for f in old.frames if f.index not in moves]
     if any(frame.index in done or frame.name not in names for frame in lost):
         return None
+    if (
+        old.painting
+        and new.painting
+        and any(
+            old.painting.frame_content(index) != new.painting.frame_content(moves[index])
+            for index in done & moves.keys()
+        )
+    ):
+        return None  # a guide or a mask of a finished frame has changed
     places = [moves[index] for index in sorted(moves)]
     return moves if all(a < b for a, b in itertools.pairwise(places)) else None
 

@@ -47,6 +47,11 @@ class FramePictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the BLAKE2b of that file."""
         return self.hashes[index if len(self.hashes) > 1 else 0]
 
+    @property
+    def one_for_all(self) -> str | None:
+        """BLAKE2b of the picture that serves for all frames; None if there is one for each."""
+        return self.blake2b if len(self.paths) == 1 else None
+
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The part of the frames of a matched run in which the look applies."""
@@ -98,6 +103,22 @@ class PaintInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             [guide.target.blake2b for guide in self.guides],
             self.mask and self.mask.blake2b,
         ]
+
+    def shared_content(self) -> list[Any]:
+        """Return the part of ``content`` that all frames share; it stays as frames are added."""
+        return [
+            [key.content() for key in self.keys if key.frame is None],
+            [pictures.one_for_all for pictures in self._of_frames()],
+            self.mask is None,
+        ]
+
+    def frame_content(self, index: int) -> list[str]:
+        """Return the content of the guides and the mask that belong to one frame."""
+        return [p.hash_of(index) for p in self._of_frames() if p.one_for_all is None]
+
+    def _of_frames(self) -> list[FramePictures]:
+        targets = [guide.target for guide in self.guides]
+        return targets if self.mask is None else [*targets, self.mask]
 
     def keyframe_content(self) -> list[list[Any]]:
         """Return everything in the current keyframes that determines pixels, as plain JSON."""

@@ -311,7 +311,9 @@ def check_continues(old: Plan, new: Plan, *, done: set[int], look: bool = True) 
     return {now.index for was, now in pairs if was.blake2b != now.blake2b}
 
 
-def setting_changes(old: Plan, new: Plan, *, placed: bool = True, look: bool = True) -> list[str]:
+def setting_changes(
+    old: Plan, new: Plan, *, placed: bool = True, look: bool = True, of_frames: bool = True
+) -> list[str]:
     """Describe what differs in settings and in the input that all frames share.
 
     Args:
@@ -319,6 +321,7 @@ def setting_changes(old: Plan, new: Plan, *, placed: bool = True, look: bool = T
         new: the plan made now.
         placed: the places of references and amounts count too.
         look: how the look is laid over the frames counts too.
+        of_frames: guides and masks count too of which each frame has its own.
     """
     was, now = _flat(old.pixels), _flat(new.pixels)
     changes = [
@@ -335,7 +338,8 @@ def setting_changes(old: Plan, new: Plan, *, placed: bool = True, look: bool = T
         if before != after:
             changes.append(f"{name} was {before}, is {after}")
     if old.painting and new.painting:
-        if old.painting.content() != new.painting.content():
+        shared = old.painting.shared_content() == new.painting.shared_content()
+        if not shared or (of_frames and old.painting.content() != new.painting.content()):
             changes.append("A, A', the guides or the mask have changed")
     elif old.reference.blake2b != new.reference.blake2b:
         changes.append(f"the content of the reference {new.reference.path} has changed")

@@ -286,7 +286,7 @@ def find_pictures(path: str, wanted: Wanted, what: str) -> FramePictures:
         digest.hexdigest(),
         scaled,
         by_order and wanted.has_names,
-        tuple(hashes) if what == MASK else (),
+        tuple(hashes),
     )
 
 
