@@ -51,7 +51,6 @@ from pathlib import Path
 from typing import Any
 
 from batch_analogy.config.checks import check_choice
-from batch_analogy.config.codecs import usual_codec
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Command, Deflicker, RunConfig, default_matching
@@ -59,7 +58,7 @@ from batch_analogy.errors import UsageError
 from batch_analogy.files import expand_user
 from batch_analogy.jobs import events
 from batch_analogy.jobs.drive import preview_run
-from batch_analogy.jobs.drive.default_places import RunInputs, choose_places
+from batch_analogy.jobs.drive.default_places import RunInputs, choose_places, codec_of
 from batch_analogy.jobs.drive.execute import Run, RunResult
 from batch_analogy.jobs.drive.film_queue import fill_name, plan_all, refuse_collisions
 from batch_analogy.jobs.drive.open_run import (
@@ -165,12 +164,13 @@ def film_config(
     if reference is None:
         raise UsageError(f"{command} has no reference; give a picture, or a folder of pictures")
     files = tuple(str(_absolute(one)) for one in files)
-    inputs = RunInputs.of(command, _absolute(source), _absolute(reference), painting)
-    inputs = replace(inputs, files=files)
-    if "codec" not in fields and output is not None:
-        fields["codec"] = usual_codec(Path(output).suffix) or RunConfig.codec
+    own = RunInputs.of(command, _absolute(source), _absolute(reference), painting)
+    analogy = analogy or default_matching(command)
+    if "codec" not in fields:
+        hdr = painting is None and analogy.refine != "none" and fields.get("hdr") != "bt709"
+        fields["codec"] = codec_of(output, find_videos(source, files) if hdr else [])
     film, folder = choose_places(
-        inputs,
+        replace(own, files=files),
         None if output is None else _absolute(output),
         None if run_dir is None else _absolute(run_dir),
         codec=fields.get("codec", RunConfig.codec),
@@ -190,7 +190,7 @@ def film_config(
         files=files,
         output=film,
         run_dir=folder,
-        analogy=analogy or default_matching(command),
+        analogy=analogy,
         painting=painting,
         **{**defaults, **fields},
     )

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_analogy.cli.colour_text import colour_rows
 from batch_analogy.cli.console import Console
 from batch_analogy.cli.failures import DONE
 from batch_analogy.cli.look_text import look_rows
@@ -60,7 +61,7 @@ def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _depth_rows(plan)
     yield from _animation_rows(plan)
     yield from _alpha_rows(config, plan)
-    yield from _light_rows(config, plan)
+    yield from colour_rows(config, plan)
     if plan.white_balance is not None:
         balance = " : ".join(f"{factor:.3f}" for factor in plan.white_balance[:3])
         yield "RAW", f"all developed alike, with the white balance of the first ({balance})"
@@ -127,7 +128,7 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield from (text for name, text in rows if name not in ("order", "numbers", "turned"))
         yield from (text for _, text in _own_reference_rows(plan))
         yield from (text for _, text in _depth_rows(plan))
-    rows = [*_alpha_rows(config, plan), *_light_rows(config, plan)]
+    rows = [*_alpha_rows(config, plan), *colour_rows(config, plan)]
     yield from (text for _, text in rows if text.startswith("WARNING"))
     yield from (text for _, text in _animation_rows(plan))
     unusable = [frame for frame in plan.wanted() if frame.error is not None]
@@ -187,7 +188,7 @@ def _film_rows(config: RunConfig, plan: Plan, film: FilmPlan) -> Iterator[tuple[
     from batch_analogy.media.numbered_output import is_pattern
 
     frame = plan.picture_size(film.output, plan.usable()[0].index)
-    encoding = encoding_of(config)
+    encoding = encoding_of(config, plan)
     height, width = film_size_of(film.path, frame, encoding, plan.fps)
     made = "" if (height, width) == frame else f" (frames of {frame[1]}x{frame[0]})"
     yield "film", f"{film.path}, {width}x{height}{made}, {_rate(config, plan)}"
@@ -246,24 +247,6 @@ def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
             "alpha",
             f"WARNING: the frames {are} transparent, which {codec} cannot hold: the film shows "
             f"them over white; {KEEP_ALPHA}",
-        )
-
-
-def _light_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield whether what is brighter than white is kept, if there may be any."""
-    from batch_analogy.media.numbered_output import is_pattern
-    from batch_analogy.media.openexr import is_exr
-
-    if not any(is_exr(Path(frame.source)) for frame in plan.usable()):
-        return
-    if config.painting is not None:
-        yield "light", "WARNING: what is brighter than white is cut: paintings have no more"
-    elif is_pattern(config.output) and is_exr(config.output):
-        yield "light", "what is brighter than white is kept, in EXR"
-    else:
-        yield (
-            "light",
-            "WARNING: what is brighter than white is cut in the film; -o out/%06d.exr keeps it",
         )
 
 

@@ -69,6 +69,7 @@ class CodecSpec:
     better: str = ""  # other advice for these films
     few_players_bits: int | None = None  # from so many bits on, few players show the film
     few_players_lossless: bool = False  # the same at crf 0
+    is_usual_for_hdr: bool = False  # players expect HDR in it
     alpha: AlphaSpec | None = None  # None: transparent frames are seen over white
     animation: bool = False  # a picture with frames: sRGB without colour tags, and no sound
     most_fps: int | None = None  # frames a second that players show
@@ -157,6 +158,7 @@ CODECS: dict[str, CodecSpec] = {
         max_side_px=16384,
         players=(_UHD, _8K),
         beyond=_BY_SOFTWARE,
+        is_usual_for_hdr=True,
     ),
     "prores": CodecSpec(
         title="ProRes",
@@ -231,6 +233,7 @@ CODECS: dict[str, CodecSpec] = {
         max_side_px=8704,  # the encoder's limit for the height
         players=(_UHD, _8K),  # levels 5.1 and 6.1 of the AV1 specification, Annex A, show these
         beyond=_BY_SOFTWARE,
+        is_usual_for_hdr=True,
     ),
     "gif": CodecSpec(
         title="GIF",
@@ -289,6 +292,20 @@ def usual_codec(suffix: str) -> Codec | None:
     ('h264', 'vp9', None)
     """
     return next((name for name, one in CODECS.items() if suffix.lower() in one.suffixes), None)
+
+
+HDR_BITS = 10
+"""Bits per channel that a film of HDR has at least."""
+
+
+def usual_hdr_codec(suffix: str) -> Codec | None:
+    """Return the codec that HDR films with this suffix have by default; None if none has it.
+
+    >>> usual_hdr_codec(".mp4"), usual_hdr_codec(".webm"), usual_hdr_codec(".gif")
+    ('h265', 'av1', None)
+    """
+    known = (name for name, one in CODECS.items() if suffix.lower() in one.suffixes)
+    return next((name for name in known if CODECS[name].is_usual_for_hdr), None)
 
 
 SELECTABLE_BITS = (8, 10)

@@ -35,6 +35,9 @@ SoundTracks = Literal["all", "first"]
 Temporal = Literal["on", "off"]
 Order = Literal["auto", "name", "time"]
 Orientation = Literal["tags", "first", "stored"]
+Hdr = Literal["keep", "bt709"]
+"""What becomes of HDR videos where photographs are made of them."""
+
 Films = Literal["auto", "one", "each"]
 """Whether several paths are one film, or one each; auto: by their kinds and names."""
 
@@ -155,6 +158,7 @@ class RunConfig:
     depth: int | None = None  # bits per channel of the film, 8 or 10; None: chosen by the codec
     film_size: str = FULL  # or "max", "50%", "1920x1080"
     film_fit: FilmFit = "letterbox"  # of frames of another shape
+    hdr: Hdr = "keep"  # of a video, where a photograph is made of it; bt709: never
     start: str | None = None  # start of the video part, as typed: seconds or a timecode
     end: str | None = None  # likewise
     keep_audio: bool = False  # the film has the sound and the subtitles of the video
@@ -189,6 +193,7 @@ class RunConfig:
         check_choice("orientation", self.orientation, Orientation)
         parse_film_size(self.film_size)
         check_choice("film_fit", self.film_fit, FilmFit)
+        check_choice("hdr", self.hdr, Hdr)
         check_choice("sound_tracks", self.sound_tracks, SoundTracks)
         self._check_additions()
         if not 0 <= self.crf <= 51:
@@ -269,6 +274,16 @@ class RunConfig:
                 f"shots begin at frames {firsts}; give frame numbers from 0 in ascending order"
             )
         object.__setattr__(self, "shots", firsts)
+
+    @property
+    def makes_photographs(self) -> bool:
+        """True if frames keep their own detail, as with photo-to-photo, and so their colours."""
+        return self.painting is None and self.analogy.refine != "none"
+
+    @property
+    def keeps_hdr(self) -> bool:
+        """True if HDR videos give HDR films."""
+        return self.hdr == "keep" and self.makes_photographs
 
     @property
     def coherent(self) -> bool:

@@ -44,18 +44,19 @@ class Captions:
     texts: Sequence[str]
     style: CaptionStyle
 
-    def burn(self, index: int, pixels: Pixels) -> Pixels:
-        """Return a frame's pixels with its text."""
-        return burn_text(pixels, self.texts[index], self.style)
+    def burn(self, index: int, pixels: Pixels, white: float = 1.0) -> Pixels:
+        """Return a frame's pixels with its text; ``white`` is the value of its letters."""
+        return burn_text(pixels, self.texts[index], self.style, white)
 
 
-def burn_text(pixels: Pixels, text: str, style: CaptionStyle) -> Pixels:
+def burn_text(pixels: Pixels, text: str, style: CaptionStyle, white: float = 1.0) -> Pixels:
     """Return pixels with a text; letters that would not fit are made smaller.
 
     Args:
         pixels: (H, W, 3 or 4) uint8, uint16 or float32 in [0, 1].
         text: may have several lines; an empty one leaves the pixels as they are.
         style: where it stands, and how large it is.
+        white: value of the letters, of the largest.
     """
     if not text:
         return pixels
@@ -67,7 +68,7 @@ def burn_text(pixels: Pixels, text: str, style: CaptionStyle) -> Pixels:
     most = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1.0
     made = pixels.copy()
     part = made[top:bottom, left:right].astype(np.float32)
-    colours = part[..., :3] * (1 - outlined[..., None]) + most * shown[..., None]
+    colours = part[..., :3] * (1 - outlined[..., None]) + most * white * shown[..., None]
     part[..., :3] = colours
     if part.shape[2] == 4:
         part[..., 3] = np.maximum(part[..., 3], most * outlined)

@@ -15,7 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from batch_analogy.colour import to_linear
+from batch_analogy.media.hdr_curves import HLG_PEAK, hlg_to_scene, pq_to_light
 from batch_analogy.media.matrix_profiles import XYZ_TO_SRGB, MatrixProfile, power_curve
+from batch_analogy.media.pixel_spaces import PixelSpace
 
 FloatPixels = npt.NDArray[np.float32]
 
@@ -35,9 +37,12 @@ _ADOBE_PRIMARIES = [
 ]
 _COLOUR_BOX = b"colrnclx"
 _META_BYTES = 1 << 16
-_LINEAR, _PQ, _HLG = 8, 16, 18  # transfer characteristics of H.273; others are shown as sRGB
-_WHITE_NITS = 203.0  # ITU-R BT.2408, "HDR reference white"
-_PEAK_NITS = 1000.0  # of HLG's nominal display
+_LINEAR, _SRGB, _PQ, _HLG = (
+    8,
+    13,
+    16,
+    18,
+)  # transfer characteristics of H.273; others are shown as sRGB
 _HLG_GAMMA = 1.2
 
 
@@ -58,34 +63,30 @@ def _of_code(code: bytes | None) -> MatrixProfile | None:
         return None
     primaries = _PRIMARIES.get(code[0])
     matrix = None if primaries is None else XYZ_TO_SRGB @ np.array(primaries)
-    curve = {_LINEAR: power_curve(1.0), _PQ: _pq, _HLG: _hlg}.get(code[1])
+    curve = {_LINEAR: power_curve(1.0), _PQ: pq_to_light, _HLG: hlg_to_scene}.get(code[1])
     if curve is None and matrix is None:
         return None
     is_hdr = code[1] in (_PQ, _HLG)
     display: Callable[[FloatPixels], FloatPixels] | None = _hlg_display if code[1] == _HLG else None
-    return MatrixProfile((curve or to_linear,) * 3, matrix, beyond_white=is_hdr, display=display)
+    return MatrixProfile(
+        (curve or to_linear,) * 3,
+        matrix,
+        beyond_white=is_hdr,
+        display=display,
+        space=_space_of(code[0], code[1]),
+    )
 
 
-def _pq(values: FloatPixels) -> FloatPixels:
-    """Convert PQ to light, 1 at reference white (SMPTE ST 2084, equation 4.1)."""
-    m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
-    root = np.power(np.clip(values.astype(np.float64), 0.0, 1.0), 1 / m2)
-    light = np.power(np.maximum(root - c1, 0.0) / (c2 - c3 * root), 1 / m1)
-    return (light * (10_000.0 / _WHITE_NITS)).astype(np.float32)
-
-
-def _hlg(values: FloatPixels) -> FloatPixels:
-    """Convert HLG to the light of the scene, from 0 to 1 (ITU-R BT.2100, table 5)."""
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
-    low = values * values / 3
-    high = (np.exp((values - c) / a) + b) / 12
-    return np.where(values <= 0.5, low, high).astype(np.float32)
+def _space_of(primaries: int, transfer: int) -> PixelSpace | None:
+    """Return the space of a code; what is shown as sRGB has its curve."""
+    curve = transfer if transfer in (_LINEAR, _PQ, _HLG) else _SRGB
+    return PixelSpace.of_code(primaries, curve)
 
 
 def _hlg_display(light: FloatPixels) -> FloatPixels:
     """Convert the light of the scene to that of the display, 1 at reference white."""
     luma = light[..., 0] * 0.2126 + light[..., 1] * 0.7152 + light[..., 2] * 0.0722
-    gain = np.power(np.maximum(luma, 0.0), _HLG_GAMMA - 1) * (_PEAK_NITS / _WHITE_NITS)
+    gain = np.power(np.maximum(luma, 0.0), _HLG_GAMMA - 1) * HLG_PEAK
     return np.asarray(light * gain[..., None], np.float32)
 
 

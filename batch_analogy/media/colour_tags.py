@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from batch_analogy.media.stills import FloatPixels
+FloatPixels = npt.NDArray[np.float32]
 
 # Names by the code points of ITU-T H.273, which containers store; the other codes mean "untagged".
 _MATRIX_NAMES = {
@@ -36,7 +37,11 @@ BT709_TO_BT2020 = np.array(
 )
 _HD_HEIGHT_PX = 720
 _PAL_LINES, _NTSC_LINES = (576, 288), (486, 480, 240)  # each system has its own primaries
-_EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+_FULL = "accurate_rnd+full_chroma_int+full_chroma_inp"
+_EXACT = f"flags=bicubic+{_FULL}"
+# Repeated samples of colour, averaged again, are what they were; smoother ones are not, and in PQ
+# small errors are seen.
+_REPEATED, _AVERAGED = f"flags=neighbor+{_FULL}", f"flags=area+{_FULL}"
 
 _MATRICES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc")
 """Matrices that a film can be encoded with; ffmpeg's scaler implements no others."""
@@ -72,9 +77,14 @@ class ColourSpace:
         return f"{names} at full range" if self.full_range else names
 
     @property
+    def is_hdr(self) -> bool:
+        """True for PQ and HLG."""
+        return self.transfer in _HDR_TRANSFERS
+
+    @property
     def is_wide_gamut(self) -> bool:
-        """True if the primaries are those of BT.2020."""
-        return self.primaries == "bt2020"
+        """True if the primaries are those of BT.2020, without HDR."""
+        return self.primaries == "bt2020" and not self.is_hdr
 
 
 @dataclass(frozen=True)
@@ -138,18 +148,21 @@ class ColourTags:
         return bool(_RGB.match(self.pixel_format))
 
 
-def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
+def film_colour_space(
+    tags: ColourTags, height: int, width: int, *, keep_hdr: bool = False
+) -> ColourSpace:
     """Choose the colour space of a film made from a video's frames: the video's own.
 
-    HDR is mapped to BT.709 when it is read, since the reference picture has no HDR. Missing tags
-    are filled in as players do.
+    HDR is mapped to BT.709 when it is read, unless it is to be kept. Missing tags are filled in as
+    players do.
 
     Args:
         tags: those of the video.
         height: of the frames as displayed, px. width: px.
+        keep_hdr: HDR stays HDR.
     """
     if tags.is_hdr:
-        return ColourSpace()
+        return _hdr_colour_space(tags) if keep_hdr else ColourSpace()
     matrix = tags.matrix
     if tags.is_rgb or (matrix is not None and matrix not in _MATRICES):
         matrix = "bt2020nc" if tags.primaries == "bt2020" else "bt709"
@@ -162,9 +175,19 @@ def film_colour_space(tags: ColourTags, height: int, width: int) -> ColourSpace:
     return ColourSpace(matrix, tags.primaries or primaries, tags.transfer or transfer, full)
 
 
+def _hdr_colour_space(tags: ColourTags) -> ColourSpace:
+    """Return the video's own colour space; PQ and HLG without further tags are BT.2020."""
+    return ColourSpace(
+        tags.matrix if tags.matrix in _MATRICES else "bt2020nc",
+        tags.primaries or "bt2020",
+        tags.transfer or "",
+        tags.full_range and not tags.is_rgb,
+    )
+
+
 def assumed_matrix(tags: ColourTags, height: int, width: int) -> str:
     """Return the matrix that players assume for an untagged video; ffmpeg always assumes BT.601."""
-    if tags.primaries == "bt2020":
+    if tags.primaries == "bt2020" or tags.is_hdr:
         return "bt2020nc"
     if min(height, width) >= _HD_HEIGHT_PX:
         return "bt709"
@@ -180,19 +203,24 @@ def _bt601(height: int, width: int) -> str | None:
     return "smpte170m" if lines in _NTSC_LINES else None
 
 
-def decode_filter(tags: ColourTags, height: int, width: int) -> str:
+def decode_filter(tags: ColourTags, height: int, width: int, *, keep_hdr: bool = False) -> str:
     """Return the filters that turn a frame into upright full-range RGB of this size.
 
     Interlaced frames are deinterlaced and pixels become square. If the size changes within a video,
-    later frames are fitted into the size of the first.
+    later frames are fitted into the size of the first. HDR is mapped to BT.709, unless it is kept.
     """
     first = "bwdif=mode=send_frame:deint=interlaced," if tags.interlaced else ""
     options = f":out_range=pc:{_EXACT}"
-    if tags.is_hdr:
+    if tags.is_hdr and not keep_hdr:
         return f"{first}{square('')},{_TONE_MAP},{_fitted(height, width)}"
     if tags.matrix is None and not tags.is_rgb:
         options = f":in_color_matrix={assumed_matrix(tags, height, width)}{options}"
-    return f"{first}{square(options)},format={raw_format(tags)},{_fitted(height, width)}"
+    raw = raw_format(tags)
+    if tags.is_hdr:
+        options = options.lstrip(":").replace(_EXACT, _REPEATED)
+        scaled = square(f":{_EXACT}")
+        return f"{first}scale={options},format={raw},{scaled},{_fitted(height, width)}"
+    return f"{first}{square(options)},format={raw},{_fitted(height, width)}"
 
 
 def raw_format(tags: ColourTags) -> str:
@@ -206,7 +234,7 @@ def encode_filter(colours: ColourSpace, pixel_format: str) -> str:
     """Return the filters that convert full-range RGB to a film's pixels and tag them."""
     stored = stored_colour_space(colours, pixel_format)
     limits = "pc" if stored.full_range else "tv"
-    scale = f"scale=in_range=pc:out_range={limits}:{_EXACT}"
+    scale = f"scale=in_range=pc:out_range={limits}:{_AVERAGED if colours.is_hdr else _EXACT}"
     if stored.matrix != "gbr":
         scale += f":out_color_matrix={stored.matrix}"
     tags = f"colorspace={stored.matrix}:color_primaries={stored.primaries}"

@@ -113,6 +113,15 @@ def holds_video(path: Path) -> bool:
         return False
 
 
+def holds_hdr(path: Path) -> bool:
+    """Return whether a file is an HDR video, by its header; a file that cannot be read is not."""
+    try:
+        videos = read_container(path).videos
+    except InputError:
+        return False
+    return bool(videos) and videos[0].tags.is_hdr
+
+
 def _is_still(container: InputContainer) -> bool:
     """Return whether a reader of stills, or of text drawn as pictures, opened the file."""
     name = container.format.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import struct
 import threading
 import zlib
@@ -132,23 +133,30 @@ def has_alpha(image: Image.Image) -> bool:
     return "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
 
 
-def decode(path: Path, image: Image.Image) -> FloatPixels:
+Colours = Literal["srgb", "in full", "stored"]
+"""Colours of decoded pictures: sRGB; sRGB with what lies outside it; or as they are stored."""
+
+
+def decode(path: Path, image: Image.Image, colours: Colours = "srgb") -> FloatPixels:
     """Decode an opened picture.
 
     Returns:
-        (H, W, 1 to 4) float32 sRGB in [0, 1]: grey or RGB, and opacity if it is transparent;
-        colours are not multiplied by the opacity.
+        (H, W, 1 to 4) float32 in [0, 1]: grey or RGB, and opacity if it is transparent; colours are
+        not multiplied by the opacity. Colours in full may lie outside [0, 1].
     """
     deep = depth_of(image) == 16
+    profile = foreign_profile(image)
+    if colours != "srgb" and profile is not None:
+        profile = None if colours == "stored" else dataclasses.replace(profile, in_full=True)
     # Load first: OpenCV ignores truncation, and reading the EXIF data of a PNG loads the
     # picture and hides its damage (docs/method.md, "Times and formats of video").
     stored = stored_orientation(image)
     load(image)
     orientation = orientation_of(image)
-    if deep and (pixels := _decode_deep(path, image)) is not None:
+    if deep and (pixels := _decode_deep(path, image, profile)) is not None:
         by_pillow = image.mode.startswith(_GREY_MODES)
         return turn_upright(pixels, orientation if by_pillow else stored or orientation)
-    return turn_upright(_decode_bytes(image), orientation)
+    return turn_upright(_decode_bytes(image, profile), orientation)
 
 
 def decode_floats(path: Path, header: TiffHeader) -> FloatPixels:
@@ -204,9 +212,8 @@ def orientation_of(image: Image.Image) -> int:
     return turn if 1 <= turn <= 8 else 1
 
 
-def _decode_deep(path: Path, image: Image.Image) -> FloatPixels | None:
+def _decode_deep(path: Path, image: Image.Image, profile: Profile | None) -> FloatPixels | None:
     """Decode a picture of 9 to 16 bits; None if OpenCV cannot."""
-    profile = foreign_profile(image)
     if image.mode.startswith(_GREY_MODES):  # grey, which Pillow decodes at full depth
         return _in_srgb(_grey(image), profile)
     stored = decode_by_opencv(path.read_bytes())
@@ -248,9 +255,8 @@ def _in_srgb(pixels: FloatPixels, profile: Profile | None) -> FloatPixels:
     return np.concatenate([profile.to_srgb(pixels[..., :-1]), pixels[..., -1:]], axis=2)
 
 
-def _decode_bytes(image: Image.Image) -> FloatPixels:
-    """Decode 8 bits a channel with Pillow, converting an embedded profile to sRGB."""
-    profile = foreign_profile(image)
+def _decode_bytes(image: Image.Image, profile: Profile | None) -> FloatPixels:
+    """Decode 8 bits a channel with Pillow, converting a profile to sRGB."""
     if image.mode.startswith(_GREY_MODES):
         image = Image.fromarray(np.rint(_grey(image)[..., 0] * 255).astype(np.uint8))
     alpha = None

@@ -23,7 +23,8 @@ from batch_analogy.media.colour_tags import decode_filter, raw_format
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines
 from batch_analogy.media.joined_video import file_starts, in_file, join_times, part_starts
 from batch_analogy.media.picture_formats import FRAME_FORMAT
-from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
+from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels, write_png
 from batch_analogy.media.timing import WHOLE_VIDEO, FrameTimes, TimeRange
 from batch_analogy.media.video import VideoInfo, check_readable
 
@@ -77,8 +78,6 @@ def extract_frames(
     marker, identity = folder / MARKER_NAME, _identity(info, time_range)
     if (found := _completed(marker, identity, folder)) is not None:
         return found
-    if info.tags.is_hdr:
-        _log.warning("%s is HDR; its frames and the film are converted to BT.709 (SDR)", info.path)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
@@ -99,6 +98,8 @@ def _identity(info: VideoInfo, time_range: TimeRange) -> dict[str, Any]:
     more: dict[str, Any] = {"parts": files[1:]} if info.parts else {}
     clips = [[str(p.clip_start), str(p.times.duration)] for p in info.parts if p.file_times]
     more |= {"clips": clips} if clips else {}
+    if info.keeps_hdr:
+        more["hdr"] = str(info.colours)
     return {**files[0], **more, "start": str(time_range.start), "end": str(time_range.end)}
 
 
@@ -115,6 +116,8 @@ def _completed(marker: Path, identity: dict[str, Any], folder: Path) -> Extracte
     try:
         stored = json.loads(marker.read_text())
         if any(stored[name] != value for name, value in identity.items()):
+            return None
+        if stored.get("hdr") != identity.get("hdr"):
             return None
         times = FrameTimes(Fraction(stored["tick"]), tuple(stored["ticks"]), stored["last"])
         begin = Fraction(stored["begin"])
@@ -186,7 +189,7 @@ def _decode_into(
     listing = temporary_path(folder / "times.txt")
     command = _decode_command(info, time_range, listing)
     with FfmpegPipe(command, reads=True) as pipe:
-        paths = _write_frames(_raw_frames(pipe.stream, info), folder, on_frame, first)
+        paths = _write_frames(_raw_frames(pipe.stream, info), folder, on_frame, first, info.space)
     if pipe.code != 0 or not paths:
         raise InputError(
             f"{info.path} could be decoded only up to frame {len(paths)} "
@@ -232,7 +235,11 @@ def most_queued(frame_bytes: int) -> int:
 
 
 def _write_frames(
-    frames: Iterable[Any], folder: Path, on_frame: Callable[[int], None] | None, first: int
+    frames: Iterable[Any],
+    folder: Path,
+    on_frame: Callable[[int], None] | None,
+    first: int,
+    space: PixelSpace = SRGB,
 ) -> list[Path]:
     """Write decoded frames as pictures, several at a time."""
     paths: list[Path] = []
@@ -241,7 +248,7 @@ def _write_frames(
         for pixels in frames:
             depth: Depth = 16 if pixels.dtype.itemsize > 1 else 8
             paths.append(_frame_path(folder, first + len(paths)))
-            queue.append(writers.submit(_write_frame, paths[-1], pixels, depth))
+            queue.append(writers.submit(_write_frame, paths[-1], pixels, depth, space))
             while len(queue) > most_queued(pixels.nbytes):
                 queue.popleft().result()
             if on_frame is not None:
@@ -257,7 +264,7 @@ def _decode_command(info: VideoInfo, time_range: TimeRange, listing: Path) -> li
         limit = ["-t", f"{info.start_seconds + float(time_range.end) + _READ_AHEAD_SECONDS:.3f}"]
     command = ["-v", "error", *FILES_ONLY, *limit, *info.decoder, "-i", as_url(info.path)]
     command += ["-map", "0:V:0"]
-    chain = decode_filter(info.tags, info.height, info.width)
+    chain = decode_filter(info.tags, info.height, info.width, keep_hdr=info.keeps_hdr)
     command += [
         "-vf",
         f"{_select_filter(info.times, time_range)}{chain}",
@@ -278,7 +285,7 @@ def _select_filter(times: FrameTimes, time_range: TimeRange) -> str:
     return f"select='gte(pts-start_pts,{first}){upper}',"
 
 
-def _write_frame(path: Path, pixels: Any, depth: Depth) -> None:
+def _write_frame(path: Path, pixels: Any, depth: Depth, space: PixelSpace = SRGB) -> None:
     """Write a decoded frame, (H, W, 3 or 4) uint8 or uint16; alpha only where it says something."""
     top = np.iinfo(pixels.dtype).max
     if pixels.shape[2] == 4:
@@ -291,7 +298,10 @@ def _write_frame(path: Path, pixels: Any, depth: Depth) -> None:
     ready: Uint8Pixels | FloatPixels = pixels
     if depth == 16:
         ready = pixels.astype(np.float32) / np.float32(top)
-    FRAME_FORMAT.write(path, ready, depth)
+    if space.is_named:
+        write_png(path, ready, depth, space)
+    else:
+        FRAME_FORMAT.write(path, ready, depth)
 
 
 def _warn_of_damage(info: VideoInfo, lost: int, messages: str) -> None:

@@ -31,9 +31,11 @@ from batch_analogy.media.encoding import (
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
 from batch_analogy.media.fitting import fit_pixels
+from batch_analogy.media.light_levels import LightLevels, with_light_levels
 from batch_analogy.media.matroska import MatroskaWriter
 from batch_analogy.media.music import Music
 from batch_analogy.media.opacity import with_opacity
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
 from batch_analogy.media.sound import TrackChoice
 from batch_analogy.media.stills import (
     Uint8Pixels,
@@ -81,6 +83,7 @@ def encode_film(
     durations: Sequence[Fraction] | None = None,
     encoding: EncodingOptions = _DEFAULT_ENCODING,
     colours: ColourSpace = _BT709,
+    light_levels: LightLevels | None = None,
     sound: Soundtrack | Music | None = None,
     scratch: Path | None = None,
     captions: Captions | None = None,
@@ -102,6 +105,7 @@ def encode_film(
         durations: seconds that each frame is shown, if the rate is not constant.
         encoding: codec, depth and quality; the codec decides which suffixes are allowed.
         colours: colour space in which the frames' RGB is encoded and tagged.
+        light_levels: of HDR.
         sound: a video whose sound and subtitles are copied, or music.
         scratch: folder of the unfinished film, on the same disk; None: that of the output.
         captions: a text for each frame, which is burnt in.
@@ -115,22 +119,25 @@ def encode_film(
         OutputDiskError: the disk is full or read-only, or the user may not write there.
     """
     _check(frames, output, fps, encoding)
+    if encoding.spec.animation and colours.is_hdr:
+        colours = _BT709  # the frames are read as sRGB
     first = as_blend(frames[0])
     deep = _is_deep(first[0])
     height, width = _read_frame(first).shape[:2]
     alpha = _keeps_alpha(frames, output, encoding)
-    layout = choose_layout((height, width), encoding, fps, deep=deep, alpha=alpha)
+    space = PixelSpace.of_film(colours) if colours.is_hdr else SRGB
+    layout = choose_layout((height, width), encoding, fps, deep=deep, alpha=alpha, space=space)
     if note := playing_note(encoding, (layout.height, layout.width), fps, deep=deep):
         _log.warning("%s: %s", output, note)
     duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
     pixel_format = encoding.pixel_format(deep, layout.alpha)
     encoder = ["-vf", encoding.filters(colours, deep, layout.alpha)]
     encoder += _encoder_options(encoding, durations, output.suffix.lower(), layout.alpha)
+    encoder = with_light_levels(encoder, light_levels)
     with contextlib.ExitStack() as cleaner:
         temporary = cleaner.enter_context(_temporary(output, scratch))
         target = ["-y", as_url(temporary)]
         pictures = _input_options(layout, None if durations else fps)
-
         marks = temporary.with_name(f"{temporary.name}.chapters")
         if chapters:
             cleaner.callback(marks.unlink, missing_ok=True)
@@ -350,12 +357,12 @@ def _write_frames(
     for number, frame in enumerate(map(as_blend, frames), start=1):
         text = captions.texts[number - 1] if captions is not None else ""
         if (frame, text) != previous:
-            pixels = _read_frame(frame, deep=layout.deep, alpha=layout.alpha)
+            pixels = _read_frame(frame, deep=layout.deep, alpha=layout.alpha, space=layout.space)
             _check_same_size(frame[0], pixels.shape, shape or pixels.shape)
             shape = pixels.shape
             fitted = fit_pixels(pixels, (layout.height, layout.width), layout.fit)
             if captions is not None:
-                fitted = captions.burn(number - 1, fitted)
+                fitted = captions.burn(number - 1, fitted, layout.space.white)
             previous, data = (frame, text), fitted.tobytes()
         if matroska is None or durations is None:
             stream.write(data)
@@ -382,10 +389,10 @@ def _is_deep(path: Path) -> bool:
 
 
 def _read_frame(
-    frame: FrameBlend, *, deep: bool = False, alpha: bool = False
+    frame: FrameBlend, *, deep: bool = False, alpha: bool = False, space: PixelSpace = SRGB
 ) -> Uint8Pixels | Uint16Pixels:
     try:
-        pixels = read_blend(frame, alpha=alpha)
+        pixels = read_blend(frame, alpha=alpha, space=space)
     except FrameError as error:
         raise FilmError(f"the film cannot be assembled: {error}") from error
     if alpha and pixels.shape[2] == 3:

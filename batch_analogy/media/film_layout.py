@@ -9,11 +9,12 @@ from pathlib import Path
 from batch_analogy.config.film_size import FilmFit, film_size_px
 from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.numbered_output import is_pattern
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
 
 
 @dataclass(frozen=True)
 class FilmLayout:
-    """Size and depth of the pictures that the encoder receives."""
+    """Size, depth and colours of the pictures that the encoder receives."""
 
     height: int  # px, of the film
     width: int
@@ -22,10 +23,17 @@ class FilmLayout:
     scaled: bool  # the frames were too large for the codec
     deep: bool  # 16 bits a channel, not 8
     alpha: bool  # with opacity
+    space: PixelSpace = SRGB
 
 
 def choose_layout(
-    frame: tuple[int, int], encoding: EncodingOptions, fps: Fraction, *, deep: bool, alpha: bool
+    frame: tuple[int, int],
+    encoding: EncodingOptions,
+    fps: Fraction,
+    *,
+    deep: bool,
+    alpha: bool,
+    space: PixelSpace = SRGB,
 ) -> FilmLayout:
     """Choose the size of a film: what is wanted, within the codec's limits, even if it must be.
 
@@ -35,11 +43,12 @@ def choose_layout(
         fps: frames a second.
         deep: True if the frames have more than 8 bits a channel.
         alpha: True if the film is transparent.
+        space: in which the encoder receives them.
     """
     height, width = film_size_px(*frame, encoding.film_size, encoding.spec, fps)
     scaled = max(frame) > encoding.spec.max_side_px and encoding.film_size.exact is None
     deep = encoding.bits(deep, alpha) > 8
-    return FilmLayout(height, width, frame, encoding.fit, scaled, deep, alpha)
+    return FilmLayout(height, width, frame, encoding.fit, scaled, deep, alpha, space)
 
 
 def film_size_of(

@@ -24,6 +24,7 @@ from batch_analogy.media.matrix_profiles import (
     light_of_bytes,
     parse_matrix_profile,
 )
+from batch_analogy.media.pixel_spaces import PixelSpace
 
 _TOP = 65535
 _SAME_LEVELS = 1.5  # of 255; measured sRGB profiles differ from the standard by less
@@ -39,6 +40,12 @@ class Profile:
 
     data: bytes  # as stored; empty if only the matrix is known
     matrix: MatrixProfile | None  # None: only Little CMS can convert it, with 8 bits
+    in_full: bool = False  # colours outside sRGB are kept: negative, or brighter than white
+
+    @property
+    def space(self) -> PixelSpace | None:
+        """The space of frames that this is; None if it is none of them."""
+        return None if self.matrix is None else self.matrix.space
 
     def to_srgb(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Convert pixels to sRGB, (H, W, 1 or 3) float32 in [0, 1]; the profile has a matrix."""
@@ -49,7 +56,7 @@ class Profile:
         """Convert (H, W, 1 or 3) uint8 to float32 in [0, 1]; the profile has a matrix."""
         assert self.matrix is not None
         light = light_of_bytes(pixels, self.matrix)
-        if self.matrix.beyond_white:
+        if self.matrix.beyond_white or self.in_full:
             return self._encoded(light)
         # Powers of all pixels take seconds; the square root spaces the steps as eyes do.
         places = np.sqrt(np.clip(light, np.float32(0.0), np.float32(1.0)))
@@ -57,6 +64,8 @@ class Profile:
 
     def _encoded(self, light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         assert self.matrix is not None
+        if self.in_full:
+            return to_srgb(light, clip=False)
         if self.matrix.beyond_white:
             return compress_highlights(to_srgb(light, clip=False))
         return to_srgb(light)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from batch_analogy.media.pixel_spaces import PixelSpace
+
 FloatPixels = npt.NDArray[np.float32]
 Curve = Callable[[FloatPixels], FloatPixels]
 """Maps stored values to linear light."""
@@ -39,6 +41,7 @@ class MatrixProfile:
     matrix: npt.NDArray[np.float64] | None  # None: grey, or the primaries of sRGB
     beyond_white: bool = False  # light may be brighter than 1
     display: Curve | None = None  # from the light of a scene to that of a display, (H, W, 3)
+    space: PixelSpace | None = None  # the space of frames that this is
 
     @classmethod
     def of_gamma(cls, gamma: float) -> MatrixProfile:

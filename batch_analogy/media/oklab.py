@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from batch_analogy.colour import to_linear, to_srgb
-from batch_analogy.media.colour_tags import BT709_TO_BT2020, DISPLAY_GAMMA
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace, times
 
 FloatPixels = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float32]
 
 _RGB_TO_LMS = np.array(
     [
@@ -29,31 +27,37 @@ _LMS_TO_LAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
-_WIDE_TO_LMS = _RGB_TO_LMS @ np.linalg.inv(BT709_TO_BT2020.astype(np.float64))
 
 
 class Oklab:
     """Conversion of display pixels to Oklab and back.
 
     Args:
-        wide_gamut: pixels have the primaries of BT.2020 and the display's gamma, not sRGB's.
+        space: of the pixels.
     """
 
-    def __init__(self, *, wide_gamut: bool = False) -> None:
-        self._wide = wide_gamut
-        to_lms = _WIDE_TO_LMS if wide_gamut else _RGB_TO_LMS
+    def __init__(self, space: PixelSpace = SRGB) -> None:
+        self._space = space
+        to_lms = _RGB_TO_LMS
+        if space.primaries != SRGB.primaries:
+            to_lms = _RGB_TO_LMS @ np.linalg.inv(space.from_bt709)
         self._to_lms = to_lms.astype(np.float32)
         self._to_light = np.linalg.inv(to_lms).astype(np.float32)
 
+    @property
+    def peak(self) -> float:
+        """The brightest light that pixels can show; 1 is white."""
+        return self._space.peak
+
     def from_pixels(self, pixels: FloatPixels) -> FloatPixels:
         """Convert (..., 3) display pixels, float32 from 0 on, to Oklab."""
-        light = np.power(pixels, np.float32(DISPLAY_GAMMA)) if self._wide else to_linear(pixels)
-        return _times(np.cbrt(_times(light, self._to_lms)), _LMS_TO_LAB.astype(np.float32))
+        light = self._space.to_light(pixels)
+        return times(np.cbrt(times(light, self._to_lms)), _LMS_TO_LAB.astype(np.float32))
 
     def to_light(self, lab: FloatPixels) -> FloatPixels:
         """Convert (..., 3) Oklab to linear light, which may leave the gamut."""
-        roots = _times(lab, np.linalg.inv(_LMS_TO_LAB).astype(np.float32))
-        return _times(roots * roots * roots, self._to_light)
+        roots = times(lab, np.linalg.inv(_LMS_TO_LAB).astype(np.float32))
+        return times(roots * roots * roots, self._to_light)
 
     def to_pixels(self, light: FloatPixels, *, beyond_white: bool = False) -> FloatPixels:
         """Convert (..., 3) linear light to display pixels; negative light becomes 0.
@@ -63,14 +67,5 @@ class Oklab:
             beyond_white: keep what is brighter than white; otherwise it is cut.
         """
         light = np.maximum(light, np.float32(0.0))
-        if self._wide:
-            pixels = np.power(light, np.float32(1 / DISPLAY_GAMMA))
-        else:
-            pixels = to_srgb(light, clip=False)
+        pixels = self._space.from_light(light)
         return np.asarray(pixels if beyond_white else np.minimum(pixels, 1.0), np.float32)
-
-
-def _times(values: FloatPixels, matrix: Matrix) -> FloatPixels:
-    """Multiply (..., 3) values by a matrix; a BLAS product may depend on the number of threads."""
-    x, y, z = values[..., 0], values[..., 1], values[..., 2]
-    return np.stack([x * row[0] + y * row[1] + z * row[2] for row in matrix], axis=-1)

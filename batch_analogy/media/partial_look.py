@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from batch_analogy.config.amounts import LookShare
 from batch_analogy.media.oklab import Oklab
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
 
 FloatPixels = npt.NDArray[np.float32]
 
@@ -25,7 +26,7 @@ def mix_look(
     styled: FloatPixels,
     share: LookShare,
     *,
-    wide_gamut: bool = False,
+    space: PixelSpace = SRGB,
     beyond_white: bool = False,
 ) -> FloatPixels:
     """Mix a picture with itself in another look.
@@ -34,7 +35,7 @@ def mix_look(
         own: the picture, (H, W, 3) float32 display values.
         styled: the same in the look.
         share: of the look.
-        wide_gamut: colours are those of BT.2020.
+        space: of the pixels.
         beyond_white: values may be brighter than white.
 
     Returns:
@@ -52,7 +53,7 @@ def mix_look(
             own[rows],
             styled[rows],
             weights.astype(np.float32),
-            Oklab(wide_gamut=wide_gamut),
+            Oklab(space),
             beyond_white=beyond_white,
         )
     return mixed
@@ -63,7 +64,7 @@ def lay_over(
     inside: FloatPixels,
     coverage: FloatPixels,
     *,
-    wide_gamut: bool = False,
+    space: PixelSpace = SRGB,
     beyond_white: bool = False,
 ) -> FloatPixels:
     """Lay one picture over another where a mask covers it; edges are mixed as ``mix_look`` does.
@@ -72,7 +73,7 @@ def lay_over(
         outside: (H, W, 3) float32 display values, where nothing is covered.
         inside: the same, where all is.
         coverage: (H, W, 1) float32 in [0, 1].
-        wide_gamut: as for ``mix_look``.
+        space: as for ``mix_look``.
         beyond_white: as for ``mix_look``.
 
     Returns:
@@ -85,7 +86,7 @@ def lay_over(
             outside[edges],
             inside[edges],
             coverage[edges],
-            Oklab(wide_gamut=wide_gamut),
+            Oklab(space),
             beyond_white=beyond_white,
         )
     return np.asarray(laid, np.float32)
@@ -102,7 +103,7 @@ def _mixture(
     """Mix (..., 3) pixels in Oklab; ``weights`` of the second ones are for each channel."""
     first, second = space.from_pixels(before), space.from_pixels(after)
     lab = first + weights * (second - first)
-    light = _in_gamut(lab, space, np.inf if beyond_white else 1.0)
+    light = _in_gamut(lab, space, np.inf if beyond_white else space.peak)
     return space.to_pixels(light, beyond_white=beyond_white)
 
 

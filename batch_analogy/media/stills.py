@@ -15,6 +15,7 @@ from batch_analogy.errors import FrameError
 from batch_analogy.files import atomic_write_bytes
 from batch_analogy.media.camera_raw import WhiteBalance, is_raw_file, read_raw, read_raw_size
 from batch_analogy.media.decoding import (
+    Colours,
     decode,
     decode_floats,
     decoding,
@@ -25,9 +26,12 @@ from batch_analogy.media.decoding import (
     opened,
     upright_size,
 )
+from batch_analogy.media.icc_profiles import foreign_profile
 from batch_analogy.media.odd_tiffs import read_odd_header
 from batch_analogy.media.opacity import extend_colours
 from batch_analogy.media.openexr import is_exr, read_exr, read_exr_header
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
+from batch_analogy.media.png_chunks import with_space
 from batch_analogy.media.tiff_writing import encode_rgba
 
 MIN_SIDE_PX = 16
@@ -66,34 +70,48 @@ def read_still(
 
 
 def read_layers(
-    path: Path, *, white_balance: WhiteBalance | None = None, beyond_white: bool = False
+    path: Path,
+    *,
+    white_balance: WhiteBalance | None = None,
+    beyond_white: bool = False,
+    space: PixelSpace = SRGB,
 ) -> tuple[FloatPixels, FloatPixels | None]:
     """Read the colours of a picture and its opacity, for a result that is to be as transparent.
 
     Args:
         path: the picture.
         white_balance: as for ``read_still``.
-        beyond_white: keep what is brighter than white, as only EXR has it (``openexr``).
+        beyond_white: keep what is brighter than white, as EXR and HDR have it (``openexr``).
+        space: of the colours; a picture that is stored in it keeps its values.
 
     Returns:
-        (H, W, 3) float32 sRGB, which under transparency continues the visible colours; and
+        (H, W, 3) float32 in that space, which under transparency continues the visible colours; and
         (H, W) float32 opacity in [0, 1], or None if everything is opaque.
 
     Raises:
         FrameError: as for ``read_still``.
     """
-    pixels = np.ascontiguousarray(_read(path, None, white_balance))
-    if is_exr(path) and not beyond_white:
+    kept: Colours = "in full" if beyond_white or not space.is_srgb else "srgb"
+    if space.is_named and read_space(path) == space:
+        kept, space = "stored", SRGB
+    pixels = np.ascontiguousarray(_read(path, None, white_balance, kept))
+    if is_exr(path) and kept == "srgb":
         pixels = np.clip(pixels, 0.0, 1.0)
     if pixels.shape[2] not in (2, 4):
-        return np.ascontiguousarray(flatten(pixels)), None
-    colours, opacity = flatten(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1])
+        return np.ascontiguousarray(space.from_srgb(flatten(pixels))), None
+    colours = space.from_srgb(flatten(pixels[..., :-1]))
+    opacity = np.ascontiguousarray(pixels[..., -1])
     if bool((opacity >= 1.0).all()):
         return np.ascontiguousarray(colours), None
     return extend_colours(np.ascontiguousarray(colours), opacity), opacity
 
 
-def _read(path: Path, at_least_px: int | None, white_balance: WhiteBalance | None) -> FloatPixels:
+def _read(
+    path: Path,
+    at_least_px: int | None,
+    white_balance: WhiteBalance | None,
+    colours: Colours = "srgb",
+) -> FloatPixels:
     """Read a picture, (H, W, 1 to 4): grey or RGB, and opacity if it is transparent."""
     if is_raw_file(path):
         _check_size(path, *read_raw_size(path))
@@ -109,7 +127,23 @@ def _read(path: Path, at_least_px: int | None, white_balance: WhiteBalance | Non
             _check_size(path, image.height, image.width)
             if at_least_px is not None and image.format == "JPEG":
                 image.draft(None, (at_least_px, at_least_px))
-            return decode(path, image)
+            return decode(path, image, colours)
+
+
+def read_space(path: Path) -> PixelSpace:
+    """Return the space in which a picture is stored, from its header alone; sRGB if it is no other.
+
+    Raises:
+        FrameError: the file is missing or not a picture.
+    """
+    if is_raw_file(path) or is_exr(path):
+        return SRGB
+    with decoding(path):
+        if read_odd_header(path) is not None:
+            return SRGB
+        with opened(path) as image:
+            profile = foreign_profile(image)
+            return (None if profile is None else profile.space) or SRGB
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -201,13 +235,16 @@ def read_depth_loss(path: Path) -> str | None:
             return "its colour profile is not sRGB but a table; export it as sRGB"
 
 
-def write_png(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8) -> None:
+def write_png(
+    path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8, space: PixelSpace = SRGB
+) -> None:
     """Write a picture as PNG, lossless but for rounding to the depth.
 
     Args:
         path: the file; written as a whole or not at all.
         pixels: (H, W, 3 or 4) RGB, or RGB and opacity, float32 in [0, 1] or uint8.
         depth: bits a channel.
+        space: of the pixels, which the file names unless it is sRGB.
 
     Raises:
         OutputDiskError: the disk is full or read-only, or the user may not write there.
@@ -217,7 +254,8 @@ def write_png(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 8) -
     # well as the search of level 3, in half the time.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    _write_by_opencv(path, pixels, depth, ".png", options)
+    data = _encoded(pixels, depth, ".png", options)
+    atomic_write_bytes(path, with_space(data, space) if space.is_named else data)
 
 
 def write_tiff(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16) -> None:
@@ -226,7 +264,7 @@ def write_tiff(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16)
         atomic_write_bytes(path, encode_rgba(to_uint8(pixels) if depth == 8 else to_uint16(pixels)))
         return
     options = [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
-    _write_by_opencv(path, pixels, depth, ".tif", options)
+    atomic_write_bytes(path, _encoded(pixels, depth, ".tif", options))
 
 
 def write_jpeg(path: Path, pixels: FloatPixels | Uint8Pixels, quality: int = 90) -> None:
@@ -289,15 +327,15 @@ def _rounded(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
     return scaled
 
 
-def _write_by_opencv(
-    path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth, kind: str, options: list[int]
-) -> None:
+def _encoded(
+    pixels: FloatPixels | Uint8Pixels, depth: Depth, kind: str, options: list[int]
+) -> bytes:
     rounded = to_uint8(pixels) if depth == 8 else to_uint16(pixels)
     order = [2, 1, 0, 3][: rounded.shape[2]]
     done, data = cv2.imencode(kind, np.ascontiguousarray(rounded[..., order]), options)
     if not done:
         raise ValueError(f"pixels of shape {pixels.shape} cannot be written as {kind}")
-    atomic_write_bytes(path, data.tobytes())
+    return data.tobytes()
 
 
 def _exr_size(path: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +13,7 @@ from batch_analogy.media.animation import needs_pillow, read_animation_times
 from batch_analogy.media.colour_tags import ColourSpace, ColourTags, film_colour_space, square
 from batch_analogy.media.container import SoundStream, VideoStream, open_container, read_container
 from batch_analogy.media.ffmpeg import FILES_ONLY, FfmpegPipe, as_url, last_lines, run_ffmpeg
+from batch_analogy.media.pixel_spaces import PixelSpace
 from batch_analogy.media.stills import MIN_SIDE_PX
 from batch_analogy.media.timing import FrameTimes
 
@@ -50,6 +52,7 @@ class VideoInfo:
     parts: tuple[VideoInfo, ...] = ()  # of a recording in several files, each by itself
     file_times: FrameTimes | None = None  # of the whole file, if this is a clip of it
     clip_start: Fraction = Fraction(0)  # of a clip: its first frame, after the file's first
+    keeps_hdr: bool = False  # HDR is not mapped to BT.709
 
     @property
     def frame_count(self) -> int:
@@ -74,7 +77,17 @@ class VideoInfo:
     @property
     def colours(self) -> ColourSpace:
         """Colour space of a film made of the video's frames."""
-        return film_colour_space(self.tags, self.height, self.width)
+        return film_colour_space(self.tags, self.height, self.width, keep_hdr=self.keeps_hdr)
+
+    @property
+    def space(self) -> PixelSpace:
+        """What the numbers of the extracted frames' pixels mean."""
+        return PixelSpace.of_film(self.colours)
+
+    def keeping_hdr(self, keep: bool) -> VideoInfo:
+        """Return the video, whose HDR is kept or not."""
+        parts = tuple(part.keeping_hdr(keep) for part in self.parts)
+        return dataclasses.replace(self, parts=parts, keeps_hdr=keep and self.tags.is_hdr)
 
 
 def probe_video(path: Path) -> VideoInfo:

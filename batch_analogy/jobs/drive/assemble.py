@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from batch_analogy.config.codecs import CODECS
+from batch_analogy.config.codecs import CODECS, HDR_BITS
 from batch_analogy.config.film_size import FULL
 from batch_analogy.config.run import OnMissing, RunConfig
 from batch_analogy.jobs.drive.film_outputs import (
@@ -159,12 +159,13 @@ def assemble(
         OutputDiskError: the disk is full or may not be written to.
     """
     order = _order(config, plan, done)
+    properties = plan.video_properties
     missing = tuple(frame.index for frame in plan.wanted() if frame.index not in done)
     captions = captions_of(config, plan, [frames[0] for frames in order])
     remove_unfinished(store)
     claims = OutputClaims() if claims is None else claims
     made, durations = _film_frames(config, plan, done), _durations(config, plan, done)
-    encoding = encoding_of(config)
+    encoding = encoding_of(config, plan)
     finish_poster = functools.partial(
         ensure_poster,
         *(config, store, plan, made),
@@ -209,6 +210,7 @@ def assemble(
                     durations=durations,
                     encoding=encoding,
                     colours=plan.colours,
+                    light_levels=properties.light_levels if properties else None,
                     sound=soundtrack_of(config, plan, store),
                     scratch=scratch,
                     captions=captions,
@@ -244,11 +246,12 @@ def _placer(
     return place
 
 
-def encoding_of(config: RunConfig) -> EncodingOptions:
-    """Return how the films of a run are encoded."""
-    return EncodingOptions(
-        config.codec, config.depth, config.crf, config.film_size, config.film_fit
-    )
+def encoding_of(config: RunConfig, plan: Plan) -> EncodingOptions:
+    """Return how the films of a run are encoded; HDR needs 10 bits."""
+    depth, spec = config.depth, CODECS[config.codec]
+    if plan.colours.is_hdr and depth is None and HDR_BITS in spec.pixel_formats:
+        depth = None if spec.deep_bits > HDR_BITS else HDR_BITS
+    return EncodingOptions(config.codec, depth, config.crf, config.film_size, config.film_fit)
 
 
 def _record(film: FilmPlan, info: FilmInfo, key: str, missing: tuple[int, ...]) -> FilmRecord:
@@ -280,7 +283,7 @@ def _write_pictures(
 ) -> FilmInfo:
     """Write numbered pictures instead of a film; ``earlier`` ones may be there already."""
     own = read_size(frames[0][0])
-    size = film_size_of(pattern, own, encoding_of(config), plan.fps)
+    size = film_size_of(pattern, own, encoding_of(config, plan), plan.fps)
     size_bytes = write_numbered(
         frames,
         pattern,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import dataclasses
 import filecmp
 import os
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from batch_analogy.config.codecs import CODECS, Codec
+from batch_analogy.config.codecs import CODECS, Codec, usual_codec, usual_hdr_codec
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Command, RunConfig
 from batch_analogy.errors import BatchAnalogyError
@@ -25,6 +25,7 @@ from batch_analogy.jobs.folder.manifest import read_manifest
 from batch_analogy.jobs.folder.planning_status import earlier_status
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.container import holds_hdr
 from batch_analogy.media.numbered_output import is_pattern
 from batch_analogy.media.patterns import split_pattern
 from batch_analogy.media.recordings import find_videos
@@ -89,6 +90,20 @@ def choose_places(
     folders = names_beside(default_run_dir(output))
     own = (one for one in folders if _may_use(inputs, RunStore(one), output))
     return output, next(own)
+
+
+def codec_of(output: str | Path | None, videos: Sequence[Path]) -> Codec:
+    """Return the codec of a film, unless it is given: one that players expect for its video.
+
+    Args:
+        output: the film; None: its suffix is the codec's.
+        videos: that the film is HDR with, if they are.
+    """
+    suffix = "" if output is None else Path(output).suffix
+    usual = usual_codec(suffix) or RunConfig.codec
+    if not videos or not holds_hdr(videos[0]):
+        return usual
+    return usual_hdr_codec(suffix or CODECS[usual].suffixes[0]) or usual
 
 
 def default_film(command: Command, source: str | Path, codec: Codec = RunConfig.codec) -> Path:

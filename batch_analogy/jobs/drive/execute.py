@@ -218,7 +218,7 @@ class Run:
             device=self.plan.device,
             threads=None,
             coherent=self.plan.coherent,
-            wide_gamut=self.plan.colours.is_wide_gamut,
+            space=self.plan.space,
             scene_light=self.plan.scene_light,
             white_balance=self.plan.white_balance,
             painting=paint_spec(self.config.painting, self.plan),

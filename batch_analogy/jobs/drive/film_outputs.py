@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from batch_analogy.config.codecs import CODECS, usual_codec
+from batch_analogy.config.codecs import CODECS, HDR_BITS, usual_codec
 from batch_analogy.config.film_size import check_film_size, parse_film_size
 from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
@@ -167,11 +167,12 @@ def fields_for(config: RunConfig, output: Path, given: Mapping[str, Any]) -> dic
 
 
 def check_times(config: RunConfig, plan: Plan) -> None:
-    """Refuse, before any work, frames that the film has not, or too fast for it.
+    """Refuse, before any work, frames that the film has not, or too fast or too fine for it.
 
     Raises:
-        UsageError: they do.
+        UsageError: they are.
     """
+    _check_depth(config, plan)
     poster = parse_poster(config.poster)
     if isinstance(poster, int) and poster >= len(plan.frames) and not plan.estimated:
         raise UsageError(
@@ -193,6 +194,14 @@ def check_times(config: RunConfig, plan: Plan) -> None:
             f"output {config.output} has {float(fps):.6g} frames/s, and players show {spec.title} "
             f"of more than {spec.most_fps} far too slowly; give --fps {spec.most_fps} or less, or "
             "another --output such as .webp or .webm"
+        )
+
+
+def _check_depth(config: RunConfig, plan: Plan) -> None:
+    if plan.colours.is_hdr and config.depth is not None and config.depth < HDR_BITS:
+        raise UsageError(
+            f"depth is {config.depth}, but {config.source} is HDR, which needs {HDR_BITS} bits; "
+            "leave --depth out, or give --hdr bt709"
         )
 
 

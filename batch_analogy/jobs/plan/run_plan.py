@@ -21,11 +21,13 @@ import msgspec
 
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.flat_fields import flat_fields
 from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
 from batch_analogy.jobs.plan.video_properties import ClipRange, VideoProperties, describe_time_range
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.openexr import is_exr
+from batch_analogy.media.pixel_spaces import PixelSpace
 from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
 
 
@@ -169,6 +171,8 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         ]
         if self.time_range != WHOLE_VIDEO:
             content.append([str(self.time_range.start), str(self.time_range.end)])
+        if self.colours.is_hdr:
+            content.append(["HDR", str(self.colours)])
         if self.white_balance is not None:
             content.append([str(factor) for factor in self.white_balance])
         if self.painting is not None:
@@ -227,6 +231,11 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     def colours(self) -> ColourSpace:
         """The colour space of the frames and of the film."""
         return ColourSpace() if self.video_properties is None else self.video_properties.colours
+
+    @property
+    def space(self) -> PixelSpace:
+        """What the numbers of the frames' pixels mean."""
+        return PixelSpace.of_film(self.colours)
 
     @property
     def scene_light(self) -> bool:
@@ -323,7 +332,7 @@ def setting_changes(
         look: how the look is laid over the frames counts too.
         of_frames: guides and masks count too of which each frame has its own.
     """
-    was, now = _flat(old.pixels), _flat(new.pixels)
+    was, now = flat_fields(old.pixels), flat_fields(new.pixels)
     changes = [
         f"{name.removeprefix(_LOOK)} was {_shown(was, name)}, is {_shown(now, name)}"
         for name in sorted(was.keys() | now.keys())
@@ -386,13 +395,3 @@ def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:
     ]
     found = moved or changed
     return found if len(found) <= 3 else [*found[:3], f"{len(found) - 3} more frames changed"]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

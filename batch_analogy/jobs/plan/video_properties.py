@@ -10,6 +10,7 @@ import msgspec
 
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.joined_video import clip_of, join_clips, probe_videos
+from batch_analogy.media.light_levels import LightLevels
 from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
 from batch_analogy.media.video import VideoInfo, probe_video
 
@@ -30,6 +31,8 @@ class VideoProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     start: Fraction  # time of the first frame in the file; the sound starts there
     duration: Fraction  # of all frames
     colours: ColourSpace
+    light_levels: LightLevels | None = None  # of HDR that is kept
+    from_hdr: bool = False  # HDR was mapped to these colours
     time_range: TimeRange = WHOLE_VIDEO  # what was asked for
     constant_rate: bool = True
     high_bit_depth: bool = False  # the frames have more than 8 bits a channel

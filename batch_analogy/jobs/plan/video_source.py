@@ -30,6 +30,7 @@ from batch_analogy.jobs.store import RunStore
 from batch_analogy.json_files import read_json, write_json
 from batch_analogy.media.extract import ExtractedFrames, extract_frames
 from batch_analogy.media.joined_video import clip_of, join_clips, part_starts, probe_videos
+from batch_analogy.media.light_levels import read_light_levels
 from batch_analogy.media.picture_formats import FRAME_FORMAT
 from batch_analogy.media.recordings import find_videos
 from batch_analogy.media.timeline_reading import is_timeline, read_cut, unique_media
@@ -62,7 +63,7 @@ def open_video(
     time_range = _time_range(config, info)
     if previous and previous.video and previous.video.blake2b == fingerprint.blake2b:
         before = previous.video_properties
-        if before and before.time_range == time_range:
+        if before and (before.time_range, before.colours) == (time_range, info.colours):
             paths = (str(store.input / Path(frame.source).name) for frame in previous.frames)
             times = None
             if not before.constant_rate:
@@ -71,7 +72,7 @@ def open_video(
             more = found.recordings
             return VideoFrames(fingerprint, more, tuple(paths), *size, before.fps, before, times)
     if previous is not None and not overwrite:
-        _refuse_another(info.path, time_range, fingerprint, previous, store)
+        _refuse_another(info, time_range, fingerprint, previous, store)
     frames = _extract(info, fingerprint, time_range, store, on_event)
     paths_now = tuple(map(str, frames.paths))
     properties = _properties(found, frames.times, frames.begin, time_range)
@@ -110,7 +111,8 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
     videos = [Path(file.path) for file in plan.video_files]
     files = _fingerprints(videos, plan.video_files)
     fingerprint = _joint(files, plan.clips, plan.video.path)
-    _extract(probe_files(videos, plan.clips), fingerprint, plan.time_range, store, on_event)
+    info = probe_files(videos, plan.clips).keeping_hdr(plan.colours.is_hdr)
+    _extract(info, fingerprint, plan.time_range, store, on_event)
 
 
 def keep_video(plan: Plan, store: RunStore) -> bool:
@@ -182,7 +184,8 @@ def _find(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found | None:
     if not videos:
         return None
     files = _fingerprints(videos, known)
-    return _Found(probe_videos(videos), files, (), files[0].path)
+    info = probe_videos(videos).keeping_hdr(config.keeps_hdr)
+    return _Found(info, files, (), files[0].path)
 
 
 def _find_clips(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found:
@@ -200,7 +203,7 @@ def _find_clips(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found:
             raise UsageError(f"output {video} is a video of the timeline; name another file")
     pairs = zip(clips, infos, strict=True)
     parts = [clip_of(info, TimeRange(clip.start, clip.end)) for clip, info in pairs]
-    joined = join_clips(parts)
+    joined = join_clips(parts).keeping_hdr(config.keeps_hdr)
     time_range = _time_range(config, joined)
     counts = [
         len(part.times.within(time_range.after(start)).ticks)
@@ -262,6 +265,8 @@ def _properties(
         start=start,
         duration=times.duration,
         colours=info.colours,
+        from_hdr=info.tags.is_hdr and not info.keeps_hdr,
+        light_levels=read_light_levels((info.parts or (info,))[0].path) if info.keeps_hdr else None,
         time_range=time_range,
         constant_rate=not varies,
         high_bit_depth=info.tags.is_deep,
@@ -292,13 +297,19 @@ def _video_frames(
 
 
 def _refuse_another(
-    path: Path, time_range: TimeRange, fingerprint: FileFingerprint, previous: Plan, store: RunStore
+    info: VideoInfo,
+    time_range: TimeRange,
+    fingerprint: FileFingerprint,
+    previous: Plan,
+    store: RunStore,
 ) -> None:
     if previous.video and previous.video.blake2b == fingerprint.blake2b:
         before = describe_time_range(previous.time_range)
         what = f"{before}, not with {describe_time_range(time_range)}"
+        if previous.time_range == time_range:
+            what = f"the colours {previous.colours}, not with {info.colours}"
     else:
-        what = f"other frames than those of {path}"
+        what = f"other frames than those of {info.path}"
     raise PlanChangedError(
         f"the run in {store.run_dir} was begun with {what}. Use --overwrite to start afresh, or "
         "name another folder with --run-dir"

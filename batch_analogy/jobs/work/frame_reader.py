@@ -12,10 +12,10 @@ from batch_analogy.errors import FrameError
 from batch_analogy.files import hash_file
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.camera_raw import WhiteBalance
-from batch_analogy.media.colour_tags import to_wide_gamut
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import compress_highlights
 from batch_analogy.media.label_pictures import read_map
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
 from batch_analogy.media.stills import FloatPixels, read_layers
 from batch_analogy.motion.shots.deflicker import apply_exposure
 
@@ -25,7 +25,7 @@ class FrameReader:
 
     Args:
         white_balance: the white balance for RAW frames.
-        wide_gamut: True if frames are in BT.2020; other pictures are converted to it.
+        space: of the frames; other pictures are converted to it.
         labels: True if frames are label maps (``media.label_pictures``).
         scene_light: True if frames may be brighter than white, as EXR is; highlights of all
             pictures are compressed.
@@ -35,14 +35,14 @@ class FrameReader:
         self,
         *,
         white_balance: WhiteBalance | None,
-        wide_gamut: bool,
+        space: PixelSpace = SRGB,
         labels: bool = False,
         scene_light: bool = False,
     ) -> None:
         self._scene_light = scene_light
         self._white_balance = white_balance
         self._labels = labels
-        self._wide_gamut = wide_gamut
+        self._space = space
 
     def read(self, frame: FramePlan) -> Tensor:
         """Read a frame, with the exposure correction of its plan.
@@ -59,11 +59,14 @@ class FrameReader:
         if pixels.shape[:2] != (frame.height, frame.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {frame.width}×{frame.height}")
-        return to_tensor(self._compressed(apply_exposure(pixels, frame.exposure_ev)))
+        return to_tensor(self._compressed(self._exposed(pixels, frame.exposure_ev)))
 
     def read_picture(self, path: Path) -> Tensor:
         """Read a picture in the colours of the frames, (1, 3, H, W) float32 in [0, 1]."""
         return to_tensor(self._compressed(self.in_gamut(self._visible(path))))
+
+    def _exposed(self, pixels: FloatPixels, ev: float) -> FloatPixels:
+        return self._space.exposed(pixels, ev) if self._space.is_hdr else apply_exposure(pixels, ev)
 
     def _compressed(self, pixels: FloatPixels) -> FloatPixels:
         return compress_highlights(pixels) if self._scene_light else pixels
@@ -72,11 +75,13 @@ class FrameReader:
         if self._labels:
             return read_map(path).pixels
         light = self._scene_light
-        return read_layers(path, white_balance=white_balance, beyond_white=light)[0]
+        space = self._space if self._space.is_named else SRGB
+        found = read_layers(path, white_balance=white_balance, beyond_white=light, space=space)
+        return found[0]
 
     def in_gamut(self, pixels: FloatPixels) -> FloatPixels:
-        """Convert sRGB pixels, (H, W, 3), to the colours of the frames."""
-        return to_wide_gamut(pixels) if self._wide_gamut else pixels
+        """Convert pixels as they were read, (H, W, 3), to the colours of the frames."""
+        return pixels if self._space.is_named else self._space.from_srgb(pixels)
 
 
 def to_tensor(pixels: FloatPixels) -> Tensor:

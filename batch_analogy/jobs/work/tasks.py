@@ -13,6 +13,7 @@ from batch_analogy.jobs.plan.dependencies import SpanContext
 from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
 from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedReference, Plan
 from batch_analogy.media.camera_raw import WhiteBalance
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
 
 Status = Literal["done", "failed", "disk"]
 
@@ -51,7 +52,7 @@ class WorkerSpec:
     frames_at_once: int | None = None  # None: the device's default
     plan_hash: str = ""  # anchors made with another hash are ignored
     coherent: bool = False  # frames are made along the motion between them
-    wide_gamut: bool = False  # frames are in BT.2020, so the reference is converted to it
+    space: PixelSpace = SRGB  # of the frames; the reference is converted to it
     scene_light: bool = False  # frames may be brighter than white, as EXR is
     white_balance: WhiteBalance | None = None  # of RAW frames
     painting: PaintSpec | None = None  # None: frames are matched

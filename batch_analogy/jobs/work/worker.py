@@ -48,7 +48,7 @@ from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.partial_look import lay_over, mix_look
 from batch_analogy.media.picture_formats import frame_format
-from batch_analogy.media.stills import FloatPixels, read_depth, read_opacity
+from batch_analogy.media.stills import FloatPixels, read_depth, read_opacity, write_png
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class FrameWorker:
     """
 
     def __init__(self, spec: WorkerSpec) -> None:
-        if spec.scene_light:
+        if spec.scene_light or spec.space.is_hdr:
             spec = dataclasses.replace(spec, analogy=dataclasses.replace(spec.analogy, exact=True))
         self.spec = spec
         if spec.device == "cuda" and not torch.cuda.is_available():
@@ -137,7 +137,7 @@ class FrameWorker:
         self._reads_labels = spec.painting is not None and spec.painting.config.labels > 0
         self._reader = FrameReader(
             white_balance=spec.white_balance,
-            wide_gamut=spec.wide_gamut,
+            space=spec.space,
             labels=self._reads_labels,
             scene_light=spec.scene_light,
         )
@@ -237,9 +237,17 @@ class FrameWorker:
             opacity = None if self._reads_labels else read_opacity(Path(shown))
             if opacity is not None and name != "b":
                 opacity = turn_upright(opacity[..., None], task.frame.turn)[..., 0]
-            format.write(path, with_opacity(pixels, opacity), read_depth(Path(shown)))
+            self._write(path, with_opacity(pixels, opacity), Path(shown))
             written[name] = OutputFile(str(path), path.stat().st_size, hash_file(path))
         return written
+
+    def _write(self, path: Path, pixels: FloatPixels, shown: Path) -> None:
+        """Write a finished frame, as deep as what it is made from; HDR needs 16 bits."""
+        space, depth = self.spec.space, read_depth(shown)
+        if space.is_named:
+            write_png(path, pixels, 16 if space.is_hdr else depth, space)
+        else:
+            frame_format(shown).write(path, pixels, depth)
 
     def _laid_over(
         self, name: str, task: FrameTask, made: MadeFrame, a: torch.Tensor
@@ -257,13 +265,11 @@ class FrameWorker:
             outside = self._mixed(own, self._shown(made.outside), task.share)
         coverage = self._masks.coverage(task.index, (own.shape[0], own.shape[1]))
         light = self.spec.scene_light
-        return lay_over(
-            outside, inside, coverage, wide_gamut=self.spec.wide_gamut, beyond_white=light
-        )
+        return lay_over(outside, inside, coverage, space=self.spec.space, beyond_white=light)
 
     def _mixed(self, own: FloatPixels, styled: FloatPixels, share: LookShare) -> FloatPixels:
         light = self.spec.scene_light
-        return mix_look(own, styled, share, wide_gamut=self.spec.wide_gamut, beyond_white=light)
+        return mix_look(own, styled, share, space=self.spec.space, beyond_white=light)
 
     def _shown(self, picture: torch.Tensor) -> FloatPixels:
         pixels = to_pixels(picture)

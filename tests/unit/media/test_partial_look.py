@@ -9,6 +9,7 @@ from batch_analogy.config.amounts import LookShare
 from batch_analogy.media.colour_tags import to_wide_gamut
 from batch_analogy.media.oklab import Oklab
 from batch_analogy.media.partial_look import mix_look
+from batch_analogy.media.pixel_spaces import SRGB, WIDE, PixelSpace
 
 rng = np.random.default_rng(5)
 
@@ -40,9 +41,9 @@ def test_oklab_has_the_published_values(
     np.testing.assert_allclose(lab(flat(*colour))[0, 0], expected, atol=1e-3)
 
 
-@pytest.mark.parametrize(("wide_gamut", "step"), [(False, 2 / 65535), (True, 0.5 / 255)])
-def test_oklab_and_back_changes_nothing_that_is_seen(wide_gamut: bool, step: float) -> None:
-    space, pixels = Oklab(wide_gamut=wide_gamut), noise()
+@pytest.mark.parametrize(("kind", "step"), [(SRGB, 2 / 65535), (WIDE, 0.5 / 255)])
+def test_oklab_and_back_changes_nothing_that_is_seen(kind: PixelSpace, step: float) -> None:
+    space, pixels = Oklab(kind), noise()
     back = space.to_pixels(space.to_light(space.from_pixels(pixels)))
     np.testing.assert_allclose(back, pixels, atol=step)  # BT.1886 is steep near black
     assert np.abs(back - pixels)[pixels > 0.05].max() < 2 / 65535
@@ -52,7 +53,7 @@ def test_wide_gamut_colours_are_the_same_colours() -> None:
     pixels = noise()
     light = np.power(pixels, np.float32(2.4))  # a display's, where BT.2020 is concerned
     srgb = Oklab().to_pixels(light)
-    wide = Oklab(wide_gamut=True).from_pixels(to_wide_gamut(pixels))
+    wide = Oklab(WIDE).from_pixels(to_wide_gamut(pixels))
     np.testing.assert_allclose(wide, Oklab().from_pixels(srgb), atol=1e-3)
 
 

@@ -39,7 +39,7 @@ from tests.support.plans import plan as sample_plan
 
 FRAMES = 4
 DRAFT = AnalogyConfig(quality="draft", min_side_px=64, precision="float32")
-READER = FrameReader(white_balance=None, wide_gamut=False)
+READER = FrameReader(white_balance=None)
 
 
 @pytest.fixture(scope="module")
