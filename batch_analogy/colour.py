@@ -38,7 +38,8 @@ def luma_of_planes(red: _Plane, green: _Plane, blue: _Plane) -> _Plane:
 def to_linear(pixels: FloatPixels) -> FloatPixels:
     """Convert sRGB to linear light, float32 (IEC 61966-2-1); 1 is white, more is brighter."""
     toe = pixels / np.float32(12.92)
-    bent = np.power((pixels + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
+    above = np.maximum(pixels, np.float32(0.0))
+    bent = np.power((above + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
     return np.where(pixels <= np.float32(_SRGB_TOE), toe, bent).astype(np.float32, copy=False)
 
 

@@ -17,6 +17,7 @@ _HDR_NAMES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 def colour_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield what becomes of colours that ordinary films do not have."""
     yield from _hdr_rows(config, plan)
+    yield from _gamut_rows(config, plan)
     yield from _light_rows(config, plan)
 
 
@@ -53,6 +54,29 @@ def _hdr_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "HDR", f"WARNING: {codec.title} cannot hold HDR; the film is turned into sRGB"
     else:
         yield "HDR", f"{name} is kept; the film needs a screen that shows it"
+
+
+def _gamut_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield whether the gamut of photographs in Display P3 is kept."""
+    from batch_analogy.jobs.plan.still_colours import is_display_p3
+    from batch_analogy.media.numbered_output import is_pattern
+
+    if plan.video is not None:
+        return
+    if plan.display_p3 and is_pattern(config.output):
+        yield "gamut", "the frames are Display P3, and so are the pictures"
+    elif plan.display_p3:
+        yield (
+            "gamut",
+            "the frames are Display P3; the film is BT.709, which plays everywhere, and "
+            "-o out/%06d.png keeps P3",
+        )
+    elif not config.makes_photographs and is_display_p3(plan.frames):
+        yield (
+            "gamut",
+            "the frames are Display P3 and are converted to sRGB, since only photo-to-photo keeps "
+            "their gamut",
+        )
 
 
 def _light_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:

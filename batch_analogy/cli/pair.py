@@ -28,6 +28,7 @@ from batch_analogy.cli.pair_files import (
     output_depths,
     read_pictures,
     record_inputs,
+    working_space,
     write_results,
 )
 from batch_analogy.config.matching import AnalogyConfig, PresetName
@@ -165,9 +166,10 @@ def pair(
         return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine, shown)
-    read = read_pictures((a, bp), masks, scene_light=scene_light)
+    space, notes = working_space((a, bp), config.refine, scene_light=scene_light)
+    read = read_pictures((a, bp), masks, space, scene_light=scene_light)
     tensors = [one.tensor for one in read]
-    for note in (note for one in read for note in one.notes):
+    for note in (*notes, *(note for one in read for note in one.notes)):
         console.note(f"NOTE: {note}")
     make_folder(folder)  # before the work, so that a full or read-only disk is noticed early
     if output is None:
@@ -176,7 +178,9 @@ def pair(
     result = _compute(console, tensors, weights_choice(look.weights), config, gpus_per_worker)
     for path in outputs.named().values():
         claims.check_unchanged(path)
-    write_results(outputs, result, (read[0], read[1]), depths, scene_light=scene_light, share=shown)
+    write_results(
+        *(outputs, result, (read[0], read[1]), depths, space), scene_light=scene_light, share=shown
+    )
     for path in outputs.named().values():
         console.result(str(path))
     seconds = round(time.monotonic() - started, 2)

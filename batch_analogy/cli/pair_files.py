@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from batch_analogy.analogy.deep import AnalogyResult
+    from batch_analogy.media.pixel_spaces import PixelSpace
     from batch_analogy.media.stills import Depth, FloatPixels
     from batch_analogy.report.sheets import Pixels
 
@@ -141,6 +142,7 @@ class InputPicture:
 
     tensor: Tensor  # (1, 3, H, W) float32
     opacity: FloatPixels | None  # (H, W) float32; None: opaque
+    space: PixelSpace | None = None  # in which it is stored
     notes: tuple[str, ...] = ()  # what the user should know about how it was read
 
 
@@ -166,12 +168,13 @@ def choose_format(chosen: Format | None, scene_light: bool) -> Format:
 
 
 def read_pictures(
-    pictures: tuple[Path, ...], masks: tuple[Path, ...], *, scene_light: bool
+    pictures: tuple[Path, ...], masks: tuple[Path, ...], space: PixelSpace, *, scene_light: bool
 ) -> list[InputPicture]:
     """Read pictures, then their masks, in parallel because large ones take long to decode.
 
     Args:
         pictures: paths. masks: paths.
+        space: of the pixels.
         scene_light: compress what is brighter than white, as only EXR has it.
 
     Raises:
@@ -181,10 +184,27 @@ def read_pictures(
     from batch_analogy.media.label_pictures import read_masks
 
     with ThreadPoolExecutor(max_workers=len(pictures) + 1) as pool:
-        reading = [pool.submit(_read_picture, path, scene_light) for path in pictures]
+        reading = [pool.submit(_read_picture, path, space, scene_light) for path in pictures]
         maps = pool.submit(read_masks, masks, pictures).result() if masks else []
         found = [one.result() for one in reading]
-    return found + [InputPicture(_tensor(one.pixels), None, one.notes) for one in maps]
+    return found + [InputPicture(_tensor(one.pixels), None, notes=one.notes) for one in maps]
+
+
+def working_space(
+    pictures: tuple[Path, ...], refine: Refine, *, scene_light: bool
+) -> tuple[PixelSpace, tuple[str, ...]]:
+    """Return the space in which pictures are matched, and what the user should know about it.
+
+    It is Display P3 if one of them is, and a photograph is made of it; else sRGB.
+    """
+    from batch_analogy.media.pixel_spaces import DISPLAY_P3, SRGB
+    from batch_analogy.media.stills import read_space
+
+    if scene_light or not any(read_space(path) == DISPLAY_P3 for path in pictures):
+        return SRGB, ()
+    if refine == "none":
+        return SRGB, ("Display P3 is converted to sRGB; only photo-to-photo keeps its gamut",)
+    return DISPLAY_P3, ()
 
 
 def output_depths(
@@ -210,6 +230,7 @@ def write_results(
     result: AnalogyResult,
     pictures: tuple[InputPicture, InputPicture],
     depths: tuple[Depth, Depth],
+    space: PixelSpace,
     *,
     scene_light: bool,
     share: LookShare,
@@ -218,8 +239,9 @@ def write_results(
 
     Args:
         outputs: their paths. result: what is written.
-        pictures: A and B', whose transparency A' and B get.
+        pictures: A and B', whose transparency and gamut A' and B get.
         depths: of A' and B.
+        space: in which they were matched.
         scene_light: highlights were compressed.
         share: of the other picture's look that each gets.
     """
@@ -228,14 +250,13 @@ def write_results(
     a, bp = (one.tensor for one in pictures)
     paths = outputs.a_prime, outputs.b
     results = [
-        _mixed(own, styled, share, scene_light=scene_light)
+        _mixed(own, styled, share, space, scene_light=scene_light)
         for own, styled in ((a, result.a_prime), (bp, result.b))
     ]
-    opacities = [one.opacity for one in pictures]
     with ThreadPoolExecutor(max_workers=2) as pool:  # compressing large ones takes a while
         writes = [
-            pool.submit(_write_picture, *one)
-            for one in zip(paths, results, depths, opacities, strict=True)
+            pool.submit(_write_picture, *one, space)
+            for one in zip(paths, results, depths, pictures, strict=True)
         ]
         for write in writes:
             write.result()
@@ -249,19 +270,21 @@ def write_results(
         from batch_analogy.media.stills import to_uint8
         from batch_analogy.report.sheets import side_by_side  # it needs fonts
 
-        shown = [_pixels(a), to_uint8(results[0]), _pixels(bp), to_uint8(results[1])]
+        own = [_display_values(one, scene_light=False) for one in (a, bp)]
+        rows = [own[0], results[0], own[1], results[1]]
+        shown = [to_uint8(space.to_srgb(one)) for one in rows]
         write_png(outputs.sheet, side_by_side(shown, ["A", "A'", "B'", "B"]))
 
 
-def _read_picture(path: Path, scene_light: bool) -> InputPicture:
+def _read_picture(path: Path, space: PixelSpace, scene_light: bool) -> InputPicture:
     from batch_analogy.media.animation import animation_notes
     from batch_analogy.media.highlights import compress_highlights
-    from batch_analogy.media.stills import read_layers
+    from batch_analogy.media.stills import read_layers, read_space
 
-    pixels, opacity = read_layers(path, beyond_white=scene_light)
+    pixels, opacity = read_layers(path, beyond_white=scene_light, space=space)
     if scene_light:
         pixels = compress_highlights(pixels)
-    return InputPicture(_tensor(pixels), opacity, animation_notes(path))
+    return InputPicture(_tensor(pixels), opacity, read_space(path), animation_notes(path))
 
 
 def _tensor(pixels: FloatPixels) -> Tensor:
@@ -271,14 +294,17 @@ def _tensor(pixels: FloatPixels) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
-def _mixed(own: Tensor, styled: Tensor, share: LookShare, *, scene_light: bool) -> FloatPixels:
+def _mixed(
+    own: Tensor, styled: Tensor, share: LookShare, space: PixelSpace, *, scene_light: bool
+) -> FloatPixels:
     """Return the pixels of a picture in part of its look."""
     from batch_analogy.media.partial_look import mix_look
 
     pixels = _display_values(styled, scene_light)
     if share.is_whole:
         return pixels
-    return mix_look(_display_values(own, scene_light), pixels, share, beyond_white=scene_light)
+    before = _display_values(own, scene_light)
+    return mix_look(before, pixels, share, space=space, beyond_white=scene_light)
 
 
 def _display_values(picture: Tensor, scene_light: bool) -> FloatPixels:
@@ -289,14 +315,17 @@ def _display_values(picture: Tensor, scene_light: bool) -> FloatPixels:
 
 
 def _write_picture(
-    path: Path, pixels: FloatPixels, depth: Depth, opacity: FloatPixels | None
+    path: Path, pixels: FloatPixels, depth: Depth, like: InputPicture, space: PixelSpace
 ) -> None:
     from batch_analogy.media.opacity import with_opacity
     from batch_analogy.media.picture_formats import format_of
+    from batch_analogy.media.pixel_spaces import SRGB
 
     picture_format = format_of(path)
     assert picture_format is not None
-    picture_format.write(path, with_opacity(pixels, opacity), depth)
+    kept = picture_format.space_of(space) if like.space == space else SRGB
+    made = pixels if kept == space else space.to_srgb(pixels)
+    picture_format.write_in(kept, path, with_opacity(made, like.opacity), depth)
 
 
 def _pixels(picture: Tensor) -> Pixels:

@@ -6,6 +6,7 @@ and of wide gamuts are called "sRGB" too.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import logging
@@ -24,7 +25,7 @@ from batch_analogy.media.matrix_profiles import (
     light_of_bytes,
     parse_matrix_profile,
 )
-from batch_analogy.media.pixel_spaces import PixelSpace
+from batch_analogy.media.pixel_spaces import DISPLAY_P3, PixelSpace
 
 _TOP = 65535
 _SAME_LEVELS = 1.5  # of 255; measured sRGB profiles differ from the standard by less
@@ -106,17 +107,34 @@ def parse_profile(data: bytes) -> Profile | None:
         _log.warning("ignoring a colour profile that cannot be read")
         return None
     profile = Profile(data, parse_matrix_profile(data))
+    if space == "RGB" and _is_display_p3(profile):
+        assert profile.matrix is not None
+        profile = Profile(data, dataclasses.replace(profile.matrix, space=DISPLAY_P3))
     return None if space in ("RGB", "GRAY") and _is_srgb(profile, space) else profile
+
+
+def _is_display_p3(profile: Profile) -> bool:
+    """Return whether a profile shows greys and colours as Display P3 does, but for rounding."""
+    if profile.matrix is None:
+        return False
+    found = to_srgb(light_of(_samples(), profile.matrix), clip=False)
+    wanted = DISPLAY_P3.to_srgb(_samples())
+    return bool(np.abs(found - wanted).max() * 255 <= _SAME_LEVELS)
+
+
+@functools.lru_cache(maxsize=1)
+def _samples() -> npt.NDArray[np.float32]:
+    greys = np.repeat(_STEPS[:, None], 3, axis=1)
+    pure = [greys * np.float32(keep) for keep in np.eye(3)]
+    pale = [np.float32(1.0) - colours for colours in pure]
+    return np.stack([greys, *pure, *pale])
 
 
 def _is_srgb(profile: Profile, space: str) -> bool:
     """Return whether a profile leaves greys and colours as they are, but for rounding."""
-    greys = np.repeat(_STEPS[:, None], 3, axis=1)
-    pure = [greys * np.float32(keep) for keep in np.eye(3)]
-    pale = [np.float32(1.0) - colours for colours in pure]
-    colours = np.stack([greys, *pure, *pale])
+    colours = _samples()
     if space == "GRAY":
-        colours = greys[None, :, :1]
+        colours = colours[:1, :, :1]
     if profile.matrix is not None:
         return bool(np.abs(profile.to_srgb(colours) - colours).max() * 255 <= _SAME_LEVELS)
     levels = np.rint(colours * 255).astype(np.uint8)

@@ -17,15 +17,13 @@ from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.captions import Captions
 from batch_analogy.media.fitting import fit_pixels
 from batch_analogy.media.openexr import check_exr_support
-from batch_analogy.media.picture_formats import EXR, FRAME_FORMAT, PNG, format_of
-from batch_analogy.media.pixel_spaces import SRGB
+from batch_analogy.media.picture_formats import EXR, FRAME_FORMAT, format_of
 from batch_analogy.media.stills import (
     Depth,
     FloatPixels,
     read_depth,
     read_size,
     read_space,
-    write_png,
 )
 
 DEFAULT_NAME = f"%06d{FRAME_FORMAT.suffix}"
@@ -180,12 +178,8 @@ def _write_picture(frame: FrameBlend, path: Path, depth: int | None, changes: _C
         atomic_write_bytes(path, frame[0].read_bytes())
         return
     beyond_white = picture_format is EXR
-    space = read_space(frame[0]) if picture_format is PNG else SRGB
+    space = picture_format.space_of(read_space(frame[0]))
     pixels = read_blend(frame, alpha=True, beyond_white=beyond_white, space=space)
     if size is not None and scales:
         pixels = np.clip(fit_pixels(pixels, size, changes.fit), 0, None if beyond_white else 1)
-    burnt = changes.burn(pixels, space.white)
-    if space.is_srgb:
-        picture_format.write(path, burnt, wanted)
-    else:
-        write_png(path, burnt, wanted, space)
+    picture_format.write_in(space, path, changes.burn(pixels, space.white), wanted)

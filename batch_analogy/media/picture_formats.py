@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch_analogy.media.openexr import EXR_SUFFIX, is_exr, write_exr
+from batch_analogy.media.pixel_spaces import DISPLAY_P3, SRGB, PixelSpace
 from batch_analogy.media.stills import Depth, FloatPixels, Uint8Pixels, write_png, write_tiff
 
 
@@ -23,7 +24,9 @@ class PictureFormat:
 
     suffixes: tuple[str, ...]  # lower case, the usual one first
     numbered_depth: Depth | None  # of numbered pictures by default; None: as the frames are
-    write: Callable[[Path, FloatPixels | Uint8Pixels, Depth], None]
+    write: Callable[..., None]  # path, pixels, depth, and the space if it is another than sRGB
+
+    spaces: tuple[PixelSpace, ...] = ()  # that a file can name, besides sRGB
 
     @property
     def suffix(self) -> str:
@@ -38,9 +41,26 @@ class PictureFormat:
         """
         return f"{index:06d}{self.suffix}"
 
+    def space_of(self, space: PixelSpace) -> PixelSpace:
+        """Return the space in which pixels are written: theirs, if the format names it, or sRGB.
+
+        >>> TIFF.space_of(DISPLAY_P3) == DISPLAY_P3, EXR.space_of(DISPLAY_P3).is_srgb
+        (True, True)
+        """
+        return space if space in self.spaces or (self is PNG and space.is_named) else SRGB
+
+    def write_in(
+        self, space: PixelSpace, path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth
+    ) -> None:
+        """Write a picture in a space that ``space_of`` returned."""
+        if space.is_srgb:
+            self.write(path, pixels, depth)
+        else:
+            self.write(path, pixels, depth, space)
+
 
 PNG = PictureFormat((".png",), None, write_png)
-TIFF = PictureFormat((".tif", ".tiff"), 16, write_tiff)
+TIFF = PictureFormat((".tif", ".tiff"), 16, write_tiff, (DISPLAY_P3,))
 
 EXR = PictureFormat((EXR_SUFFIX,), None, write_exr)
 

@@ -144,6 +144,12 @@ class PixelSpace:
         light = np.maximum(times(to_linear(pixels), self.from_bt709), np.float32(0.0))
         return np.clip(self.from_light(light), np.float32(0.0), np.float32(1.0))
 
+    def to_srgb(self, pixels: FloatPixels) -> FloatPixels:
+        """Convert (..., 3) pixels to sRGB, where they may be brighter than white, or negative."""
+        if self.is_srgb:
+            return pixels
+        return to_srgb(times(self.to_light(pixels), np.linalg.inv(self.from_bt709)), clip=False)
+
     def exposed(self, pixels: FloatPixels, ev: float) -> FloatPixels:
         """Multiply the light of pixels by 2 to the power of ``ev``."""
         if ev == 0:

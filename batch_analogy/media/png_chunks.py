@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 
-from batch_analogy.media.pixel_spaces import PixelSpace
+from batch_analogy.media.icc_writing import display_p3_profile
+from batch_analogy.media.pixel_spaces import DISPLAY_P3, PixelSpace
 
 _AFTER_HEADER = 8 + 25  # the signature, and the chunk IHDR
 
@@ -13,8 +14,14 @@ _AFTER_HEADER = 8 + 25  # the signature, and the chunk IHDR
 def with_space(png: bytes, space: PixelSpace) -> bytes:
     """Return an encoded PNG that names the colour space of its pixels.
 
-    Source: PNG, third edition, section 11.3.2.6 (the chunk cICP).
+    Source: PNG, third edition, sections 11.3.2.6 (the chunk cICP) and 11.3.2.3 (iCCP).
     """
-    body = b"cICP" + space.code
-    chunk = struct.pack(">I", len(space.code)) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:_AFTER_HEADER] + chunk + png[_AFTER_HEADER:]
+    chunks = _chunk(b"cICP", space.code)
+    if space == DISPLAY_P3:  # which older programs know by its profile alone
+        chunks += _chunk(b"iCCP", b"Display P3\0\0" + zlib.compress(display_p3_profile(), 9))
+    return png[:_AFTER_HEADER] + chunks + png[_AFTER_HEADER:]
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    crc = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + crc

@@ -27,12 +27,13 @@ from batch_analogy.media.decoding import (
     upright_size,
 )
 from batch_analogy.media.icc_profiles import foreign_profile
+from batch_analogy.media.icc_writing import display_p3_profile
 from batch_analogy.media.odd_tiffs import read_odd_header
 from batch_analogy.media.opacity import extend_colours
 from batch_analogy.media.openexr import is_exr, read_exr, read_exr_header
-from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
+from batch_analogy.media.pixel_spaces import DISPLAY_P3, SRGB, PixelSpace
 from batch_analogy.media.png_chunks import with_space
-from batch_analogy.media.tiff_writing import encode_rgba
+from batch_analogy.media.tiff_writing import encode_tiff
 
 MIN_SIDE_PX = 16
 MAX_MEGAPIXELS = 200
@@ -258,10 +259,14 @@ def write_png(
     atomic_write_bytes(path, with_space(data, space) if space.is_named else data)
 
 
-def write_tiff(path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16) -> None:
-    """Write a picture as uncompressed TIFF; otherwise like ``write_png``."""
-    if pixels.shape[2:] == (4,):
-        atomic_write_bytes(path, encode_rgba(to_uint8(pixels) if depth == 8 else to_uint16(pixels)))
+def write_tiff(
+    path: Path, pixels: FloatPixels | Uint8Pixels, depth: Depth = 16, space: PixelSpace = SRGB
+) -> None:
+    """Write a picture as uncompressed TIFF; otherwise like ``write_png``, but without HDR."""
+    if pixels.shape[2:] == (4,) or space == DISPLAY_P3:
+        profile = display_p3_profile() if space == DISPLAY_P3 else b""
+        rounded = to_uint8(pixels) if depth == 8 else to_uint16(pixels)
+        atomic_write_bytes(path, encode_tiff(rounded, profile))
         return
     options = [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
     atomic_write_bytes(path, _encoded(pixels, depth, ".tif", options))

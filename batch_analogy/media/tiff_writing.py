@@ -1,4 +1,4 @@
-"""Encode TIFF pictures with an alpha channel, which OpenCV writes without naming it as such."""
+"""Encode TIFF pictures with an alpha channel or a colour profile, which OpenCV does not name."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-_SHORT, _LONG = 3, 4  # types of a tag's values
-_LETTERS = {_SHORT: "H", _LONG: "I"}
+_SHORT, _LONG, _UNDEFINED = 3, 4, 7  # types of a tag's values
+_LETTERS = {_SHORT: "H", _LONG: "I", _UNDEFINED: "B"}
 _HEADER_BYTES = 8
 _STRIP_BYTES = 1 << 16
 
 
-def encode_rgba(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
-    """Return an uncompressed TIFF of (H, W, 4) RGB and opacity, not multiplied with each other.
+def encode_tiff(
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], profile: bytes = b""
+) -> bytes:
+    """Return an uncompressed TIFF.
 
-    Source: TIFF 6.0, sections 2, 6 and 18.
+    Args:
+        pixels: (H, W, 3 or 4) RGB, or RGB and opacity, not multiplied with each other.
+        profile: an ICC profile; none: sRGB.
+
+    Source: TIFF 6.0, sections 2, 6 and 18; ICC.1:2022, annex B.4.
     """
     height, width, samples = pixels.shape
     row_bytes = width * samples * pixels.dtype.itemsize
@@ -34,8 +40,11 @@ def encode_rgba(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes
         (278, _LONG, [rows]),
         (279, _LONG, [min(rows * row_bytes, len(data) - start) for start in starts]),
         (284, _SHORT, [1]),  # interleaved
-        (338, _SHORT, [2]),  # alpha that the colours are not multiplied with
+        *(
+            [(338, _SHORT, [2])] if samples == 4 else []
+        ),  # alpha that colours are not multiplied with
         (339, _SHORT, [1] * samples),  # whole numbers without sign
+        *([(34675, _UNDEFINED, [*profile])] if profile else []),
     ]
     directory_at = _HEADER_BYTES + len(data)
     overflow_at = directory_at + 2 + 12 * len(tags) + 4

@@ -8,6 +8,7 @@ again, it is compared with the new plan, so that frames made from different inpu
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import functools
 import hashlib
 import json
@@ -27,7 +28,7 @@ from batch_analogy.jobs.plan.video_properties import ClipRange, VideoProperties,
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.openexr import is_exr
-from batch_analogy.media.pixel_spaces import PixelSpace
+from batch_analogy.media.pixel_spaces import DISPLAY_P3, PixelSpace
 from batch_analogy.media.timing import WHOLE_VIDEO, TimeRange
 
 
@@ -102,6 +103,7 @@ class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     recordings: tuple[FileFingerprint, ...] = ()  # the files of such a recording, in order
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     video_properties: VideoProperties | None = None
+    display_p3: bool = False  # stills keep this gamut
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
     painting: PaintInputs | None = None  # the inputs of a painted run
     references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
@@ -171,8 +173,8 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         ]
         if self.time_range != WHOLE_VIDEO:
             content.append([str(self.time_range.start), str(self.time_range.end)])
-        if self.colours.is_hdr:
-            content.append(["HDR", str(self.colours)])
+        if self.space.is_named:
+            content.append([*dataclasses.astuple(self.space)])
         if self.white_balance is not None:
             content.append([str(factor) for factor in self.white_balance])
         if self.painting is not None:
@@ -235,7 +237,7 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     @property
     def space(self) -> PixelSpace:
         """What the numbers of the frames' pixels mean."""
-        return PixelSpace.of_film(self.colours)
+        return DISPLAY_P3 if self.display_p3 else PixelSpace.of_film(self.colours)
 
     @property
     def scene_light(self) -> bool:
@@ -342,6 +344,7 @@ def setting_changes(
         ("weights' content", old.weights_sha256[:12], new.weights_sha256[:12]),
         ("device", old.device, new.device),
         ("batch-analogy's version", old.version, new.version),
+        ("the primaries of the frames", old.space.primaries, new.space.primaries),
         ("the first frame's white balance", old.white_balance, new.white_balance),
     ):
         if before != after:

@@ -41,8 +41,8 @@ from batch_analogy.jobs.plan.run_plan import (
     Shot,
     cut_segments,
 )
+from batch_analogy.jobs.plan.still_colours import is_display_p3, white_balance_of
 from batch_analogy.jobs.plan.video_properties import VideoProperties
-from batch_analogy.media.camera_raw import WhiteBalance, is_raw_file, read_white_balance
 from batch_analogy.media.exif import read_time_and_orientation
 from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps, number_of
 from batch_analogy.media.order import Arrangement, arrange
@@ -141,7 +141,8 @@ def make_plan(
         recordings=video.recordings if video else (),
         estimated=video.estimated if video else False,
         video_properties=video.properties if video else None,
-        white_balance=_white_balance(frames),
+        display_p3=config.makes_photographs and video is None and is_display_p3(frames),
+        white_balance=white_balance_of(frames),
         references=references,
         **_outside_fields(config, outside, frames, video),
         strength=_place_amounts("strength", config, frames, video),
@@ -372,13 +373,6 @@ def format_gaps(gaps: Sequence[Gap]) -> str:
     """Return the first of the missing numbers, as people write them."""
     shown = ", ".join(format_frames(gap.numbers) for gap in gaps[:SHOWN_GAPS])
     return shown + (f" … ({len(gaps) - SHOWN_GAPS} more gaps)" if len(gaps) > SHOWN_GAPS else "")
-
-
-def _white_balance(frames: Sequence[FramePlan]) -> WhiteBalance | None:
-    """Return the white balance of the first RAW file, which is used for all of them."""
-    raws = (frame.source for frame in frames if frame.error is None and is_raw_file(frame.source))
-    first = next(raws, None)
-    return None if first is None else read_white_balance(Path(first))
 
 
 def _in_order(frames: list[FramePlan], order: Order) -> list[FramePlan]:
