@@ -11,7 +11,7 @@ from PIL import Image
 
 from batch_analogy.errors import InputError
 from batch_analogy.media.class_colours import BLACK, TRANSPARENT, WHITE, Colour, class_colour
-from batch_analogy.media.coverage import mask_size, read_coverage
+from batch_analogy.media.coverage import coverage_notes, mask_size, read_coverage
 from batch_analogy.media.label_pictures import read_map, read_masks
 from batch_analogy.media.openexr import write_exr
 from tests.support.stills import deep_tiff
@@ -237,3 +237,34 @@ def test_maps_in_formats_that_pillow_does_not_read(tmp_path: Path, kind: str) ->
     coverage = read_coverage(path)
     assert coverage[:, :20].max() == 0
     assert coverage[:, 20:].min() > 0.9999
+
+
+@pytest.mark.parametrize("kind", ["red", "palette", "jpeg", "two colours"])
+def test_all_colours_of_a_mask_but_black_are_inside(tmp_path: Path, kind: str) -> None:
+    colour = (128, 0, 0) if kind == "palette" else (255, 0, 0)
+    drawn = np.zeros((40, 64, 3), np.uint8)
+    drawn[:20] = colour
+    if kind == "two colours":
+        drawn[:20, 32:] = (0, 0, 64)
+    path = tmp_path / f"mask.{'jpg' if kind == 'jpeg' else 'png'}"
+    picture = Image.fromarray(drawn)
+    (picture.quantize(4) if kind == "palette" else picture).save(path)
+    coverage = read_coverage(path)[..., 0]
+    assert coverage[:16].min() > 0.95
+    assert coverage[24:].max() < 0.05
+    assert f"{path.name} is coloured; all but black counts as white" in coverage_notes(
+        path, (40, 64)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "note"), [(0, "black everywhere"), (255, "white everywhere"), (128, "than 50%")]
+)
+def test_masks_that_may_be_mistakes_are_told(tmp_path: Path, value: int, note: str) -> None:
+    drawn = np.full((40, 64), value, np.uint8)
+    if value == 128:
+        drawn[20:] = 0
+    Image.fromarray(drawn).save(tmp_path / "mask.png")
+    (told,) = coverage_notes(tmp_path / "mask.png", (40, 64))
+    assert note in told
+    assert read_coverage(tmp_path / "mask.png")[:18].max() == pytest.approx(value / 255)
