@@ -54,7 +54,8 @@ from batch_analogy.jobs.events import (
 from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_progress import RunProgress
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
-from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
+from batch_analogy.jobs.plan.segments import cut_segments
 from batch_analogy.media.stills import write_png
 from benchmarks.common import peak_memory_bytes, report
 from tests.support.simulated_pool import (

@@ -17,6 +17,8 @@ _HDR_NAMES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 def colour_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield what becomes of colours that ordinary films do not have."""
     yield from _hdr_rows(config, plan)
+    if plan.named_space is not None:
+        yield "colours", f"the frames are {plan.named_space.name}, by {plan.named_space.config}"
     yield from _gamut_rows(config, plan)
     yield from _light_rows(config, plan)
 

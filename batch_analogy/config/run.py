@@ -159,6 +159,9 @@ class RunConfig:
     film_size: str = FULL  # or "max", "50%", "1920x1080"
     film_fit: FilmFit = "letterbox"  # of frames of another shape
     hdr: Hdr = "keep"  # of a video, where a photograph is made of it; bt709: never
+    ocio: str | None = None  # an OpenColorIO configuration; None: $OCIO
+    colour_space_in: str | None = None  # of the frames, in that; None: as they say themselves
+    colour_space_out: str | None = None  # of numbered pictures; None: sRGB, or its light in EXR
     start: str | None = None  # start of the video part, as typed: seconds or a timecode
     end: str | None = None  # likewise
     keep_audio: bool = False  # the film has the sound and the subtitles of the video

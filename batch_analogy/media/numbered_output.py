@@ -15,9 +15,11 @@ from batch_analogy.errors import FilmError, FrameError, UsageError
 from batch_analogy.files import atomic_write_bytes, disk_errors, move_into_place
 from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.captions import Captions
+from batch_analogy.media.colour_transforms import Conversion
 from batch_analogy.media.fitting import fit_pixels
-from batch_analogy.media.openexr import check_exr_support
+from batch_analogy.media.openexr import check_exr_support, write_exr
 from batch_analogy.media.picture_formats import EXR, FRAME_FORMAT, format_of
+from batch_analogy.media.pixel_spaces import SRGB
 from batch_analogy.media.stills import (
     Depth,
     FloatPixels,
@@ -92,6 +94,7 @@ def write_numbered(
     earlier: int = 0,
     scratch: Path | None = None,
     captions: Captions | None = None,
+    convert: Conversion | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> int:
     """Write frames as numbered pictures.
@@ -105,6 +108,7 @@ def write_numbered(
         earlier: number of pictures that an earlier call wrote; those beyond the frames are deleted.
         scratch: folder of the unfinished picture, on the same disk; None: that of the pictures.
         captions: a text for each frame, which is burnt in.
+        convert: from sRGB, which may be brighter than white, to the colours to be stored.
         on_frame: called with the number of pictures written so far.
 
     Returns:
@@ -123,7 +127,7 @@ def write_numbered(
         if captions is not None and captions.texts[index]:
             burn = functools.partial(captions.burn, index)
         try:
-            _write(as_blend(frame), path, depth, scratch, _Changes(size, fit, burn))
+            _write(as_blend(frame), path, depth, scratch, _Changes(size, fit, burn, convert))
         except FrameError as error:
             raise FilmError(f"the pictures cannot be written: {error}") from error
         size_bytes += path.stat().st_size
@@ -145,6 +149,7 @@ class _Changes:
     size: tuple[int, int] | None
     fit: FilmFit
     burn: Callable[[FloatPixels, float], FloatPixels]
+    convert: Conversion | None = None
 
 
 def _write(
@@ -174,12 +179,21 @@ def _write_picture(frame: FrameBlend, path: Path, depth: int | None, changes: _C
     size = changes.size
     scales = size is not None and size != read_size(frame[0])
     same = picture_format is format_of(frame[0]) and wanted == own
-    if same and len(set(frame)) == 1 and not scales and changes.burn is _as_they_are:
+    plain = changes.burn is _as_they_are and changes.convert is None
+    if same and len(set(frame)) == 1 and not scales and plain:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
-    beyond_white = picture_format is EXR
-    space = picture_format.space_of(read_space(frame[0]))
+    beyond_white = picture_format is EXR or changes.convert is not None
+    space = SRGB if beyond_white else picture_format.space_of(read_space(frame[0]))
     pixels = read_blend(frame, alpha=True, beyond_white=beyond_white, space=space)
     if size is not None and scales:
         pixels = np.clip(fit_pixels(pixels, size, changes.fit), 0, None if beyond_white else 1)
-    picture_format.write_in(space, path, changes.burn(pixels, space.white), wanted)
+    burnt = changes.burn(pixels, space.white)
+    if changes.convert is None:
+        picture_format.write_in(space, path, burnt, wanted)
+        return
+    stored = np.concatenate([changes.convert(burnt[..., :3]), burnt[..., 3:]], axis=2)
+    if picture_format is EXR:
+        write_exr(path, stored, wanted, as_stored=True)
+    else:
+        picture_format.write(path, np.clip(stored, 0, 1), wanted)

@@ -89,8 +89,12 @@ def read_exr_header(path: Path) -> ExrHeader:
         image.close()
 
 
-def read_exr(path: Path) -> FloatPixels:
+def read_exr(path: Path, *, as_stored: bool = False) -> FloatPixels:
     """Read an EXR.
+
+    Args:
+        path: the picture.
+        as_stored: return its numbers, neither encoded nor brought to the primaries of sRGB.
 
     Returns:
         (H, W, 1 to 4) float32, sRGB continued above 1, with the primaries of sRGB: grey or RGB, not
@@ -112,16 +116,23 @@ def read_exr(path: Path) -> FloatPixels:
         raise FrameError(f"{path} is damaged or truncated ({problem}); copy it again")
     light = np.asarray(stored, np.float32).reshape(*header.size, last)[..., list(header.channels)]
     light = np.nan_to_num(light, nan=0.0, posinf=_LARGEST_HALF, neginf=-_LARGEST_HALF)
-    return _encoded(_in_display_window(light, header), header)
+    return _encoded(_in_display_window(light, header), header, as_stored)
 
 
-def write_exr(path: Path, pixels: FloatPixels | npt.NDArray[np.uint8], depth: int) -> None:
+def write_exr(
+    path: Path,
+    pixels: FloatPixels | npt.NDArray[np.uint8],
+    depth: int,
+    *,
+    as_stored: bool = False,
+) -> None:
     """Write a picture as EXR.
 
     Args:
         path: the file; written as a whole or not at all.
         pixels: (H, W, 3 or 4) float32, sRGB that may continue above 1, and opacity; or uint8.
         depth: 32 for floats, anything less for half floats.
+        as_stored: the pixels are the numbers to store, in a space that the file does not name.
 
     Raises:
         OutputDiskError: the disk is full or read-only, or the user may not write there.
@@ -130,7 +141,8 @@ def write_exr(path: Path, pixels: FloatPixels | npt.NDArray[np.uint8], depth: in
     library = _library(path)
     if pixels.dtype == np.uint8:
         pixels = pixels.astype(np.float32) / np.float32(255.0)
-    light = to_linear(np.asarray(pixels[..., :3], np.float32))
+    light = np.asarray(pixels[..., :3], np.float32)
+    light = light if as_stored else to_linear(light)
     if pixels.shape[2] == 4:
         opacity = np.asarray(pixels[..., 3:], np.float32)
         light = np.concatenate([light * opacity, opacity], axis=2)
@@ -142,7 +154,8 @@ def write_exr(path: Path, pixels: FloatPixels | npt.NDArray[np.uint8], depth: in
     spec = library.ImageSpec(width, height, channels, kind)
     spec.attribute("compression", "zip")
     spec.attribute("DateTime", _NO_DATE)
-    spec.attribute("chromaticities", "float[8]", _BT709)
+    if not as_stored:
+        spec.attribute("chromaticities", "float[8]", _BT709)
     temporary = temporary_path(path)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -263,19 +276,21 @@ def _in_display_window(light: FloatPixels, header: ExrHeader) -> FloatPixels:
     return shown
 
 
-def _encoded(light: FloatPixels, header: ExrHeader) -> FloatPixels:
+def _encoded(light: FloatPixels, header: ExrHeader, as_stored: bool) -> FloatPixels:
     """Encode light with the primaries of the file, multiplied by its opacity, as sRGB."""
     opacity = None
     if header.has_alpha:
         light, opacity = light[..., :-1], np.clip(light[..., -1:], 0.0, 1.0).astype(np.float32)
         light = np.where(opacity > 0, light / np.maximum(opacity, _LEAST_OPACITY), light)
-    if light.shape[2] == 3 and header.chromaticities != _BT709:
+    if light.shape[2] == 3 and header.chromaticities != _BT709 and not as_stored:
         rows = _to_bt709(header.chromaticities)
         if rows is not None:  # sums, not a matrix product, which depends on the number of threads
             planes = [light[..., n] for n in range(3)]
             mixed = [r[0] * planes[0] + r[1] * planes[1] + r[2] * planes[2] for r in rows]
             light = np.stack(mixed, axis=-1)
-    encoded = to_srgb(light.astype(np.float32, copy=False), clip=False)
+    encoded = light.astype(np.float32, copy=False)
+    if not as_stored:
+        encoded = to_srgb(encoded, clip=False)
     return encoded if opacity is None else np.concatenate([encoded, opacity], axis=2)
 
 

@@ -38,6 +38,13 @@ _FROM_BT709 = {
     "bt709": np.eye(3),
     "bt2020": BT709_TO_BT2020.astype(np.float64),
     "smpte432": _BT709_TO_P3,
+    "ap1": np.array(  # of ACEScg
+        [
+            [0.613097, 0.339523, 0.047380],
+            [0.070194, 0.916354, 0.013452],
+            [0.020616, 0.109570, 0.869815],
+        ]
+    ),
 }
 _SRGB, _BT1886, _PQ, _HLG = "iec61966-2-1", "bt2020-10", "smpte2084", "arib-std-b67"
 _PRIMARIES_CODES = {"bt709": 1, "bt2020": 9, "smpte432": 12}  # of ITU-T H.273
@@ -161,6 +168,20 @@ SRGB = PixelSpace()
 WIDE = PixelSpace("bt2020", _BT1886)
 """BT.2020 as videos without HDR have it."""
 DISPLAY_P3 = PixelSpace("smpte432", _SRGB)
+
+
+SCENE = PixelSpace("ap1", _SRGB)
+"""Of light without limits, whose colours may lie outside sRGB; pictures are not stored in it."""
+
+
+def widened(pixels: FloatPixels) -> FloatPixels:
+    """Convert (H, W, 3) sRGB without limits to ``SCENE``; light that it lacks becomes 0."""
+    return to_srgb(np.maximum(times(to_linear(pixels), SCENE.from_bt709), 0.0), clip=False)
+
+
+def narrowed(pixels: FloatPixels) -> FloatPixels:
+    """Invert ``widened``; light of colours outside sRGB is negative."""
+    return SCENE.to_srgb(pixels)
 
 
 def times(values: FloatPixels, matrix: npt.NDArray[Any]) -> FloatPixels:

@@ -107,6 +107,22 @@ def read_layers(
     return extend_colours(np.ascontiguousarray(colours), opacity), opacity
 
 
+def read_stored(path: Path, white_balance: WhiteBalance | None = None) -> FloatPixels:
+    """Read the colours of a picture as they are stored, whatever they mean.
+
+    Returns:
+        (H, W, 3) float32: of EXR any numbers, else in [0, 1]; under transparency they continue.
+
+    Raises:
+        FrameError: as for ``read_still``.
+    """
+    pixels = np.ascontiguousarray(_read(path, None, white_balance, "stored"))
+    if pixels.shape[2] not in (2, 4):
+        return np.ascontiguousarray(flatten(pixels))
+    opacity = np.ascontiguousarray(pixels[..., -1])
+    return extend_colours(np.ascontiguousarray(flatten(pixels[..., :-1])), opacity)
+
+
 def _read(
     path: Path,
     at_least_px: int | None,
@@ -119,7 +135,7 @@ def _read(
         return read_raw(path, white_balance, at_least_px=at_least_px)
     if is_exr(path):
         _check_size(path, *_exr_size(path))
-        return read_exr(path)
+        return read_exr(path, as_stored=colours == "stored")
     with decoding(path):
         if (header := read_odd_header(path)) is not None:
             _check_size(path, *header.upright_size)

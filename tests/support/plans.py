@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
-from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
+from batch_analogy.jobs.plan.segments import cut_segments
 
 
 def plan(count: int = 4, **changes: Any) -> Plan:

@@ -10,6 +10,35 @@ from batch_analogy.config.run import Hdr
 
 _FILM = "Film"
 
+OcioOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The OpenColorIO configuration for --colour-space-in and --colour-space-out: a file, "
+        "or a built-in one like ocio://default. By default that of OCIO in the environment.",
+        metavar="CONFIG",
+        show_default=False,
+        rich_help_panel=_FILM,
+    ),
+]
+SpaceInOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The colour space of the frames, and of references in EXR, like ACEScg. By default "
+        "pictures say themselves what they are.",
+        metavar="NAME",
+        show_default=False,
+        rich_help_panel=_FILM,
+    ),
+]
+SpaceOutOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The colour space of numbered pictures. By default sRGB, or its light in EXR.",
+        metavar="NAME",
+        show_default=False,
+        rich_help_panel=_FILM,
+    ),
+]
 HdrOption = Annotated[
     Hdr,
     typer.Option(

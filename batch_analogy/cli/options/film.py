@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from batch_analogy.cli.options.colour import HdrOption
+from batch_analogy.cli.options.colour import HdrOption, OcioOption, SpaceInOption, SpaceOutOption
 from batch_analogy.cli.options.film_additions import (
     ChaptersOption,
     MusicFadeOption,
@@ -362,13 +362,17 @@ class FilmOptions:
     temporal: TemporalOption = RunConfig.temporal
     deflicker: DeflickerOption = None  # None: decided by command and source
     hdr: HdrOption = RunConfig.hdr
+    ocio: OcioOption = None
+    colour_space_in: SpaceInOption = None
+    colour_space_out: SpaceOutOption = None
 
     def config_fields(self) -> dict[str, Any]:
         """Return the film's fields of ``RunConfig``, without the paths."""
         same = ("fps", "hold", "blend", "depth", "crf", "start", "end", "order")
         more = ("film_size", "film_fit", "on_missing", "temporal", "orientation")
         added = ("music", "music_fade", "timeline", "text", "text_place", "text_size", "text_font")
-        fields = {name: getattr(self, name) for name in (*same, *more, *added, "hdr")}
+        colours = ("hdr", "ocio", "colour_space_in", "colour_space_out")
+        fields = {name: getattr(self, name) for name in (*same, *more, *added, *colours)}
         fields["shots"] = parse_shots_option(self.shots)
         fields |= sound_fields(self.sound)
         if self.media is not None:

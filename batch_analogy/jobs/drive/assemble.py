@@ -40,6 +40,7 @@ from batch_analogy.jobs.plan.survey import gaps_of
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.blend import FrameBlend
 from batch_analogy.media.captions import Captions
+from batch_analogy.media.colour_transforms import to_space
 from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film import FilmInfo, encode_film
 from batch_analogy.media.film_layout import film_size_of
@@ -293,6 +294,9 @@ def _write_pictures(
         earlier=earlier,
         scratch=scratch,
         captions=captions,
+        convert=to_space(config.ocio, config.colour_space_out)
+        if config.ocio and config.colour_space_out
+        else None,
         on_frame=report,
     )
     height, width = size
@@ -384,6 +388,8 @@ def _key(
         content.append([config.film_size, config.film_fit])
     if config.chapters:
         content.append("chapters")
+    if config.colour_space_out:
+        content.append([config.ocio, config.colour_space_out])
     if config.text:
         style = style_of(config)
         content.append([config.text, style.place, style.size, str(style.font)])

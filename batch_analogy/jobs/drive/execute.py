@@ -218,6 +218,7 @@ class Run:
             device=self.plan.device,
             threads=None,
             coherent=self.plan.coherent,
+            named_space=self.plan.named_space,
             space=self.plan.space,
             scene_light=self.plan.scene_light,
             white_balance=self.plan.white_balance,

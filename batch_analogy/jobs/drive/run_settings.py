@@ -74,6 +74,7 @@ def absolute_config(config: RunConfig) -> RunConfig:
         output=Path(os.path.abspath(expand_user(config.output))),
         run_dir=Path(os.path.abspath(expand_user(config.run_dir))),
         text_font=config.text_font and Path(os.path.abspath(expand_user(config.text_font))),
+        ocio=_ocio_config(config),
         music=config.music and Path(os.path.abspath(expand_user(config.music))),
         timeline=_absolute(config.timeline),
         media_dir=_absolute(config.media_dir),
@@ -83,6 +84,16 @@ def absolute_config(config: RunConfig) -> RunConfig:
 
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else Path(os.path.abspath(expand_user(path)))
+
+
+def _ocio_config(config: RunConfig) -> str | None:
+    """Return the OpenColorIO configuration, if one is used, for all machines and later starts."""
+    if config.colour_space_in is None and config.colour_space_out is None:
+        return config.ocio
+    chosen = config.ocio or os.environ.get("OCIO") or None
+    if chosen is None or "://" in chosen:
+        return chosen
+    return os.path.abspath(expand_user(chosen))
 
 
 def resolved_config(config: RunConfig, manifest: Manifest | None) -> RunConfig:

@@ -15,9 +15,9 @@ from batch_analogy.jobs.plan.run_plan import (
     PlacedReference,
     Plan,
     Shot,
-    cut_segments,
     setting_changes,
 )
+from batch_analogy.jobs.plan.segments import cut_segments
 
 EV_FADE_FRAMES = 48  # over which new frames leave the exposure of their old neighbours
 EV_MEAN_FRAMES = 12  # of the neighbours that this exposure is taken from

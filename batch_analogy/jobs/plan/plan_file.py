@@ -23,8 +23,8 @@ from batch_analogy.jobs.plan.run_plan import (
     PlanFacts,
     Segment,
     Shot,
-    cut_segments,
 )
+from batch_analogy.jobs.plan.segments import cut_segments
 from batch_analogy.json_files import (
     decode_json,
     from_plain,

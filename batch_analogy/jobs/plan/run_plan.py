@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import msgspec
 
 from batch_analogy.errors import PlanChangedError
+from batch_analogy.jobs.plan.colour_spaces import NamedSpace
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
 from batch_analogy.jobs.plan.flat_fields import flat_fields
 from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
@@ -104,6 +104,7 @@ class PlanFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     estimated: bool = False  # a dry run of a video: the number of frames is a guess
     video_properties: VideoProperties | None = None
     display_p3: bool = False  # stills keep this gamut
+    named_space: NamedSpace | None = None  # of the frames
     white_balance: WhiteBalance | None = None  # of RAW files, for all of them
     painting: PaintInputs | None = None  # the inputs of a painted run
     references: tuple[PlacedReference, ...] = ()  # by frame, if ``reference`` is a folder of them
@@ -173,8 +174,10 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         ]
         if self.time_range != WHOLE_VIDEO:
             content.append([str(self.time_range.start), str(self.time_range.end)])
-        if self.space.is_named:
-            content.append([*dataclasses.astuple(self.space)])
+        content += self._colour_content()
+        content += (
+            [] if self.named_space is None else [[*msgspec.structs.astuple(self.named_space)[1:]]]
+        )
         if self.white_balance is not None:
             content.append([str(factor) for factor in self.white_balance])
         if self.painting is not None:
@@ -190,6 +193,13 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
             places = (str(reference.frame) for reference in self.references2)
             content.append(["reference2", self.reference2.blake2b, *places])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def _colour_content(self) -> list[list[str | None]]:
+        named: list[str | None] = (
+            [] if self.named_space is None else [self.named_space.name, self.named_space.digest]
+        )
+        space: list[str | None] = [*dataclasses.astuple(self.space)] if self.space.is_named else []
+        return [one for one in (space, named) if one]
 
     @property
     def total(self) -> int:
@@ -242,7 +252,8 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
     @property
     def scene_light(self) -> bool:
         """True if frames may be brighter than white, which paintings cannot show."""
-        return self.painting is None and any(is_exr(Path(f.source)) for f in self.frames)
+        is_light = self.named_space or any(is_exr(Path(f.source)) for f in self.frames)
+        return self.painting is None and bool(is_light)
 
     @property
     def keyframes(self) -> dict[int, int]:
@@ -266,20 +277,6 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         if output == "b":
             return self.reference_height, self.reference_width
         return self.frames[index].height, self.frames[index].width
-
-
-def cut_segments(shots: Iterable[Shot], segment_frames: int) -> tuple[Segment, ...]:
-    """Cut shots into segments of at most ``segment_frames`` frames.
-
-    >>> [(s.start, s.stop) for s in cut_segments([Shot(0, 0, 5), Shot(1, 5, 7)], 3)]
-    [(0, 3), (3, 5), (5, 7)]
-    """
-    segments: list[Segment] = []
-    for shot in shots:
-        for start in range(shot.start, shot.stop, segment_frames):
-            stop = min(start + segment_frames, shot.stop)
-            segments.append(Segment(len(segments), start, stop))
-    return tuple(segments)
 
 
 _LOOK = "look."
@@ -344,6 +341,7 @@ def setting_changes(
         ("weights' content", old.weights_sha256[:12], new.weights_sha256[:12]),
         ("device", old.device, new.device),
         ("batch-analogy's version", old.version, new.version),
+        ("the colour space of the frames", old.named_space, new.named_space),
         ("the primaries of the frames", old.space.primaries, new.space.primaries),
         ("the first frame's white balance", old.white_balance, new.white_balance),
     ):

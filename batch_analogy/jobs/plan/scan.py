@@ -18,8 +18,9 @@ import numpy as np
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FrameError, UsageError
 from batch_analogy.jobs.events import OnEvent, PlanProgress
-from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot, cut_segments
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, Shot
 from batch_analogy.jobs.plan.scan_cache import ScanCache
+from batch_analogy.jobs.plan.segments import cut_segments
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
 from batch_analogy.jobs.resources import available_memory_bytes, usable_cores
 from batch_analogy.jobs.store import RunStore

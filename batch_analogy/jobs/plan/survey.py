@@ -19,6 +19,7 @@ from batch_analogy.analogy.features.weights import WeightsFile
 from batch_analogy.config.amounts import parse_amounts
 from batch_analogy.config.run import SEGMENT_FRAMES, Order, RunConfig
 from batch_analogy.errors import InputError, UsageError
+from batch_analogy.jobs.plan.colour_spaces import named_space
 from batch_analogy.jobs.plan.fingerprints import (
     FileFingerprint,
     fingerprint_file,
@@ -39,8 +40,8 @@ from batch_analogy.jobs.plan.run_plan import (
     PlacedReference,
     Plan,
     Shot,
-    cut_segments,
 )
+from batch_analogy.jobs.plan.segments import cut_segments
 from batch_analogy.jobs.plan.still_colours import is_display_p3, white_balance_of
 from batch_analogy.jobs.plan.video_properties import VideoProperties
 from batch_analogy.media.exif import read_time_and_orientation
@@ -101,6 +102,7 @@ def make_plan(
         InputError: the reference or every frame cannot be used, or no frame size has a majority.
         UsageError: the source does not exist.
     """
+    space = named_space(config, is_video=video is not None)
     known = _known_fingerprints(previous)
     fingerprints, (height, width) = _survey_references(config, config.reference, known)
     outside: list[FileFingerprint] = []
@@ -141,7 +143,8 @@ def make_plan(
         recordings=video.recordings if video else (),
         estimated=video.estimated if video else False,
         video_properties=video.properties if video else None,
-        display_p3=config.makes_photographs and video is None and is_display_p3(frames),
+        named_space=space,
+        display_p3=config.makes_photographs and not (video or space) and is_display_p3(frames),
         white_balance=white_balance_of(frames),
         references=references,
         **_outside_fields(config, outside, frames, video),

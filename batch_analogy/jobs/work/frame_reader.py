@@ -10,13 +10,16 @@ from torch import Tensor
 
 from batch_analogy.errors import FrameError
 from batch_analogy.files import hash_file
+from batch_analogy.jobs.plan.colour_spaces import NamedSpace
 from batch_analogy.jobs.plan.run_plan import FramePlan
 from batch_analogy.media.camera_raw import WhiteBalance
+from batch_analogy.media.colour_transforms import from_space
 from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import compress_highlights
 from batch_analogy.media.label_pictures import read_map
-from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
-from batch_analogy.media.stills import FloatPixels, read_layers
+from batch_analogy.media.openexr import is_exr
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace, widened
+from batch_analogy.media.stills import FloatPixels, read_layers, read_stored
 from batch_analogy.motion.shots.deflicker import apply_exposure
 
 
@@ -26,6 +29,7 @@ class FrameReader:
     Args:
         white_balance: the white balance for RAW frames.
         space: of the frames; other pictures are converted to it.
+        named_space: of the frames, and of other pictures in EXR.
         labels: True if frames are label maps (``media.label_pictures``).
         scene_light: True if frames may be brighter than white, as EXR is; highlights of all
             pictures are compressed.
@@ -36,10 +40,14 @@ class FrameReader:
         *,
         white_balance: WhiteBalance | None,
         space: PixelSpace = SRGB,
+        named_space: NamedSpace | None = None,
         labels: bool = False,
         scene_light: bool = False,
     ) -> None:
         self._scene_light = scene_light
+        self._convert = None
+        if named_space is not None:
+            self._convert = from_space(named_space.config, named_space.name)
         self._white_balance = white_balance
         self._labels = labels
         self._space = space
@@ -55,7 +63,7 @@ class FrameReader:
         """
         source = Path(frame.source)
         _check_unchanged(source, frame)
-        pixels = turn_upright(self._visible(source, self._white_balance), frame.turn)
+        pixels = turn_upright(self._visible(source, self._white_balance, own=True), frame.turn)
         if pixels.shape[:2] != (frame.height, frame.width):
             found = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise FrameError(f"{source} is {found} px, expected {frame.width}×{frame.height}")
@@ -71,13 +79,17 @@ class FrameReader:
     def _compressed(self, pixels: FloatPixels) -> FloatPixels:
         return compress_highlights(pixels) if self._scene_light else pixels
 
-    def _visible(self, path: Path, white_balance: WhiteBalance | None = None) -> FloatPixels:
+    def _visible(
+        self, path: Path, white_balance: WhiteBalance | None = None, *, own: bool = False
+    ) -> FloatPixels:
         if self._labels:
             return read_map(path).pixels
+        if self._convert is not None and (own or is_exr(path)):
+            return widened(self._convert(read_stored(path, white_balance)))
         light = self._scene_light
         space = self._space if self._space.is_named else SRGB
         found = read_layers(path, white_balance=white_balance, beyond_white=light, space=space)
-        return found[0]
+        return found[0] if self._convert is None else widened(found[0])
 
     def in_gamut(self, pixels: FloatPixels) -> FloatPixels:
         """Convert pixels as they were read, (H, W, 3), to the colours of the frames."""

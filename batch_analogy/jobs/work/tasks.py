@@ -9,6 +9,7 @@ from batch_analogy.config.amounts import WHOLE, LookShare
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Target
+from batch_analogy.jobs.plan.colour_spaces import NamedSpace
 from batch_analogy.jobs.plan.dependencies import SpanContext
 from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
 from batch_analogy.jobs.plan.run_plan import FramePlan, PlacedReference, Plan
@@ -52,6 +53,7 @@ class WorkerSpec:
     frames_at_once: int | None = None  # None: the device's default
     plan_hash: str = ""  # anchors made with another hash are ignored
     coherent: bool = False  # frames are made along the motion between them
+    named_space: NamedSpace | None = None  # of the frames, and of references in EXR
     space: PixelSpace = SRGB  # of the frames; the reference is converted to it
     scene_light: bool = False  # frames may be brighter than white, as EXR is
     white_balance: WhiteBalance | None = None  # of RAW frames

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from batch_analogy.analogy.features import FeatureExtractor
@@ -47,7 +48,8 @@ from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.partial_look import lay_over, mix_look
-from batch_analogy.media.picture_formats import frame_format
+from batch_analogy.media.picture_formats import EXR, frame_format
+from batch_analogy.media.pixel_spaces import SCENE, narrowed
 from batch_analogy.media.stills import FloatPixels, read_depth, read_opacity, write_png
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
@@ -133,11 +135,13 @@ class FrameWorker:
         for file in (one.fingerprint for one in (*spec.references, *spec.outside)):
             if hash_file(Path(file.path)) != file.blake2b:
                 raise InputError(f"the reference {file.path} has changed since the run began")
+        self._mixing_space = SCENE if spec.named_space else spec.space
         self._store = RunStore(Path(spec.run_dir))
         self._reads_labels = spec.painting is not None and spec.painting.config.labels > 0
         self._reader = FrameReader(
             white_balance=spec.white_balance,
             space=spec.space,
+            named_space=spec.named_space,
             labels=self._reads_labels,
             scene_light=spec.scene_light,
         )
@@ -230,7 +234,7 @@ class FrameWorker:
         written = {}
         for name in outputs_of(self.spec):
             shown = self.spec.references[0].fingerprint.path if name == "b" else task.frame.source
-            format = frame_format(Path(shown))
+            format = EXR if self.spec.named_space else frame_format(Path(shown))
             path = self._store.new_frame(name, task.index, format)
             pixels = self._laid_over(name, task, made, a)
             # Transparent parts of a label map are a class, which is painted like the others.
@@ -246,6 +250,9 @@ class FrameWorker:
         space, depth = self.spec.space, read_depth(shown)
         if space.is_named:
             write_png(path, pixels, 16 if space.is_hdr else depth, space)
+        elif self.spec.named_space:
+            light = narrowed(pixels[..., :3])
+            EXR.write(path, np.concatenate([light, pixels[..., 3:]], axis=2), 32)
         else:
             frame_format(shown).write(path, pixels, depth)
 
@@ -265,11 +272,11 @@ class FrameWorker:
             outside = self._mixed(own, self._shown(made.outside), task.share)
         coverage = self._masks.coverage(task.index, (own.shape[0], own.shape[1]))
         light = self.spec.scene_light
-        return lay_over(outside, inside, coverage, space=self.spec.space, beyond_white=light)
+        return lay_over(outside, inside, coverage, space=self._mixing_space, beyond_white=light)
 
     def _mixed(self, own: FloatPixels, styled: FloatPixels, share: LookShare) -> FloatPixels:
         light = self.spec.scene_light
-        return mix_look(own, styled, share, space=self.spec.space, beyond_white=light)
+        return mix_look(own, styled, share, space=self._mixing_space, beyond_white=light)
 
     def _shown(self, picture: torch.Tensor) -> FloatPixels:
         pixels = to_pixels(picture)

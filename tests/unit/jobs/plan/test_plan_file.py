@@ -26,7 +26,8 @@ from batch_analogy.jobs.plan.plan_file import (
     read_plan,
     write_plan,
 )
-from batch_analogy.jobs.plan.run_plan import PlacedReference, Plan, Segment, Shot, cut_segments
+from batch_analogy.jobs.plan.run_plan import PlacedReference, Plan, Segment, Shot
+from batch_analogy.jobs.plan.segments import cut_segments
 from batch_analogy.jobs.plan.video_properties import VideoProperties
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.timing import TimeRange

@@ -10,7 +10,8 @@ import pytest
 
 from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
-from batch_analogy.jobs.plan.run_plan import Plan, Shot, check_continues, cut_segments
+from batch_analogy.jobs.plan.run_plan import Plan, Shot, check_continues
+from batch_analogy.jobs.plan.segments import cut_segments
 from tests.support.plans import plan
 
 

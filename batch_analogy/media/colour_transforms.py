@@ -1,0 +1,130 @@
+"""Colour spaces of OpenColorIO configurations, with the optional extra ``ocio``.
+
+Light with the primaries of sRGB, without a limit at white, is what this program computes with; a
+configuration's spaces are converted to it and from it. Results do not depend on the machine: no
+step is replaced by a faster one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_analogy.colour import to_linear, to_srgb
+from batch_analogy.errors import InputError, MachineError, UsageError
+
+FloatPixels = npt.NDArray[np.float32]
+Conversion = Callable[[FloatPixels], FloatPixels]
+"""Maps (H, W, 3) float32 to the same shape."""
+
+_LIGHT = "lin_rec709_srgb"  # of the configurations that OpenColorIO holds itself
+_BUILT_IN = "ocio://"
+_MOST_NAMES = 8
+
+
+def check_colour_space(config: str, name: str) -> str:
+    """Check that a configuration converts a colour space; return a digest of the configuration.
+
+    Args:
+        config: a file, or the name of a built-in configuration such as ``ocio://default``.
+        name: a colour space, a role or an alias.
+
+    Raises:
+        MachineError: the extra is not installed.
+        InputError: the configuration cannot be read, or says not what its colours are.
+        UsageError: it has no such space.
+    """
+    _processor(config, name, True)
+    return str(_config(config).getCacheID())
+
+
+def from_space(config: str, name: str) -> Conversion:
+    """Return the conversion of stored values to sRGB, which continues above 1.
+
+    Raises:
+        The errors of ``check_colour_space``.
+    """
+    processor = _processor(config, name, True)
+    return lambda pixels: to_srgb(_applied(processor, pixels), clip=False)
+
+
+def to_space(config: str, name: str) -> Conversion:
+    """Return the inverse of ``from_space``."""
+    processor = _processor(config, name, False)
+    return lambda pixels: _applied(processor, to_linear(np.asarray(pixels, np.float32)))
+
+
+def _applied(processor: Any, pixels: FloatPixels) -> FloatPixels:
+    made = np.array(pixels, np.float32, order="C")
+    processor.applyRGB(made)
+    return made
+
+
+@functools.lru_cache(maxsize=16)
+def _processor(config: str, name: str, forwards: bool) -> Any:
+    library, opened = _library(), _config(config)
+    space = opened.getColorSpace(name)
+    if space is None:
+        raise UsageError(f"{config} has no colour space {name}; {_near(opened, name)}")
+    if space.isData():
+        raise UsageError(f"{name} of {config} is data, not colour; {_near(opened, '')}")
+    find = library.Config.GetProcessorToBuiltinColorSpace
+    try:
+        if forwards:
+            processor = find(opened, name, _LIGHT)
+        else:
+            processor = library.Config.GetProcessorFromBuiltinColorSpace(_LIGHT, opened, name)
+    except library.Exception as error:
+        raise InputError(
+            f"{config} does not tell how {name} is converted ({error}); give it the role "
+            "aces_interchange, or use another configuration such as ocio://default"
+        ) from error
+    return processor.getOptimizedCPUProcessor(library.OptimizationFlags.OPTIMIZATION_LOSSLESS)
+
+
+@functools.lru_cache(maxsize=4)
+def _config(config: str) -> Any:
+    library = _library()
+    try:
+        if config.startswith(_BUILT_IN):
+            return library.Config.CreateFromBuiltinConfig(config)
+        if not os.path.isfile(config):
+            raise UsageError(f"the OpenColorIO configuration {config} does not exist; give a file")
+        return library.Config.CreateFromFile(config)
+    except library.Exception as error:
+        raise InputError(f"{config} is no OpenColorIO configuration ({error})") from error
+
+
+def _near(opened: Any, name: str) -> str:
+    """List the names that are like one, or the first ones."""
+    spaces = [space for space in opened.getColorSpaces() if not space.isData()]
+    names = {alias.lower(): space.getName() for space in spaces for alias in _names(space)}
+    close = difflib.get_close_matches(name.lower(), names, n=_MOST_NAMES, cutoff=0.5)
+    close += [alias for alias in names if name and name.lower() in alias]
+    found = list(dict.fromkeys(names[alias] for alias in close))
+    if found:
+        return f"near it are {', '.join(found[:_MOST_NAMES])}"
+    first = [space.getName() for space in spaces]
+    more = ", …" if len(first) > _MOST_NAMES else ""
+    return f"it has {', '.join(first[:_MOST_NAMES])}{more}"
+
+
+def _names(space: Any) -> list[str]:
+    return [space.getName(), *space.getAliases()]
+
+
+def _library() -> Any:
+    try:
+        import PyOpenColorIO
+    except ImportError as error:
+        raise MachineError(
+            "colour spaces of OpenColorIO need an extra; run pip install 'batch-analogy[ocio]' on "
+            "every machine"
+        ) from error
+    return PyOpenColorIO

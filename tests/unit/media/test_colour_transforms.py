@@ -1,0 +1,74 @@
+"""Colour spaces of OpenColorIO: known values, and what is wrong about names and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch_analogy.errors import InputError, UsageError
+from batch_analogy.media.colour_transforms import check_colour_space, from_space, to_space
+
+ocio = pytest.importorskip("PyOpenColorIO")
+
+BUILT_IN = "ocio://default"
+ACESCG_TO_BT709 = np.array(  # of ACES, with white adapted to D65
+    [[1.70505, -0.62179, -0.08326], [-0.13026, 1.14080, -0.01055], [-0.02400, -0.12897, 1.15297]]
+)
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    toe, bent = srgb / 12.92, ((np.maximum(srgb, 0) + 0.055) / 1.055) ** 2.4
+    return np.where(srgb <= 0.04045, toe, bent)
+
+
+def test_acescg_has_its_published_matrix() -> None:
+    colours = np.random.default_rng(1).random((4, 5, 3)).astype(np.float32) * 4
+    found = linear(from_space(BUILT_IN, "ACEScg")(colours))
+    np.testing.assert_allclose(found, colours @ ACESCG_TO_BT709.T, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["ACEScct", "acescg", "scene_linear", "Linear Rec.2020"])
+def test_both_ways_change_nothing(name: str) -> None:
+    stored = np.random.default_rng(2).uniform(0.1, 0.9, (6, 7, 3)).astype(np.float32)
+    before = stored.copy()
+    back = to_space(BUILT_IN, name)(from_space(BUILT_IN, name)(stored))
+    np.testing.assert_allclose(back, stored, atol=2e-4)
+    np.testing.assert_array_equal(stored, before)
+
+
+def test_wrong_names_list_those_near(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no colour space ACESgc; near it are .*ACEScg"):
+        check_colour_space(BUILT_IN, "ACESgc")
+    with pytest.raises(UsageError, match=r"no colour space zzz; it has sRGB - Display, "):
+        check_colour_space(BUILT_IN, "zzz")
+    with pytest.raises(UsageError, match=r"Raw .* is data"):
+        check_colour_space(BUILT_IN, "Raw")
+    with pytest.raises(UsageError, match=r"gone\.ocio does not exist"):
+        check_colour_space(str(tmp_path / "gone.ocio"), "ACEScg")
+    (tmp_path / "text.ocio").write_text("no configuration")
+    with pytest.raises(InputError, match=r"text\.ocio is no OpenColorIO configuration"):
+        check_colour_space(str(tmp_path / "text.ocio"), "ACEScg")
+    with pytest.raises(InputError, match="is no OpenColorIO configuration"):
+        check_colour_space("ocio://nothing", "ACEScg")
+
+
+def test_a_configuration_that_says_nothing_about_colours_is_refused(tmp_path: Path) -> None:
+    config = ocio.Config()
+    for name in ("here", "there"):
+        config.addColorSpace(ocio.ColorSpace(name=name))
+    config.setRole("default", "here")
+    (tmp_path / "own.ocio").write_text(config.serialize())
+    with pytest.raises(InputError, match="does not tell how there is converted"):
+        check_colour_space(str(tmp_path / "own.ocio"), "there")
+
+
+def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+    text = ocio.Config.CreateFromBuiltinConfig(BUILT_IN).serialize()
+    digests = set()
+    for name, content in (("a", text), ("b", text.replace("0.695452241357", "0.6"))):
+        path = tmp_path / f"{name}.ocio"
+        path.write_text(content)
+        digests.add(check_colour_space(str(path), "ACEScg"))
+    assert len(digests) == 2 or text == text.replace("0.695452241357", "0.6")
