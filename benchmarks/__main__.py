@@ -13,7 +13,8 @@ from benchmarks.common import ROOT
 
 NAMES = (
     "start", "pair_speed", "kernel", "known", "solve_study", "photo", "stereo", "properties",
-    "runs", "film_rate", "highres", "video", "planning", "scheduler", "shots", "deflicker", "flow",
+    "runs", "film_rate", "highres", "video", "planning", "scanning", "scheduler",
+    "shots", "deflicker", "flow",
     "steady", "fade", "keyframes", "guided", "semantic",
     "measures", "cluster",
 )  # fmt: skip

@@ -313,6 +313,17 @@ def _planning() -> str:
     return table((f"{r['frames']:,} frames", "time", "memory"), rows, "planning")
 
 
+def _scanning() -> str:
+    r = results_of("scanning")
+    rows = [
+        (f"{one['threads']}", f"{one['seconds']:.0f} s", gigabytes(one["peak_memory_bytes"]))
+        for one in r["runs"]
+    ]
+    width, height = r["size"]
+    head = (f"threads, {r['frames']:,} stills of {width}×{height}", "time", "memory")
+    return table(head, rows, "scanning")
+
+
 def _long_run() -> str:
     rows = [
         (f"{name}, {process}", *(f"{r[f'at {share}']:.0f} MB" for share in ("10%", "50%", "100%")))
@@ -366,6 +377,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "planning": _planning,
     "real_pairs": _real_pairs,
     "runs": _runs,
+    "scanning": _scanning,
     "semantic": _semantic,
     "shots": _shots,
     "solve_study": _solve_study,
