@@ -29,7 +29,9 @@ _MOST_NAMES = 8
 
 
 def check_colour_space(config: str, name: str) -> str:
-    """Check that a configuration converts a colour space; return a digest of the configuration.
+    """Check that a configuration converts a colour space; return a digest of the conversion.
+
+    It follows what is computed, tables included, not where the configuration lies.
 
     Args:
         config: a file, or the name of a built-in configuration such as ``ocio://default``.
@@ -40,8 +42,7 @@ def check_colour_space(config: str, name: str) -> str:
         InputError: the configuration cannot be read, or says not what its colours are.
         UsageError: it has no such space.
     """
-    _processor(config, name, True)
-    return str(_config(config).getCacheID())
+    return str(_processor(config, name, True).getCacheID())
 
 
 def from_space(config: str, name: str) -> Conversion:
@@ -50,14 +51,19 @@ def from_space(config: str, name: str) -> Conversion:
     Raises:
         The errors of ``check_colour_space``.
     """
-    processor = _processor(config, name, True)
+    processor = _compiled(_processor(config, name, True))
     return lambda pixels: to_srgb(_applied(processor, pixels), clip=False)
 
 
 def to_space(config: str, name: str) -> Conversion:
     """Return the inverse of ``from_space``."""
-    processor = _processor(config, name, False)
+    processor = _compiled(_processor(config, name, False))
     return lambda pixels: _applied(processor, to_linear(np.asarray(pixels, np.float32)))
+
+
+def _compiled(processor: Any) -> Any:
+    exact = _library().OptimizationFlags.OPTIMIZATION_LOSSLESS
+    return processor.getOptimizedCPUProcessor(exact)
 
 
 def _applied(processor: Any, pixels: FloatPixels) -> FloatPixels:
@@ -77,15 +83,13 @@ def _processor(config: str, name: str, forwards: bool) -> Any:
     find = library.Config.GetProcessorToBuiltinColorSpace
     try:
         if forwards:
-            processor = find(opened, name, _LIGHT)
-        else:
-            processor = library.Config.GetProcessorFromBuiltinColorSpace(_LIGHT, opened, name)
+            return find(opened, name, _LIGHT)
+        return library.Config.GetProcessorFromBuiltinColorSpace(_LIGHT, opened, name)
     except library.Exception as error:
         raise InputError(
             f"{config} does not tell how {name} is converted ({error}); give it the role "
             "aces_interchange, or use another configuration such as ocio://default"
         ) from error
-    return processor.getOptimizedCPUProcessor(library.OptimizationFlags.OPTIMIZATION_LOSSLESS)
 
 
 @functools.lru_cache(maxsize=4)

@@ -18,7 +18,7 @@ class NamedSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     config: str
     name: str
-    digest: str  # of the configuration's content
+    digest: str  # of its conversion
 
 
 def named_space(config: RunConfig, *, is_video: bool) -> NamedSpace | None:
