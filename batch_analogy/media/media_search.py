@@ -57,10 +57,9 @@ class MediaSearch:
             return f"the video {url} is an address, which is not opened; download it"
         names = _names(clip)
         looked = self._media_dir or self._beside
-        return (
-            f"the video {names[0] if names else clip.name!r} is not in {looked}; name its folder "
-            "with --media"
-        )
+        if not names:
+            return "an event names no video; export the timeline with the names of its clips"
+        return f"the video {names[0]!r} is not in {looked}; name its folder with --media"
 
     def _told(self, clip: Any) -> Iterator[Path]:
         """Yield where the timeline says that the video lies."""

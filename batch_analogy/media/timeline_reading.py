@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,9 @@ from batch_analogy.media.video import VideoInfo, probe_video, read_start_timecod
 MOST_SHOWN = 5
 _MOST_FRAMES = 60  # a second, by which timecodes of every rate can be read
 _SLACK_FRAMES = Fraction(1, 2)
+
+_READERS_ERRORS = (ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+"""What OpenTimelineIO's readers raise for damaged files besides errors of their own."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +105,7 @@ def _items(path: Path, search: MediaSearch) -> tuple[list[_Item], list[str]]:
     otio = load_otio(path)
     timeline = _only_timeline(otio, path, _load(otio, path, search))
     tracks = [t for t in timeline.video_tracks() if t.enabled and len(t)]
-    plain = [_without_transitions(otio, path, track) for track in tracks]
+    plain = [_plain(otio, path, track, search) for track in tracks]
     if not plain:
         return [], []
     seen = plain[0] if len(plain) == 1 else otio.algorithms.flatten_stack(plain)
@@ -115,7 +119,11 @@ def _walk(otio: Any, track: Any) -> tuple[list[_Item], list[str]]:
     gap: tuple[Fraction, Fraction] | None = None
     at = Fraction(0)
     for child in track:
-        length = _seconds(child.trimmed_range().duration)
+        try:
+            length = _seconds(child.trimmed_range().duration)
+        except InputError as error:
+            problems.append(f"the length of {child.name!r} at {float(at):.2f} s: {error}")
+            continue
         if isinstance(child, otio.schema.Gap):
             gap = gap or (at, Fraction(0))
             gap = (gap[0], gap[1] + length)
@@ -135,8 +143,11 @@ def _walk(otio: Any, track: Any) -> tuple[list[_Item], list[str]]:
     return items, problems
 
 
-def _without_transitions(otio: Any, path: Path, track: Any) -> Any:
-    """Return a copy of a track in which transitions are cuts, and disabled clips are gaps."""
+def _plain(otio: Any, path: Path, track: Any, search: MediaSearch) -> Any:
+    """Return a copy of a track that can be laid over others.
+
+    Transitions are cuts in it, disabled clips are gaps, and every clip has a length.
+    """
     plain = copy.deepcopy(track)
     for place in reversed(range(len(plain))):
         child = plain[place]
@@ -147,9 +158,31 @@ def _without_transitions(otio: Any, path: Path, track: Any) -> Any:
                 child.name or child.transition_type,
             )
             del plain[place]
-        elif not child.enabled:
+            continue
+        _ensure_length(otio, path, child, search)
+        if not child.enabled:
             plain[place] = otio.schema.Gap(duration=child.trimmed_range().duration)
     return plain
+
+
+def _ensure_length(otio: Any, path: Path, child: Any, search: MediaSearch) -> None:
+    """Let a clip without any range show its whole video.
+
+    Raises:
+        InputError: its video is missing, or it is no clip.
+    """
+    try:
+        child.trimmed_range()
+    except otio.exceptions.OTIOError as error:
+        if not isinstance(child, otio.schema.Clip):
+            raise InputError(f"{path}: {child.name!r} has no length; export it again") from error
+        try:
+            info = probe_video(search.find(child))
+        except InputError as missing:
+            raise InputError(f"{path}: {missing}") from missing
+        time, rate = otio.opentime, float(info.fps)
+        whole = time.RationalTime(info.frame_count, rate)
+        child.source_range = time.TimeRange(time.RationalTime(0, rate), whole)
 
 
 def _load(otio: Any, path: Path, search: MediaSearch) -> Any:
@@ -165,7 +198,7 @@ def _load(otio: Any, path: Path, search: MediaSearch) -> Any:
         return otio.adapters.read_from_string(text, "cmx_3600", rate=rate)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (otio.exceptions.OTIOError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (otio.exceptions.OTIOError, *_READERS_ERRORS) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} cannot be read as a timeline ({reason}); export it again, as OpenTimelineIO "
@@ -249,7 +282,8 @@ def _refused(otio: Any, item: _Item) -> Iterator[str]:
 
 def _range_of(otio: Any, clip: Any, media: Path, info: VideoInfo) -> tuple[Fraction, Fraction]:
     """Return the part of a video that a clip shows, in seconds after the video's first frame."""
-    available = clip.media_reference.available_range
+    reference = clip.media_reference
+    available = None if reference is None else reference.available_range
     if clip.source_range is None and available is None:
         return Fraction(0), info.times.duration
     shown = clip.trimmed_range()
@@ -275,7 +309,13 @@ def _timecode_seconds(otio: Any, media: Path, info: VideoInfo, start: Fraction) 
 
 
 def _seconds(time: Any) -> Fraction:
-    """Return a time of OpenTimelineIO in exact seconds."""
+    """Return a time of OpenTimelineIO in exact seconds.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not (math.isfinite(time.value) and math.isfinite(time.rate) and time.rate > 0):
+        raise InputError(f"{time.value} at {time.rate} a second is no time; export it again")
     value = Fraction(time.value).limit_denominator(1_000_000)
     return value / snap_rate(Fraction(time.rate).limit_denominator(100_000))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from batch_analogy.errors import InputError
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.media.ffmpeg import run_ffmpeg
+from batch_analogy.media.timeline_reading import read_cut
 from batch_analogy.media.video import probe_video
 from tests.support.command_line import HERE, Call, write_frames
 
@@ -181,9 +184,27 @@ def test_what_only_the_editing_program_can_make_is_named(
     call(*words).assert_failed(1, "no clips")
     (tmp_path / "cut.otio").unlink()
     call(*words).assert_failed(2, "does not exist")
-    (tmp_path / "bad.edl").write_text("no edl\n")
     bad = ["timelapse", reference, tmp_path / "bad.edl", *words[3:]]
-    call(*bad).assert_failed(1, "cannot be read")
+    event = "001  a  V  C  00:00:00:00 00:00:00:04 00:00:00:00 00:00:00:04\n"
+    for text in ("no edl\n", event.replace("C", "K", 1)):
+        (tmp_path / "bad.edl").write_text(text)
+        call(*bad, "--media", a.parent).assert_failed(1, "cannot be read")
+
+
+def test_a_clip_without_a_range_shows_its_whole_video(
+    tmp_path: Path, media: tuple[Path, Path]
+) -> None:
+    whole = schema.Clip("b", schema.ExternalReference("media/b.mkv"))
+    cut = write_cut(tmp_path / "cut.otio", [clip(media[0], 5, 4), whole])
+    clips, infos = read_cut(cut)
+    assert [(one.start, one.end) for one in clips] == [
+        (Fraction(5, 24), Fraction(9, 24)),
+        (0, 1),
+    ]
+    assert [info.path.name for info in infos] == ["a.mkv", "b.mkv"]
+    cut.write_text(cut.read_text().replace('"value": 4.0', '"value": NaN'))
+    with pytest.raises(InputError, match=r"the length of 'a' at 0\.00 s: nan at 24\.0 a second"):
+        read_cut(cut)
 
 
 def test_transitions_become_cuts_with_a_warning(

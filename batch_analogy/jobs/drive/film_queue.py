@@ -62,7 +62,7 @@ def refuse_collisions(configs: Sequence[RunConfig]) -> None:
     for config in configs:
         for source in (config.source, *config.files):
             owner = owners.get(os.path.realpath(source))
-            if owner is not None:
+            if owner is not None and owner is not config:  # its own are checked with it
                 raise UsageError(
                     f"{source} is to be styled, and the film of {owner.source} would replace it; "
                     "choose another -o"
