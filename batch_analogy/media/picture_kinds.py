@@ -111,8 +111,9 @@ def refuse_hdr(path: Path, image: Image.Image) -> None:
     transfer = coding.get("transfer_characteristics")
     if image.format == "HEIF" and transfer in _HDR_TRANSFERS and "icc_profile" not in image.info:
         raise FrameError(
-            f"{path} is an HDR picture ({_HDR_TRANSFERS[transfer]}), which is not read; export it "
-            "as JPEG or 16-bit TIFF in sRGB"
+            f"{path} is an HDR picture ({_HDR_TRANSFERS[transfer]}), which is not read from "
+            "HEIF; export it as AVIF or 16-bit PNG, whose HDR colours are converted, or as JPEG or "
+            "16-bit TIFF in sRGB"
         )
 
 

@@ -118,6 +118,16 @@ def would_find(source: str, path: Path) -> bool:
     return would_match(source, path)
 
 
+def name_in_cloud(name: str) -> str | None:
+    """Return the name of a picture of which only iCloud's placeholder lies here; else None.
+
+    >>> name_in_cloud(".IMG_0003.HEIC.icloud")
+    'IMG_0003.HEIC'
+    """
+    found = name.startswith(".") and name.endswith(".icloud")
+    return name[1 : -len(".icloud")] if found else None
+
+
 def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
     """Group paths: folder, with its separator → names in it."""
     folders: dict[str, list[str]] = {}

@@ -48,7 +48,7 @@ from batch_analogy.media.exif import read_time_and_orientation
 from batch_analogy.media.frame_numbers import Gap, are_lost, find_gaps, number_of
 from batch_analogy.media.order import Arrangement, arrange
 from batch_analogy.media.orientation import UPRIGHT, read_orientation
-from batch_analogy.media.sequence import find_stills
+from batch_analogy.media.sequence import find_stills, name_in_cloud
 from batch_analogy.media.stills import read_size, read_still
 
 DEFAULT_FPS = Fraction(24)
@@ -344,8 +344,9 @@ def passed_over(frames: Sequence[FramePlan], gaps: Sequence[Gap]) -> list[str]:
     for folder in {os.path.dirname(frames[index].source) for index in after}:
         with contextlib.suppress(OSError), os.scandir(folder or os.curdir) as entries:
             for entry in entries:
-                number = number_of(entry.name)
-                if number is not None and not entry.name.startswith("."):
+                name = name_in_cloud(entry.name) or entry.name
+                number = number_of(name)
+                if number is not None and not name.startswith("."):
                     found.setdefault((number.series[0], number.number), entry.path)
     names = []
     for index, gap in after.items():

@@ -185,3 +185,17 @@ def test_a_pattern_finds_no_frames_in_the_run_folder(tmp_path: Path, weights: We
         "img0.png",
         "img1.png",
     ]
+
+
+def test_pictures_that_are_in_the_cloud_alone_are_not_called_missing(
+    tmp_path: Path, weights: WeightsFile
+) -> None:
+    config = sample_config(tmp_path, 6)
+    (tmp_path / "in/img3.png").unlink()
+    (tmp_path / "in/.img3.png.icloud").write_bytes(b"bplist00")
+    notes = list(plan_notes(config, make_plan(config, weights=weights)))
+    assert any("called like some: .img3.png.icloud" in note for note in notes), notes
+    assert not any("missing" in note for note in notes)
+    (tmp_path / "in/.img3.png.icloud").rename(tmp_path / "in/._img3.png")
+    notes = list(plan_notes(config, make_plan(config, weights=weights)))
+    assert any("1 frame seems to be missing" in note for note in notes), notes
