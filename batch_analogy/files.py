@@ -57,6 +57,7 @@ _LIMIT_REASONS = {
     errno.ENOMEM: "there is not enough memory; end other programs or work at a smaller size",
 }
 _PATH_REASONS = {
+    errno.ENOENT: "no file can be made in that folder",
     errno.ENOTDIR: "part of that path is a file, not a folder",
     errno.EEXIST: "part of that path is a file, not a folder",
     errno.EISDIR: "a folder of that name exists",

@@ -84,8 +84,8 @@ def end_of(console: Console, action: Callable[[], int]) -> tuple[int, str]:
         return _report(console, error, "interrupted; give the same command again to continue")
     except OutputClosedError:
         raise
-    except OSError as error:  # where nothing more specific was said: the machine's own limits
-        known = machine_error(error)
+    except OSError as error:  # where nothing more specific was said: limits of machine and disk
+        known = machine_error(error) or _long_name_error(error)
         return _report(console, known or error, str(known or _bug_message(error)))
     except (RuntimeError, MemoryError) as error:
         limit = _limit_error(error)
@@ -113,6 +113,13 @@ def _limit_error(error: RuntimeError | MemoryError) -> errors.MachineError | Non
     else:
         return None
     return machine_error(OSError(number, str(error)))
+
+
+def _long_name_error(error: OSError) -> errors.UsageError | None:
+    """Return an error for users if a name was too long for the disk, else None."""
+    if error.errno != errno.ENAMETOOLONG:
+        return None
+    return errors.UsageError(f"the name {error.filename} is too long for this disk; shorten it")
 
 
 def _bug_message(error: Exception) -> str:

@@ -116,3 +116,10 @@ def test_files_of_other_versions_say_which(
     fresh()
     edit(other / "film.json", format=99)
     call("assemble", other, "--overwrite").assert_ended(0, str(film))
+
+
+def test_names_that_the_disk_does_not_allow(call: Call, reference: Path, tmp_path: Path) -> None:
+    long = "x" * 260
+    said = "is too long for this disk; shorten it"
+    call("timelapse", reference, tmp_path, "-o", tmp_path / f"{long}.mp4").assert_ended(2, said)
+    call("pair", reference, reference, "-o", tmp_path / f"{long}.png").assert_ended(2, said)

@@ -153,7 +153,7 @@ def test_the_plan_says_what_names_mean_besides_numbers(
     for index, name in enumerate(("t_0.125", "t_0.25", "t_0.5")):
         write_picture(tmp_path / "frames" / f"{name}.png", index)
     words = [reference, tmp_path / "frames", "-o", tmp_path / "f.mp4", *HERE]
-    said = "order: numbers with a point are decimals: t_0.125.png before t_0.25.png"
+    said = "order: numbers with a point or comma are decimals: t_0.125.png before t_0.25.png"
     call("timelapse", *words, "--dry-run").assert_ended(0, said)
     call("timelapse", *words).assert_ended(0, said)
     plan = json.loads((tmp_path / "f.run" / "plan.json").read_text())

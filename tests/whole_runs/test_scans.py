@@ -142,7 +142,6 @@ def test_a_dry_run_writes_nothing_and_uses_earlier_scans(tmp_path: Path) -> None
     config = film_config(tmp_path)
     planned(config)
     cache = (config.run_dir / "scan.bin").read_bytes()
-    (config.run_dir / "plan.json").unlink()
     write_png(tmp_path / "in/img3.png", view("astronaut", 30))
     events: list[RunEvent] = []
     assert starts(dry_plan(config, on_event=events.append)) == [0, 6]

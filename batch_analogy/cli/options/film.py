@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -104,7 +105,7 @@ def parse_output(text: str) -> Path:
     from batch_analogy.media.numbered_output import DEFAULT_NAME
 
     path = Path(text)
-    folder = text.endswith("/") or expand_user(path).is_dir()
+    folder = text.endswith("/") or os.path.isdir(expand_user(path))
     return path / DEFAULT_NAME if folder else path
 
 

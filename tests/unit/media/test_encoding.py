@@ -16,7 +16,7 @@ import pytest
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.errors import FilmError, UsageError
 from batch_analogy.media.colour_tags import ColourSpace
-from batch_analogy.media.encoding import EncodingOptions, Soundtrack
+from batch_analogy.media.encoding import EncodingOptions, Soundtrack, dropped_subtitles
 from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.film import encode_film
@@ -336,4 +336,4 @@ def test_picture_subtitles_need_mkv(
         encode_film([tmp_path / "a.png"] * 10, film, fps=info.fps, sound=sound)
     assert "dvd_subtitle; a .mkv can" in caplog.text
     assert [track.split()[-1] for track in tracks(film)] == ["h264", "aac", "aac", "aac"]
-    assert sound.dropped_subtitles(".mkv") == []
+    assert dropped_subtitles(sound.video.subtitle_codecs, ".mkv") == []

@@ -135,7 +135,10 @@ def test_animated_pictures_stay_transparent(tmp_path: Path, suffix: str) -> None
     assert codec is not None
     encode_film(paths, film, fps=Fraction(10), encoding=EncodingOptions(codec))
     for pixels, path in zip(frames_of(film, "RGBA"), paths, strict=True):
-        assert np.array_equal(pixels[..., 3], np.asarray(Image.open(path))[..., 3])
+        wanted = np.array(Image.open(path))[..., 3]
+        if suffix == ".gif":
+            wanted[0, 0] = 0  # or ffmpeg would leave an opaque frame under the next one
+        assert np.array_equal(pixels[..., 3], wanted)
 
 
 def test_vp9_stays_transparent(tmp_path: Path) -> None:
