@@ -80,7 +80,8 @@ def find_key_frames(
         read_frames: reads frames, to compare them with painted pictures.
 
     Raises:
-        UsageError: a name means no frame, or one of several that cannot be told apart.
+        UsageError: a typed name means no frame, a picture shows no frame clearly, or a name means
+            one of several that cannot be told apart.
     """
     names = _Names(source, frames, has_names=has_names)
     meanings = [None if key.frame is None else names.find(key.frame, key.painted) for key in keys]
@@ -207,15 +208,23 @@ class _Names:
             return _Meanings(tuple(inside))
         match = _LAST_DIGITS.search(stem)
         meanings = None if match is None else self._numbered(match[1], whole=plain.isdecimal())
-        if meanings is None:
-            first, last = self._frames[0].name, self._frames[-1].name
-            error = (
-                f"keyframe {name} (painted in {painted}) is not a frame of {self._source}, whose "
-                f"{len(self._frames)} frames are {first} to {last}, and it shows none of them "
-                "clearly; give one of their names, or a number from 0: --key FRAME=PAINTED"
-            )
-            return _Meanings((), error=error)
-        return meanings
+        return self._none(name, painted, stem) if meanings is None else meanings
+
+    def _none(self, name: str, painted: str, stem: str) -> _Meanings:
+        """Return that a name means no frame, unless a person typed it.
+
+        Raises:
+            UsageError: the painted picture is called otherwise, so the name was typed.
+        """
+        first, last = self._frames[0].name, self._frames[-1].name
+        what = (
+            f"keyframe {name} (painted in {painted}) is not a frame of {self._source}, whose "
+            f"{len(self._frames)} frames are {first} to {last}"
+        )
+        advice = "give one of their names, or a number from 0: --key FRAME=PAINTED"
+        if plain_name(Path(painted).stem) != stem:
+            raise UsageError(f"{what}; {advice}")
+        return _Meanings((), error=f"{what}, and it shows none of them clearly; {advice}")
 
     def _named(self, index: int, stem: str) -> _Meanings:
         """Return the frame of a name; if that is only a number, others may count differently."""
