@@ -30,7 +30,7 @@ def pq_to_light(values: FloatPixels) -> FloatPixels:
 def light_to_pq(light: FloatPixels) -> FloatPixels:
     """Convert light to PQ, in [0, 1]; the inverse of ``pq_to_light``.
 
-    >>> np.round(light_to_pq(np.array([0.0, 1.0, 100.0], np.float32)), 3).tolist()
+    >>> light_to_pq(np.array([0.0, 1.0, 100.0], np.float32)).astype(float).round(3).tolist()
     [0.0, 0.581, 1.0]
     """
     share = np.clip(light.astype(np.float64) / PQ_PEAK, 0.0, 1.0)
