@@ -37,8 +37,12 @@ from batch_analogy.errors import ConfigError
 
 __all__ = ["MAX_CELLS", "GlobalMatches", "grid_size", "match_globally", "products"]
 
-MAX_CELLS = 1600
-"""Most cells of a grid: time and memory grow with the cells of A times those of B."""
+MAX_CELLS = 900
+"""Most cells of a grid.
+
+Time and memory grow with the cells of A times those of B, and finer grids match worse
+(docs/method.md, "Global match of the coarse levels").
+"""
 
 _REACH = 1  # 3×3 patches
 
@@ -65,8 +69,8 @@ class GlobalMatches:
 def grid_size(size: Size) -> Size:
     """Return the grid for a map of this size: the size itself, or one of fewer cells, same aspect.
 
-    >>> grid_size((28, 42)), grid_size((80, 80)), grid_size((1, 5000))
-    ((28, 42), (40, 40), (1, 1600))
+    >>> grid_size((20, 42)), grid_size((80, 80)), grid_size((1, 5000))
+    ((20, 42), (30, 30), (1, 900))
     """
     height, width = size
     if height * width <= MAX_CELLS:

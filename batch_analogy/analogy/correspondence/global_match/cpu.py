@@ -27,7 +27,7 @@ from batch_analogy.analogy.correspondence.global_match.reference import (
 from batch_analogy.analogy.nnf import Size
 from batch_analogy.analogy.numba_threads import use_torch_threads
 
-_BLOCK = 64  # cells: their table of 1600 labels stays in the cache of one core
+_BLOCK = 64  # cells: their table of 900 labels stays in the cache of one core
 _CHANNELS = 4  # that are added at once
 _REASSOCIATE = {"reassoc", "contract", "nsz"}  # lets sums be vectorised; NaN and inf stay valid
 _COSTS = np.float32(DISPLACEMENT_COST), np.float32(TRUNCATION), np.float32(DAMPING)
