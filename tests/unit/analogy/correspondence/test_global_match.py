@@ -230,7 +230,7 @@ def test_the_first_of_equal_matches_wins() -> None:
     assert cost[0].tolist() == [[[1.0, 0.0]]]
 
 
-@pytest.mark.parametrize("size", [(28, 28), (40, 40), (41, 40), (300, 20), (2, 3000), (5000, 1)])
+@pytest.mark.parametrize("size", [(28, 28), (30, 30), (31, 30), (300, 20), (2, 3000), (5000, 1)])
 def test_grid_keeps_the_aspect_and_has_few_cells(size: Size) -> None:
     height, width = grid_size(size)
     assert 1 <= height <= size[0]
@@ -240,7 +240,7 @@ def test_grid_keeps_the_aspect_and_has_few_cells(size: Size) -> None:
         assert (height, width) == size
     else:
         assert height * width > 0.85 * MAX_CELLS
-    if min(height, width) > 5:
+    if min(height, width) > 10:
         assert height / width == pytest.approx(size[0] / size[1], rel=0.1)
 
 
