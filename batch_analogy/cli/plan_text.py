@@ -41,7 +41,7 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
 
 
 def _plan_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
-    from batch_analogy.jobs.drive.assemble import film_seconds
+    from batch_analogy.jobs.drive.film_frames import film_seconds
     from batch_analogy.jobs.drive.film_outputs import films_of
     from batch_analogy.jobs.drive.film_sound import music_text, sound_choices
     from batch_analogy.jobs.plan.ranges import format_frames
@@ -183,7 +183,7 @@ def _depth_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _film_rows(config: RunConfig, plan: Plan, film: FilmPlan) -> Iterator[tuple[str, str]]:
     """Yield a film's place, size and rate, and what plays it if not everything does."""
-    from batch_analogy.jobs.drive.assemble import encoding_of
+    from batch_analogy.jobs.drive.film_outputs import encoding_of
     from batch_analogy.media.film_layout import film_size_of, playing_note
     from batch_analogy.media.numbered_output import is_pattern
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.random_inputs.checks import (
     ENDS_WITHIN_SECONDS,
-    check_seed,
+    assert_case_ends_well,
     compile_all,
     seeds_of,
 )
@@ -36,4 +36,4 @@ def test_a_random_film(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    check_seed(seed, tmp_path, clips)
+    assert_case_ends_well(seed, tmp_path, clips)

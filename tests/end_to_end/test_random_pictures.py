@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.random_inputs.checks import (
     ENDS_WITHIN_SECONDS,
-    check_seed,
+    assert_case_ends_well,
     compile_all,
     seeds_of,
 )
@@ -28,4 +28,4 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_a_random_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    check_seed(seed, tmp_path, {})
+    assert_case_ends_well(seed, tmp_path, {})

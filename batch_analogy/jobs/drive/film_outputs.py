@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +28,7 @@ from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
 from batch_analogy.json_files import from_plain, read_struct, to_plain, write_json
-from batch_analogy.media.encoding import check_container, check_encoder
+from batch_analogy.media.encoding import EncodingOptions, check_container, check_encoder
 from batch_analogy.media.music import check_music
 from batch_analogy.media.numbered_output import check_pattern, find_numbered, is_pattern, numbered
 from batch_analogy.media.sequence import would_find
@@ -258,6 +258,21 @@ def write_record(store: RunStore, path: Path, record: FilmRecord) -> None:
     write_json(store.films, to_plain(records))
 
 
+def key_of(path: Path, film: FilmPlan, config: RunConfig, key: str) -> str:
+    """Return the key of one of the files of a film that has this key."""
+    if path == film.poster:
+        return f"{key} {config.poster}"
+    return f"{key} timeline" if path == film.timeline else key
+
+
+def encoding_of(config: RunConfig, plan: Plan) -> EncodingOptions:
+    """Return how the films of a run are encoded; HDR needs 10 bits."""
+    depth, spec = config.depth, CODECS[config.codec]
+    if plan.colours.is_hdr and depth is None and HDR_BITS in spec.pixel_formats:
+        depth = None if spec.deep_bits > HDR_BITS else HDR_BITS
+    return EncodingOptions(config.codec, depth, config.crf, config.film_size, config.film_fit)
+
+
 def place_addition(
     unfinished: Path, path: Path, *, key: str, store: RunStore, claims: OutputClaims
 ) -> None:
@@ -318,19 +333,25 @@ def _size_bytes(path: Path, record: FilmRecord) -> int | None:
     return sum(one.stat().st_size for one in paths)
 
 
-def scratch_folder(store: RunStore, film: Path) -> Path:
-    """Return a folder for the unfinished files of a film, on its disk so that they can be renamed.
+@contextlib.contextmanager
+def scratch_of(store: RunStore, path: Path) -> Iterator[Path]:
+    """Name a folder for the unfinished files of an output, and delete it in the end.
 
-    It is a folder of the run if that is on the same disk, else a new one beside the film.
+    It is not made, so that it can be recorded first. Files in it can be renamed to the output: it
+    is a folder of the run if that is on the output's disk, else a new one beside the output.
 
     Raises:
-        OutputDiskError: the folder of the film cannot be made.
+        OutputDiskError: the folder of the output cannot be made.
     """
-    with disk_errors(film):
-        film.parent.mkdir(parents=True, exist_ok=True)
-        if film.parent.stat().st_dev == store.run_dir.stat().st_dev:
-            return store.unfinished_films
-    return temporary_path(film.parent / "film")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        near = path.parent.stat().st_dev == store.run_dir.stat().st_dev
+        scratch = store.unfinished_films if near else temporary_path(path.parent / "film")
+    try:
+        yield scratch
+    finally:
+        with contextlib.suppress(OSError):  # the next start deletes it
+            remove_tree(scratch)
 
 
 def remove_unfinished(store: RunStore) -> None:

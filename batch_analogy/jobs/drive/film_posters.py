@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,20 +10,21 @@ import numpy as np
 from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError, FrameError
+from batch_analogy.jobs.drive.film_frames import FilmTiming
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
+    encoding_of,
     is_complete,
+    key_of,
     place_addition,
     read_records,
-    scratch_folder,
+    scratch_of,
 )
-from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.blend import FrameBlend, read_blend
 from batch_analogy.media.captions import Captions
 from batch_analogy.media.colour_tags import ColourSpace, to_srgb_gamut
-from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.film_layout import film_size_of
 from batch_analogy.media.fitting import fit_pixels
 from batch_analogy.media.stills import FloatPixels, read_size, to_uint8, write_jpeg
@@ -33,22 +33,14 @@ from batch_analogy.output_claims import OutputClaims
 _QUALITY = 92
 
 
-def key_of(path: Path, film: FilmPlan, config: RunConfig, key: str) -> str:
-    """Return the key of a film with this key, or of its poster or timeline."""
-    if path == film.timeline:
-        return f"{key} timeline"
-    return key if path == film.path else f"{key} {config.poster}"
-
-
 def ensure_poster(
     config: RunConfig,
     store: RunStore,
     plan: Plan,
-    made: Sequence[Sequence[tuple[int, int]]],
+    timing: FilmTiming,
     film: FilmPlan,
     key: str,
     *,
-    encoding: EncodingOptions,
     captions: Captions | None,
     claims: OutputClaims,
 ) -> None:
@@ -58,10 +50,9 @@ def ensure_poster(
         config: the run.
         store: its folder.
         plan: its plan.
-        made: as ``assemble.film_frames`` returns it.
+        timing: of its films.
         film: one of the run's films.
         key: of the film.
-        encoding: of the film.
         captions: of the film.
         claims: on the run's outputs.
     """
@@ -70,16 +61,12 @@ def ensure_poster(
     key = key_of(film.poster, film, config, key)
     if is_complete(film.poster, read_records(store).get(str(film.poster)), key):
         return
-    place = poster_place(config, [[due for due, _ in slots] for slots in made])
-    frame = tuple(store.frame(film.output, shown) for _, shown in made[place])
-    size = film_size_of(film.path, read_size(frame[0]), encoding, plan.fps)
+    place = poster_place(config, [[due for due, _ in slots] for slots in timing.made])
+    frame = tuple(store.frame(film.output, shown) for _, shown in timing.made[place])
+    size = film_size_of(film.path, read_size(frame[0]), encoding_of(config, plan), plan.fps)
     pixels = make_poster(frame, place, size, config, plan.colours, captions)
-    scratch = scratch_folder(store, film.poster)
-    try:
+    with scratch_of(store, film.poster) as scratch:
         write_poster(film.poster, pixels, key=key, store=store, scratch=scratch, claims=claims)
-    finally:
-        with contextlib.suppress(OSError):  # the next start deletes it
-            remove_tree(scratch)
 
 
 def poster_place(config: RunConfig, due: Sequence[Sequence[int]]) -> int:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import bisect
-import contextlib
 import itertools
 from collections.abc import Iterator, Sequence, Set
-from fractions import Fraction
 
 from batch_analogy.config.run import RunConfig
+from batch_analogy.jobs.drive.film_frames import FilmTiming, MadeFrames
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
     is_complete,
+    key_of,
     place_addition,
     read_records,
-    scratch_folder,
+    scratch_of,
 )
-from batch_analogy.jobs.drive.film_posters import key_of
 from batch_analogy.jobs.drive.keyframe_choice import best_keyframes
 from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.folder.run_status import failed_frames
-from batch_analogy.jobs.locked_folder import remove_tree
 from batch_analogy.jobs.plan.ranges import format_frames
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
@@ -35,16 +32,13 @@ from batch_analogy.output_claims import OutputClaims
 
 MOST_SUGGESTED = 5
 _WORDS: dict[MarkKind, str] = {"missing": "missing", "left out": "left out", "keyframe": "to paint"}
-FilmFrames = Sequence[Sequence[tuple[int, int]]]
-"""For each frame of a film, the frames due there and those shown: ``assemble.film_frames``."""
 
 
 def ensure_timeline(
     config: RunConfig,
     store: RunStore,
     plan: Plan,
-    made: FilmFrames,
-    durations: Sequence[Fraction] | None,
+    timing: FilmTiming,
     done: Set[int],
     film: FilmPlan,
     key: str,
@@ -57,8 +51,7 @@ def ensure_timeline(
         config: the run.
         store: its folder.
         plan: its plan.
-        made: the frames of the film.
-        durations: the seconds that each of them is shown; None: the rate is constant.
+        timing: of its films.
         done: indices of finished frames.
         film: one of the run's films, which is finished.
         key: of the film.
@@ -69,51 +62,37 @@ def ensure_timeline(
     key, records = key_of(film.timeline, film, config, key), read_records(store)
     if is_complete(film.timeline, records.get(str(film.timeline)), key):
         return
-    begins = film_places(made, durations, plan.fps)
+    begins = film_places(timing)
     record = records[str(film.path)]
     timeline = FilmTimeline(
         film=film.path,
         fps=plan.fps,
         frames=begins[-1],
-        shots=list(_shots(plan, made, begins)),
-        marks=list(_marks(store, plan, made, begins, done)),
+        shots=list(_shots(plan, timing, begins)),
+        marks=list(_marks(store, plan, timing.made, begins, done)),
         has_audio=record.has_audio,
     )
     claims.check_unchanged(film.timeline)
-    scratch = scratch_folder(store, film.timeline)
-    try:
+    with scratch_of(store, film.timeline) as scratch:
         scratch.mkdir(parents=True, exist_ok=True)
         unfinished = scratch / film.timeline.name
         write_timeline(unfinished, timeline)
         place_addition(unfinished, film.timeline, key=key, store=store, claims=claims)
-    finally:
-        with contextlib.suppress(OSError):  # the next start deletes it
-            remove_tree(scratch)
 
 
-def film_places(made: FilmFrames, durations: Sequence[Fraction] | None, fps: Fraction) -> list[int]:
+def film_places(timing: FilmTiming) -> list[int]:
     """Return where each frame of a film begins, and where the film ends, in frames at its rate.
 
-    >>> film_places([[(0, 0)], [(1, 1)]], [Fraction(1, 2), Fraction(1, 4)], Fraction(8))
+    >>> from fractions import Fraction
+    >>> made, durations = [[(0, 0)], [(1, 1)]], [Fraction(1, 2), Fraction(1, 4)]
+    >>> film_places(FilmTiming(made, Fraction(8), durations))
     [0, 4, 6]
     """
-    if durations is None:
-        return list(range(len(made) + 1))
-    times = itertools.accumulate(durations, initial=Fraction(0))
-    return [round(time * fps) for time in times]
+    return [round(time * timing.fps) for time in timing.times]
 
 
-def shot_frames(plan: Plan, made: FilmFrames) -> list[tuple[int, int]]:
-    """Return each shot that a film shows, and the film's first frame of it."""
-    starts = [shot.start for shot in plan.shots]
-    firsts: dict[int, int] = {}
-    for place, slots in enumerate(made):
-        firsts.setdefault(bisect.bisect_right(starts, slots[0][0]) - 1, place)
-    return list(firsts.items())
-
-
-def _shots(plan: Plan, made: FilmFrames, begins: Sequence[int]) -> Iterator[TimelineShot]:
-    firsts = [*shot_frames(plan, made), (len(plan.shots), len(made))]
+def _shots(plan: Plan, timing: FilmTiming, begins: Sequence[int]) -> Iterator[TimelineShot]:
+    firsts = [*timing.shot_frames(plan), (len(plan.shots), len(timing.made))]
     for (number, first), (_, stop) in itertools.pairwise(firsts):
         shot = plan.shots[number]
         facts = {
@@ -126,7 +105,11 @@ def _shots(plan: Plan, made: FilmFrames, begins: Sequence[int]) -> Iterator[Time
 
 
 def _marks(
-    store: RunStore, plan: Plan, made: FilmFrames, begins: Sequence[int], done: Set[int]
+    store: RunStore,
+    plan: Plan,
+    made: MadeFrames,
+    begins: Sequence[int],
+    done: Set[int],
 ) -> Iterator[TimelineMark]:
     """Yield where frames are missing, were left out, or should be painted."""
     history = read_history(store.journal)
@@ -157,7 +140,7 @@ def _runs(indices: Sequence[int], reasons: Sequence[str]) -> Iterator[list[int]]
 def _mark(
     kind: MarkKind,
     plan: Plan,
-    made: FilmFrames,
+    made: MadeFrames,
     begins: Sequence[int],
     frames: Sequence[int],
     comment: str,

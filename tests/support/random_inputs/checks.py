@@ -38,7 +38,7 @@ def compile_all(folder: Path) -> None:
     assert_right(Case("a plain pair", []), ended, (0,))
 
 
-def check_seed(seed: int, folder: Path, clips: Clips) -> None:
+def assert_case_ends_well(seed: int, folder: Path, clips: Clips) -> None:
     """Run the case of a seed: no traceback, the right exit code, and no finished frame is lost."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # the pictures are too small for more

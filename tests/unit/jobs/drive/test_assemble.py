@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batch_analogy.config.run import OnMissing
-from batch_analogy.jobs.drive.assemble import film_slots
+from batch_analogy.jobs.drive.film_frames import film_slots
 from batch_analogy.jobs.drive.film_outputs import films_of
 from tests.support.runs import sample_config
 

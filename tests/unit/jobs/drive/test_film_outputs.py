@@ -16,7 +16,7 @@ from batch_analogy.jobs.drive.film_outputs import (
     read_records,
     remove_numbered_pictures,
     remove_unfinished,
-    scratch_folder,
+    scratch_of,
     write_record,
 )
 from batch_analogy.jobs.store import RunStore
@@ -76,8 +76,11 @@ def test_reads_back_records_and_names_a_damaged_file(store: RunStore) -> None:
 
 def test_unfinished_films_are_in_the_run_folder_on_the_same_disk(store: RunStore) -> None:
     film = store.run_dir.parent / "out" / "film.mp4"
-    assert scratch_folder(store, film) == store.unfinished_films
+    with scratch_of(store, film) as scratch:
+        assert scratch == store.unfinished_films
+        scratch.mkdir()
     assert film.parent.is_dir()
+    assert not scratch.exists()
 
 
 def test_deletes_recorded_scratch_folders_and_nothing_else(store: RunStore, tmp_path: Path) -> None:
