@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from batch_analogy.errors import InputError
 from batch_analogy.media.sequence import VIDEO_SUFFIXES
@@ -42,8 +42,8 @@ class MediaSearch:
                 )
             if found:
                 return found[0]
-        for path in self._told(clip):
-            if path.is_file():
+        for path in self._stated(clip):
+            if os.path.isfile(path):
                 return path
         for name in names:
             for path in _alike(self._beside, name):
@@ -53,7 +53,7 @@ class MediaSearch:
     def describe_missing(self, clip: Any) -> str:
         """Say that the video of a clip was not found."""
         url = _url(clip)
-        if urlsplit(url).scheme in ("http", "https"):
+        if _parts(url).scheme in ("http", "https"):
             return f"the video {url} is an address, which is not opened; download it"
         names = _names(clip)
         looked = self._media_dir or self._beside
@@ -61,9 +61,9 @@ class MediaSearch:
             return "an event names no video; export the timeline with the names of its clips"
         return f"the video {names[0]!r} is not in {looked}; name its folder with --media"
 
-    def _told(self, clip: Any) -> Iterator[Path]:
+    def _stated(self, clip: Any) -> Iterator[Path]:
         """Yield where the timeline says that the video lies."""
-        parts = urlsplit(_url(clip))
+        parts = _parts(_url(clip))
         if parts.scheme in ("", "file") and parts.path:
             yield self._beside / unquote(parts.path)
         if not parts.scheme or len(parts.scheme) == 1:  # a drive's letter, or a plain path
@@ -88,11 +88,19 @@ def _url(clip: Any) -> str:
     return str(getattr(clip.media_reference, "target_url", "") or "")
 
 
+def _parts(url: str) -> SplitResult:
+    """Split an address; what is none is a path."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url, "", "")
+
+
 def _names(clip: Any) -> list[str]:
     """Return what the video of a clip may be called, the most certain first."""
     url = unquote(_url(clip))
-    told = re.split(r"[/\\]", url)[-1]
-    named = [told, clip.name, clip.media_reference.name if clip.media_reference else ""]
+    stated = re.split(r"[/\\]", url)[-1]
+    named = [stated, clip.name, clip.media_reference.name if clip.media_reference else ""]
     for facts in clip.metadata.values():
         if hasattr(facts, "get") and isinstance(facts.get("reel"), str):
             named.append(facts["reel"])
@@ -100,9 +108,20 @@ def _names(clip: Any) -> list[str]:
 
 
 def _alike(folder: Path, name: str) -> Iterator[Path]:
-    """Yield the file of this name in a folder, with or without the ending of a video."""
-    if (folder / name).is_file():
+    """Yield the file of this name in a folder, with or without the ending of a video.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    if os.path.isfile(folder / name):  # unlike Path.is_file, also for names that are too long
         yield folder / name
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"cannot list {folder} ({error.strerror}); allow it, or name the folder of the videos "
+            "with --media"
+        ) from error
+    for path in paths:
         if path.suffix.lower() in VIDEO_SUFFIXES and path.stem.casefold() == name.casefold():
             yield path
