@@ -16,8 +16,9 @@ from batch_analogy.jobs.drive.run_settings import (
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.plan.growth import carry_edits, find_growth, keep_choices
+from batch_analogy.jobs.plan.plan_changes import check_continues
 from batch_analogy.jobs.plan.plan_file import keep_edits
-from batch_analogy.jobs.plan.run_plan import Plan, check_continues
+from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting

@@ -19,8 +19,9 @@ from batch_analogy.jobs.folder.journal import (
 )
 from batch_analogy.jobs.plan.film_dependencies import FilmDependencies, provenance_of
 from batch_analogy.jobs.plan.frame_looks import look_of, settings_of_looks
+from batch_analogy.jobs.plan.plan_changes import check_continues
 from batch_analogy.jobs.plan.ranges import format_frames, parse_frames
-from batch_analogy.jobs.plan.run_plan import FramePlan, Plan, check_continues
+from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.jobs.store import ALL_OUTPUTS, RunStore, outputs_of
 from batch_analogy.jobs.work.tasks import OutputFile
 from batch_analogy.json_files import read_json

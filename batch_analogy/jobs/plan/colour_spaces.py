@@ -20,6 +20,11 @@ class NamedSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     digest: str  # of its conversion
 
+    @property
+    def title(self) -> str:
+        """Name it to a person; two spaces of one name may be converted otherwise."""
+        return f"{self.name} (conversion {self.digest[:8]})"
+
 
 def named_space(config: RunConfig, *, is_video: bool) -> NamedSpace | None:
     """Return the colour space of the frames; None if they say themselves what they are.

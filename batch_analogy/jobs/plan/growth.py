@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from batch_analogy.jobs.plan.plan_changes import setting_changes
 from batch_analogy.jobs.plan.run_plan import (
     FramePlan,
     PlacedAmount,
     PlacedReference,
     Plan,
     Shot,
-    setting_changes,
 )
 from batch_analogy.jobs.plan.segments import cut_segments
 

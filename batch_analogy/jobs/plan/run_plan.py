@@ -2,7 +2,8 @@
 
 A plan depends on the input and the configuration alone, never on the number of workers. It is
 written to ``plan.json`` (``plan_file``), where a person may edit it. When the same command runs
-again, it is compared with the new plan, so that frames made from different inputs never mix.
+again, it is compared with the new plan (``plan_changes``), so that frames made from different
+inputs never mix.
 """
 
 from __future__ import annotations
@@ -19,12 +20,10 @@ from typing import Any
 
 import msgspec
 
-from batch_analogy.errors import PlanChangedError
 from batch_analogy.jobs.plan.colour_spaces import NamedSpace
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
-from batch_analogy.jobs.plan.flat_fields import flat_fields
 from batch_analogy.jobs.plan.paint_inputs import PaintInputs, Region
-from batch_analogy.jobs.plan.video_properties import ClipRange, VideoProperties, describe_time_range
+from batch_analogy.jobs.plan.video_properties import ClipRange, VideoProperties
 from batch_analogy.media.camera_raw import WhiteBalance
 from batch_analogy.media.colour_tags import ColourSpace
 from batch_analogy.media.openexr import is_exr
@@ -163,7 +162,7 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         It does not cover segments and left-out frames: they determine which worker makes a frame
         and when, or that it is not made, but no pixels.
         """
-        content = [
+        content: list[Any] = [
             self.pixels,
             self.weights_sha256,
             self.device,
@@ -175,9 +174,6 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         if self.time_range != WHOLE_VIDEO:
             content.append([str(self.time_range.start), str(self.time_range.end)])
         content += self._colour_content()
-        content += (
-            [] if self.named_space is None else [[*msgspec.structs.astuple(self.named_space)[1:]]]
-        )
         if self.white_balance is not None:
             content.append([str(factor) for factor in self.white_balance])
         if self.painting is not None:
@@ -194,12 +190,12 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
             content.append(["reference2", self.reference2.blake2b, *places])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    def _colour_content(self) -> list[list[str | None]]:
-        named: list[str | None] = (
-            [] if self.named_space is None else [self.named_space.name, self.named_space.digest]
-        )
-        space: list[str | None] = [*dataclasses.astuple(self.space)] if self.space.is_named else []
-        return [one for one in (space, named) if one]
+    def _colour_content(self) -> list[list[str]]:
+        """Return what the numbers of the frames' pixels mean, unless that is the usual."""
+        content = [[*dataclasses.astuple(self.space)]] if self.space.is_named else []
+        if self.named_space is not None:
+            content.append(["named", self.named_space.digest])
+        return content
 
     @property
     def total(self) -> int:
@@ -277,122 +273,3 @@ class Plan(PlanFacts, frozen=True, kw_only=True, dict=True):  # dict: for cached
         if output == "b":
             return self.reference_height, self.reference_width
         return self.frames[index].height, self.frames[index].width
-
-
-_LOOK = "look."
-"""Prefix of settings that decide how the look is laid over the frames."""
-
-
-def check_continues(old: Plan, new: Plan, *, done: set[int], look: bool = True) -> set[int]:
-    """Check that a run begun with one plan may continue with another.
-
-    A frame that is not finished may have changed: that is how a broken picture is replaced.
-
-    Args:
-        old: the plan in the run folder.
-        new: the plan made now.
-        done: indices of finished frames.
-        look: changes of how the look is laid over the frames count too.
-
-    Returns:
-        Unfinished frames whose content has changed.
-
-    Raises:
-        PlanChangedError: it must not; the message names what changed.
-    """
-    changes = setting_changes(old, new, look=False) + _input_changes(old, new, done)
-    look_changes = [one for one in setting_changes(old, new) if one not in changes]
-    if look and look_changes and not changes:
-        raise PlanChangedError(
-            f"the frames in the run folder were made otherwise: {'; '.join(look_changes)}. Use "
-            "--overwrite to make those again that this changes, or name another folder with "
-            "--run-dir"
-        )
-    changes += look_changes if look else []
-    if changes:
-        raise PlanChangedError(
-            "the run folder was begun with other settings or input: "
-            + "; ".join(changes)
-            + ". Use --overwrite to start afresh, or name another folder with --run-dir"
-        )
-    pairs = zip(old.frames, new.frames, strict=True)
-    return {now.index for was, now in pairs if was.blake2b != now.blake2b}
-
-
-def setting_changes(
-    old: Plan, new: Plan, *, placed: bool = True, look: bool = True, of_frames: bool = True
-) -> list[str]:
-    """Describe what differs in settings and in the input that all frames share.
-
-    Args:
-        old: the plan in the run folder.
-        new: the plan made now.
-        placed: the places of references and amounts count too.
-        look: how the look is laid over the frames counts too.
-        of_frames: guides and masks count too of which each frame has its own.
-    """
-    was, now = flat_fields(old.pixels), flat_fields(new.pixels)
-    changes = [
-        f"{name.removeprefix(_LOOK)} was {_shown(was, name)}, is {_shown(now, name)}"
-        for name in sorted(was.keys() | now.keys())
-        if was.get(name) != now.get(name) and (look or not name.startswith(_LOOK))
-    ]
-    for name, before, after in (
-        ("weights' content", old.weights_sha256[:12], new.weights_sha256[:12]),
-        ("device", old.device, new.device),
-        ("batch-analogy's version", old.version, new.version),
-        ("the colour space of the frames", old.named_space, new.named_space),
-        ("the primaries of the frames", old.space.primaries, new.space.primaries),
-        ("the first frame's white balance", old.white_balance, new.white_balance),
-    ):
-        if before != after:
-            changes.append(f"{name} was {before}, is {after}")
-    if old.painting and new.painting:
-        shared = old.painting.shared_content() == new.painting.shared_content()
-        if not shared or (of_frames and old.painting.content() != new.painting.content()):
-            changes.append("A, A', the guides or the mask have changed")
-    elif old.reference.blake2b != new.reference.blake2b:
-        changes.append(f"the content of the reference {new.reference.path} has changed")
-    if old.reference2 and new.reference2 and old.reference2.blake2b != new.reference2.blake2b:
-        changes.append(f"the content of the reference {new.reference2.path} has changed")
-    frames = [
-        [reference.frame for reference in plan.references + plan.references2] for plan in (old, new)
-    ]
-    if placed and frames[0] != frames[1]:
-        before, after = (", ".join(map(str, indices)) or "no frame" for indices in frames)
-        changes.append(f"the references were placed at {before}, are placed at {after}")
-    for name in ("strength", "keep_colours") if placed and look else ():
-        same_text = was.get(_LOOK + name) == now.get(_LOOK + name)
-        if same_text and getattr(old, name) != getattr(new, name):
-            changes.append(f"the amounts of {name} were placed at other frames")
-    return changes
-
-
-def _shown(values: dict[str, Any], name: str) -> object:
-    return values.get(name, "the default")
-
-
-def _input_changes(old: Plan, new: Plan, done: set[int]) -> list[str]:
-    if (old.video is None) != (new.video is None):
-        return ["the frames came from " + ("pictures" if old.video is None else "a video")]
-    if old.video and new.video:
-        if old.video.blake2b != new.video.blake2b:
-            return [f"the content of the video {new.video.path} has changed"]
-        if old.time_range == new.time_range:
-            return []
-        before, after = describe_time_range(old.time_range), describe_time_range(new.time_range)
-        return [f"it was {before}, is {after}"]
-    if len(old.frames) != len(new.frames):
-        return [f"there were {len(old.frames)} frames, there are {len(new.frames)}"]
-    moved = [
-        f"frame {now.index} was {was.name}, is {now.name}"
-        for was, now in zip(old.frames, new.frames, strict=True)
-        if was.name != now.name
-    ]
-    changed = [
-        f"the content of frame {now.index} ({now.name}) has changed"
-        for was, now in zip(old.frames, new.frames, strict=True)
-        if was.blake2b != now.blake2b and now.index in done
-    ]
-    found = moved or changed
-    return found if len(found) <= 3 else [*found[:3], f"{len(found) - 3} more frames changed"]

@@ -35,7 +35,7 @@ def test_what_is_no_name_of_a_file_is_a_missing_video(
     tmp_path: Path, url: str, name: str, named: bool
 ) -> None:
     search = MediaSearch(tmp_path, tmp_path if named else None)
-    with pytest.raises(InputError, match="is not in .*; name its folder with --media"):
+    with pytest.raises(InputError, match=r"is not in .*; name its folder with --media"):
         search.find(clip(url, name))
 
 

@@ -10,8 +10,9 @@ import pytest
 from batch_analogy.config.amounts import WHOLE, LookShare, parse_amounts
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.jobs.plan.frame_looks import look_of, share_of
+from batch_analogy.jobs.plan.plan_changes import check_continues
 from batch_analogy.jobs.plan.references import place_amounts
-from batch_analogy.jobs.plan.run_plan import PlacedAmount, Plan, check_continues
+from batch_analogy.jobs.plan.run_plan import PlacedAmount, Plan
 from tests.support.plans import plan
 
 

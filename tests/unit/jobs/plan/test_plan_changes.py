@@ -1,4 +1,4 @@
-"""The plan: its hash, and what may change between two executions."""
+"""What may change between two plans of a run, and how a change that may not is named."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from batch_analogy.errors import PlanChangedError
+from batch_analogy.jobs.plan.colour_spaces import NamedSpace
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint
-from batch_analogy.jobs.plan.run_plan import Plan, Shot, check_continues
+from batch_analogy.jobs.plan.plan_changes import check_continues
+from batch_analogy.jobs.plan.run_plan import Plan, Shot
 from batch_analogy.jobs.plan.segments import cut_segments
 from tests.support.plans import plan
 
@@ -19,13 +21,6 @@ def with_frame(old: Plan, index: int, **changes: Any) -> Plan:
     frames = list(old.frames)
     frames[index] = msgspec.structs.replace(frames[index], **changes)
     return msgspec.structs.replace(old, frames=tuple(frames))
-
-
-def test_segments_stay_within_shots_and_contain_every_frame_once() -> None:
-    segments = cut_segments([Shot(0, 0, 7), Shot(1, 7, 9), Shot(2, 9, 20)], 4)
-    assert [index for s in segments for index in range(s.start, s.stop)] == list(range(20))
-    assert all(s.stop - s.start <= 4 for s in segments)
-    assert {7, 9} <= {s.start for s in segments}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +32,10 @@ def test_segments_stay_within_shots_and_contain_every_frame_once() -> None:
         ({"device": "cuda"}, "device was cpu, is cuda"),
         ({"version": "0.2.0"}, r"version was 0\.1\.0"),
         ({"reference": FileFingerprint("/ref.png", 5, 6, "other")}, r"reference /ref\.png"),
+        (
+            {"named_space": NamedSpace("studio.ocio", "ACEScg", "0123456789")},
+            r"was what they say, is ACEScg \(conversion 01234567\)",
+        ),
         ({"video": FileFingerprint("/v.mp4", 1, 2, "vhash")}, "came from pictures"),
     ],
 )
@@ -66,3 +65,13 @@ def test_settings_that_affect_no_pixel_may_change() -> None:
     moved = with_frame(new, 1, source="/elsewhere/1.png", mtime_ns=99)
     assert check_continues(plan(), moved, done={0, 1, 2, 3}) == set()
     assert moved.plan_hash == plan().plan_hash
+
+
+def test_a_configuration_of_colour_spaces_may_move_but_not_convert_otherwise() -> None:
+    old = plan(named_space=NamedSpace("/studio.ocio", "ACEScg", "same"))
+    moved = plan(named_space=NamedSpace("/elsewhere/studio.ocio", "ACES - ACEScg", "same"))
+    assert check_continues(old, moved, done={0}) == set()
+    assert moved.plan_hash == old.plan_hash
+    edited = plan(named_space=NamedSpace("/studio.ocio", "ACEScg", "another"))
+    with pytest.raises(PlanChangedError, match="the colour space of the frames was ACEScg"):
+        check_continues(old, edited, done={0})
