@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -128,12 +129,12 @@ def _timeline_of(otio: Any, timeline: FilmTimeline, *, for_edl: bool) -> Any:
     made = schema.Timeline(_text(timeline.film.stem))
     made.global_start_time = otio.opentime.RationalTime(0, float(timeline.fps))
     pictures = schema.Track("V1", kind=schema.TrackKind.Video)
-    for shot in timeline.shots:
+    for shot, marks in zip(timeline.shots, _marks_of_shots(timeline), strict=True):
         # Programs look for the film of an EDL's clip by the clip's name.
         name = _text(timeline.film.name if for_edl else shot.name)
         clip = _clip(otio, timeline, name, shot.start, shot.stop)
         clip.metadata[_METADATA] = {key: _text(fact) for key, fact in shot.facts.items()}
-        clip.markers.extend(_markers(otio, timeline, shot))
+        clip.markers.extend(_marker(otio, timeline, shot, mark) for mark in marks)
         pictures.append(clip)
     made.tracks.append(pictures)
     if timeline.has_audio and not for_edl:
@@ -166,15 +167,24 @@ def _media(otio: Any, timeline: FilmTimeline) -> Any:
     )
 
 
-def _markers(otio: Any, timeline: FilmTimeline, shot: TimelineShot) -> Iterable[Any]:
-    """Yield the markers that begin in a shot; none is longer than the shot."""
+def _marks_of_shots(timeline: FilmTimeline) -> list[list[TimelineMark]]:
+    """Return the marks that begin in each shot."""
+    starts = [shot.start for shot in timeline.shots]
+    found: list[list[TimelineMark]] = [[] for _ in timeline.shots]
     for mark in timeline.marks:
-        if shot.start <= mark.start < shot.stop:
-            place = _range(otio, timeline, mark.start, min(mark.stop, shot.stop))
-            colour = getattr(otio.schema.MarkerColor, _COLOURS[mark.kind])
-            marker = otio.schema.Marker(mark.name, place, colour, {_METADATA: {"kind": mark.kind}})
-            marker.comment = _text(mark.comment)
-            yield marker
+        number = bisect.bisect_right(starts, mark.start) - 1
+        if number >= 0 and mark.start < timeline.shots[number].stop:
+            found[number].append(mark)
+    return found
+
+
+def _marker(otio: Any, timeline: FilmTimeline, shot: TimelineShot, mark: TimelineMark) -> Any:
+    """Return a marker, which is not longer than its shot."""
+    place = _range(otio, timeline, mark.start, min(mark.stop, shot.stop))
+    colour = getattr(otio.schema.MarkerColor, _COLOURS[mark.kind])
+    marker = otio.schema.Marker(mark.name, place, colour, {_METADATA: {"kind": mark.kind}})
+    marker.comment = _text(mark.comment)
+    return marker
 
 
 def _text(text: str) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from batch_analogy.errors import BatchAnalogyError
-from batch_analogy.jobs.drive import assemble
+from batch_analogy.jobs.drive.assemble import assemble, up_to_date
 from batch_analogy.jobs.drive.driver import Driver, StopRequest
+from batch_analogy.jobs.drive.film_source import FilmSource
 from batch_analogy.jobs.drive.pool_choice import make_pool
 from batch_analogy.jobs.drive.resume import ResumeState, changed_by_retry
 from batch_analogy.jobs.drive.scheduler import Scheduler, works_of
@@ -239,19 +240,12 @@ class Run:
             progress.finish_previews()
             return []
         changed = changed_by_retry(self.store, self.resume_state.retried, progress.done)
-        if not assemble.up_to_date(self.config, self.store, self.plan, progress.done, changed):
+        source = FilmSource.of(self.config, self.store, self.plan, progress.done, changed)
+        if not up_to_date(source):
             progress.write("encoding")
             progress.finish_previews()
         films = unless_stopped(
-            lambda: assemble.assemble(
-                self.config,
-                self.store,
-                self.plan,
-                progress.done,
-                _stoppable(on_event, stop),
-                changed,
-                self._claims,
-            ),
+            lambda: assemble(source, _stoppable(on_event, stop), self._claims),
             lambda: stop.requested,
         )
         if films is None:

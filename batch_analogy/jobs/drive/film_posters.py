@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError, FrameError
-from batch_analogy.jobs.drive.film_frames import FilmTiming
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
     encoding_of,
@@ -20,8 +18,7 @@ from batch_analogy.jobs.drive.film_outputs import (
     read_records,
     scratch_of,
 )
-from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.store import RunStore
+from batch_analogy.jobs.drive.film_source import FilmSource
 from batch_analogy.media.blend import FrameBlend, read_blend
 from batch_analogy.media.captions import Captions
 from batch_analogy.media.colour_tags import ColourSpace, to_srgb_gamut
@@ -33,40 +30,35 @@ from batch_analogy.output_claims import OutputClaims
 _QUALITY = 92
 
 
-def ensure_poster(
-    config: RunConfig,
-    store: RunStore,
-    plan: Plan,
-    timing: FilmTiming,
-    film: FilmPlan,
-    key: str,
-    *,
-    captions: Captions | None,
-    claims: OutputClaims,
-) -> None:
+def ensure_poster(source: FilmSource, film: FilmPlan, key: str, claims: OutputClaims) -> None:
     """Write the poster of a film, if it is to have one and has not.
 
     Args:
-        config: the run.
-        store: its folder.
-        plan: its plan.
-        timing: of its films.
-        film: one of the run's films.
+        source: what the run's films are made of.
+        film: one of them.
         key: of the film.
-        captions: of the film.
         claims: on the run's outputs.
+
+    Raises:
+        OutputExistsError: something else has written it meanwhile.
+        FilmError: the frame cannot be read.
+        OutputDiskError: the disk is full or may not be written to.
     """
     if film.poster is None:
         return
+    config, plan, store = source.config, source.plan, source.store
     key = key_of(film.poster, film, config, key)
     if is_complete(film.poster, read_records(store).get(str(film.poster)), key):
         return
-    place = poster_place(config, [[due for due, _ in slots] for slots in timing.made])
-    frame = tuple(store.frame(film.output, shown) for _, shown in timing.made[place])
+    place = poster_place(config, [[due for due, _ in slots] for slots in source.timing.made])
+    frame = source.pictures(film)[place]
     size = film_size_of(film.path, read_size(frame[0]), encoding_of(config, plan), plan.fps)
-    pixels = make_poster(frame, place, size, config, plan.colours, captions)
+    pixels = make_poster(frame, place, size, config, plan.colours, source.captions)
+    claims.check_unchanged(film.poster)
     with scratch_of(store, film.poster) as scratch:
-        write_poster(film.poster, pixels, key=key, store=store, scratch=scratch, claims=claims)
+        unfinished = scratch / film.poster.name
+        write_jpeg(unfinished, to_uint8(pixels), _QUALITY)
+        place_addition(unfinished, film.poster, key=key, store=store, claims=claims)
 
 
 def poster_place(config: RunConfig, due: Sequence[Sequence[int]]) -> int:
@@ -104,24 +96,3 @@ def make_poster(
         pixels = to_srgb_gamut(pixels)
     fitted: FloatPixels = np.clip(fit_pixels(pixels, size, config.film_fit), 0, 1)
     return fitted if captions is None else captions.burn(place, fitted)
-
-
-def write_poster(
-    path: Path,
-    pixels: FloatPixels,
-    *,
-    key: str,
-    store: RunStore,
-    scratch: Path,
-    claims: OutputClaims,
-) -> None:
-    """Write a poster, and record that the run made it.
-
-    Raises:
-        OutputExistsError: something else has written it meanwhile.
-        OutputDiskError: the disk is full or may not be written to.
-    """
-    claims.check_unchanged(path)
-    unfinished = scratch / path.name
-    write_jpeg(unfinished, to_uint8(pixels), _QUALITY)
-    place_addition(unfinished, path, key=key, store=store, claims=claims)

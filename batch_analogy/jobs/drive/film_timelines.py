@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 
-from batch_analogy.config.run import RunConfig
 from batch_analogy.jobs.drive.film_frames import FilmTiming, MadeFrames
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
@@ -15,12 +15,12 @@ from batch_analogy.jobs.drive.film_outputs import (
     read_records,
     scratch_of,
 )
+from batch_analogy.jobs.drive.film_source import FilmSource
 from batch_analogy.jobs.drive.keyframe_choice import best_keyframes
 from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.folder.run_status import failed_frames
 from batch_analogy.jobs.plan.ranges import format_frames
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.timeline_writing import (
     FilmTimeline,
     MarkKind,
@@ -34,43 +34,33 @@ MOST_SUGGESTED = 5
 _WORDS: dict[MarkKind, str] = {"missing": "missing", "left out": "left out", "keyframe": "to paint"}
 
 
-def ensure_timeline(
-    config: RunConfig,
-    store: RunStore,
-    plan: Plan,
-    timing: FilmTiming,
-    done: Set[int],
-    film: FilmPlan,
-    key: str,
-    *,
-    claims: OutputClaims,
-) -> None:
+def ensure_timeline(source: FilmSource, film: FilmPlan, key: str, claims: OutputClaims) -> None:
     """Write the timeline of a film, if it is to have one and has not.
 
     Args:
-        config: the run.
-        store: its folder.
-        plan: its plan.
-        timing: of its films.
-        done: indices of finished frames.
-        film: one of the run's films, which is finished.
+        source: what the run's films are made of.
+        film: one of them, which is finished.
         key: of the film.
         claims: on the run's outputs.
+
+    Raises:
+        OutputExistsError: something else has written it meanwhile.
+        OutputDiskError: the disk is full or may not be written to.
     """
     if film.timeline is None:
         return
-    key, records = key_of(film.timeline, film, config, key), read_records(store)
+    store = source.store
+    key, records = key_of(film.timeline, film, source.config, key), read_records(store)
     if is_complete(film.timeline, records.get(str(film.timeline)), key):
         return
-    begins = film_places(timing)
-    record = records[str(film.path)]
+    begins = film_places(source.timing)
     timeline = FilmTimeline(
         film=film.path,
-        fps=plan.fps,
+        fps=source.plan.fps,
         frames=begins[-1],
-        shots=list(_shots(plan, timing, begins)),
-        marks=list(_marks(store, plan, timing.made, begins, done)),
-        has_audio=record.has_audio,
+        shots=list(_shots(source, begins)),
+        marks=list(_marks(source, begins)),
+        has_audio=records[str(film.path)].has_audio,
     )
     claims.check_unchanged(film.timeline)
     with scratch_of(store, film.timeline) as scratch:
@@ -91,7 +81,8 @@ def film_places(timing: FilmTiming) -> list[int]:
     return [round(time * timing.fps) for time in timing.times]
 
 
-def _shots(plan: Plan, timing: FilmTiming, begins: Sequence[int]) -> Iterator[TimelineShot]:
+def _shots(source: FilmSource, begins: Sequence[int]) -> Iterator[TimelineShot]:
+    plan, timing = source.plan, source.timing
     firsts = [*timing.shot_frames(plan), (len(plan.shots), len(timing.made))]
     for (number, first), (_, stop) in itertools.pairwise(firsts):
         shot = plan.shots[number]
@@ -104,29 +95,24 @@ def _shots(plan: Plan, timing: FilmTiming, begins: Sequence[int]) -> Iterator[Ti
             yield TimelineShot(begins[first], begins[stop], f"Shot {number + 1}", facts)
 
 
-def _marks(
-    store: RunStore,
-    plan: Plan,
-    made: MadeFrames,
-    begins: Sequence[int],
-    done: Set[int],
-) -> Iterator[TimelineMark]:
+def _marks(source: FilmSource, begins: Sequence[int]) -> Iterator[TimelineMark]:
     """Yield where frames are missing, were left out, or should be painted."""
-    history = read_history(store.journal)
+    plan, marker = source.plan, Marker(source.plan, source.timing.made, begins)
+    history = read_history(source.store.journal)
     given_up = {index: record.message for index, record in history.failed.items()}
     reasons = {one.index: one.message for one in failed_frames(plan, given_up)}
-    missing = [frame.index for frame in plan.wanted() if frame.index not in done]
+    missing = source.missing
     for frames in _runs(missing, [reasons.get(index, "") for index in missing]):
         reason = reasons.get(frames[0], "not made yet")
-        yield _mark("missing", plan, made, begins, frames, f"is missing: {reason}")
+        yield marker.mark("missing", frames, f"is missing: {reason}")
     left_out = sorted(plan.leave_out)
     for frames in _runs(left_out, [""] * len(left_out)):
-        yield _mark("left out", plan, made, begins, frames, "was left out of the run")
+        yield marker.mark("left out", frames, "was left out of the run")
     if plan.painting is not None:
         misfits = {i: r.misfit for i, r in history.done.items() if r.misfit is not None}
         for one in best_keyframes(plan, misfits, MOST_SUGGESTED):
             text = f"fits badly ({one.misfit:.2f}): paint it next"
-            yield _mark("keyframe", plan, made, begins, [one.index], text)
+            yield marker.mark("keyframe", [one.index], text)
 
 
 def _runs(indices: Sequence[int], reasons: Sequence[str]) -> Iterator[list[int]]:
@@ -137,22 +123,29 @@ def _runs(indices: Sequence[int], reasons: Sequence[str]) -> Iterator[list[int]]
         yield [index for _, index in group]
 
 
-def _mark(
-    kind: MarkKind,
-    plan: Plan,
-    made: MadeFrames,
-    begins: Sequence[int],
-    frames: Sequence[int],
-    comment: str,
-) -> TimelineMark:
-    """Return the mark of successive frames: where they are due, or what comes after them."""
-    wanted = range(frames[0], frames[-1] + 1)
-    places = [p for p, slots in enumerate(made) if any(due in wanted for due, _ in slots)]
-    if not places:
-        after = (p for p, slots in enumerate(made) if slots[-1][0] > frames[-1])
-        places = [next(after, len(made) - 1)]
-    start, stop = begins[places[0]], begins[places[-1] + 1]
-    first, count = plan.frames[frames[0]].name, len(frames)
-    name = f"frame{'s' if count > 1 else ''} {format_frames(frames)} {_WORDS[kind]}"
-    several = f"{first} and {count - 1} more: " if count > 1 else f"{first} "
-    return TimelineMark(start, max(stop, start + 1), kind, name, several + comment)
+class Marker:
+    """Marks frames of the input in a film.
+
+    Args:
+        plan: of the run.
+        made: the frames of the film.
+        begins: where each begins, and where the film ends, in frames at its rate.
+    """
+
+    def __init__(self, plan: Plan, made: MadeFrames, begins: Sequence[int]) -> None:
+        self._frames, self._begins = plan.frames, begins
+        self._first_due = [slots[0][0] for slots in made]
+        self._last_due = [slots[-1][0] for slots in made]
+
+    def mark(self, kind: MarkKind, frames: Sequence[int], comment: str) -> TimelineMark:
+        """Return the mark of successive frames: where they are due, or the frame that follows."""
+        place = bisect.bisect_left(self._last_due, frames[0])
+        after = bisect.bisect_right(self._first_due, frames[-1])
+        if place >= after:
+            place = min(bisect.bisect_right(self._last_due, frames[-1]), len(self._last_due) - 1)
+            after = place + 1
+        start, stop = self._begins[place], self._begins[after]
+        first, count = self._frames[frames[0]].name, len(frames)
+        name = f"frame{'s' if count > 1 else ''} {format_frames(frames)} {_WORDS[kind]}"
+        several = f"{first} and {count - 1} more: " if count > 1 else f"{first} "
+        return TimelineMark(start, max(stop, start + 1), kind, name, several + comment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def _gain(plan: Plan, index: int, misfits: Mapping[int, float]) -> float:
 
 def _improved(plan: Plan, index: int) -> dict[int, float]:
     """Return the share of misfit that a keyframe would remove from each frame near it."""
-    shot = next(shot for shot in plan.shots if shot.start <= index < shot.stop)
+    shot = plan.shots[bisect.bisect_right(plan.shots, index, key=lambda one: one.start) - 1]
     reach = plan.anchor_frames
     first, stop = max(shot.start, index - reach), min(shot.stop, index + reach)
     return {i: 1.0 - abs(i - index) / reach for i in range(first, stop)}
