@@ -12,7 +12,7 @@ the second one raises ``KeyboardInterrupt``. Errors are those of ``batch_analogy
 
 >>> import tempfile
 >>> from PIL import Image
->>> from batch_analogy.config.run import ExecutionConfig
+>>> from batch_analogy import AnalogyConfig, ExecutionConfig
 >>> folder = Path(tempfile.mkdtemp())
 >>> for name in ("frame1.png", "frame2.png", "reference.jpg"):
 ...     Image.radial_gradient("L").convert("RGB").resize((48, 32)).save(folder / name)
@@ -45,22 +45,17 @@ frame2.png is done; 2 of 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batch_analogy.config.checks import check_choice
-from batch_analogy.config.matching import AnalogyConfig
-from batch_analogy.config.painting import PaintConfig
-from batch_analogy.config.run import Command, Deflicker, RunConfig, default_matching
-from batch_analogy.errors import UsageError
+from batch_analogy.config.run import RunConfig
 from batch_analogy.files import expand_user
 from batch_analogy.jobs import events
 from batch_analogy.jobs.drive import preview_run
-from batch_analogy.jobs.drive.default_places import RunInputs, choose_places, codec_of
 from batch_analogy.jobs.drive.execute import Run, RunResult
-from batch_analogy.jobs.drive.film_queue import fill_name, plan_all, refuse_collisions
+from batch_analogy.jobs.drive.film_configs import film_config, film_configs
+from batch_analogy.jobs.drive.film_queue import plan_all
 from batch_analogy.jobs.drive.open_run import (
     dry_plan,
     load_finished,
@@ -74,8 +69,6 @@ from batch_analogy.jobs.events import OnEvent, RunEvent, ignore
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.media.film_inputs import group_inputs
-from batch_analogy.media.recordings import find_videos, split_sources
-from batch_analogy.media.timeline_reading import is_timeline
 
 __all__ = [
     "Plan",
@@ -114,121 +107,6 @@ class Preview:
 
     result: RunResult
     sheet: Path | None  # the frames before and after, as one JPEG; None if none could be made
-
-
-def film_config(
-    command: Command,
-    source: str | Path | Sequence[str | Path],
-    *,
-    reference: str | Path | None = None,
-    painting: PaintConfig | None = None,
-    output: str | Path | None = None,
-    run_dir: str | Path | None = None,
-    analogy: AnalogyConfig | None = None,
-    taken: Set[Path] = frozenset(),
-    **fields: Any,
-) -> RunConfig:
-    """Return the configuration of a film, with the defaults of a command.
-
-    Args:
-        command: ``"timelapse"`` and ``"stylize"`` match each frame with a reference, ``"analogy"``
-            paints the frames after examples.
-        source: the frames: a folder, a glob pattern or a video. Several are pictures of one film,
-            or the parts of one recording.
-        reference: a picture, or a folder of pictures that fade into each other over the film. Not
-            for ``"analogy"``.
-        painting: the examples and their guides; only for ``"analogy"``.
-        output: the film, or a pattern like ``out/%06d.png`` for numbered pictures. By default a
-            film in the current folder, named after the source, and numbered if a film of another
-            source or reference has that name.
-        run_dir: where finished frames, plan and journal are kept. By default a folder beside the
-            film.
-        analogy: how the frames are matched. By default the command's preset.
-        taken: films that must not be chosen by default, as other runs will make them.
-        fields: other fields of ``RunConfig``. The output's suffix chooses the ``codec``, unless
-            it is given.
-
-    Raises:
-        ConfigError: a value is outside its allowed set or range.
-        UsageError: neither a reference nor a painting is given.
-
-    >>> config = film_config("stylize", "clip.mov", reference="painting.jpg")
-    >>> config.output.name, config.run_dir.name, config.keep_audio
-    ('clip-stylized.mp4', 'clip-stylized.run', True)
-    """
-    check_choice("command", command, Command)
-    several = [source] if isinstance(source, str | Path) else source
-    source, files = split_sources([str(one) for one in several])
-    if painting is not None:
-        reference = painting.keys[0].painted
-    if reference is None:
-        raise UsageError(f"{command} has no reference; give a picture, or a folder of pictures")
-    files = tuple(str(_absolute(one)) for one in files)
-    own = RunInputs.of(command, _absolute(source), _absolute(reference), painting)
-    analogy = analogy or default_matching(command)
-    if "codec" not in fields:
-        hdr = painting is None and analogy.refine != "none" and fields.get("hdr") != "bt709"
-        fields["codec"] = codec_of(output, find_videos(source, files) if hdr else [])
-    film, folder = choose_places(
-        replace(own, files=files),
-        None if output is None else _absolute(output),
-        None if run_dir is None else _absolute(run_dir),
-        codec=fields.get("codec", RunConfig.codec),
-        taken=taken,
-    )
-    if fields.get("timeline") is not None:
-        fields["timeline"] = _absolute(fields["timeline"])
-    target = fields.get("target", RunConfig.target)
-    defaults = {
-        "keep_audio": command != "timelapse" and fields.get("music") is None,
-        "deflicker": default_deflicker(command, source, target, files),
-    }
-    return RunConfig(
-        command=command,
-        reference=_absolute(reference),
-        source=str(_absolute(source)),
-        files=files,
-        output=film,
-        run_dir=folder,
-        analogy=analogy,
-        painting=painting,
-        **{**defaults, **fields},
-    )
-
-
-def film_configs(
-    command: Command,
-    inputs: Sequence[Sequence[str | Path]],
-    *,
-    output: str | Path | None = None,
-    run_dir: str | Path | None = None,
-    timeline: str | Path | None = None,
-    **fields: Any,
-) -> list[RunConfig]:
-    """Return the configurations of several films; as ``film_config``.
-
-    Args:
-        command: the command of all.
-        inputs: the source of each film, as ``group_inputs`` returns them.
-        output: the films; ``{name}`` in it stands for the name of each source.
-        run_dir, timeline: the run folders and the timelines, likewise.
-        fields: other arguments of ``film_config``.
-
-    Raises:
-        UsageError: two films would have the same place; otherwise as ``film_config``.
-
-    >>> made = film_configs("stylize", [["a.mp4"], ["b.mp4"]], reference="ink.jpg")
-    >>> [config.output.name for config in made]
-    ['a-stylized.mp4', 'b-stylized.mp4']
-    """
-    configs: list[RunConfig] = []
-    places = {"output": output, "run_dir": run_dir, "timeline": timeline}
-    for sources in inputs:
-        named: Any = {name: fill_name(place, sources) for name, place in places.items()}
-        taken = frozenset(config.output for config in configs)
-        configs.append(film_config(command, sources, taken=taken, **named, **fields))
-    refuse_collisions(configs)
-    return configs
 
 
 def plan_film(
@@ -379,21 +257,6 @@ def assemble_film(
     path = None if output is None else _absolute(output)
     run = load_finished(Path(run_dir), overwrite=overwrite, output=path, **film)
     return run.execute(on_event)
-
-
-def default_deflicker(
-    command: Command, source: str | Path, target: str, files: Sequence[str] = ()
-) -> Deflicker:
-    """Return the default of ``deflicker``: "auto" for time-lapses of stills, otherwise "off".
-
-    Cameras' time-lapses flicker, videos seldom do. With another ``target`` than the frames, their
-    exposures are part of the looks to be shown, so they are left alone.
-    """
-    if command != "timelapse" or target != "frames" or is_timeline(source):
-        return "off"
-    if find_videos(str(source), files):
-        return "off"
-    return "auto"
 
 
 def _absolute(path: str | Path) -> Path:

@@ -29,7 +29,6 @@ from batch_analogy import (
     retry_frames,
     run_film,
 )
-from batch_analogy.api import default_deflicker
 from batch_analogy.errors import ConfigError, JobError, UsageError
 
 
@@ -86,21 +85,6 @@ def test_rejects_a_film_without_reference_or_with_the_wrong_kind() -> None:
         film_config("film", "frames", reference="p.jpg")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="crf is 77"):
         film_config("stylize", "clip.mp4", reference="p.jpg", crf=77)
-
-
-@pytest.mark.parametrize(
-    ("command", "source", "target", "expected"),
-    [
-        ("timelapse", "frames/", "frames", "auto"),
-        ("timelapse", "clip.mp4", "frames", "off"),
-        ("timelapse", "seasons/", "reference", "off"),
-        ("stylize", "frames/", "frames", "off"),
-    ],
-)
-def test_only_a_timelapse_of_stills_is_deflickered(
-    command: Any, source: str, target: str, expected: str
-) -> None:
-    assert default_deflicker(command, source, target) == expected
 
 
 def test_a_run_from_its_plan_to_another_film(tmp_path: Path) -> None:

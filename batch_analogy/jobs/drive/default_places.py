@@ -8,15 +8,14 @@ records.
 
 from __future__ import annotations
 
-import dataclasses
 import filecmp
 import os
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from batch_analogy.config.codecs import CODECS, Codec, usual_codec, usual_hdr_codec
+from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.painting import PaintConfig
 from batch_analogy.config.run import Command, RunConfig
 from batch_analogy.errors import BatchAnalogyError
@@ -25,7 +24,6 @@ from batch_analogy.jobs.folder.manifest import read_manifest
 from batch_analogy.jobs.folder.planning_status import earlier_status
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
-from batch_analogy.media.container import holds_hdr
 from batch_analogy.media.numbered_output import is_pattern
 from batch_analogy.media.patterns import split_pattern
 from batch_analogy.media.recordings import find_videos
@@ -51,14 +49,19 @@ class RunInputs:
 
     @classmethod
     def of(
-        cls, command: Command, source: str | Path, reference: Path, painting: PaintConfig | None
+        cls,
+        command: Command,
+        source: str,
+        reference: Path,
+        painting: PaintConfig | None,
+        files: tuple[str, ...] = (),
     ) -> RunInputs:
         """Return the inputs of a run."""
         if painting is None:
-            return cls(command, str(source), reference)
+            return cls(command, source, reference, files=files)
         keys = painting.absolute().keys
         examples = frozenset((key.example, key.painted) for key in keys if key.example)
-        return cls(command, str(source), None, examples)
+        return cls(command, source, None, examples, files)
 
 
 def choose_places(
@@ -90,20 +93,6 @@ def choose_places(
     folders = names_beside(default_run_dir(output))
     own = (one for one in folders if _may_use(inputs, RunStore(one), output))
     return output, next(own)
-
-
-def codec_of(output: str | Path | None, videos: Sequence[Path]) -> Codec:
-    """Return the codec of a film, unless it is given: one that players expect for its video.
-
-    Args:
-        output: the film; None: its suffix is the codec's.
-        videos: that the film is HDR with, if they are.
-    """
-    suffix = "" if output is None else Path(output).suffix
-    usual = usual_codec(suffix) or RunConfig.codec
-    if not videos or not holds_hdr(videos[0]):
-        return usual
-    return usual_hdr_codec(suffix or CODECS[usual].suffixes[0]) or usual
 
 
 def default_film(command: Command, source: str | Path, codec: Codec = RunConfig.codec) -> Path:
@@ -190,9 +179,8 @@ def _read(store: RunStore) -> _Recorded | None:
         return _Recorded(Path(), None)
     if manifest is not None:
         config = manifest.config
-        made_of = RunInputs.of(config.command, config.source, config.reference, config.painting)
-        made_of = dataclasses.replace(made_of, files=config.files)
-        return _Recorded(config.output, made_of)
+        inputs = (config.command, config.source, config.reference, config.painting, config.files)
+        return _Recorded(config.output, RunInputs.of(*inputs))
     status = earlier_status(store)
     if status is None:
         return None
