@@ -10,13 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
 
-import numpy as np
-
-from batch_analogy.errors import FilmError, FrameError, OutputDiskError, UsageError
+from batch_analogy.errors import FilmError, OutputDiskError, UsageError
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
-from batch_analogy.media.blend import FrameBlend, as_blend, read_blend
 from batch_analogy.media.captions import Captions
 from batch_analogy.media.chapters import with_chapters, write_chapters
 from batch_analogy.media.colour_tags import ColourSpace
@@ -30,21 +26,11 @@ from batch_analogy.media.encoding import (
 )
 from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
 from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
-from batch_analogy.media.fitting import fit_pixels
+from batch_analogy.media.frame_feed import FrameFacts, FrameFeed, Frames, read_frame_facts
 from batch_analogy.media.light_levels import LightLevels, with_light_levels
-from batch_analogy.media.matroska import MatroskaWriter
 from batch_analogy.media.music import Music
-from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.pixel_spaces import SRGB, PixelSpace
 from batch_analogy.media.sound import TrackChoice
-from batch_analogy.media.stills import (
-    Uint8Pixels,
-    Uint16Pixels,
-    read_depth,
-    read_has_alpha,
-    to_uint8,
-    to_uint16,
-)
 from batch_analogy.media.verify import verify_film
 from batch_analogy.media.webp_frames import correct_frames
 
@@ -76,7 +62,7 @@ class EncoderError(FilmError):
 
 
 def encode_film(
-    frames: Sequence[Path | FrameBlend],
+    frames: Frames,
     output: Path,
     *,
     fps: Fraction,
@@ -121,37 +107,25 @@ def encode_film(
     _check(frames, output, fps, encoding)
     if encoding.spec.animation and colours.is_hdr:
         colours = _BT709  # the frames are read as sRGB
-    first = as_blend(frames[0])
-    deep = _is_deep(first[0])
-    height, width = _read_frame(first).shape[:2]
-    alpha = _keeps_alpha(frames, output, encoding)
-    space = PixelSpace.of_film(colours) if colours.is_hdr else SRGB
-    layout = choose_layout((height, width), encoding, fps, deep=deep, alpha=alpha, space=space)
-    if note := playing_note(encoding, (layout.height, layout.width), fps, deep=deep):
-        _log.warning("%s: %s", output, note)
+    facts = read_frame_facts(frames)
+    layout = _choose_layout(facts, output, fps, encoding, colours)
     duration = len(frames) / fps if durations is None else sum(durations, Fraction(0))
-    pixel_format = encoding.pixel_format(deep, layout.alpha)
-    encoder = ["-vf", encoding.filters(colours, deep, layout.alpha)]
-    encoder += _encoder_options(encoding, durations, output.suffix.lower(), layout.alpha)
+    feed = FrameFeed(frames, layout, fps, durations, captions, on_frame)
+    suffix = output.suffix.lower()
+    encoder = ["-vf", encoding.filters(colours, facts.deep, layout.alpha)]
+    encoder += _encoder_options(encoding, durations, suffix, layout.alpha)
     encoder = with_light_levels(encoder, light_levels)
-    with contextlib.ExitStack() as cleaner:
-        temporary = cleaner.enter_context(_temporary(output, scratch))
-        target = ["-y", as_url(temporary)]
-        pictures = _input_options(layout, None if durations else fps)
-        marks = temporary.with_name(f"{temporary.name}.chapters")
-        if chapters:
-            cleaner.callback(marks.unlink, missing_ok=True)
-            with disk_errors(output):
-                write_chapters(marks, chapters, duration)
+    with _temporary(output, scratch) as temporary:
+        with _chapter_file(temporary, output, chapters, duration) as chapter_file:
 
-        def encode(tracks: list[str]) -> None:
-            if chapters:
-                tracks = with_chapters(tracks, marks)
-            command = [*pictures, *tracks, *encoder, *target]
-            _run_encoder(command, frames, durations, layout, output, captions, on_frame)
+            def encode(tracks: list[str]) -> None:
+                if chapter_file is not None:
+                    tracks = with_chapters(tracks, chapter_file)
+                target = ["-y", as_url(temporary)]
+                _run_encoder([*feed.input_options(), *tracks, *encoder, *target], feed, output)
 
-        has_audio = _encode_with_sound(encode, encoding, sound, output, duration)
-        if output.suffix.lower() == ".webp":
+            has_audio = _encode_with_sound(encode, encoding, sound, output, duration)
+        if suffix == ".webp":
             correct_frames(temporary, duration, transparent=layout.alpha)
         verify_film(
             temporary,
@@ -159,7 +133,7 @@ def encode_film(
             count=len(frames),
             times=_frame_times(fps, durations),
             size=(layout.height, layout.width),
-            pixel_format=pixel_format,
+            pixel_format=encoding.pixel_format(facts.deep, layout.alpha),
             colours=None if encoding.spec.animation else colours,
         )
         with disk_errors(output):
@@ -178,9 +152,7 @@ def encode_film(
     )
 
 
-def _check(
-    frames: Sequence[Path | FrameBlend], output: Path, fps: Fraction, encoding: EncodingOptions
-) -> None:
+def _check(frames: Frames, output: Path, fps: Fraction, encoding: EncodingOptions) -> None:
     """Raise UsageError or FilmError for arguments that cannot be encoded."""
     check_container(output, encoding.codec)
     if output.is_dir():
@@ -191,18 +163,23 @@ def _check(
         raise FilmError(f"{output} would have no frames; there must be at least one")
 
 
-def _keeps_alpha(
-    frames: Sequence[Path | FrameBlend], output: Path, encoding: EncodingOptions
-) -> bool:
-    """Return whether the film is transparent; warn if the frames are and it is not."""
-    paths = {path for frame in frames for path in as_blend(frame)}
-    try:
-        transparent = any(map(read_has_alpha, paths))
-    except FrameError as error:
-        raise FilmError(f"the film cannot be assembled: {error}") from error
-    if transparent and encoding.spec.alpha is None:
+def _choose_layout(
+    facts: FrameFacts, output: Path, fps: Fraction, encoding: EncodingOptions, colours: ColourSpace
+) -> FilmLayout:
+    """Choose what the encoder receives; warn of what is lost, and of what few players show."""
+    if facts.alpha and encoding.spec.alpha is None:
         _log.warning("%s shows transparent frames over white; %s", output, KEEP_ALPHA)
-    return transparent and encoding.spec.alpha is not None
+    layout = choose_layout(
+        (facts.height, facts.width),
+        encoding,
+        fps,
+        deep=facts.deep,
+        alpha=facts.alpha and encoding.spec.alpha is not None,
+        space=PixelSpace.of_film(colours) if colours.is_hdr else SRGB,
+    )
+    if note := playing_note(encoding, (layout.height, layout.width), fps, deep=facts.deep):
+        _log.warning("%s: %s", output, note)
+    return layout
 
 
 def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterator[Fraction]:
@@ -210,18 +187,6 @@ def _frame_times(fps: Fraction, durations: Sequence[Fraction] | None) -> Iterato
     if durations is None:
         return (index / fps for index in itertools.count())
     return itertools.accumulate(durations, initial=Fraction(0))
-
-
-def _input_options(layout: FilmLayout, fps: Fraction | None) -> list[str]:
-    """Return options for the pipe: raw video at a constant rate, or Matroska with times."""
-    if fps is None:
-        return ["-f", "matroska", "-i", "pipe:0"]
-    names = ("rgba64le", "rgba") if layout.alpha else ("rgb48le", "rgb24")
-    pixel_format = names[0] if layout.deep else names[1]
-    size = f"{layout.width}x{layout.height}"
-    rate = f"{fps.numerator}/{fps.denominator}"
-    raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", size, "-framerate", rate]
-    return [*raw, "-i", "pipe:0"]
 
 
 def _encode_with_sound(
@@ -314,19 +279,28 @@ def _temporary(output: Path, scratch: Path | None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _run_encoder(
-    command: list[str],
-    frames: Sequence[Path | FrameBlend],
-    durations: Sequence[Fraction] | None,
-    layout: FilmLayout,
-    output: Path,
-    captions: Captions | None,
-    on_frame: Callable[[int], None] | None,
-) -> None:
+@contextlib.contextmanager
+def _chapter_file(
+    temporary: Path, output: Path, chapters: Sequence[Fraction], duration: Fraction
+) -> Iterator[Path | None]:
+    """Write the chapters of a film beside the unfinished film; delete them afterwards."""
+    if not chapters:
+        yield None
+        return
+    path = temporary.with_name(f"{temporary.name}.chapters")
+    try:
+        with disk_errors(output):
+            write_chapters(path, chapters, duration)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _run_encoder(command: list[str], feed: FrameFeed, output: Path) -> None:
     """Run ffmpeg, writing the frames into its pipe."""
     pipe = FfmpegPipe(["-v", "error", *command], reads=False)
     with pipe, contextlib.suppress(BrokenPipeError):  # if ffmpeg ends early, its messages say why
-        _write_frames(pipe.stream, frames, durations, layout, captions, on_frame)
+        feed.write(pipe.stream)
     if pipe.code == 0:
         return
     if is_disk_error(pipe.messages):
@@ -335,66 +309,3 @@ def _run_encoder(
             "free some space and run the same command again"
         )
     raise EncoderError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")
-
-
-def _write_frames(
-    stream: IO[bytes],
-    frames: Sequence[Path | FrameBlend],
-    durations: Sequence[Fraction] | None,
-    layout: FilmLayout,
-    captions: Captions | None,
-    on_frame: Callable[[int], None] | None,
-) -> None:
-    """Write the frames as raw video or, with durations, as Matroska; read repeated ones once."""
-    bits = 16 if layout.deep else 8
-    matroska = None
-    if durations is not None:
-        size = (layout.height, layout.width)
-        matroska = MatroskaWriter(stream, *size, bits, alpha=layout.alpha)
-    shape: tuple[int, ...] | None = None
-    previous: tuple[FrameBlend, str] = ((), "")
-    data = b""
-    for number, frame in enumerate(map(as_blend, frames), start=1):
-        text = captions.texts[number - 1] if captions is not None else ""
-        if (frame, text) != previous:
-            pixels = _read_frame(frame, deep=layout.deep, alpha=layout.alpha, space=layout.space)
-            _check_same_size(frame[0], pixels.shape, shape or pixels.shape)
-            shape = pixels.shape
-            fitted = fit_pixels(pixels, (layout.height, layout.width), layout.fit)
-            if captions is not None:
-                fitted = captions.burn(number - 1, fitted, layout.space.white)
-            previous, data = (frame, text), fitted.tobytes()
-        if matroska is None or durations is None:
-            stream.write(data)
-        else:
-            matroska.write(data, durations[number - 1])
-        if on_frame is not None:
-            on_frame(number)
-
-
-def _check_same_size(path: Path, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
-    if shape != first:
-        raise FilmError(
-            f"{path} is {shape[1]}×{shape[0]} px and the frames before it {first[1]}×{first[0]}; "
-            "all frames of a film must have one size"
-        )
-
-
-def _is_deep(path: Path) -> bool:
-    """Return whether a picture has more than 8 bits a channel."""
-    try:
-        return read_depth(path) > 8
-    except FrameError as error:
-        raise FilmError(f"the film cannot be assembled: {error}") from error
-
-
-def _read_frame(
-    frame: FrameBlend, *, deep: bool = False, alpha: bool = False, space: PixelSpace = SRGB
-) -> Uint8Pixels | Uint16Pixels:
-    try:
-        pixels = read_blend(frame, alpha=alpha, space=space)
-    except FrameError as error:
-        raise FilmError(f"the film cannot be assembled: {error}") from error
-    if alpha and pixels.shape[2] == 3:
-        pixels = with_opacity(pixels, np.ones(pixels.shape[:2], np.float32))
-    return to_uint16(pixels) if deep else to_uint8(pixels)
