@@ -21,7 +21,7 @@ ORDERS = {
 
 def order_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield the order of stills, and a warning if names or capture times contradict it."""
-    from batch_analogy.jobs.plan.survey import arrangement_of
+    from batch_analogy.jobs.plan.survey_stills import arrangement_of
 
     found = arrangement_of(plan.frames, config.order)
     text = f"by {ORDERS[found.by]}"
@@ -68,7 +68,7 @@ def orientation_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def missing_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield the gaps in the numbers of stills, and what the film shows there."""
-    from batch_analogy.jobs.plan.survey import format_gaps, gaps_of, passed_over
+    from batch_analogy.jobs.plan.missing_stills import format_gaps, gaps_of, passed_over
     from batch_analogy.media.frame_numbers import MAX_HOLD_FRAMES, are_lost
 
     gaps = gaps_of(plan)

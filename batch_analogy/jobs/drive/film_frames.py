@@ -10,8 +10,8 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from batch_analogy.config.run import OnMissing, RunConfig
+from batch_analogy.jobs.plan.missing_stills import gaps_of
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.plan.survey import gaps_of
 from batch_analogy.media.frame_numbers import extra_holds
 
 MadeFrames = Sequence[Sequence[tuple[int, int]]]

@@ -16,7 +16,8 @@ from batch_analogy.jobs.folder.manifest import Manifest, read_manifest
 from batch_analogy.jobs.folder.run_folder import no_run_error
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
-from batch_analogy.jobs.plan.survey import OnFrame, device_of
+from batch_analogy.jobs.plan.survey import device_of
+from batch_analogy.jobs.plan.survey_stills import OnFrame
 from batch_analogy.jobs.store import RunStore
 
 
