@@ -37,12 +37,8 @@ _ADOBE_PRIMARIES = [
 ]
 _COLOUR_BOX = b"colrnclx"
 _META_BYTES = 1 << 16
-_LINEAR, _SRGB, _PQ, _HLG = (
-    8,
-    13,
-    16,
-    18,
-)  # transfer characteristics of H.273; others are shown as sRGB
+# Transfer characteristics of H.273; others are shown as sRGB.
+_LINEAR, _SRGB, _PQ, _HLG = 8, 13, 16, 18
 _HLG_GAMMA = 1.2
 
 

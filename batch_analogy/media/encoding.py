@@ -27,10 +27,10 @@ _PLACEHOLDER = re.compile(r"%0?\d*d")
 MATROSKA = (".mkv", ".webm")
 """Suffixes of containers of the family of Matroska."""
 
+_SMOOTH_ALPHA = [name for name, spec in CODECS.items() if spec.alpha and spec.alpha.smooth]
 KEEP_ALPHA = (
-    f"--codec {' or '.join(n for n, spec in CODECS.items() if spec.alpha and spec.alpha.smooth)}, "
-    "or numbered "
-    "pictures (-o out/%06d.png), keep the transparency"
+    f"--codec {' or '.join(_SMOOTH_ALPHA)}, or numbered pictures (-o out/%06d.png), keep the "
+    "transparency"
 )
 """Advice where a film loses its transparency."""
 

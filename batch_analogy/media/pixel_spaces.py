@@ -74,10 +74,10 @@ class PixelSpace:
     def of_code(cls, primaries: int, transfer: int) -> PixelSpace | None:
         """Return the space that a picture names by code points of ITU-T H.273; None if unknown."""
         names = {code: name for name, code in _PRIMARIES_CODES.items()}
-        curve = {16: _PQ, 18: _HLG, 13: _SRGB}.get(transfer)
-        if primaries not in names or curve is None:
+        curves = {_TRANSFER_CODES[curve]: curve for curve in (_SRGB, _PQ, _HLG)}
+        if primaries not in names or transfer not in curves:
             return None
-        return cls(names[primaries], curve)
+        return cls(names[primaries], curves[transfer])
 
     @property
     def code(self) -> bytes:

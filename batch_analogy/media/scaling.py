@@ -26,13 +26,12 @@ def is_same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
     )
 
 
-def fit(pixels: FloatPixels, size: tuple[int, int], *, mixing: bool | None = None) -> FloatPixels:
-    """Scale a picture to a size.
+def fit(pixels: FloatPixels, size: tuple[int, int]) -> FloatPixels:
+    """Scale a picture to a size; colours are mixed, unless it is a map of few flat ones.
 
     Args:
         pixels: (H, W, C) float32 in [0, 1].
         size: (height, width) in px.
-        mixing: mix neighbouring colours; None: unless the picture is a map of few flat colours.
 
     Returns:
         (height, width, C) float32 in [0, 1].

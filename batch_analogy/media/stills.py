@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ from batch_analogy.media.decoding import (
 )
 from batch_analogy.media.icc_profiles import foreign_profile
 from batch_analogy.media.icc_writing import display_p3_profile
-from batch_analogy.media.odd_tiffs import read_odd_header
+from batch_analogy.media.odd_tiffs import TiffHeader, read_odd_header
 from batch_analogy.media.opacity import extend_colours
 from batch_analogy.media.openexr import is_exr, read_exr, read_exr_header
 from batch_analogy.media.pixel_spaces import DISPLAY_P3, SRGB, PixelSpace
@@ -43,6 +44,8 @@ Uint8Pixels = npt.NDArray[np.uint8]
 Uint16Pixels = npt.NDArray[np.uint16]
 Depth = Literal[8, 16, 32]
 """Bits a channel; 32 are floats."""
+
+Fact = TypeVar("Fact")
 
 
 def read_still(
@@ -155,12 +158,7 @@ def read_space(path: Path) -> PixelSpace:
     """
     if is_raw_file(path) or is_exr(path):
         return SRGB
-    with decoding(path):
-        if read_odd_header(path) is not None:
-            return SRGB
-        with opened(path) as image:
-            profile = foreign_profile(image)
-            return (None if profile is None else profile.space) or SRGB
+    return _from_header(path, _space_of, lambda _: SRGB)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -174,12 +172,7 @@ def read_size(path: Path) -> tuple[int, int]:
     elif is_exr(path):
         height, width = _exr_size(path)
     else:
-        with decoding(path):
-            if (header := read_odd_header(path)) is not None:
-                height, width = header.upright_size
-            else:
-                with opened(path) as image:
-                    height, width = upright_size(image)
+        height, width = _from_header(path, upright_size, lambda header: header.upright_size)
     _check_size(path, height, width)
     return height, width
 
@@ -209,11 +202,7 @@ def read_has_alpha(path: Path) -> bool:
         return False
     if is_exr(path):
         return read_exr_header(path).has_alpha
-    with decoding(path):
-        if (header := read_odd_header(path)) is not None:
-            return header.has_alpha
-        with opened(path) as image:
-            return has_alpha(image)
+    return _from_header(path, has_alpha, lambda header: header.has_alpha)
 
 
 def read_depth(path: Path) -> Depth:
@@ -226,11 +215,7 @@ def read_depth(path: Path) -> Depth:
         return 16
     if is_exr(path):
         return read_exr_header(path).depth
-    with decoding(path):
-        if (header := read_odd_header(path)) is not None:
-            return header.depth
-        with opened(path) as image:
-            return depth_of(image)
+    return _from_header(path, depth_of, lambda header: header.depth)
 
 
 def read_depth_loss(path: Path) -> str | None:
@@ -241,15 +226,37 @@ def read_depth_loss(path: Path) -> str | None:
     """
     if is_raw_file(path) or is_exr(path):
         return None
+    return _from_header(path, _depth_loss, lambda _: None)
+
+
+def _from_header(
+    path: Path, of_image: Callable[[Image.Image], Fact], of_tiff: Callable[[TiffHeader], Fact]
+) -> Fact:
+    """Return what the header of a picture says that is neither RAW nor EXR.
+
+    Args:
+        path: the picture.
+        of_image: reads it from a picture that Pillow opens, whose pixels are not decoded.
+        of_tiff: reads it from a TIFF that Pillow does not open (``odd_tiffs``).
+    """
     with decoding(path):
-        if read_odd_header(path) is not None:
-            return None
+        if (header := read_odd_header(path)) is not None:
+            return of_tiff(header)
         with opened(path) as image:
-            if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-                return "HEIF pictures are read with 8; export 16-bit TIFF"
-            if not is_deep(image) or depth_of(image) == 16:
-                return None
-            return "its colour profile is not sRGB but a table; export it as sRGB"
+            return of_image(image)
+
+
+def _space_of(image: Image.Image) -> PixelSpace:
+    profile = foreign_profile(image)
+    return (None if profile is None else profile.space) or SRGB
+
+
+def _depth_loss(image: Image.Image) -> str | None:
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        return "HEIF pictures are read with 8; export 16-bit TIFF"
+    if not is_deep(image) or depth_of(image) == 16:
+        return None
+    return "its colour profile is not sRGB but a table; export it as sRGB"
 
 
 def write_png(

@@ -29,6 +29,9 @@ def encode_tiff(
     data = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("<"))).tobytes()
     rows = max(1, _STRIP_BYTES // row_bytes)
     starts = range(0, height * row_bytes, rows * row_bytes)
+    # Opacity that colours are not multiplied with.
+    alpha = [(338, _SHORT, [2])] if samples == 4 else []
+    icc = [(34675, _UNDEFINED, [*profile])] if profile else []
     tags: list[tuple[int, int, list[int]]] = [
         (256, _LONG, [width]),
         (257, _LONG, [height]),
@@ -40,11 +43,9 @@ def encode_tiff(
         (278, _LONG, [rows]),
         (279, _LONG, [min(rows * row_bytes, len(data) - start) for start in starts]),
         (284, _SHORT, [1]),  # interleaved
-        *(
-            [(338, _SHORT, [2])] if samples == 4 else []
-        ),  # alpha that colours are not multiplied with
+        *alpha,
         (339, _SHORT, [1] * samples),  # whole numbers without sign
-        *([(34675, _UNDEFINED, [*profile])] if profile else []),
+        *icc,
     ]
     directory_at = _HEADER_BYTES + len(data)
     overflow_at = directory_at + 2 + 12 * len(tags) + 4

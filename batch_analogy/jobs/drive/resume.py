@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from batch_analogy.config.run import RunConfig
@@ -26,8 +26,6 @@ from batch_analogy.jobs.store import ALL_OUTPUTS, RunStore, outputs_of
 from batch_analogy.jobs.work.tasks import OutputFile
 from batch_analogy.json_files import read_json
 from batch_analogy.media.stills import read_still
-
-OnCount = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

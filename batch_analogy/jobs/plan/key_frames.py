@@ -176,7 +176,6 @@ class _Names:
     def __init__(self, source: str, frames: Sequence[FramePlan], *, has_names: bool) -> None:
         self._source = source
         self._frames = frames
-        self._has_names = has_names
         self._by_name: dict[str, list[int]] = {}
         self._by_case: dict[str, list[int]] = {}
         self._by_number: dict[int, list[int]] = {}

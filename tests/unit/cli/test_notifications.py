@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -125,9 +126,14 @@ def test_refuses_targets_that_cannot_work(target: str, words: str) -> None:
         check_target(target)
 
 
-def test_accepts_commands_of_a_shell() -> None:
-    for target in ("true", "/bin/echo x", 'X=1; echo "$X" | cat', "[ -e / ] && true"):
-        check_target(target)
+@pytest.mark.parametrize(
+    "command", ["echo x", "/bin/echo x", 'X=x; echo "$X" | cat', "[ -e / ] && echo x"]
+)
+def test_accepts_commands_of_a_shell_and_runs_them(command: str, tmp_path: Path) -> None:
+    target = f"{command} > {shlex.quote(str(tmp_path / 'told.txt'))}"
+    check_target(target)
+    send(target, ENDED)
+    assert (tmp_path / "told.txt").read_text() == "x\n"
 
 
 @pytest.mark.parametrize(
