@@ -39,7 +39,12 @@ batch-analogy assemble night.run --text '{date:%H:%M}' --text-place top-right
 
 batch-analogy assemble night.run -o pictures/%06d.tif"""
 
-_UNCHANGED = "By default it stays as it is."
+
+def _change(what: str, **settings: Any) -> Any:
+    """Return an option that changes something of the film, which else stays as it is."""
+    text = f"{what} By default it stays as it is."
+    return typer.Option(help=text, show_default=False, **settings)
+
 
 OutputOption = Annotated[
     Path | None,
@@ -54,115 +59,34 @@ OutputOption = Annotated[
     ),
 ]
 FpsOption = Annotated[
-    Fraction | None,
-    typer.Option(
-        help=f"Frames per second. {_UNCHANGED}",
-        parser=film.parse_fps,
-        metavar="FPS",
-        show_default=False,
-    ),
+    Fraction | None, _change("Frames per second.", parser=film.parse_fps, metavar="FPS")
 ]
-HoldOption = Annotated[
-    int | None,
-    typer.Option(help=f"{film.HOLD_HELP} {_UNCHANGED}", metavar="N", show_default=False),
-]
-BlendOption = Annotated[
-    int | None,
-    typer.Option(help=f"{film.BLEND_HELP} {_UNCHANGED}", metavar="N", show_default=False),
-]
-CodecOption = Annotated[
-    Codec | None, typer.Option(help=f"{film.CODEC_HELP} {_UNCHANGED}", show_default=False)
-]
-DepthOption = Annotated[
-    int | None,
-    typer.Option(
-        help=f"Bits per channel, 8 or 10. {_UNCHANGED}", metavar="8|10", show_default=False
-    ),
-]
-CrfOption = Annotated[
-    int | None,
-    typer.Option(
-        help=f"Compression: 0 is lossless, 28 makes small files. {_UNCHANGED}", show_default=False
-    ),
-]
-FilmSizeOption = Annotated[
-    str | None,
-    typer.Option(
-        help=f"{film.FILM_SIZE_HELP} {_UNCHANGED}", metavar="WxH|P%|max|full", show_default=False
-    ),
-]
-FilmFitOption = Annotated[
-    FilmFit | None, typer.Option(help=f"{film.FILM_FIT_HELP} {_UNCHANGED}", show_default=False)
-]
+HoldOption = Annotated[int | None, _change(film.HOLD_HELP, metavar="N")]
+BlendOption = Annotated[int | None, _change(film.BLEND_HELP, metavar="N")]
+CodecOption = Annotated[Codec | None, _change(film.CODEC_HELP)]
+DepthOption = Annotated[int | None, _change("Bits per channel, 8 or 10.", metavar="8|10")]
+CrfOption = Annotated[int | None, _change("Compression: 0 is lossless, 28 makes small files.")]
+FilmSizeOption = Annotated[str | None, _change(film.FILM_SIZE_HELP, metavar="WxH|P%|max|full")]
+FilmFitOption = Annotated[FilmFit | None, _change(film.FILM_FIT_HELP)]
 OnMissingOption = Annotated[
-    OnMissing | None,
-    typer.Option(
-        help=f"What the film shows where frames are missing; see plan --help. {_UNCHANGED}",
-        show_default=False,
-    ),
+    OnMissing | None, _change("What the film shows where frames are missing; see plan --help.")
 ]
-SoundOption = Annotated[
-    film.Sound | None,
-    typer.Option(help=f"{film.SOUND_HELP} {_UNCHANGED}", show_default=False),
-]
+SoundOption = Annotated[film.Sound | None, _change(film.SOUND_HELP)]
 MusicOption = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"{additions.MUSIC_HELP} none: no music. {_UNCHANGED}",
-        metavar="FILE|none",
-        show_default=False,
-    ),
+    Path | None, _change(f"{additions.MUSIC_HELP} none: no music.", metavar="FILE|none")
 ]
-MusicFadeOption = Annotated[
-    float | None,
-    typer.Option(
-        help=f"{additions.MUSIC_FADE_HELP} {_UNCHANGED}", metavar="SECONDS", show_default=False
-    ),
-]
-ChaptersOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--chapters/--no-chapters",
-        help=f"{additions.CHAPTERS_HELP} {_UNCHANGED}",
-        show_default=False,
-    ),
-]
+MusicFadeOption = Annotated[float | None, _change(additions.MUSIC_FADE_HELP, metavar="SECONDS")]
+ChaptersOption = Annotated[bool | None, _change(additions.CHAPTERS_HELP)]
 PosterOption = Annotated[
-    str | None,
-    typer.Option(
-        help=f"{additions.POSTER_HELP} '': no poster. {_UNCHANGED}",
-        metavar="N|P%",
-        show_default=False,
-    ),
+    str | None, _change(f"{additions.POSTER_HELP} '': no poster.", metavar="N|P%")
 ]
 TimelineOption = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"{additions.TIMELINE_HELP} none: no timeline. {_UNCHANGED}",
-        metavar="FILE|none",
-        show_default=False,
-    ),
+    Path | None, _change(f"{additions.TIMELINE_HELP} none: no timeline.", metavar="FILE|none")
 ]
-TextOption = Annotated[
-    str | None,
-    typer.Option(
-        help=f"{additions.TEXT_HELP} '': no text. {_UNCHANGED}", metavar="TEXT", show_default=False
-    ),
-]
-TextPlaceOption = Annotated[
-    TextPlace | None,
-    typer.Option(help=f"{additions.TEXT_PLACE_HELP} {_UNCHANGED}", show_default=False),
-]
-TextSizeOption = Annotated[
-    float | None,
-    typer.Option(help=f"{additions.TEXT_SIZE_HELP} {_UNCHANGED}", metavar="P", show_default=False),
-]
-TextFontOption = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"{additions.TEXT_FONT_HELP} {_UNCHANGED}", metavar="FILE", show_default=False
-    ),
-]
+TextOption = Annotated[str | None, _change(f"{additions.TEXT_HELP} '': no text.", metavar="TEXT")]
+TextPlaceOption = Annotated[TextPlace | None, _change(additions.TEXT_PLACE_HELP)]
+TextSizeOption = Annotated[float | None, _change(additions.TEXT_SIZE_HELP, metavar="P")]
+TextFontOption = Annotated[Path | None, _change(additions.TEXT_FONT_HELP, metavar="FILE")]
 NoAudioOption = Annotated[bool, typer.Option("--no-audio", help="The same as --sound none.")]
 
 

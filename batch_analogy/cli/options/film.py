@@ -22,6 +22,7 @@ from batch_analogy.cli.options.film_additions import (
     TextSizeOption,
     TimelineOption,
 )
+from batch_analogy.cli.options.film_panel import film_option, film_value
 from batch_analogy.cli.options.general import RunDirOption
 from batch_analogy.config.codecs import CODECS, Codec
 from batch_analogy.config.film_size import FilmFit
@@ -37,8 +38,6 @@ from batch_analogy.config.run import (
 )
 from batch_analogy.errors import UsageError
 from batch_analogy.files import expand_user
-
-FILM = "Film"
 
 CODEC_HELP = "; ".join(f"{name} {codec.summary}" for name, codec in CODECS.items()) + "."
 _FIXED_DEPTHS = [f"{c.bits} for {n}" for n, c in CODECS.items() if c.bits == c.deep_bits != 8]
@@ -169,7 +168,7 @@ def parse_deflicker(text: str) -> Deflicker:
 
 OutputOption = Annotated[
     Path | None,
-    typer.Option(
+    film_value(
         "--output",
         "-o",
         help="The film to write (.mp4, .mov, .mkv, .webm, .gif or .webp); or a folder/ or a "
@@ -178,152 +177,129 @@ OutputOption = Annotated[
         "for the name of each.",
         parser=parse_output,
         metavar="FILM",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 FpsOption = Annotated[
     Fraction | None,
-    typer.Option(
+    film_value(
         help="Frames per second, like 24, 23.976 or 30000/1001. By default a video keeps its own "
         "times and stills get 24. With another rate than its own, a video's film has no sound.",
         parser=parse_fps,
         metavar="FPS",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
-HoldOption = Annotated[int, typer.Option(help=HOLD_HELP, metavar="N", rich_help_panel=FILM)]
-BlendOption = Annotated[int, typer.Option(help=BLEND_HELP, metavar="N", rich_help_panel=FILM)]
+HoldOption = Annotated[int, film_option(help=HOLD_HELP, metavar="N")]
+BlendOption = Annotated[int, film_option(help=BLEND_HELP, metavar="N")]
 CodecOption = Annotated[
     Codec | None,
-    typer.Option(
+    film_value(
         help=f"{CODEC_HELP} By default the first that the film's ending takes, else h264.",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 DepthOption = Annotated[
     int | None,
-    typer.Option(help=_DEPTH_HELP, metavar="8|10", show_default=False, rich_help_panel=FILM),
+    film_value(help=_DEPTH_HELP, metavar="8|10"),
 ]
 CrfOption = Annotated[
     int,
-    typer.Option(
+    film_option(
         help="Compression of h264, h265, vp9, av1 and webp: 0 is lossless, at 16 no loss is "
         "visible, 28 makes small files.",
-        rich_help_panel=FILM,
     ),
 ]
 FilmSizeOption = Annotated[
     str,
-    typer.Option(help=FILM_SIZE_HELP, metavar="WxH|P%|max|full", rich_help_panel=FILM),
+    film_option(help=FILM_SIZE_HELP, metavar="WxH|P%|max|full"),
 ]
-FilmFitOption = Annotated[FilmFit, typer.Option(help=FILM_FIT_HELP, rich_help_panel=FILM)]
+FilmFitOption = Annotated[FilmFit, film_option(help=FILM_FIT_HELP)]
 StartOption = Annotated[
     str | None,
-    typer.Option(
+    film_value(
         help="Start a video here: seconds, 1:02.5, or a timecode like 01:02:03:12, counted from "
         "its first frame.",
         metavar="TIME",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 EndOption = Annotated[
     str | None,
-    typer.Option(
+    film_value(
         help="Stop a video before this time.",
         metavar="TIME",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 OrderOption = Annotated[
     Order,
-    typer.Option(
+    film_option(
         help="The order of stills. name: by folder and name, with img2 before img10, a camera's "
         "9999 before the 0001 that follows it, and 'a (1).jpg' after 'a.jpg'. time: by EXIF "
         "capture time, with fractions of a second. auto: by the numbers in the names if all stills "
         "lie in one folder and their names differ in nothing else; otherwise by time if every "
         "readable still has one, else by name. File dates are never used.",
-        rich_help_panel=FILM,
     ),
 ]
 OrientationOption = Annotated[
     Orientation,
-    typer.Option(
+    film_option(
         help="How stills are turned. tags: each by its own orientation tag. first: all like the "
         "first, for a camera that changed its mind on a tripod. stored: not at all.",
-        rich_help_panel=FILM,
     ),
 ]
 SoundOption = Annotated[
     Sound | None,
-    typer.Option(
+    film_value(
         help=f"{SOUND_HELP} By default a timelapse has none, other films keep all.",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 OnMissingOption = Annotated[
     OnMissing,
-    typer.Option(
+    film_option(
         help="What the film shows where a frame could not be made, and where the numbers of stills "
         "have a gap. hold: the frame before it. skip: nothing, so the film is shorter. error: make "
         "no film, and refuse stills with gaps. The exit code is 3 where a frame could not be made. "
         "Gaps of more than 24 frames are not held; nor is any gap if more than a tenth of the "
         "frames (and more than 3) are missing, because that looks deliberate.",
-        rich_help_panel=FILM,
     ),
 ]
 ShotsOption = Annotated[
     str,
-    typer.Option(
+    film_option(
         help="Where the cuts are. detect: find them, except slow dissolves. off: there are none. "
         "FILE: a list of the shots' first frames or ranges, one per line, as JSON, or as written "
         "by PySceneDetect. plan.json lists what was found, and may be edited.",
         metavar="detect|off|FILE",
-        rich_help_panel=FILM,
     ),
 ]
 TemporalOption = Annotated[
     Temporal,
-    typer.Option(
+    film_option(
         help="on: frames are made along the motion between them, so that the film is steady. off: "
         "every frame is made by itself, and the film flickers; --refine wls, --scales and --mirror "
         "imply off.",
-        rich_help_panel=FILM,
     ),
 ]
 FilmsOption = Annotated[
     Films,
-    typer.Option(
+    film_option(
         help="What several paths are. one: one film. each: a film of each path, one after the "
         "other. auto: pictures are one film, and so are videos in one folder whose names differ in "
         "numbers alone; each folder, pattern and other video is a film of its own.",
-        rich_help_panel=FILM,
     ),
 ]
 MediaOption = Annotated[
     Path | None,
-    typer.Option(
+    film_value(
         help="The folder of the videos that a timeline (.otio or .edl) names. By default they are "
         "looked for where it says, and beside it.",
         metavar="FOLDER",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 DeflickerOption = Annotated[
     str | None,
-    typer.Option(
+    film_value(
         help="Even out exposures that jump from frame to frame; slow changes such as a sunset "
         "stay. auto: only where flicker is found. 0 to 1: the share of the jumps that is removed. "
         "Default: auto for a timelapse of stills, off for videos and for stylize.",
         metavar="off|auto|STRENGTH",
-        show_default=False,
-        rich_help_panel=FILM,
     ),
 ]
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from batch_analogy.cli.options.film_panel import film_option, film_value
 from batch_analogy.config.captions import TextPlace
-
-_FILM = "Film"
 
 MUSIC_HELP = (
     "A file with sound, such as song.mp3, that lies under the film instead of a video's own sound. "
@@ -19,16 +16,12 @@ MUSIC_FADE_HELP = "Seconds over which music that is cut fades out at the end; 0:
 
 MusicOption = Annotated[
     Path | None,
-    typer.Option(help=MUSIC_HELP, metavar="FILE", show_default=False, rich_help_panel=_FILM),
+    film_value(help=MUSIC_HELP, metavar="FILE"),
 ]
-MusicFadeOption = Annotated[
-    float, typer.Option(help=MUSIC_FADE_HELP, metavar="SECONDS", rich_help_panel=_FILM)
-]
+MusicFadeOption = Annotated[float, film_option(help=MUSIC_FADE_HELP, metavar="SECONDS")]
 
 CHAPTERS_HELP = "Give the film a chapter for each shot, to which players can jump."
-ChaptersOption = Annotated[
-    bool, typer.Option("--chapters/--no-chapters", help=CHAPTERS_HELP, rich_help_panel=_FILM)
-]
+ChaptersOption = Annotated[bool, film_option("--chapters/--no-chapters", help=CHAPTERS_HELP)]
 
 POSTER_HELP = (
     "Write one frame of the film beside it, as film-poster.jpg, for web pages: the number of a "
@@ -36,7 +29,7 @@ POSTER_HELP = (
 )
 PosterOption = Annotated[
     str,
-    typer.Option(help=POSTER_HELP, metavar="N|P%", show_default=False, rich_help_panel=_FILM),
+    film_value(help=POSTER_HELP, metavar="N|P%"),
 ]
 
 TIMELINE_HELP = (
@@ -46,7 +39,7 @@ TIMELINE_HELP = (
 )
 TimelineOption = Annotated[
     Path | None,
-    typer.Option(help=TIMELINE_HELP, metavar="FILE", show_default=False, rich_help_panel=_FILM),
+    film_value(help=TIMELINE_HELP, metavar="FILE"),
 ]
 
 TEXT_HELP = (
@@ -62,13 +55,11 @@ TEXT_FONT_HELP = (
 
 TextOption = Annotated[
     str,
-    typer.Option(help=TEXT_HELP, metavar="TEXT", show_default=False, rich_help_panel=_FILM),
+    film_value(help=TEXT_HELP, metavar="TEXT"),
 ]
-TextPlaceOption = Annotated[TextPlace, typer.Option(help=TEXT_PLACE_HELP, rich_help_panel=_FILM)]
-TextSizeOption = Annotated[
-    float, typer.Option(help=TEXT_SIZE_HELP, metavar="P", rich_help_panel=_FILM)
-]
+TextPlaceOption = Annotated[TextPlace, film_option(help=TEXT_PLACE_HELP)]
+TextSizeOption = Annotated[float, film_option(help=TEXT_SIZE_HELP, metavar="P")]
 TextFontOption = Annotated[
     Path | None,
-    typer.Option(help=TEXT_FONT_HELP, metavar="FILE", show_default=False, rich_help_panel=_FILM),
+    film_value(help=TEXT_FONT_HELP, metavar="FILE"),
 ]
