@@ -133,13 +133,20 @@ def temporary_path(path: Path) -> Path:
 def check_writable(path: Path) -> None:
     """Check that a file can be written, by making one beside it and deleting it again.
 
-    Folders that are missing are not made.
+    Folders that are missing are not made. Of a link, the place to which it leads is checked.
 
     Raises:
         OutputDiskError: the disk is full or read-only, or the user may not write there.
         UsageError: a part of the path is a file or a dead link, or a name is too long.
     """
     with disk_errors(path):
+        if os.path.islink(path):
+            path = Path(os.path.realpath(path))
+            if not path.parent.is_dir():
+                raise UsageError(
+                    f"cannot write {path}: a link leads there, and its folder does not exist; make "
+                    "the folder or choose another output"
+                )
         folder = next(parent for parent in path.parents if os.path.lexists(parent))
         if not folder.exists():
             raise UsageError(

@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 1.0  # a process that was just killed may still be dying
 MOST_CLAIMS = 32  # sockets; a command that writes more files claims the first ones
 REMEDY = "name another output with --output, or give --overwrite"
 
+_MOST_ASKING = 1024  # others that ask who holds a claim, which nobody answers
+
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 
 
@@ -86,18 +88,22 @@ class OutputClaims:
     def place(self, unfinished: Path, path: Path) -> None:
         """Move a finished file to its output, unless something else has written it meanwhile.
 
+        An output that is a link stays one; the file is moved to where it leads.
+
         Raises:
             OutputExistsError: something else has.
             OSError: the file cannot be moved.
         """
         self.check_unchanged(path)
+        target = Path(os.path.realpath(path))
         if path in self._before and self._identify(path) is None:
             with contextlib.suppress(FileExistsError):
-                move_where_free(unfinished, path)
+                move_where_free(unfinished, target)
             if unfinished.exists():  # another machine was faster by less than a moment
                 self.check_unchanged(path)
+                move_into_place(unfinished, target)  # … and has deleted it again
         else:
-            move_into_place(unfinished, path)
+            move_into_place(unfinished, target)
         self._before[path] = self._identify(path)
 
     def release(self) -> None:
@@ -115,15 +121,14 @@ class OutputClaims:
 
 def _bind(path: Path) -> socket.socket | None:
     """Return the socket that claims an output; None where there are no such sockets."""
-    folder, name = os.path.realpath(path.parent), path.name
-    digest = hashlib.blake2b(os.fsencode(os.path.join(folder, name)), digest_size=20).hexdigest()
+    digest = hashlib.blake2b(os.fsencode(os.path.realpath(path)), digest_size=20).hexdigest()
     address = f"\0batch-analogy output {digest}"
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         held = socket.socket(socket.AF_UNIX)
         try:
             held.bind(address)
-            held.listen(1)
+            held.listen(_MOST_ASKING)
         except OSError as error:
             held.close()
             if error.errno != errno.EADDRINUSE:

@@ -233,7 +233,7 @@ def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
     from batch_analogy.media.encoding import KEEP_ALPHA
     from batch_analogy.media.numbered_output import is_pattern
 
-    if not _are_transparent(plan):
+    if not _are_transparent(config, plan):
         return
     are = "may be" if plan.estimated else "are"
     alpha = CODECS[config.codec].alpha
@@ -250,18 +250,27 @@ def _alpha_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
         )
 
 
-def _are_transparent(plan: Plan) -> bool:
-    """Return whether the frames have an alpha channel; of many, some are looked at."""
+def _are_transparent(config: RunConfig, plan: Plan) -> bool:
+    """Return whether the frames have an alpha channel; of many, some are looked at.
+
+    The frames of a video are deleted when its film is made; then the finished ones tell.
+    """
     from batch_analogy.errors import FrameError
+    from batch_analogy.jobs.drive.film_outputs import films_of
+    from batch_analogy.jobs.store import RunStore
     from batch_analogy.media.stills import read_has_alpha
 
     properties = plan.video_properties
     if properties is not None and (not properties.has_alpha or plan.estimated):
         return properties.has_alpha  # not extracted yet; many such videos turn out to be opaque
-    usable = plan.usable()
+    usable, store = plan.usable(), RunStore(config.run_dir)
+    output = films_of(config)[0].output
     for frame in usable[:: max(1, len(usable) // MAX_OPENED)]:
+        source = Path(frame.source)
+        if plan.video is not None and not source.exists():
+            source = store.frame(output, frame.index)
         with contextlib.suppress(FrameError):  # it was deleted meanwhile; its worker will report it
-            if read_has_alpha(Path(frame.source)):
+            if read_has_alpha(source):
                 return True
     return False
 

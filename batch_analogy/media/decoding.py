@@ -30,6 +30,7 @@ from batch_analogy.media.odd_tiffs import (
     decode_by_opencv,
     decode_odd,
 )
+from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.picture_kinds import load_reader, refuse_hdr
 
 FloatPixels = npt.NDArray[np.float32]
@@ -81,6 +82,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
             Image.MAX_IMAGE_PIXELS = saved
     with image:
         refuse_hdr(path, image)
+        _scale_key(image)
         yield image
 
 
@@ -91,6 +93,20 @@ def _open(path: Path) -> Image.Image:
         if not load_reader(path):
             raise
         return Image.open(path)
+
+
+def _scale_key(image: Image.Image) -> None:
+    """Scale the grey that is transparent as Pillow scales the pixels of a PNG of 2 or 4 bits."""
+    key = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and isinstance(key, int):
+        steps = (1 << _png_bits(image)) - 1
+        image.info["transparency"] = key * (255 // steps) if 0 < steps <= 255 else key
+
+
+def _png_bits(image: Image.Image) -> int:
+    """Return the bits of a value of a PNG, from its header."""
+    with open(image.filename, "rb") as stream:  # type: ignore[attr-defined]
+        return int(stream.read(25)[24])
 
 
 def load(image: Image.Image) -> None:
@@ -122,8 +138,7 @@ def is_deep(image: Image.Image) -> bool:
     if image.mode.startswith(_GREY_MODES):
         return True
     if image.format == "PNG":
-        with open(image.filename, "rb") as stream:  # type: ignore[attr-defined]
-            return bool(stream.read(25)[24:] == b"\x10")  # the header's bit depth
+        return _png_bits(image) == 16
     bits = _tiff_tag(image, _TIFF_BITS, (8,))
     return bool(image.format == "TIFF" and max(bits) == 16)
 
@@ -215,13 +230,25 @@ def orientation_of(image: Image.Image) -> int:
 def _decode_deep(path: Path, image: Image.Image, profile: Profile | None) -> FloatPixels | None:
     """Decode a picture of 9 to 16 bits; None if OpenCV cannot."""
     if image.mode.startswith(_GREY_MODES):  # grey, which Pillow decodes at full depth
-        return _in_srgb(_grey(image), profile)
+        return with_opacity(_in_srgb(_grey(image), profile), key_opacity(image))
     stored = decode_by_opencv(path.read_bytes())
     if stored is None or stored.dtype != np.uint16:
         return None
     pixels = stored.astype(np.float32) / np.float32(65535.0)
     premultiplied = PREMULTIPLIED_ALPHA in tuple(_tiff_tag(image, _TIFF_EXTRA, ()))
     return _in_srgb(_divided(pixels, premultiplied), profile)
+
+
+def key_opacity(image: Image.Image) -> FloatPixels | None:
+    """Return the opacity of a deep grey picture, one of whose values is transparent, or None.
+
+    Returns:
+        (H, W) float32, 0 or 1.
+    """
+    key = image.info.get("transparency")
+    if not isinstance(key, int):
+        return None
+    return np.asarray(np.asarray(image) != key, np.float32)
 
 
 def _grey(image: Image.Image) -> FloatPixels:
@@ -257,10 +284,12 @@ def _in_srgb(pixels: FloatPixels, profile: Profile | None) -> FloatPixels:
 
 def _decode_bytes(image: Image.Image, profile: Profile | None) -> FloatPixels:
     """Decode 8 bits a channel with Pillow, converting a profile to sRGB."""
-    if image.mode.startswith(_GREY_MODES):
-        image = Image.fromarray(np.rint(_grey(image)[..., 0] * 255).astype(np.uint8))
     alpha = None
-    if has_alpha(image):
+    if image.mode.startswith(_GREY_MODES):
+        key = key_opacity(image)
+        alpha = None if key is None else Image.fromarray((key * 255).astype(np.uint8))
+        image = Image.fromarray(np.rint(_grey(image)[..., 0] * 255).astype(np.uint8))
+    elif has_alpha(image):
         if image.mode == "La":  # Pillow knows no direct way
             image = image.convert("LA")
         image = image.convert("RGBA")

@@ -29,6 +29,7 @@ from batch_analogy.media.decoding import (
     decoding,
     has_alpha,
     is_deep,
+    key_opacity,
     load,
     opened,
     orientation_of,
@@ -161,6 +162,8 @@ def load_map(path: Path) -> StoredMap:
 
 def _values(image: Image.Image) -> npt.NDArray[np.int64] | None:
     """Return the stored values, (H, W, 1 to 4); None for kinds that hold no classes."""
+    if image.mode.startswith("I") and (key := key_opacity(image)) is not None:
+        return np.stack([np.asarray(image), key * 255], axis=2).astype(np.int64)
     if image.mode in ("1", "P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA" if has_alpha(image) else "RGB")
     if image.mode == "F":

@@ -1,7 +1,7 @@
 """Decode the strips and tiles of simple TIFFs, in layouts that no library here reads.
 
 These are floats of 16 bits, channels one after the other, and two or more than four channels,
-uncompressed or deflated.
+uncompressed or deflated, the latter also as differences of neighbours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 UNCOMPRESSED = 1
 _DEFLATE = (8, 32946)
+_NO_PREDICTOR, _DIFFERENCES = 1, 2  # a value is stored as its difference from the one to its left
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Layout:
     height: int  # of a piece, px
     width: int
     compression: int = UNCOMPRESSED
-    predictor: int = 1  # 1: none
+    predictor: int = _NO_PREDICTOR
 
     @property
     def is_simple(self) -> bool:
         """True if ``decode_pieces`` reads it."""
-        return self.compression in (UNCOMPRESSED, *_DEFLATE) and self.predictor == 1
+        known = self.predictor in (_NO_PREDICTOR, _DIFFERENCES)
+        return self.compression in (UNCOMPRESSED, *_DEFLATE) and known
 
 
 def decode_pieces(
@@ -55,7 +57,7 @@ def decode_pieces(
     Returns:
         (H, W, channels) as stored.
 
-    Source: TIFF 6.0, sections 3 and 15.
+    Source: TIFF 6.0, sections 3, 14 and 15.
     """
     height, width, channels = shape
     made = np.zeros(shape, dtype)
@@ -96,4 +98,14 @@ def _values(
     if piece is None or len(piece) < rows * row_bytes:
         return None
     values = np.frombuffer(piece, dtype, rows * layout.width * channels)
-    return values.reshape(rows, layout.width, channels)[:, :columns]
+    values = values.reshape(rows, layout.width, channels)
+    if layout.predictor == _DIFFERENCES and layout.compression != UNCOMPRESSED:
+        values = _summed(values)
+    return values[:, :columns]
+
+
+def _summed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Add up the differences of neighbours, which wrap around like the numbers themselves."""
+    native = values.astype(values.dtype.newbyteorder("="))
+    whole = native.view(f"u{native.dtype.itemsize}")
+    return np.cumsum(whole, axis=1, dtype=whole.dtype).view(native.dtype)

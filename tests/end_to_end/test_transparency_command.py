@@ -65,6 +65,9 @@ def test_prores_in_is_prores_4444_out(tmp_path: Path, call: Call, reference: Pat
     info = probe_video(out)
     assert info.tags.has_alpha
     assert info.frame_count == 3
+    run = out.with_suffix(".run")  # its frames are deleted; the finished ones tell
+    assert not (run / "input").exists()
+    call("plan", run).assert_ended(0, "as transparent as the frames")
 
 
 def test_the_plan_says_what_h264_loses(tmp_path: Path, call: Call, reference: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from batch_analogy import output_claims
 from batch_analogy.errors import OutputExistsError, RunLockedError
 from batch_analogy.output_claims import MOST_CLAIMS, OutputClaims
 
@@ -42,12 +43,14 @@ def test_an_output_is_claimed_once_until_its_process_is_killed(
     tmp_path: Path, holder: subprocess.Popen[str]
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    for path in (tmp_path / "film.mp4", tmp_path / "link" / "film.mp4"):
+    (tmp_path / "link.mp4").symlink_to("film.mp4")
+    named = ("film.mp4", "link/film.mp4", "link.mp4", "link/link/film.mp4")
+    for path in (tmp_path / name for name in named):
         with OutputClaims() as claims, pytest.raises(RunLockedError, match=f"{holder.pid}.*making"):
             claims.claim([path])
     with OutputClaims() as claims:
         claims.claim([tmp_path / "other.mp4"])
-    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "link.mp4"]
     holder.kill()
     holder.wait()
     with OutputClaims() as claims:
@@ -92,3 +95,31 @@ def test_an_output_is_placed_where_nothing_changed(tmp_path: Path, there: bytes 
             claims.place(unfinished, film)
     assert film.read_bytes() == b"second"
     assert not unfinished.exists()
+
+
+@pytest.mark.parametrize("there", [None, b"before"])
+def test_an_output_that_is_a_link_is_written_where_it_leads(
+    tmp_path: Path, there: bytes | None
+) -> None:
+    (tmp_path / "big").mkdir()
+    film, target = tmp_path / "film.mp4", tmp_path / "big" / "film.mp4"
+    film.symlink_to(target)
+    if there is not None:
+        target.write_bytes(there)
+    unfinished = tmp_path / "unfinished"
+    unfinished.write_bytes(b"mine")
+    with OutputClaims() as claims:
+        claims.claim([film])
+        claims.place(unfinished, film)
+    assert film.is_symlink()
+    assert target.read_bytes() == b"mine"
+    assert not unfinished.exists()
+
+
+def test_each_of_many_commands_is_told_who_makes_an_output(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output_claims, "PATIENCE_SECONDS", 0.1)
+    for _ in range(4):
+        with OutputClaims() as claims, pytest.raises(RunLockedError, match=f"{holder.pid}.*making"):
+            claims.claim([tmp_path / "film.mp4"])

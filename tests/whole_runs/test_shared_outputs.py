@@ -62,3 +62,16 @@ def test_a_film_made_by_another_run_after_this_one_was_killed_is_not_replaced(
     with pytest.raises(OutputExistsError, match="was not made by the run"):
         open_run(config)
     assert config.output.read_bytes() == film
+
+
+def test_a_film_that_is_a_link_is_made_where_it_leads(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    config = sample_config(tmp_path, 2)
+    config.output.symlink_to(disk / "real.mp4")
+    for _ in range(2):
+        result, _ = run_here(config)
+        assert result.films == [config.output]
+        assert config.output.is_symlink()
+        assert (disk / "real.mp4").stat().st_size > 100
+        (disk / "real.mp4").unlink()

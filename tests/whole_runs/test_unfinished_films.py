@@ -82,11 +82,13 @@ def test_an_output_that_can_never_be_written_is_refused_before_the_first_frame(
 ) -> None:
     config = sample_config(tmp_path, 1)
     (tmp_path / "file").write_text("x")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "no-such-folder" / "film.mp4")
     for output, words in (
         (tmp_path / "file" / "film.mp4", "part of that path is a file"),
         (tmp_path / "new" / f"{'x' * 300}.mp4", "longer than the 255 bytes"),
         (tmp_path / ("y" * 300) / "film.mp4", "longer than the 255 bytes"),
         (config.reference.with_suffix(".mp4"), "is the reference itself"),
+        (tmp_path / "link.mp4", "a link leads there, and its folder does not exist"),
     ):
         given = dataclasses.replace(config, output=output)
         if "reference" in words:

@@ -130,6 +130,23 @@ def test_tiles_and_strips_by_another_program(
         assert_pixels(tmp_path / f"{name}.tif", stored.astype(float))
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16])
+@pytest.mark.parametrize("channels", [2, 5])
+def test_differences_of_neighbours(tmp_path: Path, channels: int, kind: type, order: str) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    top = np.iinfo(kind).max
+    four = shades(4)
+    planes = four[..., [0, 3]] if channels == 2 else np.concatenate([four, four[..., 3:]], axis=2)
+    stored = (planes * top).astype(kind)
+    more = ["unassalpha"] if channels == 2 else ["unassalpha", "unspecified"]
+    photometric = "minisblack" if channels == 2 else "rgb"
+    options = {"compression": "zlib", "predictor": 2, "photometric": photometric}
+    tifffile.imwrite(tmp_path / "a.tif", stored, byteorder=order, extrasamples=more, **options)
+    wanted = over_white(planes if channels == 2 else four)
+    assert_pixels(tmp_path / "a.tif", wanted, within=2.5 / top)
+
+
 def test_compressed_grey_with_alpha_is_left_to_pillow(tmp_path: Path) -> None:
     planes = [Image.fromarray(gradient()[..., n].copy()) for n in (0, 1)]
     Image.merge("LA", planes).save(tmp_path / "a.tif", compression="tiff_lzw")

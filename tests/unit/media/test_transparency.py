@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,10 +18,11 @@ from batch_analogy.media.blend import read_blend
 from batch_analogy.media.encoding import EncodingOptions
 from batch_analogy.media.extract import extract_frames
 from batch_analogy.media.film import encode_film
+from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.numbered_output import write_numbered
 from batch_analogy.media.opacity import extend_colours
 from batch_analogy.media.video import probe_video
-from tests.support.stills import H, W, gradient
+from tests.support.stills import H, W, gradient, png_chunk
 
 FPS = Fraction(10)
 TRANSPARENT = [
@@ -173,3 +176,27 @@ def test_blended_frames_weigh_colours_by_their_opacity(tmp_path: Path) -> None:
     np.testing.assert_allclose(mean, np.broadcast_to([1, 0, 0, 0.5], (H, W, 4)), atol=1e-5)
     seen = read_blend((tmp_path / "a.png", tmp_path / "b.png"))
     assert seen.shape == (H, W, 3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_one_transparent_grey_at_any_depth(tmp_path: Path, bits: int) -> None:
+    """A PNG without an alpha channel may name one value that is transparent."""
+    top = (1 << bits) - 1
+    codes = np.full((H, W), top)
+    codes[:, : W // 2] = key = 0 if bits == 1 else 1
+    rows = codes.astype(">u2").view(np.uint8) if bits == 16 else codes.astype(np.uint8)
+    if bits < 8:
+        steps = np.unpackbits(rows[..., None], axis=2)[..., 8 - bits :].reshape(H, -1)
+        rows = np.packbits(steps, axis=1)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = struct.pack(">IIBBBBB", W, H, bits, 0, 0, 0, 0)
+    body = png_chunk(b"IHDR", header) + png_chunk(b"tRNS", struct.pack(">H", key))
+    body += png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    colours, opacity = stills.read_layers(path)
+    wanted = np.repeat(np.array([[0.0, 1.0]]), W // 2, axis=1)
+    np.testing.assert_array_equal(opacity, np.broadcast_to(wanted, (H, W)))
+    np.testing.assert_array_equal(stills.read_opacity(path), opacity)
+    np.testing.assert_array_equal(colours, 1.0)  # the only visible colour
+    assert read_map(path).notes == ("a.png: transparent parts count as black",)
