@@ -11,17 +11,19 @@ import msgspec
 from batch_analogy.config.codecs import CODECS
 from batch_analogy.jobs.drive.film_outputs import (
     FilmPlan,
-    FilmRecord,
     encoding_of,
     films_of,
-    is_complete,
     key_of,
+)
+from batch_analogy.jobs.drive.film_posters import ensure_poster
+from batch_analogy.jobs.drive.film_records import (
+    FilmRecord,
+    is_complete,
     read_records,
     remove_unfinished,
     scratch_of,
     write_record,
 )
-from batch_analogy.jobs.drive.film_posters import ensure_poster
 from batch_analogy.jobs.drive.film_sound import soundtrack_of
 from batch_analogy.jobs.drive.film_source import FilmSource
 from batch_analogy.jobs.drive.film_timelines import ensure_timeline

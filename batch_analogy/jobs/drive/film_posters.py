@@ -9,11 +9,9 @@ import numpy as np
 from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError, FrameError
-from batch_analogy.jobs.drive.film_outputs import (
-    FilmPlan,
-    encoding_of,
+from batch_analogy.jobs.drive.film_outputs import FilmPlan, encoding_of, key_of
+from batch_analogy.jobs.drive.film_records import (
     is_complete,
-    key_of,
     place_addition,
     read_records,
     scratch_of,

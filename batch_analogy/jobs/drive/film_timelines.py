@@ -7,10 +7,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from batch_analogy.jobs.drive.film_frames import FilmTiming, MadeFrames
-from batch_analogy.jobs.drive.film_outputs import (
-    FilmPlan,
+from batch_analogy.jobs.drive.film_outputs import FilmPlan, key_of
+from batch_analogy.jobs.drive.film_records import (
     is_complete,
-    key_of,
     place_addition,
     read_records,
     scratch_of,

@@ -27,6 +27,8 @@ from batch_analogy.jobs.drive.film_outputs import (
     check_times,
     fields_for,
     films_of,
+)
+from batch_analogy.jobs.drive.film_records import (
     forget_unreadable,
     identify_output,
     remove_numbered_pictures,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from batch_analogy.config.run import OnMissing
 from batch_analogy.jobs.drive.film_frames import film_slots
-from batch_analogy.jobs.drive.film_outputs import films_of
-from tests.support.runs import sample_config
 
 
 @pytest.mark.parametrize(
@@ -26,11 +22,3 @@ def test_chooses_a_frame_for_each_slot(
     done: set[int], on_missing: OnMissing, expected: list[int]
 ) -> None:
     assert [frame for _, frame in film_slots(4, done, on_missing)] == expected
-
-
-def test_both_targets_make_two_films(tmp_path: Path) -> None:
-    config = sample_config(tmp_path, 1, target="both", output=tmp_path / "night.mov")
-    assert [(film.output, film.path.name) for film in films_of(config)] == [
-        ("a_prime", "night.mov"),
-        ("b", "night-reference.mov"),
-    ]
