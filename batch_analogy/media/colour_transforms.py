@@ -11,6 +11,7 @@ import difflib
 import functools
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from batch_analogy.colour import to_linear, to_srgb
 from batch_analogy.errors import InputError, MachineError, UsageError
+from batch_analogy.output_claims import identify_file
 
 FloatPixels = npt.NDArray[np.float32]
 Conversion = Callable[[FloatPixels], FloatPixels]
@@ -72,9 +74,14 @@ def _applied(processor: Any, pixels: FloatPixels) -> FloatPixels:
     return made
 
 
-@functools.lru_cache(maxsize=16)
 def _processor(config: str, name: str, forwards: bool) -> Any:
-    library, opened = _library(), _config(config)
+    return _cached_processor(config, identify_file(Path(config)), name, forwards)
+
+
+@functools.lru_cache(maxsize=16)
+def _cached_processor(config: str, identity: object, name: str, forwards: bool) -> Any:
+    """Return a conversion; ``identity`` tells a configuration from the one that it replaced."""
+    library, opened = _library(), _opened(config, identity)
     space = opened.getColorSpace(name)
     if space is None:
         raise UsageError(f"{config} has no colour space {name}; {_near(opened, name)}")
@@ -85,24 +92,38 @@ def _processor(config: str, name: str, forwards: bool) -> Any:
         if forwards:
             return find(opened, name, _LIGHT)
         return library.Config.GetProcessorFromBuiltinColorSpace(_LIGHT, opened, name)
+    except library.ExceptionMissingFile as error:  # in Python it is not an Exception of the library
+        raise InputError(
+            f"{config} lacks a file to convert {name} ({_reason(error)}); copy it there too"
+        ) from error
     except library.Exception as error:
         raise InputError(
-            f"{config} does not tell how {name} is converted ({error}); give it the role "
-            "aces_interchange, or use another configuration such as ocio://default"
+            f"{config} does not tell how {name} is converted ({_reason(error)}); mend it, give it "
+            "the role aces_interchange, or use another configuration such as ocio://default"
         ) from error
 
 
 @functools.lru_cache(maxsize=4)
-def _config(config: str) -> Any:
+def _opened(config: str, identity: object) -> Any:
     library = _library()
     try:
         if config.startswith(_BUILT_IN):
             return library.Config.CreateFromBuiltinConfig(config)
         if not os.path.isfile(config):
-            raise UsageError(f"the OpenColorIO configuration {config} does not exist; give a file")
+            raise UsageError(
+                f"there is no OpenColorIO configuration at {config!r}; give --ocio FILE, or "
+                "ocio://default"
+            )
         return library.Config.CreateFromFile(config)
     except library.Exception as error:
-        raise InputError(f"{config} is no OpenColorIO configuration ({error})") from error
+        raise InputError(
+            f"{config} is no OpenColorIO configuration ({_reason(error)}); give --ocio another, or "
+            "ocio://default"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _near(opened: Any, name: str) -> str:

@@ -32,7 +32,8 @@ _STILL_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1", "mif2", "miaf")
 _CREATION_TAGS = ("com.apple.quicktime.creationdate", "creation_time")
 """Of a container or stream; Apple's is by the clock of the place, the other in UTC."""
 _ZONE = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
-_FIRST_YEAR = 1971  # clocks that were never set say 1904, the MP4's first year, or 1970
+_YEARS = range(1971, 9999)
+"""Clocks that were never set say 1904, the MP4's first year, or 1970; after 9999 no date can be."""
 
 _PROGRESSIVE = (0, 1)  # ffmpeg's AVFieldOrder: unknown, progressive; all others are interlaced
 _FULL_RANGE = 2  # ffmpeg's AVCOL_RANGE_JPEG
@@ -144,7 +145,7 @@ def _created(container: InputContainer, videos: list[av.VideoStream]) -> str | N
                 created = datetime.fromisoformat(text)
             except ValueError:
                 continue
-            if created.year >= _FIRST_YEAR:
+            if created.year in _YEARS:
                 return created.isoformat(timespec="microseconds")
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_wrong_names_list_those_near(tmp_path: Path) -> None:
         check_colour_space(BUILT_IN, "zzz")
     with pytest.raises(UsageError, match=r"Raw .* is data"):
         check_colour_space(BUILT_IN, "Raw")
-    with pytest.raises(UsageError, match=r"gone\.ocio does not exist"):
+    with pytest.raises(UsageError, match=r"no OpenColorIO .*gone\.ocio'; give --ocio"):
         check_colour_space(str(tmp_path / "gone.ocio"), "ACEScg")
     (tmp_path / "text.ocio").write_text("no configuration")
     with pytest.raises(InputError, match=r"text\.ocio is no OpenColorIO configuration"):
@@ -74,3 +75,30 @@ def test_the_digest_follows_the_conversion(tmp_path: Path) -> None:
         path.write_text(content)
         digests.append(check_colour_space(str(path), "ACEScg"))
     assert digests[0] == digests[1] != digests[2]
+
+
+def with_space(path: Path, transform: Any) -> str:
+    """Write a configuration that converts the space "mine" like this; return its path."""
+    config, space = ocio.Config.CreateFromBuiltinConfig(BUILT_IN), ocio.ColorSpace(name="mine")
+    space.setTransform(transform, ocio.COLORSPACE_DIR_TO_REFERENCE)
+    config.addColorSpace(space)
+    path.write_text(config.serialize())
+    return str(path)
+
+
+def test_a_missing_table_and_a_damaged_one_are_named(tmp_path: Path) -> None:
+    config = with_space(tmp_path / "studio.ocio", ocio.FileTransform(src="film.cube"))
+    for convert in (check_colour_space, from_space, to_space):
+        with pytest.raises(InputError, match=r"lacks a file to convert mine .*film\.cube"):
+            convert(config, "mine")
+    (tmp_path / "damaged.cube").write_text("no table")
+    other = with_space(tmp_path / "other.ocio", ocio.FileTransform(src="damaged.cube"))
+    with pytest.raises(InputError, match=r"how mine is converted .*damaged\.cube"):
+        check_colour_space(other, "mine")
+
+
+def test_a_configuration_that_is_edited_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "studio.ocio"
+    before = check_colour_space(with_space(path, ocio.ExponentTransform([2, 2, 2, 1])), "mine")
+    after = check_colour_space(with_space(path, ocio.ExponentTransform([2.5, 2, 2, 1])), "mine")
+    assert after != before

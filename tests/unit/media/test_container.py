@@ -175,16 +175,19 @@ def test_reads_when_a_recording_began(tmp_path: Path, clip: Clip, ffmpeg: Tool) 
     utc = ("-metadata", "creation_time=2024-05-31T16:03:12.5Z")
     place = "com.apple.quicktime.creationdate=2024-05-31T18:03:12+0200"
     apple = ("-movflags", "use_metadata_tags", "-metadata", place)
+    late = (*apple[:3], "com.apple.quicktime.creationdate=9999-12-31T23:59:59.95")
     unset = ("-metadata", "creation_time=1904-01-02T00:00:00Z")
     wrong = ("-metadata", "creation_time=yesterday")
     found = []
     tagged = [("a.mkv", utc), ("b.mov", (*utc, *apple)), ("c.mkv", unset), ("d.mkv", wrong)]
+    tagged.append(("e.mov", late))
     for name, tags in tagged:
         ffmpeg("-i", source, "-c", "copy", *tags, tmp_path / name)
         found.append(read_container(tmp_path / name).created)
     assert found == [
         "2024-05-31T16:03:12.500000+00:00",
         "2024-05-31T18:03:12.000000+02:00",
+        None,
         None,
         None,
     ]
