@@ -58,7 +58,7 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         console = Console(json_lines=bool(kwargs.get("json_lines", False)))
         try:
-            code, _ = end_of(console, lambda: command(*args, **kwargs))
+            code, _ = code_and_message(console, lambda: command(*args, **kwargs))
         except OutputClosedError:
             code = FAILED
             console.note("stopped: the reader of the output has ended")
@@ -67,7 +67,7 @@ def reports_failures(command: Callable[P, int]) -> Callable[P, None]:
     return guarded
 
 
-def end_of(console: Console, action: Callable[[], int]) -> tuple[int, str]:
+def code_and_message(console: Console, action: Callable[[], int]) -> tuple[int, str]:
     """Return the exit code that an action returns, or that of its error, which is reported.
 
     Returns:

@@ -14,7 +14,7 @@ from batch_analogy.cli.failures import (
     FAILED,
     INTERRUPTED,
     PARTIAL,
-    end_of,
+    code_and_message,
 )
 from batch_analogy.cli.notification import check_target
 from batch_analogy.cli.outcome import run_and_report
@@ -133,7 +133,7 @@ def _run_queue(
     with KeptRay(configs[0].execution) as kept:
         for number, entry in enumerate(entries, start=1):
             note_input(console, entry.config, number, len(entries))
-            entry.code, entry.message = end_of(
+            entry.code, entry.message = code_and_message(
                 console, functools.partial(_run, entry, console, overwrite, notify)
             )
             if entry.code == INTERRUPTED:

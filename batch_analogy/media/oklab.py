@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from batch_analogy.media.pixel_spaces import SRGB, PixelSpace, times
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace, apply_matrix
 
 FloatPixels = npt.NDArray[np.float32]
 
@@ -52,12 +52,14 @@ class Oklab:
     def from_pixels(self, pixels: FloatPixels) -> FloatPixels:
         """Convert (..., 3) display pixels, float32 from 0 on, to Oklab."""
         light = self._space.to_light(pixels)
-        return times(np.cbrt(times(light, self._to_lms)), _LMS_TO_LAB.astype(np.float32))
+        return apply_matrix(
+            np.cbrt(apply_matrix(light, self._to_lms)), _LMS_TO_LAB.astype(np.float32)
+        )
 
     def to_light(self, lab: FloatPixels) -> FloatPixels:
         """Convert (..., 3) Oklab to linear light, which may leave the gamut."""
-        roots = times(lab, np.linalg.inv(_LMS_TO_LAB).astype(np.float32))
-        return times(roots * roots * roots, self._to_light)
+        roots = apply_matrix(lab, np.linalg.inv(_LMS_TO_LAB).astype(np.float32))
+        return apply_matrix(roots * roots * roots, self._to_light)
 
     def to_pixels(self, light: FloatPixels, *, beyond_white: bool = False) -> FloatPixels:
         """Convert (..., 3) linear light to display pixels; negative light becomes 0.

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from batch_analogy.colour import to_linear, to_srgb
 from batch_analogy.errors import FrameError, MachineError
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
+from batch_analogy.media.pixel_spaces import apply_matrix
 
 FloatPixels = npt.NDArray[np.float32]
 
@@ -283,11 +284,9 @@ def _encoded(light: FloatPixels, header: ExrHeader, as_stored: bool) -> FloatPix
         light, opacity = light[..., :-1], np.clip(light[..., -1:], 0.0, 1.0).astype(np.float32)
         light = np.where(opacity > 0, light / np.maximum(opacity, _LEAST_OPACITY), light)
     if light.shape[2] == 3 and header.chromaticities != _BT709 and not as_stored:
-        rows = _to_bt709(header.chromaticities)
-        if rows is not None:  # sums, not a matrix product, which depends on the number of threads
-            planes = [light[..., n] for n in range(3)]
-            mixed = [r[0] * planes[0] + r[1] * planes[1] + r[2] * planes[2] for r in rows]
-            light = np.stack(mixed, axis=-1)
+        matrix = _to_bt709(header.chromaticities)
+        if matrix is not None:
+            light = apply_matrix(light, matrix)
     encoded = light.astype(np.float32, copy=False)
     if not as_stored:
         encoded = to_srgb(encoded, clip=False)

@@ -148,14 +148,16 @@ class PixelSpace:
             return pixels
         if self == WIDE:
             return to_wide_gamut(pixels)
-        light = np.maximum(times(to_linear(pixels), self.from_bt709), np.float32(0.0))
+        light = np.maximum(apply_matrix(to_linear(pixels), self.from_bt709), np.float32(0.0))
         return np.clip(self.from_light(light), np.float32(0.0), np.float32(1.0))
 
     def to_srgb(self, pixels: FloatPixels) -> FloatPixels:
         """Convert (..., 3) pixels to sRGB, where they may be brighter than white, or negative."""
         if self.is_srgb:
             return pixels
-        return to_srgb(times(self.to_light(pixels), np.linalg.inv(self.from_bt709)), clip=False)
+        return to_srgb(
+            apply_matrix(self.to_light(pixels), np.linalg.inv(self.from_bt709)), clip=False
+        )
 
     def exposed(self, pixels: FloatPixels, ev: float) -> FloatPixels:
         """Multiply the light of pixels by 2 to the power of ``ev``."""
@@ -174,18 +176,21 @@ SCENE = PixelSpace("ap1", _SRGB)
 """Of light without limits, whose colours may lie outside sRGB; pictures are not stored in it."""
 
 
-def widened(pixels: FloatPixels) -> FloatPixels:
+def srgb_to_scene(pixels: FloatPixels) -> FloatPixels:
     """Convert (H, W, 3) sRGB without limits to ``SCENE``; light that it lacks becomes 0."""
-    return to_srgb(np.maximum(times(to_linear(pixels), SCENE.from_bt709), 0.0), clip=False)
+    return to_srgb(np.maximum(apply_matrix(to_linear(pixels), SCENE.from_bt709), 0.0), clip=False)
 
 
-def narrowed(pixels: FloatPixels) -> FloatPixels:
-    """Invert ``widened``; light of colours outside sRGB is negative."""
+def scene_to_srgb(pixels: FloatPixels) -> FloatPixels:
+    """Invert ``srgb_to_scene``; light of colours outside sRGB is negative."""
     return SCENE.to_srgb(pixels)
 
 
-def times(values: FloatPixels, matrix: npt.NDArray[Any]) -> FloatPixels:
-    """Multiply (..., 3) values by a matrix; a BLAS product may depend on the number of threads."""
+def apply_matrix(values: FloatPixels, matrix: npt.NDArray[Any]) -> FloatPixels:
+    """Multiply (..., 3) float32 values by a 3×3 matrix.
+
+    The products are summed here, as those of a BLAS may depend on the number of threads.
+    """
     x, y, z = values[..., 0], values[..., 1], values[..., 2]
     rows = matrix.astype(np.float32)
     return np.stack([x * row[0] + y * row[1] + z * row[2] for row in rows], axis=-1)

@@ -18,7 +18,7 @@ from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.highlights import compress_highlights
 from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.openexr import is_exr
-from batch_analogy.media.pixel_spaces import SRGB, PixelSpace, widened
+from batch_analogy.media.pixel_spaces import SRGB, PixelSpace, srgb_to_scene
 from batch_analogy.media.stills import FloatPixels, read_layers, read_stored
 from batch_analogy.motion.shots.deflicker import apply_exposure
 
@@ -85,11 +85,11 @@ class FrameReader:
         if self._labels:
             return read_map(path).pixels
         if self._convert is not None and (own or is_exr(path)):
-            return widened(self._convert(read_stored(path, white_balance)))
+            return srgb_to_scene(self._convert(read_stored(path, white_balance)))
         light = self._scene_light
         space = self._space if self._space.is_named else SRGB
         found = read_layers(path, white_balance=white_balance, beyond_white=light, space=space)
-        return found[0] if self._convert is None else widened(found[0])
+        return found[0] if self._convert is None else srgb_to_scene(found[0])
 
     def in_gamut(self, pixels: FloatPixels) -> FloatPixels:
         """Convert pixels as they were read, (H, W, 3), to the colours of the frames."""

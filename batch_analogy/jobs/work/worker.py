@@ -49,7 +49,7 @@ from batch_analogy.media.highlights import expand_highlights
 from batch_analogy.media.opacity import with_opacity
 from batch_analogy.media.partial_look import lay_over, mix_look
 from batch_analogy.media.picture_formats import EXR, frame_format
-from batch_analogy.media.pixel_spaces import SCENE, narrowed
+from batch_analogy.media.pixel_spaces import SCENE, scene_to_srgb
 from batch_analogy.media.stills import FloatPixels, read_depth, read_opacity, write_png
 from batch_analogy.patience import FRAME_PATIENCE_SECONDS, PASSING_ON_READING, passes, patiently
 
@@ -251,7 +251,7 @@ class FrameWorker:
         if space.is_named:
             write_png(path, pixels, 16 if space.is_hdr else depth, space)
         elif self.spec.named_space:
-            light = narrowed(pixels[..., :3])
+            light = scene_to_srgb(pixels[..., :3])
             EXR.write(path, np.concatenate([light, pixels[..., 3:]], axis=2), 32)
         else:
             frame_format(shown).write(path, pixels, depth)
