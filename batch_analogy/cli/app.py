@@ -23,6 +23,7 @@ from batch_analogy.cli import (
     resume,
     retry,
     semantic,
+    serve,
     status,
     study,
     stylize,
@@ -76,6 +77,7 @@ def build_app() -> typer.Typer:
     app.command(epilog=plan.EPILOG, cls=GuideCommand)(plan.plan)
     app.command(epilog=preview.EPILOG, cls=GuideCommand)(preview.preview)
     app.command(epilog=status.EPILOG)(status.status)
+    app.command(epilog=serve.EPILOG)(serve.serve)
     app.command(epilog=resume.EPILOG)(resume.resume)
     app.command(epilog=retry.EPILOG)(retry.retry)
     app.command(epilog=assemble.EPILOG)(assemble.assemble)

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
 from tests.support.command_line import Call
 from tests.support.comparison import CASES, METHODS, write_comparison
 from tests.support.processes.paced import PATIENCE_SECONDS
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-NEEDED = "BATCH_ANALOGY_NEED_CHROMIUM"
-"""Environment variable that is set in CI: no test is then skipped for lack of a browser."""
-
-if os.environ.get(NEEDED):
-    playwright = importlib.import_module("playwright.sync_api")
-else:
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+playwright = load_playwright()
 
 Open = Callable[..., Any]
 """The fixture ``open_page``: opens the study, with a fragment of the address such as #seed=7."""
@@ -38,19 +23,8 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Start a headless Chromium with its own profile."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        message = "no Chromium here; install Debian's package chromium"
-        if os.environ.get(NEEDED):
-            pytest.fail(f"{message}: {NEEDED} says that this test must run")
-        pytest.skip(message)
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=path, args=FLAGS, timeout=1000 * PATIENCE_SECONDS
-        )
+    with headless_chromium(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ LOOSE = "*"
 ORDER: dict[str, list[list[str]]] = {
     "": [
         ["cli"],
+        ["serve"],
         ["api"],
         ["report"],
         ["jobs"],
@@ -76,6 +77,7 @@ ONLY_IN = {
     "typer": {"cli/*", "cli/options/*"},
     "rich": {"cli/*"},
     "click": set(),
+    "aiohttp": {"serve/*"},
     "numba": {
         "analogy/correspondence/channel_pca/cpu.py",
         "analogy/correspondence/global_match/cpu.py",

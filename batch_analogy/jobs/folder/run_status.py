@@ -163,7 +163,7 @@ def read_status(run_dir: Path) -> RunStatus:
         UsageError: there is no run in the folder.
     """
     store = RunStore(run_dir)
-    written, alive = _latest_status(store)
+    written, alive = latest_status(store)
     if written is not None and written.state == "planning" and alive:
         return msgspec.structs.replace(written, run_dir=str(run_dir))
     if written is not None and written.state in ACTIVE_STATES and not alive:
@@ -178,7 +178,7 @@ def read_status(run_dir: Path) -> RunStatus:
     if written is None:
         written = RunStatus(state="stopped", command="", source="", output="", run_dir="")
     if written.state not in ACTIVE_STATES:
-        written = _at_rest(written)
+        written = at_rest(written)
     history = read_history(store.journal)
     failed = failed_frames(plan, {k: v.message for k, v in history.failed.items()})
     done = len(history.done.keys() - plan.leave_out)
@@ -199,7 +199,7 @@ def read_status(run_dir: Path) -> RunStatus:
     )
 
 
-def _at_rest(status: RunStatus) -> RunStatus:
+def at_rest(status: RunStatus) -> RunStatus:
     """Return the status without the fields that only a running run has."""
     return msgspec.structs.replace(
         status,
@@ -221,7 +221,7 @@ def failed_frames(plan: Plan, given_up: dict[int, str]) -> tuple[FailedFrame, ..
     )
 
 
-def _latest_status(store: RunStore) -> tuple[RunStatus | None, bool]:
+def latest_status(store: RunStore) -> tuple[RunStatus | None, bool]:
     """Read ``status.json``, and find out whether the driver that wrote it is still at work.
 
     It is read until it no longer changes: a driver may end just after it was read, and then writes

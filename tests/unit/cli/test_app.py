@@ -18,6 +18,7 @@ COMMANDS = [
     "plan",
     "preview",
     "status",
+    "serve",
     "resume",
     "retry",
     "assemble",

@@ -1,0 +1,233 @@
+"""The page of a run in a real browser, served by the command."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.store import RunStore
+from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
+from tests.support.command_line import HERE, run, start, start_and_wait, write_picture
+from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.served import finish_frame, write_run
+
+playwright = load_playwright()
+
+Serve = Callable[..., str]
+"""The fixture ``serve``: starts the command, and returns the address that it prints."""
+
+Open = Callable[..., Any]
+"""The fixture ``open_page``: opens an address and waits until the page shows the run."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with headless_chromium(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """End every server with Ctrl-C; each must then end in order and without a traceback."""
+    servers: list[subprocess.Popen[str]] = []
+
+    def served(run_dir: Path, *options: str) -> str:
+        servers.append(start("serve", run_dir, *options))
+        assert servers[-1].stdout is not None
+        return servers[-1].stdout.readline().strip()
+
+    yield served
+    for server in servers:
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=PATIENCE_SECONDS)
+        assert server.returncode == 0, said
+        assert "Traceback" not in said
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Iterator[Open]:
+    """Open a page; an error in it, or a request to elsewhere, fails the test."""
+    errors: list[str] = []
+    contexts: list[Any] = []
+
+    def opened(address: str, *, phone: bool = False, scheme: str = "dark") -> Any:
+        context = chromium.new_context(
+            viewport=PHONE if phone else DESK, has_touch=phone, color_scheme=scheme
+        )
+        contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
+        origin = address.partition("/?")[0]
+        context.on("request", lambda asked: _check_local(asked.url, origin, errors))
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))
+        page.goto(address)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def _check_local(url: str, origin: str, errors: list[str]) -> None:
+    if not url.startswith((origin, "data:", "blob:")):
+        errors.append(f"asked for {url}")
+
+
+def see(page: Any, selector: str, text: str) -> None:
+    """Wait until an element shows a text somewhere."""
+    found = playwright.expect(page.locator(selector))
+    found.to_contain_text(text, timeout=1000 * PATIENCE_SECONDS)
+
+
+def shown(page: Any) -> list[str]:
+    """Wait until the stage's pictures are there, and return their addresses' paths."""
+    page.wait_for_function("document.querySelectorAll('#stage .layer img').length > 0")
+    found = page.eval_on_selector_all("#stage .layer img", "all => all.map(one => one.src)")
+    return [re.sub(r".*?/picture/", "", one) for one in found]
+
+
+def wait_for_shown(page: Any, *expected: str) -> None:
+    """Wait until the stage shows these pictures."""
+    page.wait_for_function(
+        "wanted => [...document.querySelectorAll('#stage .layer img')].map(one =>"
+        " one.src.replace(/.*?\\/picture\\//, '').replace(/\\?.*/, '')).join() === wanted",
+        arg=",".join(expected),
+    )
+
+
+def test_a_run_at_rest_is_seen_by_keyboard(tmp_path: Path, serve: Serve, open_page: Open) -> None:
+    page = open_page(serve(write_run(tmp_path)))
+    assert "token" not in page.url
+    see(page, "#summary", "8 of 12 frames · 1 failed")
+    wait_for_shown(page, "a_prime/0/full")
+    page.keyboard.press("ArrowRight")
+    wait_for_shown(page, "a_prime/1/full")
+    page.keyboard.press("]")
+    wait_for_shown(page, "a_prime/5/full")
+    page.keyboard.press("[")
+    page.keyboard.press("w")
+    wait_for_shown(page, "input/0/full", "a_prime/0/full")
+    page.keyboard.press("s")
+    page.wait_for_function("document.querySelectorAll('#stage .pane').length === 2")
+    page.keyboard.press("d")
+    wait_for_shown(page, "input/0/full", "a_prime/0/full")
+    assert page.locator("#stage.difference").count() == 1
+    page.keyboard.press("r")
+    page.keyboard.press("n")
+    see(page, "#stage", "This frame failed.")
+    see(page, "#frame-failure", "it is damaged")
+    page.locator("#frame-failure summary").click()
+    see(page, "#frame-failure pre", "Traceback: it is damaged")
+    page.keyboard.press("Home")
+    page.keyboard.press("1")
+    see(page, "#zoom", "100%")
+
+
+def test_frames_appear_as_they_are_finished(tmp_path: Path, serve: Serve, open_page: Open) -> None:
+    run_dir = write_run(tmp_path)
+    page = open_page(serve(run_dir))
+    page.keyboard.press("End")
+    see(page, "#stage", "This frame is not made yet")
+    with Journal(RunStore(run_dir).journal) as journal:
+        finish_frame(RunStore(run_dir), journal, 11)
+    wait_for_shown(page, "a_prime/11/full")
+    see(page, "#summary", "9 of 12 frames")
+    tile = page.locator("#tile-11 img")
+    playwright.expect(tile).to_have_attribute("src", re.compile("a_prime/11/thumb"))
+
+
+def test_a_live_run_is_followed_to_its_end(tmp_path: Path, serve: Serve, open_page: Open) -> None:
+    write_picture(tmp_path / "ref.png", 40)
+    for index in range(6):
+        write_picture(tmp_path / "in" / f"img{index}.png", index)
+    film = tmp_path / "film.mp4"
+    live = start_and_wait(["timelapse", tmp_path / "ref.png", tmp_path / "in", "-o", film, *HERE])
+    page = open_page(serve(tmp_path / "film.run"))
+    see(page, "#summary", "running")
+    live.let_go()
+    see(page, "#summary", "finished · 6 of 6 frames")
+    see(page, "#facts", "film.mp4")
+    live.end()
+    assert live.process.returncode == 0
+
+
+def test_a_long_film_has_few_elements(tmp_path: Path, serve: Serve, open_page: Open) -> None:
+    page = open_page(serve(write_run(tmp_path, 600, done=(), failed=())))
+    for place in (0.2, 0.6, 0.97):
+        page.evaluate("x => { const s = document.querySelector('#strip');"
+                      " s.scrollLeft = x * s.scrollWidth; }", place)  # fmt: skip
+        page.wait_for_timeout(100)
+        assert page.locator(".tile").count() < 40
+    page.keyboard.press("End")
+    page.wait_for_selector("#tile-599[aria-selected=true]")
+
+
+def test_the_page_is_whole_on_a_phone_and_by_day(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    address = serve(write_run(tmp_path))
+    page = open_page(address, phone=True, scheme="light")
+    wait_for_shown(page, "a_prime/0/full")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"]
+    box = page.locator("#stage").bounding_box()
+    assert box["width"] == PHONE["width"]
+
+
+def test_the_pixels_on_the_stage_are_those_of_the_frame(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    run_dir = write_run(tmp_path)
+    page = open_page(serve(run_dir))
+    wait_for_shown(page, "a_prime/0/full")
+    page.keyboard.press("1")
+    page.wait_for_timeout(400)
+    path = tmp_path / "stage.png"
+    page.locator(".plane").screenshot(path=path)
+    seen = np.asarray(Image.open(path).convert("RGB"), np.int16)
+    made = np.asarray(Image.open(RunStore(run_dir).frame("a_prime", 0)).convert("RGB"), np.int16)
+    middle = np.s_[8:-8, 30:-30]  # captions lie in the corners
+    assert seen.shape == made.shape
+    assert np.abs(seen[middle] - made[middle]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gone.run"], "there is no run in"),
+        (["film.run", "--prefix", "a b"], "is not a path"),
+        (["film.run", "--host", "203.0.113.9"], "this machine has no such address"),
+        (["film.run", "--against", "short/film.run"], "only runs of the same frames"),
+    ],
+)
+def test_what_cannot_be_served_is_told(tmp_path: Path, words: list[str], message: str) -> None:
+    write_run(tmp_path)
+    write_run(tmp_path / "short", 10)
+    paths = [str(tmp_path / word) if word.endswith(".run") else word for word in words]
+    ended = run("serve", *paths)
+    ended.assert_failed(ended.code, message)
+    assert ended.code in (2, 4)
+
+
+def test_json_tells_the_address(tmp_path: Path) -> None:
+    server = start("serve", write_run(tmp_path), "--json")
+    assert server.stdout is not None
+    told = json.loads(server.stdout.readline())
+    assert told["event"] == "serving"
+    assert told["address"].startswith("http://127.0.0.1:")
+    server.send_signal(signal.SIGTERM)
+    out, _ = server.communicate(timeout=PATIENCE_SECONDS)
+    assert json.loads(out.splitlines()[-1])["exit_code"] == 0
