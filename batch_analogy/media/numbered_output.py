@@ -123,7 +123,7 @@ def write_numbered(
     size_bytes = 0
     for index, frame in enumerate(frames):
         path = numbered(pattern, index)
-        burn = _as_they_are
+        burn = None
         if captions is not None and captions.texts[index]:
             burn = functools.partial(captions.burn, index)
         try:
@@ -138,18 +138,14 @@ def write_numbered(
     return size_bytes
 
 
-def _as_they_are(pixels: FloatPixels, white: float) -> FloatPixels:
-    return pixels
-
-
 @dataclass(frozen=True)
 class _Changes:
     """What happens to a picture before it is written."""
 
     size: tuple[int, int] | None
     fit: FilmFit
-    burn: Callable[[FloatPixels, float], FloatPixels]
-    convert: Conversion | None = None
+    burn: Callable[[FloatPixels, float], FloatPixels] | None  # with the value of white
+    convert: Conversion | None
 
 
 def _write(
@@ -179,7 +175,7 @@ def _write_picture(frame: FrameBlend, path: Path, depth: int | None, changes: _C
     size = changes.size
     scales = size is not None and size != read_size(frame[0])
     same = picture_format is format_of(frame[0]) and wanted == own
-    plain = changes.burn is _as_they_are and changes.convert is None
+    plain = changes.burn is None and changes.convert is None
     if same and len(set(frame)) == 1 and not scales and plain:
         atomic_write_bytes(path, frame[0].read_bytes())
         return
@@ -188,11 +184,12 @@ def _write_picture(frame: FrameBlend, path: Path, depth: int | None, changes: _C
     pixels = read_blend(frame, alpha=True, beyond_white=beyond_white, space=space)
     if size is not None and scales:
         pixels = np.clip(fit_pixels(pixels, size, changes.fit), 0, None if beyond_white else 1)
-    burnt = changes.burn(pixels, space.white)
+    if changes.burn is not None:
+        pixels = changes.burn(pixels, space.white)
     if changes.convert is None:
-        picture_format.write_in(space, path, burnt, wanted)
+        picture_format.write_in(space, path, pixels, wanted)
         return
-    stored = np.concatenate([changes.convert(burnt[..., :3]), burnt[..., 3:]], axis=2)
+    stored = np.concatenate([changes.convert(pixels[..., :3]), pixels[..., 3:]], axis=2)
     if picture_format is EXR:
         write_exr(path, stored, wanted, as_stored=True)
     else:

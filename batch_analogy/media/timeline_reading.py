@@ -80,13 +80,13 @@ def read_cut(path: Path, media_dir: Path | None = None) -> tuple[list[CutClip], 
             named.
         MachineError: the extra is not installed.
     """
-    search = MediaSearch(path.parent, media_dir)
-    items, problems = _items(path, search)
+    otio, search = load_otio(path), MediaSearch(path.parent, media_dir)
+    items, problems = _items(otio, path, search)
     probed: dict[Path, VideoInfo] = {}
     clips: list[CutClip] = []
     for item in items:
         try:
-            clip = _cut_clip(item, search, probed)
+            clip = _cut_clip(otio, item, search, probed)
         except (InputError, UsageError) as error:
             problems.append(str(error))
         else:
@@ -100,9 +100,8 @@ def read_cut(path: Path, media_dir: Path | None = None) -> tuple[list[CutClip], 
     return clips, [probed[clip.media] for clip in clips]
 
 
-def _items(path: Path, search: MediaSearch) -> tuple[list[_Item], list[str]]:
+def _items(otio: Any, path: Path, search: MediaSearch) -> tuple[list[_Item], list[str]]:
     """Return the clips that are seen, and what is wrong with the timeline."""
-    otio = load_otio(path)
     timeline = _only_timeline(otio, path, _load(otio, path, search))
     tracks = [t for t in timeline.video_tracks() if t.enabled and len(t)]
     plain = [_plain(otio, path, track, search) for track in tracks]
@@ -125,20 +124,20 @@ def _walk(otio: Any, track: Any) -> tuple[list[_Item], list[str]]:
             problems.append(f"the length of {child.name!r} at {float(at):.2f} s: {error}")
             continue
         if isinstance(child, otio.schema.Gap):
-            gap = gap or (at, Fraction(0))
-            gap = (gap[0], gap[1] + length)
-        else:
-            if gap is not None and items:
-                problems.append(
-                    f"there is a gap of {float(gap[1]):.2f} s at {float(gap[0]):.2f} s; close it, "
-                    "or fill it"
-                )
-            gap = None
-            item = _Item(child, at)
+            begin, before = gap or (at, Fraction(0))
+            gap = (begin, before + length)
+            at += length
+            continue
+        if gap is not None and items:
+            problems.append(
+                f"there is a gap of {float(gap[1]):.2f} s at {float(gap[0]):.2f} s; close it, or "
+                "fill it"
+            )
+        gap, item = None, _Item(child, at)
+        if isinstance(child, otio.schema.Clip):
             items.append(item)
-            if not isinstance(child, otio.schema.Clip):
-                problems.append(f"{item.label} is made of others (a compound clip); take it apart")
-                items.pop()
+        else:
+            problems.append(f"{item.label} is made of others (a compound clip); take it apart")
         at += length
     return items, problems
 
@@ -240,15 +239,17 @@ def _only_timeline(otio: Any, path: Path, loaded: Any) -> Any:
     raise InputError(f"{path} holds {what}; export one timeline alone")
 
 
-def _cut_clip(item: _Item, search: MediaSearch, probed: dict[Path, VideoInfo]) -> CutClip:
+def _cut_clip(
+    otio: Any, item: _Item, search: MediaSearch, probed: dict[Path, VideoInfo]
+) -> CutClip:
     """Return which part of which video a clip shows.
 
     Raises:
         InputError: it shows anything else, or the video is missing.
         UsageError: the video is missing.
     """
-    otio, clip = load_otio(Path("a.otio")), item.clip
-    for problem in _refused(otio, item):
+    clip, problem = item.clip, next(_refused(otio, item), None)
+    if problem is not None:
         raise InputError(problem)
     media = search.find(clip)
     info = probed.get(media)
