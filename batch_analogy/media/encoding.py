@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,13 +15,12 @@ from batch_analogy.errors import MachineError, UsageError
 from batch_analogy.media.colour_tags import ColourSpace, encode_filter, to_srgb_filter
 from batch_analogy.media.ffmpeg import run_ffmpeg
 from batch_analogy.media.joined_video import as_input
+from batch_analogy.media.numbered_output import has_number
 from batch_analogy.media.sound import TrackChoice, choose_tracks, seek
 from batch_analogy.media.video import VideoInfo
 
 _TEXTS = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
 _PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
-
-_PLACEHOLDER = re.compile(r"%0?\d*d")
 
 MATROSKA = (".mkv", ".webm")
 """Suffixes of containers of the family of Matroska."""
@@ -116,7 +114,7 @@ def check_container(output: Path, codec: Codec) -> None:
     """
     spec = CODECS[codec]
     suffix = output.suffix.lower()
-    if spec.animation and _PLACEHOLDER.search(output.name):
+    if spec.animation and has_number(output):
         raise UsageError(
             f"output {output} has a number like those of pictures, but {spec.title} holds all "
             "frames in one file; name it without, or write numbered .png or .tif"

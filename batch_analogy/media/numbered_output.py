@@ -39,7 +39,39 @@ def is_pattern(path: Path) -> bool:
     >>> is_pattern(Path("out/%06d.png")), is_pattern(Path("100% done.mp4"))
     (True, False)
     """
-    return format_of(path) is not None and _PLACEHOLDER.search(path.name) is not None
+    return format_of(path) is not None and has_number(path)
+
+
+def has_number(path: Path) -> bool:
+    """Return whether a name has a place for a number, whatever its suffix."""
+    return _PLACEHOLDER.search(path.name) is not None
+
+
+@dataclass(frozen=True)
+class NumberedName:
+    """The name in a pattern of numbered pictures."""
+
+    head: str  # before the number
+    tail: str  # after it
+    width: int  # to which shorter numbers are filled up; 0: they are not
+    zeros: bool  # with zeros, not spaces
+
+    @classmethod
+    def of(cls, pattern: Path) -> NumberedName:
+        """Take a pattern's name apart.
+
+        >>> NumberedName.of(Path("out/a%04d.png"))
+        NumberedName(head='a', tail='.png', width=4, zeros=True)
+        """
+        found = _PLACEHOLDER.search(pattern.name)
+        assert found is not None
+        head, tail = pattern.name[: found.start()], pattern.name[found.end() :]
+        return cls(head, tail, int(found[2] or 0), bool(found[1]))
+
+    def with_number(self, number: int) -> str:
+        """Return the name of one picture."""
+        digits = f"{number:0{self.width}d}" if self.zeros else f"{number:{self.width}d}"
+        return self.head + digits + self.tail
 
 
 def check_pattern(pattern: Path) -> None:
@@ -63,22 +95,15 @@ def numbered(pattern: Path, index: int) -> Path:
     >>> str(numbered(Path("out/a%04d.png"), 12))
     'out/a0012.png'
     """
-    placeholder = _PLACEHOLDER.search(pattern.name)
-    assert placeholder is not None
-    width = int(placeholder[2] or 0)
-    digits = f"{index:0{width}d}" if placeholder[1] else f"{index:{width}d}"
-    head, tail = pattern.name[: placeholder.start()], pattern.name[placeholder.end() :]
-    return pattern.with_name(head + digits + tail)
+    return pattern.with_name(NumberedName.of(pattern).with_number(index))
 
 
 def find_numbered(pattern: Path) -> dict[int, Path]:
     """Find the existing pictures of a pattern; return frame number → path."""
     if not pattern.parent.is_dir():
         return {}
-    placeholder = _PLACEHOLDER.search(pattern.name)
-    assert placeholder is not None
-    head, tail = pattern.name[: placeholder.start()], pattern.name[placeholder.end() :]
-    name = re.compile(rf"{re.escape(head)} *(\d+){re.escape(tail)}")
+    parts = NumberedName.of(pattern)
+    name = re.compile(rf"{re.escape(parts.head)} *(\d+){re.escape(parts.tail)}")
     matches = ((name.fullmatch(path.name), path) for path in pattern.parent.iterdir())
     found = ((int(match[1]), path) for match, path in matches if match)
     return {index: path for index, path in found if numbered(pattern, index) == path}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,14 +11,13 @@ from typing import Any, Literal
 
 from batch_analogy.errors import MachineError, UsageError
 from batch_analogy.files import NON_UTF8_ERRORS, disk_errors
-from batch_analogy.media.numbered_output import is_pattern
+from batch_analogy.media.numbered_output import NumberedName, is_pattern
 
 OTIO_SUFFIX, EDL_SUFFIX = ".otio", ".edl"
 TIMELINE_SUFFIXES = (OTIO_SUFFIX, EDL_SUFFIX)
 
 MarkKind = Literal["missing", "left out", "keyframe"]
 _COLOURS: dict[MarkKind, str] = {"missing": "RED", "left out": "ORANGE", "keyframe": "GREEN"}
-_PLACE_OF_NUMBER = re.compile(r"%0(\d*)d")
 _METADATA = "batch_analogy"
 
 
@@ -153,16 +151,15 @@ def _media(otio: Any, timeline: FilmTimeline) -> Any:
     whole, film = _range(otio, timeline, 0, timeline.frames), timeline.film
     if not is_pattern(film):
         return otio.schema.ExternalReference(film.as_uri(), whole)
-    digits = _PLACE_OF_NUMBER.search(film.name)
-    begin, end = digits.span() if digits else (len(film.stem), len(film.stem))
+    name = NumberedName.of(film)
     return otio.schema.ImageSequenceReference(
         target_url_base=f"{film.parent.as_uri()}/",
-        name_prefix=_text(film.name[:begin]),
-        name_suffix=_text(film.name[end:]),
+        name_prefix=_text(name.head),
+        name_suffix=_text(name.tail),
         start_frame=0,
         frame_step=1,
         rate=float(timeline.fps),
-        frame_zero_padding=int(digits[1] or 0) if digits else 0,
+        frame_zero_padding=name.width if name.zeros else 0,
         available_range=whole,
     )
 

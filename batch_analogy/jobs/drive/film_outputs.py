@@ -52,7 +52,7 @@ def films_of(config: RunConfig) -> list[FilmPlan]:
     path = config.output
     second = path.with_name(f"{path.stem}-reference{path.suffix}")
     if is_pattern(path):
-        second = path.parent.with_name(f"{path.parent.name}-reference") / path.name
+        second = path.parent.parent / f"{path.parent.name}-reference" / path.name
     paths = [path if number == 0 else second for number in range(len(outputs))]
     has_poster = bool(config.poster) and not is_pattern(path)
     cut = config.timeline
@@ -73,7 +73,7 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
     """
     paths = [path for film in films_of(config) for path in film.paths]
     for path in paths:
-        check_writable(path)
+        check_writable(numbered(path, 0) if is_pattern(path) else path)
         _refuse_input(config, path)
     check_text(config)
     if config.timeline is not None:

@@ -78,3 +78,14 @@ def test_pictures_may_not_lie_where_they_would_be_read_the_next_time(
     beside = sample_config(tmp_path, 1, **{**fields, "output": folder / "out/%06d.png"})
     check_outputs(beside, RunStore(beside.run_dir), overwrite=True)
     assert not (folder / "out").exists()
+
+
+def test_both_targets_have_folders_of_their_own_even_below_the_root(tmp_path: Path) -> None:
+    for folder, second in (("/pictures", "/pictures-reference"), ("/", "/-reference")):
+        config = sample_config(tmp_path, 1, target="both", output=Path(folder) / "%06d.png")
+        assert films_of(config)[1].path == Path(second) / "%06d.png"
+
+
+def test_a_number_that_makes_names_too_long_is_refused(tmp_path: Path) -> None:
+    config = sample_config(tmp_path, 1, output=tmp_path / "out/%0999d.png")
+    assert "a name in it is longer than" in refusal(config)
