@@ -180,6 +180,7 @@ def test_a_mask_may_be_drawn_on_a_transparent_ground_or_smaller(call: Call, root
         (["--reference2", "other.png"], ["--reference2 goes with a mask", "--mask"]),
         (["--mask", "masks", "--feather", "wide"], ["feather is 'wide'", "like 12"]),
         (["--mask", "masks", "--target", "both"], ["target is both", "leave --mask or"]),
+        (["--mask", "nowhere"], ["nowhere (mask) does not exist; give a picture, or a folder"]),
         (["--mask", "few"], ["has no picture for 1 frame: img3.png"]),
         (["--mask", "tall.png"], ["tall.png (mask) is 80×99 px", "one shape"]),
         (["--mask", "damaged"], ["damaged/img1.png"]),

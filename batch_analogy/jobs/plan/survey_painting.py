@@ -29,6 +29,7 @@ from batch_analogy.media.decoding import turn_upright
 from batch_analogy.media.frame_numbers import number_of
 from batch_analogy.media.label_pictures import load_map, read_map
 from batch_analogy.media.name_order import plain_name
+from batch_analogy.media.patterns import has_pattern
 from batch_analogy.media.peek import peek_frames, peek_recordings
 from batch_analogy.media.scaling import is_same_shape, shrink
 from batch_analogy.media.sequence import STILL_SUFFIXES, find_stills
@@ -261,6 +262,11 @@ def find_pictures(path: str, wanted: Wanted, what: str) -> FramePictures:
         InputError: one has another shape.
     """
     by_order = False
+    if not (os.path.lexists(path) or has_pattern(path)):
+        raise UsageError(
+            f"{path} ({what}) does not exist; give a picture, or a folder or pattern with one for "
+            f"each {wanted.kind}"
+        )
     if Path(path).is_file():
         chosen, needed = [Path(path)], {0}
         load_map(chosen[0])  # decodes it: if it is damaged, every frame would fail
