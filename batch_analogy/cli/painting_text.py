@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,7 +103,10 @@ def _map_notes(inputs: PaintInputs, plan: Plan) -> Iterator[str]:
 
 
 def _transparent(path: str) -> bool:
+    from batch_analogy.errors import FrameError
     from batch_analogy.media.stills import read_opacity
 
-    opacity = read_opacity(Path(path))
+    opacity = None
+    with contextlib.suppress(FrameError):  # it was deleted meanwhile; its worker will report it
+        opacity = read_opacity(Path(path))
     return opacity is not None and float(opacity.min()) < 1.0

@@ -34,7 +34,11 @@ def print_plan(console: Console, config: RunConfig, plan: Plan) -> int:
     from batch_analogy.jobs.plan.plan_file import plan_to_json
 
     cost = estimate(config, plan)
-    for name, text in [*_plan_rows(config, plan), *_cost_rows(config, cost)]:
+    for name, text in [
+        *_plan_rows(config, plan),
+        *_gone_rows(config, plan),
+        *_cost_rows(config, cost),
+    ]:
         console.result(f"{name:10}{text}")
     console.event("plan", **plan_to_json(plan), estimate=cost, run_dir=config.run_dir)
     return DONE
@@ -334,6 +338,15 @@ def _segments(plan: Plan) -> str:
     longest = f" of at most {max(lengths)} frames" if max(lengths) > 1 else ""
     plural = "" if len(plan.segments) == 1 else "s"
     return f"{len(plan.segments)} segment{plural}{longest}"
+
+
+def _gone_rows(config: RunConfig, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield warnings of inputs that no longer lie where they were when the run was planned."""
+    from batch_analogy.jobs.drive.gone_inputs import gone_inputs
+    from batch_analogy.jobs.store import RunStore
+
+    for gone in gone_inputs(config, plan, RunStore(config.run_dir)):
+        yield "", f"WARNING: {gone} is gone; without it no frame can be made again"
 
 
 def _cost_rows(config: RunConfig, cost: Estimate) -> Iterator[tuple[str, str]]:

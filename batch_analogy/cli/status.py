@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import sys
 import time
@@ -161,7 +162,7 @@ def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
         rows.append(("dashboard", found.dashboard_url))
     if found.token_hint:
         rows.append(("login", found.token_hint))
-    rows += [("film", film) for film in found.films]
+    rows += [("film", film + _place_note(film, found)) for film in found.films]
     if sheet is not None:
         rows.append(("sheet", str(sheet)))
     if found.updated_at:
@@ -171,6 +172,16 @@ def summary_rows(found: RunStatus, sheet: Path | None) -> list[tuple[str, str]]:
     if len(found.failed) > MAX_SHOWN_FAILURES:
         rows.append(("", f"… and {len(found.failed) - MAX_SHOWN_FAILURES} more; --json lists all"))
     return rows
+
+
+def _place_note(film: str, found: RunStatus) -> str:
+    """Return a note if a film of a run that was driven here has been moved or deleted."""
+    path = Path(film)
+    place = path.parent if "%" in path.name else path  # numbered pictures
+    if place.exists() or not _is_here(found):
+        return ""
+    again = f"batch-analogy assemble {shlex.quote(found.run_dir)}"
+    return f", which is no longer there; to make it again: {again}"
 
 
 def _state(found: RunStatus) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import re
 from pathlib import Path
 
 _SYSTEM_FOLDERS = frozenset(
@@ -17,12 +18,15 @@ _SYSTEM_FOLDERS = frozenset(
         *(".@__thumb", "@recycle", "@recently-snapshot", ".@upload_cache"),  # QNAP
         *("__macosx", ".appledouble", ".trashes", ".spotlight-v100", ".fseventsd"),  # macOS
         *("$recycle.bin", "system volume information", "recycler"),  # Windows
-        *(".thumbnails", ".thumbs", ".thumb", ".trash", ".trash-1000", "lost+found"),  # Linux
-        *(".picasaoriginals", ".dtrash", ".xvpics"),  # programs
+        *(".thumbnails", ".thumbs", ".thumb", ".trash", "lost+found"),  # Linux
+        *("thumbnails", "thumbs", "thumb", "thmbnl"),  # web galleries, cameras
+        *(".picasaoriginals", ".dtrash", ".xvpics", "_gsdata_", "captureone"),  # programs
         *(".snapshot", ".snapshots", ".zfs", "~snapshot"),  # snapshots of disks
     }
 )
 """Folders of thumbnails, deleted files and snapshots, in lower case."""
+_SYSTEM_KINDS = re.compile(r"\.trash-\d+|.+\.lrdata")
+"""Like folders whose names vary: of users, and of Lightroom's catalogues."""
 
 
 def split_pattern(source: str | Path) -> tuple[str, str]:
@@ -66,9 +70,12 @@ def find_matches(source: str) -> list[str]:
     if not found and literal != pattern:
         found = glob.glob(inside + pattern, recursive=True)
     named = {part.casefold() for part in Path(pattern).parts}
-    left_out = _SYSTEM_FOLDERS - named
     below = len(inside)
-    return [one for one in found if not left_out.intersection(_folders(one[below:]))]
+    return [
+        one
+        for one in found
+        if not any(is_system_folder(name) and name not in named for name in _folders(one[below:]))
+    ]
 
 
 def is_system_folder(name: str) -> bool:
@@ -77,7 +84,8 @@ def is_system_folder(name: str) -> bool:
     >>> is_system_folder("@eaDir"), is_system_folder("day1")
     (True, False)
     """
-    return name.casefold() in _SYSTEM_FOLDERS
+    folded = name.casefold()
+    return folded in _SYSTEM_FOLDERS or _SYSTEM_KINDS.fullmatch(folded) is not None
 
 
 def _folders(path: str) -> list[str]:

@@ -87,7 +87,9 @@ def expected_workers(execution: ExecutionConfig, plan: Plan, left: int) -> int |
 
 
 def _disk_bytes(config: RunConfig, plan: Plan, records: list[DoneRecord], left: int) -> int:
-    pixel_bytes = DEEP_PNG_BYTES_PER_PIXEL if _is_deep(plan) else PNG_BYTES_PER_PIXEL
+    pixel_bytes = PNG_BYTES_PER_PIXEL
+    if (not records or plan.estimated) and _is_deep(plan):  # else the pictures may be gone
+        pixel_bytes = DEEP_PNG_BYTES_PER_PIXEL
     if records:
         written = sum(sum(record.output_bytes.values()) for record in records)
         frame_bytes = written / len(records)

@@ -16,7 +16,7 @@ from batch_analogy.config.poster import parse_poster
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import OutputExistsError, UsageError
 from batch_analogy.files import check_writable
-from batch_analogy.jobs.drive.film_records import is_ours, read_records
+from batch_analogy.jobs.drive.film_records import is_ours, read_records, record_of
 from batch_analogy.jobs.drive.film_texts import check_text
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
@@ -85,7 +85,7 @@ def check_outputs(config: RunConfig, store: RunStore, *, overwrite: bool) -> Non
     records = read_records(store)
     for path in paths:
         there = find_numbered(path) if is_pattern(path) else path.exists()
-        if there and not is_ours(path, records.get(str(path))):
+        if there and not is_ours(path, record_of(path, records)):
             raise OutputExistsError(
                 f"{path} exists and was not made by the run in {store.run_dir}; name "
                 "another output with --output, or give --overwrite"

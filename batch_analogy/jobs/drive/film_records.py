@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +64,12 @@ def read_records(store: RunStore) -> dict[str, FilmRecord]:
         remedy="delete it: the films are made again",
     )
     return {} if records is None else records.films
+
+
+def record_of(path: Path, records: Mapping[str, FilmRecord]) -> FilmRecord | None:
+    """Return the record of a film, or of the film that lay elsewhere before it was moved."""
+    moved = (Path(one) for one in records if Path(one).name == path.name and not Path(one).exists())
+    return records.get(str(path)) or records.get(str(next(moved, path)))
 
 
 def write_record(store: RunStore, path: Path, record: FilmRecord) -> None:

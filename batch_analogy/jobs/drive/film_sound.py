@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from fractions import Fraction
 from pathlib import Path
 
 from batch_analogy.config.codecs import CODECS
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import FilmError
+from batch_analogy.jobs.plan.fingerprints import FileFingerprint
+from batch_analogy.jobs.plan.kept_videos import video_at_hand
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.media.animation import needs_pillow
@@ -34,20 +37,21 @@ def soundtrack_of(config: RunConfig, plan: Plan, store: RunStore) -> Soundtrack 
         return Music(config.music, config.music_fade)
     if plan.video is None or plan.video_properties is None or not takes_sound(config, plan):
         return None
-    videos = [_at_hand(Path(file.path), store, part) for part, file in enumerate(plan.video_files)]
+    videos = [_at_hand(file, store, part) for part, file in enumerate(plan.video_files)]
     return Soundtrack(probe_videos(videos), plan.video_properties.start, config.sound_tracks)
 
 
-def _at_hand(video: Path, store: RunStore, part: int) -> Path:
+def _at_hand(file: FileFingerprint, store: RunStore, part: int) -> Path:
     """Return a video, or the copy of it in the run folder."""
-    copy = store.kept_video(video.suffix, part)
-    for path in (video, copy):
-        if path.is_file():
-            return path
-    raise FilmError(
-        f"the film takes its sound from {video}, which is gone; put it back, or make the film "
-        "without sound: batch-analogy assemble --no-audio"
-    )
+    found = video_at_hand(file, store, part)
+    if found is None:
+        how = "has changed" if Path(file.path).is_file() else "is gone"
+        raise FilmError(
+            f"the film takes its sound from {file.path}, which {how}; put it back, or make the "
+            "film without sound: "
+            f"batch-analogy assemble {shlex.quote(str(store.run_dir))} --no-audio"
+        )
+    return found
 
 
 def sound_choices(config: RunConfig, plan: Plan) -> list[TrackChoice]:
@@ -59,8 +63,10 @@ def sound_choices(config: RunConfig, plan: Plan) -> list[TrackChoice]:
     properties = plan.video_properties
     if plan.video is None or properties is None or not takes_sound(config, plan):
         return []
-    videos = [Path(file.path) for file in plan.video_files]
-    if is_pattern(config.output) or not all(video.is_file() for video in videos):
+    store = RunStore(config.run_dir)
+    found = [video_at_hand(file, store, part) for part, file in enumerate(plan.video_files)]
+    videos = [video for video in found if video is not None]
+    if is_pattern(config.output) or len(videos) < len(found):
         return []
     return choose_tracks(
         videos,

@@ -34,6 +34,7 @@ from batch_analogy.jobs.drive.film_records import (
     remove_numbered_pictures,
     remove_unfinished,
 )
+from batch_analogy.jobs.drive.gone_inputs import check_inputs
 from batch_analogy.jobs.drive.pool_choice import check_workers
 from batch_analogy.jobs.drive.rearrange import accept_input, finish_rearranging, rearrange
 from batch_analogy.jobs.drive.resume import Retry
@@ -56,17 +57,14 @@ from batch_analogy.jobs.folder.manifest import (
 from batch_analogy.jobs.folder.planning_status import PlanningStatus, earlier_status
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.growth import carry_edits, keep_choices
+from batch_analogy.jobs.plan.kept_videos import keep_video
 from batch_analogy.jobs.plan.plan_file import keep_edits, write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import make_plan
 from batch_analogy.jobs.plan.survey_painting import with_painting
 from batch_analogy.jobs.plan.survey_regions import with_region
-from batch_analogy.jobs.plan.video_source import (
-    ensure_video_frames,
-    keep_video,
-    open_video,
-)
+from batch_analogy.jobs.plan.video_source import ensure_video_frames, open_video
 from batch_analogy.jobs.store import RunStore
 from batch_analogy.output_claims import OutputClaims
 
@@ -153,9 +151,10 @@ def load_run(
         on_event: as for ``open_run``.
 
     Raises:
-        UsageError: there is no run in the folder; otherwise as ``open_run``.
+        UsageError: there is no run in the folder, or its input is gone; otherwise as ``open_run``.
     """
-    config = read_config(run_dir)
+    config, store = read_config(run_dir), RunStore(run_dir)
+    check_inputs(config, read_previous(store, overwrite=False)[1], store)
     execution = dataclasses.replace(config.execution, **(changes or {}))
     config = dataclasses.replace(config, execution=execution)
     return open_run(config, again=again, on_event=on_event)

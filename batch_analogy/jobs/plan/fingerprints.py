@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,3 +49,10 @@ def fingerprint_file(
     if before and (before.bytes, before.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
         return before
     return FileFingerprint(str(path), facts.st_size, facts.st_mtime_ns, hash_file(path))
+
+
+def is_unchanged(path: Path, file: FileFingerprint) -> bool:
+    """Return whether a file is the one of a fingerprint; it is read only if it looks different."""
+    with contextlib.suppress(InputError):
+        return fingerprint_file(path, {str(path): file}).blake2b == file.blake2b
+    return False

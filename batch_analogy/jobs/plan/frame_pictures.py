@@ -13,6 +13,7 @@ import numpy as np
 
 from batch_analogy.errors import InputError
 from batch_analogy.files import disk_errors, hash_file, temporary_path
+from batch_analogy.jobs.plan.kept_videos import video_at_hand
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.video_properties import probe_files
 from batch_analogy.jobs.store import RunStore
@@ -80,17 +81,15 @@ def _still(plan: Plan, index: int, folder: Path) -> Path:
 def _open_video(plan: Plan, store: RunStore) -> VideoInfo:
     paths = []
     for part, file in enumerate(plan.video_files):
-        places = (Path(file.path), store.kept_video(Path(file.path).suffix, part))
-        there = [path for path in places if path.is_file()]
-        if not there:
+        found = video_at_hand(file, store, part)
+        if found is None and Path(file.path).is_file():
+            raise InputError(f"the video {file.path} has changed since the run; put it back")
+        if found is None:
             raise InputError(
                 f"the video {file.path} is gone, and its frames were deleted when the film was "
                 "made; put it back and try again"
             )
-        same = next((path for path in there if hash_file(path) == file.blake2b), None)
-        if same is None:
-            raise InputError(f"the video {file.path} has changed since the run; put it back")
-        paths.append(same)
+        paths.append(found)
     return probe_files(paths, plan.clips)
 
 

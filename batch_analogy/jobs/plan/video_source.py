@@ -18,6 +18,7 @@ from batch_analogy.jobs.plan.fingerprints import (
     fingerprint_file,
     join_fingerprints,
 )
+from batch_analogy.jobs.plan.kept_videos import video_at_hand, videos_kept_of
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.survey import VideoFrames
 from batch_analogy.jobs.plan.video_properties import (
@@ -56,9 +57,13 @@ def open_video(
         PlanChangedError: the folder is of another video or part; nothing was extracted.
         InputError: the video cannot be decoded.
     """
-    found = _find(config, previous.video_files if previous else ())
-    if found is None:
+    kept = videos_kept_of(config, previous, store)
+    if previous is not None and kept:
+        found = _Found(_probe(kept, config), list(previous.video_files), (), str(config.source))
+    elif (looked := _find(config, previous.video_files if previous else ())) is None:
         return None
+    else:
+        found = looked
     info, fingerprint = found.info, found.fingerprint
     time_range = _time_range(config, info)
     if previous and previous.video and previous.video.blake2b == fingerprint.blake2b:
@@ -108,40 +113,15 @@ def ensure_video_frames(plan: Plan, store: RunStore, on_event: OnEvent) -> None:
     """
     if plan.video is None or all(Path(frame.source).is_file() for frame in plan.frames):
         return
-    videos = [Path(file.path) for file in plan.video_files]
-    files = _fingerprints(videos, plan.video_files)
+    files: list[FileFingerprint] = []
+    videos: list[Path] = []
+    for part, file in enumerate(plan.video_files):
+        found = video_at_hand(file, store, part)
+        files += [file] if found else _fingerprints([Path(file.path)], ())
+        videos.append(found or Path(file.path))
     fingerprint = _joint(files, plan.clips, plan.video.path)
     info = probe_files(videos, plan.clips).keeping_hdr(plan.colours.is_hdr)
     _extract(info, fingerprint, plan.time_range, store, on_event)
-
-
-def keep_video(plan: Plan, store: RunStore) -> bool:
-    """Hard-link the source video into the run folder, for the film's sound.
-
-    The link takes no space as long as the video itself exists.
-
-    Returns:
-        True if the video is kept. False if it has no sound, or if the disk does not allow the
-        link: the video must then stay where it is until the film is made.
-    """
-    if plan.video is None or plan.video_properties is None:
-        return False
-    if not plan.video_properties.has_soundtrack:
-        return False
-    kept = [_keep(Path(file.path), store, part) for part, file in enumerate(plan.video_files)]
-    return all(kept)
-
-
-def _keep(video: Path, store: RunStore, part: int) -> bool:
-    link = store.kept_video(video.suffix, part)
-    try:
-        if link.exists() and (not video.exists() or link.samefile(video)):
-            return True
-        link.unlink(missing_ok=True)
-        os.link(video, link)
-    except OSError:
-        return False
-    return True
 
 
 def _videos_of(config: RunConfig) -> list[Path]:
@@ -184,8 +164,11 @@ def _find(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found | None:
     if not videos:
         return None
     files = _fingerprints(videos, known)
-    info = probe_videos(videos).keeping_hdr(config.keeps_hdr)
-    return _Found(info, files, (), files[0].path)
+    return _Found(_probe(videos, config), files, (), files[0].path)
+
+
+def _probe(videos: Sequence[Path], config: RunConfig) -> VideoInfo:
+    return probe_videos(videos).keeping_hdr(config.keeps_hdr)
 
 
 def _find_clips(config: RunConfig, known: Sequence[FileFingerprint]) -> _Found:

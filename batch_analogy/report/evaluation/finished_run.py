@@ -17,6 +17,7 @@ from batch_analogy.jobs.events import OnEvent
 from batch_analogy.jobs.folder.journal import read_history
 from batch_analogy.jobs.folder.run_folder import no_run_error
 from batch_analogy.jobs.plan.fingerprints import FileFingerprint, fingerprint_file
+from batch_analogy.jobs.plan.kept_videos import video_at_hand
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import FramePlan, Plan
 from batch_analogy.jobs.plan.video_source import ensure_video_frames
@@ -173,5 +174,6 @@ def _extracted(run: FinishedRun) -> bool:
 
 
 def _check_video(run: FinishedRun) -> None:
-    for video in run.plan.video_files:
-        _check_file(video, "the video")
+    for part, video in enumerate(run.plan.video_files):
+        if video_at_hand(video, run.store, part) is None:
+            _check_file(video, "the video")

@@ -54,6 +54,7 @@ def test_a_name_that_begins_with_a_tilde(
 
 
 SYSTEM = ["@eaDir/1.jpg", "#recycle", "@Recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"]
+SYSTEM += ["thumbs", "Thumbnails", "DCIM/THMBNL", "Trip Previews.lrdata/0/1"]
 
 
 @pytest.mark.parametrize("folder", SYSTEM)
@@ -63,8 +64,9 @@ def test_thumbnails_and_deleted_files_are_left_out_unless_they_are_named(
     fill(tmp_path, "day1/1.jpg", "day1/2.jpg", f"day1/{folder}/T_1.jpg", f"{folder}/T_2.jpg")
     assert names_of(tmp_path / "**" / "*.jpg") == ["1.jpg", "2.jpg"]
     assert "T_2.jpg" not in names_of(tmp_path / "*" / "*.jpg")
-    top = folder.split("/", maxsplit=1)[0]
-    assert names_of(tmp_path / "day1" / top / "**" / "*.jpg") == ["T_1.jpg"]
+    top = folder.removeprefix("DCIM/").split("/", maxsplit=1)[0]
+    above = folder[: folder.index(top)]
+    assert names_of(tmp_path / "day1" / above / top / "**" / "*.jpg") == ["T_1.jpg"]
     assert "T_2.jpg" in names_of(tmp_path / "**" / top / "**" / "*.jpg")
 
 
