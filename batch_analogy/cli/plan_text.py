@@ -159,12 +159,15 @@ def plan_notes(config: RunConfig, plan: Plan) -> Iterator[str]:
 
 
 def _animation_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield warnings of animated pictures of which only one frame is used."""
+    """Yield warnings of animated pictures, and of pages, of which only the first is used."""
     from batch_analogy.media.animation import animation_notes
 
     first = [] if plan.video is not None else [plan.usable()[0].source]
-    references = [] if plan.painting else [one.fingerprint.path for one in plan.all_references]
-    for path in [*first, *references[:MAX_SHOWN_REFERENCES]]:
+    given = [one.fingerprint.path for one in plan.all_references]
+    if plan.painting is not None:
+        pairs = [(key.painted, key.example) for key in plan.painting.keys]
+        given = [one.path for pair in pairs for one in pair if one is not None]
+    for path in [*first, *given[:MAX_SHOWN_REFERENCES]]:
         for note in animation_notes(Path(path)):
             yield "", f"WARNING: {note}"
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from batch_analogy.errors import InputError
+from batch_analogy.errors import FrameError, InputError
+from batch_analogy.media.camera_raw import is_raw_file
+from batch_analogy.media.decoding import decoding, opened
 from batch_analogy.media.stills import Uint8Pixels
 from batch_analogy.media.timing import FrameTimes
 
@@ -22,6 +24,9 @@ ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats whose further pictures are frames; those of TIFF are pages, those of MPO other views."""
 
 _READ_BY_PILLOW = ("WEBP", "AVIF")
+_PAGED = ("TIFF", "HEIF")
+_MOST_PAGES = 1000  # that are counted
+_KIND_OF_PAGE, _COPY_OR_MASK = 254, 0b101  # TIFF 6.0, "NewSubfileType"
 _MILLISECOND = Fraction(1, 1000)
 _USUAL_MS = 100  # of a frame without a duration, as browsers have it
 # A damaged AVIF raises a bare RuntimeError.
@@ -41,9 +46,31 @@ def is_animation(path: Path, formats: tuple[str, ...] = ANIMATED_FORMATS) -> boo
 
 
 def animation_notes(path: Path) -> tuple[str, ...]:
-    """Return what the user should know about an animated picture that is used as a still."""
-    note = f"{path} is animated, and only its first frame is used"
-    return (note,) if is_animation(path) else ()
+    """Return what the user should know about several pictures in a file that is used as a still."""
+    if is_animation(path):
+        return (f"{path} is animated, and only its first frame is used",)
+    count = _count_pages(path)
+    if count < 2:
+        return ()
+    return (f"{path} holds {count} pictures, and only the first is used",)
+
+
+def _count_pages(path: Path) -> int:
+    """Return the number of pictures in a TIFF or HEIF, without smaller copies and masks."""
+    if is_raw_file(path):
+        return 1  # its other pictures are previews
+    try:
+        with decoding(path), opened(path) as image:
+            if image.format not in _PAGED:
+                return 1
+            size, count = image.size, 0
+            for index in range(min(image.n_frames, _MOST_PAGES)):  # type: ignore[attr-defined]
+                image.seek(index)
+                kind = int(getattr(image, "tag_v2", {}).get(_KIND_OF_PAGE, 0))
+                count += image.size == size and not kind & _COPY_OR_MASK
+            return count
+    except (FrameError, *_ERRORS):
+        return 1  # reading the picture later reports the error
 
 
 def needs_pillow(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from batch_analogy.colour import luma_of_planes
+from batch_analogy.media.animation import animation_notes
 from batch_analogy.media.label_pictures import (
     Size,
     StoredMap,
@@ -59,7 +60,7 @@ def coverage_notes(path: Path, size: Size) -> list[str]:
         FrameError: it is not a picture.
     """
     stored = load_map(path)
-    notes = []
+    notes = [*animation_notes(path)]
     if stored.opaque is not None:
         notes.append(f"{path.name}: transparent parts count as black")
     if stored.numbered:

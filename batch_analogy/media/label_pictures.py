@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from batch_analogy.errors import InputError
+from batch_analogy.media.animation import animation_notes
 from batch_analogy.media.class_colours import (
     BLACK,
     TRANSPARENT,
@@ -115,7 +116,7 @@ def _read_together(
     for one, painted, numbers, ground, picture in zip(
         stored, drawn, numbered, grounds, pictures, strict=True
     ):
-        notes, pixels = [], painted
+        notes, pixels = [*animation_notes(one.path)], painted
         if numbers:
             notes.append(_numbers_note(one))
         if one.opaque is not None:

@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 from batch_analogy.errors import InputError
+from batch_analogy.media.animation import animation_notes
+from batch_analogy.media.coverage import coverage_notes
 from batch_analogy.media.extract import extract_frames
+from batch_analogy.media.label_pictures import read_map
 from batch_analogy.media.sequence import find_stills, is_video
 from batch_analogy.media.timing import TimeRange
 from batch_analogy.media.video import probe_video
@@ -113,3 +116,37 @@ def test_a_damaged_animation_is_named(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"a\.webp could be decoded only up to frame 3"):
         probe_video(path)
+
+
+@pytest.mark.parametrize("name", [*ANIMATIONS, "a.tif", "a.heic"])
+def test_several_pictures_used_as_one_are_told(tmp_path: Path, name: str) -> None:
+    """A reference, a mask, a map or a painted picture is a still: the first of several."""
+    path = tmp_path / name
+    frames = [np.zeros((48, 64, 3), np.uint8) for _ in range(3)]
+    for index, frame in enumerate(frames):
+        frame[8:32, 8 * index : 8 * index + 16] = 255
+    images = [Image.fromarray(frame) for frame in frames]
+    if name == "a.heic":
+        pillow_heif = pytest.importorskip("pillow_heif")
+        several = pillow_heif.HeifFile()
+        for image in images:
+            several.add_from_pillow(image)
+        several.save(path)
+    else:
+        kind = {"format": "PNG"} if name == "a.apng" else {}
+        images[0].save(path, save_all=True, append_images=images[1:], **kind)
+    told = "holds 3 pictures" if name in ("a.tif", "a.heic") else "is animated"
+    for notes in (animation_notes(path), coverage_notes(path, (48, 64)), read_map(path).notes):
+        assert [told in note for note in notes].count(True) == 1, notes
+
+
+def test_copies_in_a_tiff_are_no_pictures(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = drawings()[0]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(pixels, photometric="rgb")
+        writer.write(np.ascontiguousarray(pixels[::2, ::2]), photometric="rgb", subfiletype=1)
+        writer.write(pixels, photometric="rgb", subfiletype=1)
+    assert animation_notes(tmp_path / "a.tif") == ()
+    animate(tmp_path / "b.gif", drawings()[:1])
+    assert animation_notes(tmp_path / "b.gif") == ()
