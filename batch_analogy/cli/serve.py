@@ -1,4 +1,4 @@
-"""The command ``serve``: a page that shows a run."""
+"""The command ``serve``: a page that shows and steers a run."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ def serve(
 ) -> int:
     """Show a run on a page in the browser, while it goes on or after it has ended.
 
-    The page is made of the run folder alone, so any machine that sees the folder can serve it. Its
-    address holds a token that keeps others out. Ctrl-C ends the page, not the run.
+    The page can also stop, resume and retry the run, and edit its plan. It is made of the run
+    folder alone, so any machine that sees the folder can serve it. Its address holds a token that
+    keeps others out. Ctrl-C ends the page, not the run.
     """
     from batch_analogy.serve.server import Place, serve
 
@@ -73,7 +74,7 @@ def serve(
     def on_ready(address: str) -> None:
         console.result(address)
         console.event("serving", address=address)
-        console.note("Ctrl-C ends the page; the run is not touched")
+        console.note("Ctrl-C ends the page, not the run")
         if open_browser and not webbrowser.open(address):
             console.note("no browser could be opened here; open the address yourself")
 

@@ -85,6 +85,10 @@ class LockedFolder:
         """Release the lock."""
         self._held.release()
 
+    def owner(self) -> str:
+        """Return the id of the process that took the lock last, or "unknown"."""
+        return self._held.owner()
+
     def has_driver(self) -> bool:
         """Return True if a process holds the lock, as far as this machine can tell.
 

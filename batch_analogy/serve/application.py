@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.resources
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast, get_args
@@ -18,6 +19,7 @@ from batch_analogy.serve.access import Access, add_headers, refusal
 from batch_analogy.serve.events import Watch
 from batch_analogy.serve.pictures import PictureCache, Pictures, Size, Source, step_back
 from batch_analogy.serve.run_view import RunView
+from batch_analogy.serve.steering import Steering
 from batch_analogy.serve.worker_logs import last_lines, worker_names
 
 MAX_POST_BYTES = 64 << 10
@@ -43,7 +45,8 @@ class Page:
 
     def __init__(self, view: RunView, access: Access, against: RunView | None = None) -> None:
         self.view, self.access, self.against = view, access, against
-        self.watch = Watch(view)
+        self._steering = Steering(view)
+        self.watch = Watch(view, self._steering.command)
         cache = PictureCache()
         self._pictures = Pictures(view.store, cache)
         self._other = None if against is None else Pictures(against.store, cache)
@@ -69,6 +72,14 @@ class Page:
             rf"/picture/{{layer:[a-z_]+}}/{number}/{{size:[a-z]+}}": self._picture,
         }.items():
             app.router.add_get(f"{self.access.prefix}{path}", handler)
+        for path, handler in {
+            "/api/edit": self._show_edit,
+            "/api/edit/take": self._take_edit,
+            "/api/resume": self._resume,
+            "/api/retry": self._retry,
+            "/api/stop": self._stop,
+        }.items():
+            app.router.add_post(f"{self.access.prefix}{path}", handler)
         app.on_response_prepare.append(add_headers)
         app.on_shutdown.append(self._end_streams)
         app.on_cleanup.append(self._close)
@@ -88,6 +99,7 @@ class Page:
     async def _run(self, request: web.Request) -> web.StreamResponse:
         await self.watch.look()
         facts = self.view.snapshot()
+        facts["status"]["started"] = self._steering.command()
         facts["read_only"] = self.access.read_only
         facts["post_value"] = None if self.access.read_only else self.access.post_value
         facts["against"] = None if self.against is None else self.against.store.run_dir.name
@@ -133,6 +145,27 @@ class Page:
             headers["Content-Type"] = shown.content_type
             return web.FileResponse(shown.file, headers=headers)
         return web.Response(body=shown.data, content_type=shown.content_type, headers=headers)
+
+    async def _show_edit(self, request: web.Request) -> web.StreamResponse:
+        values = await _body(request)
+        return _json(await asyncio.to_thread(self._steering.show_edit, values))
+
+    async def _take_edit(self, request: web.Request) -> web.StreamResponse:
+        values = await _body(request)
+        take = functools.partial(
+            self._steering.take_edit, values.get("edit"), str(values.get("digest"))
+        )
+        return _json(await asyncio.to_thread(take))
+
+    async def _resume(self, request: web.Request) -> web.StreamResponse:
+        return _json(await asyncio.to_thread(self._steering.resume))
+
+    async def _retry(self, request: web.Request) -> web.StreamResponse:
+        frames = str((await _body(request)).get("frames", ""))
+        return _json(await asyncio.to_thread(self._steering.retry, frames))
+
+    async def _stop(self, request: web.Request) -> web.StreamResponse:
+        return _json(await asyncio.to_thread(self._steering.stop))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -182,6 +215,21 @@ def page_files() -> dict[str, bytes]:
     folder = importlib.resources.files(__package__).joinpath("page")
     files = [file for file in folder.iterdir() if file.name.rpartition(".")[2] in PAGE_TYPES]
     return {file.name: file.read_bytes() for file in files}
+
+
+async def _body(request: web.Request) -> dict[str, object]:
+    """Read the JSON object of a post.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        values = json.loads(await request.text())
+    except (ValueError, LookupError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise UsageError("the request is no JSON object")
+    return values
 
 
 def _page_file(content: bytes, suffix: str) -> web.Response:

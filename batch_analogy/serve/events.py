@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -23,10 +24,11 @@ class Watch:
 
     Args:
         view: the run.
+        started: returns what became of the command that the page started, if any.
     """
 
-    def __init__(self, view: RunView) -> None:
-        self._view = view
+    def __init__(self, view: RunView, started: Callable[[], object] = lambda: None) -> None:
+        self._view, self._started = view, started
         self._looked = 0.0
         self._lock = asyncio.Lock()
         self.closing = asyncio.Event()
@@ -55,6 +57,7 @@ class Watch:
         while not self.closing.is_set():
             await self.look()
             facts = self._view.changes(generation, plan)
+            facts["status"]["started"] = self._started()
             news = json.dumps({**facts, "generation": 0})
             if news != before or facts["generation"] != generation:
                 text = json.dumps(facts)

@@ -89,6 +89,10 @@ class FrameStates:
         total = len(codes) - int((codes == LEFT_OUT).sum())
         return {"total": total, "done": done, "failed": failed, "left": total - done - failed}
 
+    def done(self) -> list[int]:
+        """Return the frames that are finished."""
+        return [int(index) for index in np.flatnonzero(self.codes() == DONE)]
+
     def failed(self, most: int) -> list[int]:
         """Return the first ``most`` frames that were given up."""
         return [int(index) for index in np.flatnonzero(self.codes() == FAILED)[:most]]

@@ -229,6 +229,11 @@ class RunView:
                 "failure": self._last_failure(index) or None,
             }
 
+    def done(self) -> list[int]:
+        """Return the finished frames."""
+        with self._lock:
+            return [] if self._states is None else self._states.done()
+
     def times(self) -> list[Facts]:
         """Return the seconds that frames took, for a plot."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import signal
@@ -19,6 +20,7 @@ from batch_analogy.jobs.store import RunStore
 from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
 from tests.support.command_line import HERE, run, start, start_and_wait, write_picture
 from tests.support.processes.paced import PATIENCE_SECONDS
+from tests.support.runs import frame_identity, truncate
 from tests.support.served import finish_frame, write_run
 
 playwright = load_playwright()
@@ -60,7 +62,9 @@ def open_page(chromium: Any) -> Iterator[Open]:
     errors: list[str] = []
     contexts: list[Any] = []
 
-    def opened(address: str, *, phone: bool = False, scheme: str = "dark") -> Any:
+    def opened(
+        address: str, *, phone: bool = False, scheme: str = "dark", loud: bool = False
+    ) -> Any:
         context = chromium.new_context(
             viewport=PHONE if phone else DESK, has_touch=phone, color_scheme=scheme
         )
@@ -70,7 +74,8 @@ def open_page(chromium: Any) -> Iterator[Open]:
         context.on("request", lambda asked: _check_local(asked.url, origin, errors))
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text))
+        if not loud:  # browsers write each refused request to the console
+            page.on("console", lambda message: errors.append(message.text))
         page.goto(address)
         page.wait_for_selector("html[data-ready]", state="attached")
         return page
@@ -164,6 +169,75 @@ def test_a_live_run_is_followed_to_its_end(tmp_path: Path, serve: Serve, open_pa
     assert live.process.returncode == 0
 
 
+def test_a_killed_run_is_resumed_edited_and_retried(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    write_picture(tmp_path / "ref.png", 40)
+    for index in range(6):
+        write_picture(tmp_path / "in" / f"img{index}.png", index)
+    truncate(tmp_path / "in" / "img4.png")
+    film, run_dir = tmp_path / "film.mp4", tmp_path / "film.run"
+    live = start_and_wait(["timelapse", tmp_path / "ref.png", tmp_path / "in", "-o", film, *HERE])
+    live.kill()
+    page = open_page(serve(run_dir))
+    see(page, "#summary", "stopped")
+    page.locator("#resume").click()
+    see(page, "#summary", "partial · 5 of 6 frames · 1 failed")
+    see(page, "#failures", "is damaged or truncated")
+    write_picture(tmp_path / "in" / "img4.png", 4)
+    page.locator("#retry-failed").click()
+    see(page, "#summary", "finished · 6 of 6 frames")
+    before = frame_identity(run_dir)
+    tile = page.locator("#tile-1 img").evaluate("one => one.src")
+    page.locator("#edit-frames").fill("1")
+    page.locator("#exposure").fill("0.5")
+    page.locator("#expose").click()
+    see(page, "#diff", "exposure_ev of 1")
+    see(page, "#diff", "+ 0.5")
+    see(page, "#diff-again", "1 finished frame is made again: 1.")
+    page.locator("#take").click()
+    see(page, "#steer-said", "resume the run to make it so")
+    page.locator("#resume").click()
+    page.wait_for_function("old => document.querySelector('#tile-1 img').src > old", arg=tile)
+    see(page, "#summary", "finished · 6 of 6 frames")
+    after = frame_identity(run_dir)
+    assert [name for name in before if before[name] != after[name]] == ["a_prime/000001.png"]
+
+
+def test_an_edit_that_is_refused_is_told_and_a_read_only_page_has_none(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    run_dir = write_run(tmp_path)
+    page = open_page(serve(run_dir), loud=True)
+    page.locator("#edit-frames").fill("3,99")
+    page.locator("#leave-out").click()
+    see(page, "#steer-said", "there is no frame 99")
+    page.locator("#edit-frames").fill("10-11")
+    page.locator("#leave-out").click()
+    see(page, "#diff", "+ 10-11")
+    page.locator("#take").click()
+    see(page, "#summary", "8 of 10 frames")
+    watching = open_page(serve(run_dir, "--read-only"))
+    see(watching, "#summary", "8 of 10 frames")
+    for selector in ("#edit-panel", "#steer"):
+        assert not watching.locator(selector).is_visible()
+
+
+def test_a_run_is_stopped_from_the_page(tmp_path: Path, serve: Serve, open_page: Open) -> None:
+    write_picture(tmp_path / "ref.png", 40)
+    for index in range(30):
+        write_picture(tmp_path / "in" / f"img{index}.png", index)
+    film = tmp_path / "film.mp4"
+    live = start_and_wait(["timelapse", tmp_path / "ref.png", tmp_path / "in", "-o", film, *HERE])
+    page = open_page(serve(tmp_path / "film.run"))
+    page.locator("#stop").click()
+    see(page, "#steer-said", "stopping")
+    live.end()
+    assert live.process.returncode == 130
+    see(page, "#summary", "interrupted")
+    playwright.expect(page.locator("#resume")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
+
+
 def test_a_long_film_has_few_elements(tmp_path: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(serve(write_run(tmp_path, 600, done=(), failed=())))
     for place in (0.2, 0.6, 0.97):
@@ -185,6 +259,19 @@ def test_the_page_is_whole_on_a_phone_and_by_day(
     assert wide <= PHONE["width"]
     box = page.locator("#stage").bounding_box()
     assert box["width"] == PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing(tmp_path: Path, serve: Serve, open_page: Open, scheme: str) -> None:
+    axe = importlib.import_module("axe_playwright_python.sync_playwright")
+    page = open_page(serve(write_run(tmp_path)), scheme=scheme)
+    wait_for_shown(page, "a_prime/0/full")
+    assert axe.Axe().run(page).generate_snapshot() == ""
+    page.keyboard.press("s")
+    page.keyboard.press("ArrowRight")
+    page.locator("#cut").click()
+    see(page, "#diff", "+ 0, 1, 5")
+    assert axe.Axe().run(page).generate_snapshot() == ""
 
 
 def test_the_pixels_on_the_stage_are_those_of_the_frame(

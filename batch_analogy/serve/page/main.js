@@ -6,6 +6,7 @@ import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
 import { FAILED, Run } from "./run.js";
 import { MODES, Stage } from "./stage.js";
+import { Steer } from "./steer.js";
 import { Strip } from "./strip.js";
 import { Timeline } from "./timeline.js";
 
@@ -22,6 +23,7 @@ const strip = new Strip($("strip"), run, choice);
 const player = new Player(run, choice, stage, pictures);
 new Timeline($("timeline"), run, choice);
 new Panels(run, choice);
+new Steer(run, choice);
 
 const buttons = MODES.map(({ id, label, key }) => {
   const button = document.createElement("button");
@@ -117,7 +119,7 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   const { target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (target.matches("input, select, textarea, dialog *")) return;
   if (event.key === " " && target.matches("button, summary, a")) return; // it presses them
   const act = KEYS[event.key];

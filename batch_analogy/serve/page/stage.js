@@ -20,7 +20,7 @@ export class Stage extends EventTarget {
   plane = new Plane();
   mode = "result";
   other = "input"; // what the result is compared with: a layer
-  gain = 4;
+  gain = 1;
   wipe = 0.5;
   #element;
   #run;

@@ -178,7 +178,8 @@ def test_finished_frames_are_pushed_and_nothing_piles_up(run_dir: Path) -> None:
 
 
 PIECES = (
-    "..", "%2e%2e", "/", "//", "\\", "%00", "picture", "input", "a_prime", "0", "-1", "1e9",
+    "..", "%2e%2e", "/", "//", "\\", "%00", "picture", "input", "edit", "take", "stop",
+    "a_prime", "0", "-1", "1e9",
     "999999999999", "full", "thumb", "api", "log", "frame", "page", "run.json", "plan.json",
     "journal.jsonl", "etc", "passwd", "%2fetc%2fpasswd", "main.js", "🎞", "?worker=../x", "#", "~",
 )  # fmt: skip
@@ -234,10 +235,12 @@ def test_posts_are_refused_from_elsewhere_and_when_read_only(run_dir: Path) -> N
         cross = await client.post(path, headers={"Sec-Fetch-Site": "cross-site"})
         assert cross.status == 403
         assert (await client.post(path)).status == 405
+        assert (await client.raw.post("/api/resume", params=token)).status == 403
 
     async def say_read_only(client: Client) -> None:
-        answer = await client.post("/api/run")
-        assert answer.status == 403
+        for name in ("run", "edit", "edit/take", "retry", "resume", "stop"):
+            answer = await client.post(f"/api/{name}")
+            assert answer.status == 403
         assert "--read-only" in (await answer.json())["error"]
         assert (await (await client.get("/api/run")).json())["post_value"] is None
 
