@@ -162,8 +162,6 @@ def pair(
     if not dry_run:
         claims.claim(outputs.named().values())
     outputs.check(folder, inputs=(a, bp, *masks), overwrite=overwrite)
-    if dry_run:
-        return _print_plan(console, a, bp, outputs, config)
     started = time.monotonic()
     depths = output_depths(depth, (a, bp), config.refine, shown)
     space, notes = working_space((a, bp), config.refine, scene_light=scene_light)
@@ -171,6 +169,9 @@ def pair(
     tensors = [one.tensor for one in read]
     for note in (*notes, *(note for one in read for note in one.notes)):
         console.note(f"NOTE: {note}")
+    if dry_run:
+        _check_machine(weights_choice(look.weights), gpus_per_worker)
+        return _print_plan(console, a, bp, outputs, config)
     make_folder(folder)  # before the work, so that a full or read-only disk is noticed early
     if output is None:
         record_inputs(folder, a, bp)
@@ -201,6 +202,21 @@ def _both_masks(mask_a: Path | None, mask_b: Path | None) -> tuple[Path, ...]:
     if len(given) == 1:
         raise UsageError("--mask-a and --mask-b go together: give both or neither")
     return given
+
+
+def _check_machine(weights: str, gpus_per_worker: float | None) -> None:
+    """Refuse in a dry run what this machine cannot do.
+
+    Raises:
+        WeightsError: the weights are missing or damaged.
+        MachineError: a GPU was asked for, and PyTorch can use none here.
+    """
+    with importing():
+        from batch_analogy.analogy.features.weights import resolve_weights
+        from batch_analogy.jobs.drive.pool_choice import choose_device
+
+    choose_device(gpus_per_worker)
+    resolve_weights(weights)
 
 
 def _print_plan(

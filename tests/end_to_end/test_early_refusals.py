@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
+import torch
 
 from tests.support.command_line import HERE, QUICK, Call, write_frames, write_picture
 
@@ -34,6 +37,10 @@ def film(tmp_path: Path, reference: Path, call: Call) -> Path:
         (["-o", "new.mp4", "--run-dir", "frames"], 2, "was not made by batch-analogy"),
         (["-o", "night.mp4", "--seed", "7"], 2, "seed was 0, is 7"),
         (["-o", "new.mp4", "--workers", "2"], 2, "which is one worker, not 2"),
+        pytest.param(
+            *(["-o", "new.mp4", "--gpus-per-worker", "1"], 4, "PyTorch cannot use"),
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
+        ),
     ],
 )
 def test_a_dry_run_refuses_what_the_run_refuses(
@@ -68,6 +75,58 @@ def test_a_dry_pair_refuses_a_folder_that_cannot_be_made(
     command = ["pair", picture, reference, "-o", reference / "out", *QUICK]
     for more in ((), ("--dry-run",)):
         call(*command, *more).assert_failed(2, "part of that path is a file")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--mask-a", "bad.png", "--mask-b", "bad.png"], 1, "is not a picture"),
+        (["--mask-a", "gone.png", "--mask-b", "gone.png"], 1, "cannot open"),
+        (["--mask-a", "a.png", "--mask-b", "wide.png"], 1, "a map has the shape of its picture"),
+        (["--weights", "bad.png"], 4, "is not a PyTorch state dictionary"),
+        (["--weights", "gone.pth"], 4, "does not exist"),
+        pytest.param(
+            *(["--gpus-per-worker", "1"], 4, "PyTorch cannot use"),
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
+        ),
+    ],
+)
+def test_a_dry_pair_refuses_what_the_pair_refuses(
+    tmp_path: Path,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "a.png")
+    write_picture(tmp_path / "wide.png", 1, 64, 160)
+    (tmp_path / "bad.png").write_text("no picture")
+    command = ["pair", "a.png", "a.png", "-o", "out", *QUICK, *options]
+    for more in (["--dry-run"], []):
+        call(*command, *more).assert_failed(code, words)
+    if words == "cannot open":
+        call("pair", "a.png", "a.png", "-o", "out", *QUICK, "--dry-run").assert_ended(0)
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_knows_how_many_frames_a_video_has(
+    tmp_path: Path, reference: Path, call: Call
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    command = ["stylize", reference, clip, "-o", tmp_path / "film.mp4", *HERE, "--poster"]
+    for more in (["--dry-run"], []):
+        call(*command, "4", *more).assert_failed(2, "the poster is frame 4, but the last one is 3")
+    call(*command, "3", "--dry-run").assert_ended(0)
+
+
+def make_clip(path: Path) -> Path:
+    """Write a video of four frames."""
+    source = ["-f", "lavfi", "-i", "testsrc2=size=80x64:rate=10:duration=0.4"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, "-pix_fmt", "yuv420p"]
+    subprocess.run([*command, str(path)], check=True)
+    return path
 
 
 @pytest.mark.parametrize(

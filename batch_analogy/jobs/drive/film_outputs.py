@@ -141,7 +141,7 @@ def check_times(config: RunConfig, plan: Plan) -> None:
     """
     _check_depth(config, plan)
     poster = parse_poster(config.poster)
-    if isinstance(poster, int) and poster >= len(plan.frames) and not plan.estimated:
+    if isinstance(poster, int) and poster >= len(plan.frames):
         raise UsageError(
             f"the poster is frame {poster}, but the last one is {len(plan.frames) - 1}; the first "
             "is 0"

@@ -68,6 +68,7 @@ def check_workers(execution: ExecutionConfig) -> None:
 
     Raises:
         ConfigError: several workers were asked for in this process.
+        MachineError: a GPU was asked for in this process, and PyTorch can use none here.
         ClusterError: limits of this machine do not allow a Ray of its own.
     """
     if execution.address == IN_PROCESS and (execution.workers or 1) > 1:
@@ -75,6 +76,8 @@ def check_workers(execution: ExecutionConfig) -> None:
             f"--address none runs in this process, which is one worker, not "
             f"{execution.workers}; leave --workers or --address out"
         )
+    if execution.address == IN_PROCESS:
+        choose_device(execution.gpus_per_worker)
     ray = sys.modules.get("ray")
     if execution.address is None and not (ray and ray.is_initialized()):
         from batch_analogy.jobs.ray.start_limits import check_limits  # it does not import Ray
