@@ -56,12 +56,12 @@ class OutputClaims:
         self._before: dict[Path, object] = {}
 
     def claim(self, paths: Iterable[Path]) -> None:
-        """Claim outputs, and note what is there now.
+        """Claim outputs, of which one may be named twice, and note what is there now.
 
         Raises:
             RunLockedError: another process is making one of them.
         """
-        for path in paths:
+        for path in dict.fromkeys(paths):
             if sys.platform == "linux" and len(self._sockets) < MOST_CLAIMS:
                 held = _bind(path)
                 self._sockets += [held] if held else []

@@ -69,6 +69,13 @@ def test_a_claim_takes_no_more_files_than_allowed_and_gives_them_back(tmp_path: 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_an_output_that_is_named_twice_is_no_rival_of_itself(tmp_path: Path) -> None:
+    with OutputClaims() as claims:
+        claims.claim([tmp_path / "film.mp4", tmp_path / "film.mp4"])
+        with pytest.raises(RunLockedError), OutputClaims() as others:
+            others.claim([tmp_path / "film.mp4"])
+
+
 @pytest.mark.parametrize("there", [None, b"before"])
 def test_what_appeared_after_the_claim_is_left_alone(tmp_path: Path, there: bytes | None) -> None:
     film, unfinished = tmp_path / "film.mp4", tmp_path / "unfinished"
