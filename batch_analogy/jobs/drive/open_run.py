@@ -292,37 +292,39 @@ def load_finished(
     claims = _claims_of(config)
     try:
         claims.claim(path for film in films_of(config) for path in film.paths)
-        finish_rearranging(store)
-        manifest, plan = read_previous(store, overwrite=False)
-        if manifest is None or plan is None:
-            raise UsageError(f"there is no run in {run_dir} any more")
-        check_outputs(config, store, overwrite=overwrite)
-        if overwrite:
-            forget_unreadable(store)
-        plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
-        check_times(config, plan)
-        manifest = new_manifest(manifest.run_id, config, plan)
-        with Journal(store.journal) as journal:
-            history = read_history(store.journal)
-            resume_state = resume.reconcile(store, plan, history, journal, config)
-        if not resume_state.done:
-            raise JobError(
-                f"no frame of the run in {run_dir} is finished, so there is nothing to make a film "
-                "of; make some first: batch-analogy resume"
-            )
-        if output is None:
-            write_plan(store.plan, plan)
-            write_manifest(store.manifest, manifest)
-        run = Run(
-            manifest,
-            store,
-            plan,
-            dataclasses.replace(resume_state, to_do=set()),
-            status_before=earlier_status(store),
-            claims=claims,
-        )
+        run = _open_finished(config, store, claims, overwrite=overwrite, keep=output is None)
     except BaseException:
         claims.release()
         store.close()
         raise
     return run if output is None else run.keeping_status()
+
+
+def _open_finished(
+    config: RunConfig, store: RunStore, claims: OutputClaims, *, overwrite: bool, keep: bool
+) -> Run:
+    """Open the run in a locked folder without frames to make; ``keep`` its new configuration."""
+    finish_rearranging(store)
+    manifest, plan = read_previous(store, overwrite=False)
+    if manifest is None or plan is None:
+        raise UsageError(f"there is no run in {store.run_dir} any more")
+    check_outputs(config, store, overwrite=overwrite)
+    if overwrite:
+        forget_unreadable(store)
+    plan = msgspec.structs.replace(plan, fps=config.fps or plan.fps)
+    check_times(config, plan)
+    manifest = new_manifest(manifest.run_id, config, plan)
+    with Journal(store.journal) as journal:
+        history = read_history(store.journal)
+        state = resume.reconcile(store, plan, history, journal, config)
+    if not state.done:
+        raise JobError(
+            f"no frame of the run in {store.run_dir} is finished, so there is nothing to make a "
+            "film of; make some first: batch-analogy resume"
+        )
+    if keep:
+        write_plan(store.plan, plan)
+        write_manifest(store.manifest, manifest)
+    state = dataclasses.replace(state, to_do=set())
+    before = earlier_status(store)
+    return Run(manifest, store, plan, state, status_before=before, claims=claims)
