@@ -140,6 +140,11 @@ def _run_queue(
                 break
             if entry.code == ENVIRONMENT:
                 kept.leave()  # it may be Ray that is gone; the next film starts it again
+    return _report(entries, console)
+
+
+def _report(entries: Sequence[_Entry], console: Console) -> int:
+    """Print how each film ended, and return the exit code of all."""
     code = queue_code([entry.code for entry in entries])
     whole = sum(entry.code == DONE for entry in entries)
     console.note(f"{whole} of {len(entries)} films are whole")
