@@ -45,10 +45,12 @@ frame2.png is done; 2 of 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch_analogy.config.painting import PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.files import expand_user
 from batch_analogy.jobs import events
@@ -158,18 +160,26 @@ def run_film(
     return open_run(config, overwrite=overwrite, on_event=on_event).execute(on_event)
 
 
-def resume_film(run_dir: str | Path, *, on_event: OnEvent = ignore, **execution: Any) -> RunResult:
+def resume_film(
+    run_dir: str | Path,
+    *,
+    keys: Sequence[PaintedKeyframe] = (),
+    on_event: OnEvent = ignore,
+    **execution: Any,
+) -> RunResult:
     """Continue a run that was planned, previewed or interrupted.
 
     Args:
         run_dir: the run folder, which may have been moved.
+        keys: painted frames, which a painted run follows too from now on.
         on_event: called with each event.
         execution: fields of ``ExecutionConfig`` to change, such as ``workers``.
 
     Raises:
         UsageError: the folder holds no run; otherwise as ``run_film``.
     """
-    return load_run(Path(run_dir), changes=execution, on_event=on_event).execute(on_event)
+    run = load_run(Path(run_dir), changes=execution, keys=keys, on_event=on_event)
+    return run.execute(on_event)
 
 
 def retry_frames(

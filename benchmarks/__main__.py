@@ -16,7 +16,7 @@ NAMES = (
     "runs", "film_rate", "highres", "video", "planning", "scanning", "scheduler",
     "shots", "deflicker", "flow",
     "steady", "fade", "keyframes", "guided", "semantic",
-    "measures", "cluster",
+    "measures", "cluster", "serve",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from batch_analogy.cli.failures import DONE, FAILED, INTERRUPTED, PARTIAL
 from batch_analogy.cli.notifier import Notifier
 from batch_analogy.cli.plan_text import plan_notes
 from batch_analogy.cli.run_watcher import RunWatcher, duration
+from batch_analogy.config.painting import PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.garbage import importing
 
@@ -54,6 +55,7 @@ def resume_and_report(
     changes: Mapping[str, Any],
     *,
     again: Retry | None = None,
+    keys: Sequence[PaintedKeyframe] = (),
     notify: str | None = None,
 ) -> int:
     """Continue a run, with some execution settings changed, and report. Return the exit code."""
@@ -65,7 +67,7 @@ def resume_and_report(
         Notifier(notify, console, run_dir, stall_seconds) as notifier,
         RunWatcher(console, also=notifier.heard) as watcher,
     ):
-        run = api.load_run(run_dir, changes=changes, again=again, on_event=watcher)
+        run = api.load_run(run_dir, changes=changes, again=again, keys=keys, on_event=watcher)
         result = execute(run, console, watcher)
         notifier.tell_result(result, duration(result.seconds))
     return report(console, run, result, watcher)

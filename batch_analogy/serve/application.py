@@ -8,6 +8,7 @@ import importlib.resources
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar, cast, get_args
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from batch_analogy.errors import BatchAnalogyError, InputError, UsageError
 from batch_analogy.jobs.store import ALL_OUTPUTS
 from batch_analogy.serve.access import Access, add_headers, refusal
 from batch_analogy.serve.events import Watch
+from batch_analogy.serve.painted_frames import receive, suggested, temporary_folder
 from batch_analogy.serve.pictures import PictureCache, Pictures, Size, Source, step_back
 from batch_analogy.serve.run_view import RunView
 from batch_analogy.serve.steering import Steering
@@ -69,6 +71,7 @@ class Page:
             "/api/failures": self._failures,
             "/api/times": self._times,
             "/api/log": self._log,
+            "/api/suggested": self._suggested,
             rf"/picture/{{layer:[a-z_]+}}/{number}/{{size:[a-z]+}}": self._picture,
         }.items():
             app.router.add_get(f"{self.access.prefix}{path}", handler)
@@ -78,6 +81,7 @@ class Page:
             "/api/resume": self._resume,
             "/api/retry": self._retry,
             "/api/stop": self._stop,
+            f"/api/paint/{number}": self._paint,
         }.items():
             app.router.add_post(f"{self.access.prefix}{path}", handler)
         app.on_response_prepare.append(add_headers)
@@ -166,6 +170,16 @@ class Page:
 
     async def _stop(self, request: web.Request) -> web.StreamResponse:
         return _json(await asyncio.to_thread(self._steering.stop))
+
+    async def _suggested(self, request: web.Request) -> web.StreamResponse:
+        return _json(await asyncio.to_thread(suggested, self.view))
+
+    async def _paint(self, request: web.Request) -> web.StreamResponse:
+        index, suffix = int(request.match_info["index"]), request.query.get("suffix", "").lower()
+        await asyncio.to_thread(self._steering.check_at_rest)
+        with temporary_folder() as folder:
+            file = await receive(request.content.iter_chunked(1 << 16), suffix, Path(folder))
+            return _json(await asyncio.to_thread(self._steering.paint, index, file))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

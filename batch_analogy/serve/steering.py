@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from batch_analogy.jobs.plan.plan_file import read_plan, write_plan
 from batch_analogy.jobs.plan.ranges import format_frames, parse_frames
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.serve.painted_frames import keep_painted
 from batch_analogy.serve.run_view import RunView
 
 SAID_BYTES = 4000  # of the end of what a command said
@@ -114,6 +116,32 @@ class Steering:
             )
         return self._start("retry", f"--frames={format_frames(named)}")
 
+    def check_at_rest(self) -> None:
+        """Check that the run is not going on.
+
+        Raises:
+            JobError: it is.
+        """
+        if self._store.has_driver():
+            raise JobError("the run is going on; stop it first")
+
+    def paint(self, index: int, file: Path) -> Facts:
+        """Let a painted run follow one more painted frame; only what depends on it is made again.
+
+        Args:
+            index: the frame that was painted over.
+            file: the painted picture, which is copied.
+
+        Raises:
+            UsageError: the run is not painted, or the picture does not fit the frame.
+            InputError: the file is no picture.
+            JobError: the run goes on already.
+        """
+        self.check_at_rest()
+        plan = self._plan()
+        kept = keep_painted(plan, self._store.run_dir, index, file)
+        return self._start("resume", f"--key={plan.frames[index].name}={kept}")
+
     def stop(self) -> Facts:
         """Ask the driver to stop, as the first Ctrl-C does: frames in progress are finished.
 
@@ -143,8 +171,7 @@ class Steering:
 
     def _start(self, *words: str) -> Facts:
         with self._lock:
-            if self._store.has_driver():
-                raise JobError("the run is going on; stop it first")
+            self.check_at_rest()
             with disk_errors(self._said):
                 self._said.parent.mkdir(exist_ok=True)
                 with self._said.open("wb") as said:

@@ -174,3 +174,28 @@ def test_the_frame_shows_where_the_painting_is_transparent(
 
 def test_suggest_needs_a_painted_run(call: Call, frames: Path, tmp_path: Path) -> None:
     call("suggest", tmp_path).assert_failed(2, "there is no run in")
+
+
+def test_a_run_is_resumed_with_another_keyframe(call: Call, frames: Path, tmp_path: Path) -> None:
+    first, again = paint(tmp_path / "p0.png", 0), paint(tmp_path / "p0-again.png", 1)
+    last = paint(tmp_path / "p2.png", 2)
+    run_dir = tmp_path / "f.run"
+    words = [frames, "--key", f"0={first}", "-o", tmp_path / "f.mp4", *HERE]
+    call("analogy", *words).assert_ended(0, "3 of 3 frames done")
+    call("resume", run_dir, "--key", f"2={last}").assert_ended(0, "3 of 3 frames done")
+    shown = np.asarray(Image.open(run_dir / "frames" / "b_prime" / "000002.png"))
+    assert np.array_equal(shown, np.asarray(Image.open(last)))
+    call("resume", run_dir, "--key", f"0={again}").assert_ended(0, "3 of 3 frames done")
+    shown = np.asarray(Image.open(run_dir / "frames" / "b_prime" / "000000.png"))
+    assert np.array_equal(shown, np.asarray(Image.open(again)))
+    ended = call("resume", run_dir, "--key", f"9={last}")
+    ended.assert_failed(2, "is not a frame of")
+    call("resume", run_dir, "--key", "2").assert_failed(2, "is not of the form FRAME=PAINTED")
+
+
+def test_a_matched_run_has_no_keyframes(call: Call, frames: Path, tmp_path: Path) -> None:
+    picture_file = write_picture(tmp_path / "ref.png", 40)
+    words = [picture_file, frames, "-o", tmp_path / "f.mp4", "--address", "none"]
+    call("plan", *words).assert_ended(0)
+    ended = call("resume", tmp_path / "f.run", "--key", f"0={picture_file}")
+    ended.assert_failed(2, "is not painted, so it has no keyframes")

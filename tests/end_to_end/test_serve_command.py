@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import re
@@ -19,6 +20,7 @@ from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.store import RunStore
 from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
 from tests.support.command_line import HERE, run, start, start_and_wait, write_picture
+from tests.support.painted import camera_frame, keys, paint, write_clip
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import frame_identity, truncate
 from tests.support.served import finish_frame, write_run
@@ -99,7 +101,7 @@ def see(page: Any, selector: str, text: str) -> None:
 
 def shown(page: Any) -> list[str]:
     """Wait until the stage's pictures are there, and return their addresses' paths."""
-    page.wait_for_function("document.querySelectorAll('#stage .layer img').length > 0")
+    page.wait_for_function("() => document.querySelectorAll('#stage .layer img').length > 0")
     found = page.eval_on_selector_all("#stage .layer img", "all => all.map(one => one.src)")
     return [re.sub(r".*?/picture/", "", one) for one in found]
 
@@ -126,7 +128,7 @@ def test_a_run_at_rest_is_seen_by_keyboard(tmp_path: Path, serve: Serve, open_pa
     page.keyboard.press("w")
     wait_for_shown(page, "input/0/full", "a_prime/0/full")
     page.keyboard.press("s")
-    page.wait_for_function("document.querySelectorAll('#stage .pane').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('#stage .pane').length === 2")
     page.keyboard.press("d")
     wait_for_shown(page, "input/0/full", "a_prime/0/full")
     assert page.locator("#stage.difference").count() == 1
@@ -202,6 +204,54 @@ def test_a_killed_run_is_resumed_edited_and_retried(
     see(page, "#summary", "finished · 6 of 6 frames")
     after = frame_identity(run_dir)
     assert [name for name in before if before[name] != after[name]] == ["a_prime/000001.png"]
+
+
+def test_a_frame_is_downloaded_painted_and_dropped_on_its_tile(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    write_clip(tmp_path, 12)
+    key = f"img02.png={keys(tmp_path, 2)[0].painted}"
+    film, run_dir = tmp_path / "film.mp4", tmp_path / "film.run"
+    words = ["analogy", tmp_path / "in", "--key", key, "-o", film, "--size", "0.0041"]
+    assert run(*words, "--address", "none").code == 0
+    page = open_page(serve(run_dir))
+    page.keyboard.press("End")
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    plain = tmp_path / download.value.suggested_filename
+    download.value.save_as(plain)
+    assert plain.name == "frame-000011.png"
+    frame = np.asarray(Image.open(plain).convert("RGB"))
+    assert np.array_equal(frame, camera_frame(11))
+    Image.fromarray(paint(frame)).save(plain)
+    before = frame_identity(run_dir)
+    drop(page, "#tile-11", plain)
+    see(page, "#paint-said", "Frame 11 is painted")
+    page.wait_for_function("() => document.querySelector('#tile-11 .mark').textContent === 'key'")
+    see(page, "#summary", "finished · 12 of 12 frames")
+    after = frame_identity(run_dir)
+    again = [name for name in before if before[name] != after[name]]
+    assert "b_prime/000011.png" in again
+    assert len(again) < 12
+    painted = np.asarray(Image.open(RunStore(run_dir).frame("b_prime", 11)).convert("RGB"))
+    assert np.array_equal(painted, paint(frame))
+
+
+def drop(page: Any, selector: str, file: Path) -> None:
+    """Drop a file on an element."""
+    data = base64.b64encode(file.read_bytes()).decode()
+    page.evaluate(
+        """([selector, name, data]) => {
+          const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], name));
+          for (const kind of ['dragover', 'drop']) {
+            const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
+            document.querySelector(selector).dispatchEvent(event);
+          }
+        }""",
+        [selector, file.name, data],
+    )
 
 
 def test_an_edit_that_is_refused_is_told_and_a_read_only_page_has_none(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from batch_analogy.analogy.features.weights import WeightsFile, resolve_weights
+from batch_analogy.config.painting import PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import JobError, UsageError
 from batch_analogy.jobs.drive import resume
@@ -44,6 +45,7 @@ from batch_analogy.jobs.drive.run_settings import (
     read_config,
     read_previous,
     resolved_config,
+    with_keys,
 )
 from batch_analogy.jobs.events import OnEvent, ignore
 from batch_analogy.jobs.folder.journal import Journal, read_history
@@ -58,7 +60,7 @@ from batch_analogy.jobs.folder.planning_status import PlanningStatus, earlier_st
 from batch_analogy.jobs.folder.run_status import RunStatus, read_status
 from batch_analogy.jobs.plan.growth import carry_edits, keep_choices
 from batch_analogy.jobs.plan.kept_videos import keep_video
-from batch_analogy.jobs.plan.plan_file import keep_edits, write_plan
+from batch_analogy.jobs.plan.plan_file import keep_edits, read_plan, write_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.plan.scan import scan_frames
 from batch_analogy.jobs.plan.survey import make_plan
@@ -140,6 +142,7 @@ def load_run(
     *,
     changes: Mapping[str, Any] | None = None,
     again: Retry | None = None,
+    keys: Sequence[PaintedKeyframe] = (),
     on_event: OnEvent = ignore,
 ) -> Run:
     """Open the run in a folder, as ``resume`` does.
@@ -148,6 +151,7 @@ def load_run(
         run_dir: the folder; it may have been moved.
         changes: new values of fields of its ``ExecutionConfig``.
         again: as for ``open_run``.
+        keys: painted frames, which a painted run follows too from now on.
         on_event: as for ``open_run``.
 
     Raises:
@@ -157,6 +161,8 @@ def load_run(
     check_inputs(config, read_previous(store, overwrite=False)[1], store)
     execution = dataclasses.replace(config.execution, **(changes or {}))
     config = dataclasses.replace(config, execution=execution)
+    if keys:
+        config = with_keys(config, read_plan(RunStore(run_dir).plan), keys)
     return open_run(config, again=again, on_event=on_event)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from batch_analogy.analogy.features.pictures import resolve_precision
+from batch_analogy.config.painting import PaintedKeyframe
 from batch_analogy.config.run import RunConfig
 from batch_analogy.errors import PlanChangedError, UsageError
 from batch_analogy.files import expand_user
@@ -31,6 +33,30 @@ def read_config(run_dir: Path) -> RunConfig:
     if manifest is None:
         raise no_run_error(run_dir)
     return dataclasses.replace(manifest.config, run_dir=run_dir)
+
+
+def with_keys(config: RunConfig, plan: Plan | None, keys: Sequence[PaintedKeyframe]) -> RunConfig:
+    """Return the configuration of a painted run with further keyframes, or repainted ones.
+
+    Args:
+        config: of the run in a folder.
+        plan: the plan in that folder, if there is one.
+        keys: painted pictures of frames, each of which is named or numbered.
+
+    Raises:
+        UsageError: the run is not painted.
+    """
+    if not keys:
+        return config
+    if config.painting is None:
+        raise UsageError(f"the run in {config.run_dir} is not painted, so it has no keyframes")
+    names, before = {key.frame for key in keys}, config.painting.keys
+    if plan is not None and plan.painting is not None:
+        repainted = {f.index for f in plan.frames if {f.name, str(f.index)} & names}
+        pairs = zip(before, plan.painting.keys, strict=True)
+        before = tuple(key for key, planned in pairs if planned.frame not in repainted)
+    painting = dataclasses.replace(config.painting, keys=(*before, *keys))
+    return dataclasses.replace(config, painting=painting, reference=Path(painting.keys[0].painted))
 
 
 def read_previous(store: RunStore, *, overwrite: bool) -> tuple[Manifest | None, Plan | None]:

@@ -30,6 +30,12 @@ export async function post(address, body) {
   return answerOf(await fetch(address, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
+/** Send a file. */
+export async function send(address, file) {
+  const headers = { "Content-Type": "application/octet-stream", "X-Batch-Analogy": postValue };
+  return answerOf(await fetch(address, { method: "POST", headers, body: file }));
+}
+
 /** Listen to the run from a generation on; onNews gets each message, onState true or false. */
 export function listen(generation, plan, onNews, onState) {
   const source = new EventSource(`api/events?known=${generation},${plan}`);

@@ -1,6 +1,7 @@
 // Begin: build the parts of the page, and connect keys and buttons.
 
 import { Choice } from "./choice.js";
+import { Paint } from "./paint.js";
 import { Panels } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
@@ -24,6 +25,7 @@ const player = new Player(run, choice, stage, pictures);
 new Timeline($("timeline"), run, choice);
 new Panels(run, choice);
 new Steer(run, choice);
+new Paint(run, choice, [$("stage"), $("strip")]);
 
 const buttons = MODES.map(({ id, label, key }) => {
   const button = document.createElement("button");

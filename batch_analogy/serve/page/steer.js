@@ -58,7 +58,7 @@ export class Steer {
     $("steer").hidden = $("edit-panel").hidden = !may;
     $("stop").hidden = !active;
     $("resume").hidden = active || status.started?.running;
-    $("resume").textContent = status.left ? "Resume" : "Make the film";
+    $("resume").textContent = status.left ? "Resume" : "Bring up to date";
     $("retry-failed").hidden = active || !status.failed;
     for (const id of ["retry", "leave-out", "take-back", "expose"]) $(id).disabled = active;
     $("edit-note").textContent = active ? "Stop the run to change it." : "";

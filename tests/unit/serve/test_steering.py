@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from batch_analogy.errors import JobError, RunLockedError, UsageError
+from batch_analogy.config.painting import PaintConfig
+from batch_analogy.errors import InputError, JobError, RunLockedError, UsageError
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.store import RunStore
+from batch_analogy.media.stills import read_still, write_png
+from batch_analogy.serve import painted_frames
+from batch_analogy.serve.painted_frames import keep_painted
 from batch_analogy.serve.run_view import RunView
 from batch_analogy.serve.steering import Steering
+from tests.support.painted import keys, painted_config, write_clip
+from tests.support.runs import picture, run_here
 from tests.support.served import Client, talk, write_run
 
 
@@ -109,3 +117,56 @@ def test_what_a_command_says_is_told(run_dir: Path) -> None:
         assert "Traceback" not in facts["said"]
 
     talk(run_dir, say)
+
+
+def test_only_a_painted_run_takes_painted_frames(run_dir: Path) -> None:
+    async def say(client: Client) -> None:
+        picture = (run_dir.parent / "in" / "img1.png").read_bytes()
+        for query, data, words in (
+            ("1?suffix=.png", picture, "only an analogy follows painted frames"),
+            ("1?suffix=.sh", picture, "no picture by its name"),
+            ("1?suffix=.png%2f..%2f..%2fx", picture, "no picture by its name"),
+            ("1", picture, "no picture by its name"),
+        ):
+            path, _, rest = query.partition("?suffix=")
+            params = {"token": client.access.token, "suffix": rest}
+            answer = await client.raw.post(
+                f"/api/paint/{path}",
+                params=params,
+                data=data,
+                headers={"X-Batch-Analogy": client.access.post_value},
+            )
+            assert answer.status == 400, query
+            assert words in (await answer.json())["error"]
+
+    talk(run_dir, say)
+    assert not (run_dir / "painted").exists()
+
+
+def test_a_painted_frame_must_fit_and_must_be_a_picture(tmp_path: Path) -> None:
+    write_clip(tmp_path, 4)
+    run_here(painted_config(tmp_path, PaintConfig(keys=keys(tmp_path, 0))))
+    folder, plan = tmp_path / "film.run", RunView(tmp_path / "film.run").plan
+    write_png(tmp_path / "small.png", picture(0, 20, 30))
+    with pytest.raises(UsageError, match="30×20 px and frame 2 is 72×56"):
+        keep_painted(plan, folder, 2, tmp_path / "small.png")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"text\.png"):
+        keep_painted(plan, folder, 2, tmp_path / "text.png")
+    with pytest.raises(UsageError, match="there is no frame 4"):
+        keep_painted(plan, folder, 4, tmp_path / "painted00.png")
+    kept = keep_painted(plan, folder, 2, tmp_path / "painted00.png")
+    assert np.array_equal(read_still(kept), read_still(tmp_path / "painted00.png"))
+
+
+def test_a_file_that_is_too_large_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painted_frames, "MAX_PAINTED_BYTES", 10)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"12345"
+
+    with pytest.raises(UsageError, match="the file is larger than"):
+        asyncio.run(painted_frames.receive(parts(), ".png", tmp_path))
