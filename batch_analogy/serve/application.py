@@ -74,7 +74,7 @@ class Page:
             "/api/suggested": self._suggested,
             rf"/picture/{{layer:[a-z_]+}}/{number}/{{size:[a-z]+}}": self._picture,
         }.items():
-            app.router.add_get(f"{self.access.prefix}{path}", handler)
+            app.router.add_get(f"{self.access.prefix}{path}", handler, allow_head=False)
         for path, handler in {
             "/api/edit": self._show_edit,
             "/api/edit/take": self._take_edit,

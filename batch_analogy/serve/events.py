@@ -16,6 +16,7 @@ from batch_analogy.serve.run_view import RunView
 
 LOOK_SECONDS = 0.5
 QUIET_SECONDS = 15.0  # after which an empty line shows that the connection lives
+MOST = 1 << 60  # no run has so many changes
 RETRY_MS = 2000  # after which a page connects again
 
 
@@ -82,4 +83,4 @@ def _known(request: web.Request) -> tuple[int, int]:
         generation, plan = map(int, (text or "0,0").split(","))
     except ValueError:
         return 0, 0
-    return generation, plan
+    return (generation, plan) if 0 <= generation < MOST else (0, 0)

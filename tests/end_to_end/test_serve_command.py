@@ -7,16 +7,19 @@ import importlib
 import json
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from batch_analogy.jobs.folder.journal import Journal
+from batch_analogy.jobs.folder.run_status import RunStatus, write_status
 from batch_analogy.jobs.store import RunStore
 from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
 from tests.support.command_line import HERE, run, start, start_and_wait, write_picture
@@ -169,6 +172,27 @@ def test_a_live_run_is_followed_to_its_end(tmp_path: Path, serve: Serve, open_pa
     see(page, "#facts", "film.mp4")
     live.end()
     assert live.process.returncode == 0
+
+
+def test_a_run_that_is_being_planned_is_shown_when_it_has_a_plan(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    store = RunStore(tmp_path / "film.run")
+    store.open()
+    status = RunStatus(
+        state="planning", command="timelapse", source="in", output="film.mp4", run_dir="",
+        message="checking 3 of 12", host=socket.gethostname(),
+    )  # fmt: skip
+    write_status(store, status)
+    page = open_page(serve(store.run_dir))
+    see(page, "#summary", "planning")
+    see(page, "#message", "checking 3 of 12")
+    see(page, "#stage", "The run is being planned.")
+    write_run(tmp_path)
+    store.close()
+    write_status(store, msgspec.structs.replace(status, state="interrupted", message=""))
+    see(page, "#summary", "interrupted · 8 of 12 frames")
+    wait_for_shown(page, "a_prime/0/full")
 
 
 def test_a_killed_run_is_resumed_edited_and_retried(

@@ -7,11 +7,13 @@ export const FAILED = 102; // "f"
 export const LEFT_OUT = 120; // "x"
 export const AGAIN = 114; // "r"
 
+const NO_PLAN = { frames: 0, shots: [], keyframes: [], looks: [], anchors: [], layers: [] };
+
 const encoder = new TextEncoder();
 
 /** The run. Events: "plan" when all is new, "frames" with indices, "status", "connection". */
 export class Run extends EventTarget {
-  facts = { frames: 0, shots: [], keyframes: [], looks: [], anchors: [], layers: [] };
+  facts = NO_PLAN;
   status = {};
   codes = new Uint8Array(0);
   versions = new Uint16Array(0); // counts up when a frame is made again, for its address
@@ -24,7 +26,7 @@ export class Run extends EventTarget {
     this.#loading = true;
     this.#source?.close();
     try {
-      this.facts = await get("api/run");
+      this.facts = { ...NO_PLAN, ...(await get("api/run")) };
     } finally {
       this.#loading = false;
     }

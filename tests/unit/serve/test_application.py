@@ -179,12 +179,13 @@ def test_finished_frames_are_pushed_and_nothing_piles_up(run_dir: Path) -> None:
 
 PIECES = (
     "..", "%2e%2e", "/", "//", "\\", "%00", "picture", "input", "edit", "take", "stop",
-    "a_prime", "0", "-1", "1e9",
+    "events", "run", "a_prime", "0", "-1", "1e9",
     "999999999999", "full", "thumb", "api", "log", "frame", "page", "run.json", "plan.json",
     "journal.jsonl", "etc", "passwd", "%2fetc%2fpasswd", "main.js", "🎞", "?worker=../x", "#", "~",
 )  # fmt: skip
 FORM = "multipart/form-data"
 KINDS = ("application/json", "text/plain", FORM, f"{FORM}; boundary=", f"{FORM}; boundary=x")
+LAST_EVENTS = ("-", "x", "1-2-3", "9" * 400, "9" * 30 + "-1", "0-0")
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW")
 
 
@@ -196,7 +197,9 @@ def odd_request(rng: random.Random) -> tuple[str, str, dict[str, Any]]:
         options["data"] = rng.choice((b"", b"{", b"\xff" * 100, b"[" * 5000, b"x" * 200_000))
         options["headers"]["Content-Type"] = rng.choice(KINDS)
     if rng.random() < 0.3:
-        options["headers"]["Last-Event-ID"] = rng.choice(("-", "x", "1-2-3", "9" * 400))
+        options["headers"]["Last-Event-ID"] = rng.choice(
+            ("-", "x", "1-2-3", "9" * 400, "9" * 30 + "-1", "0-0")
+        )
     if rng.random() < 0.3:
         options["headers"]["Range"] = rng.choice(("bytes=0-", "bytes=9-1", "bytes=-5", "x=1"))
     return rng.choice(METHODS), path, options
