@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import errno
 import os
 import re
 import subprocess
@@ -22,7 +23,7 @@ FILES_ONLY = ("-protocol_whitelist", "file")
 _QUIET = ("-hide_banner", "-nostdin", "-nostats")
 _KEPT_LINES = 200
 _PART = re.compile(r"^\[[^\]]*\] ")  # of ffmpeg, and its address in memory, before a message
-_DISK_TEXTS = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,12 @@ def first_reason(messages: str) -> str:
     return _PART.sub("", lines[0]) if lines else "no message"
 
 
-def is_disk_error(messages: str) -> bool:
-    """Return whether ffmpeg's messages say that the disk is full or read-only."""
-    return any(text in messages for text in _DISK_TEXTS)
+def disk_error_in(messages: str) -> OSError | None:
+    """Return the error of the disk that ffmpeg's messages tell of: full, read-only or the like."""
+    return next(
+        (OSError(code, text) for code in _DISK_ERRORS if (text := os.strerror(code)) in messages),
+        None,
+    )
 
 
 class FfmpegPipe:

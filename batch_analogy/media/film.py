@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from batch_analogy.errors import FilmError, OutputDiskError, UsageError
+from batch_analogy.errors import FilmError, UsageError
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
 from batch_analogy.media.captions import Captions
 from batch_analogy.media.chapters import with_chapters, write_chapters
@@ -24,7 +24,7 @@ from batch_analogy.media.encoding import (
     check_container,
     dropped_subtitles,
 )
-from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, is_disk_error, last_lines
+from batch_analogy.media.ffmpeg import FfmpegPipe, as_url, disk_error_in, last_lines
 from batch_analogy.media.film_layout import FilmLayout, choose_layout, playing_note
 from batch_analogy.media.frame_feed import FrameFacts, FrameFeed, Frames, read_frame_facts
 from batch_analogy.media.light_levels import LightLevels, with_light_levels
@@ -303,9 +303,7 @@ def _run_encoder(command: list[str], feed: FrameFeed, output: Path) -> None:
         feed.write(pipe.stream)
     if pipe.code == 0:
         return
-    if is_disk_error(pipe.messages):
-        raise OutputDiskError(
-            f"cannot write {output}: {last_lines(pipe.messages)}; the finished frames are safe: "
-            "free some space and run the same command again"
-        )
+    if (error := disk_error_in(pipe.messages)) is not None:
+        with disk_errors(output):
+            raise error
     raise EncoderError(f"ffmpeg could not encode {output}: {last_lines(pipe.messages)}")

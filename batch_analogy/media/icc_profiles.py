@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from batch_analogy.colour import to_srgb
+from batch_analogy.colour import to_linear, to_srgb
+from batch_analogy.media.chromaticities import to_bt709
 from batch_analogy.media.colour_codes import coded_profile
 from batch_analogy.media.highlights import compress_highlights
 from batch_analogy.media.matrix_profiles import (
@@ -24,13 +25,15 @@ from batch_analogy.media.matrix_profiles import (
     light_of,
     light_of_bytes,
     parse_matrix_profile,
+    power_curve,
 )
 from batch_analogy.media.pixel_spaces import DISPLAY_P3, PixelSpace
 
 _TOP = 65535
 _SAME_LEVELS = 1.5  # of 255; measured sRGB profiles differ from the standard by less
 _STEPS = np.linspace(0.0, 1.0, 18, dtype=np.float32)
-_DISPLAY_GAMMA = 0.7  # encoding exponents above this are nearer to linear light than to a display
+_DISPLAY_GAMMA = 0.53  # encoding exponents above this are not those of today's displays
+_SAME_PRIMARIES = 0.01  # of a matrix to sRGB; rounding and measured displays differ by less
 
 _log = logging.getLogger(__name__)
 
@@ -85,10 +88,27 @@ def foreign_profile(image: Image.Image) -> Profile | None:
     if image.format != "PNG" and (coded := coded_profile(image)) is not None:
         return Profile(b"", coded)
     gamma = image.info.get("gamma")  # of a PNG without a profile
-    if isinstance(gamma, float) and gamma > _DISPLAY_GAMMA and "srgb" not in image.info:
-        # Others are left alone: ffmpeg notes BT.709's in frames that everyone shows as sRGB.
-        return Profile(b"", MatrixProfile.of_gamma(1.0 / gamma))
+    if isinstance(gamma, float) and "srgb" not in image.info:
+        return _png_profile(gamma, image.info.get("chromaticity", ()))
     return None
+
+
+def _png_profile(gamma: float, points: tuple[float, ...]) -> Profile | None:
+    """Return the profile of a PNG's gamma and chromaticities; None if it is shown as sRGB.
+
+    Args:
+        gamma: the exponent with which light was encoded; programs for displays write 1 / 2.2, and
+            ffmpeg that of BT.709 in frames that everyone shows as sRGB.
+        points: x and y of white, red, green and blue; (): those of sRGB.
+    """
+    curve = power_curve(1.0 / gamma) if gamma > _DISPLAY_GAMMA else to_linear
+    matrix = to_bt709((*points[2:], *points[:2])) if len(points) == 8 else None
+    if matrix is not None and np.abs(matrix - np.eye(3)).max() < _SAME_PRIMARIES:
+        matrix = None
+    if curve is to_linear and matrix is None:
+        return None
+    primaries = None if matrix is None else matrix.astype(np.float64)
+    return _named(Profile(b"", MatrixProfile((curve,) * 3, primaries)))
 
 
 @functools.lru_cache(maxsize=1)
@@ -107,10 +127,17 @@ def parse_profile(data: bytes) -> Profile | None:
         _log.warning("ignoring a colour profile that cannot be read")
         return None
     profile = Profile(data, parse_matrix_profile(data))
-    if space == "RGB" and _is_display_p3(profile):
-        assert profile.matrix is not None
-        profile = Profile(data, dataclasses.replace(profile.matrix, space=DISPLAY_P3))
+    if space == "RGB":
+        profile = _named(profile)
     return None if space in ("RGB", "GRAY") and _is_srgb(profile, space) else profile
+
+
+def _named(profile: Profile) -> Profile:
+    """Return a profile with the space that it is, if that is one of frames."""
+    if profile.matrix is None or not _is_display_p3(profile):
+        return profile
+    matrix = dataclasses.replace(profile.matrix, space=DISPLAY_P3)
+    return dataclasses.replace(profile, matrix=matrix)
 
 
 def _is_display_p3(profile: Profile) -> bool:

@@ -43,11 +43,6 @@ class MatrixProfile:
     display: Curve | None = None  # from the light of a scene to that of a display, (H, W, 3)
     space: PixelSpace | None = None  # the space of frames that this is
 
-    @classmethod
-    def of_gamma(cls, gamma: float) -> MatrixProfile:
-        """Return a profile with the primaries of sRGB and a power for a curve."""
-        return cls((power_curve(gamma),) * 3, None)
-
 
 def light_of(pixels: FloatPixels, profile: MatrixProfile) -> FloatPixels:
     """Convert stored values to linear light with the primaries of sRGB.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from batch_analogy.colour import to_linear, to_srgb
 from batch_analogy.errors import FrameError, MachineError
 from batch_analogy.files import disk_errors, move_into_place, temporary_path
+from batch_analogy.media.chromaticities import BT709, to_bt709
 from batch_analogy.media.pixel_spaces import apply_matrix
 
 FloatPixels = npt.NDArray[np.float32]
@@ -32,10 +32,6 @@ _COLOURS = (("R", "G", "B"), ("RED", "GREEN", "BLUE"))
 _GREYS = ("Y", "L")
 _LARGEST_HALF = 65504.0
 _LEAST_OPACITY = np.float32(1e-6)
-_BT709 = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)  # of red, green, blue and white: x, y
-_BRADFORD = np.array(
-    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
-)
 _NO_DATE = "2000:01:01 00:00:00"  # equal pictures are equal files
 
 
@@ -156,7 +152,7 @@ def write_exr(
     spec.attribute("compression", "zip")
     spec.attribute("DateTime", _NO_DATE)
     if not as_stored:
-        spec.attribute("chromaticities", "float[8]", _BT709)
+        spec.attribute("chromaticities", "float[8]", BT709)
     temporary = temporary_path(path)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -241,7 +237,7 @@ def _find_layer(path: Path, image: Any) -> ExrHeader:
                 channels=channels,
                 size=(spec.height, spec.width),
                 offset=(spec.y - spec.full_y, spec.x - spec.full_x),
-                chromaticities=tuple(spec.getattribute("chromaticities") or _BT709),
+                chromaticities=tuple(spec.getattribute("chromaticities") or BT709),
             )
         seen += names
         part += 1
@@ -283,41 +279,11 @@ def _encoded(light: FloatPixels, header: ExrHeader, as_stored: bool) -> FloatPix
     if header.has_alpha:
         light, opacity = light[..., :-1], np.clip(light[..., -1:], 0.0, 1.0).astype(np.float32)
         light = np.where(opacity > 0, light / np.maximum(opacity, _LEAST_OPACITY), light)
-    if light.shape[2] == 3 and header.chromaticities != _BT709 and not as_stored:
-        matrix = _to_bt709(header.chromaticities)
+    if light.shape[2] == 3 and header.chromaticities != BT709 and not as_stored:
+        matrix = to_bt709(header.chromaticities)
         if matrix is not None:
             light = apply_matrix(light, matrix)
     encoded = light.astype(np.float32, copy=False)
     if not as_stored:
         encoded = to_srgb(encoded, clip=False)
     return encoded if opacity is None else np.concatenate([encoded, opacity], axis=2)
-
-
-@functools.lru_cache(maxsize=8)
-def _to_bt709(chromaticities: tuple[float, ...]) -> npt.NDArray[np.float32] | None:
-    """Return the matrix to the primaries of sRGB; None if it is the identity, or impossible."""
-    try:
-        own, wanted = _to_xyz(chromaticities), _to_xyz(_BT709)
-        cones = _BRADFORD @ _white(_BT709), _BRADFORD @ _white(chromaticities)
-        adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones[0] / cones[1]) @ _BRADFORD @ own
-        matrix = np.linalg.inv(wanted) @ adapted
-    except (np.linalg.LinAlgError, ZeroDivisionError):
-        return None
-    if not np.isfinite(matrix).all() or np.abs(matrix - np.eye(3)).max() < 1e-4:
-        return None
-    return np.asarray(matrix, np.float32)
-
-
-def _to_xyz(chromaticities: tuple[float, ...]) -> npt.NDArray[np.float64]:
-    columns = [_xyz(*chromaticities[n : n + 2]) for n in (0, 2, 4)]
-    primaries = np.stack(columns, axis=1)
-    scaled: npt.NDArray[np.float64] = primaries * np.linalg.solve(primaries, _white(chromaticities))
-    return scaled
-
-
-def _white(chromaticities: tuple[float, ...]) -> npt.NDArray[np.float64]:
-    return _xyz(*chromaticities[6:8])
-
-
-def _xyz(x: float, y: float) -> npt.NDArray[np.float64]:
-    return np.array([x / y, 1.0, (1.0 - x - y) / y])

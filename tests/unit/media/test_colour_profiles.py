@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from batch_analogy.media import stills
+from batch_analogy.media.pixel_spaces import DISPLAY_P3
+from batch_analogy.media.pixel_spaces import SRGB as SRGB_SPACE
 from tests.support.profiles import ADOBE_RGB, SRGB, SRGB_CURVE, profile
 from tests.support.stills import H, W, assert_pixels, deep_png, deep_tiff, gradient, png_chunk, save
 
@@ -113,10 +116,36 @@ def test_a_damaged_profile_is_ignored_or_read(tmp_path: Path, at: int) -> None:
     assert_pixels(path, gradient() / 255, within=3 / 255)
 
 
-def test_a_png_of_linear_light_may_say_so_by_its_gamma(tmp_path: Path) -> None:
+def test_a_png_may_name_its_gamma(tmp_path: Path) -> None:
     grey = Image.new("RGB", (W, H), (55, 55, 55))
-    for exponent, expected in ((100_000, 128), (45_455, 55), (51_000, 55)):
+    for exponent, expected in ((100_000, 128), (55_556, 71), (45_455, 55), (51_000, 55)):
         chunks = PngImagePlugin.PngInfo()
         chunks.add(b"gAMA", exponent.to_bytes(4, "big"))
         grey.save(tmp_path / "a.png", pnginfo=chunks)
         assert round(float(stills.read_still(tmp_path / "a.png")[0, 0, 0]) * 255) == expected
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_png_may_name_its_primaries(tmp_path: Path, depth: int) -> None:
+    """Chunks gAMA and cHRM, of Display P3 and of sRGB itself; a chunk sRGB prevails."""
+    top = (1 << depth) - 1
+    stored = np.full((H, W, 3), (top, top // 2, 0), np.uint16)
+    p3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    own = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    for points, named in ((p3, False), (own, False), (p3, True)):
+        chunks = png_chunk(b"gAMA", (45_455).to_bytes(4, "big"))
+        chunks += png_chunk(b"cHRM", struct.pack(">8I", *points))
+        chunks += png_chunk(b"sRGB", b"\0") if named else b""
+        path = tmp_path / "a.png"
+        if depth == 16:
+            deep_png(path, stored)
+        else:
+            save(path, stored.astype(np.uint8))
+        data = path.read_bytes()
+        path.write_bytes(data[:33] + chunks + data[33:])
+        is_p3 = points is p3 and not named
+        assert stills.read_space(path) == (DISPLAY_P3 if is_p3 else SRGB_SPACE)
+        assert stills.read_depth(path) == depth
+        wanted = np.asarray(stored / top, np.float32)
+        wanted = np.clip(DISPLAY_P3.to_srgb(wanted), 0, 1) if is_p3 else wanted
+        assert_pixels(path, wanted, within=2e-3)
