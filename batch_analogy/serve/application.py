@@ -18,6 +18,7 @@ from batch_analogy.errors import BatchAnalogyError, InputError, UsageError
 from batch_analogy.jobs.store import ALL_OUTPUTS
 from batch_analogy.serve.access import Access, add_headers, refusal
 from batch_analogy.serve.events import Watch
+from batch_analogy.serve.matches import match_of
 from batch_analogy.serve.painted_frames import receive, suggested, temporary_folder
 from batch_analogy.serve.pictures import PictureCache, Pictures, Size, Source, step_back
 from batch_analogy.serve.run_view import RunView
@@ -68,6 +69,7 @@ class Page:
             "/api/run": self._run,
             "/api/events": self.watch.stream,
             f"/api/frame/{number}": self._frame,
+            f"/api/match/{number}": self._match,
             "/api/failures": self._failures,
             "/api/times": self._times,
             "/api/log": self._log,
@@ -112,6 +114,16 @@ class Page:
     async def _frame(self, request: web.Request) -> web.StreamResponse:
         facts = await asyncio.to_thread(self.view.frame, int(request.match_info["index"]))
         return refusal(404, "there is no such frame") if facts is None else _json(facts)
+
+    async def _match(self, request: web.Request) -> web.StreamResponse:
+        try:
+            x, y = (float(request.query.get(name, "")) for name in ("x", "y"))
+        except ValueError:
+            return refusal(400, "x and y are no numbers")
+        plan, index = self.view.plan, int(request.match_info["index"])
+        if plan is None or not (0 <= x <= 1 and 0 <= y <= 1):
+            return _json(None)
+        return _json(await asyncio.to_thread(match_of, plan, self.view.store, index, x, y))
 
     async def _failures(self, request: web.Request) -> web.StreamResponse:
         return _json(await asyncio.to_thread(self.view.failures))

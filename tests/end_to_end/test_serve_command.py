@@ -22,7 +22,7 @@ from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_status import RunStatus, write_status
 from batch_analogy.jobs.store import RunStore
 from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
-from tests.support.command_line import HERE, run, start, start_and_wait, write_picture
+from tests.support.command_line import HERE, QUICK, run, start, start_and_wait, write_picture
 from tests.support.painted import camera_frame, keys, paint, write_clip
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import frame_identity, truncate
@@ -228,6 +228,23 @@ def test_a_killed_run_is_resumed_edited_and_retried(
     see(page, "#summary", "finished · 6 of 6 frames")
     after = frame_identity(run_dir)
     assert [name for name in before if before[name] != after[name]] == ["a_prime/000001.png"]
+
+
+def test_an_anchor_shows_where_a_spot_comes_from(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    write_picture(tmp_path / "ref.png", 40)
+    for index in range(3):
+        write_picture(tmp_path / "in" / f"img{index}.png", index)
+    truncate(tmp_path / "in" / "img2.png")  # a run that lacks a frame keeps its anchors
+    words = ["stylize", tmp_path / "ref.png", tmp_path / "in", "-o", tmp_path / "film.mp4"]
+    assert run(*words, *QUICK, "--address", "none").code == 3
+    page = open_page(serve(tmp_path / "film.run"))
+    playwright.expect(page.locator("#match-panel")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
+    page.locator("#stage").hover()
+    playwright.expect(page.locator("#match-spot")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
+    page.keyboard.press("n")
+    playwright.expect(page.locator("#match-panel")).to_be_hidden(timeout=1000 * PATIENCE_SECONDS)
 
 
 def test_a_frame_is_downloaded_painted_and_dropped_on_its_tile(

@@ -1,6 +1,7 @@
 // Begin: build the parts of the page, and connect keys and buttons.
 
 import { Choice } from "./choice.js";
+import { Match } from "./match.js";
 import { Paint } from "./paint.js";
 import { Panels } from "./panels.js";
 import { Pictures } from "./pictures.js";
@@ -25,6 +26,7 @@ const player = new Player(run, choice, stage, pictures);
 new Timeline($("timeline"), run, choice);
 new Panels(run, choice);
 new Steer(run, choice);
+new Match(run, choice, stage);
 new Paint(run, choice, [$("stage"), $("strip")]);
 
 const buttons = MODES.map(({ id, label, key }) => {
