@@ -44,25 +44,28 @@ def settle_kernel_cache() -> str:
 
 def _numba_folders() -> list[Path]:
     """Return the folders that Numba would use, in its order."""
-    given = os.environ.get(NUMBA_VARIABLE)
+    given, home = os.environ.get(NUMBA_VARIABLE), home_folder()
     beside = Path(__file__).parent / "analogy/correspondence/patchmatch/__pycache__"
     if sys.platform == "darwin":
-        cache = Path.home() / "Library/Caches" if _has_home() else None
+        cache = home and home / "Library/Caches"
     else:
         named = os.environ.get("XDG_CACHE_HOME")
-        cache = Path(named) if named else (Path.home() / ".cache" if _has_home() else None)
+        cache = Path(named) if named else home and home / ".cache"
     return [*([Path(given)] if given else []), beside, *([cache / "numba"] if cache else [])]
 
 
-def _has_home() -> bool:
-    return os.path.isabs(os.path.expanduser("~"))
+def home_folder() -> Path | None:
+    """Return the user's home folder; None for a user without one, as in many containers."""
+    home = os.path.expanduser("~")
+    return Path(home) if os.path.isabs(home) else None
 
 
 def _keeps_triton() -> bool:
     given = os.environ.get(TRITON_VARIABLE)
-    if given or not _has_home():
+    home = home_folder()
+    if given or home is None:
         return bool(given)
-    there = next(p for p in (Path.home() / ".triton", *Path.home().parents) if p.is_dir())
+    there = next(p for p in (home / ".triton", home, *home.parents) if p.is_dir())
     return os.access(there, os.W_OK)
 
 

@@ -97,3 +97,21 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> Non
 def test_a_full_disk_has_no_room(tiny_disk: Path, tmp_path: Path) -> None:
     assert kernel_cache._has_room(tmp_path / "new" / "folder")
     assert not kernel_cache._has_room(tiny_disk)
+
+
+@pytest.mark.parametrize("home", ["/", "", None])
+def test_users_without_a_home_may_start(home: str | None, tmp_path: Path) -> None:
+    """Containers that are started as another user have HOME=/, or none and no name for the user."""
+    code = "import os, batch_analogy, batch_analogy.analogy.features.weights as w"
+    code += "; batch_analogy.kernel_cache._keeps_triton(); print(w.cache_home())"
+    environment = {**os.environ, "PYTHONPATH": str(Path(batch_analogy.__file__).parents[1])}
+    environment["TMPDIR"] = str(tmp_path)
+    for name in ("HOME", "XDG_CACHE_HOME", "BATCH_ANALOGY_CACHE", "TRITON_CACHE_DIR"):
+        environment.pop(name, None)
+    if home is None:
+        code = "import pwd; pwd.getpwuid = lambda user: {}[user]; " + code
+    else:
+        environment["HOME"] = home
+    said = run(environment, "-c", code).strip().splitlines()[-1]
+    private = str(tmp_path / f"batch-analogy-{os.getuid()}" / "weights")
+    assert said == (private if home is None else "/.cache/batch-analogy")

