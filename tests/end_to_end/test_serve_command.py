@@ -146,6 +146,31 @@ def test_a_run_at_rest_is_seen_by_keyboard(tmp_path: Path, serve: Serve, open_pa
     see(page, "#zoom", "100%")
 
 
+def test_finished_frames_are_played_and_looked_at_closely(
+    tmp_path: Path, serve: Serve, open_page: Open
+) -> None:
+    page = open_page(serve(write_run(tmp_path)))
+    wait_for_shown(page, "a_prime/0/full")
+    page.keyboard.press(" ")
+    see(page, "#play", "Stop")
+    page.wait_for_function("() => Number(document.querySelector('#number').value) >= 5")
+    see(page, "#play-rate", "of 24 frames a second")
+    page.keyboard.press(" ")
+    see(page, "#play", "Play")
+    page.keyboard.press("Home")
+    wait_for_shown(page, "a_prime/0/full")
+    page.wait_for_function("() => location.hash === '#0'")
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    see(page, "#pixel", "x 40 y 32")
+    before = page.locator("#zoom").inner_text()
+    page.mouse.wheel(0, -400)
+    page.wait_for_function("old => document.querySelector('#zoom').textContent !== old", arg=before)
+    see(page, "#pixel", "x 40 y 32")
+    page.keyboard.press("0")
+    see(page, "#zoom", before)
+
+
 def test_frames_appear_as_they_are_finished(tmp_path: Path, serve: Serve, open_page: Open) -> None:
     run_dir = write_run(tmp_path)
     page = open_page(serve(run_dir))

@@ -83,9 +83,12 @@ $("tile-size").addEventListener("input", () => { strip.tileWidth = Number($("til
 $("number").addEventListener("change", () => choice.set(Number($("number").value)));
 $("show-keys").addEventListener("click", () => $("keys").showModal());
 
+let noting = 0;
+
 choice.addEventListener("change", () => {
   $("number").value = choice.index;
-  history.replaceState(null, "", `#${choice.index}`);
+  clearTimeout(noting); // browsers refuse an address that changes with each frame
+  noting = setTimeout(() => history.replaceState(null, "", `#${choice.index}`), 400);
 });
 stage.addEventListener("change", () => {
   const percent = 100 * stage.plane.scale * (window.devicePixelRatio || 1);

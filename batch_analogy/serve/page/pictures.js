@@ -1,6 +1,6 @@
 // Decoded pictures of the stage, the latest ones kept, so that frames change without a flash.
 
-const KEPT = 36;
+const KEPT = 56;
 
 /** Loads pictures by address. */
 export class Pictures {
