@@ -15,11 +15,15 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 NUMBA_VARIABLE = "NUMBA_CACHE_DIR"
 TRITON_VARIABLE = "TRITON_CACHE_DIR"
 MIN_FREE_BYTES = 16 * 1024**2  # the compiled kernels take 4 MB
+
+_DAMAGE = (UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError)
+"""What Numba raises when it reads a file that is cut off."""
 
 _HOW = f"set {NUMBA_VARIABLE} to a folder that keeps them, and later starts are faster"
 
@@ -122,3 +126,20 @@ def _compile_without_cache() -> None:
             enable_caching(kernel)
 
     setattr(Dispatcher, "enable_caching", enable_if_possible)  # noqa: B010  mypy forbids the other
+
+
+def compile_what_is_damaged() -> None:
+    """Let Numba compile again what it cannot read: a power loss or a full disk cuts files off."""
+    from numba.core.caching import IndexDataCacheFile
+
+    load = IndexDataCacheFile.load
+
+    def load_if_whole(file: Any, key: Any) -> Any:
+        try:
+            return load(file, key)
+        except _DAMAGE:
+            with contextlib.suppress(OSError):
+                file.flush()  # forgets what lies there
+            return None
+
+    setattr(IndexDataCacheFile, "load", load_if_whole)  # noqa: B010  mypy forbids the other

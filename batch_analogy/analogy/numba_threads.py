@@ -1,9 +1,13 @@
-"""Number of threads of the Numba kernels."""
+"""Number of threads of the Numba kernels, and their cache."""
 
 from __future__ import annotations
 
 import numba
 import torch
+
+from batch_analogy.kernel_cache import compile_what_is_damaged
+
+compile_what_is_damaged()
 
 
 def use_torch_threads() -> None:

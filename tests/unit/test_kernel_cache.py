@@ -82,6 +82,20 @@ def test_kernels_are_compiled_without_a_place_to_keep_them(
     assert list(tmp_path.rglob("*.nbc")) == []
 
 
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+def test_kernels_that_were_cut_off_are_compiled_again(tmp_path: Path, kind: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(batch_analogy.__file__).parents[1])}
+    environment |= {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "1"}
+    for _ in range(2):
+        run(environment, "-c", MATCH, environment["PYTHONPATH"])
+        files = list(tmp_path.rglob(kind))
+        sizes = [file.stat().st_size for file in files]
+        assert sizes
+        assert min(sizes) > 20
+        for file in files:
+            file.write_bytes(file.read_bytes()[:20])
+
+
 def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None:
     folder = tmp_path / f"batch-analogy-{os.getuid()}"
     folder.mkdir()
