@@ -85,3 +85,15 @@ def test_what_does_not_apply_is_refused_while_planning(
     monkeypatch.delenv("OCIO", raising=False)
     run = ("timelapse", reference, frames, "-o", "out/%d.exr", *HERE, *options)
     call(*run, "--dry-run").assert_failed(2, *words)
+
+
+def test_a_preview_shows_frames_converted(tmp_path: Path, call: Call, reference: Path) -> None:
+    """ACEScct is a curve: its middle grey of 0.41 is 0.18 of light, which sRGB shows as 118."""
+    (tmp_path / "frames").mkdir()
+    grey = Image.new("RGB", (80, 64), (105, 105, 105))
+    grey.save(tmp_path / "frames/a0.png")
+    run = tmp_path / "film.run"
+    command = ("preview", reference, tmp_path / "frames", "--run-dir", run, "--frames", "1")
+    call(*command, "--colour-space-in", "ACEScct", *OCIO, *HERE).assert_ended(0)
+    with Image.open(run / "preview/before-after.jpg") as sheet:
+        assert abs(sheet.convert("RGB").getpixel((40, sheet.height // 2))[0] - 118) <= 3

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Set
 from pathlib import Path
 
+import numpy as np
+
 from batch_analogy.errors import UsageError
 from batch_analogy.files import TEMPORARY_PREFIX
 from batch_analogy.jobs.drive.execute import Run, RunResult
@@ -17,6 +19,8 @@ from batch_analogy.jobs.plan.frame_pictures import frame_pictures
 from batch_analogy.jobs.plan.plan_file import read_plan
 from batch_analogy.jobs.plan.run_plan import Plan
 from batch_analogy.jobs.store import RunStore, outputs_of
+from batch_analogy.media.colour_transforms import from_space
+from batch_analogy.media.stills import read_stored, write_png
 
 
 def close_as_planned(run: Run) -> Plan:
@@ -90,6 +94,20 @@ def run_preview(
     )
     with hidden as folder:
         before = frame_pictures(run.plan, run.store, made, Path(folder))
-        pairs = [(before[index], path) for index, path in made.items()]
+        shown = _converted(before, run.plan, Path(folder))
+        pairs = [(shown[index], path) for index, path in made.items()]
         write_before_after(run.store.before_after, pairs)
     return result, run.store.before_after
+
+
+def _converted(frames: dict[int, Path], plan: Plan, folder: Path) -> dict[int, Path]:
+    """Return frames as people see them: those in a named colour space are converted to sRGB."""
+    named = plan.named_space
+    if named is None:
+        return frames
+    convert, shown = from_space(named.config, named.name), {}
+    for index, path in frames.items():
+        pixels = convert(read_stored(path, plan.white_balance))
+        shown[index] = folder / f"shown-{index}.png"
+        write_png(shown[index], np.clip(pixels, 0.0, 1.0))
+    return shown
