@@ -88,6 +88,7 @@ class AnalogyConfig:
     quality: Quality = "standard"
     blend_weight: int = 3  # 1 … 3; higher keeps more of the content
     ratio: float = 1.0  # extra scaling of what the network sees; output size is unaffected
+    two_scales: bool = False  # fine levels see the pictures at twice the size of the coarse ones
     refine: Refine = "none"  # method that brings A's full-resolution detail into A'
     smoothness: float = 0.15  # weight of the smoothness prior; 0: the published method
     scales: tuple[float, ...] = (1.0,)  # relative sizes of B' to match; 1 is always added
@@ -107,6 +108,13 @@ class AnalogyConfig:
             raise ConfigError(f"blend weight is {self.blend_weight}; it must be 1, 2 or 3")
         if not 0.1 <= self.ratio <= 1.0:
             raise ConfigError(f"ratio is {self.ratio}; it must lie between 0.1 and 1")
+        if self.two_scales and self.quality == "paper":
+            raise ConfigError("paper quality follows the published method, so it has one scale")
+        if self.two_scales and self.ratio > 0.5:
+            raise ConfigError(
+                f"ratio is {self.ratio}; two scales need a ratio of at most 0.5, "
+                "as fine structures are looked at in twice that size"
+            )
         if not 0 <= self.smoothness <= 1:
             raise ConfigError(f"smoothness is {self.smoothness}; it must lie between 0 and 1")
         object.__setattr__(self, "scales", tuple(self.scales))  # a list where read from JSON

@@ -20,6 +20,8 @@ class TinyExtractor:
 
     name = "tiny"
     device = torch.device("cpu")
+    input_scale = 1
+    two_scales = None
     choice_level = 2
     coarse_levels = ()
     restart_level = 2

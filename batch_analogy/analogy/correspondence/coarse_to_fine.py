@@ -37,7 +37,7 @@ from batch_analogy.analogy.correspondence.smoothness_prior import (
 )
 from batch_analogy.analogy.correspondence.temporal_prior import TemporalPrior
 from batch_analogy.analogy.features import FeatureExtractor
-from batch_analogy.analogy.features.pictures import EncodedPicture
+from batch_analogy.analogy.features.pictures import EncodedPicture, extractor_for
 from batch_analogy.analogy.nnf import (
     HALF_CONFIDENCE_CELLS,
     Size,
@@ -319,6 +319,7 @@ def match(
         The fields at the finest level, and the picture that they refer to: B' itself, or the atlas
         of the copies in use.
     """
+    network = extractor_for(network, config)
     finest = network.levels[-1]
     if not bp.copies:
         pyramid = _PyramidSearch(network, a, bp, config, on_level)

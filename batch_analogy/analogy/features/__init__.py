@@ -69,6 +69,14 @@ class FeatureExtractor(Protocol):
         """Level → settings of the method."""
 
     @property
+    def input_scale(self) -> int:
+        """Side of the input, in sides of the matching size; the finest fields have that size."""
+
+    @property
+    def two_scales(self) -> FeatureExtractor | None:
+        """The same extractor with fine levels at twice the size of the coarse ones, if it can."""
+
+    @property
     def choice_level(self) -> int:
         """Level at which each cell of A chooses one of the copies of B'."""
 

@@ -85,8 +85,10 @@ def encode_picture(
         ConfigError: the image has the wrong shape or type.
     """
     _check(image)
+    network = extractor_for(network, config)
     image = image.to(network.device)
-    size = matching_size(int(image.shape[2]), int(image.shape[3]), config)
+    height, width = matching_size(int(image.shape[2]), int(image.shape[3]), config)
+    size = height * network.input_scale, width * network.input_scale
     return _encode_at(network, image, size, config, coarsest)
 
 
@@ -97,6 +99,7 @@ def encode_reference(
 
     Arguments and exceptions are those of ``encode_picture``.
     """
+    network = extractor_for(network, config)
     base = encode_picture(network, image, config)
     if len(config.transforms) == 1:
         return base
@@ -108,6 +111,14 @@ def encode_reference(
         copy = _encode_at(network, flipped, size, config)
         copies.append(dataclasses.replace(copy, image=flipped, transform=transform))
     return dataclasses.replace(base, copies=tuple(copies))
+
+
+def extractor_for(network: FeatureExtractor, config: AnalogyConfig) -> FeatureExtractor:
+    """Return the extractor at the scales that a configuration asks for.
+
+    An extractor that cannot see a picture at two scales, or does already, is returned as it is.
+    """
+    return (network.two_scales if config.two_scales else None) or network
 
 
 def _check(image: Tensor) -> None:

@@ -8,6 +8,7 @@ Source: docs/method.md, "VGG-19 features".
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from batch_analogy.analogy.features import PIXELS, LevelSpec, Step
+from batch_analogy.analogy.features.two_scales import TwoScales
 from batch_analogy.analogy.features.weights import (
     BLOCKS,
     Preprocessing,
@@ -100,6 +102,7 @@ class Vgg19:
     """
 
     name = "vgg19"
+    input_scale = 1
     choice_level = 4
     coarse_levels = (5, 4)
     restart_level = 3
@@ -133,6 +136,11 @@ class Vgg19:
     def levels(self) -> tuple[int, ...]:
         """All levels, coarse to fine: 5 … 1 for conv5_1 … conv1_1."""
         return tuple(sorted(self.specs, reverse=True))
+
+    @functools.cached_property
+    def two_scales(self) -> TwoScales:
+        """The same levels, fine ones at twice the size of the coarse ones."""
+        return TwoScales(self)
 
     def stride(self, level: int) -> int:
         """Return the pixels per cell of a level."""

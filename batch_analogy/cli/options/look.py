@@ -67,6 +67,16 @@ RefineOption = Annotated[
         rich_help_panel=LOOK,
     ),
 ]
+TwoScalesOption = Annotated[
+    bool,
+    typer.Option(
+        "--two-scales",
+        help="Look at fine structures at twice the size at which it is decided what a thing is. "
+        "Contours follow the picture more closely; some pairs get better, others worse. Takes "
+        "nearly twice as long.",
+        rich_help_panel=LOOK,
+    ),
+]
 SeedOption = Annotated[
     int,
     typer.Option(
@@ -142,6 +152,7 @@ class LookOptions:
     quality: QualityOption = AnalogyConfig.quality
     blend_weight: BlendWeightOption = None
     ratio: RatioOption = None
+    two_scales: TwoScalesOption = AnalogyConfig.two_scales
     refine: RefineOption = None
     seed: SeedOption = AnalogyConfig.seed
     size: SizeOption = None

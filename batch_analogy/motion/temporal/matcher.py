@@ -35,6 +35,7 @@ from batch_analogy.analogy.features import FeatureExtractor
 from batch_analogy.analogy.features.pictures import (
     EncodedPicture,
     encode_picture,
+    extractor_for,
     matching_size,
     resize,
 )
@@ -115,6 +116,9 @@ class TemporalMatcher:
     reference: EncodedPicture
     config: AnalogyConfig
     outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self.network = extractor_for(self.network, self.config)
 
     def motion_luma(self, a: Tensor) -> Luma:
         """Return the luma of a frame at the size at which motion is estimated."""
