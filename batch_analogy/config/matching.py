@@ -5,7 +5,7 @@ Every default is written once, here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from batch_analogy.config.checks import check_choice
@@ -145,6 +145,11 @@ class AnalogyConfig:
                 ratio=PUBLISHED_RATIOS[preset], smoothness=0.0, min_side_px=cls.min_side_px
             )
         return cls(**{**settings, **overrides})
+
+    @property
+    def unscaled(self) -> AnalogyConfig:
+        """The same configuration for pictures at their matching size before the ratio."""
+        return replace(self, ratio=1.0, two_scales=False)
 
     @property
     def transforms(self) -> tuple[Transform, ...]:

@@ -150,6 +150,6 @@ def motion_picture(a: Tensor, config: AnalogyConfig) -> NDArray[np.float32]:
         (h, w, 3) float32 RGB.
     """
     area_px = min(config.max_area_px, MOTION_AREA_PX)
-    unscaled = dataclasses.replace(config, max_area_px=area_px, ratio=1.0)
+    unscaled = dataclasses.replace(config.unscaled, max_area_px=area_px)
     small = resize(a[:, :3].cpu(), matching_size(*sides(a), unscaled))
     return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())

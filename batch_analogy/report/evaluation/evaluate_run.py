@@ -180,7 +180,7 @@ class _Film:
         return films
 
     def _style(self, index: int) -> StyleDistance:
-        config = dataclasses.replace(self._run.config.analogy, ratio=1.0)  # at matching size
+        config = self._run.config.analogy.unscaled
         if self._output == "b":
             return StyleDistance(self._network, self._frame(index), config)
         mix = mix_at([reference.frame for reference in self._references], index)

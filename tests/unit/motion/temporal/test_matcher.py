@@ -6,6 +6,7 @@ Motions are given, not estimated, so that only the matcher is tested.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from batch_analogy.analogy.features import FeatureExtractor
-from batch_analogy.analogy.features.pictures import EncodedPicture, encode_picture
+from batch_analogy.analogy.features.pictures import EncodedPicture, encode_picture, matching_size
 from batch_analogy.analogy.nnf import initial_position
 from batch_analogy.config.matching import AnalogyConfig
 from batch_analogy.motion.flow.drift_correction import motion_between_anchors
@@ -264,3 +265,23 @@ def test_outputs_between_two_anchors_are_mixed_by_their_distance(
     ]
     assert means == sorted(means, reverse=ends[0] > ends[1])
     assert means[1] == pytest.approx(sum(ends) / 2, abs=0.2 * abs(ends[0] - ends[1]) + 1e-3)
+
+
+def test_frames_are_followed_at_two_scales(
+    network: FeatureExtractor, reference: EncodedPicture
+) -> None:
+    config = replace(CONFIG, refine="none", ratio=0.5, min_side_px=2 * SIZE[0], two_scales=True)
+    encoded = encode_picture(network, reference.image, config)
+    matcher = TemporalMatcher(network, encoded, config, ("a_prime",))
+    first = matcher.begin(view())
+    assert first.ab.shape[2:] == encoded.size(1) == matching_size(*SIZE, config)
+    hidden = np.zeros(SIZE, bool)
+    hidden[:, SIZE[1] // 2 :] = True
+    again = follow(matcher, first, motion(matcher, view(), view(gain=0.98), 0.0, hidden), view())
+    assert isinstance(again, MatchedState)
+    seen = again.ab[..., : first.ab.shape[3] // 3]
+    assert torch.equal(seen, first.ab[..., : first.ab.shape[3] // 3])  # kept where it is seen
+    assert (
+        float((picture(matcher, view(), again) - picture(matcher, view(), first)).abs().mean())
+        < 0.1
+    )

@@ -150,6 +150,8 @@ def test_a_frame_is_reduced_for_its_motion() -> None:
     assert small.shape[2] == 3  # without masks and guides
     assert 240_000 < small.shape[0] * small.shape[1] <= 250_500
     assert small.flags.c_contiguous
+    half = AnalogyConfig(ratio=0.5, two_scales=True)
+    np.testing.assert_array_equal(motion_picture(a, half), small)  # whatever the ratio
 
 
 def test_digests_are_equal_only_for_equal_frames() -> None:
