@@ -81,7 +81,8 @@ def network() -> Vgg19:
 def match_pair(pair: RealPair, config: AnalogyConfig, runs: int) -> Matched:
     """Match a pair, after a warm-up at a small size that compiles what has to be compiled."""
     a, bp = (as_tensor(read_picture(path)) for path in (pair.a, pair.bp))
-    small = replace(config, ratio=1.0, max_area_px=_WARM_UP_AREA_PX, min_side_px=1)
+    ratio = 0.5 if config.two_scales else 1.0
+    small = replace(config, ratio=ratio, max_area_px=_WARM_UP_AREA_PX, min_side_px=1)
     deep_image_analogy(a, bp, config=small, network=network())
     wall, processor = [], []
     for _ in range(runs):
@@ -248,7 +249,11 @@ def _note(quality: str, row: Row) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line sets it
-    settings = {"ratio": options.ratio, "smoothness": options.smoothness}
+    settings = {
+        "ratio": options.ratio,
+        "smoothness": options.smoothness,
+        "two_scales": options.two_scales,
+    }
     overrides = {name: value for name, value in settings.items() if value is not None}
     try:
         pairs = read_pairs(options.folder, options.pairs)
@@ -270,6 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     qualities = get_args(Quality)
     parser.add_argument("--qualities", nargs="+", choices=qualities, default=["draft", "standard"])
     parser.add_argument("--ratio", type=float, help="of every pair, instead of its preset's")
+    parser.add_argument("--two-scales", action="store_true", default=None)
     parser.add_argument("--smoothness", type=float, help="of every pair, instead of the default")
     parser.add_argument("--pairs", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--sheets", type=Path, metavar="FOLDER", help="write pictures there")

@@ -116,9 +116,14 @@ def encode_reference(
 def extractor_for(network: FeatureExtractor, config: AnalogyConfig) -> FeatureExtractor:
     """Return the extractor at the scales that a configuration asks for.
 
-    An extractor that cannot see a picture at two scales, or does already, is returned as it is.
+    Raises:
+        ConfigError: two scales are asked for, and the extractor has one.
     """
-    return (network.two_scales if config.two_scales else None) or network
+    if not config.two_scales:
+        return network
+    if network.two_scales is None:
+        raise ConfigError(f"the extractor {network.name} cannot see pictures at two scales")
+    return network.two_scales
 
 
 def _check(image: Tensor) -> None:

@@ -21,21 +21,19 @@ from batch_analogy.analogy.features import PIXELS, FeatureExtractor, LevelSpec, 
 from batch_analogy.analogy.features.pictures import resize
 
 _INPUT_SCALE = 2
-_FINEST_COARSE_LEVEL = 4  # levels from here up see half of the input's size
 
 
 class TwoScales:
     """An extractor's levels at two scales; a ``FeatureExtractor``."""
 
     input_scale = _INPUT_SCALE
-    choice_level = _FINEST_COARSE_LEVEL
-    restart_level = _FINEST_COARSE_LEVEL - 1
 
     def __init__(self, base: FeatureExtractor) -> None:
-        """Arrange the levels of an extractor that has five."""
+        """Arrange the levels of an extractor; its coarse levels see half of the input's size."""
         self._base = base
+        self._coarse = base.coarse_levels[-1]  # the finest of them
         self.specs: Mapping[int, LevelSpec] = {
-            level: _spec(base.specs, level) for level in base.levels
+            level: self._spec(base.specs, level) for level in base.levels
         }
 
     @property
@@ -52,6 +50,16 @@ class TwoScales:
     def levels(self) -> tuple[int, ...]:
         """All levels, coarse to fine."""
         return self._base.levels
+
+    @property
+    def choice_level(self) -> int:
+        """Level at which each cell of A chooses one of the copies of B'."""
+        return self._base.choice_level
+
+    @property
+    def restart_level(self) -> int:
+        """Coarsest level that is searched again if a prior provides nearly all matches."""
+        return self._base.restart_level
 
     @property
     def coarse_levels(self) -> tuple[int, ...]:
@@ -71,8 +79,8 @@ class TwoScales:
         self, picture: Tensor, levels: Sequence[int], *, dtype: torch.dtype | None = None
     ) -> dict[int, Tensor]:
         """Compute the features of pictures; see ``FeatureExtractor.pyramid``."""
-        fine = {level: _layer(level) for level in levels if level < _FINEST_COARSE_LEVEL}
-        coarse = [level for level in levels if level >= _FINEST_COARSE_LEVEL]
+        fine = {level: _layer(level) for level in levels if level < self._coarse}
+        coarse = [level for level in levels if level >= self._coarse]
         found = {}
         if fine:
             whole = self._base.pyramid(picture, tuple(fine.values()), dtype=dtype)
@@ -84,24 +92,23 @@ class TwoScales:
 
     def step(self, start: int, stop: int) -> Step | None:
         """Return the function from one level to a coarser one, both of them fine levels."""
-        if stop >= _FINEST_COARSE_LEVEL:
+        if stop >= self._coarse:
             return None
         return self._base.step(_layer(start), _layer(stop))
+
+    def _spec(self, specs: Mapping[int, LevelSpec], level: int) -> LevelSpec:
+        """Return the settings of a level: those of its layer, at the stride of two scales."""
+        stride = specs[level].stride * _INPUT_SCALE
+        if level >= self._coarse:
+            return replace(specs[level], stride=stride, solve_iterations={"standard": 0})
+        return replace(
+            specs[_layer(level)],
+            stride=stride,
+            smoothness_share=1.0,  # a coarser level always provides expected matches
+            solve_iterations={"standard": 0},
+        )
 
 
 def _layer(level: int) -> int:
     """Return the level of the base extractor that a fine level is; pixels remain pixels."""
     return level if level == PIXELS else level + 1
-
-
-def _spec(specs: Mapping[int, LevelSpec], level: int) -> LevelSpec:
-    """Return the settings of a level: those of its layer, at the stride of two scales."""
-    stride = specs[level].stride * _INPUT_SCALE
-    if level >= _FINEST_COARSE_LEVEL:
-        return replace(specs[level], stride=stride, solve_iterations={"standard": 0})
-    return replace(
-        specs[_layer(level)],
-        stride=stride,
-        smoothness_share=1.0,  # a coarser level always provides expected matches
-        solve_iterations={"standard": 0},
-    )

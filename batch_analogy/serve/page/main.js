@@ -6,7 +6,7 @@ import { Paint } from "./paint.js";
 import { Panels } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
-import { FAILED, Run } from "./run.js";
+import { DONE, FAILED, Run } from "./run.js";
 import { MODES, Stage } from "./stage.js";
 import { Steer } from "./steer.js";
 import { Strip } from "./strip.js";
@@ -138,7 +138,7 @@ document.addEventListener("keydown", (event) => {
 
 setMode("result");
 run.load().then(() => {
-  const first = run.codes.indexOf(100);
+  const first = run.nextWith(DONE, -1);
   choice.set(location.hash ? Number(location.hash.slice(1)) : first);
   strip.reveal(true);
   document.documentElement.dataset.ready = "true";

@@ -1,5 +1,7 @@
 // Play finished frames at the film's rate; what cannot be loaded in time is held, never slowed.
 
+import { DONE } from "./run.js";
+
 const AHEAD = 14; // frames loaded ahead
 const RATE_SECONDS = 1;
 
@@ -59,11 +61,9 @@ export class Player extends EventTarget {
     if (this.playing) this.toggle();
   }
 
+  /** Return the first finished frame from this one on, going round; -1 if there is none. */
   #nextDone(index) {
-    if (this.#run.isDone(index)) return index;
-    const { codes } = this.#run;
-    const found = codes.indexOf(100, index);
-    return found >= 0 ? found : codes.indexOf(100);
+    return this.#run.nextWith(DONE, index - 1);
   }
 
   #addresses(index) {

@@ -81,9 +81,11 @@ def test_what_has_no_second_scale_is_refused(changes: dict[str, object], says: s
         dataclasses.replace(CONFIG, **changes)
 
 
-def test_an_extractor_of_one_scale_stays_as_it_is() -> None:
+def test_an_extractor_of_one_scale_refuses_two() -> None:
     tiny = tiny_extractor()
-    assert extractor_for(tiny, CONFIG) is tiny
+    assert extractor_for(tiny, dataclasses.replace(CONFIG, two_scales=False)) is tiny
+    with pytest.raises(ConfigError, match="tiny cannot see pictures at two scales"):
+        extractor_for(tiny, CONFIG)
 
 
 def test_fields_have_the_size_that_they_have_at_one_scale(network: Vgg19, picture: Tensor) -> None:
