@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batch_analogy.cli.app import main
+from tests.support.browser import headless_chromium, load_playwright
 from tests.support.command_line import Call, Ended, write_picture
 
 
@@ -29,3 +32,10 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         return Ended(int(ended.value.code or 0), streams.out, streams.err)
 
     return run_here
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Start a headless Chromium for the pages of one module."""
+    with headless_chromium(load_playwright()) as browser:
+        yield browser

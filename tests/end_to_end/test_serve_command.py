@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import importlib
 import json
 import re
@@ -21,12 +20,13 @@ from PIL import Image
 from batch_analogy.jobs.folder.journal import Journal
 from batch_analogy.jobs.folder.run_status import RunStatus, write_status
 from batch_analogy.jobs.store import RunStore
-from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
+from tests.support.browser import DESK, PHONE, load_playwright
 from tests.support.command_line import HERE, QUICK, run, start, start_and_wait, write_picture
 from tests.support.painted import camera_frame, keys, paint, write_clip
 from tests.support.processes.paced import PATIENCE_SECONDS
 from tests.support.runs import frame_identity, truncate
 from tests.support.served import finish_frame, write_run
+from tests.support.served_page import drop, see, wait_for_shown
 
 playwright = load_playwright()
 
@@ -35,12 +35,6 @@ Serve = Callable[..., str]
 
 Open = Callable[..., Any]
 """The fixture ``open_page``: opens an address and waits until the page shows the run."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with headless_chromium(playwright) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -96,28 +90,6 @@ def _check_local(url: str, origin: str, errors: list[str]) -> None:
         errors.append(f"asked for {url}")
 
 
-def see(page: Any, selector: str, text: str) -> None:
-    """Wait until an element shows a text somewhere."""
-    found = playwright.expect(page.locator(selector))
-    found.to_contain_text(text, timeout=1000 * PATIENCE_SECONDS)
-
-
-def shown(page: Any) -> list[str]:
-    """Wait until the stage's pictures are there, and return their addresses' paths."""
-    page.wait_for_function("() => document.querySelectorAll('#stage .layer img').length > 0")
-    found = page.eval_on_selector_all("#stage .layer img", "all => all.map(one => one.src)")
-    return [re.sub(r".*?/picture/", "", one) for one in found]
-
-
-def wait_for_shown(page: Any, *expected: str) -> None:
-    """Wait until the stage shows these pictures."""
-    page.wait_for_function(
-        "wanted => [...document.querySelectorAll('#stage .layer img')].map(one =>"
-        " one.src.replace(/.*?\\/picture\\//, '').replace(/\\?.*/, '')).join() === wanted",
-        arg=",".join(expected),
-    )
-
-
 def test_a_run_at_rest_is_seen_by_keyboard(tmp_path: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(serve(write_run(tmp_path)))
     assert "token" not in page.url
@@ -169,6 +141,7 @@ def test_finished_frames_are_played_and_looked_at_closely(
     see(page, "#pixel", "x 40 y 32")
     page.keyboard.press("0")
     see(page, "#zoom", before)
+    assert page.locator("#number").input_value() == "0"
 
 
 def test_frames_appear_as_they_are_finished(tmp_path: Path, serve: Serve, open_page: Open) -> None:
@@ -182,6 +155,7 @@ def test_frames_appear_as_they_are_finished(tmp_path: Path, serve: Serve, open_p
     see(page, "#summary", "9 of 12 frames")
     tile = page.locator("#tile-11 img")
     playwright.expect(tile).to_have_attribute("src", re.compile("a_prime/11/thumb"))
+    assert page.locator("#number").input_value() == "11"
 
 
 def test_a_live_run_is_followed_to_its_end(tmp_path: Path, serve: Serve, open_page: Open) -> None:
@@ -218,6 +192,7 @@ def test_a_run_that_is_being_planned_is_shown_when_it_has_a_plan(
     write_status(store, msgspec.structs.replace(status, state="interrupted", message=""))
     see(page, "#summary", "interrupted · 8 of 12 frames")
     wait_for_shown(page, "a_prime/0/full")
+    assert page.locator("#stage .empty").count() == 0
 
 
 def test_a_killed_run_is_resumed_edited_and_retried(
@@ -301,23 +276,6 @@ def test_a_frame_is_downloaded_painted_and_dropped_on_its_tile(
     assert len(again) < 12
     painted = np.asarray(Image.open(RunStore(run_dir).frame("b_prime", 11)).convert("RGB"))
     assert np.array_equal(painted, paint(frame))
-
-
-def drop(page: Any, selector: str, file: Path) -> None:
-    """Drop a file on an element."""
-    data = base64.b64encode(file.read_bytes()).decode()
-    page.evaluate(
-        """([selector, name, data]) => {
-          const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
-          const dataTransfer = new DataTransfer();
-          dataTransfer.items.add(new File([bytes], name));
-          for (const kind of ['dragover', 'drop']) {
-            const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
-            document.querySelector(selector).dispatchEvent(event);
-          }
-        }""",
-        [selector, file.name, data],
-    )
 
 
 def test_an_edit_that_is_refused_is_told_and_a_read_only_page_has_none(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import DESK, PHONE, headless_chromium, load_playwright
+from tests.support.browser import DESK, PHONE, load_playwright
 from tests.support.command_line import Call
 from tests.support.comparison import CASES, METHODS, write_comparison
 from tests.support.processes.paced import PATIENCE_SECONDS
@@ -19,12 +19,6 @@ playwright = load_playwright()
 
 Open = Callable[..., Any]
 """The fixture ``open_page``: opens the study, with a fragment of the address such as #seed=7."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with headless_chromium(playwright) as browser:
-        yield browser
 
 
 @pytest.fixture
